@@ -1,4 +1,4 @@
-"""Settings, read once at the edge: from HOME/amends.toml, overridden by AMENDS_… variables."""
+"""The settings, read once at the edge from HOME/amends.toml; AMENDS_… variables take precedence over the file."""
 
 import os
 import re
@@ -23,22 +23,23 @@ from amends.domain.deliver.limits import DEFAULT, Limits
 if TYPE_CHECKING:
     from amends.ledger import Keys, Ledger
 
-FILE = "amends.toml"
-KEY_FILE = Path("keys") / "master.key"
-ANCHOR_FILE = Path("keys") / "audit-head"
 DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
-"""How `database_url` may begin."""
+"""The schemes with which `database_url` may begin."""
+SETTINGS_FILE = "amends.toml"
+KEY_FILE = Path("keys") / "master.key"
 TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
+"""The message of tomllib about an error, with the place of the error."""
+ANCHOR_FILE = Path("keys") / "audit-head"
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
-def _spelled(value: object) -> object:
-    """A number, true or false as a channel reads it: in TOML they may stand without quotes."""
+def _as_text(value: object) -> object:
+    """Return a number, true or false as the text that a channel reads. TOML may have these values without quotes."""
     return str(value).lower() if isinstance(value, (bool, int, float)) else value
 
 
-Word = Annotated[str, BeforeValidator(_spelled)]
+Word = Annotated[str, BeforeValidator(_as_text)]
 
 
 class SettingsError(AmendsError):
@@ -46,26 +47,26 @@ class SettingsError(AmendsError):
 
 
 class Settings(BaseSettings):
-    """How this installation is set up. Holds secrets: repr shows none."""
+    """The settings of an installation. Holds secrets: repr shows none."""
 
     model_config = SettingsConfigDict(env_prefix="AMENDS_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path
-    """The folder with the ledger, the keys and this file; absolute, so that no worker opens another by accident."""
+    """The folder with the ledger, the keys and amends.toml; absolute, so that no worker opens another by accident."""
     public_url: str
-    """Where people reach the portal and the notice pages, without a slash at the end."""
+    """The address of the portal and the notice pages, without a slash at the end."""
     database_url: str = Field(default="", repr=False)
-    """The ledger's database; empty means SQLite in the home folder."""
+    """The URL of the ledger's database; empty means SQLite in the home folder."""
     master_key: str = Field(default="", repr=False)
-    """Base64 of 32 bytes; empty means that it is read from keys/master.key in the home folder."""
+    """The master key, base64 of 32 bytes; empty means the key in keys/master.key in the home folder."""
     channels: dict[ChannelKind, dict[str, Word]] = Field(default={}, repr=False)
-    """Per channel: `use`, the module in channels/, and that module's own settings."""
+    """For each channel `use`, the name of a module in channels/, and the settings of this module."""
     limits: Limits = DEFAULT
-    """From where on bad addresses, uncertain answers or complaints stop a send by themselves."""
+    """The limits of bad addresses, uncertain answers and complaints beyond which a send stops by itself."""
     portal_port: Port = 8400
     prefect_port: Port = 4200
     trusted_proxies: int = Field(default=0, ge=0)
-    """How many proxies of ours stand before the portal; each adds one address to X-Forwarded-For."""
+    """The number of our proxies in front of the portal. Each adds one address to X-Forwarded-For."""
 
     @field_validator("home")
     @classmethod
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _complete(cls, url: str) -> str:
-        if why := wrong_with(url):
+        if why := url_fault(url):
             raise ValueError(why)
         return url.rstrip("/")
 
@@ -106,33 +107,33 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What the command line says, then the environment, then the file."""
+        """Return the sources by precedence: the command line, the environment, the file."""
         home = init_settings().get("home")
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(str(home)) / FILE))
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(str(home)) / SETTINGS_FILE))
 
     @cached_property
     def ledger_url(self) -> str:
-        """The ledger's database."""
+        """Return the URL of the ledger's database."""
         return self.database_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
 
     @property
     def site(self) -> Path:
-        """The folder of the public notice pages."""
+        """Return the folder of the public notice pages."""
         return self.home / "site"
 
     @property
     def prefect(self) -> Path:
-        """Where Prefect keeps its database, once it has one."""
+        """Return the folder of Prefect's database, which exists once Prefect has run."""
         return self.home / "prefect"
 
 
 def is_local(url: str) -> bool:
-    """Whether only this machine can reach that address."""
+    """Return True when only this machine can reach this address."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def wrong_with(url: str) -> str:
-    """Why people could not be sent to that address, with more added at its end; empty when they can be."""
+def url_fault(url: str) -> str:
+    """Return why this address cannot be the beginning of links for people, or "" when it can."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -153,31 +154,31 @@ def wrong_with(url: str) -> str:
 
 
 def read_settings(home: Path | None = None) -> Settings:
-    """The settings of this home, or of AMENDS_HOME. Raises SettingsError that names what is missing or wrong."""
+    """Return the settings of this home, or of AMENDS_HOME. Raises SettingsError that names what is missing or wrong."""
     folder = home or (Path(os.environ["AMENDS_HOME"]) if os.environ.get("AMENDS_HOME") else None)
     if folder is None:
         raise SettingsError("which home? set AMENDS_HOME or give --home DIR; `amends init DIR` makes one")
-    file = folder.absolute() / FILE
-    with _wrong_in_words(file):
+    file = folder.absolute() / SETTINGS_FILE
+    with _readable_errors(file):
         return _read(file)
 
 
 def new_settings(home: Path, public_url: str) -> Settings:
-    """Of a home that is to be made. Raises SettingsError that names the variable AMENDS_… that is wrong."""
-    with _wrong_in_words(home / FILE):
+    """Return the settings of a home that is to be made. Raises SettingsError that names the wrong AMENDS_… variable."""
+    with _readable_errors(home / SETTINGS_FILE):
         return Settings(home=home, public_url=public_url)
 
 
 @contextmanager
-def _wrong_in_words(file: Path) -> Iterator[None]:
+def _readable_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except (ValidationError, NoJson, OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(_in_words(file, error)) from None
 
 
-def _what_then(home: Path) -> str:
-    """A home that has lost its settings is told apart from a folder that is none, where `init` would make one."""
+def _advice(home: Path) -> str:
+    """Return the advice for a folder without settings: a home that lost them, or a folder that is no home."""
     if (home / KEY_FILE.parent).exists():
         return "this home has lost it: put its copy there again"
     return f"another folder is the home, or `amends init {home} --public-url URL` makes a new one"
@@ -185,14 +186,14 @@ def _what_then(home: Path) -> str:
 
 def _read(file: Path) -> Settings:
     if not file.exists():
-        raise SettingsError(f"{file} is not there; {_what_then(file.parent)}")
+        raise SettingsError(f"{file} is not there; {_advice(file.parent)}")
     if not file.is_file():
         raise SettingsError(f"{file} is no file; the settings must stand in a file of that name")
     return Settings(home=file.parent)
 
 
 def _in_words(file: Path, error: Exception) -> str:
-    """Where in the settings something is wrong, and what; never what stands there, which may be a secret."""
+    """Return the place and the kind of an error in the settings, never the value, which may be a secret."""
     match error:
         case ValidationError():
             faults = [
@@ -213,9 +214,9 @@ def _in_words(file: Path, error: Exception) -> str:
 
 
 def _place(file: Path, at: list[str]) -> str:
-    """The setting, and where it stands: in a variable, which goes before the file, or in the file.
+    """Return the setting with its source: a variable, which takes precedence, or the file.
 
-    One variable can hold a whole section, which the file may add to, so then it may be either.
+    One variable can hold a whole section, to which the file may add; then both are named.
     """
     whole = "__".join(("AMENDS", *at)).upper().replace("__", "_", 1)
     set_here = [name for name in os.environ if _within(name.upper(), whole) or _within(whole, name.upper())]
@@ -230,15 +231,16 @@ def _within(name: str, section: str) -> bool:
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """The ledger of this installation, its tables up to date. Raises KeyMissing, LedgerUnavailable, SettingsError.
+    """Return the ledger of this installation, with its tables migrated.
 
-    It must be there: only `amends init` makes one, because a new one would know nobody and nobody would miss the old.
+    Raises KeyMissing, LedgerUnavailable or SettingsError. The ledger must exist: only `amends init` makes one, because
+    a new one here would be empty, and the loss of the old one would go unnoticed.
     """
     return _ledger_at(settings, _keys(settings)).migrate()
 
 
 def _keys(settings: Settings) -> "Keys":
-    """Raises KeyMissing, which names where the master key should stand."""
+    """Return the keys of the ledger. Raises KeyMissing, which names the place where the master key should stand."""
     from amends.ledger import Keys
 
     file = settings.home / KEY_FILE
@@ -255,9 +257,9 @@ def _keys(settings: Settings) -> "Keys":
 
 
 def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
-    """Raises LedgerUnavailable when it is gone, and SettingsError when no database can have such an address.
+    """Return the ledger. Raises LedgerUnavailable when it is gone, and SettingsError when its address is impossible.
 
-    The address may hold a password, so it is not told.
+    The errors do not show the address, which may hold a password.
     """
     from sqlalchemy.exc import ArgumentError
 
@@ -270,11 +272,14 @@ def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
         what = f"it needs {error.name}, which is not installed here: pip install 'amends[postgres]'"
     except (ArgumentError, ValueError):
         what = "it is no address of a database; write postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME"
-    raise SettingsError(f"{settings.home / FILE}: database_url: {what}")
+    raise SettingsError(f"{settings.home / SETTINGS_FILE}: database_url: {what}")
 
 
 def _refuse_when_gone(settings: Settings) -> None:
-    """A SQLite file that is not there would be made anew. One elsewhere may be new as long as nothing was noted."""
+    """Raise LedgerUnavailable when the SQLite file is gone, because SQLite would create an empty one.
+
+    A file that `database_url` names may be missing as long as nothing was recorded in the ledger.
+    """
     from amends.ledger.store.database import file_of
 
     file = file_of(settings.ledger_url)
@@ -287,10 +292,10 @@ def _refuse_when_gone(settings: Settings) -> None:
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
-    """The environment in which Prefect, its runs and the portal work for this installation.
+    """Return the environment in which Prefect, its runs and the portal work for this installation.
 
-    Loopback only, a shared secret asked for, CSRF protection on, no foreign origins, nothing reported to anybody,
-    the ledger's home absolute.
+    Prefect listens on loopback only, asks for a shared secret, protects against CSRF, accepts no foreign origin and
+    reports nothing to anybody. The path of the home is absolute.
     """
     secret = _prefect_secret(settings.home)
     address = f"http://127.0.0.1:{settings.prefect_port}"
@@ -298,7 +303,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         **_without_proxy("127.0.0.1"),
         "AMENDS_HOME": str(settings.home),
-        # The runner calls `python3`, and it must be this one.
+        # The runner calls `python3`, which must be this interpreter.
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "PREFECT_HOME": str(settings.prefect),
         "PREFECT_API_URL": f"{address}/api",
@@ -309,7 +314,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The newer UI asks a tracking service for its settings on every page; this one asks nobody.
+        # The newer UI asks a tracking service for its settings on every page; the older one asks nobody.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
         "PREFECT_LOGGING_LOG_PRINTS": "false",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
@@ -318,14 +323,20 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
 
 
 def _without_proxy(host: str) -> dict[str, str]:
-    """The proxy of the company's network is not asked for this host, nor told the secret; `*` spares all hosts."""
-    spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    said = ",".join(filter(None, (spared, host)))
-    return {} if spared == "*" else {"no_proxy": said, "NO_PROXY": said}
+    """Return the variables that keep requests to this host, and their secret, from the company's proxy.
+
+    No variable is needed when `*` excludes all hosts already.
+    """
+    excluded = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    hosts = ",".join(filter(None, (excluded, host)))
+    return {} if excluded == "*" else {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 def _prefect_secret(home: Path) -> str:
-    """What Prefect's UI and API ask for; made once, readable by us alone. One that is empty would keep nobody out."""
+    """Return the secret that Prefect's UI and API ask for, made once and readable by us alone.
+
+    An empty file is replaced, because an empty secret would keep nobody out.
+    """
     from amends.system.files import locked, replace_locked
 
     file = home / "keys" / "prefect-auth"

@@ -1,1 +1,1 @@
-"""One file per provider; each has `connect(settings)` and answers every message with a receipt."""
+"""The channels, one module per provider: each has `connect(settings)` and answers every message with a receipt."""

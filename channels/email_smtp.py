@@ -1,4 +1,4 @@
-"""Email through an SMTP relay, one recipient for each transaction."""
+"""An email channel through an SMTP relay, with one recipient for each transaction."""
 
 import asyncio
 import ssl
@@ -54,17 +54,17 @@ OPTIONAL = {
     **webhook.OPTIONAL,
 }
 DKIM = {"key": "dkim_key_file", "domain": "dkim_domain", "selector": "dkim_selector"}
-"""What a signature is made of, and the settings that say it."""
+"""The parts of a DKIM signature, and the settings that give them."""
 
 
 def connect(settings: Mapping[str, str]) -> "EmailSmtp":
-    """Settings: host, sender, bounce_domain; see OPTIONAL for the others and what they are when left out.
+    """Return an email channel with the settings host, sender, bounce_domain, and those of OPTIONAL with their defaults.
 
     sender is an addr-spec; bounces go to b+TOKEN@bounce_domain; security none is for this machine only;
-    final_timeout is how long the reply to a whole message may take, in seconds: a short one makes doubt, not speed.
-    chunking false is for a relay that offers it (RFC 3030) and cannot do it.
+    final_timeout is the limit in seconds for the reply to a whole message: a short one leaves messages in doubt.
+    chunking false is for a relay that offers CHUNKING (RFC 3030) and does not support it.
     With the dkim_ settings we sign every message ourselves; without them the relay does. events and events_key are for
-    a provider that tells what became of our mail by webhook (channels/smtp/webhook.py).
+    a provider that sends events about our mail by webhook (channels/smtp/webhook.py).
     """
     chosen = ProviderSettings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
     reports = webhook.mail_events(chosen)
@@ -81,7 +81,7 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
 
 
 class EmailSmtp:
-    """Keeps connections to the relay open from one message to the next."""
+    """An email channel that keeps its connections to the relay open from one message to the next."""
 
     kind = ChannelKind.EMAIL
 
@@ -90,7 +90,7 @@ class EmailSmtp:
         signer: Signer | None = None, reports: MailEvents | None = None,
     ) -> None:  # fmt: skip
         self.reports = reports
-        """How the provider's reports are read; None when it gives none that could be believed."""
+        """The reader of the provider's events; None when it sends none that can be verified."""
         self._signer = signer
         self.at_once = connections
         self._places = asyncio.Semaphore(connections)
@@ -103,11 +103,11 @@ class EmailSmtp:
 
     @property
     def dns_record(self) -> tuple[str, str] | None:
-        """Name and value of the TXT record by which our signatures are checked; None when we do not sign ourselves."""
+        """Return name and value of the TXT record that verifies our signatures; None when the relay signs."""
         return (self._signer.record_name, self._signer.public_record()) if self._signer else None
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
-        """See the protocol: the envelope of the next message goes out behind the end of the last one."""
+        """Send one message after another; the next envelope goes out behind the end of the last message."""
         async with self._places:
             letters = _Letters(in_flight, self._letter)
             lane = Lane(self._relay, self._bounce_domain, self._final_seconds, letters, self._kept())
@@ -121,7 +121,7 @@ class EmailSmtp:
                 self._idle.append(lane.connection)
 
     def flaw(self, message: Message) -> Flaw | None:
-        """See the protocol."""
+        """Return why the message cannot become an email, or None."""
         try:
             self._checked(message)
         except UnfitEmail as unfit:
@@ -129,7 +129,7 @@ class EmailSmtp:
         return None
 
     async def close(self) -> None:
-        """Take leave of the relay."""
+        """Close all idle connections to the relay."""
         idle, self._idle = self._idle, []
         await asyncio.gather(*(connection.quit() for connection in idle))
 
@@ -138,12 +138,12 @@ class EmailSmtp:
         return self._idle.pop() if self._idle else None
 
     def _letter(self, message: Message) -> Email:
-        """The message as it leaves. Raises Unfit."""
+        """Compose the email as it is sent. Raises UnfitEmail."""
         letter = self._checked(message)
         return signed(letter, self._signer, message.form.published_at) if self._signer else letter
 
     def _checked(self, message: Message) -> Email:
-        """The email as it leaves, but for our signature. Raises Unfit."""
+        """Compose and check the email as it is sent, but for our signature. Raises UnfitEmail."""
         bones = self._skeleton(message.form)
         letter = compose(message, self._letterhead, bones)
         check(letter, bones)
@@ -156,7 +156,7 @@ class EmailSmtp:
 
 
 class _Letters:
-    """Errands as letters; a message that cannot become one is answered at once."""
+    """Messages in flight as emails; a message that cannot become an email is answered at once."""
 
     def __init__(self, in_flight: MessagesInFlight, letter: Callable[[Message], Email]) -> None:
         self._in_flight, self._make = in_flight, letter
@@ -183,7 +183,7 @@ class _Letters:
 
 
 def signed(letter: Email, signer: Signer, at: datetime | None) -> Email:
-    """The letter with a DKIM signature in front, made at the time that it is dated, so that it is always the same."""
+    """Return the email with a DKIM signature before it, which has the email's date and so is always the same."""
     head, _, body = letter.content.partition(b"\r\n\r\n")
     signature = signer.header(head, body, int(at.timestamp()) if at else 0)
     return replace(letter, content=signature + letter.content)
@@ -240,7 +240,8 @@ def _signer(chosen: ProviderSettings, letterhead: Letterhead) -> Signer | None:
 def _tls(chosen: ProviderSettings, *, used: bool) -> ssl.SSLContext:
     file = chosen.text("ca_file")
     if not used and not file:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; to read whom the system trusts takes a while
+        # It trusts no certificate; reading the certificates of the system would take a while.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return ssl.create_default_context(cafile=file or None)
     except OSError as error:

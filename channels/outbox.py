@@ -1,4 +1,4 @@
-"""Messages as files in a folder instead of out in the world: for the demo, for rehearsals."""
+"""A channel that writes messages to files in a folder and sends nothing: for trials and demos."""
 
 import asyncio
 import hashlib
@@ -18,13 +18,13 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 def connect(settings: Mapping[str, str]) -> "Outbox":
-    """Settings: folder (absolute), kind (email, sms, social or website)."""
+    """Return an outbox with the settings folder (absolute) and kind (email, sms, social or website)."""
     chosen = ProviderSettings("outbox", settings, required=("folder", "kind"), optional={})
     return Outbox(chosen.folder("folder"), chosen.choice("kind", ChannelKind))
 
 
 class Outbox(OneByOne):
-    """One JSON file for each message, named by its key; the same key again finds its file and leaves it."""
+    """A folder with one JSON file for each message, named by its key; a file that exists is not written again."""
 
     def __init__(self, folder: Path, kind: ChannelKind) -> None:
         self.kind = kind
@@ -44,7 +44,7 @@ class Outbox(OneByOne):
         return Receipt(message.key, Status.SENT, provider_id=path.name)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
 
 def _keep(path: Path, message: Message) -> None:
@@ -54,7 +54,7 @@ def _keep(path: Path, message: Message) -> None:
 
 
 def _spelled(message: Message) -> dict[str, object]:
-    """Everything that a person reads and everything that is sent with it."""
+    """Return all texts that a person reads and all values that are sent with them."""
     texts = {"subject": message.subject, "text": message.text, "html": message.html}
     return {**asdict(message.form), **texts, "key": message.key, "to": message.to, "to_name": message.to_name}
 

@@ -1,6 +1,6 @@
-"""Every kind of channel in a rehearsal: a provider that exists only in this process, in the rehearsal's own time.
+"""The channel of a rehearsal, of every kind: a provider that exists only in this process, in the rehearsal's own time.
 
-It cannot be used by a real installation: there it finds no world, and says so before anything is sent.
+A real installation cannot use this channel: it has no world, so `connect` fails before anything is sent.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from channels.base.settings import ProviderSettings
 
 @dataclass
 class Arrivals:
-    """What arrived of one notice on one channel."""
+    """The number and times of one notice's messages on one channel."""
 
     arrived: int = 0
     refused: int = 0
@@ -29,31 +29,31 @@ class Arrivals:
 
 @dataclass
 class World:
-    """Where the messages of one rehearsal arrive. Holds personal data only while a message passes through."""
+    """The place where the messages of one rehearsal arrive; holds personal data only while a message passes through."""
 
     script: Script
-    """Which providers are down when, and which addresses take nothing."""
+    """The script that says which providers are down when, and which addresses refuse messages."""
     clock: Callable[[], datetime]
     heard: Callable[[Message, datetime], None] = lambda _message, _now: None
-    """Is told of each message that arrived."""
+    """A callback for each message that arrived."""
     posts: dict[tuple[str, ChannelKind], Arrivals] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
-    """How often a message with this key arrived."""
+    """Count of arrivals by the message's key."""
 
     @property
     def twice(self) -> int:
-        """How many messages arrived more than once."""
+        """Return the number of messages that arrived more than once."""
         return sum(count > 1 for count in self.seen.values())
 
     def refuse(self, message: Message) -> Receipt | None:
-        """The provider's no to an address, or None."""
+        """Return the receipt when the provider refuses the address, or None."""
         if message.to and self.script.refuses(message.kind, message.to):
             self._post(message).refused += 1
             return Receipt(message.key, Status.REJECTED, "550 5.1.1 no such user")
         return None
 
     def take(self, message: Message) -> Receipt:
-        """The message has arrived."""
+        """Record that the message has arrived, and return its receipt."""
         post, now = self._post(message), self.clock()
         post.arrived += 1
         post.first_at, post.last_at = post.first_at or now, now
@@ -70,7 +70,7 @@ _worlds: dict[str, World] = {}
 
 @contextmanager
 def existing(name: str, world: World) -> Iterator[World]:
-    """While this lasts, channels of this process can be in that world."""
+    """Let channels of this process find the world by this name inside the with block."""
     _worlds[name] = world
     try:
         yield world
@@ -79,7 +79,7 @@ def existing(name: str, world: World) -> Iterator[World]:
 
 
 def connect(settings: Mapping[str, str]) -> "Simulated":
-    """Settings: kind (email, sms, social or website), world: one that exists in this process."""
+    """Return a channel with the settings kind (email, sms, social or website) and world, which must exist here."""
     chosen = ProviderSettings("simulated", settings, required=("kind", "world"), optional={})
     kind, world = chosen.choice("kind", ChannelKind), _worlds.get(settings["world"])
     if world is None:
@@ -88,17 +88,17 @@ def connect(settings: Mapping[str, str]) -> "Simulated":
 
 
 class Simulated:
-    """Takes messages in memory, unless the weather is against it."""
+    """A channel that takes messages in memory, unless its provider is down."""
 
     at_once = 1
-    """On one connection as many messages are under way as there are."""
+    """One connection is enough: it has all messages in flight together."""
 
     def __init__(self, kind: ChannelKind, world: World) -> None:
         self.kind = kind
         self._world = world
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
-        """Take whatever there is; the marks of all of it are kept together, which is what makes it quick."""
+        """Take all messages that are there together, so that one group commit writes their marks, which is fast."""
         while message := await in_flight.next():
             self._require()
             handful = _Handful(self._world, in_flight)
@@ -108,7 +108,7 @@ class Simulated:
             await handful.ended()
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
     def _require(self) -> None:
         if self._world.script.down_until(self.kind, self._world.clock()):
@@ -116,7 +116,7 @@ class Simulated:
 
 
 class _Handful:
-    """Messages whose last calls are under way together."""
+    """The messages whose last calls were made together."""
 
     def __init__(self, world: World, in_flight: MessagesInFlight) -> None:
         self._world, self._in_flight = world, in_flight
@@ -125,7 +125,7 @@ class _Handful:
         self._ended = asyncio.Event()
 
     def add(self, message: Message) -> None:
-        """Refuse it, or ask whether it may arrive."""
+        """Refuse the message, or make its last call."""
         if refused := self._world.refuse(message):
             self._in_flight.answer(refused)
             return
@@ -133,7 +133,7 @@ class _Handful:
         self._in_flight.last_call(message.key, partial(self._called, message))
 
     async def ended(self) -> None:
-        """Wait for the answers. Raises what a last call raised that concerns all of them."""
+        """Wait for the answers to all last calls. Raises an error of a last call that concerns all messages."""
         while self._open:
             self._ended.clear()
             await self._ended.wait()

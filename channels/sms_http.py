@@ -1,4 +1,4 @@
-"""SMS through a gateway that takes one HTTP request per message: JSON, a form, a query, or Twilio's form."""
+"""An SMS channel through a gateway that takes one HTTP request per message: JSON, a form, a query, or Twilio's form."""
 
 import re
 from base64 import b64encode
@@ -30,13 +30,14 @@ from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provi
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
-"""A header's name."""
+"""The name of a header."""
 LARGEST_CODE = 999_999
+"""The largest number that is taken for an error code: a longer one could be a phone number."""
 ONE_PHRASE = rb'(?:\\.|[^\\"{}&<>]){0,100}'
-"""Within one value of JSON, XML or a form, because many answers repeat the key beside what was wrong."""
+"""Text within one value of JSON, XML or a form: many refusals for another cause repeat the key in another value."""
 USED = rb"(?:used|reuse|already|same|mismatch|different|conflict|duplicat|in.progress)"
 KEY_USED = re.compile(rb"idempoten%b%b|%b%bidempoten" % (ONE_PHRASE, USED, USED, ONE_PHRASE), re.IGNORECASE | re.DOTALL)
-"""How gateways word it that a request with this Idempotency-Key came before."""
+"""Phrases of gateways for an Idempotency-Key that came before."""
 CHINESE_NO_CREDIT = "余额不足"
 NO_CREDIT = re.compile(
     rb"(?:insufficient|not enough|out of)[ _-](?:account[ _-])?(?:credit|balance|funds)"
@@ -44,47 +45,47 @@ NO_CREDIT = re.compile(
     % (CHINESE_NO_CREDIT.encode(), re.escape(CHINESE_NO_CREDIT.encode("unicode_escape"))),
     re.IGNORECASE,
 )
-"""How gateways word it that our account is empty; not all have the code 402 for it."""
+"""Phrases of gateways for an empty account; not all of them use the code 402."""
 READ_FOR_WORDS = 10_000
-"""Bytes of a refusal; who refuses says why at the beginning."""
+"""Bytes of a refusal that are searched for phrases; the cause stands at the beginning."""
 TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
-"""Not a number, a short code, our own number, a premium number, unsubscribed, not a mobile number, a landline."""
+"""Codes for: no number, a short code, our own number, a premium number, unsubscribed, not mobile, a landline."""
 TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659, 21660, 21661})
-"""What `from_` says is no number of this account that may send SMS."""
+"""Codes for a `from_` that is not a number of this account which may send SMS."""
 
 GAVE_UP = (Status.REJECTED, Status.DEFERRED)
-"""What became of a message that will not arrive, whosever fault it is: it is not asked again, as after a report."""
-
-
-class Shape(StrEnum):
-    """How the gateway wants its request."""
-
-    JSON = "json"
-    FORM = "form"
-    QUERY = "query"
-    """GET with everything behind the question mark, as Kannel wants it."""
-    TWILIO = "twilio"
-
-
+"""Reported states of a message that will not arrive, whatever the cause; the gateway is not asked about it again."""
 PROOFS = ("login", "scheme", "token_header", "token_field")
-"""Settings that say how the token is shown; without any of them it is a bearer token."""
+"""Settings that say how the token is shown; without any of them the token is a bearer token."""
 PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
 FILLED_IN = ("to_field", "text_field", "key_field", "callback_field", "unicode_field")
-"""Settings that name what is filled in for each message."""
+"""Settings that name a field which is filled in for each message."""
 OURS = (*FILLED_IN, "token_field")
-"""Settings that name what is filled in by us."""
-REQUIRED = {
-    Shape.JSON: PLAIN_REQUIRED,
-    Shape.FORM: PLAIN_REQUIRED,
-    Shape.QUERY: PLAIN_REQUIRED,
-    Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
-}
+"""Settings that name a field which is filled in by us."""
 USUAL = {"idempotent": "false", "timeout": "60", "network": NetworkReach.PUBLIC.value}
 PLAIN_OPTIONAL = {
     **USUAL,
     **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields", "unicode_field"), ""),
     **receipts.PLAIN_OPTIONAL,
     **sms_replies.PLAIN_OPTIONAL,
+}
+
+
+class Shape(StrEnum):
+    """The shape of the requests that a gateway takes."""
+
+    JSON = "json"
+    FORM = "form"
+    QUERY = "query"
+    """GET with all fields in the query, as Kannel takes it."""
+    TWILIO = "twilio"
+
+
+REQUIRED = {
+    Shape.JSON: PLAIN_REQUIRED,
+    Shape.FORM: PLAIN_REQUIRED,
+    Shape.QUERY: PLAIN_REQUIRED,
+    Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
@@ -95,18 +96,19 @@ OPTIONAL = {
 
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
-    """Settings: shape and url; but for twilio to_field, text_field, token, id_field as it is in the reply, and
-    key_field, where the gateway takes a reference of ours and hands it back in its reports.
+    """Return an SMS channel with the settings of REQUIRED and OPTIONAL for its shape.
 
-    more_fields is what it wants in every request besides, written as in a query: from=Example; unicode_fields, what it
-    wants where a text does not fit the phones' own alphabet: coding=2&charset=UTF-8; unicode_field, where it takes such
-    a text as the hexadecimal digits of UTF-16 instead of in text_field. The token is a bearer token, or
-    is shown with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field.
+    For all shapes: idempotent is true when the gateway honours an Idempotency-Key, which Twilio does not; network is
+    private for a gateway inside the organisation.
 
-    For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
-    does not; network is private for a gateway inside the organisation. Delivery reports: see
-    channels/web_api/receipts.py; status_url/ID answers for one message, or status_url/KEY where there is no id_field.
-    What people write back: see channels/web_api/sms_replies.py.
+    For all but twilio: id_field is the name of the id in the answer; key_field takes a reference of ours, which the
+    gateway returns in its reports. more_fields stand in every request, written as in a query: from=Example.
+    unicode_fields stand in requests whose text does not fit GSM 7-bit: coding=2&charset=UTF-8; unicode_field takes such
+    a text as hexadecimal digits of UTF-16 in place of text_field. The token is a bearer token, or is shown with a login
+    (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field.
+
+    Delivery reports: see channels/web_api/receipts.py; status_url/ID answers about one message, or status_url/KEY where
+    there is no id_field. Incoming texts: see channels/web_api/sms_replies.py.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
@@ -126,46 +128,46 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One provider's way of taking an SMS and of telling what became of it."""
+    """The interface of one provider: how it takes an SMS and reports on it."""
 
     url: str
     to_field: str
     text_field: str
     id_field: str
     proof: Mapping[str, str] = field(repr=False)
-    """Headers that say who we are."""
+    """Headers that authenticate us."""
     style: Shape
-    """How it wants its request."""
+    """The shape of the requests."""
     shape: ReportShape
-    """How it words what became of a message when it is asked."""
+    """The shape of the answers to questions about a message."""
     reports: ReportRules | None
-    """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
+    """Rules to read the gateway's delivery reports; None when it sends none that can be verified."""
     incoming: IncomingRules | None = None
-    """How to read what people write back; None when it hands on nothing that can be believed."""
+    """Rules to read incoming texts; None when the gateway hands on none that can be verified."""
     fixed: dict[str, str] = field(default_factory=dict, repr=False)
-    """What stands in every request besides."""
+    """Fields that stand in every request."""
     fixed_unicode: dict[str, str] = field(default_factory=dict, repr=False)
-    """And in those whose text does not fit GSM 7-bit."""
+    """Fields that stand in every request whose text does not fit GSM 7-bit."""
     unicode_field: str = ""
-    """Where it takes such a text in hexadecimal digits of UTF-16; empty when text_field is the place for every text."""
+    """Field for a text outside GSM 7-bit in hexadecimal digits of UTF-16; empty when text_field takes every text."""
     key_field: str = ""
-    """Where it takes our key, to hand it back in its reports."""
+    """Field for our key, which the gateway returns in its reports; empty when it has none."""
     callback_field: str = ""
-    """Where it takes the address for reports on this message."""
+    """Field for the address of reports on this message; empty when the gateway has none."""
     known_by_key: bool = False
-    """Reports name a message by our key and not by an id of its own."""
+    """True when reports name a message by our key and not by an id of the gateway."""
     status_url: str = ""
-    """Where a message is asked for, with {id} in its place; empty when it cannot be."""
+    """Address that answers about one message, with {id} in the place of its id; empty when there is none."""
     status_setting: str = "status_url"
-    """What in the settings says so."""
+    """The setting from which status_url is made."""
     bad_number_codes: frozenset[int] | None = None
     """Error codes that are about the number; None when every refusal of the content is."""
     bad_sender_codes: frozenset[int] = frozenset()
     """Error codes that are about our settings."""
 
     def request(self, client: httpx2.AsyncClient, message: Message) -> httpx2.Request:
-        """The request for one message."""
-        fields = {**self.fixed, self.to_field: message.to, **self._text(message.text), **self._marks(message.key)}
+        """Return the request that sends one message."""
+        fields = {**self.fixed, self.to_field: message.to, **self._text(message.text), **self._report_ids(message.key)}
         headers = {**self.proof, "Idempotency-Key": message.key}
         match self.style:
             case Shape.JSON:
@@ -176,38 +178,41 @@ class Gateway:
                 return client.build_request("POST", self.url, data=fields, headers=headers)
 
     def question(self, client: httpx2.AsyncClient, provider_id: str) -> httpx2.Request:
-        """The request that asks what became of a message."""
+        """Return the request that asks what became of a message."""
         url = self.status_url.replace("{id}", quote(provider_id, safe=""))
         return client.build_request("GET", url, headers=dict(self.proof))
 
     def taken(self, answer: HttpAnswer, key: str) -> Receipt:
-        """The receipt for a yes; a no where it bears the gateway's own word for that. A number may be another code."""
+        """Return the receipt for a 2xx answer, which is rejected when the answer has the gateway's word for a failure.
+
+        A number is not taken for such a word, because it may be a code of another kind.
+        """
         receipt = accepted(answer, key, *filter(None, (self.id_field,)))
         if self.known_by_key:
             receipt = replace(receipt, provider_id=key)
-        became, word = last_word(self.shape, answer.object()) or (None, "")
-        if receipt.status is Status.SENT and became in GAVE_UP and not word[0].isdecimal():
+        final, word = last_word(self.shape, answer.object()) or (None, "")
+        if receipt.status is Status.SENT and final in GAVE_UP and not word[0].isdecimal():
             return replace(receipt, status=Status.REJECTED, detail=f"{answer.code} {word}")
         return receipt
 
     def _text(self, text: str) -> dict[str, str]:
-        """The text and, where it does not fit GSM 7-bit, what says so."""
+        """Return the field of the text, with the fields that a text outside GSM 7-bit needs."""
         if segments(text).encoding is Encoding.GSM7:
             return {self.text_field: text}
         if self.unicode_field:
             return {**self.fixed_unicode, self.unicode_field: text.encode("utf-16-be").hex()}
         return {**self.fixed_unicode, self.text_field: text}
 
-    def _marks(self, key: str) -> dict[str, str]:
-        """What lets a report name the message, even one whose answer we never got."""
-        marks = {self.key_field: key} if self.key_field else {}
+    def _report_ids(self, key: str) -> dict[str, str]:
+        """Return the fields by which a report can name the message, even when the answer was lost."""
+        ids = {self.key_field: key} if self.key_field else {}
         if self.callback_field and self.reports:
-            marks[self.callback_field] = self.reports.address(key)
-        return marks
+            ids[self.callback_field] = self.reports.address(key)
+        return ids
 
 
 class SmsHttp(OneByOne):
-    """Sends each text as it stands."""
+    """An SMS channel that sends each text as it stands."""
 
     kind = ChannelKind.SMS
 
@@ -215,28 +220,28 @@ class SmsHttp(OneByOne):
         self._gateway = gateway
         self._provider = provider
         self._knew: set[bool] = set()
-        """Whether it knew the messages that it was asked for."""
+        """True, False or both, as the gateway knew the messages about which it was asked."""
 
     @property
     def reports(self) -> ReportRules | None:
-        """How the gateway's delivery reports are read; None when whatever comes in is to be refused."""
+        """Return the rules to read the gateway's delivery reports; None when every report must be refused."""
         return self._gateway.reports
 
     @property
     def incoming_texts(self) -> IncomingRules | None:
-        """How what people write back is read; None when whatever comes in is to be refused."""
+        """Return the rules to read incoming texts; None when every one must be refused."""
         return self._gateway.incoming
 
     @property
     def can_be_asked(self) -> bool:
-        """Whether the gateway answers questions about one message."""
+        """Return True when the gateway answers questions about one message."""
         return bool(self._gateway.status_url)
 
     @property
     def asked_in_vain(self) -> str:
-        """What to look at when it was asked and knew none of the messages; empty when it knew one.
+        """Return which setting to check when the gateway knew none of the messages in question, else an empty string.
 
-        One that is not known may have been forgotten there. When none is, it is rather asked at the wrong place.
+        The gateway may have forgotten one message; when it knows none, the address for questions is probably wrong.
         """
         if self._knew != {False}:
             return ""
@@ -244,12 +249,12 @@ class SmsHttp(OneByOne):
 
     @staticmethod
     def cost(message: Message) -> int:
-        """In how many parts the network carries and charges this message; a gateway's rate counts them."""
+        """Return the number of parts that the network carries and charges; a gateway's rate counts parts."""
         return segments(message.text).count
 
     @staticmethod
     def flaw(message: Message) -> Flaw | None:
-        """See the protocol."""
+        """Return why the message cannot be sent, or None."""
         if not E164.fullmatch(message.to):
             return Flaw("not an E.164 number", of_address=True)
         if message.signature and not message.text.startswith(f"【{message.signature}】"):
@@ -257,7 +262,7 @@ class SmsHttp(OneByOne):
         return None if writable(message.text) else Flaw("not Unicode text")
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """See the protocol. What refuses our account is remembered and raised before the next message has left."""
+        """Send the message; a refusal of our account is remembered, and raised before the next message has left."""
         if flaw := self.flaw(message):
             return Receipt(message.key, Status.REJECTED, flaw.why)
         request = self._gateway.request(self._provider.client, message)
@@ -269,9 +274,9 @@ class SmsHttp(OneByOne):
         return self._refusal(message.key, answer)
 
     async def poll(self, provider_id: str) -> ProviderReceipt | None:
-        """What became of a message that was taken; None when there is no last word yet or the gateway cannot be asked.
+        """Ask what became of a message; return None before its final state, or when the gateway cannot be asked.
 
-        Raises ChannelUnavailable when it does not answer, ChannelMisconfigured when it does not know us.
+        Raises ChannelUnavailable without an answer, ChannelMisconfigured when the gateway refuses our account.
         """
         if not self._gateway.status_url or not provider_id.strip("."):
             return None
@@ -287,18 +292,19 @@ class SmsHttp(OneByOne):
     async def close(self) -> None:
         await self._provider.close()
 
-    def _knew_the_key(self, answer: HttpAnswer) -> bool:
-        """Whether it is refused because its key came before; some gateways honour keys without our having asked."""
+    def _key_was_used(self, answer: HttpAnswer) -> bool:
+        """Return True for a refusal because the key came before; some gateways honour keys without being asked to."""
         if self._provider.repeatable:
             return b"idempoten" in answer.body.lower()
         return bool(KEY_USED.search(answer.body, 0, READ_FOR_WORDS))
 
     def _refusal(self, key: str, answer: HttpAnswer) -> Receipt:
-        """What a refusal of one message means."""
+        """Return the receipt for a refusal of one message."""
         code = _error_code(answer)
         detail = str(answer.code) if code is None else f"{answer.code} {code}"
-        if self._knew_the_key(answer):
-            return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")  # with other words, which may have left
+        if self._key_was_used(answer):
+            # The key came with another text, which may have left.
+            return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")
         if NO_CREDIT.search(answer.body, 0, READ_FOR_WORDS):
             return self._provider.standing.refused(key, f"{detail} no credit", 1, ChannelUnavailable)
         if code in self._gateway.bad_sender_codes:
@@ -309,15 +315,15 @@ class SmsHttp(OneByOne):
 
 
 def _error_code(answer: HttpAnswer) -> int | None:
-    """The provider's number for what went wrong, if it gives one; a longer number could be somebody's."""
+    """Return the provider's error code, or None without one or with one above LARGEST_CODE."""
     code = answer.object().get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) <= LARGEST_CODE else None
 
 
-def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) -> ProviderReceipt | None:
-    """What is told of this message; nothing when it is about another one."""
-    found = last_word(shape, told)
-    if found is None or plain_value(told, shape.name_field) not in ("", provider_id):
+def _last_word(shape: ReportShape, answer: dict[str, object], provider_id: str) -> ProviderReceipt | None:
+    """Return the final state of this message, or None without one or when the answer is about another message."""
+    found = last_word(shape, answer)
+    if found is None or plain_value(answer, shape.name_field) not in ("", provider_id):
         return None
     return ProviderReceipt(provider_id, *found)
 
@@ -325,7 +331,7 @@ def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) ->
 def _plain(chosen: ProviderSettings, shape: Shape) -> Gateway:
     reported = receipts.plain_shape(chosen)
     if not reported.name_field and not chosen.text("callback_url"):
-        _refuse_what_matches_nothing(chosen)
+        _refuse_reports_without_id(chosen)
     fixed, fixed_unicode = _fields(chosen, "more_fields") | _token_field(chosen), _fields(chosen, "unicode_fields")
     if shape is Shape.JSON:
         _must_fit(chosen, (*fixed, *(fixed_unicode.keys() - fixed.keys()), *filter(None, map(chosen.text, FILLED_IN))))
@@ -350,12 +356,12 @@ def _plain(chosen: ProviderSettings, shape: Shape) -> Gateway:
 
 
 def _url(chosen: ProviderSettings) -> str:
-    """As it was written: where a slash belongs to an address, the one without it only redirects there."""
+    """Return the URL with its final slash, if it has one: without the slash such a gateway only redirects."""
     return chosen.url("url") + ("/" if chosen.text("url").endswith("/") else "")
 
 
 def _token_header(chosen: ProviderSettings) -> dict[str, str]:
-    """The header that shows the token; none where it stands among the fields."""
+    """Return the header that shows the token; empty when the token stands in a field."""
     token, ways = chosen.secret("token"), [name for name in PROOFS if chosen.text(name)]
     if len(ways) > 1:
         raise chosen.wrong(ways[1], f"cannot stand beside {ways[0]}: the token is shown in one way")
@@ -389,14 +395,14 @@ def _fields(chosen: ProviderSettings, setting: str) -> dict[str, str]:
     return fields
 
 
-def _refuse_what_matches_nothing(chosen: ProviderSettings) -> None:
+def _refuse_reports_without_id(chosen: ProviderSettings) -> None:
     for asked in ("status_url", "callback_secret"):
         if chosen.text(asked):
             raise chosen.wrong(asked, "needs id_field or key_field: without them nothing says which message is meant")
 
 
 def _must_fit(chosen: ProviderSettings, fields: Iterable[str]) -> None:
-    """Raises ChannelMisconfigured when no object can have all these names."""
+    """Raise ChannelMisconfigured when one JSON object cannot have all these names."""
     try:
         nested(dict.fromkeys(fields, ""))
     except ValueError as error:

@@ -24,22 +24,22 @@ OPTIONAL = {"url": "https://bsky.social", "timeout": "60", "network": NetworkRea
 
 
 def connect(settings: Mapping[str, str]) -> "SocialBluesky":
-    """Settings: identifier (handle or DID), password (an app password); url of the account's server."""
+    """Return a channel with the settings identifier (handle or DID), password (an app password), url of the server."""
     chosen = ProviderSettings("social_bluesky", settings, required=("identifier", "password"), optional=OPTIONAL)
     seconds, url = chosen.number("timeout", most=600), chosen.url("url")
     return SocialBluesky(
         url=url,
         identifier=chosen.text("identifier"),
         password=chosen.text("password"),
-        # The record's name follows from the message, so that no second one can stand beside it. All the same a lost
-        # answer is looked for and not posted again: somebody may have taken the post down meanwhile.
+        # The record's key follows from the message, so that a second post cannot exist beside the first. Even so a post
+        # whose answer was lost is looked for and not posted again: somebody may have deleted it in the meantime.
         provider=open_provider(url, seconds, reach=chosen.choice("network", NetworkReach)),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class PostPlace:
-    """Where one post stands, or will."""
+    """The place of one post in the account's repository."""
 
     repo: str
     rkey: str
@@ -47,7 +47,7 @@ class PostPlace:
 
 
 class SocialBluesky(OneByOne):
-    """Posts once; the text is the whole post, its link made clickable."""
+    """A Bluesky account; the text is the whole post, with its link made clickable."""
 
     kind = ChannelKind.SOCIAL
 
@@ -58,7 +58,7 @@ class SocialBluesky(OneByOne):
         self._provider = provider
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """Raises ChannelMisconfigured when the account refuses the login, before anything is posted."""
+        """Post the message once. Raises ChannelMisconfigured when the login is refused, before anything is posted."""
         if unfit := _unfit(message):
             return Receipt(message.key, Status.REJECTED, unfit)
         if message.published_at is None:
@@ -85,7 +85,7 @@ class SocialBluesky(OneByOne):
         )
 
     async def _log_in(self) -> tuple[str, str]:
-        """The account's DID and a token for one post."""
+        """Log in, and return the account's DID and a token for one post."""
         client, name = self._provider.client, self._provider.name
         login = {"identifier": self._identifier, "password": self._password}
         answer = await self._provider.ask(
@@ -99,7 +99,7 @@ class SocialBluesky(OneByOne):
         return did, token
 
     async def _look(self, doubt: Receipt, place: PostPlace, text: str) -> Receipt:
-        """What stands at the post's place: our words, or others that went out under the same key."""
+        """Read the post back: sent when it has this text, rejected when it has another text, else the doubt stays."""
         others = False
 
         async def look() -> str:
@@ -118,7 +118,7 @@ class SocialBluesky(OneByOne):
 
 
 def record(message: Message, published_at: datetime) -> dict[str, object]:
-    """The post as the lexicon app.bsky.feed.post has it."""
+    """Return the post in the form of the lexicon app.bsky.feed.post."""
     return {
         "$type": COLLECTION,
         "text": message.text,
@@ -129,7 +129,7 @@ def record(message: Message, published_at: datetime) -> dict[str, object]:
 
 
 def record_key(key: str, published_at: datetime) -> str:
-    """The record's name: a TID of the second that the notice is dated, its last 30 bits from the message's key."""
+    """Return the record's key: a TID of the second of the notice's date, its last 30 bits from the message's key."""
     spread = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
     microseconds = int(published_at.timestamp()) * 1_000_000 + spread % 1_000_000
     number = microseconds << 10 | spread // 1_000_000 & 0x3FF
@@ -156,7 +156,7 @@ def _unfit(message: Message) -> str:
 
 
 def _visible(text: str) -> bool:
-    """Fit for a header and an address: visible ASCII only, and no longer than servers take."""
+    """Return True for text that fits a header and a URL: visible ASCII, not longer than servers accept."""
     return bool(re.fullmatch(r"[!-~]{1,4096}", text))
 
 
@@ -165,7 +165,7 @@ def _verdict(key: str, answer: HttpAnswer) -> Receipt:
         return accepted(answer, key, "uri")
     error = plain_value(answer.object(), "error")
     if error == "InvalidSwap":
-        return Receipt(key, Status.UNCERTAIN, "already there")  # what stands there has to be looked at
+        return Receipt(key, Status.UNCERTAIN, "already there")  # another record is at the place and must be read
     if error in ABOUT_THE_POST:
         return Receipt(key, Status.REJECTED, f"refused {answer.code} {error}")
     return Receipt(key, Status.DEFERRED, f"refused {answer.code}")

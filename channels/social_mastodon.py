@@ -17,7 +17,7 @@ from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provi
 
 LINK = re.compile(r"https?://\S+")
 LINK_LENGTH = 23
-"""What Mastodon counts for a link of any length."""
+"""Characters that Mastodon counts for a link of any length."""
 TAG = re.compile(r"<[^<>]*>")
 LATEST_POSTS = 40
 CLOCK_SLACK = timedelta(minutes=1)
@@ -25,7 +25,7 @@ OPTIONAL = {"visibility": "public", "max_length": "500", "timeout": "60", "netwo
 
 
 class Visibility(StrEnum):
-    """Who sees the post."""
+    """The visibility of a post."""
 
     PUBLIC = "public"
     UNLISTED = "unlisted"
@@ -34,7 +34,7 @@ class Visibility(StrEnum):
 
 
 def connect(settings: Mapping[str, str]) -> "SocialMastodon":
-    """Settings: url of the server, token; visibility (public) and max_length (500), as the server has them.
+    """Return a channel with the settings url of the server, token, visibility and the server's max_length of a post.
 
     The token needs the scope write:statuses, and read:accounts with read:statuses to find a post whose answer was lost.
     """
@@ -45,13 +45,13 @@ def connect(settings: Mapping[str, str]) -> "SocialMastodon":
         token=chosen.secret("token"),
         visibility=chosen.choice("visibility", Visibility),
         max_length=chosen.number("max_length"),
-        # Mastodon forgets an Idempotency-Key after an hour, so a lost answer is looked for and never posted again.
+        # Mastodon forgets an Idempotency-Key after an hour: a post whose answer was lost is looked for, never repeated.
         provider=open_provider(url, seconds, reach=chosen.choice("network", NetworkReach)),
     )
 
 
 class SocialMastodon(OneByOne):
-    """Posts once; the text is the whole post."""
+    """A Mastodon account; the text is the whole post."""
 
     kind = ChannelKind.SOCIAL
 
@@ -86,7 +86,7 @@ class SocialMastodon(OneByOne):
         )
 
     async def _find(self, text: str) -> str:
-        """The address of a post with these words that came up just now, or empty."""
+        """Return the address of a post with this text that appeared just now, or an empty string."""
         account = plain_value((await self._get("accounts/verify_credentials")).object(), "id")
         if not account.isalnum():
             return ""
@@ -98,7 +98,7 @@ class SocialMastodon(OneByOne):
         return next((found for post in posts if (found := _same_post(post, text, now, just_now))), "")
 
     async def _get(self, path: str) -> HttpAnswer:
-        """Raises ChannelUnavailable when no answer comes."""
+        """Read this path. Raises ChannelUnavailable when no answer comes."""
         request = self._provider.client.build_request(
             "GET", f"{self._url}/{path}", headers={"Authorization": f"Bearer {self._token}"}
         )
@@ -112,14 +112,14 @@ def _verdict(key: str, answer: HttpAnswer) -> Receipt:
 
 
 def _same_post(post: object, text: str, now: datetime, oldest: timedelta) -> str:
-    """The address of this post when it has these words and is no older than that, else empty."""
+    """Return the address of the post when it has this text and is at most `oldest` old, else an empty string."""
     if not isinstance(post, dict):
         return ""
     content, created_at = post.get("content"), post.get("created_at")
     if not (isinstance(content, str) and isinstance(created_at, str)):
         return ""
     try:
-        # The span between two dates always exists; the date before one may not.
+        # The difference of two dates always exists; a date minus a span may be out of range.
         ours = _bare(TAG.sub("", content)) == _bare(text) and now - datetime.fromisoformat(created_at) <= oldest
     except (ValueError, TypeError):  # no date, one without a zone, or an entity with thousands of digits
         return ""
@@ -127,5 +127,5 @@ def _same_post(post: object, text: str, now: datetime, oldest: timedelta) -> str
 
 
 def _bare(text: str) -> str:
-    """The words without their markup's entities and without any space, which Mastodon sets in its own way."""
+    """Return the text with entities decoded and without white space, which Mastodon changes."""
     return "".join(unescape(text).split())

@@ -1,4 +1,4 @@
-"""The public notice page as plain files in a folder that a web server serves."""
+"""A channel that publishes notices as static pages in a folder that a web server serves."""
 
 import asyncio
 import fcntl
@@ -16,22 +16,22 @@ from amends.domain.base.url import same_site
 from amends.domain.base.value import LOCALE, NAME
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.channel.identifiers import mark
-from amends.system.files import keep_names, replace_file
+from amends.system.files import replace_file, sync_folder
 from channels.base.one_by_one import OneByOne
 from channels.base.page import NoticeEntry, PublicNotices, Site
 from channels.base.settings import ProviderSettings
 
 STATE = "notices.json"
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Characters that would make the feed unreadable."""
+"""Characters that XML forbids, such as NUL and lone surrogates: the feed could not be read."""
 READABLE, BROWSABLE = 0o644, 0o755
 PATIENCE = 20.0
-"""So many seconds somebody else may have an incident's folder to themselves before a message is put off."""
+"""Seconds for which another process may lock an incident's folder before a message is deferred."""
 ASK_AGAIN = 0.05
 
 
 def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
-    """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
+    """Return a channel with the settings folder (absolute, must exist), base_url and stylesheet, on the same site."""
     chosen = ProviderSettings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
     base_url, stylesheet = chosen.url("base_url"), chosen.text("stylesheet")
     if not _on_site(base_url, stylesheet):
@@ -47,9 +47,10 @@ def _on_site(base_url: str, address: str) -> bool:
 
 
 class WebsiteStatic(OneByOne):
-    """Writes FOLDER/INCIDENT/LOCALE/NOTICE.html, an index with the latest notice, and two feeds.
+    """A folder with FOLDER/INCIDENT/LOCALE/NOTICE.html, an index with the latest notice, and two feeds.
 
-    Beside them stands what they are made from, so that any notice brings all pages of its incident up to date.
+    STATE beside the pages holds the notices that they are made from, so that any notice updates all its incident's
+    pages.
     """
 
     kind = ChannelKind.WEBSITE
@@ -58,70 +59,71 @@ class WebsiteStatic(OneByOne):
         self._folder = folder
         self._base_url = base_url
         self._stylesheet = stylesheet
-        self._last_alone = 0.0
-        """When a message of ours last had its folder to itself."""
+        self._last_published = 0.0
+        """Loop time at which a message of this channel was last published."""
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """The same message again changes nothing. Raises ChannelUnavailable when the folder is not there."""
+        """Publish the message; the same message again changes nothing. Raises ChannelUnavailable without the folder."""
         if unfit := _unfit(message):
             return Receipt(message.key, Status.REJECTED, unfit)
         if not self._folder.is_dir():
             raise ChannelUnavailable("channel website_static: folder does not exist")
         await last_call()
-        return await self._in_turn(message)
+        return await self._publish_when_free(message)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
     def trouble(self) -> str:
-        """Why no page could be put up now, as far as a look tells; empty when one can be."""
+        """Return why no page could be published now, or an empty string when one probably can."""
         if not self._folder.is_dir():
             return "channel website_static: folder does not exist"
         may_write = os.access(self._folder, os.W_OK | os.X_OK)
         return "" if may_write else "channel website_static: folder cannot be written"
 
-    async def _in_turn(self, message: Message) -> Receipt:
-        """Publish it when nobody else is at the folder; later, when whoever is does not come to an end.
+    async def _publish_when_free(self, message: Message) -> Receipt:
+        """Publish the message when no other process has locked the folder; defer it when the lock is held too long.
 
-        No thread waits for the lock: one that is halted may hold it, and a thread that waits cannot be cancelled.
+        No thread waits for the lock: a halted process may hold it, and a thread that waits cannot be cancelled.
         """
         now = asyncio.get_running_loop().time
         begun = now()
         while (receipt := await asyncio.to_thread(self._publish, message)) is None:
-            # As long as messages of our own get in, it is only a long queue.
-            if now() - max(begun, self._last_alone) > PATIENCE:
+            # While other messages of this channel get the lock, the queue is only long, and waiting goes on.
+            if now() - max(begun, self._last_published) > PATIENCE:
                 return Receipt(message.key, Status.DEFERRED, "not written: somebody else holds the folder")
             await asyncio.sleep(ASK_AGAIN)
-        self._last_alone = now()
+        self._last_published = now()
         return receipt
 
     def _publish(self, message: Message) -> Receipt | None:
-        """What came of it; None when somebody else is at the folder, and nothing was touched."""
-        # Every file is replaced as a whole and the state comes last, so what was cut short is simply done again.
+        """Publish the message and return its receipt; None when another process has locked the folder."""
+        # Every file is replaced as a whole and the state comes last, so an interrupted update is simply done again.
         try:
-            with _alone_in(self._folder / message.incident) as incident_folder:
-                stands = self._update(incident_folder, message)
+            with _locked(self._folder / message.incident) as incident_folder:
+                current = self._update(incident_folder, message)
         except BlockingIOError:
             return None
         except OSError as error:
             return Receipt(message.key, Status.DEFERRED, f"not written: {error.strerror}")
         except ValidationError:
             return Receipt(message.key, Status.DEFERRED, f"not written: {STATE} is damaged")
-        if not stands:
+        if not current:
             return Receipt(message.key, Status.DEFERRED, "not written: a version with a later date stands")
         url = f"{self._base_url}/{message.incident}/{message.locale}/{message.notice}.html"
         return Receipt(message.key, Status.DELIVERED, provider_id=url)
 
     def _update(self, folder: Path, message: Message) -> bool:
-        """Bring all pages up to date with this message; whether it is what stands there now."""
+        """Update all pages with this message, and return True when the site shows the message now."""
         entry = _entry(message)
         standing = {path.parent.name: _read(path) for path in sorted(folder.glob(f"*/{STATE}"))}
         own = standing.get(message.locale, PublicNotices())
         notices = own.with_entry(entry)
         if notices != own:
             self._write(folder, message, {**standing, message.locale: notices})
-        for named in (folder / message.locale, folder, self._folder):  # also what somebody killed had just put there
-            keep_names(named)
+        # Also the names of files that a process had just created when it was killed.
+        for named in (folder / message.locale, folder, self._folder):
+            sync_folder(named)
         return entry in notices.entries
 
     def _write(self, folder: Path, message: Message, notices: Mapping[str, PublicNotices]) -> None:
@@ -134,7 +136,7 @@ class WebsiteStatic(OneByOne):
 
 
 def _unfit(message: Message) -> str:
-    """Why this message cannot become a page, or empty."""
+    """Return why the message cannot become a page, or an empty string."""
     named = NAME.fullmatch(message.incident) and NAME.fullmatch(message.notice) and message.notice != "index"
     if not named or not LOCALE.fullmatch(message.locale):
         return "unsafe name"
@@ -159,8 +161,8 @@ def _entry(message: Message) -> NoticeEntry:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[Path]:
-    """Keep other processes and threads out of the incident's folder; BlockingIOError when one of them is at it."""
+def _locked(folder: Path) -> Iterator[Path]:
+    """Lock the incident's folder for this thread. Raises BlockingIOError when another one has the lock."""
     _make_folder(folder)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

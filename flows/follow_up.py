@@ -5,10 +5,10 @@ import asyncio
 from prefect import State, flow
 
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState
 from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.incident.commitment import Chase, Commitment, to_chase
-from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
@@ -62,8 +62,8 @@ def _escalate(context: Context, case: Case, planned: PlannedOccurrence, step: St
     )
     now, incident_id = context.clock(), case.incident.id
     context.ledger.incidents.alert(incident_id, line, now)
-    told = (TOLD_LATE + step.id, planned.number, planned.due_at, OccurrenceState.DONE)
-    context.ledger.occurrences.mark(incident_id, *told, now, f"told the {step.escalate_to}")
+    told = (OccurrenceKind.LATE, step.id, planned.number, planned.due_at)
+    context.ledger.occurrences.record_reminder(incident_id, *told, now, f"told the {step.escalate_to}")
     return line
 
 
@@ -72,7 +72,7 @@ def _when_done(case: Case, planned: PlannedOccurrence) -> str:
 
 
 async def _remind(context: Context, case: Case, planned: PlannedOccurrence) -> str:
-    """Alert the lead to duties that come due or are overdue, each reminder once; an overdue duty is named only as such."""
+    """Alert the lead to duties that come due or are overdue, each reminder once; an overdue duty only as overdue."""
     due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
     overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}
     named = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
@@ -88,7 +88,8 @@ def _record_reminders(context: Context, incident_id: str, given: list[Reminder],
     for line in lines:
         ledger.incidents.alert(incident_id, line, now)
     for one in given:
-        ledger.occurrences.mark(incident_id, one.step, one.number, one.at, OccurrenceState.DONE, now, "reminded")
+        given_now = (OccurrenceKind.DEADLINE, one.step, one.number, one.at)
+        ledger.occurrences.record_reminder(incident_id, *given_now, now, "reminded")
 
 
 def _chase(context: Context, case: Case) -> list[str]:

@@ -23,7 +23,7 @@ from flows.run.schedule import mirror, runs_by_incident, tag_own_run
 from flows.run.turn import bring_up_to_date
 
 PAGE = 50
-"""Incidents whose runs are looked up in Prefect with one query."""
+"""Incidents whose runs are looked up in Prefect together."""
 
 
 @flow(name="sweep", flow_run_name="sweep {incident_id}")

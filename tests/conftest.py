@@ -1,15 +1,19 @@
 """What holds for all tests."""
 
+import gc
 from collections.abc import Iterator
 
+import fastapi.dependencies.models
 import pytest
 from hypothesis import HealthCheck, settings
 
 from amends.ledger.store import disk_reserve
+from tests.targets import waits_for_test_all
 
 # On a busy machine an example may take long; that says nothing about it.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+THRESHOLDS = gc.get_threshold()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,3 +22,26 @@ def small_reserve() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(disk_reserve, "SIZE", 4096)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_memory() -> Iterator[None]:
+    """Free after each file what would make this process grow to more than a gigabyte.
+
+    FastAPI keeps the functions of the last apps in caches, and with them their ledgers; and a send makes the garbage
+    collector rare in its process, which is this one.
+    """
+    yield
+    for value in vars(fastapi.dependencies.models).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
+    gc.unfreeze()
+    gc.set_threshold(*THRESHOLDS)
+    gc.collect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make test` leaves to `make test-all`."""
+    for item in items:
+        if waits_for_test_all(item):
+            item.add_marker("full")

@@ -5,12 +5,12 @@ For `preexec_fn`: nohup has the loss of the terminal ignored, and shells have Ct
 
 import signal
 
-from amends.system.processes import ENDING
+from amends.system.processes import TERMINATION_SIGNALS
 
 
 def hears_all() -> None:
     """As in a terminal."""
-    for number in ENDING:
+    for number in TERMINATION_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from amends.cli.app import app
-from amends.cli.terminal.clock import live_in, now
+from amends.cli.terminal.clock import now, use_home
 from amends.delivery.send.workers import wall_clock
 from amends.domain.channel.channel import ChannelKind
-from amends.rehearsal_clock import AHEAD, MARK, RehearsalClock, rehearsal_clock
+from amends.rehearsal_clock import MARK, OFFSET_FILE, RehearsalClock, rehearsal_clock
 from amends.settings import Settings, SettingsError, read_settings
 from flows.run.context import opened
 
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Path:
     """A real home, with a file in it that would move a rehearsal's clock."""
     made = tmp_path / "home"
     assert CliRunner().invoke(app, ["init", str(made), "--public-url", LOCAL]).exit_code == 0
-    (made / AHEAD).write_text(f"{WEEK.total_seconds():.0f}\n")
+    (made / OFFSET_FILE).write_text(f"{WEEK.total_seconds():.0f}\n")
     return made
 
 
@@ -72,9 +72,10 @@ REAL_PROVIDERS = {
 
 
 @pytest.mark.parametrize("own", REAL_PROVIDERS.values(), ids=REAL_PROVIDERS)
-def test_a_rehearsal_with_a_channel_that_could_reach_people_stops_everything(
-    tmp_path: Path, own: dict[str, str]
-) -> None:
+def test_a_rehearsal_home_with_a_channel_to_people_is_refused(tmp_path: Path, own: dict[str, str]) -> None:
+    """A rehearsal home in which one channel could reach real people is refused as a whole. The refusal names the
+    setting and the file that marks the home, and shows no password.
+    """
     (tmp_path / MARK).touch()
     channels = {ChannelKind.EMAIL: own | {"password": "hunter2"}}
     settings = Settings(home=tmp_path, public_url=LOCAL, channels=channels)
@@ -90,7 +91,10 @@ def test_a_real_home_may_have_real_channels(tmp_path: Path) -> None:
     assert rehearsal_clock(Settings(home=tmp_path, public_url=LOCAL, channels=channels)) is None
 
 
-def test_a_rehearsal_may_write_files_and_use_a_provider_that_is_simulated_on_this_machine(tmp_path: Path) -> None:
+def test_a_rehearsal_may_write_files_and_use_local_providers(tmp_path: Path) -> None:
+    """A rehearsal may write to folders, and may use providers that are simulated on this machine: its clock can be
+    moved.
+    """
     (tmp_path / MARK).touch()
     channels = {
         ChannelKind.EMAIL: {"use": "email_smtp", "host": "127.0.0.1", "port": "40025"},
@@ -113,7 +117,7 @@ def test_the_clock_of_a_rehearsal_moves_for_all_who_hold_it(rehearsal: Path, mon
     with opened() as context:
         elsewhere = pickle.loads(pickle.dumps(context.clock))
         for by in (WEEK, 2 * WEEK, -WEEK):
-            (rehearsal / AHEAD).write_text(f"{by.total_seconds():.0f}")
+            (rehearsal / OFFSET_FILE).write_text(f"{by.total_seconds():.0f}")
             assert is_ahead(context.clock(), by)
             assert is_ahead(elsewhere(), by)
             assert context.ahead == by
@@ -125,19 +129,19 @@ def test_without_the_file_a_rehearsal_begins_at_everybodys_time(tmp_path: Path) 
 
 @pytest.mark.parametrize("said", ["", "soon", "1.5", "12 days", "9" * 20])
 def test_what_is_no_number_of_seconds_is_refused_by_name(rehearsal: Path, said: str) -> None:
-    (rehearsal / AHEAD).write_text(said)
-    with pytest.raises(SettingsError, match=re.escape(str(rehearsal / AHEAD))):
+    (rehearsal / OFFSET_FILE).write_text(said)
+    with pytest.raises(SettingsError, match=re.escape(str(rehearsal / OFFSET_FILE))):
         RehearsalClock(rehearsal)()
 
 
 def test_commands_tell_the_time_of_their_home(rehearsal: Path, tmp_path: Path) -> None:
     try:
-        live_in(rehearsal)
+        use_home(rehearsal)
         assert is_ahead(now(), WEEK)
-        live_in(tmp_path)
+        use_home(tmp_path)
         assert is_ahead(now(), timedelta())
     finally:
-        live_in(None)
+        use_home(None)
     assert is_ahead(now(), timedelta())
 
 

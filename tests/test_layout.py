@@ -1,7 +1,12 @@
 """The shape of the project: imports run one way, nothing is shadowed, the core knows no Prefect."""
 
+import ast
+import itertools
+import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -12,8 +17,22 @@ import amends
 import channels
 import flows
 from amends.delivery.channels import providers
+from amends.ledger import Ledger
 
 TOP = Path(amends.__file__).parents[1]
+MOST_MODULES = 12
+LONGEST_NAME = len("test_") + 60
+MAP = (TOP / "docs" / "map.md").read_text(encoding="utf-8")
+NO_ROOMS = {"templates", "static", "migrations", "versions", "__pycache__"}
+RIDDLES = frozenset(
+    "What Whether How That Those Who Whom Whose Whoever Whatever Which Why When Where It Its They Their This These".split()
+)
+"""First words of a docstring that does not name its subject."""
+NO_VERBS = RIDDLES | frozenset(
+    "The A An As Of From In On One Every All Nothing Something Everything Nobody Somebody Also Only With Without By For "
+    "If Each No Not None Raises Returns At To After Before Both Because Here There Some Several Many Most Other Any".split()
+)
+"""First words of a function's docstring that does not begin with what happens."""
 
 
 def test_imports_run_one_way() -> None:
@@ -78,6 +97,100 @@ def test_only_one_function_in_the_code_base_writes_to_a_mail_server() -> None:
     assert senders == []
 
 
-def test_there_is_one_place_where_a_recipient_is_named_to_a_mail_server() -> None:
+def test_recipients_are_named_to_a_mail_server_in_one_place() -> None:
+    """The SMTP command RCPT TO is written in exactly one place of the whole source."""
     sources = [path.read_text() for folder in ("amends", "channels", "flows") for path in (TOP / folder).rglob("*.py")]
     assert sum(source.count("RCPT TO") for source in sources) == 1
+
+
+def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
+    """Yield each Python file below these folders with its syntax tree."""
+    for folder in folders:
+        for path in sorted((TOP / folder).rglob("*.py")):
+            yield path.relative_to(TOP), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_folder_holds_more_than_twelve_modules() -> None:
+    paths = (path for path, _ in sources("amends", "flows", "channels", "tests") if path.name != "__init__.py")
+    counted = Counter(path.parent for path in paths if path.parent != Path("tests"))
+    assert {str(folder): count for folder, count in counted.items() if count > MOST_MODULES} == {}
+
+
+def test_each_room_is_on_the_map() -> None:
+    rooms = {path.parent.name for path, _ in sources("amends", "flows", "channels")} - NO_ROOMS
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", MAP)} == set()
+
+
+def test_the_map_names_only_what_is_there() -> None:
+    named = set(re.findall(r"`((?:amends|flows|channels|playbooks|tests)/[\w./-]+)`", MAP))
+    assert {name for name in named if not (TOP / name).exists()} == set()
+
+
+def test_each_class_name_of_the_product_is_unique() -> None:
+    places = defaultdict(list)
+    for path, tree in sources("amends", "flows", "channels"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_package_hands_on_names_of_its_modules() -> None:
+    """Only `amends.ledger` does: outside of it nobody needs to know its rooms."""
+    handing_on = {
+        str(path)
+        for path, tree in sources("amends", "flows", "channels")
+        if path.name == "__init__.py" and any(isinstance(node, ast.ImportFrom) for node in tree.body)
+    }
+    assert handing_on == {"amends/ledger/__init__.py"}
+
+
+def test_the_ledger_inherits_nothing() -> None:
+    assert Ledger.__mro__ == (Ledger, object)
+
+
+def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return True for a command of the command line: its docstring is the help that a person reads."""
+    return any(isinstance(given, ast.Name) and given.id in ("ctx", "Context") for given in ast.walk(node.args)) or any(
+        "typer" in ast.unparse(one) for one in (node.args, *node.decorator_list)
+    )
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each docstring with the first words that it must not have."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef)) and (said := ast.get_docstring(node)):
+            yield said, RIDDLES
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if is_function and not is_command(node) and (said := ast.get_docstring(node)):
+            yield said, NO_VERBS
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            yield from ((said, RIDDLES) for said in of_values(node.body))
+
+
+def of_values(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the docstrings that stand below fields and constants."""
+    for before, after in itertools.pairwise(body):
+        match before, after:
+            case (ast.Assign() | ast.AnnAssign(), ast.Expr(value=ast.Constant(value=str(said)))):
+                yield said
+
+
+def test_each_docstring_begins_with_what_happens_or_what_it_is() -> None:
+    found = [
+        f"{path}: {said.splitlines()[0]}"
+        for path, tree in sources("amends", "flows", "channels")
+        for said, barred in docstrings(tree)
+        if said.split()[0].strip("`'\",.:;") in barred
+    ]
+    assert found == []
+
+
+def test_a_name_of_a_test_is_a_short_sentence() -> None:
+    names = (
+        node.name
+        for _, tree in sources("tests")
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+    )
+    assert [name for name in names if len(name) > LONGEST_NAME] == []

@@ -8,7 +8,15 @@ import pytest
 
 from amends.domain.base.errors import KeyMissing, LedgerUnavailable
 from amends.ledger import Keys, Ledger
-from amends.settings import ANCHOR_FILE, FILE, Settings, SettingsError, open_ledger, prefect_environment, read_settings
+from amends.settings import (
+    ANCHOR_FILE,
+    SETTINGS_FILE,
+    Settings,
+    SettingsError,
+    open_ledger,
+    prefect_environment,
+    read_settings,
+)
 from tests.builders import NOW
 
 URL = "https://notice.example.com"
@@ -21,12 +29,12 @@ def home(tmp_path: Path) -> Path:
     made = tmp_path / "home"
     (made / "keys").mkdir(parents=True)
     (made / "keys" / "master.key").write_bytes(base64.b64encode(KEY))
-    (made / FILE).write_text(f'public_url = "{URL}"\n')
+    (made / SETTINGS_FILE).write_text(f'public_url = "{URL}"\n')
     return made
 
 
 def add(home: Path, text: str) -> None:
-    with (home / FILE).open("a") as file:
+    with (home / SETTINGS_FILE).open("a") as file:
         file.write(text)
 
 
@@ -58,7 +66,10 @@ def test_a_ledger_that_is_gone_is_named_and_none_is_made(home: Path) -> None:
     assert not file.exists()
 
 
-def test_a_ledger_that_is_gone_is_missed_even_where_nothing_was_noted_yet(home: Path) -> None:
+def test_a_lost_ledger_is_missed_even_before_its_first_entry(home: Path) -> None:
+    """A home whose ledger is gone is refused with LedgerUnavailable also when nothing was ever recorded in the ledger:
+    no new ledger is made in silence.
+    """
     with pytest.raises(LedgerUnavailable, match="is gone"):
         open_ledger(read_settings(home))
 
@@ -122,12 +133,18 @@ def test_a_database_that_amends_cannot_use_is_refused(home: Path, url: str) -> N
     assert "database_url: it must begin with postgresql+psycopg:// or sqlite:///" in refusal(home)
 
 
-def test_a_relative_ledger_is_refused_because_each_worker_would_open_another(home: Path) -> None:
+def test_a_relative_ledger_path_is_refused(home: Path) -> None:
+    """A relative path of the ledger is refused because each worker, started in its own folder, would open another
+    ledger.
+    """
     add(home, 'database_url = "sqlite:///ledger.sqlite3"\n')
     assert "database_url: the path of the ledger must be absolute" in refusal(home)
 
 
-def test_an_address_that_is_none_is_refused_without_showing_its_password(home: Path) -> None:
+def test_a_malformed_database_url_is_refused_without_its_password(home: Path) -> None:
+    """A database_url that is no address of a database is refused, and the refusal does not show the password in the
+    address.
+    """
     add(home, 'database_url = "postgresql+psycopg://amends:hunter2@db:none/amends"\n')
     with pytest.raises(SettingsError, match="database_url: it is no address of a database") as refused:
         open_ledger(read_settings(home))
@@ -160,9 +177,8 @@ def test_a_driver_that_is_not_installed_is_named(home: Path, monkeypatch: pytest
         ("https://", "must begin with https://"),
     ],
 )
-def test_a_public_url_that_no_link_can_begin_with_is_refused_with_the_reason(
-    tmp_path: Path, url: str, reason: str
-) -> None:
+def test_a_public_url_that_cannot_begin_a_link_is_refused(tmp_path: Path, url: str, reason: str) -> None:
+    """A public_url that no link can begin with is refused, and the refusal says which part of the URL is wrong."""
     with pytest.raises(ValueError, match=reason):
         Settings(home=tmp_path, public_url=url)
 
@@ -192,19 +208,19 @@ def test_two_parts_cannot_share_a_port(home: Path) -> None:
 
 def test_a_missing_quote_is_named_by_its_line(home: Path) -> None:
     add(home, 'database_url = "sqlite\n')
-    assert refusal(home).startswith(f"{home / FILE}:2:")
+    assert refusal(home).startswith(f"{home / SETTINGS_FILE}:2:")
 
 
 def test_a_file_in_another_encoding_is_named_by_its_line(home: Path) -> None:
-    with (home / FILE).open("ab") as file:
+    with (home / SETTINGS_FILE).open("ab") as file:
         file.write("# für alle\n".encode("latin-1"))
-    assert refusal(home) == f"{home / FILE}:2: this is not UTF-8; save the file as UTF-8"
+    assert refusal(home) == f"{home / SETTINGS_FILE}:2: this is not UTF-8; save the file as UTF-8"
 
 
 def test_a_folder_in_place_of_the_file_is_named(home: Path) -> None:
-    (home / FILE).unlink()
-    (home / FILE).mkdir()
-    assert refusal(home).startswith(f"{home / FILE} is no file")
+    (home / SETTINGS_FILE).unlink()
+    (home / SETTINGS_FILE).mkdir()
+    assert refusal(home).startswith(f"{home / SETTINGS_FILE} is no file")
 
 
 @pytest.mark.parametrize("name", ["AMENDS_CHANNELS", "AMENDS_LIMITS"])
@@ -220,7 +236,7 @@ def test_numbers_and_true_may_stand_in_a_channel_without_quotes(home: Path) -> N
 
 def test_a_list_in_a_channel_is_refused(home: Path) -> None:
     add(home, '[channels.email]\nuse = "email_smtp"\nport = [587]\n')
-    assert refusal(home).startswith(f"{home / FILE}: channels.email.port: ")
+    assert refusal(home).startswith(f"{home / SETTINGS_FILE}: channels.email.port: ")
 
 
 @pytest.mark.parametrize(
@@ -239,17 +255,18 @@ def test_a_value_from_a_variable_is_not_blamed_on_the_file(
     assert refusal(home).startswith(named)
 
 
-def test_a_value_in_a_section_that_a_variable_holds_may_stand_in_either(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flaw_in_a_section_set_by_a_variable_names_both_places(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong value in a section that a variable also sets may stand in the variable or in the file, so the refusal
+    names both.
+    """
     monkeypatch.setenv("AMENDS_CHANNELS", '{"email": 1}')
-    assert refusal(home).startswith(f"AMENDS_CHANNELS or {home / FILE}: channels.email: ")
+    assert refusal(home).startswith(f"AMENDS_CHANNELS or {home / SETTINGS_FILE}: channels.email: ")
 
 
 def test_a_value_from_the_file_is_not_blamed_on_a_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMENDS_CHANNELS__SMS__USE", "outbox")
     add(home, 'portal_port = "x"\n[channels.fax]\nuse = "outbox"\n')
-    assert refusal(home).count(f"{home / FILE}: ") == 2
+    assert refusal(home).count(f"{home / SETTINGS_FILE}: ") == 2
 
 
 def test_a_key_that_cannot_be_read_is_named(home: Path) -> None:
@@ -271,7 +288,10 @@ def test_a_key_that_is_none_is_named_by_its_place(home: Path, monkeypatch: pytes
         open_ledger(read_settings(home))
 
 
-def test_a_secret_of_prefect_that_was_lost_with_the_power_is_made_anew(home: Path) -> None:
+def test_a_secret_of_prefect_lost_with_the_power_is_made_anew(home: Path) -> None:
+    """When a power cut has left the file with Prefect's secret empty, a new secret is made, and server and clients get
+    the same one.
+    """
     (home / "keys" / "prefect-auth").touch()
     secret = prefect_environment(read_settings(home))["PREFECT_SERVER_API_AUTH_STRING"]
     assert secret.startswith("amends:")

@@ -1,4 +1,4 @@
-"""The root of the command line: global options, commands that are loaded when they are called, errors in words."""
+"""The root of the command line: global options, the table of commands, and the report of errors in words."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command, get_group
 
-from amends.cli.terminal.clock import live_in
+from amends.cli.terminal.clock import use_home
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.errors import explain
 from amends.cli.terminal.options import CommandGroup, place
@@ -31,8 +31,8 @@ COMMANDS = {
     "doctor": CommandEntry("home.doctor:doctor", "Check that everything here is as it must be."),
     "demo": CommandEntry("home.demo:demo", "Run a complete invented incident on this machine."),
     "up": CommandEntry("home.up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
-    "assess": CommandEntry("assess.assess:assess", "Work out how grave an incident is, from its file alone."),
-    "incident": CommandEntry("incident.incident:app", "Open, check, amend, follow and close incidents."),
+    "assess": CommandEntry("assess.assess:assess", "Work out how grave an incident is, from its file alone; facts are enough."),
+    "incident": CommandEntry("incident.incident:app", "Write, open, check, amend, follow and close incidents."),
     "audience": CommandEntry("people.audience:app", "Check an audience file, correct a list of people, count them."),
     "playbook": CommandEntry("playbook.playbook:app", "List, check and try out playbooks."),
     "timeline": CommandEntry(
@@ -84,7 +84,7 @@ COMMANDS = {
 
 
 class Commands(CommandGroup):
-    """The root group. Names and summaries are known at once, for help and completion; a command is loaded when called."""
+    """The root group: names and summaries for help and completion at once, a command only when it is called."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -103,7 +103,7 @@ class Commands(CommandGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")  # pydantic's prefix in words that typer takes over
+            error.message = error.message.removeprefix("Value error, ")  # typer takes over pydantic's words
             raise
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
@@ -179,5 +179,5 @@ def root(
     """
     os.environ["DO_NOT_TRACK"] = "1"  # or Prefect, loaded by a command at a terminal, reports its use to its maker
     ctx.obj = Desk(home, json, debug)
-    live_in(home)
+    use_home(home)
     ctx.call_on_close(ctx.obj.close)

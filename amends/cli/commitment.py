@@ -1,4 +1,4 @@
-"""Commands for the commitments of an incident: list them, and settle one as kept, late or dropped."""
+"""Commands for the commitments of an incident: list them, and mark one as kept, late or dropped."""
 
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -71,7 +71,7 @@ def late(
     commitment: CommitmentId,
     until: Annotated[str, typer.Option(metavar="DATE", help="The new date, such as 2027-03-31: the end of that day.")],
     name: As,
-    reason: Reason = [],  # noqa: B006 - typer copies it
+    reason: Reason = [],  # noqa: B006 - typer copies the default
     reason_en: Annotated[str, typer.Option("--reason-en", metavar="TEXT", help="The same as --reason en=TEXT.")] = "",
 ) -> None:
     """Give a promise a new date, and say why; those promised will be told."""
@@ -110,7 +110,7 @@ def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[
     from amends.domain.lint.commitments import unsayable
 
     if case.playbook is None:
-        return  # the ledger refuses the change and says why
+        return  # never with a commitment, which comes from a playbook
     changed, to = stored.model_copy(update=changes), desk.ledger.notices.audience(case.incident.id, stored.audience)
     readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
     if found := unsayable(case, changed, desk.ledger.playbooks.wording(case.incident.id), readers, links, now()):

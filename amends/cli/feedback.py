@@ -1,4 +1,4 @@
-"""What people ask, and the answers they get."""
+"""Commands for the questions that people ask: list, show and answer them, and take in calls and mails."""
 
 import sys
 from pathlib import Path
@@ -18,9 +18,9 @@ from amends.domain.feedback.question import Question, QuestionSource
 
 QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
-WORDS = {"text", "answer"}
-"""Fields that may name people; a list leaves them out."""
 UNREADABLE = "(cannot be read: it was altered, moved, or sealed with another key)"
+WORDS = {"text", "answer"}
+"""Fields of a question whose text may name people; lists leave them out."""
 
 app = noun()
 
@@ -97,7 +97,7 @@ def answer(
     by = desk.member(name).name
     if file is None and sys.stdin.isatty():
         desk.hint("write the answer; end it with Ctrl-D on a line of its own")
-    desk.ledger.questions.answer(incident, question, _words(file), by, now())
+    desk.ledger.questions.answer(incident, question, _answer_text(file), by, now())
     desk.show({"answered": question}, f"question {question} is answered")
     asked = desk.ledger.questions.get(incident, question)
     if asked.person is None:
@@ -141,14 +141,14 @@ def import_(
 
     Columns: person_id (may be empty), kind (question, complaint, suggestion), locale, asked_at (with zone), text.
     """
-    from amends.content.feedback import read_calls, take_in
+    from amends.content.feedback import read_calls, record_calls
 
     desk: Desk = ctx.obj
     case = desk.ledger.cases.read(incident)
     if case.playbook is None:
         raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
     received, source = now(), QuestionSource.MAILBOX if mailbox else QuestionSource.HOTLINE
-    report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
+    report = record_calls(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
     lines = [f"{file}:{row.row}: {row.reason}" for row in report.rejected]
     lines += [f"{file}:{row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
     summary = (
@@ -165,12 +165,12 @@ def _without_words(question: Question) -> dict[str, object]:
 
 
 def _is_damaged(question: Question) -> bool:
-    """What is asked, and what is answered, has words."""
+    """Return True when the words of the question or of its answer cannot be read: every readable one has words."""
     return not question.text or (question.answered_at is not None and not question.answer)
 
 
-def _words(file: Path | None) -> str:
-    """What stands in the file, or is typed or piped in. Raises ContentError when it is not UTF-8."""
+def _answer_text(file: Path | None) -> str:
+    """Return the text of the file, or the text typed or piped in. Raises ContentError when the text is not UTF-8."""
     from amends.content.file.codes import Code
     from amends.content.file.reading import read_text
 

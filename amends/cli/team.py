@@ -1,4 +1,4 @@
-"""Who works on incidents here, and what each may do."""
+"""Commands for the team: who works on incidents here, and what each member may do."""
 
 import sys
 from datetime import datetime
@@ -16,7 +16,7 @@ from amends.domain.base.text import listed, minute
 from amends.domain.team.member import Member, TeamRole, nobody_alerted
 
 FIRST = "amends"
-"""Who adds the first lead, while there is none to ask."""
+"""The name under which the first lead is added, while there is no lead to ask."""
 
 Lead = Annotated[str, typer.Option("--as", metavar="NAME", help="The lead who decides this; needed once there is one.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Somebody in the team.")]
@@ -115,25 +115,25 @@ def contact(
     if url and remove_it:
         raise typer.BadParameter("--url and --remove say two things; leave one out")
     _refuse_other_than(desk, name, by)
-    address = "" if remove_it else url or _asked_for(name)
+    address = "" if remove_it else url or _address_asked_for(name)
     if address:
-        _refuse_what_apprise_does_not_know(address)
+        _refuse_unknown_address(address)
     desk.ledger.team.set_contact(name, address, by, now())
     said = f"{name} is reminded there from now on" if address else f"{name} is not reminded any more"
     desk.show({"member": name, "reminded": bool(address)}, said)
 
 
 def _refuse_other_than(desk: Desk, name: str, by: str) -> None:
-    """Raises NotAllowed for everybody but the member and the leads."""
+    """Raise NotAllowed for everybody but the member and the leads."""
     member = desk.member(by)
     if member.name != name and member.role is not TeamRole.LEAD:
         raise NotAllowed(f"{by} is neither {name} nor a lead; only they can change this")
 
 
-def _asked_for(name: str) -> str:
-    """From a hidden prompt, or from what is piped in; never to be shown.
+def _address_asked_for(name: str) -> str:
+    """Return the address from a hidden prompt, or from stdin when that is piped in; the address is never shown.
 
-    Raises BadParameter when nothing is given, as by a command before the pipe that failed.
+    Raises BadParameter when nothing is given, as when the command before the pipe failed.
     """
     if sys.stdin.isatty():
         given = str(typer.prompt(f"Apprise address of {name}", hide_input=True, err=True))
@@ -144,8 +144,8 @@ def _asked_for(name: str) -> str:
     return given.strip()
 
 
-def _refuse_what_apprise_does_not_know(address: str) -> None:
-    """Raises NotAllowed, without the address, which may hold a password."""
+def _refuse_unknown_address(address: str) -> None:
+    """Raise NotAllowed for an address unknown to Apprise, without the address, which may hold a password."""
     from amends.delivery.alerts import is_understood
 
     if not is_understood(address):
@@ -156,7 +156,7 @@ def _refuse_what_apprise_does_not_know(address: str) -> None:
 
 
 def _time(text: str) -> datetime:
-    """A point in time. Raises BadParameter."""
+    """Return a point in time with its zone, in UTC. Raises BadParameter."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -176,7 +176,7 @@ def _wants_an_address(member: Member) -> bool:
 
 
 def _lead(desk: Desk, name: str) -> str:
-    """Who decides about the team: anybody while it has no lead, a lead from then on. Raises NotAllowed."""
+    """Return who decides about the team: anybody while the team has no lead, then a lead. Raises NotAllowed."""
     if not _leads(desk):
         return name or FIRST
     if not name:

@@ -1,4 +1,7 @@
-"""Reads what a hotline noted, or who keeps the mailbox; every row is kept in the ledger or rejected by its number."""
+"""Import of the questions that a hotline or a mailbox received.
+
+Each row of the file is recorded in the ledger, or rejected by its number.
+"""
 
 import csv
 import io
@@ -23,7 +26,7 @@ MOST_BYTES = 20 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Call:
-    """One row that can be kept. Holds personal data: never log or print it."""
+    """A row that can be recorded. Holds personal data: never log or print it."""
 
     row: int
     person_id: str
@@ -35,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One row that cannot, and why; the reason holds nothing of what the caller said."""
+    """A row that cannot be recorded, with a reason that holds nothing of the question."""
 
     row: int
     reason: str
@@ -43,18 +46,18 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of the rows; as a spreadsheet counts, the header is row 1."""
+    """The counts of an import. Rows are numbered as a spreadsheet counts: the header is row 1."""
 
     rows: int
     accepted: int
     new: int
     rejected: tuple[Rejected, ...]
     unmatched: tuple[int, ...]
-    """Rows whose person is not in the audience."""
+    """The numbers of the rows whose person is not in the audience."""
 
 
 def read_calls(path: Path, now: datetime) -> tuple[Call | Rejected, ...]:
-    """Every row, read before any is kept. Raises ContentError when the file is not such a table."""
+    """Read every row before one is recorded. Raises ContentError when the file is not a table with COLUMNS."""
     rows = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
     try:
         missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
@@ -133,14 +136,14 @@ def _words(text: str) -> str:
     return said
 
 
-def take_in(
+def record_calls(
     ledger: "Ledger", incident: str, playbook: Playbook, rows: tuple[Call | Rejected, ...], now: datetime,
     source: QuestionSource = QuestionSource.HOTLINE,
 ) -> ImportReport:  # fmt: skip
-    """Keep every call, or mail; one that is kept already stays as it is."""
+    """Record the question of every good row. A question that the ledger has already stays as it is."""
     calls = [row for row in rows if isinstance(row, Call)]
     before = ledger.cases.read(incident).questions.asked
-    unmatched = tuple(_keep(ledger, incident, playbook, calls, now, source))
+    unmatched = tuple(_record(ledger, incident, playbook, calls, now, source))
     return ImportReport(
         rows=len(rows),
         accepted=len(calls),
@@ -150,11 +153,11 @@ def take_in(
     )
 
 
-def _keep(
+def _record(
     ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime, source: QuestionSource
 ) -> Iterator[int]:
-    """The numbers of those rows whose person is not known."""
-    for call, once in zip(calls, _names(calls, source), strict=True):
+    """Record the question of each call, and yield the number of each row whose person is not in the audience."""
+    for call, once in zip(calls, _idempotency_keys(calls, source), strict=True):
         person = ledger.people.number_of(incident, call.person_id) if call.person_id else None
         if call.person_id and person is None:
             yield call.row
@@ -172,16 +175,16 @@ def _keep(
         ledger.questions.ask(incident, asked, now)
 
 
-def _names(calls: list[Call], source: QuestionSource) -> Iterator[str]:
-    """A name for each call, the same when its row comes again.
+def _idempotency_keys(calls: list[Call], source: QuestionSource) -> Iterator[str]:
+    """Yield the idempotency key of each call, which stays the same when the row is imported again.
 
-    Whoever is known asked once, however often it was noted. Of those whom nobody could name, two may say the same
-    in one minute, and each is owed an answer.
+    Equal rows of one person are one question, however often they were written down. Equal rows without a person may
+    come from two people who said the same in one minute, and each of them is owed an answer.
     """
     from amends.ledger import once_for
 
-    heard: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     for call in calls:
-        name = once_for(source, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text)
-        yield name if call.person_id or not heard[name] else once_for(name, heard[name])
-        heard[name] += 1
+        key = once_for(source, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text)
+        yield key if call.person_id or not seen[key] else once_for(key, seen[key])
+        seen[key] += 1

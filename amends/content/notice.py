@@ -1,17 +1,18 @@
-"""Reads the words of a playbook: templates, the phrases of each locale, and the letters for places."""
+"""Reading of the words of a playbook: templates, the phrases of each locale, and the addenda for places."""
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
 from amends.content.file.binding import bind, did_you_mean
-from amends.content.file.characters import ODD_IN_TEXT, call, odd_characters
+from amends.content.file.characters import ODD_IN_TEXT, code_point, odd_characters
 from amends.content.file.codes import Code
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import read_text
-from amends.content.file.shipped import ADDENDA_FILE
+from amends.content.file.shipped import ADDENDA_FILE, library
 from amends.content.law.addenda import read_addenda
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE
@@ -25,34 +26,40 @@ if TYPE_CHECKING:
     from jinja2.nodes import Template
 
 SHARED = "_base"
-"""The folder of what several templates share; it is no notice."""
-
-PUT_UP_WITH_GAPS = ("default", "d", "defined", "undefined", "none")
-"""Filters and tests for what is not there."""
+"""The folder of the parts that several templates share; not a notice."""
 
 _TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
 
+ACCEPT_MISSING_VALUES = ("default", "d", "defined", "undefined", "none")
+"""The filters and tests of Jinja that accept a value that does not exist."""
+
 
 def read_wording(root: Path) -> Wording:
-    """All templates, phrases and letters below this folder. Raises ContentError with every finding.
+    """Return all templates, phrases and addenda below this folder. Raises ContentError with every finding.
 
-    Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, what they share is in notices/_base, phrases are
-    locales/LOCALE.yaml, and addenda.yaml, which may be absent, says how the laws of a place change a letter.
+    Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, their shared parts are in notices/_base, phrases are
+    locales/LOCALE.yaml, and addenda.yaml, which may be absent, tells how the laws of a place change a notice.
     """
     findings: list[Finding] = []
-    letters = _letters(root / ADDENDA_FILE, findings)
+    addenda = _addenda(root / ADDENDA_FILE, findings)
     templates = _templates(root / "notices", findings)
     phrases = _phrases(root / "locales", findings)
     findings += _wrong_templates(root / "notices", templates)
-    if letters:
-        findings += _unknown_items(root / "notices", templates, letters)
+    if addenda:
+        findings += _unknown_items(root / "notices", templates, addenda)
     findings += _untranslated(root / "locales", phrases)
     if findings:
         raise ContentError(*findings)
-    return Wording(templates=templates, phrases=phrases, addenda=letters or Addenda())
+    return Wording(templates=templates, phrases=phrases, addenda=addenda or Addenda())
 
 
-def _letters(path: Path, findings: list[Finding]) -> Addenda | None:
+@cache
+def shipped_wording() -> Wording:
+    """Return the templates, phrases and addenda that come with Amends, read and checked once in each process."""
+    return read_wording(library())
+
+
+def _addenda(path: Path, findings: list[Finding]) -> Addenda | None:
     try:
         return read_addenda(path) if path.is_file() else Addenda()
     except ContentError as error:
@@ -66,15 +73,15 @@ def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
         if path.name.startswith("."):
             continue
         try:
-            _template_name(path)
+            _check_name(path)
             templates[path.relative_to(folder).as_posix()] = read_text(path)
         except ContentError as error:
             findings += error.findings
     return templates
 
 
-def _template_name(path: Path) -> None:
-    """Refuse a template that would never be found under its name."""
+def _check_name(path: Path) -> None:
+    """Check that a notice can find the template under its name. Raises ContentError."""
     from amends.domain.draft.draft import SUFFIX
 
     name = _TEMPLATE_NAME.fullmatch(path.name)
@@ -104,7 +111,7 @@ def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Findin
         except TemplateSyntaxError as error:
             yield Finding(f"{folder / name}:{error.lineno}:1", Code.TEMPLATE_WRONG, error.message or "not a template")
             continue
-        yield from _gaps(folder / name, tree)
+        yield from _missing_values(folder / name, tree)
         for node in tree.find_all((Extends, FromImport, Import, Include)):
             used = next(node.iter_child_nodes(only=("template",)))
             if not isinstance(used, Const) or used.value not in templates:
@@ -112,12 +119,12 @@ def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Findin
                 yield Finding(f"{folder / name}:{node.lineno}:1", Code.TEMPLATE_WRONG, what)
 
 
-def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
-    """Where a template has null, which is printed as None, or puts up with a value that there is not."""
+def _missing_values(path: Path, tree: "Template") -> Iterator[Finding]:
+    """Yield a finding for each filter or test that accepts a missing value, and each null, which prints as None."""
     from jinja2.nodes import Const, Filter, Name, Test
 
     for asked in tree.find_all((Filter, Test)):
-        if asked.name in PUT_UP_WITH_GAPS or any(given.key == "default" for given in asked.kwargs):
+        if asked.name in ACCEPT_MISSING_VALUES or any(given.key == "default" for given in asked.kwargs):
             what, advice = f"`{asked.name}` hides a name that is misspelt", "every value is there, if perhaps empty"
             yield Finding(f"{path}:{asked.lineno}:1", Code.TEMPLATE_WRONG, what, advice)
     for named in tree.find_all((Const, Name)):
@@ -126,12 +133,12 @@ def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
             yield Finding(where, Code.TEMPLATE_WRONG, "null would be printed as None", 'write "" for nothing')
 
 
-def _unknown_items(folder: Path, templates: dict[str, str], letters: Addenda) -> Iterator[Finding]:
-    """Where a template marks an item, or asks for one, that addenda.yaml does not have."""
+def _unknown_items(folder: Path, templates: dict[str, str], addenda: Addenda) -> Iterator[Finding]:
+    """Yield a finding for each item that a template marks or asks for and that addenda.yaml lacks."""
     for name, source in templates.items():
         for line, word in _items_named(source):
-            if word not in letters.items:
-                advice = did_you_mean(word, letters.items)
+            if word not in addenda.items:
+                advice = did_you_mean(word, addenda.items)
                 where = f"{folder / name}:{line}:1"
                 yield Finding(where, Code.UNKNOWN_WORD, f"addenda.yaml has no item {word!r}", advice)
 
@@ -145,7 +152,7 @@ def _items_named(source: str) -> Iterator[tuple[int, str]]:
     try:
         tree = environment({}).parse(source)
     except TemplateSyntaxError:
-        return  # it is a finding already
+        return  # _wrong_templates reports the error of syntax
     for used in tree.find_all(Call):
         asked = used.node
         marks = isinstance(asked, Name) and asked.name == "item"
@@ -159,7 +166,7 @@ def _odd_in_template(path: Path, source: str) -> Iterator[Finding]:
     for number, line in enumerate(source.split("\n"), 1):
         if odd := ODD_IN_TEXT.search(line.removesuffix("\r")):
             where = f"{path}:{number}:{odd.start() + 1}"
-            yield Finding(where, Code.CHARACTER, f"{call(odd[0])} stands in this text", "delete it")
+            yield Finding(where, Code.CHARACTER, f"{code_point(odd[0])} stands in this text", "delete it")
 
 
 def _phrases(folder: Path, findings: list[Finding]) -> dict[str, Phrases]:
@@ -185,7 +192,7 @@ def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterato
 
 
 def _wrong_parts(phrases: Phrases, document: Document) -> Iterator[Finding]:
-    """The personal page of everybody would break at a part that nothing is known for."""
+    """Yield a finding for each text with an unknown part in braces, at which every personal page would break."""
     said: dict[tuple[str, ...], str] = {("date",): phrases.date, ("moment",): phrases.moment}
     said |= {("portal", word): text for word, text in phrases.portal.items()}
     for trail, text in said.items():
@@ -196,7 +203,7 @@ def _wrong_parts(phrases: Phrases, document: Document) -> Iterator[Finding]:
 
 
 def _has_only(known: tuple[str, ...], text: str) -> bool:
-    """Whether nothing else is put in, and that as it is: a format could ask for a gigabyte of blanks."""
+    """Return True when the text has only known parts, without a format: one could ask for a gigabyte of blanks."""
     try:
         parts = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError:
@@ -205,7 +212,10 @@ def _has_only(known: tuple[str, ...], text: str) -> bool:
 
 
 def _untranslated(folder: Path, phrases: dict[str, Phrases]) -> Iterator[Finding]:
-    """Every kind of data and every fate of a promise has a name in every locale; so has all that another says."""
+    """Yield a finding for each phrase that a locale lacks.
+
+    Each locale must name every kind of data, every fate of a commitment, and all that another locale names.
+    """
     must: dict[str, Iterable[str]] = {"data": DataCategory, "advice": (), "commitment_states": FATES, "portal": ()}
     for field, named in must.items():
         wanted = {*named, *(key for spoken in phrases.values() for key in getattr(spoken, field))}

@@ -1,4 +1,4 @@
-"""Opens the logs of relays, packed or not, and reads them line by line: they can be larger than the memory."""
+"""Reading of relay logs, compressed or not, line by line, because a log can be larger than the memory."""
 
 import bz2
 import gzip
@@ -18,22 +18,23 @@ PACKED: dict[bytes, Callable[[BufferedReader], Opened]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
-"""How a file begins that is packed so, whatever its name."""
+"""The decompressors, by the first bytes of a file. A file's name does not count."""
 UNREADABLE = {
     b"\x28\xb5\x2f\xfd": "unpack it first, with `zstd -d`",
     b"PK\x03\x04": "unpack it first",
     b"LPKSHHRH": "write it out first, with `journalctl -u postfix@- > FILE`",
 }
+"""The advice for a file of a kind that cannot be read here, by its first bytes."""
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def relay_log(paths: Sequence[Path]) -> RelayLog:
-    """What these logs say, the older ones first. Raises ContentError for one that cannot be read to its end."""
+    """Read relay logs, given the older ones first. Raises ContentError for a log that cannot be read to its end."""
     return read_relay_logs(map(lines_of, paths))
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a log, unpacked where it is packed. Raises ContentError that names the file and the line."""
+    """Yield the decompressed lines of a log. Raises ContentError that names the file and the line."""
     number = 0
     try:
         with path.open("rb") as file, _unpacked(path, file) as text:

@@ -1,4 +1,4 @@
-"""Reads a file of injects: what goes wrong in a rehearsal."""
+"""Reading of a file of injects, the failures of a rehearsal."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,12 @@ ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def shipped_injects() -> dict[str, Path]:
-    """The injects that come with Amends, by name."""
+    """Return the files of the injects that come with Amends, by name."""
     return {path.stem: path for path in sorted((library() / FOLDER).glob("*.yaml"))}
 
 
 def find_injects(name_or_path: str | Path) -> Path:
-    """The file of shipped injects, by name, or a file of one's own, by path. Raises ContentError."""
+    """Return the file of the shipped injects of this name, or the file at this path. Raises ContentError."""
     wanted, known = str(name_or_path), shipped_injects()
     if wanted in known:
         return known[wanted]
@@ -47,7 +47,7 @@ def read_injects(path: Path) -> Injects:
 
 
 def check_injects(path: Path, injects: Injects, incident: Incident) -> None:
-    """That these can happen to this incident. Raises ContentError, which names the inject."""
+    """Check that each inject of wrong facts can be applied to this incident. Raises ContentError, naming the inject."""
     document = read_document(path)
     findings = []
     for number, wrong in enumerate(injects.wrong_facts):

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from amends.domain.alert.approvals import ApprovalReminder
 from amends.domain.base.text import in_both, minute
+from amends.domain.case.case import EventKind
 from amends.domain.case.next_update import NextUpdate, missed_line
 from amends.ledger.incident.incidents import alerted, happened, note_alert
 from amends.ledger.store.session import Store
@@ -144,7 +145,7 @@ class Alerts:
         """Note once that a named time passed without news, and tell the lead; whether it is new."""
         with self._store.write() as write:
             write.incident(incident)
-            if not happened(write.session, incident, clock.noted_as, now):
+            if not happened(write.session, incident, clock.missed_event, now, EventKind.MISSED_UPDATE):
                 return False
             named = ", ".join(clock.named_by)
             write.note(now, incident, "news missed", named, named_for=in_both(clock.until, zone), came_in=clock.by)

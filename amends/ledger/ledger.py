@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -57,7 +58,7 @@ class Ledger:
 
     def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
         """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose what was written."""
-        self._opened_with = url, keys, anchor, durable
+        self._opened_with, self._durable = (url, keys, anchor), durable
         self.store = store = Store(url, keys, anchor, durable=durable)
         self.audit, self.team, self.clocks, self.channels = (
             Audit(store),
@@ -83,7 +84,7 @@ class Ledger:
         self.destruction, self.visits = Destruction(store, self.cases), Visits(store, notices)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _opened_again, self._opened_with
+        return partial(type(self), durable=self._durable), self._opened_with
 
     def migrate(self) -> Self:
         """Bring the tables up to date and check the master key; return the ledger.
@@ -131,10 +132,6 @@ class Ledger:
     def dispose(self) -> None:
         """Close all connections to the database."""
         self.store.dispose()
-
-
-def _opened_again(url: str, keys: Keys, anchor: Path | None, durable: bool) -> Ledger:
-    return Ledger(url, keys, anchor, durable=durable)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,6 +1,1 @@
-"""The outside world on this machine's loopback: a mail relay and web services for the demo, rehearsals and tests."""
-
-from amends.sandbox.mail import MailServer
-from amends.sandbox.web import WebServices
-
-__all__ = ["MailServer", "WebServices"]
+"""The simulated outside world on loopback: a mail relay and web services for the demo, rehearsals and tests."""

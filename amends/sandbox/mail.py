@@ -1,4 +1,4 @@
-"""A mail relay that keeps what it gets in a folder and fails to order."""
+"""A mail relay that stores messages in a folder and fails on request."""
 
 import asyncio
 import random
@@ -14,46 +14,46 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-CREDENTIALS = ("amends", "rehearsal")
-"""The login that a server with passwords takes."""
 REFUSED_RECIPIENTS = {
     "bounce": "550 5.1.1 No such user",
     "full": "452 4.2.2 Mailbox full",
     "policy": "550 5.7.1 Blocked",
 }
-"""An address with this word in its local part gets this answer."""
-REFUSED_CONTENT = {"content": "554 5.6.0 Not acceptable", "busy": "451 4.3.0 Try again"}
-"""The same, after the final dot."""
+"""The reply to a recipient, by a word in the local part of its address."""
 GREYLISTED = "451 4.7.1 Come back later"
+REFUSED_CONTENT = {"content": "554 5.6.0 Not acceptable", "busy": "451 4.3.0 Try again"}
+"""The reply to the final dot, by a word in the local part of the first recipient's address."""
+CREDENTIALS = ("amends", "rehearsal")
+"""The login that a server with passwords accepts."""
 
 
 class AfterDot(StrEnum):
-    """What the server does when a whole message has arrived."""
+    """A behaviour of the server after a whole message has arrived."""
 
     ACCEPT = "accept"
     KEEP_AND_DROP = "keep_and_drop"
-    """Take the message, then hang up without a word."""
+    """Store the message, then close the connection without a reply."""
     LOSE_AND_DROP = "lose_and_drop"
-    """Hang up without having taken it."""
+    """Close the connection without having stored the message."""
     KEEP_AND_BABBLE = "keep_and_babble"
-    """Take the message, then say what is no reply."""
+    """Store the message, then send a line that is not an SMTP reply."""
 
 
 OPEN_ENDS = (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP, AfterDot.KEEP_AND_BABBLE)
 
 
 class SmtpStage(StrEnum):
-    """Where in a transaction something can go wrong."""
+    """A stage of a transaction at which a fault can strike."""
 
     SENDER = "sender"
     RECIPIENT = "recipient"
     DATA = "data"
     BODY = "body"
-    """Hangs up when some of the content is there, and not its end."""
+    """Closes the connection in the middle of the content."""
     DOT = "dot"
-    """Refuses the whole message."""
+    """Refuses the whole message after the final dot."""
     ENDING = "ending"
-    """Leaves open whether it took the message."""
+    """Leaves open whether the message was accepted."""
 
 
 REFUSALS = {
@@ -71,14 +71,14 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What a server does at random, to any message."""
+    """The random faults of a server, which can strike any message."""
 
     share: Mapping[SmtpStage, float] = field(default_factory=dict)
-    """How many of all messages go wrong at each stage: 0.1 is one in ten."""
+    """The share of all messages that fail, for each stage: 0.1 is one in ten."""
     greylists: bool = False
-    """Everybody comes in vain the first time (RFC 6647)."""
+    """True when every recipient is refused the first time (RFC 6647)."""
     slowest: float = 0.0
-    """Every reply takes up to so many seconds."""
+    """The longest time in seconds that a reply may take."""
 
 
 FAULTS = {
@@ -89,12 +89,12 @@ FAULTS = {
     "greylisting": Faults(greylists=True),
     "slow": Faults(slowest=0.03),
 }
-"""Servers with one kind of trouble each, by name."""
+"""Faults of one kind each, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One message as it came over the wire."""
+    """A message as it arrived over the wire."""
 
     envelope_sender: str
     recipients: tuple[str, ...] = field(repr=False)
@@ -102,10 +102,10 @@ class Arrived:
 
 
 class MailServer:
-    """Runs in a thread of its own from `with` to the end of the block, on a port that the system chose.
+    """A mail relay that runs in a thread of its own from `with` to the end of the block, on a port the system chose.
 
-    Words in an address's local part make it fail: bounce, full, policy, content, busy; grey is taken the second time.
-    What it does at random stands in `faults`.
+    A word in the local part of an address makes the server fail: bounce, full, policy, content, busy. An address with
+    grey is accepted the second time. `faults` are the random faults.
     """
 
     def __init__(
@@ -119,25 +119,25 @@ class MailServer:
         faults: Faults = FAULTS["clean"],
         seed: int = 0,
     ) -> None:
-        """With `tls` it wants STARTTLS first, with `passwords` CREDENTIALS after that; `seed` repeats its faults."""
+        """Require STARTTLS with `tls`, then CREDENTIALS with `passwords`; the same `seed` gives the same faults."""
         self.faults = faults
         self.gone_wrong: Counter[SmtpStage] = Counter()
-        """How often it did at random what it was not asked for."""
+        """The number of random faults at each stage."""
         self.after_dot = AfterDot.ACCEPT
         self.delay = 0.0
-        """Seconds before the reply to the final dot."""
+        """The seconds before the reply to the final dot."""
         self.arrived: list[Arrived] = []
         self.connections = 0
         self._folder = folder
         self._offers = [f"250-{name}" for name, has in {"PIPELINING": pipelining, "CHUNKING": chunking}.items() if has]
-        self._chance = random.Random(seed)  # noqa: S311 - no secret is made of it
+        self._chance = random.Random(seed)  # noqa: S311 - no secret is derived from it
         self._greylisted: Counter[str] = Counter()
         self._open: set[SMTP] = set()
         self._controller = _Controller(self, tls=tls, passwords=passwords)
 
     @property
     def port(self) -> int:
-        """Where it listens, on 127.0.0.1."""
+        """Return the port at which the server listens, on 127.0.0.1."""
         return self._controller.port
 
     def hang_up(self) -> None:
@@ -192,23 +192,23 @@ class MailServer:
         if refusal := _named_in(local, REFUSED_CONTENT) or await self.refusal(SmtpStage.DOT):
             return refusal
         ending = self._chance.choice(OPEN_ENDS) if self.happens(SmtpStage.ENDING) else self.after_dot
-        number = self._keep(envelope) if ending is not AfterDot.LOSE_AND_DROP else 0
+        number = self._store(envelope) if ending is not AfterDot.LOSE_AND_DROP else 0
         if ending in (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP):
             _hang_up(server)
         return "hm?" if ending is AfterDot.KEEP_AND_BABBLE else f"250 2.0.0 Ok: queued as LOOP{number:06}"
 
     def happens(self, stage: SmtpStage) -> bool:
-        """Whether this goes wrong now."""
-        wrong = self._chance.random() < self.faults.share.get(stage, 0)
-        self.gone_wrong[stage] += wrong
-        return wrong
+        """Return True when a random fault strikes at this stage now, and count the fault."""
+        strikes = self._chance.random() < self.faults.share.get(stage, 0)
+        self.gone_wrong[stage] += strikes
+        return strikes
 
     async def refusal(self, stage: SmtpStage) -> str:
-        """What it refuses this with, if it does; taking its time."""
+        """Return the reply of a random refusal at this stage, or "" for none, after a random delay."""
         await asyncio.sleep(self._chance.uniform(0, self.faults.slowest))
         return self._chance.choice(REFUSALS[stage]) if self.happens(stage) else ""
 
-    def _keep(self, envelope: Envelope) -> int:
+    def _store(self, envelope: Envelope) -> int:
         content = envelope.original_content or b""
         self.arrived.append(Arrived(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
         number = len(self.arrived)
@@ -222,13 +222,13 @@ class MailServer:
 
 
 class _Smtp(SMTP):
-    """A dialogue that can also go wrong within the content, and takes it in chunks too (RFC 3030)."""
+    """An SMTP session that can also fail within the content, and that accepts content in chunks (RFC 3030)."""
 
     async def smtp_BDAT(self, arg: str) -> None:  # noqa: N802
-        """A chunk has to be read whatever is thought of it, for it is no command."""
+        """Accept or refuse a chunk, which is read in either case, because its bytes are not commands."""
         world: MailServer = self.event_handler
         size, _, last = arg.upper().partition(" ")
-        envelope = self._wanted
+        envelope = self._addressed
         goes_wrong = envelope and int(size) and world.happens(SmtpStage.BODY)
         chunk = await self._reader.readexactly(int(size))
         if goes_wrong:
@@ -248,18 +248,18 @@ class _Smtp(SMTP):
             self.envelope = self._create_envelope()
 
     @property
-    def _wanted(self) -> Envelope | None:
-        """What is being sent, if there is anybody to take it."""
+    def _addressed(self) -> Envelope | None:
+        """Return the envelope of the current message, or None while no recipient was accepted."""
         return self.envelope if self.envelope and self.envelope.rcpt_tos else None
 
     async def _hang_up(self) -> None:
         _hang_up(self)
         while await self._reader.read(65_536):
-            pass  # what is still there of the content is no command
+            pass  # the rest of the content must not be read as commands
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         world: MailServer = self.event_handler
-        if self._wanted is None:
+        if self._addressed is None:
             await super().smtp_DATA(arg)
         elif refusal := await world.refusal(SmtpStage.DATA):
             await self.push(refusal)
@@ -272,7 +272,7 @@ class _Smtp(SMTP):
 
 
 class _Controller(Controller):
-    """aiosmtpd's thread, listening wherever the system lets it."""
+    """The thread of aiosmtpd, on a port of the system's choice."""
 
     def __init__(self, world: MailServer, *, tls: ssl.SSLContext | None, passwords: bool) -> None:
         super().__init__(

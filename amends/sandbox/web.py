@@ -1,4 +1,4 @@
-"""Web services that take SMS and public posts, keep them in a folder and fail to order."""
+"""Web services that accept SMS and public posts, store them in a folder and fail on request."""
 
 import json
 import threading
@@ -9,38 +9,40 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
-BAD_NUMBER = "0404"
-"""A number that ends so does not exist."""
+Answer = tuple[int, dict[str, Any]]
+
 LARGEST_BODY = 1_000_000
+BAD_NUMBER = "0404"
+"""The last digits of phone numbers that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenMessage:
-    """One SMS or post that a service took."""
+    """An SMS or post that a service accepted."""
 
     service: str
-    """sms, twilio, mastodon or bluesky."""
+    """The name of the service: sms, twilio, mastodon or bluesky."""
     fields: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(repr=False)
-    """With small letters in their names."""
+    """The headers of the request, with names in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpTrouble:
-    """What to do instead of answering as asked."""
+    """A fault of the services, in place of the usual answer."""
 
     status: int = 0
-    """Answer with this status and do nothing; 0 is no trouble."""
+    """The status with which every message is refused; 0 for none."""
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
-    """Take the message, then hang up without an answer."""
+    """True when a message is accepted, but the connection is closed without an answer."""
 
 
 class WebServices:
-    """Runs in threads of its own from `with` to the end of the block, on a port that the system chose.
+    """A web server that runs in threads of its own from `with` to the end of the block, on a port the system chose.
 
-    POST /sms takes JSON or a form, GET /sms a query; the paths of Twilio, Mastodon and Bluesky are real. A repeated
-    Idempotency-Key, or a repeated record key on Bluesky, is answered as the first time and taken once.
+    POST /sms accepts JSON or a form, GET /sms a query; the paths of Twilio, Mastodon and Bluesky are the real ones. A
+    repeated Idempotency-Key, or a repeated record key on Bluesky, gets the first answer again and is stored once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +57,7 @@ class WebServices:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the URL at which the server listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -71,15 +73,15 @@ class WebServices:
         self._server.server_close()
 
     def take_once(self, service: str, repeat_key: str, fields: dict[str, Any], headers: dict[str, str]) -> str:
-        """Keep it unless the same key came before; the id is the same either way."""
+        """Store a message unless the same key came before, and return its id, which is the same either way."""
         with self._lock:
             known = self._answers.get(f"{service}/{repeat_key}") if repeat_key else None
             if known is None:
-                known = self._keep(TakenMessage(service, fields, headers))
+                known = self._store(TakenMessage(service, fields, headers))
                 self._answers[f"{service}/{repeat_key}"] = known
             return known
 
-    def _keep(self, taken: TakenMessage) -> str:
+    def _store(self, taken: TakenMessage) -> str:
         self.taken.append(taken)
         with (self._folder / f"{taken.service}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(taken.fields, ensure_ascii=False) + "\n")
@@ -108,7 +110,7 @@ class _Request(BaseHTTPRequestHandler):
         self._take(path, dict(parse_qsl(query, keep_blank_values=True)))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: a request line can hold an address."""
+        """Log nothing, because a request line can hold an address."""
 
     def _take(self, path: str, fields: dict[str, Any]) -> None:
         world = self.server.world
@@ -136,9 +138,6 @@ class _Request(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-
-Answer = tuple[int, dict[str, Any]]
 
 
 def _serve(world: WebServices, path: str, fields: dict[str, Any], headers: dict[str, str]) -> Answer:

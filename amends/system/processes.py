@@ -1,4 +1,4 @@
-"""Processes of our own, beside the one that was asked; and what ends a process."""
+"""Child processes, the priority of a process, and the signals that end a process."""
 
 import gc
 import os
@@ -11,55 +11,55 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 AUTOGROUP = Path("/proc/self/autogroup")
-ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-"""What ends a process unless it knows better: its terminal was lost, Ctrl-C, somebody asks it to end."""
+TERMINATION_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+"""The signals that end a process by default: its terminal was lost, Ctrl-C, a request to end."""
 
 
 def process_kind() -> type[BaseProcess]:
-    """How another process begins: a fork shares what is loaded, but only one without other threads may be forked."""
+    """Return the class of child processes: forked, which shares loaded modules, or spawned when there are threads."""
     return (get_context("fork") if threading.active_count() == 1 else get_context("spawn")).Process
 
 
 def expect_few_cycles() -> None:
-    """Have Python look for cycles of objects only now and then: few are made, and looking takes a tenth of the time."""
+    """Make the garbage collector search for cycles rarely: few are made, and the search takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 
 
 def give_way(nicer: int) -> None:
-    """Have this process take the processor only as far as others leave it: 19 yields most (nice(1)).
+    """Set the niceness of this process: 19 yields the CPU most (nice(1)). A higher niceness stays as it is.
 
-    One that yields more already goes on so. Linux shares the processor out among sessions first, and only within one by
-    how nice a process is (autogroup, sched(7)): who leads a session has that yield too; another's is somebody's shell.
+    Linux shares the CPU among sessions first, and by niceness only within a session (autogroup, sched(7)). So a process
+    that leads a session lowers the session too; a session with another leader belongs to somebody's shell.
     """
     os.setpriority(os.PRIO_PROCESS, 0, max(nicer, os.getpriority(os.PRIO_PROCESS, 0)))
     if os.getsid(0) == os.getpid():
-        with suppress(OSError):  # a system without it
+        with suppress(OSError):  # a system without autogroup
             AUTOGROUP.write_text(str(nicer))
 
 
 class Stopped(Exception):
-    """Somebody pressed Ctrl-C, asked us to end, or the terminal was lost; told by the number of the signal."""
+    """The end of a command by a signal: Ctrl-C, a request to end, or a lost terminal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
-        """What a shell makes of a command that such a signal ended."""
+        """The exit code that a shell shows for a command that this signal ended."""
 
 
-def heeded() -> list[signal.Signals]:
-    """The signals of ENDING that would end this process; nohup and shells have some ignored."""
-    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+def heeded_signals() -> list[signal.Signals]:
+    """Return the termination signals that this process does not ignore; nohup and shells make it ignore some."""
+    return [number for number in TERMINATION_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """What would end the process ends the block in good order. Raises Stopped."""
+    """Raise Stopped in the block on a signal that would end the process, so that the block can clean up."""
 
     def stop(number: int, _frame: object) -> None:
         raise Stopped(number)
 
-    before = {number: signal.signal(number, stop) for number in heeded()}
+    before = {number: signal.signal(number, stop) for number in heeded_signals()}
     try:
         yield
     finally:
@@ -68,9 +68,9 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """What would end the process is not heard at all before the end of the block, whatever threads there are."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in heeded()}
+def signals_ignored() -> Iterator[None]:
+    """Ignore termination signals during the block, in every thread of the process."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in heeded_signals()}
     try:
         yield
     finally:
@@ -79,10 +79,10 @@ def deaf() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """What would end the block is heard behind it: what is raised in the middle of a fork, Python swallows."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+def signals_deferred() -> Iterator[None]:
+    """Defer termination signals to the end of the block: Python swallows an exception that is raised during a fork."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, TERMINATION_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)

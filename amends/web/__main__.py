@@ -1,4 +1,4 @@
-"""`python -m amends.web` serves the portal of AMENDS_HOME."""
+"""The command `python -m amends.web`, which serves the portal of AMENDS_HOME."""
 
 from amends.web.app import main
 

@@ -1,4 +1,4 @@
-"""The customers' portal: public notice pages, and a personal page behind a secret link."""
+"""The web application: public notice pages, personal pages behind secret links, and webhooks."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from amends.content.file.shipped import library
-from amends.content.notice import read_wording
+from amends.content.notice import shipped_wording
 from amends.ledger import Ledger
 from amends.rehearsal_clock import rehearsal_clock
 from amends.settings import Settings, open_ledger, read_settings
@@ -32,36 +31,36 @@ from amends.web.portal.visit import Link
 from amends.web.webhook.receipts import add_receipts
 from amends.web.webhook.sms_replies import add_incoming
 
-STYLE = StaticFiles(directory=Path(__file__).parent / "static")
 READ = ["GET", "HEAD"]
-"""Mail scanners look with HEAD before a person comes."""
-NICER = 19
-"""Where cores are short a send goes before the portal: whoever floods it with forms must not slow down the letters."""
+"""The methods of pages. Mail scanners try a link with HEAD before a person opens it."""
+STYLE = StaticFiles(directory=Path(__file__).parent / "static")
+NICENESS = 19
+"""The niceness of the portal's process. A flood of forms must not slow down a send, so a send gets the CPU first."""
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The portal of this installation."""
-    shipped = read_wording(library())
+    """Return the web application of this installation."""
+    shipped = shipped_wording()
     limits, recent = PostLimits(), RecentCases(ledger, shipped)
-    pages = PortalPages(settings.public_url, shipped, recent.reach)
+    pages = PortalPages(settings.public_url, shipped, recent.contact_ways)
     notices = NoticePages(settings.site)
     personal = PersonalPages(
         ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_public_pages(app, pages, notices, ledger)
-    turns = asyncio.Semaphore(WRITERS)
-    _add_personal_pages(app, personal, turns)
-    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, turns))
+    write_slots = asyncio.Semaphore(WRITERS)
+    _add_personal_pages(app, personal, write_slots)
+    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, write_slots))
     add_receipts(app, settings, ledger, clock)
-    add_incoming(app, settings, ledger, recent, clock, turns)
+    add_incoming(app, settings, ledger, recent, clock, write_slots)
     for refusal in (HTTPException, RequestValidationError):
-        app.add_exception_handler(refusal, _friendly(pages))
+        app.add_exception_handler(refusal, _error_page(pages))
     app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=pages.too_many)
     app.add_middleware(QuietErrors, apology=_apology(pages))
     app.add_middleware(SafeHeaders, https=settings.public_url.startswith("https:"))
@@ -71,7 +70,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
 def _add_public_pages(app: FastAPI, pages: PortalPages, notices: NoticePages, ledger: Ledger) -> None:
     @app.api_route("/healthz", methods=READ)
     def health() -> Response:
-        """Says ok when the ledger answers and can be written."""
+        """Return ok when the ledger answers and can be written."""
         ledger.people.whose_link("")
         ledger.store.check_writable()
         return PlainTextResponse("ok")
@@ -87,13 +86,13 @@ def _add_public_pages(app: FastAPI, pages: PortalPages, notices: NoticePages, le
             raise HTTPException(HTTPStatus.NOT_FOUND)
         default = "en" if "en" in offered else offered[0]
         locale = best_locale(request.headers.get("accept-language", ""), offered, default)
-        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+        return _redirect(f"{pages.base}/n/{incident}/{locale}/")
 
     @app.api_route("/n/{incident}/{locale}", methods=READ)
     def notice_home(incident: str, locale: str) -> Response:
         if locale not in notices.locales(incident):
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+        return _redirect(f"{pages.base}/n/{incident}/{locale}/")
 
     @app.api_route("/n/{incident}/{locale}/", methods=READ)
     @app.api_route("/n/{incident}/{locale}/{name}", methods=READ)
@@ -101,24 +100,24 @@ def _add_public_pages(app: FastAPI, pages: PortalPages, notices: NoticePages, le
         return notices.file(request, incident, locale, name)
 
 
-def _elsewhere(path: str) -> Response:
+def _redirect(path: str) -> Response:
     return RedirectResponse(path, HTTPStatus.FOUND, {"Vary": "Accept-Language"})
 
 
-def _add_personal_pages(app: FastAPI, personal: PersonalPages, turns: asyncio.Semaphore) -> None:
+def _add_personal_pages(app: FastAPI, personal: PersonalPages, write_slots: asyncio.Semaphore) -> None:
     @app.api_route("/p/{link}", methods=READ)
-    @app.api_route("/p/{link}/", methods=READ)  # as some who type it from a letter do
+    @app.api_route("/p/{link}/", methods=READ)  # some people who type the link from a letter add a slash
     def show(request: Request, link: Link) -> Response:
         return personal.show(request, link)
 
     for form in PageForm:
-        _add_form(app, personal, form, turns)
+        _add_form(app, personal, form, write_slots)
 
 
-def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, turns: asyncio.Semaphore) -> None:
+def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, write_slots: asyncio.Semaphore) -> None:
     @app.post(f"/p/{{link}}/{form}")
     async def take(request: Request, link: Link, fields: Fields) -> Response:
-        async with turns:
+        async with write_slots:
             return await run_in_threadpool(personal.take, request, link, form, fields)
 
     @app.api_route(f"/p/{{link}}/{form}", methods=READ)
@@ -126,38 +125,38 @@ def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, turns: asyn
         return personal.back(request, link, form)
 
 
-def _friendly(pages: PortalPages) -> Callable[[Request, Exception], Response]:
-    def tell(request: Request, error: Exception) -> Response:
+def _error_page(pages: PortalPages) -> Callable[[Request, Exception], Response]:
+    def explain(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             back = _page_before(pages, request, error)
-            return pages.tell(request, error.status_code, back=back, headers=error.headers)
-        return pages.tell(request, HTTPStatus.NOT_FOUND)  # the address is none of ours
+            return pages.explain(request, error.status_code, back=back, headers=error.headers)
+        return pages.explain(request, HTTPStatus.NOT_FOUND)  # a parameter does not fit: no page has this address
 
-    return tell
+    return explain
 
 
 def _page_before(pages: PortalPages, request: Request, error: HTTPException) -> str:
-    """The personal page that a form was sent from which was not taken; empty when there is none."""
+    """Return the path of the personal page from which a refused form was sent, or "" without such a page."""
     link = request.path_params.get("link", "")
     return f"{pages.base}/p/{link}" if link and error.status_code != HTTPStatus.NOT_FOUND else ""
 
 
 def _apology(pages: PortalPages) -> Callable[[Request, int, str], Response]:
     def apologise(request: Request, status: int, error_id: str) -> Response:
-        return pages.tell(request, status, error_id=error_id)
+        return pages.explain(request, status, error_id=error_id)
 
     return apologise
 
 
 def main() -> None:
-    """Serve the portal of AMENDS_HOME on loopback; a proxy that speaks TLS stands before it."""
+    """Serve the portal of AMENDS_HOME on loopback, behind a proxy that speaks TLS."""
     import uvicorn
 
     settings = read_settings()
     ledger = open_ledger(settings)
-    give_way(NICER)
+    give_way(NICENESS)
     try:
-        # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
+        # No access log, because paths hold secret links. The portal reads the headers of proxies itself.
         uvicorn.run(
             create_app(settings, ledger, rehearsal_clock(settings) or utc_now),
             host="127.0.0.1",

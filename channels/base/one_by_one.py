@@ -1,4 +1,4 @@
-"""What channels share that send one message at a time: the mark of each is awaited before the message leaves."""
+"""The base of channels that send one message at a time and await each message's commit mark before it leaves."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -12,14 +12,14 @@ class OneByOne(ABC):
     """A channel that has one message in flight on each connection."""
 
     at_once = 64
-    """How many connections the channel may have."""
+    """Connections that the channel may have."""
 
     @abstractmethod
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """Send the message, calling last_call exactly once before the point of no return.
 
         Raises ChannelUnavailable or ChannelMisconfigured only while nothing has left, that is before last_call
-        returned; after it, trouble is a receipt that says uncertain. Lets the StaleClaim of last_call pass.
+        returned; after it, trouble is a receipt that says uncertain. A StaleClaim of last_call is raised again.
         """
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
@@ -34,11 +34,11 @@ class OneByOne(ABC):
 
 async def _last_call(in_flight: MessagesInFlight, key: str) -> None:
     called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    in_flight.last_call(key, partial(_settle, called))
+    in_flight.last_call(key, partial(settle, called))
     await called
 
 
-def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+def settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
     """Pass the outcome of a last call on to its caller, if the caller still waits."""
     if future.done():
         return

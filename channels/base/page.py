@@ -1,4 +1,4 @@
-"""The public notice pages and feeds of one incident, made from its notices: no file is read or written here."""
+"""The public notice pages and feeds of one incident, made as texts from its notices; no file is written here."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ class NoticeEntry(Value):
     """One notice as it stands on the website in one locale."""
 
     mark: str
-    """Tells the same message from another; nothing can be read from it."""
+    """An opaque mark that differs from one message to another."""
     notice: str
     subject: str
     text: str
@@ -31,7 +31,7 @@ class NoticeEntry(Value):
     sender: str
     published_at: Moment
     zone: str = "UTC"
-    """In which its time is told."""
+    """The time zone in which the page shows published_at."""
 
 
 class PublicNotices(Value):
@@ -40,9 +40,9 @@ class PublicNotices(Value):
     entries: tuple[NoticeEntry, ...] = ()
 
     def with_entry(self, entry: NoticeEntry) -> "PublicNotices":
-        """The same with this notice added, or put in the place of another version of it, unless that is dated later.
+        """Return the notices with this one added; it replaces another version of the notice unless that is dated later.
 
-        With one date for both nothing tells which version is the newer one, and the one that comes last stands.
+        Of two versions with the same date nothing tells which is newer, so the one that is added last is kept.
         """
         standing = [other for other in self.entries if other.notice == entry.notice]
         if entry in standing or any(other.published_at > entry.published_at for other in standing):
@@ -53,7 +53,7 @@ class PublicNotices(Value):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One incident's folder on the web; there is at least one notice in every locale that it holds."""
+    """The site of one incident, with at least one notice in each of its locales."""
 
     base_url: str
     stylesheet: str
@@ -61,11 +61,11 @@ class Site:
     notices: Mapping[str, PublicNotices]
 
     def url(self, locale: str, name: str = "") -> str:
-        """Where a file of this incident is read."""
+        """Return the URL of a file of this incident."""
         return f"{self.base_url}/{self.incident}/{locale}/{name}"
 
     def files(self) -> dict[str, str]:
-        """Every page and feed by its path below the incident's folder."""
+        """Return every page and feed by its path below the incident's folder."""
         made: dict[str, str] = {}
         for locale, notices in self.notices.items():
             made[f"{locale}/index.html"] = _index(self, locale, notices.entries)
@@ -76,13 +76,13 @@ class Site:
         return made
 
     def siblings(self, notice: str) -> list[str]:
-        """The locales in which this notice can be read."""
+        """Return the locales in which this notice can be read."""
         return [locale for locale, notices in self.notices.items() if any(e.notice == notice for e in notices.entries)]
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """One page: this notice, read at this address, and where it is read in every locale."""
+    """One page with its notice, its URL, and the URLs of the page in every locale."""
 
     site: Site
     locale: str
@@ -256,7 +256,7 @@ def _json_item(entry: NoticeEntry, url: str) -> dict[str, str]:
 
 
 def _feed_title(entries: tuple[NoticeEntry, ...]) -> str:
-    """The title of the notice that came first: what the whole feed is about."""
+    """Return the title of the first notice, which is what the whole feed is about."""
     return entries[-1].subject
 
 

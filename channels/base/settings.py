@@ -1,4 +1,4 @@
-"""Settings of a channel: checked by name at once, read as the type they are meant to be."""
+"""The settings of a channel: names are checked at once, and each value is read as its type."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this host is the machine itself, by name or by number."""
+    """Return True when this host name or address is the machine itself."""
     if host == "localhost":
         return True
     try:
@@ -24,12 +24,12 @@ def is_loopback(host: str) -> bool:
 
 
 class ProviderSettings:
-    """The settings one channel was given; its repr shows none of them, because some are secret."""
+    """The settings that one channel was given; the repr shows no value, because some are secret."""
 
     def __init__(
         self, channel: str, given: Mapping[str, str], *, required: Iterable[str], optional: Mapping[str, str]
     ) -> None:
-        """Raises ChannelMisconfigured for a name that is not known, and for every one that is missing."""
+        """Take the settings. Raises ChannelMisconfigured for an unknown name, and for all names that are missing."""
         self._channel = channel
         needed = tuple(required)
         for name in given:
@@ -39,38 +39,38 @@ class ProviderSettings:
         self._values = {**optional, **{name: value for name, value in given.items() if value}}
 
     def text(self, name: str) -> str:
-        """The setting as it stands; empty when it is optional and was not given."""
+        """Return the setting as written; empty when it is optional, has no default and was not given."""
         return self._values[name]
 
     def secret(self, name: str) -> str:
-        """A token as it goes into a header: ASCII, and nothing invisible around it."""
+        """Return a token for a header: printable ASCII without spaces around it."""
         value = self._values[name]
         if not value.isascii() or not value.isprintable() or value != value.strip():
             raise self.wrong(name, "must be plain ASCII without line breaks, or spaces around it")
         return value
 
     def number(self, name: str, least: int = 1, most: int = 100_000) -> int:
-        """A whole number within these bounds."""
+        """Return a whole number within these bounds."""
         value = self._values[name]
         if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
             raise self.wrong(name, f"must be a number from {least} to {most}")
         return int(value)
 
     def flag(self, name: str) -> bool:
-        """Written true or false."""
+        """Return the bool that is written true or false."""
         if self._values[name] not in ("true", "false"):
             raise self.wrong(name, "must be true or false")
         return self._values[name] == "true"
 
     def choice(self, name: str, offered: type[Choice]) -> Choice:
-        """One of these words."""
+        """Return one of the offered words."""
         try:
             return offered(self._values[name])
         except ValueError:
             raise self.wrong(name, f"must be one of {', '.join(offered)}") from None
 
     def query(self, name: str) -> dict[str, str]:
-        """Fields written as in a query, from=Example&unicode=1; a plus is one, as numbers have it."""
+        """Return fields written as in a query, from=Example&unicode=1; a plus stays a plus, as in phone numbers."""
         text = self._values[name].replace("+", "%2B")
         try:
             return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
@@ -78,7 +78,7 @@ class ProviderSettings:
             raise self.wrong(name, "must be written as in a query: from=Example&unicode=1") from None
 
     def url(self, name: str) -> str:
-        """An https address without a slash at its end; http only to this machine."""
+        """Return an https URL without a slash at its end; http is allowed to this machine only."""
         url = self._values[name].rstrip("/")
         try:
             parts = _parts(url)
@@ -91,14 +91,14 @@ class ProviderSettings:
         return url
 
     def folder(self, name: str) -> Path:
-        """An absolute path; whether it exists is asked when it is used."""
+        """Return an absolute path, which need not exist yet."""
         folder = Path(self._values[name])
         if not folder.is_absolute():
             raise self.wrong(name, "must be an absolute path")
         return folder
 
     def wrong(self, name: str, why: str) -> ChannelMisconfigured:
-        """The error to raise for this setting; it never shows the value."""
+        """Return the error to raise for this setting; its text never shows the value."""
         return ChannelMisconfigured(f"channel {self._channel}: {name} {why}")
 
     def _must_be_known(self, name: str, known: tuple[str, ...]) -> None:
@@ -110,7 +110,7 @@ class ProviderSettings:
 
 
 def _parts(url: str) -> SplitResult:
-    """Raises ValueError for what no program takes for an address: a space in it, a port or brackets that are none."""
+    """Split a URL. Raises ValueError for a space, a character that is not printable, or an invalid port or bracket."""
     parts = urlsplit(url)
     if " " in url or not url.isprintable() or parts.port == 0:
         raise ValueError

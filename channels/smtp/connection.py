@@ -1,7 +1,7 @@
-"""One SMTP connection: encrypted and verified or not at all, and every reply within its time.
+"""One SMTP connection: the dialogue with a relay, encrypted and verified, with a time limit for every reply.
 
-It knows the dialogue and nothing of messages. smtplib and its kin hide the moment between the content and its end,
-which is where the ledger makes its mark.
+Nothing here knows of messages. smtplib and similar libraries hide the moment between the content and its end, when the
+ledger writes the commit mark.
 """
 
 import asyncio
@@ -18,20 +18,22 @@ from typing import NamedTuple, cast
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured
 
 REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?")
+"""A line of a reply: "250-SIZE 35882577", "250 2.1.5 Ok" or "354"."""
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 LIMIT_NAMED = re.compile(r"[0-9]{1,20}")
 LONGEST_REPLY = 100
-"""Lines; a server that says more is not talking SMTP."""
-LIMIT = 16_384
+"""Most lines of a reply; a server that sends more does not speak SMTP."""
+LONGEST_LINE = 16_384
+"""Most bytes that may arrive without a line end."""
 CLOSES = 421
-"""The server ends the connection, whatever it was asked (RFC 5321, 3.8)."""
+"""Reply to any command by which the server ends the connection (RFC 5321, 3.8)."""
 FAREWELL_SECONDS = 2.0
 WATCH_SECONDS = 0.1
-"""How often a connection looks whether a reply is overdue."""
+"""Interval at which a connection checks whether a reply is overdue."""
 
 
 class Security(StrEnum):
-    """How a connection is encrypted: on demand, from the first byte, or not at all (this machine only)."""
+    """The encryption of a connection: by STARTTLS, from the first byte, or none (this machine only)."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -40,31 +42,31 @@ class Security(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """The server that takes our mail, and how we come to it."""
+    """The server that takes our mail, and how we connect to it."""
 
     host: str
     port: int
     security: Security
     tls: ssl.SSLContext = field(repr=False)
     hello: str
-    """The name that we greet with."""
+    """The name with which we greet."""
     username: str = ""
     password: str = field(default="", repr=False)
     command_seconds: float = 60
     chunking: bool = True
-    """Whether it may get content in chunks, if it offers that."""
+    """True when content may be sent in chunks, if the relay offers that."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 class Disconnected(Exception):
-    """The connection is of no more use."""
+    """An end of the connection, or a reply after which the connection cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answered. The text may hold an address, so only the codes go into receipts."""
+    """A reply of the server. Its text may hold an address, so only the codes go into receipts."""
 
     code: int
     text: str = field(repr=False)
@@ -72,30 +74,30 @@ class Reply:
 
     @property
     def refused(self) -> bool:
-        """A 4xx or 5xx."""
+        """Return True for a 4xx or 5xx code."""
         return self.code >= 400
 
     @property
     def enhanced(self) -> str:
-        """The enhanced status code, such as 5.1.1, or empty."""
+        """Return the enhanced status code, such as 5.1.1, or an empty string."""
         found = ENHANCED.match(self.text)
         return found[0] if found else ""
 
     @property
     def codes(self) -> str:
-        """Both codes, such as 550 5.1.1."""
+        """Return both codes, such as 550 5.1.1."""
         return f"{self.code} {self.enhanced}".strip()
 
 
 Then = Callable[[list[Reply]], None]
-"""Gets the replies that were waited for, or none when the connection ended before."""
+"""A callback that receives the expected replies, or none when the connection ended before."""
 
 
 class Connection(asyncio.Protocol):
     """A dialogue with the relay, one transaction after another.
 
-    Whoever waits for replies is called with them as soon as they are there: a task that is woken for each reply would
-    take as long as all the rest of a message.
+    Replies go to a callback as soon as they arrive: waking a task for each reply would take as long as all other work
+    on a message.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -104,17 +106,17 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._offers: dict[str, str] = {}
         self.pipelining = self.chunking = self.dsn = False
-        """Whether the server offers to hear what is said ahead (RFC 2920), to get content in chunks behind that
-        (RFC 3030), and to report on delivery (RFC 3461)."""
+        """True when the server offers pipelining (RFC 2920), content in chunks (RFC 3030), which needs pipelining here,
+        and delivery reports (RFC 3461)."""
         self.longest = 0
-        """Bytes of the longest message that it takes (RFC 1870); 0 when it names no limit."""
+        """Bytes of the longest message that the server takes (RFC 1870); 0 when the server names no limit."""
         self._rest = b""
         self._lines: list[Reply] = []
-        self._heard: deque[Reply] = deque()
+        self._received: deque[Reply] = deque()
         self._owed = 1
-        """Replies that the server has not given yet; the first is its greeting."""
+        """Replies that the server has not sent yet; the first is its greeting."""
         self.lost = ""
-        """Why the connection is of no more use."""
+        """The reason why the connection cannot be used any more; empty while it can."""
         self._then: Then | None = None
         self._wanted = 0
         self._due = 0.0
@@ -145,7 +147,7 @@ class Connection(asyncio.Protocol):
         return connection
 
     async def introduce(self, relay: Relay) -> None:
-        """Hear the greeting, encrypt, log in. Raises Disconnected or ChannelMisconfigured."""
+        """Read the greeting, encrypt, log in. Raises Disconnected or ChannelMisconfigured."""
         (greeting,) = await self.replies(1)
         if greeting.code != 220:
             raise Disconnected(f"greeted us with {greeting.codes}")
@@ -158,40 +160,40 @@ class Connection(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Neither side has hung up, as far as we know."""
+        """Return True while neither side is known to have closed the connection."""
         return not self.lost
 
     @property
     def unsent(self) -> bool:
-        """The system has not taken everything yet that was said."""
+        """Return True while the system has not accepted all bytes that were written."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def offers(self, extension: str) -> bool:
-        """The server named this extension when it was greeted."""
+        """Return True when the server named this extension in its reply to EHLO."""
         return extension in self._offers
 
     def too_long(self, content: bytes) -> bool:
-        """Whether the server said beforehand that it takes nothing so long."""
+        """Return True when the content exceeds the limit that the server announced."""
         return 0 < self.longest < len(content)
 
     def left_over(self) -> list[Reply]:
-        """What was heard before the end, and given to nobody because more was waited for."""
-        return list(self._heard)
+        """Return the replies received before the end that no callback got, because it waited for more of them."""
+        return list(self._received)
 
     def say(self, content: bytes, replies: int = 0) -> None:
-        """Say something that calls for so many replies; whether it was heard shows in them."""
+        """Write something that calls for this number of replies; only the replies show whether it arrived."""
         if self._transport and not self.lost:
             self._owed += replies
             self._transport.write(content)
 
     def expect(self, count: int, then: Then, seconds: float = 0) -> None:
-        """Have somebody called with the next replies, all within this time; none for silence, an end, or no SMTP."""
+        """Call `then` with the next replies, all within this time, or with none for silence, an end, or no SMTP."""
         self._wanted, self._due, self._then = count, self._loop.time() + (seconds or self._seconds), then
-        if self.lost or len(self._heard) >= count:
+        if self.lost or len(self._received) >= count:
             self._wake()
 
     def converse(self, commands: Sequence[bytes], then: Then) -> None:
-        """Say these commands, all at once when the server allows it; the replies end with the first refusal."""
+        """Send these commands all at once with pipelining, else one by one up to the first refusal."""
         if self.pipelining:
             self.say(b"".join(commands), len(commands))
             self.expect(len(commands), then)
@@ -199,7 +201,7 @@ class Connection(asyncio.Protocol):
             self._one_by_one(commands, [], then)
 
     async def replies(self, count: int) -> list[Reply]:
-        """The next replies. Raises Disconnected for silence, an end, and what is no SMTP."""
+        """Wait for the next replies and return them. Raises Disconnected for silence, an end, or no SMTP."""
         heard: asyncio.Future[list[Reply]] = self._loop.create_future()
 
         def then(replies: list[Reply]) -> None:
@@ -213,18 +215,18 @@ class Connection(asyncio.Protocol):
         return replies
 
     async def command(self, command: str) -> Reply:
-        """Say one command and hear the reply. Raises Disconnected."""
+        """Send one command and return the reply. Raises Disconnected."""
         self.say(f"{command}\r\n".encode(), 1)
         (reply,) = await self.replies(1)
         return reply
 
     def abort(self) -> None:
-        """Hang up at once; content that was not ended is not delivered."""
+        """Close the connection at once; content without its end is not delivered."""
         self._then = None
         self._end("we hung up")
 
     async def quit(self) -> None:
-        """Take leave; whatever goes wrong here has no meaning any more."""
+        """Send QUIT and close the connection; an error here has no consequence."""
         self._seconds = FAREWELL_SECONDS
         try:
             await self.command("QUIT")
@@ -240,34 +242,34 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._hear(line)
-        if len(self._rest) > LIMIT:
+            self._receive(line)
+        if len(self._rest) > LONGEST_LINE:
             self._end("not an SMTP reply")
-        if len(self._heard) >= self._wanted:
+        if len(self._received) >= self._wanted:
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end("connection lost")
 
-    def _hear(self, line: bytes) -> None:
+    def _receive(self, line: bytes) -> None:
         said = _line(line)
-        if said is None or (self._lines and not self._goes_on(said.reply)):
+        if said is None or (self._lines and not self._continues(said.reply)):
             self._end("not an SMTP reply")
         elif not self._owed:
-            # Left to lie there, it would be taken for the answer to what we say next.
+            # Kept, the reply would be taken for the answer to the next command.
             self._end(f"closes with {said.reply.codes}" if said.reply.code == CLOSES else "answered what nobody asked")
         elif said.more:
             self._lines.append(said.reply)
         else:
             self._owed -= 1
-            self._heard.append(self._whole(said.reply) if self._lines else said.reply)
+            self._received.append(self._whole(said.reply) if self._lines else said.reply)
 
-    def _goes_on(self, line: Reply) -> bool:
-        """Whether this can be the next line of the reply that has begun."""
+    def _continues(self, line: Reply) -> bool:
+        """Return True when this can be the next line of the reply that has begun."""
         return len(self._lines) < LONGEST_REPLY and self._lines[0].code == line.code
 
     def _whole(self, last: Reply) -> Reply:
-        """The reply of several lines that ends with this one."""
+        """Return the reply of several lines that ends with this line."""
         before, self._lines = self._lines, []
         return replace(last, lines=(*(line.text for line in before), last.text))
 
@@ -283,7 +285,7 @@ class Connection(asyncio.Protocol):
         then, self._then = self._then, None
         if then is None:
             return
-        heard = self._heard
+        heard = self._received
         then([heard.popleft() for _ in range(self._wanted)] if len(heard) >= self._wanted else [])
 
     def _one_by_one(self, commands: Sequence[bytes], replies: list[Reply], then: Then) -> None:
@@ -299,9 +301,9 @@ class Connection(asyncio.Protocol):
         self.expect(1, heard)
 
     def _watch(self) -> None:
-        # One timer that looks again and again costs less than one for each reply.
+        # One timer that is set again and again costs less than one for each reply.
         overdue = self._then is not None and self._loop.time() > self._due
-        if overdue and self._overdue:  # seen twice, because what had arrived may not have been read the first time
+        if overdue and self._overdue:  # checked twice, because an arrived reply may be unread at the first check
             self._end("no reply in time")
         self._overdue = overdue
         if not self.lost:
@@ -342,7 +344,7 @@ class Connection(asyncio.Protocol):
             raise Disconnected(f"TLS failed ({type(error).__name__})") from error
 
     async def _start_tls(self, relay: Relay) -> None:
-        # Whatever somebody put in before the encryption must not be read as if it came after.
+        # Bytes that an attacker injects before the encryption must not be read as if they came after it.
         if self.lost or self._rest or self._lines or self._transport is None:
             raise Disconnected("said more than the reply to STARTTLS")
         encrypted = await self._loop.start_tls(self._transport, self, relay.tls, server_hostname=relay.host)
@@ -376,12 +378,12 @@ class Connection(asyncio.Protocol):
 class _Line(NamedTuple):
     reply: Reply
     more: bool
-    """Another line of the same reply follows."""
+    """True when another line of the same reply follows."""
 
 
 @lru_cache(256)
 def _line(line: bytes) -> _Line | None:
-    """One line of a reply; a relay says the same few again and again. None when it is no SMTP."""
+    """Parse one line of a reply, or return None when it is not SMTP; cached, as a relay repeats the same few lines."""
     found = REPLY_LINE.fullmatch(line)
     if not found:
         return None

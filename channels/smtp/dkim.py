@@ -35,9 +35,9 @@ SIGNED = (
 )
 """The headers that a signature covers, where present."""
 OVER_SIGNED = frozenset({"From", "To", "Subject", "Date", "Reply-To", "MIME-Version", "Content-Type"})
-"""What a reader is shown, when, and where the answer goes."""
+"""Headers that are over-signed: what the reader is shown, the date, and the address for answers."""
 SHORTEST_RSA, LONGEST_RSA = 2048, 4096
-"""In bits: what RFC 8301 asks of a signer, and the longest key that every verifier must know."""
+"""Key sizes in bits: the least that RFC 8301 asks of a signer, and the most that every verifier must support."""
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"(?:{LABEL}\.)+{LABEL}")
@@ -53,7 +53,7 @@ PrivateKey = Ed25519PrivateKey | RSAPrivateKey
 
 
 class CannotSign(ValueError):
-    """The key, domain or selector is of no use; `part` names which, `why` says it without showing the key."""
+    """A key, domain or selector that cannot be used; `part` names which, and `why` explains without showing the key."""
 
     def __init__(self, part: str, why: str) -> None:
         self.part = part
@@ -63,7 +63,7 @@ class CannotSign(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs emails for one domain; keep it, because reading the key costs more than signing."""
+    """A signer of emails for one domain, to be kept, because reading the key costs more than signing."""
 
     domain: str
     selector: str
@@ -71,15 +71,15 @@ class Signer:
 
     @classmethod
     def load(cls, pem: Path | bytes, domain: str, selector: str) -> "Signer":
-        """A signer for this unencrypted PEM, or the file that holds it. Raises CannotSign."""
+        """Return a signer with the key of this unencrypted PEM, or of the file that holds it. Raises CannotSign."""
         key = _private_key(_content(pem))
         return cls(_name("domain", domain, DOMAIN), _name("selector", selector, SELECTOR), key)
 
     def header(self, head: bytes, body: bytes, now: int) -> bytes:
-        """The whole DKIM-Signature header, to stand before the email; now is in seconds since 1970.
+        """Return the whole DKIM-Signature header, to stand before the email; `now` is in seconds since 1970.
 
-        The head is the header lines, with or without their last line end; the body is as it is before
-        dots are doubled for SMTP.
+        `head` is the header lines, with or without the last line end; `body` is the body before dots are doubled for
+        SMTP.
         """
         fields = _fields(head)
         names = _listed(tuple([len(lines) for lines in fields.values()]))
@@ -91,7 +91,7 @@ class Signer:
         return b"DKIM-Signature: %b%b\r\n" % (tags, _folded(_base64(self._signature(b"".join(signed)))))
 
     def public_record(self) -> str:
-        """The TXT record to publish under record_name; a zone file wants it in strings of at most 255 characters."""
+        """Return the TXT record to publish under record_name; a zone file needs strings of at most 255 characters."""
         public = self.key.public_key()
         if isinstance(self.key, Ed25519PrivateKey):
             kind, point = "ed25519", public.public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -101,7 +101,7 @@ class Signer:
 
     @property
     def record_name(self) -> str:
-        """Where verifiers look for the public record."""
+        """Return the DNS name under which verifiers look for the public record."""
         return f"{self.selector}._domainkey.{self.domain}"
 
     def _origin(self) -> bytes:
@@ -115,7 +115,7 @@ class Signer:
 
 
 def relaxed_body(body: bytes) -> bytes:
-    """The body in the relaxed form of RFC 6376, 3.4.4."""
+    """Return the body in the relaxed form of RFC 6376, 3.4.4."""
     if not body.endswith(b"\r\n"):
         body += b"\r\n"
     body = _single_blanks(body).replace(b" \r\n", b"\r\n")
@@ -126,7 +126,7 @@ def relaxed_body(body: bytes) -> bytes:
 
 
 def _single_blanks(text: bytes) -> bytes:
-    """Every run of blanks and tabs as one blank. Halving runs takes time in proportion to the text, however long."""
+    """Replace every run of blanks and tabs by one blank; halving the runs takes time in proportion to the text."""
     text = text.replace(b"\t", b" ")
     while b"  " in text:
         text = text.replace(b"  ", b" ")
@@ -134,7 +134,7 @@ def _single_blanks(text: bytes) -> bytes:
 
 
 def _fields(head: bytes) -> dict[bytes, list[bytes]]:
-    """The lines to sign in the relaxed form of RFC 6376, 3.4.2, by name, in the order of SIGNED."""
+    """Return the header lines to sign in the relaxed form of RFC 6376, 3.4.2, by name, in the order of SIGNED."""
     fields: dict[bytes, list[bytes]] = {name: [] for name in _KEYS}
     unfolded = head.replace(FOLD, b" ").replace(b"\r\n\t", b" ")
     for line in _single_blanks(unfolded).split(b"\r\n"):
@@ -147,7 +147,7 @@ def _fields(head: bytes) -> dict[bytes, list[bytes]]:
 
 @lru_cache(maxsize=64)
 def _listed(counts: tuple[int, ...]) -> bytes:
-    """The folded h= tag for so many fields of each signed name."""
+    """Return the folded h= tag for this number of fields of each signed name."""
     counted = zip(SIGNED, counts, strict=True)
     names = [name for name, count in counted for _ in range(count + (name in OVER_SIGNED))]
     return FOLD.join(line.encode() for line in wrap(f"h={': '.join(names)};", LINE, break_on_hyphens=False))
@@ -164,7 +164,7 @@ def _base64(content: bytes) -> bytes:
 def _content(pem: Path | bytes) -> bytes:
     try:
         return pem if isinstance(pem, bytes) else pem.read_bytes()
-    except (OSError, ValueError):  # Somebody may have given the key itself as the path, and the cause would show it.
+    except (OSError, ValueError):  # The given path may be the key itself, which the cause would show.
         raise CannotSign("key", "is not a file that can be read") from None
 
 

@@ -1,7 +1,7 @@
-"""The bytes of one email: a skeleton made once for a variant, a person's values between its pieces, one last look.
+"""The bytes of one email: a skeleton made once for a variant, a person's values between its pieces, and a check.
 
 The standard library's EmailMessage is not used: up to Python 3.11.9 a display name that looks like an encoded word
-with a line break in it becomes a header of its own, and it costs a hundred times as much.
+with a line break in it becomes a header of its own, and EmailMessage costs a hundred times as much.
 """
 
 import binascii
@@ -21,9 +21,9 @@ from channels.smtp.quoted_printable import SOFT_BREAK, quoted, quoted_markup, qu
 from channels.smtp.webhook import ECHOED
 
 UNSUBSCRIBE = ("List-Unsubscribe", "List-Unsubscribe-Post")
-"""The two of RFC 8058, which only optional mail has."""
-SOMETIMES = (*UNSUBSCRIBE, *(name for name, _ in ECHOED.values()))
-"""Headers that not all mail has: these two, and what a provider gives back with all that it tells of a message."""
+"""The two headers of RFC 8058, which only optional mail has."""
+OPTIONAL_HEADERS = (*UNSUBSCRIBE, *(name for name, _ in ECHOED.values()))
+"""Headers that not every email has: UNSUBSCRIBE, and the token that a provider returns with each event."""
 HEADERS = (
     "From",
     "To",
@@ -31,7 +31,7 @@ HEADERS = (
     "Date",
     "Message-ID",
     "Reply-To",
-    *SOMETIMES,
+    *OPTIONAL_HEADERS,
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
     "Content-Language",
@@ -43,17 +43,19 @@ HEADERS = (
 FOLDED = rb"[!-~][ -~]*(?:\r\n [ -~]+)*"
 HEAD = re.compile(
     b"".join(
-        {"To": rb"%b: (%b)\r\n", "Subject": rb"%b: (?:%b)?\r\n", **dict.fromkeys(SOMETIMES, rb"(?:%b: %b\r\n)?")}.get(
-            name, rb"%b: %b\r\n"
-        )
+        {
+            "To": rb"%b: (%b)\r\n",
+            "Subject": rb"%b: (?:%b)?\r\n",
+            **dict.fromkeys(OPTIONAL_HEADERS, rb"(?:%b: %b\r\n)?"),
+        }.get(name, rb"%b: %b\r\n")
         % (name.encode(), FOLDED)
         for name in HEADERS
     )
 )
 SILENCED = "RN, NRN, OOF, AutoReply"
-"""Receipts for reading and answering machines. "All" would ask Exchange to send us no bounce either."""
+"""Read receipts and automatic replies that we suppress; "All" would make Exchange suppress its bounces, too."""
 BOUNDARY = b"=_amends"
-"""No line of quoted-printable text can hold it, whatever the text is."""
+"""A boundary that no line of quoted-printable text can hold, whatever the text is."""
 
 LOCAL_PART = re.compile(r"[A-Za-z0-9#$&'*+/=^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=^_`{|}~-]+)*")
 """A dot-atom, without the % and ! that some relays route by and the ? that an encoded word needs."""
@@ -65,7 +67,7 @@ PLAIN_LINE = re.compile(r"[!-~](?:[ -~]{0,64}[!-~])?")
 PRINTABLE = bytes(range(0x20, 0x7F))
 NOT_IN_HEADERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 WORD_BYTES = 39
-"""So much of a text fits into one encoded word, with a header name before it, in 76 characters."""
+"""Bytes of a text that fit into one encoded word of 76 characters with a header name before it."""
 PAGE_HEAD = (
     '<!doctype html>\n<html lang="{locale}" dir="auto">\n<head>\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -83,16 +85,16 @@ Encode = Callable[[str], bytes]
 
 
 class UnfitEmail(Exception):
-    """The message cannot become a safe email; the text says why, without anything personal."""
+    """A message that cannot become a safe email; the text says why, without personal data."""
 
 
 class UnfitAddress(UnfitEmail):
-    """Only its address is to blame."""
+    """A message that cannot become a safe email because of its address alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What all emails of one channel share."""
+    """The sender and addresses that all emails of one channel share."""
 
     sender: str
     sender_name: str
@@ -104,40 +106,40 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """One email for one address, ready for the wire but for the final dot. Holds personal data."""
+    """One email for one address, ready to be sent but for the final dot. Holds personal data."""
 
     key: str
     bounce: str
     to: str = field(repr=False)
     content: bytes = field(repr=False)
     values: tuple[bytes, ...] = field(repr=False)
-    """What the body says of this person alone, as it is encoded there: each value of its skeleton once."""
+    """The person's values as encoded in the body: each value of the skeleton once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What is the same in all emails of a form, as bytes."""
+    """The bytes that all emails of a form share."""
 
     head: tuple[bytes, bytes, bytes, bytes]
-    """Up to the address; from there to the Message-ID; from there to what only some mail has; the rest."""
+    """Up to the address; the Subject, with its text if all emails share it; Date, up to the Message-ID; Reply-To."""
     body: tuple[bytes, ...]
-    """The parts in pieces, with an empty one at each slot."""
+    """The other headers and both parts in pieces, with an empty piece at each slot."""
     values: tuple[tuple[Encode, str], ...]
-    """What stands in the slots, each once: how it is encoded there, and the name of the value."""
+    """Each value that stands in a slot, once: its encoding and its name."""
     slots: tuple[int, ...]
-    """Which of the values stands in which slot."""
+    """For each slot, the place of its value in `values`."""
     subject: Pieces
-    """Only when it has slots; else it stands in the head."""
+    """The Subject when it has slots; empty when it stands in the head."""
 
     def filled(self, values: Sequence[bytes]) -> bytes:
-        """The rest of the head and the body, with these encoded values in the slots."""
+        """Return the rest of the head and the body, with these encoded values in the slots."""
         body = list(self.body)
         body[1::2] = [values[place] for place in self.slots]
         return b"".join(body)
 
 
 def skeleton(form: VariantForm, letterhead: Letterhead) -> Skeleton:
-    """What all emails of this form share. Raises Unfit."""
+    """Encode what all emails of this form share. Raises UnfitEmail."""
     if not LOCALE.fullmatch(form.locale):
         raise UnfitEmail("unsafe locale")
     sender = mailbox(form.sender or letterhead.sender_name, letterhead.sender)
@@ -170,40 +172,40 @@ def skeleton(form: VariantForm, letterhead: Letterhead) -> Skeleton:
     )
 
 
-def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Email:
-    """The person's values between the pieces; the same message gives the same bytes. Raises Unfit."""
+def compose(message: Message, letterhead: Letterhead, shared: Skeleton) -> Email:
+    """Put the person's values between the shared pieces; a message always gives the same bytes. Raises UnfitEmail."""
     to = plain_address(message.to)
-    before, subject, date, reply = bones.head
+    before, subject, date, reply = shared.head
     pieces = [before, mailbox(message.to_name, to).encode(), subject]
-    if bones.subject:
+    if shared.subject:
         pieces.append(words(message.subject).encode())
     pieces += (
         date,
         message_id(message.key, letterhead.message_id_domain).encode(),
         reply,
-        _sometimes(message, letterhead),
+        _optional_headers(message, letterhead),
     )
     try:
-        values = tuple([encode(message.values[name]) for encode, name in bones.values])
+        values = tuple([encode(message.values[name]) for encode, name in shared.values])
     except ValueError:
         raise UnfitEmail("unsafe text") from None
-    pieces.append(bones.filled(values))
+    pieces.append(shared.filled(values))
     return Email(message.key, message.bounce, to, b"".join(pieces), values)
 
 
-def check(letter: Email, bones: Skeleton) -> None:
-    """The last look before the wire: our headers and no others, one address, no stray byte. Raises Unfit.
+def check(email: Email, shared: Skeleton) -> None:
+    """Check an email before it is sent: our headers and no others, one address, no unsafe byte. Raises UnfitEmail.
 
-    What all letters of a form share was looked through when the skeleton was made; here it must stand there unchanged.
+    The pieces that all emails of a form share were checked when the skeleton was made; here they must be unchanged.
     """
-    content, shared = letter.content, bones.filled(letter.values)
+    content, filled = email.content, shared.filled(email.values)
     head = HEAD.fullmatch(content, 0, content.find(b"\r\n\r\n") + 2)
-    if head is None or not _is_for_one(head[1].decode(), letter.to):
+    if head is None or not _is_for_one(head[1].decode(), email.to):
         raise UnfitEmail("unsafe message")
-    nothing_between = len(content) - len(shared) < head.end()
-    # As they stand in the letter: a value is always between two soft breaks.
-    own = SOFT_BREAK.join((b"", *letter.values, b""))
-    if not (nothing_between and content.endswith(shared) and _is_plain(own)):
+    nothing_between = len(content) - len(filled) < head.end()
+    # The values as they stand in the body, where each one is between two soft breaks.
+    own = SOFT_BREAK.join((b"", *email.values, b""))
+    if not (nothing_between and content.endswith(filled) and _is_plain(own)):
         raise UnfitEmail("unsafe message")
 
 
@@ -211,7 +213,7 @@ def _lines(*headers: tuple[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers)
 
 
-def _sometimes(message: Message, letterhead: Letterhead) -> bytes:
+def _optional_headers(message: Message, letterhead: Letterhead) -> bytes:
     if not (message.unsubscribe or letterhead.echoed):
         return b""
     headers: list[tuple[str, str]] = []
@@ -224,7 +226,7 @@ def _sometimes(message: Message, letterhead: Letterhead) -> bytes:
 
 
 def _body(form: VariantForm) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:
-    """Both parts, each piece encoded by itself, and the slots between the pieces."""
+    """Return both parts in separately encoded pieces, and the slots between the pieces."""
     head = "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     pieces = [b"--" + BOUNDARY + head.format("plain").encode()]
     slots: list[tuple[Encode, str]] = []
@@ -249,7 +251,7 @@ def _add_part(pieces: list[bytes], slots: list[tuple[Encode, str]], text: Pieces
 
 
 def plain_address(address: str) -> str:
-    """The address in ASCII, its domain in A-labels. Raises UnfitAddress when it is no plain addr-spec."""
+    """Return the address in ASCII, its domain in A-labels. Raises UnfitAddress when it is not a plain addr-spec."""
     local, at, domain = address.rpartition("@")
     if not at or not local.isascii():
         raise UnfitAddress("needs SMTPUTF8" if at else "unsafe address")
@@ -262,7 +264,7 @@ def plain_address(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _plain_domain(domain: str) -> str:
-    """The domain in A-labels; very many addresses have the same few. Raises UnfitAddress."""
+    """Return the domain in A-labels; cached, as very many addresses have the same few domains. Raises UnfitAddress."""
     labels = _a_labels(domain)
     if not DOMAIN.fullmatch(labels.lower()):
         raise UnfitAddress("unsafe address")
@@ -271,13 +273,13 @@ def _plain_domain(domain: str) -> str:
 
 @lru_cache(maxsize=64)
 def words(text: str) -> str:
-    """A text for a header: as it is when it is short plain ASCII, else in base64 words, one to a line."""
+    """Return a text for a header: unchanged if it is short plain ASCII, else as base64 encoded words, one to a line."""
     plain = not text or (PLAIN_LINE.fullmatch(text) and "=?" not in text)
     return text if plain else _encoded_words(text)
 
 
 def mailbox(name: str, address: str) -> str:
-    """A name and an address as a header shows them; the name can never become an address."""
+    """Return a name and an address for a header; the name can never be read as an address."""
     if not name:
         return address
     if PLAIN_WORDS.fullmatch(name):
@@ -286,7 +288,7 @@ def mailbox(name: str, address: str) -> str:
 
 
 def page(form: VariantForm) -> Pieces:
-    """The HTML part: a small document of its own that loads nothing."""
+    """Return the HTML part: a small document that loads nothing."""
     title = _escaped(form.subject)
     body = form.html if form.html != ("",) else _joined(PRE_WRAPPED, _escaped(form.text), ("</div>",))
     return _joined((PAGE_HEAD.format(locale=form.locale),), title, (PAGE_BODY,), body, (PAGE_END,))
@@ -297,7 +299,7 @@ def _escaped(pieces: Pieces) -> Pieces:
 
 
 def _joined(*texts: Pieces) -> Pieces:
-    """One text of several, each with an odd number of pieces."""
+    """Join several texts, each with an odd number of pieces, into one."""
     joined = [""]
     for first, *rest in texts:
         joined[-1] += first
@@ -311,7 +313,7 @@ def _is_for_one(header: str, address: str) -> bool:
 
 
 def _is_plain(content: bytes) -> bool:
-    """Nothing but printable ASCII, in lines that end with CR LF and do not begin with a dot."""
+    """Return True for printable ASCII in lines that end with CR LF and do not begin with a dot."""
     return b"\r\n." not in content and len(content.translate(None, PRINTABLE)) == 2 * content.count(b"\r\n")
 
 

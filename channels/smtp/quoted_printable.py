@@ -1,6 +1,6 @@
-"""Quoted-printable (RFC 2045, 6.7): any text as printable ASCII in short lines, of which none begins with a dot.
+"""Quoted-printable (RFC 2045, 6.7): any text as printable ASCII in short lines, none of which begins with a dot.
 
-Pieces are encoded apart and put between soft line breaks, so that what is the same for everybody is encoded once.
+Pieces are encoded separately and joined by soft line breaks, so that a piece that all emails share is encoded once.
 """
 
 import re
@@ -10,26 +10,26 @@ from html import escape
 
 SOFT_BREAK = b"=\r\n"
 LINE = 72
-"""Bytes in a line, so that even with the sign of a soft break it stays under the 76 of RFC 2045."""
-AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
-"""A short value that needs no encoding, once its first character is no dot."""
+"""Bytes in a line; with the = of a soft break the line stays under the 76 of RFC 2045."""
+PLAIN_VALUE = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
+"""A short value that needs no encoding, unless it begins with a dot."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 PLAIN = re.compile(rb"[ -~]*")
 BYTE = tuple(bytes([code]) if 32 <= code < 127 and code != ord("=") else b"=%02X" % code for code in range(256))
 
 
 def quoted(text: str) -> bytes:
-    """A text of any length, its line breaks as CR LF. Raises ValueError for a control character or half a character."""
+    """Encode a text of any length, line breaks as CR LF. Raises ValueError for controls and lone surrogates."""
     if CONTROL.search(text):
         raise ValueError("control character")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return b"\r\n".join(map(_line, lines))
 
 
-@lru_cache(512)  # of a person's values, the list of their data is the same for very many
+@lru_cache(512)  # the list of a person's stolen data, one of the values, is the same for very many people
 def quoted_value(value: str) -> bytes:
-    """A person's own value, to stand in a line between soft breaks. Raises ValueError for what breaks the line."""
-    if AS_IT_IS.fullmatch(value) and value[0] != ".":
+    """Encode a person's value, to stand between soft breaks. Raises ValueError for a line break or as `quoted`."""
+    if PLAIN_VALUE.fullmatch(value) and value[0] != ".":
         return value.encode()
     if "\r" in value or "\n" in value:
         raise ValueError("line break in a value")
@@ -38,7 +38,7 @@ def quoted_value(value: str) -> bytes:
 
 @lru_cache(512)
 def quoted_markup(value: str) -> bytes:
-    """The same in HTML, where it can be text or an attribute and never markup."""
+    """Encode a person's value for HTML, escaped so that it can be text or an attribute and never markup."""
     return quoted_value(escape(value))
 
 
@@ -54,7 +54,7 @@ def _line(line: str) -> bytes:
 
 
 def _short_lines(encoded: bytes) -> Iterator[bytes]:
-    """Cut where no encoded byte is cut; a dot at the start of a line is encoded, because SMTP gives it a meaning."""
+    """Yield lines that cut no encoded byte; a dot at the start of a line is encoded, as SMTP gives it a meaning."""
     start = 0
     while start < len(encoded):
         end = start + LINE

@@ -1,7 +1,7 @@
-"""What a mail provider tells by webhook of our messages, once it is known to be the provider who tells.
+"""Events that a mail provider sends by webhook about our messages, once their signature was verified.
 
-Providers that hand mail on under an address of their own get the bounces themselves, so none come to ours. They give
-the token of the message back with each event: the same that stands in the address for bounces.
+A provider that forwards mail under an envelope address of its own gets the bounces itself, so none come to our address.
+The provider returns the message's token with each event: the token that stands in our address for bounces.
 """
 
 import base64
@@ -24,51 +24,51 @@ from channels.base.settings import ProviderSettings
 
 OPTIONAL = {"events": "", "events_key": ""}
 NAME = "amends"
-"""Under this name the provider gets the token of a message, and gives it back."""
+"""Name under which the provider receives the token of a message and returns it."""
 
 Fields = Mapping[str, object]
 
 
 class MailProvider(StrEnum):
-    """Who tells what became of our mail."""
+    """The sender of the events about our mail."""
 
     MAILGUN = "mailgun"
     SENDGRID = "sendgrid"
     PLAIN = "plain"
-    """Anybody who signs as our SMS gateways do: a small script between us and another provider."""
+    """Any sender that signs as our SMS gateways do: a small script between us and another provider."""
 
 
 ECHOED = {
     MailProvider.MAILGUN: ("X-Mailgun-Variables", f'{{"{NAME}": "%s"}}'),
     MailProvider.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{NAME}": "%s"}}}}'),
 }
-"""The header that takes the token of a message to the provider, and how it is written there."""
+"""The header that takes the token of a message to the provider, and the format of its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailEvents:
-    """How the events of one provider are read and checked."""
+    """The provider of webhook events, with the key that verifies them."""
 
     provider: MailProvider
     key: str = field(repr=False)
     largest: int = 1 << 20
-    """Bytes of one body; SendGrid gathers up to 768 kB."""
+    """Most bytes of one body; SendGrid batches up to 768 kB."""
 
     def read(self, report: WebhookReport, now: datetime) -> tuple[MailReport, ...]:
-        """What these events say; those that settle nothing, such as an opened mail, are left out.
+        """Return the reports of these events; an event that settles nothing, such as an opened mail, is left out.
 
-        Raises NotAllowed when they are not signed, or wrongly.
+        Raises NotAllowed for a missing or wrong signature.
         """
-        told = json_of(report.body)
-        if not SIGNED[self.provider](self.key, report, told, now):
+        content = json_of(report.body)
+        if not SIGNED[self.provider](self.key, report, content, now):
             raise NotAllowed("the report is not signed by the provider")
-        events = told if isinstance(told, list) else [told]
+        events = content if isinstance(content, list) else [content]
         read = (READERS[self.provider](event) for event in events if isinstance(event, dict))
         return tuple(found for found in read if found)
 
 
 def mail_events(chosen: ProviderSettings) -> MailEvents | None:
-    """The provider of these settings; None without any. Raises ChannelMisconfigured."""
+    """Return the provider of events that these settings name, or None without one. Raises ChannelMisconfigured."""
     if not chosen.text("events"):
         if chosen.text("events_key"):
             raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(MailProvider)}")
@@ -84,24 +84,24 @@ def mail_events(chosen: ProviderSettings) -> MailEvents | None:
     return MailEvents(provider, key)
 
 
-# Who may tell
+# Signatures
 
 
-def _signed_by_mailgun(key: str, _: WebhookReport, told: object, __: datetime) -> bool:
-    """HMAC-SHA256 of time and token, by the webhook signing key; Mailgun does not sign what it tells.
+def _signed_by_mailgun(key: str, _: WebhookReport, content: object, __: datetime) -> bool:
+    """Verify the HMAC-SHA256 of time and token by the webhook signing key; Mailgun does not sign the event itself.
 
-    However old it is: Mailgun repeats for eight hours what could not be taken, and the same again changes nothing.
+    The age does not count: Mailgun repeats an event that was not taken for eight hours, and a repeat changes nothing.
     """
-    signature = told.get("signature") if isinstance(told, dict) else None
+    signature = content.get("signature") if isinstance(content, dict) else None
     if not isinstance(signature, dict):
         return False
-    said = plain_value(signature, "timestamp") + plain_value(signature, "token")
-    expected = hmac.digest(key.encode(), said.encode(), "sha256").hex()
+    signed = plain_value(signature, "timestamp") + plain_value(signature, "token")
+    expected = hmac.digest(key.encode(), signed.encode(), "sha256").hex()
     return hmac.compare_digest(expected, plain_value(signature, "signature"))
 
 
 def _signed_by_sendgrid(key: str, report: WebhookReport, _: object, __: datetime) -> bool:
-    """ECDSA with SHA-256 over time and body, to be checked with the public key; however old, as with Mailgun."""
+    """Verify ECDSA with SHA-256 over time and body by the public key; the age does not count, as with Mailgun."""
     timestamp = report.headers.get("x-twilio-email-event-webhook-timestamp", "")
     try:
         signature = base64.b64decode(report.headers.get("x-twilio-email-event-webhook-signature", ""), validate=True)
@@ -122,7 +122,7 @@ SIGNED: dict[MailProvider, Callable[[str, WebhookReport, object, datetime], bool
 }
 
 
-# What they tell
+# Events
 
 
 def _mailgun(event: Fields) -> MailReport | None:
@@ -140,7 +140,7 @@ def _mailgun(event: Fields) -> MailReport | None:
         else _failed(codes, _words(data.get("delivery-status"), ("message", "description"))),
     }
     message_id = plain_value(data, "message.headers.message-id")
-    return _told(kinds, plain_value(data, "event"), data, f"user-variables.{NAME}", message_id, codes)
+    return _report(kinds, plain_value(data, "event"), data, f"user-variables.{NAME}", message_id, codes)
 
 
 def _sendgrid(event: Fields) -> MailReport | None:
@@ -153,13 +153,13 @@ def _sendgrid(event: Fields) -> MailReport | None:
         "dropped": ReportKind.GAVE_UP,
         "bounce": ReportKind.GAVE_UP if plain_value(event, "type") == "blocked" else _failed(codes, reason),
     }
-    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "smtp-id"), codes)
+    return _report(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "smtp-id"), codes)
 
 
 def _plain(event: Fields) -> MailReport | None:
     codes = codes_in(plain_value(event, "status"))
     kinds = {kind.value: kind for kind in ReportKind}
-    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "message_id"), codes)
+    return _report(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "message_id"), codes)
 
 
 READERS: dict[MailProvider, Callable[[Fields], MailReport | None]] = {
@@ -169,7 +169,7 @@ READERS: dict[MailProvider, Callable[[Fields], MailReport | None]] = {
 }
 
 
-def _told(
+def _report(
     kinds: Mapping[str, ReportKind], word: str, event: Fields, token: str, message_id: str, codes: Codes
 ) -> MailReport | None:
     kind = kinds.get(word)
@@ -185,17 +185,17 @@ def _failed(codes: Codes, words: str) -> ReportKind:
 
 
 def _words(event: object, names: Iterable[str]) -> str:
-    """What the provider says in words, read for what kind of failure it was and never kept: it may hold an address."""
+    """Return the provider's explanation, read for the kind of failure and never kept: it may hold an address."""
     found = [event.get(name) for name in names] if isinstance(event, dict) else []
     return words_of(" ".join(text for text in found if isinstance(text, str)))
 
 
 def _public_key(key: str) -> EllipticCurvePublicKey:
-    """Raises ValueError when it is none."""
+    """Load the public key. Raises ValueError when it is not an ECDSA key."""
     try:
         found = load_der_public_key(base64.b64decode(key, validate=True))
     except UnsupportedAlgorithm as error:
         raise ValueError from error
     if not isinstance(found, EllipticCurvePublicKey):
-        raise ValueError  # noqa: TRY004 - it comes from a setting
+        raise ValueError  # noqa: TRY004 - the wrong value comes from a setting
     return found

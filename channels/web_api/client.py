@@ -1,4 +1,4 @@
-"""The one guarded way out: where a provider may stand, and a connection to that very address."""
+"""The HTTP client of all channels: it looks up a provider's name, checks the address, and connects to that address."""
 
 import asyncio
 import ipaddress
@@ -13,24 +13,24 @@ import httpx2
 from channels.base.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
-"""For name, connection and TLS together."""
+"""Limit for name lookup, connection and TLS together."""
 SHARES = 4
-"""So many of a host's addresses share that time; each has its part."""
+"""Parts into which CONNECT_SECONDS is divided, at most, among the addresses of a host."""
 IDLE_SECONDS = 2.0
-"""Shorter than what servers allow, so that none hangs up just as the next message is written."""
+"""Seconds for which an idle connection is kept: a server that closed it first could lose the next message."""
 KEEP_ADDRESS_SECONDS = 30.0
+"""Seconds for which the looked-up addresses of a host are used again."""
 
-
-# httpx2 would log each address with its query, where some gateways want the number and the text.
+# httpx2 would log each URL with its query, in which some gateways want the phone number and the text.
 logging.getLogger("httpx2").addFilter(lambda _: False)
 
 
 class NetworkReach(StrEnum):
-    """Where a provider may stand."""
+    """The networks in which a provider may have its address."""
 
     PUBLIC = "public"
     PRIVATE = "private"
-    """In the organisation's own network."""
+    """Public networks, and the organisation's own."""
 
 
 NOT_THERE = {
@@ -40,7 +40,7 @@ NOT_THERE = {
 
 
 def open_client(seconds: float, reach: NetworkReach = NetworkReach.PUBLIC) -> httpx2.AsyncClient:
-    """A client for one host: no redirects, no cookies, no packed bodies, no proxy or password from the environment."""
+    """Return a client for one host: no redirects, cookies, compressed bodies, no proxy or login of the environment."""
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
     return httpx2.AsyncClient(
         transport=GuardedTransport(httpx2.AsyncHTTPTransport(trust_env=False, limits=limits), reach),
@@ -53,21 +53,21 @@ def open_client(seconds: float, reach: NetworkReach = NetworkReach.PUBLIC) -> ht
 
 
 async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """The addresses of a host, the best first."""
+    """Return the addresses of a host, the preferred one first."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class NotAllowedThere(httpx2.ConnectError):
-    """The host has no address that a provider may have."""
+    """A refusal to connect: the host has no address that a provider may have."""
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Looks its host's name up and connects to that very address, if a provider may stand there.
+    """A transport that looks up its host's name, checks each address, and connects to a permitted address only.
 
-    A name that leads into our own network, by mistake or by a trick, leads nowhere. An address is kept for a while,
-    or until it does not answer, because a name server is not asked for every message. Where nobody answers, time is
-    left for the next address: a route for IPv6 may lead nowhere.
+    A name that leads into our own network, by mistake or by an attack, is not connected to. An address is kept for a
+    while, or until it does not answer, because a lookup for every message would be too many. When one address does not
+    answer, time is left for the next one: a route for IPv6 may be broken.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         seconds = CONNECT_SECONDS / max(min(len(addresses), SHARES), 1)
         for address in addresses:
             try:
-                return await self._inner.handle_async_request(_at(request, address, seconds))
+                return await self._inner.handle_async_request(_addressed(request, address, seconds))
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 self._forget(request.url.host, address)
                 trouble = error
@@ -104,11 +104,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         now = asyncio.get_running_loop().time()
         until, addresses = self._kept.get(url.host, (now, []))
         if until <= now or not addresses:
-            addresses = [found for found in await self._ask(url) if may_stand_at(found, url.host, self._reach)]
+            addresses = [found for found in await self._look_up(url) if may_stand_at(found, url.host, self._reach)]
             self._kept[url.host] = now + KEEP_ADDRESS_SECONDS, addresses
         return addresses
 
-    async def _ask(self, url: httpx2.URL) -> tuple[str, ...]:
+    async def _look_up(self, url: httpx2.URL) -> tuple[str, ...]:
         try:
             return await self._lookup(url.host, url.port or (443 if url.scheme == "https" else 80))
         except (OSError, UnicodeError) as error:
@@ -116,7 +116,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 def may_stand_at(address: str, host: str, reach: NetworkReach) -> bool:
-    """Whether a provider of this host name may have this address: this machine only when it was named as such."""
+    """Return True when a provider of this host name may have this address; loopback only for a loopback host name."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
     if is_loopback(host):
@@ -127,8 +127,8 @@ def may_stand_at(address: str, host: str, reach: NetworkReach) -> bool:
     return reach is NetworkReach.PRIVATE and not nowhere
 
 
-def _at(request: httpx2.Request, address: str, seconds: float) -> httpx2.Request:
-    """The same request, to this address, which has so long to answer; the certificate is still the name's."""
+def _addressed(request: httpx2.Request, address: str, seconds: float) -> httpx2.Request:
+    """Return the request to this address with this connect timeout; TLS still verifies the certificate of the name."""
     timeout = {**request.extensions.get("timeout", {}), "connect": seconds}
     return httpx2.Request(
         request.method,

@@ -1,6 +1,6 @@
-"""What the HTTP channels share: a provider that takes messages, and what an answer or its absence means.
+"""Sending through an HTTP provider: one request per message, and the receipt for its answer or a missing answer.
 
-Only here is the network spoken to by HTTP, through channels/web_api/client.py, so that no channel forgets a guard.
+Every channel that uses HTTP does so through this module and channels/web_api/client.py, so that none omits a guard.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from amends.domain.base.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import LastCall, Receipt, Status
-from amends.domain.deliver.cascade import MAY_HAVE_IT, NOT_SENT
+from amends.domain.channel.channel import Cause, LastCall, Receipt, Status
 from amends.domain.receipt.webhook import json_of, plain_value
 from channels.web_api.client import CONNECT_SECONDS, IDLE_SECONDS, NetworkReach, NotAllowedThere, open_client
 
@@ -23,35 +22,36 @@ ASK_SECONDS = 10.0
 LARGEST_BODY = 1_000_000
 LONGEST_WAIT = 3600.0
 LOOK_AFTER = (0.0, 2.0)
-"""Seconds before each look for a post whose answer was lost: some servers are slow to show it."""
+"""Seconds before each look for a post whose answer was lost: some servers are slow to show a new post."""
 
 BEFORE_WRITING = "http11.send_request_headers.started"
-"""The connection stands and not a byte of this request has been written."""
+"""Trace event when the connection stands and no byte of the request has been written."""
 IN_DOUBT = frozenset({302, 303, 408, 409})
-"""With 5xx: the message may have been taken. A redirect of this kind may come after a form was taken."""
+"""Codes, besides 5xx, after which the message may have been accepted; a form may be accepted with a redirect."""
 NO_ERROR = frozenset({"", "none", "null", "false", "no", "ok", "success", "[]", "{}"})
-"""What stands where an error would, when there is none; zeros say it too."""
+"""Values of an error field that mean no error; zeros mean that too."""
 NO_SUCCESS = frozenset({"", "false", "no"})
-"""What `success` says of a failure; zeros say it too."""
+"""Values of `success` that mean failure; zeros mean that too."""
 FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
-"""What `status`, `result` or `type` says of a failure."""
-NO_IN_WORDS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
-"""How a failure begins that is told as bare text: ERROR:102, ERR: 114, Cannot route message."""
+"""Values of `status`, `result` or `type` that mean failure."""
+PLAIN_FAILURE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
+"""Beginning of a failure in plain text: "ERROR:102" or "ERR: 114, Cannot route message", but not "ERR: 000"."""
 WEB_PAGE = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 READ_FOR_A_PAGE = 500
-"""Bytes in which a page says that it is one: a byte order mark, an XML head and comments may go before."""
+"""Bytes searched for the beginning of a web page: a byte order mark, an XML declaration and comments may precede."""
 NO_ID = re.compile(r"0*|-\d{1,4}")
-"""What stands where an id would, when nothing was taken."""
+"""Values of an id field when no message was accepted: empty, zeros, or a small negative number."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
-"""How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
+"""Refusals in a row that mean the whole account, by code; a 403 or 404 can be about one message."""
 USUAL_PATIENCE = 3
 PROBE_SECONDS = 60.0
+"""Seconds between two messages that are sent to find out whether a refused account is accepted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; the body is empty when it was too long or too slow, and as it came when it is packed."""
+    """The answer of a provider; the body is empty when too long or too slow, and not decoded when compressed."""
 
     code: int
     headers: Mapping[str, str] = field(repr=False)
@@ -62,11 +62,11 @@ class HttpAnswer:
         return 200 <= self.code < 300
 
     def json(self) -> object:
-        """The body as JSON, or None when it is none that can be read."""
+        """Return the body as JSON, or None when it cannot be read as JSON."""
         return json_of(self.body)
 
     def object(self) -> dict[str, object]:
-        """The body's JSON object; empty when it is anything else."""
+        """Return the body's JSON object, or an empty one when the body is anything else."""
         answer = self.json()
         return answer if isinstance(answer, dict) else {}
 
@@ -81,46 +81,46 @@ class Provider:
         self.name = name
         self.seconds = seconds
         self.repeatable = repeatable
-        """The same message sent again has no second effect there, so a lost answer leaves no doubt."""
+        """True when the same message sent again has no second effect, so that a lost answer leaves no doubt."""
         self.standing = AccountStanding(name)
 
     async def submit(self, request: httpx2.Request, key: str, last_call: LastCall) -> HttpAnswer | Receipt:
-        """Send it; the last call comes when the connection stands, just before the first byte of the request.
+        """Send the request, with the last call when the connection stands, just before the first byte of the request.
 
-        An answer is a yes, or a no to this very message, for the channel to read; all other trouble is a receipt.
-        Raises ChannelUnavailable or ChannelMisconfigured while nothing has left.
+        Return the answer when it accepts or refuses this message, for the channel to read; all other trouble is a
+        receipt. Raises ChannelUnavailable or ChannelMisconfigured while nothing has left.
         """
         self.standing.check()
-        bell = _Bell(last_call, self.seconds)
-        request.extensions["trace"] = bell
+        hook = _LastCallHook(last_call, self.seconds)
+        request.extensions["trace"] = hook
         try:
-            answer = await self._carry(request, bell)
+            answer = await self._send(request, hook)
         except httpx2.HTTPError as error:
-            if bell.writing:
+            if hook.writing:
                 return self._in_doubt(key, "no answer")
-            if bell.rung:
-                return Receipt(key, Status.DEFERRED, NOT_SENT, retry_after=0.0)
+            if hook.called:
+                return Receipt(key, Status.DEFERRED, retry_after=0.0, cause=Cause.NOT_SENT)
             raise ChannelDown(f"{self.name} cannot be reached: {_why(error)}") from error
         return self._trouble(answer, key) or answer
 
     async def ask(self, request: httpx2.Request) -> HttpAnswer:
-        """The answer to a question that changes nothing there. Raises ChannelUnavailable when none comes."""
+        """Send a request that changes nothing, and return the answer. Raises ChannelUnavailable without one."""
         try:
             return await _exchange(self.client, request, asyncio.timeout(ASK_SECONDS))
         except httpx2.HTTPError as error:
             raise ChannelUnavailable(f"{self.name} did not answer: {_why(error)}") from error
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         await self.client.aclose()
 
-    async def _carry(self, request: httpx2.Request, bell: "_Bell") -> HttpAnswer:
-        """On a new connection when the ledger took so long that the server may have hung up meanwhile."""
+    async def _send(self, request: httpx2.Request, hook: "_LastCallHook") -> HttpAnswer:
+        """Send the request, over a new connection when the ledger took so long that the first may have been closed."""
         try:
-            return await _exchange(self.client, request, bell.limit)
-        except _TooOld:
-            bell.limit = asyncio.timeout(CONNECT_SECONDS)
-            return await _exchange(self.client, request, bell.limit)
+            return await _exchange(self.client, request, hook.limit)
+        except _StaleConnection:
+            hook.limit = asyncio.timeout(CONNECT_SECONDS)
+            return await _exchange(self.client, request, hook.limit)
 
     def _trouble(self, answer: HttpAnswer, key: str) -> Receipt | None:
         code = answer.code
@@ -129,18 +129,18 @@ class Provider:
         if code >= 500 or code in IN_DOUBT:
             return self._in_doubt(key, str(code), retry_after(answer))
         if not answer.ok and code not in ABOUT_THE_MESSAGE:
-            return self.standing.refused(key, str(code), PATIENCE.get(code, USUAL_PATIENCE), _who_must_act(code))
+            return self.standing.refused(key, str(code), PATIENCE.get(code, USUAL_PATIENCE), _account_error(code))
         self.standing.taken()
         return None
 
     def _in_doubt(self, key: str, detail: str, wait: float | None = None) -> Receipt:
         if self.repeatable:
-            return Receipt(key, Status.DEFERRED, f"{MAY_HAVE_IT}{detail}", retry_after=wait)
+            return Receipt(key, Status.DEFERRED, detail, retry_after=wait, doubtful=True)
         return Receipt(key, Status.UNCERTAIN, detail)
 
 
 class AccountStanding:
-    """Whether the provider takes us at all. While it does not, nothing is sent but one message a minute to find out."""
+    """The standing of our account with a provider; while refused, one message a minute is sent as a probe."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -150,7 +150,7 @@ class AccountStanding:
         self._ask_again_at = 0.0
 
     def check(self) -> None:
-        """Raises what the last refusals meant, while nothing of the next message has left."""
+        """Raise the error while the account is refused, except once a minute, when one message may leave as a probe."""
         if self._error is None:
             return
         now = asyncio.get_running_loop().time()
@@ -159,11 +159,11 @@ class AccountStanding:
         self._ask_again_at = now + PROBE_SECONDS
 
     def taken(self) -> None:
-        """It takes messages of ours."""
+        """Record that the provider accepts our messages."""
         self._in_a_row, self._error = 0, None
 
     def refused(self, key: str, why: str, patience: int, error: type[ChannelError]) -> Receipt:
-        """It refused us, not the person: this message waits, and after so many in a row all the others do."""
+        """Return the receipt for a refusal of our account; after `patience` refusals in a row all messages wait."""
         self._in_a_row += 1
         if self._in_a_row >= patience:
             self._error, self._why = error, why
@@ -179,9 +179,9 @@ def open_provider(
     reach: NetworkReach = NetworkReach.PUBLIC,
     client: httpx2.AsyncClient | None = None,
 ) -> Provider:
-    """The provider at this address; connects when used. After the last call an answer may take so many seconds.
+    """Return the provider at this address, which connects when used; an answer may take `seconds` after the last call.
 
-    Raises ChannelMisconfigured when it cannot be an address.
+    Raises ChannelMisconfigured when the URL is not valid.
     """
     try:
         name = httpx2.URL(url).netloc.decode()
@@ -191,25 +191,25 @@ def open_provider(
 
 
 def accepted(answer: HttpAnswer, key: str, *id_fields: str) -> Receipt:
-    """The receipt for a yes: sent, with the first of these fields as the provider's id.
+    """Return the receipt for a 2xx answer: sent, with the first of these fields that is there as the provider's id.
 
-    A yes that bears none of them is none that we know, and leaves us in doubt. So does one whose body speaks against
-    it, where there is no id to tell it by.
+    The message is in doubt when the answer has none of these fields, and, where no field was asked for, when the body
+    contradicts the code.
     """
     fields = answer.object()
     given = (plain_value(fields, name) for name in id_fields)
     provider_id = next((found for found in given if not NO_ID.fullmatch(found)), "")
     if id_fields and not provider_id:
         return Receipt(key, Status.UNCERTAIN, f"{answer.code} without an id")
-    if not id_fields and (doubt := _against(answer)):
+    if not id_fields and (doubt := _contradiction(answer)):
         return Receipt(key, Status.UNCERTAIN, f"{answer.code} with {doubt}")
     return Receipt(key, Status.SENT, str(answer.code), provider_id=provider_id)
 
 
 async def read_back(doubt: Receipt, look: Callable[[], Awaitable[str]]) -> Receipt:
-    """A public post whose answer was lost: sent when it can be seen there, else still in doubt; never posted again.
+    """Return a sent receipt when a post whose answer was lost can be seen, else the doubt; nothing is posted again.
 
-    `look` gives the post's id, or empty.
+    `look` returns the post's id, or an empty string.
     """
     for pause in LOOK_AFTER:
         await asyncio.sleep(pause)
@@ -223,12 +223,12 @@ async def read_back(doubt: Receipt, look: Callable[[], Awaitable[str]]) -> Recei
 
 
 def writable(text: str) -> bool:
-    """Whether this can be put into UTF-8 at all."""
+    """Return True when the text can be encoded in UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def retry_after(answer: HttpAnswer) -> float | None:
-    """Seconds to wait, an hour at most, in seconds or as a date by the server's own clock.
+    """Return the seconds to wait, an hour at most, from a number or a date by the server's clock; None without either.
 
     Mastodon and Bluesky say in a RateLimit-Reset header what others say in Retry-After (RFC 9110).
     """
@@ -243,33 +243,33 @@ def retry_after(answer: HttpAnswer) -> float | None:
 
 
 def server_time(answer: HttpAnswer) -> datetime | None:
-    """When the server answered, by its own clock."""
+    """Return when the server answered, by its own clock, or None when it does not say."""
     return _date(answer.headers.get("Date", ""))
 
 
 def _why(error: httpx2.HTTPError) -> str:
-    """What an error says without any address in it: our own words, or only its kind."""
+    """Return what the error says without any address: our own words, or only its type."""
     return str(error) if isinstance(error, NotAllowedThere) else type(error).__name__
 
 
-def _against(answer: HttpAnswer) -> str:
-    """What in the body speaks against a yes, in the words that most services have for it; or empty."""
+def _contradiction(answer: HttpAnswer) -> str:
+    """Return what in the body contradicts a 2xx code, in the terms that most services use, or an empty string."""
     if WEB_PAGE.search(answer.body, 0, READ_FOR_A_PAGE):
         return "a web page"
-    return "an error" if NO_IN_WORDS.match(answer.body) or _failed(answer.object()) else ""
+    return "an error" if PLAIN_FAILURE.match(answer.body) or _failed(answer.object()) else ""
 
 
 def _failed(fields: Mapping[str, object]) -> bool:
-    """Whether the fields of an answer say that something went wrong."""
+    """Return True when the fields of an answer report a failure."""
     return (
-        _word(fields.get("success", True)) in NO_SUCCESS
-        or any(_word(fields.get(name)) not in NO_ERROR for name in ("error", "errors"))
-        or any(_word(fields.get(name)) in FAILED for name in ("status", "result", "type"))
+        _comparable(fields.get("success", True)) in NO_SUCCESS
+        or any(_comparable(fields.get(name)) not in NO_ERROR for name in ("error", "errors"))
+        or any(_comparable(fields.get(name)) in FAILED for name in ("status", "result", "type"))
     )
 
 
-def _word(value: object) -> str:
-    """As it is compared: of an error with a code of its own, that code."""
+def _comparable(value: object) -> str:
+    """Return the value in the form that is compared: of an error object, its code."""
     inner = value.get("code", value) if isinstance(value, dict) else value
     return str(inner).casefold().strip(" 0")
 
@@ -291,15 +291,15 @@ def _date(text: str) -> datetime | None:
     return None
 
 
-class _TooOld(Exception):
-    """The connection stood idle for long, and nothing was written to it."""
+class _StaleConnection(Exception):
+    """A connection that was idle so long that the server may have closed it; nothing was written to it."""
 
 
-class _Bell:
-    """Rings the last call before anything is written; then the time for the answer begins to run."""
+class _LastCallHook:
+    """A trace hook that makes the last call before anything is written; then the time for the answer begins to run."""
 
     def __init__(self, last_call: LastCall, seconds: float) -> None:
-        self.rung = False
+        self.called = False
         self.writing = False
         self.limit = asyncio.timeout(CONNECT_SECONDS)
         self._last_call = last_call
@@ -308,23 +308,23 @@ class _Bell:
     async def __call__(self, event: str, _: object) -> None:
         if event != BEFORE_WRITING or self.writing:
             return
-        if not self.rung:
-            await self._ring()
+        if not self.called:
+            await self._call()
         self.writing = True
         self.limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
-    async def _ring(self) -> None:
+    async def _call(self) -> None:
         now = asyncio.get_running_loop().time
         began = now()
         self.limit.reschedule(None)  # the ledger takes the time it needs
         await self._last_call()
-        self.rung = True
+        self.called = True
         if now() - began > IDLE_SECONDS:
-            raise _TooOld
+            raise _StaleConnection
 
 
 async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: asyncio.Timeout) -> HttpAnswer:
-    """One request and its answer within the limit. Raises httpx2.HTTPError when there is no answer."""
+    """Send one request and return its answer within the limit. Raises httpx2.HTTPError when there is no answer."""
     try:
         async with limit:
             response = await client.send(request, stream=True)
@@ -332,13 +332,13 @@ async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: 
         if not limit.expired():
             raise
         raise httpx2.ReadTimeout("too slow") from error
-    except ssl.SSLError as error:  # of a record that cannot be read, or a certificate that is wanted too late
+    except ssl.SSLError as error:  # a record that cannot be read, or a client certificate that is requested too late
         raise httpx2.ReadError("broken TLS") from error
     return HttpAnswer(response.status_code, response.headers, await _body(response, limit.when()))
 
 
 async def _body(response: httpx2.Response, until: float | None) -> bytes:
-    """The body, or nothing when it does not come whole: the answer's first line stands all the same."""
+    """Return the body, or nothing when it does not arrive whole: the status line is valid all the same."""
     body = bytearray()
     try:
         async with asyncio.timeout_at(until):
@@ -353,6 +353,6 @@ async def _body(response: httpx2.Response, until: float | None) -> bytes:
     return bytes(body)
 
 
-def _who_must_act(code: int) -> type[ChannelError]:
-    """An engineer when our key or address is wrong; with no credit or a blocked account, whoever holds the account."""
+def _account_error(code: int) -> type[ChannelError]:
+    """Return the error by who must act: an engineer on a wrong key or URL, the account's holder on other refusals."""
     return ChannelMisconfigured if code in (401, 404, 405) else ChannelUnavailable

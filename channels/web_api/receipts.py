@@ -1,4 +1,4 @@
-"""How a gateway's settings describe the delivery reports it sends or gives when asked."""
+"""Settings that describe the delivery reports of an SMS gateway, sent by webhook or given when asked."""
 
 import re
 
@@ -11,14 +11,14 @@ WORDS = {
     "rejected_words": "undelivered, undeliverable, rejected, failed, expired",
     "deferred_words": "",
 }
-"""Settings that name the gateway's words, parted by commas; each word is in one of them at most."""
+"""Settings that list the gateway's words, separated by commas, with defaults; a word may be in one list only."""
 OUTCOMES = {
     "delivered_words": Status.DELIVERED,
     "rejected_words": Status.REJECTED,
     "deferred_words": Status.DEFERRED,
 }
 CALLBACK = ("callback_url", "callback_field", "callback_secret")
-"""What a gateway needs that is told with each message where to report on it."""
+"""Settings for a gateway that is given with each message the address for its reports; all three or none."""
 PLAIN_OPTIONAL = {
     **WORDS,
     **dict.fromkeys((*CALLBACK, "callback_query", "code_field", "key_field"), ""),
@@ -28,7 +28,7 @@ TWILIO_OPTIONAL = {"callback_url": "", "callback_secret": ""}
 
 
 def plain_shape(chosen: ProviderSettings) -> ReportShape:
-    """The reports of a gateway with names and words of its own."""
+    """Return the shape of the reports of a gateway with names and words of its own."""
     return ReportShape(
         id_field=chosen.text("id_field"),
         status_field=chosen.text("status_field"),
@@ -39,10 +39,11 @@ def plain_shape(chosen: ProviderSettings) -> ReportShape:
 
 
 def plain_rules(chosen: ProviderSettings, shape: ReportShape) -> ReportRules | None:
-    """How its reports are read and checked; None without a secret, because anybody could send one.
+    """Return the rules to read and verify the gateway's reports; None without a secret: anybody could send a report.
 
-    With callback_field it is told an address of its own for each message, under callback_url, and need not sign:
-    callback_secret is ours alone then. callback_query is what it fills in there: status=%d.
+    With callback_field the gateway is given an address of its own for each message, under callback_url, and need not
+    sign: callback_secret is known to us alone then. callback_query is filled in by the gateway there: status=%d.
+    Raises ChannelMisconfigured for settings that do not fit together.
     """
     secret = chosen.secret("callback_secret")
     if not any(chosen.text(name) for name in ("callback_url", "callback_field", "callback_query")):
@@ -55,9 +56,9 @@ def plain_rules(chosen: ProviderSettings, shape: ReportShape) -> ReportRules | N
 
 
 def twilio_rules(chosen: ProviderSettings) -> ReportRules | None:
-    """How Twilio's reports are read and checked; None when it is not told where to send any.
+    """Return the rules to read and verify Twilio's reports; None without callback_url, when Twilio sends no reports.
 
-    They are signed with the account's main token; callback_secret holds it where `token` is another key.
+    Twilio signs with the account's main token; callback_secret holds that token where `token` is another key.
     """
     if not chosen.text("callback_url"):
         return None

@@ -1,4 +1,4 @@
-"""How a gateway's settings describe what it hands on of people who write back."""
+"""Settings that describe how an SMS gateway hands on the texts of people who write back."""
 
 import re
 
@@ -7,21 +7,21 @@ from amends.domain.receipt.webhook import Scheme
 from channels.base.settings import ProviderSettings
 
 FIELDS = ("incoming_from_field", "incoming_text_field", "incoming_id_field")
-"""What has to be named of every gateway that is not Twilio."""
+"""Settings that incoming texts need of every gateway but Twilio."""
 PLAIN_OPTIONAL = dict.fromkeys(
     (*FIELDS, "incoming_hex_field", "incoming_hex_when", "incoming_secret", "incoming_country"), ""
 )
 TWILIO_OPTIONAL = {"incoming_url": ""}
 SECRET = re.compile(r"[\w-]{16,200}", re.ASCII)
-"""As it may stand in an address, and too long to be guessed."""
+"""A secret that can stand in an address and is too long to be guessed."""
 COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
 def plain_rules(chosen: ProviderSettings) -> IncomingRules | None:
-    """How what people write back is read and checked; None when no setting speaks of it.
+    """Return the rules to read and verify incoming texts; None when no setting mentions them.
 
-    The gateway shows incoming_secret in the address that it is told, ?proof=…; without one it signs with the
-    callback_secret that both know, as its reports.
+    The gateway shows incoming_secret in the address that it is given, ?proof=…; without incoming_secret it signs with
+    callback_secret, which both sides know, as it signs its reports. Raises ChannelMisconfigured.
     """
     if not any(chosen.text(name) for name in PLAIN_OPTIONAL):
         return None
@@ -35,7 +35,7 @@ def plain_rules(chosen: ProviderSettings) -> IncomingRules | None:
 
 
 def twilio_rules(chosen: ProviderSettings) -> IncomingRules | None:
-    """How what Twilio hands on is checked, which it signs as its reports; None when it is not told where to."""
+    """Return the rules to verify texts from Twilio, which are signed as its reports; None without incoming_url."""
     if not chosen.text("incoming_url"):
         return None
     secret = chosen.secret("callback_secret") or chosen.secret("token")

@@ -1,4 +1,4 @@
-"""`python -m flows.rehearsal FOLDER` rehearses what the folder's order says."""
+"""The command `python -m flows.rehearsal FOLDER`, which rehearses the order in the folder."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The demo's story, carried out: real flows on a real Prefect server, real SMTP and HTTP to a world on this machine.
+"""The demo: real flows on a real Prefect server, with real SMTP and HTTP to simulated servers on this machine.
 
 Three service terminals were stolen from a van, with records of 240 customers on them. Seventeen days pass in a minute.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import uvicorn
 
-from amends.content.feedback import read_calls, take_in
+from amends.content.feedback import read_calls, record_calls
 from amends.content.file.document import read_document
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
@@ -66,18 +66,18 @@ ACCOUNTS = (
     },
     "the accounts are checked",
 )
-"""A promise, what shows that it is kept, and what was done."""
+"""A commitment: its id, the evidence that it is kept, and what was done."""
 
 
 class DemoStory:
-    """What the team and the customers do while the weeks pass."""
+    """The acts of the team and of the customers while the weeks of the demo pass."""
 
     def __init__(self, ledger: Ledger, clock: PassedClock, visitor: "Visitor") -> None:
         self._ledger, self._clock, self._visitor = ledger, clock, visitor
         self._done: set[str] = set()
 
     async def between(self, _now: datetime) -> None:
-        """Look at the case, and do what people would do now."""
+        """Do what people would do by now."""
         await asyncio.to_thread(self._approve)
         for name, after, act in (
             ("filed", timedelta(hours=20), self._file),
@@ -106,7 +106,7 @@ class DemoStory:
                     )
 
     def _file(self) -> None:
-        """Whatever authority must be told is told by hand, and the receipt is recorded."""
+        """Record a filing with its receipt for each duty to an authority, as a person would after filing by hand."""
         owed = [
             duty for duty in open_duties(self._ledger.cases.read(INCIDENT)) if duty.addressee is not Addressee.PEOPLE
         ]
@@ -120,7 +120,7 @@ class DemoStory:
         playbook = self._ledger.cases.read(INCIDENT).playbook
         if playbook:
             calls = read_calls(STORY / "hotline.csv", datetime.max.replace(tzinfo=UTC))
-            taken = take_in(self._ledger, INCIDENT, playbook, calls, self._clock.now)
+            taken = record_calls(self._ledger, INCIDENT, playbook, calls, self._clock.now)
             say(self._clock.now, f"the hotline hands in {taken.new} notes")
 
     def _ask(self) -> None:
@@ -142,8 +142,8 @@ class DemoStory:
             self._visitor.send(person, "survey", scores | {"comment": ""})
         say(self._clock.now, "12 people answer the survey")
 
-    def _keep(self, promise: str, evidence: Texts, done: str) -> None:
-        self._ledger.commitments.keep(INCIDENT, promise, evidence, "mei", self._clock.now)
+    def _keep(self, commitment: str, evidence: Texts, done: str) -> None:
+        self._ledger.commitments.keep(INCIDENT, commitment, evidence, "mei", self._clock.now)
         say(self._clock.now, f"{done}: this promise is kept, with evidence")
 
     def _put_off(self) -> None:
@@ -162,7 +162,7 @@ class DemoStory:
 
 
 def say(now: datetime, what: str) -> None:
-    """One line of the story, at its own time."""
+    """Print one line of the story with its time."""
     print(f"  {now:%d %b %H:%M}  {what}", flush=True)  # noqa: T201 - this is what the demo is for
 
 
@@ -174,7 +174,7 @@ class Visitor:
         self._ledger, self._clock = ledger, clock
 
     def send(self, person: int, form: str, fields: dict[str, str]) -> None:
-        """Open the page, take a minute, send the form. Raises HTTPStatusError when it is not taken."""
+        """Open the page, take a minute, send the form. Raises HTTPStatusError or RuntimeError on a refusal."""
         page = f"/p/{self._ledger.people.link_of(INCIDENT, person)}"
         shown = self._http.get(page).raise_for_status().text
         token = re.search(rf'action="[^"]*/{form}[^"]*".*?name="form" value="([^"]+)"', shown, re.DOTALL)
@@ -187,7 +187,7 @@ class Visitor:
 
 @contextmanager
 def portal(settings: Settings, ledger: Ledger, clock: PassedClock) -> Iterator[str]:
-    """The real portal on a free port, living in the story's time."""
+    """Run the real portal on a free port with the story's clock, and yield its address."""
     server = uvicorn.Server(uvicorn.Config(create_app(settings, ledger, clock), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -199,7 +199,7 @@ def portal(settings: Settings, ledger: Ledger, clock: PassedClock) -> Iterator[s
 
 
 def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> dict[ChannelKind, dict[str, str]]:
-    """The channels of the demo: real protocols, spoken to servers on this machine."""
+    """Return the settings of the demo's channels: real protocols, spoken to servers on this machine."""
     return {
         ChannelKind.EMAIL: {
             "use": "email_smtp",
@@ -227,8 +227,8 @@ def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> di
     }
 
 
-async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebServices) -> None:
-    """The whole story, from the van to the closing notice."""
+async def play_story(settings: Settings, ledger: Ledger, mail: MailServer, web: WebServices) -> None:
+    """Play the whole story, from the stolen terminals to the closing notice."""
     clock = PassedClock(START)
     audience = AudienceFile(STORY / "audience.csv")
     people = ledger.incidents.open(read_incident(STORY / "incident.yaml"), audience.rows(), LEAD.name, clock.now)
@@ -248,7 +248,7 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
 
 
 def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
-    """Where the ledger and what the world received do not agree; empty when every number adds up."""
+    """Print the numbers, and return where the ledger differs from what the world received; empty when all add up."""
     found = []
     case = ledger.cases.read(INCIDENT)
     said: Counter[str] = Counter()
@@ -275,12 +275,12 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
 
 
 def main(home: Path) -> int:
-    """Tell the story in this home; 0 when every number adds up."""
+    """Play the story in this home, and return 0 when every number adds up, else 1."""
     settings = read_settings(home)
     ledger = open_ledger(settings)
     world = settings.home / "world"
     with MailServer(world / "mail") as mail, WebServices(world / "web") as web:
-        asyncio.run(tell(settings, ledger, mail, web))
+        asyncio.run(play_story(settings, ledger, mail, web))
         wrong = mistakes(ledger, mail, web)
     ledger.dispose()
     for line in wrong:

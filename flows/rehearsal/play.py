@@ -1,7 +1,7 @@
 """A rehearsal: the real playbook, flows, approvals and sending engine, in a world that exists only in this process.
 
-Run as `python -m flows.rehearsal FOLDER`, by `amends rehearse`: FOLDER holds order.json, and gets rehearsed.json.
-It reads no home and no settings, has no channels but the simulated ones, and cuts itself off before it reads anything.
+`amends rehearse` runs this as `python -m flows.rehearsal FOLDER`: FOLDER holds order.json, and gets rehearsed.json.
+The process reads no home and no settings, has simulated channels only, and blocks its network before it reads anything.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from amends.content.incident.incident import read_incident
+from amends.content.incident.incident import read_incident_for_notices
 from amends.content.people.audience import AudienceFile
 from amends.content.playbook.days_off import with_days_off
 from amends.content.playbook.playbook import load_playbook
@@ -41,18 +41,18 @@ from flows.rehearsal.virtual_loop import VirtualLoop
 from flows.run.context import Context, using
 
 SWEEP = timedelta(minutes=5)
-"""How often what was cut off is tried again, as prefect.yaml has it."""
-MOST_TURNS = 20_000
+"""Interval at which interrupted work is tried again, as in prefect.yaml."""
+MOST_OCCURRENCES = 20_000
 MOST_IN_A_MOMENT = 1_000
 LONGEST_PAUSE = timedelta(hours=6)
 
-Told = Callable[[datetime, str], None]
-"""Hears how far it is."""
+Progress = Callable[[datetime, str], None]
+"""A callback for each line of progress, with its virtual time."""
 
 
-async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: None) -> RehearsalReport:
-    """Play it through, and say what came of it. Raises ContentError for a file that cannot be used."""
-    incident = read_incident(order.incident)
+async def rehearse(order: Order, folder: Path, progress: Progress = lambda _now, _what: None) -> RehearsalReport:
+    """Play the rehearsal to its end and return its report. Raises ContentError for a file that cannot be used."""
+    incident = read_incident_for_notices(order.incident)
     playbook, wording = load_playbook(order.playbook)
     start = order.start or beginning(incident)
     script = Script(together(map(read_injects, order.injects)), start, order.seed)
@@ -63,25 +63,25 @@ async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: 
         people = RehearsedAudience(order, script)
         _open(ledger, incident, people, start)
         ledger.playbooks.pin(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
-        played = Play(scene, clock, people, start + timedelta(days=order.days), told)
-        with existing("rehearsal", World(script, clock, played.returns.heard)) as world:
+        played = Play(scene, clock, people, start + timedelta(days=order.days), progress)
+        with existing("rehearsal", World(script, clock, played.returns.expect)) as world:
             context = Context(ledger, _links(incident), simulated_channels(), clock, mirrored=False)
             with using(context):
-                await played.through()
-        return report(scene, world, order, played.turns, clock.now)
+                await played.run()
+        return report(scene, world, order, played.carried_out, clock.now)
     finally:
         ledger.dispose()
 
 
 def beginning(incident: Incident) -> datetime:
-    """An hour after the last thing that the file says happened: then somebody opens the incident."""
+    """Return when somebody opens the incident: an hour after the last event in the incident file, at a full hour."""
     times = incident.times
     said = (*times.events.values(), times.occurred.start, times.occurred.end, times.contained)
     return full_hour(max((at for at in said if at), default=datetime.fromisoformat("2026-01-05T08:00+00:00"))) + HOUR
 
 
 def simulated_channels() -> dict[ChannelKind, dict[str, str]]:
-    """Every channel there can be, and none of them real."""
+    """Return settings of a simulated channel for every kind that is not printed."""
     kinds = (kind for kind in ChannelKind if not kind.printed)
     return {kind: {"use": "simulated", "kind": kind.value, "world": "rehearsal"} for kind in kinds}
 
@@ -97,22 +97,22 @@ def _open(ledger: Ledger, incident: Incident, people: "RehearsedAudience", start
 
 
 class RehearsedAudience:
-    """The people of the audience file; those of a late cohort are not in the list at first."""
+    """The people of the audience file, of whom a late cohort is not in the audience at first."""
 
     def __init__(self, order: Order, script: Script) -> None:
         self._order, self._script = order, script
         self.locales: dict[int, str] = {}
-        """Of those in the list at first, by their number."""
+        """Locales of the people in the first audience, by their number."""
 
     def at_first(self) -> Iterator[Person]:
-        """Who is in the list when the incident is opened."""
+        """Yield the people who are in the audience when the incident is opened."""
         for person in self.everybody():
             if not self._script.found_late(person.ref):
                 self.locales[person.number] = person.locale
                 yield person
 
     def everybody(self) -> Iterator[Person]:
-        """All rows of the file. Raises ContentError at the end when some cannot be used, unless these are left out."""
+        """Return all rows of the file, one by one. Raises ContentError at the end for bad rows, unless allowed."""
         from amends.content.people.audience import only_good, usable
 
         file = AudienceFile(self._order.audience, encoding=self._order.encoding)
@@ -122,14 +122,14 @@ class RehearsedAudience:
 
 
 class Returns:
-    """Mails that come back, and reports of spam, each in its time."""
+    """The bounces and spam reports of a rehearsal, each at its time."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._coming: list[tuple[datetime, ReportKind, str]] = []
 
-    def heard(self, message: Message, now: datetime) -> None:
-        """An email has arrived; perhaps it comes back, or is reported."""
+    def expect(self, message: Message, now: datetime) -> None:
+        """Schedule the bounce or the spam report of an email that arrived, when the script has one."""
         if message.kind is not ChannelKind.EMAIL:
             return
         script = self._scene.script
@@ -139,11 +139,11 @@ class Returns:
             heapq.heappush(self._coming, (full_hour(now + HOUR), ReportKind.COMPLAINED, message.bounce))
 
     def next_at(self) -> datetime | None:
-        """When the next report comes."""
+        """Return when the next report comes, or None when none is expected."""
         return self._coming[0][0] if self._coming else None
 
-    def strike(self, now: datetime) -> None:
-        """Take in what has come by now."""
+    def take_due(self, now: datetime) -> None:
+        """Record the reports that have come by now."""
         reports: list[MailReport] = []
         while self._coming and self._coming[0][0] <= now:
             _, kind, token = heapq.heappop(self._coming)
@@ -152,27 +152,29 @@ class Returns:
             self._scene.ledger.receipts.take(reports, now)
             back = sum(report.kind is ReportKind.FAILED for report in reports)
             said = {"emails came back": back, "emails were reported as spam": len(reports) - back}
-            self._scene.struck(now, ", ".join(f"{count} {what}" for what, count in said.items() if count))
+            self._scene.record_inject(now, ", ".join(f"{count} {what}" for what, count in said.items() if count))
 
 
 class Play:
-    """The loop: what is due is done at its time, and the people do what they do in between."""
+    """The loop of a rehearsal: due occurrences are carried out at their time, and people act in between."""
 
-    def __init__(self, scene: Scene, clock: PassedClock, people: RehearsedAudience, end: datetime, told: Told) -> None:
-        self._scene, self._clock, self._end, self._told = scene, clock, end, told
+    def __init__(
+        self, scene: Scene, clock: PassedClock, people: RehearsedAudience, end: datetime, progress: Progress
+    ) -> None:
+        self._scene, self._clock, self._end, self._progress = scene, clock, end, progress
         self._team = RehearsedTeam(scene, _resolves_at(scene.script.start, end))
         self._public = Public(scene, people.locales)
-        self._fate = InjectedChanges(scene, people.everybody)
+        self._injected = InjectedChanges(scene, people.everybody)
         self.returns = Returns(scene)
-        self.turns: list[PlannedOccurrence] = []
+        self.carried_out: list[PlannedOccurrence] = []
         self._not_before: dict[tuple[str, int], datetime] = {}
         self._pauses: dict[tuple[str, int], timedelta] = {}
         self._shown = 0
 
-    async def through(self) -> None:
-        """From the opening to the end. Raises RuntimeError when it does not get anywhere."""
+    async def run(self) -> None:
+        """Play from the opening to the end. Raises RuntimeError when virtual time does not move on."""
         since, moment = 0, self._clock.now
-        while len(self.turns) < MOST_TURNS:
+        while len(self.carried_out) < MOST_OCCURRENCES:
             since, moment = (since + 1, moment) if self._clock.now == moment else (0, self._clock.now)
             if since > MOST_IN_A_MOMENT:
                 raise RuntimeError(f"the rehearsal stands still at {moment}")
@@ -181,24 +183,24 @@ class Play:
                 return
 
     async def _step(self) -> bool:
-        """One turn, or on to the next time at which something happens; whether there is one before the end."""
+        """Carry out one occurrence, or move on to the next event; return False when no event is left before the end."""
         now = self._clock.now
         case = self._scene.ledger.cases.read(self._scene.incident, now)
-        planned = plan(case, now)
-        self._public.hear(case)
-        if turn := next((turn for turn in planned.due if self._may_begin(turn, now)), None):
-            await self._carry_out(turn)
+        found = plan(case, now)
+        self._public.expect_curious(case)
+        if planned := next((one for one in found.due if self._may_begin(one, now)), None):
+            await self._carry_out(planned)
             return True
-        return self._pass_time(case, [turn.due_at for turn in planned.upcoming])
+        return self._pass_time(case, [one.due_at for one in found.upcoming])
 
-    def _may_begin(self, turn: PlannedOccurrence, now: datetime) -> bool:
-        return self._not_before.get((turn.step, turn.number), now) <= now
+    def _may_begin(self, planned: PlannedOccurrence, now: datetime) -> bool:
+        return self._not_before.get((planned.step, planned.number), now) <= now
 
-    def _pass_time(self, case: Case, planned: list[datetime]) -> bool:
+    def _pass_time(self, case: Case, upcoming: list[datetime]) -> bool:
         now = self._clock.now
         waiting = [at for at in self._not_before.values() if at > now]
-        people = (self._team.next_at(case, now), self._fate.next_at(), self.returns.next_at())
-        at = min((*planned, *waiting, *filter(None, people)), default=self._end + SWEEP)
+        people = (self._team.next_at(case, now), self._injected.next_at(), self.returns.next_at())
+        at = min((*upcoming, *waiting, *filter(None, people)), default=self._end + SWEEP)
         while (spoken := self._public.next_at()) and spoken <= min(at, self._end):
             self._clock.now = max(now, spoken)
             self._public.act(case, self._clock.now)
@@ -207,58 +209,58 @@ class Play:
         if at > self._end:
             return False
         self._clock.now = now = max(self._clock.now, at)
-        self._fate.strike(now)
-        self.returns.strike(now)
+        self._injected.apply_due(now)
+        self.returns.take_due(now)
         self._team.act(self._scene.ledger.cases.read(self._scene.incident, now), now)
         self._show()
         return True
 
-    async def _carry_out(self, turn: PlannedOccurrence) -> None:
-        """What does not get anywhere is tried again later, as the sweep would; what cannot be done is held."""
-        key, now = (turn.step, turn.number), self._clock.now
+    async def _carry_out(self, planned: PlannedOccurrence) -> None:
+        """Carry out the occurrence; hold it on an error, and try again later, as the sweep does, if it stays due."""
+        key, now = (planned.step, planned.number), self._clock.now
         before = self._begun(key)
         try:
-            state = await PHASES[turn.phase].fn(self._scene.incident, turn.step, turn.number)
+            state = await PHASES[planned.phase].fn(self._scene.incident, planned.step, planned.number)
         except AmendsError as error:
-            self._hold(turn, f"{turn.step} {turn.number} could not be done: {error}", now)
+            self._hold(planned, f"{planned.step} {planned.number} could not be done: {error}", now)
             return
-        self.turns.append(turn)
+        self.carried_out.append(planned)
         still_due = plan(self._scene.ledger.cases.read(self._scene.incident, now), now).due
         if any((other.step, other.number) == key for other in still_due):
-            self._try_later(key, now, f"{turn.step} {turn.number}: {state.message}")
+            self._try_later(key, now, f"{planned.step} {planned.number}: {state.message}")
         elif self._begun(key) != before:
             self._pauses.pop(key, None)
         if not str(state.message).startswith("nothing to tell"):
-            self._told(now, f"{turn.step} {turn.number}: {state.message}")
+            self._progress(now, f"{planned.step} {planned.number}: {state.message}")
 
     def _begun(self, key: tuple[str, int]) -> OccurrenceState | None:
         occurrences = self._scene.ledger.cases.read(self._scene.incident, self._clock.now).occurrences
         return next((one.state for one in occurrences if (one.step, one.number) == key), None)
 
     def _try_later(self, key: tuple[str, int], now: datetime, why: str) -> None:
-        """Until an outage ends, trying changes nothing; else the pauses grow."""
+        """Set the next try: at the first sweep after the outage, else after a pause that doubles each time."""
         ends = self._scene.script.outage_ends(now)
         pause = min(2 * self._pauses.get(key, SWEEP / 2), LONGEST_PAUSE)
         self._pauses[key] = pause
         self._not_before[key] = _next_sweep(ends, self._scene.script.start) if ends else now + pause
-        self._scene.trouble(now, why)
+        self._scene.record_trouble(now, why)
 
-    def _hold(self, turn: PlannedOccurrence, why: str, now: datetime) -> None:
-        """After three failures the mirror does the same."""
-        scene = self._scene
+    def _hold(self, planned: PlannedOccurrence, why: str, now: datetime) -> None:
+        """Hold the occurrence, as flows/run/schedule.py does after repeated failures."""
+        scene, held = self._scene, OccurrenceState.HELD
         scene.ledger.occurrences.mark(
-            scene.incident, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, "it failed in the rehearsal"
+            scene.incident, planned.step, planned.number, planned.due_at, held, now, "it failed in the rehearsal"
         )
-        scene.trouble(now, why)
+        scene.record_trouble(now, why)
 
     def _show(self) -> None:
         for one in self._scene.injected[self._shown :]:
-            self._told(one.at, one.what)
+            self._progress(one.at, one.what)
         self._shown = len(self._scene.injected)
 
 
 def _resolves_at(start: datetime, end: datetime) -> datetime:
-    """When two thirds have passed nothing new is left to tell, so that the end of the case is rehearsed too."""
+    """Return when the lead resolves: after two thirds of the time, so that the end of the case is rehearsed too."""
     return full_hour(start + (end - start) * 2 / 3)
 
 
@@ -267,19 +269,19 @@ def _next_sweep(ends: datetime, start: datetime) -> datetime:
 
 
 def _watches_questions(case: Case) -> bool:
-    """Whether the number of questions may make a step due."""
+    """Return True when the number of questions may make a step due."""
     return case.playbook is not None and bool(case.playbook.thresholds)
 
 
 def say(now: datetime, what: str) -> None:
-    """One line of progress; nobody can mistake it for the real thing."""
+    """Print one line of progress, marked as a rehearsal so that nobody mistakes it for a real incident."""
     print(f"  rehearsal {now:%d %b %H:%M}  {what}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def main(folder: Path) -> int:
     """Rehearse what the folder's order says."""
     cut_off()
-    # Few cycles are made, and looking for them among pages of messages takes a tenth of the time.
+    # Few reference cycles arise, and searching pages of messages for them takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     order = Order.model_validate_json((folder / ORDER).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The team of a rehearsal: it does with the real ledger what people would do, each thing at its time."""
+"""The simulated team of a rehearsal, which does in the real ledger what people would do, each act at its time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 
-KEPT_BY = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
+EVIDENCE = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
 
 
 class RehearsedTeam:
-    """Approves, files, keeps promises, does tasks, hands letters over, lets go on what stopped, and ends the case."""
+    """A team that approves, files, settles commitments, does tasks, hands over letters, resumes and resolves."""
 
     def __init__(self, scene: Scene, resolve_at: datetime) -> None:
         self._scene, self._resolve_at = scene, resolve_at
@@ -29,15 +29,15 @@ class RehearsedTeam:
         self._refused: set[tuple[str, str]] = set()
         self._paused_since: datetime | None = None
         self._printed: dict[str, datetime | None] = {}
-        """When letters of a notice were handed over last; None when those that wait cannot be."""
+        """When letters of a notice were last handed over; None when its waiting letters cannot be handed over."""
 
     def next_at(self, case: Case, now: datetime) -> datetime | None:
-        """When somebody of the team does something next."""
-        self._look(case, now)
+        """Return the time of the team's next act, or None when nothing is left to do."""
+        self._observe(case, now)
         times = (
-            *(at for _, _, at in self._words(case, now)),
+            *(at for _, _, at in self._decisions(case, now)),
             *(at for _, at in self._filings(case)),
-            *(at for _, at in self._promises(case, now)),
+            *(at for _, at in self._commitments(case, now)),
             *(at for _, at in self._letters(case)),
             *(at for _, at in self._tasks(case)),
             *filter(None, (self._resumes_at(), self._resolves_at(case))),
@@ -46,13 +46,13 @@ class RehearsedTeam:
 
     def act(self, case: Case, now: datetime) -> None:
         """Do all that is due now."""
-        self._look(case, now)
+        self._observe(case, now)
         self._resume(now)
         self._decide(case, now)
         self._file(case, now)
-        for promise, at in self._promises(case, now):
+        for commitment, at in self._commitments(case, now):
             if at <= now:
-                self._settle(promise, now)
+                self._settle(commitment, now)
         for notice, at in self._letters(case):
             if at <= now:
                 self._hand_over(notice, now)
@@ -61,15 +61,15 @@ class RehearsedTeam:
                 self._do(task, now)
         if (ends := self._resolves_at(case)) and ends <= now:
             self._scene.ledger.incidents.resolve(self._scene.incident, LEAD.name, now)
-            self._scene.did(now, "the lead says that nothing new is left to tell")
+            self._scene.record_act(now, "the lead says that nothing new is left to tell")
 
-    def _look(self, case: Case, now: datetime) -> None:
+    def _observe(self, case: Case, now: datetime) -> None:
         for duty in _filed_by_hand(case):
             self._known_since.setdefault(duty.id, now)
         if self._forgotten is None and case.assessment:
             self._forgotten = self._scene.script.forgotten(_filed_by_hand(case))
             for duty_id in sorted(self._forgotten):
-                self._scene.struck(now, f"nobody thinks of the filing {duty_id}")
+                self._scene.record_inject(now, f"nobody thinks of the filing {duty_id}")
         if self._late is None and case.commitments:
             self._late = self._scene.script.put_off(case.commitments)
         paused = case.state is IncidentState.PAUSED
@@ -77,8 +77,8 @@ class RehearsedTeam:
 
     # Approvals.
 
-    def _words(self, case: Case, now: datetime) -> Iterator[tuple[NoticeStatus, Member, datetime]]:
-        """Who will decide on which notice, and when."""
+    def _decisions(self, case: Case, now: datetime) -> Iterator[tuple[NoticeStatus, Member, datetime]]:
+        """Yield who will decide on which notice, and when."""
         waiting = [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
         for notice in waiting:
             for place, member in enumerate(APPROVERS):
@@ -98,12 +98,12 @@ class RehearsedTeam:
 
     def _decide(self, case: Case, now: datetime) -> None:
         decided: set[str] = set()
-        for notice, member, at in list(self._words(case, now)):
+        for notice, member, at in list(self._decisions(case, now)):
             if at <= now and notice.id not in decided and self._approve(notice, member, now):
                 decided.add(notice.id)
 
     def _approve(self, notice: NoticeStatus, member: Member, now: datetime) -> bool:
-        """Whether the notice needs no more words."""
+        """Approve the notice, and return True when it needs no more approvals."""
         scene = self._scene
         try:
             stage = scene.ledger.approvals.decide(
@@ -111,9 +111,9 @@ class RehearsedTeam:
             )
         except AmendsError as error:
             self._refused.add((notice.binding, member.name))
-            scene.trouble(now, f"{member.name} could not approve {notice.id}: {error}")
+            scene.record_trouble(now, f"{member.name} could not approve {notice.id}: {error}")
             return False
-        scene.did(now, f"{member.name} approves {notice.id}")
+        scene.record_act(now, f"{member.name} approves {notice.id}")
         return stage is not NoticeStage.DRAFTED
 
     # Filings.
@@ -134,7 +134,7 @@ class RehearsedTeam:
         due = [duty for duty, at in self._filings(case) if at <= now]
         filed = [duty.id for duty in due if self._filed(duty, now)]
         if filed:
-            self._scene.did(now, f"files {len(filed)} duties: {', '.join(filed)}")
+            self._scene.record_act(now, f"files {len(filed)} duties: {', '.join(filed)}")
 
     def _filed(self, duty: Duty, now: datetime) -> bool:
         scene = self._scene
@@ -142,29 +142,29 @@ class RehearsedTeam:
             scene.ledger.filings.record(scene.incident, duty.id, now, LEAD.name, "REHEARSAL", "", now)
         except AmendsError as error:
             self._refused.add((duty.id, ""))
-            scene.trouble(now, f"{duty.id} could not be filed: {error}")
+            scene.record_trouble(now, f"{duty.id} could not be filed: {error}")
             return False
         return True
 
-    # Promises.
+    # Commitments.
 
-    def _promises(self, case: Case, now: datetime) -> Iterator[tuple[Commitment, datetime]]:
-        for promise in case.commitments:
-            if promise.state is CommitmentState.OPEN:
-                due = promise.new_due_at or promise.due_at
-                yield promise, full_hour(due - self._scene.times.keep_before)
+    def _commitments(self, case: Case, now: datetime) -> Iterator[tuple[Commitment, datetime]]:
+        for commitment in case.commitments:
+            if commitment.state is CommitmentState.OPEN:
+                due = commitment.new_due_at or commitment.due_at
+                yield commitment, full_hour(due - self._scene.times.keep_before)
 
-    def _settle(self, promise: Commitment, now: datetime) -> None:
-        scene, late = self._scene, (self._late or {}).get(promise.id)
-        if late and promise.new_due_at is None:
-            until = promise.due_at + late.by
-            scene.ledger.commitments.put_off(scene.incident, promise.id, until, late.reason, LEAD.name, now)
-            scene.struck(now, f"the promise {promise.id} is put off by {late.by}")
+    def _settle(self, commitment: Commitment, now: datetime) -> None:
+        scene, late = self._scene, (self._late or {}).get(commitment.id)
+        if late and commitment.new_due_at is None:
+            until = commitment.due_at + late.by
+            scene.ledger.commitments.put_off(scene.incident, commitment.id, until, late.reason, LEAD.name, now)
+            scene.record_inject(now, f"the promise {commitment.id} is put off by {late.by}")
         else:
-            scene.ledger.commitments.keep(scene.incident, promise.id, KEPT_BY, LEAD.name, now)
-            scene.did(now, f"keeps the promise {promise.id}")
+            scene.ledger.commitments.keep(scene.incident, commitment.id, EVIDENCE, LEAD.name, now)
+            scene.record_act(now, f"keeps the promise {commitment.id}")
 
-    # What else only people do.
+    # Letters, tasks, pauses and the end of the case.
 
     def _letters(self, case: Case) -> Iterator[tuple[NoticeStatus, datetime]]:
         for notice in case.notices:
@@ -179,24 +179,24 @@ class RehearsedTeam:
         try:
             batch = scene.ledger.letters.take(scene.incident, notice.id, LEAD, now)
         except AmendsError as error:
-            scene.trouble(now, f"letters of {notice.id} could not be handed over: {error}")
+            scene.record_trouble(now, f"letters of {notice.id} could not be handed over: {error}")
             return
         if batch:
             self._printed[notice.id] = now
-            scene.did(now, f"hands {batch.letters} letters of {notice.id} to the print shop")
+            scene.record_act(now, f"hands {batch.letters} letters of {notice.id} to the print shop")
 
     def _tasks(self, case: Case) -> Iterator[tuple[RecordedOccurrence, datetime]]:
-        """What an owner was asked to do, and when they do it."""
+        """Yield each task that its owner was asked to do, and when the owner does it."""
         within = {step.id: step.within for step in (case.playbook.steps if case.playbook else ())}
-        for turn in case.occurrences:
-            if turn.state is OccurrenceState.WAITING and (time := within.get(turn.step)):
-                in_time = time.after(turn.due_at, case.calendar) - HOUR
-                yield turn, max(turn.due_at, min(turn.due_at + self._scene.times.file_after, in_time))
+        for task in case.occurrences:
+            if task.state is OccurrenceState.WAITING and (time := within.get(task.step)):
+                in_time = time.after(task.due_at, case.calendar) - HOUR
+                yield task, max(task.due_at, min(task.due_at + self._scene.times.file_after, in_time))
 
     def _do(self, task: RecordedOccurrence, now: datetime) -> None:
         scene, done = self._scene, OccurrenceState.DONE
         scene.ledger.occurrences.mark(scene.incident, task.step, task.number, task.due_at, done, now, "rehearsal")
-        scene.did(now, f"does the task {task.step} {task.number}")
+        scene.record_act(now, f"does the task {task.step} {task.number}")
 
     def _resumes_at(self) -> datetime | None:
         return self._paused_since + self._scene.times.resume_after if self._paused_since else None
@@ -204,7 +204,7 @@ class RehearsedTeam:
     def _resume(self, now: datetime) -> None:
         if (at := self._resumes_at()) and at <= now:
             self._scene.ledger.incidents.resume(self._scene.incident, LEAD.name, now)
-            self._scene.did(now, "the lead has looked, and lets it go on")
+            self._scene.record_act(now, "the lead has looked, and lets it go on")
             self._paused_since = None
 
     def _resolves_at(self, case: Case) -> datetime | None:
@@ -214,5 +214,5 @@ class RehearsedTeam:
 
 
 def _filed_by_hand(case: Case) -> tuple[Duty, ...]:
-    """The duties that a person must file; people are told by our notices."""
+    """Return the open duties that a person must file; duties to people are met by notices."""
     return tuple(duty for duty in open_duties(case) if duty.addressee is not Addressee.PEOPLE and not duty.waits)

@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no real time; all work runs in one thread, so its order is always the same."""
+    """An event loop in which waiting takes no real time; all work runs in one thread, in the same order always."""
 
     def __init__(self) -> None:
         self._skipping = _Skipping()

@@ -11,7 +11,7 @@ def watch_next_update(ledger: Ledger, case: Case, now: datetime) -> None:
     """Record each announced time that was missed, and alert when no approved notice would keep one. Idempotent."""
     incident, zone = case.incident.id, case.incident.organisation.timezone
     for update in next_updates(case, now):
-        if update.fate is Fate.MISSED and update.noted_as not in case.events:
+        if update.fate is Fate.MISSED and update.missed_event not in case.missed_updates:
             ledger.alerts.note_missed_update(incident, update, zone, now)
     for line in warnings(case, now):
         ledger.incidents.alert(incident, line, now)

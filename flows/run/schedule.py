@@ -164,7 +164,7 @@ class _Look:
         return sum(1 for _ in takewhile(BROKEN.__contains__, ended))
 
     def backoff(self, planned: PlannedOccurrence) -> timedelta:
-        """Return the pause before the next run of the occurrence: zero when its latest run did not fail."""
+        """Return the pause before the next run of the occurrence, by the number of its failures."""
         return PAUSES[min(self.failures(planned), MOST_CRASHES) - 1] if self.failures(planned) else timedelta()
 
 
@@ -201,7 +201,7 @@ def _ends_now(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
 
 
 def _is_current(run: FlowRun) -> bool:
-    """Return True when this code runs within that flow run."""
+    """Return True when this code runs within the given flow run."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.id == run.id
 
@@ -221,7 +221,7 @@ def _life(run: FlowRun) -> Life:
 
 
 async def _silent(look: _Look, run: FlowRun, age: timedelta) -> bool:
-    """Return True when the run's state is of this age and no worker holds a lease; of a remote process no more is known.
+    """Return True when the run's state has this age and no worker holds a lease; a remote process shows no more.
 
     The age of the state counts, because a retried run has an earlier start, and a late run was due earlier.
     """

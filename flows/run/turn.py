@@ -1,7 +1,7 @@
 """Carrying out one occurrence of a step: check that it is due, act, record the outcome, schedule the next runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -18,12 +18,13 @@ from amends.domain.case.next_update import holding_step
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted
 from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
+from amends.domain.incident.gaps import why_not_draft
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.gates import shut, to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
-from amends.domain.playbook.checks import ADD, too_few
+from amends.domain.playbook.checks import HOW_TO_ADD, too_few
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
@@ -127,8 +128,12 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     """
     incident_id, step = case.incident.id, step_of(case, planned)
     stopped: list[AmendsError] = []
+    notices = notices_wanted(case, step, planned.number)
+    if gap := _gap(case, planned, notices):
+        await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.HELD, gap)
+        return f"held: {gap}"
     await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.WAITING)
-    for wanted in notices_wanted(case, step, planned.number):
+    for wanted in notices:
         with _raised_later(stopped):
             await _draft(context, case, step, planned, wanted)
     case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
@@ -141,6 +146,24 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     if stopped:
         raise _joined(stopped)
     return outcome
+
+
+def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> str:
+    """Return what the incident file must say before one of these notices can be drafted, and how to go on, or ""."""
+    why = why_not_draft(case.incident)
+    if why is None or not any(_to_be_drafted(case, wanted) for wanted in notices):
+        return ""
+    incident_id = case.incident.id
+    return (
+        f"{why}; add it with `amends incident amend FILE --as NAME`, then "
+        f"`amends step go {incident_id} {planned.step} {planned.number} --as NAME`"
+    )
+
+
+def _to_be_drafted(case: Case, wanted: Wanted) -> bool:
+    """Return False when the notice is over, or its draft is of the present incident file."""
+    existing = case.notice(wanted.id)
+    return existing is None or not (existing.current or existing.stage.is_over)
 
 
 @contextmanager
@@ -187,9 +210,9 @@ def step_of(case: Case, planned: PlannedOccurrence) -> Step:
 
 
 async def _draft(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> None:
-    existing = case.notice(wanted.id)
-    if existing and (existing.current or existing.stage.is_over):
+    if not _to_be_drafted(case, wanted):
         return
+    existing = case.notice(wanted.id)
     if existing is not None and await asyncio.to_thread(_end_without_recipients, context, case, step, wanted, existing):
         return
     if written := await asyncio.to_thread(_write, context, case, step, planned, wanted):
@@ -234,7 +257,7 @@ def _write(
     if why := why_no_recipients(case, wanted.audience):
         ledger.incidents.alert(incident_id, f"{step.id} tells nobody: {why}", now)
     for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
-        ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
+        ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {HOW_TO_ADD}", now)
     return drafted, findings
 
 

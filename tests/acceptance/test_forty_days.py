@@ -152,8 +152,11 @@ def test_a_late_promise_is_escalated(weeks: Weeks) -> None:
     }
 
 
-def test_a_filing_that_was_forgotten_is_reminded_of_once_before_and_once_after_its_time(weeks: Weeks) -> None:
-    given = [turn for turn in weeks.case.occurrences if turn.step.startswith(f"deadline {FORGOTTEN} ")]
+def test_a_forgotten_filing_is_reminded_once_before_and_once_after(weeks: Weeks) -> None:
+    """A filing that was forgotten is reminded of once before its time and once after it, and is the only open duty that
+    waits for nothing.
+    """
+    given = [turn for turn in weeks.case.recorded_reminders if turn.step.startswith(f"{FORGOTTEN} ")]
     assert [turn.number for turn in given] == [1, 2]
     assert [duty.id for duty in open_duties(weeks.case) if not duty.waits] == [FORGOTTEN]
 

@@ -10,7 +10,7 @@ import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 from amends.domain.channel.channel import (
-    TURNS,
+    LOOP_ITERATIONS,
     Called,
     Channel,
     ChannelKind,
@@ -132,7 +132,7 @@ class OneMessage(MessagesInFlight):
         except Exception as error:  # noqa: BLE001 - raised again by the lane
             then(error)
         else:
-            for _ in range(TURNS):
+            for _ in range(LOOP_ITERATIONS):
                 await asyncio.sleep(0)
             then(None)
 
@@ -274,9 +274,10 @@ class ChannelContract:
             with pytest.raises(ChannelMisconfigured, match=name):
                 rig.connect({known: value for known, value in rig.settings.items() if known != name})
 
-    async def test_neither_channel_nor_receipt_shows_anything_personal_or_secret(
-        self, rig: Rig, channel: Channel
-    ) -> None:
+    async def test_neither_channel_nor_receipt_shows_personal_or_secret(self, rig: Rig, channel: Channel) -> None:
+        """The printed forms of a channel and of a receipt hold nothing of the recipient, the text, or the secrets of
+        the settings.
+        """
         receipt = await deliver(channel, rig.message, Bell())
         shown = repr(channel) + repr(receipt)
         personal = filter(None, (rig.message.to, rig.message.to_name, rig.message.text, *rig.secrets))

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkim import verify as dkim_verify
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.channel import Cause, Receipt, Status
 from amends.domain.channel.identifiers import bounce_address
 from amends.sandbox.mail import CREDENTIALS, AfterDot, MailServer
 from channels import email_smtp
@@ -109,63 +109,63 @@ async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Rece
 
 @ends
 @pytest.mark.parametrize(
-    ("verb", "reply", "status", "detail"),
+    ("verb", "reply", "status", "cause", "detail"),
     [
-        ("MAIL", "451 4.7.1 slow down", Status.DEFERRED, "451 4.7.1"),
-        ("RCPT", "550 5.1.1 <ada@example.test> unknown", Status.REJECTED, "550 5.1.1"),
-        ("RCPT", "550 unknown user", Status.REJECTED, "550"),
-        ("RCPT", "551 5.1.6 moved", Status.REJECTED, "551 5.1.6"),
-        ("RCPT", "553 5.1.3 bad syntax", Status.REJECTED, "553 5.1.3"),
-        ("RCPT", "501 5.1.3 bad syntax", Status.REJECTED, "501 5.1.3"),
-        ("RCPT", "556 5.1.10 null MX", Status.REJECTED, "556 5.1.10"),
-        ("RCPT", "551 moved", Status.REJECTED, "551"),
-        ("RCPT", "553 bad syntax", Status.REJECTED, "553"),
-        ("RCPT", "501 bad syntax", Status.REJECTED, "501"),
-        ("RCPT", "556 null MX", Status.REJECTED, "556"),
-        ("RCPT", "550 5.2.1 disabled", Status.REJECTED, "550 5.2.1"),
-        ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, "451 4.7.1"),
-        ("RCPT", "452 4.2.2 full", Status.DEFERRED, "452 4.2.2"),
-        ("RCPT", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
-        ("RCPT", "552 over quota", Status.DEFERRED, "552"),
-        ("RCPT", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
-        ("RCPT", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
-        ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
-        ("RCPT", "554 blocked", Status.DEFERRED, "policy 554"),
-        ("RCPT", "550 5.1.7 sender's syntax", Status.DEFERRED, "policy 550 5.1.7"),
-        ("RCPT", "550 5.1.8 sender's domain not found", Status.DEFERRED, "policy 550 5.1.8"),
-        ("RCPT", "550 5.4.5 sending quota exceeded", Status.DEFERRED, "policy 550 5.4.5"),
-        ("DATA", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
-        ("DATA", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
-        ("DATA", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
-        ("DATA", "552 over quota", Status.DEFERRED, "552"),
-        ("DATA", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
-        ("DATA", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
-        ("DATA", "554 5.6.0 bad content", Status.REJECTED, "content 554 5.6.0"),
-        ("DOT", "250 2.0.0 Ok", Status.SENT, "250 2.0.0"),
-        ("DOT", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
-        ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, "421 4.3.2"),
-        ("DOT", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
-        ("DOT", "552 over quota", Status.DEFERRED, "552"),
-        ("DOT", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
-        ("DOT", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
-        ("DOT", "554 5.6.0 bad content", Status.REJECTED, "content 554 5.6.0"),
-        ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, "policy 550 5.7.1"),
-        ("DOT", "550 5.1.8 bad outbound sender", Status.DEFERRED, "policy 550 5.1.8"),
-        ("DOT", "550 5.1.90 your daily limit", Status.DEFERRED, "policy 550 5.1.90"),
-        ("DOT", "550 5.4.5 daily sending limit", Status.DEFERRED, "policy 550 5.4.5"),
-        ("DOT", "550 5.4.6 mail rate exceeded", Status.DEFERRED, "policy 550 5.4.6"),
-        ("DOT", "550 5.1.1 unknown", Status.REJECTED, "550 5.1.1"),
-        ("DOT", "354 what", Status.UNCERTAIN, "354"),
-        ("DOT", "this is no reply", Status.UNCERTAIN, "not an SMTP reply"),
-        ("DOT", "", Status.UNCERTAIN, "connection lost"),
+        ("MAIL", "451 4.7.1 slow down", Status.DEFERRED, Cause.NONE, "451 4.7.1"),
+        ("RCPT", "550 5.1.1 <ada@example.test> unknown", Status.REJECTED, Cause.NONE, "550 5.1.1"),
+        ("RCPT", "550 unknown user", Status.REJECTED, Cause.NONE, "550"),
+        ("RCPT", "551 5.1.6 moved", Status.REJECTED, Cause.NONE, "551 5.1.6"),
+        ("RCPT", "553 5.1.3 bad syntax", Status.REJECTED, Cause.NONE, "553 5.1.3"),
+        ("RCPT", "501 5.1.3 bad syntax", Status.REJECTED, Cause.NONE, "501 5.1.3"),
+        ("RCPT", "556 5.1.10 null MX", Status.REJECTED, Cause.NONE, "556 5.1.10"),
+        ("RCPT", "551 moved", Status.REJECTED, Cause.NONE, "551"),
+        ("RCPT", "553 bad syntax", Status.REJECTED, Cause.NONE, "553"),
+        ("RCPT", "501 bad syntax", Status.REJECTED, Cause.NONE, "501"),
+        ("RCPT", "556 null MX", Status.REJECTED, Cause.NONE, "556"),
+        ("RCPT", "550 5.2.1 disabled", Status.REJECTED, Cause.NONE, "550 5.2.1"),
+        ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, Cause.NONE, "451 4.7.1"),
+        ("RCPT", "452 4.2.2 full", Status.DEFERRED, Cause.NONE, "452 4.2.2"),
+        ("RCPT", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
+        ("RCPT", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
+        ("RCPT", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
+        ("RCPT", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
+        ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
+        ("RCPT", "554 blocked", Status.DEFERRED, Cause.POLICY, "554"),
+        ("RCPT", "550 5.1.7 sender's syntax", Status.DEFERRED, Cause.POLICY, "550 5.1.7"),
+        ("RCPT", "550 5.1.8 sender's domain not found", Status.DEFERRED, Cause.POLICY, "550 5.1.8"),
+        ("RCPT", "550 5.4.5 sending quota exceeded", Status.DEFERRED, Cause.POLICY, "550 5.4.5"),
+        ("DATA", "451 4.3.0 not now", Status.DEFERRED, Cause.NONE, "451 4.3.0"),
+        ("DATA", "550 5.7.1 blocked", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
+        ("DATA", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
+        ("DATA", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
+        ("DATA", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
+        ("DATA", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
+        ("DATA", "554 5.6.0 bad content", Status.REJECTED, Cause.CONTENT, "554 5.6.0"),
+        ("DOT", "250 2.0.0 Ok", Status.SENT, Cause.NONE, "250 2.0.0"),
+        ("DOT", "451 4.3.0 not now", Status.DEFERRED, Cause.NONE, "451 4.3.0"),
+        ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, Cause.NONE, "421 4.3.2"),
+        ("DOT", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
+        ("DOT", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
+        ("DOT", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
+        ("DOT", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
+        ("DOT", "554 5.6.0 bad content", Status.REJECTED, Cause.CONTENT, "554 5.6.0"),
+        ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
+        ("DOT", "550 5.1.8 bad outbound sender", Status.DEFERRED, Cause.POLICY, "550 5.1.8"),
+        ("DOT", "550 5.1.90 your daily limit", Status.DEFERRED, Cause.POLICY, "550 5.1.90"),
+        ("DOT", "550 5.4.5 daily sending limit", Status.DEFERRED, Cause.POLICY, "550 5.4.5"),
+        ("DOT", "550 5.4.6 mail rate exceeded", Status.DEFERRED, Cause.POLICY, "550 5.4.6"),
+        ("DOT", "550 5.1.1 unknown", Status.REJECTED, Cause.NONE, "550 5.1.1"),
+        ("DOT", "354 what", Status.UNCERTAIN, Cause.NONE, "354"),
+        ("DOT", "this is no reply", Status.UNCERTAIN, Cause.NONE, "not an SMTP reply"),
+        ("DOT", "", Status.UNCERTAIN, Cause.NONE, "connection lost"),
     ],
 )
 async def test_a_reply_means(
-    scripted: Callable[..., Any], end: str, verb: str, reply: str, status: Status, detail: str
+    scripted: Callable[..., Any], end: str, verb: str, reply: str, status: Status, cause: Cause, detail: str
 ) -> None:
     relay = await scripted({**ENDED_BY[end], "BDAT" if (end, verb) == ("a last chunk", "DATA") else verb: reply})
     receipt = await delivered(relay.port)
-    assert (receipt.status, receipt.detail) == (status, detail)
+    assert (receipt.status, receipt.cause, receipt.detail) == (status, cause, detail)
 
 
 @pytest.mark.parametrize("reply", ["554 no", "550 no", "554 5.3.0 no", "550 5.4.1 no"])
@@ -173,20 +173,23 @@ async def test_a_refused_chunk_means_what_a_refused_dot_does(scripted: Callable[
     relay = await scripted({**CHUNKING, "BDAT": reply})
     by_chunk = await delivered(relay.port)
     by_dot = await delivered((await scripted({"DOT": reply})).port)
-    assert (by_chunk, by_chunk.detail.split(" ")[0]) == (by_dot, "content")
+    assert (by_chunk, by_chunk.cause) == (by_dot, Cause.CONTENT)
 
 
 async def test_a_relay_that_does_not_want_the_data_has_not_seen_the_content(scripted: Callable[..., Any]) -> None:
     relay, bell = await scripted({"DATA": "554 no"}), Bell()
     receipt = await delivered(relay.port, bell)
-    assert (receipt.status, receipt.detail, bell.rung) == (Status.DEFERRED, "policy 554", 0)
+    assert (receipt.status, receipt.cause, bell.rung) == (Status.DEFERRED, Cause.POLICY, 0)
 
 
-async def test_a_relay_that_says_the_same_to_recipient_and_chunk_speaks_of_the_recipient(
+async def test_one_reply_to_recipient_and_chunk_is_about_the_recipient(
     scripted: Callable[..., Any],
 ) -> None:
+    """A relay that answers recipient and chunk with the same words speaks of the recipient: the cause is read from the
+    reply to RCPT.
+    """
     relay = await scripted({**CHUNKING, "RCPT": "554 blocked", "BDAT": "554 blocked"})
-    assert (await delivered(relay.port)).detail == "policy 554"
+    assert (await delivered(relay.port)).cause is Cause.POLICY
 
 
 @pytest.mark.parametrize(
@@ -220,10 +223,12 @@ async def test_trouble_of_the_relay_is_an_error_before_the_last_call(
 @pytest.mark.parametrize(
     ("reply", "status"), [("421 4.7.0 not for this one", Status.DEFERRED), ("550 5.1.1 unknown", Status.REJECTED)]
 )
-async def test_a_relay_that_hangs_up_over_a_recipient_has_answered_all_the_same(
+async def test_a_relay_that_hangs_up_over_a_recipient_has_answered(
     scripted: Callable[..., Any], offers: dict[str, str], reply: str, status: Status
 ) -> None:
-    """Else that one person's message is tried for ever, as if the relay were down."""
+    """When the relay answers a recipient and closes the connection, its answer is the receipt; else this one person's
+    message would be tried for ever, as if the relay were down.
+    """
     relay = await scripted({**offers, "RCPT": reply, "DATA": "", "BDAT": ""})
     receipt = await delivered(relay.port)
     assert (receipt.status, receipt.detail) == (status, reply[:9])
@@ -254,7 +259,11 @@ async def test_a_greeting_without_an_end_is_not_listened_to(said: bytes) -> None
     server.close()
 
 
-async def test_a_relay_that_takes_no_more_of_a_message_is_given_up_in_time_and_nothing_is_delivered() -> None:
+async def test_a_relay_that_stops_reading_is_given_up_in_time() -> None:
+    """A relay that stops reading in the middle of a message is given up after the command timeout: the message is
+    deferred, and nothing is delivered.
+    """
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for reply in ("220 hi", "250-hi\r\n250 PIPELINING", "250 ok", "250 ok", "354 go"):
             writer.write(f"{reply}\r\n".encode())
@@ -291,9 +300,10 @@ async def test_a_queue_id_is_read_where_there_is_one(scripted: Callable[..., Any
 
 
 @ends
-async def test_the_content_is_there_and_its_end_is_not_when_the_last_call_comes(
-    scripted: Callable[..., Any], end: str
-) -> None:
+async def test_the_content_is_there_without_its_end_at_the_last_call(scripted: Callable[..., Any], end: str) -> None:
+    """At the last call before sending, the relay has the content of the message and not yet its end, so nothing is
+    delivered before the ledger has the commit mark.
+    """
     relay = await scripted(ENDED_BY[end])
     seen: list[tuple[str, int]] = []
 
@@ -318,9 +328,10 @@ async def test_a_stale_claim_ends_the_connection_without_an_end(scripted: Callab
 
 
 @ends
-async def test_a_relay_that_hangs_up_while_the_mark_is_kept_has_no_message_and_leaves_no_doubt(
-    scripted: Callable[..., Any], end: str
-) -> None:
+async def test_a_relay_that_hangs_up_during_the_mark_leaves_no_doubt(scripted: Callable[..., Any], end: str) -> None:
+    """When the relay closes the connection while the commit mark is being written, the message has not left: it is
+    deferred, to be tried at once, and is not uncertain.
+    """
     relay = await scripted(ENDED_BY[end])
 
     async def last_call() -> None:
@@ -357,7 +368,8 @@ async def test_there_is_one_envelope_recipient_and_a_return_path_of_its_own(scri
     assert envelope == [f"MAIL FROM:<{sender}>", "RCPT TO:<ada@example.test>"]
 
 
-async def test_bounces_are_asked_for_without_the_content_where_the_relay_can(scripted: Callable[..., Any]) -> None:
+async def test_bounces_are_asked_for_without_content_where_possible(scripted: Callable[..., Any]) -> None:
+    """Where the relay offers DSN, bounces are asked for failures and delays, with headers only and without the content."""
     relay = await scripted({"EHLO": "250-scripted\r\n250 DSN"})
     await delivered(relay.port)
     assert "RET=HDRS" in relay.heard[1]
@@ -409,16 +421,22 @@ async def test_chunks_go_only_to_whom_one_may_speak_ahead(
     assert (receipt.status, "DATA" in relay.heard) == (Status.SENT, True)
 
 
-async def test_a_relay_that_offers_chunks_and_does_not_know_them_is_an_engineers_matter(
+async def test_a_relay_that_denies_the_chunks_it_offers_is_misconfigured(
     scripted: Callable[..., Any],
 ) -> None:
+    """A relay that offers CHUNKING and does not know BDAT is a matter for an engineer: the error names the setting
+    chunking, no last call rings, and nothing is sent.
+    """
     relay, bell = await scripted({**CHUNKING, "BDAT": "502 5.5.2 What?"}), Bell()
     with pytest.raises(ChannelMisconfigured, match="chunking to false"):
         await delivered(relay.port, bell)
     assert (bell.rung, relay.contents) == (0, [])
 
 
-async def test_a_relay_that_wants_no_chunk_for_nobody_says_nothing_against_chunks(scripted: Callable[..., Any]) -> None:
+async def test_a_refused_chunk_without_recipients_is_nothing_against_chunks(scripted: Callable[..., Any]) -> None:
+    """A relay that refuses a chunk after it refused the only recipient says nothing against chunks: the recipient is
+    rejected and the channel goes on.
+    """
     relay = await scripted({**CHUNKING, "RCPT": "550 5.1.1 unknown", "BDAT": "502 5.5.1 not now"})
     assert (await delivered(relay.port)).status is Status.REJECTED
 
@@ -455,9 +473,12 @@ offering = pytest.mark.parametrize("offers", OFFERS.values(), ids=OFFERS)
 
 
 @offering
-async def test_nothing_is_said_of_a_letter_that_is_longer_than_the_relay_takes(
+async def test_nothing_is_said_of_an_email_longer_than_the_relay_takes(
     scripted: Callable[..., Any], offers: str
 ) -> None:
+    """An email longer than the relay's limit is not even begun: the error names the relay and its limit and says to
+    shorten the notice, and no last call rings.
+    """
     relay, bell = await scripted(limited(offers, "8000")), Bell()
     with pytest.raises(
         ChannelMisconfigured, match=r"127\.0\.0\.1:\d+ takes no message of more than 8000 bytes"
@@ -467,9 +488,12 @@ async def test_nothing_is_said_of_a_letter_that_is_longer_than_the_relay_takes(
 
 
 @offering
-async def test_a_letter_under_way_gets_its_answer_when_the_next_one_is_too_long(
+async def test_a_message_in_flight_gets_its_answer_before_a_too_long_one(
     scripted: Callable[..., Any], offers: str
 ) -> None:
+    """When the next message is too long for the relay, the message in flight still gets its receipt, and the long one
+    is never begun.
+    """
     relay = await scripted(limited(offers, "8000"))
     in_flight = TwoErrands(a_message(key="fits"), a_message(key="too long", text=LONG))
     with pytest.raises(ChannelMisconfigured, match="8000"):
@@ -495,9 +519,10 @@ async def test_a_relay_that_names_no_limit_gets_every_letter(scripted: Callable[
 
 @offering
 @pytest.mark.parametrize("reply", ["354 what", "421 4.3.2 shutting down"])
-async def test_after_an_answer_that_ends_a_connection_the_next_message_goes_over_another(
+async def test_after_an_answer_that_ends_the_connection_another_is_used(
     scripted: Callable[..., Any], offers: str, reply: str
 ) -> None:
+    """After an answer that ends a connection, the next message goes over another connection."""
     relay = await scripted({**limited(offers, "0"), "DOT": reply})
     in_flight = TwoErrands(a_message(key="first"), a_message(key="second"))
     await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
@@ -505,10 +530,10 @@ async def test_after_an_answer_that_ends_a_connection_the_next_message_goes_over
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
-async def test_to_a_relay_that_offers_no_pipelining_nothing_is_said_before_its_answer(
-    scripted: Callable[..., Any], verb: str
-) -> None:
-    """Behind 421 nothing is said over that connection, so what it hears there all the same was said ahead."""
+async def test_without_pipelining_nothing_is_said_before_the_answer(scripted: Callable[..., Any], verb: str) -> None:
+    """To a relay that offers no pipelining nothing is said before its answer. Behind 421 nothing is said over the same
+    connection, so a command that the relay hears there was said ahead.
+    """
     relay = await scripted({verb: "421 4.3.2 shutting down"})
     in_flight = TwoErrands(a_message(key="first"), a_message(key="second"))
     with suppress(ChannelUnavailable):
@@ -533,9 +558,10 @@ class StaleFirst(TwoErrands):
 
 
 @offering
-async def test_what_must_not_leave_any_more_does_not_leave_with_the_next_message(
-    scripted: Callable[..., Any], offers: str
-) -> None:
+async def test_a_stale_message_does_not_leave_with_the_next_one(scripted: Callable[..., Any], offers: str) -> None:
+    """A message that must not leave any more, because its last call refused it, is dropped with its connection and does
+    not leave together with the next message.
+    """
     relay = await scripted(limited(offers, "0"))
     in_flight = StaleFirst(a_message(key="stale", text="It is stale."), a_message(key="next"))
     await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
@@ -559,7 +585,8 @@ async def test_no_more_connections_are_opened_than_allowed(mail: MailServer) -> 
     assert mail.connections == 2
 
 
-async def test_a_kept_connection_that_died_is_replaced_without_anybody_noticing(mail: MailServer) -> None:
+async def test_a_kept_connection_that_died_is_replaced_unnoticed(mail: MailServer) -> None:
+    """When a kept connection has died, the next message goes over a new one and is sent."""
     channel = email_smtp.connect(settings_for(mail.port))
     await deliver(channel, a_message(key="first"), Bell())
     mail.hang_up()
@@ -569,7 +596,8 @@ async def test_a_kept_connection_that_died_is_replaced_without_anybody_noticing(
     assert (receipt.status, len(mail.arrived)) == (Status.SENT, 2)
 
 
-async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(scripted: Callable[..., Any]) -> None:
+async def test_a_kept_connection_that_says_421_is_replaced_in_one_call(scripted: Callable[..., Any]) -> None:
+    """When a kept connection says 421, the message goes over a new connection, with a single last call."""
     relay, bell = await scripted(), Bell()
     channel = email_smtp.connect(settings_for(relay.port))
     await deliver(channel, a_message(key="first"), Bell())
@@ -580,9 +608,10 @@ async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(sc
     assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
 
 
-async def test_a_reply_that_nobody_asked_for_is_never_taken_for_the_answer_to_a_later_message(
+async def test_an_unasked_reply_is_never_taken_for_a_later_answer(
     scripted: Callable[..., Any],
 ) -> None:
+    """A reply that nobody asked for, on a kept connection, is never taken for the answer to a later message."""
     relay = await scripted(CHUNKING)
     channel = email_smtp.connect(settings_for(relay.port))
     await deliver(channel, a_message(key="first"), Bell())
@@ -626,9 +655,12 @@ ENOUGH = "452 4.5.3 Too many recipients: Too many messages sent"
 
 
 @offering
-async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_rest_over_others(
+async def test_a_relay_that_limits_messages_per_connection_gets_the_rest(
     scripted: Callable[..., Any], offers: str
 ) -> None:
+    """When the relay takes no more messages over one connection, the rest go over further connections: each gets one
+    last call and is sent.
+    """
     relay = await scripted({**limited(offers, "0"), "ENOUGH": ENOUGH})
     relay.most_over_one = 2
     in_flight = TwoErrands(*(a_message(key=f"number {number}") for number in range(5)))
@@ -637,7 +669,10 @@ async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_rest_over_o
     assert (in_flight.called, relay.connections) == ([key for key, _ in in_flight.answers], 3)
 
 
-async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scripted: Callable[..., Any]) -> None:
+async def test_a_kept_connection_that_takes_no_more_puts_nobody_off(scripted: Callable[..., Any]) -> None:
+    """When a kept connection takes no more messages, the next message goes over a fresh connection and is sent, and is
+    not deferred.
+    """
     relay = await scripted({"ENOUGH": ENOUGH})
     relay.most_over_one = 1
     channel = email_smtp.connect(settings_for(relay.port))
@@ -647,9 +682,12 @@ async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scr
 
 
 @pytest.mark.parametrize(("reply", "connections"), [(ENOUGH, 3), ("452 4.3.1 out of space", 1)])
-async def test_a_sender_that_is_put_off_for_another_reason_or_over_a_fresh_connection_too_waits(
+async def test_a_sender_put_off_otherwise_or_on_a_fresh_connection_waits(
     scripted: Callable[..., Any], reply: str, connections: int
 ) -> None:
+    """A message waits when the relay puts the sender off for another reason than the connection's limit, or does so
+    over a fresh connection too.
+    """
     relay = await scripted()
     channel = email_smtp.connect(settings_for(relay.port))
     await deliver(channel, a_message(key="first"), Bell())
@@ -750,7 +788,8 @@ async def test_a_greylisted_address_is_reached_the_second_time(mail: MailServer)
         ("jörg@example.test", "needs SMTPUTF8"),
     ],
 )
-async def test_an_address_that_is_not_plain_is_refused_before_anything_is_opened(to: str, detail: str) -> None:
+async def test_an_address_that_is_not_plain_is_refused_before_connecting(to: str, detail: str) -> None:
+    """An address that is not a single plain one, or that needs SMTPUTF8, is rejected before any connection is opened."""
     receipt = await delivered(closed_port(), to=to)
     assert (receipt.status, receipt.detail) == (Status.REJECTED, detail)
 

@@ -62,7 +62,10 @@ class TestContract(PersonalChannelContract):
 
 
 @pytest.mark.parametrize("world", ["rehearsal", "", "none"])
-def test_without_a_world_nothing_is_connected_so_a_real_installation_cannot_use_it(world: str) -> None:
+def test_without_a_world_the_simulated_channel_cannot_connect(world: str) -> None:
+    """A simulated channel whose world does not exist cannot be connected, so a real installation cannot use it by
+    mistake.
+    """
     with pytest.raises(ChannelMisconfigured):
         simulated.connect({"kind": "email", "world": world})
 

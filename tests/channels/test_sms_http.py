@@ -164,40 +164,43 @@ async def test_a_yes_that_names_a_failure_in_the_gateways_own_words_is_a_no(
     ],
 )
 @pytest.mark.parametrize("key_field", ["", "reference"])
-async def test_a_yes_without_any_id_is_one_unless_its_body_speaks_against_it(
+async def test_a_200_without_an_id_is_sent_unless_its_body_denies_it(
     body: bytes, status: Status, detail: str, key_field: str
 ) -> None:
+    """An answer with status 200 and without an id counts as sent, unless its body holds an error or is a web page: then
+    the SMS is uncertain.
+    """
     async with scripted_http({"POST /sms": reply(200, body)}) as server:
         receipt = await delivered(settings_for("json", server.url, id_field="", key_field=key_field))
     assert (receipt.status, receipt.detail) == (status, detail)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "idempotent", "status", "detail"),
+    ("trouble", "idempotent", "status", "detail", "doubtful"),
     [
-        (HttpTrouble(400), "false", Status.REJECTED, "400"),
-        (HttpTrouble(422), "false", Status.REJECTED, "422"),
-        (HttpTrouble(401), "false", Status.DEFERRED, "refused 401"),
-        (HttpTrouble(402), "false", Status.DEFERRED, "refused 402"),
-        (HttpTrouble(403), "false", Status.DEFERRED, "refused 403"),
-        (HttpTrouble(404), "false", Status.DEFERRED, "refused 404"),
-        (HttpTrouble(301, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 301"),
-        (HttpTrouble(302, {"Location": "/elsewhere"}), "false", Status.UNCERTAIN, "302"),
-        (HttpTrouble(429), "false", Status.DEFERRED, "429"),
-        (HttpTrouble(409), "true", Status.DEFERRED, "may have it: 409"),
-        (HttpTrouble(500), "false", Status.UNCERTAIN, "500"),
-        (HttpTrouble(503), "true", Status.DEFERRED, "may have it: 503"),
-        (HttpTrouble(silent=True), "false", Status.UNCERTAIN, "no answer"),
-        (HttpTrouble(silent=True), "true", Status.DEFERRED, "may have it: no answer"),
+        (HttpTrouble(400), "false", Status.REJECTED, "400", False),
+        (HttpTrouble(422), "false", Status.REJECTED, "422", False),
+        (HttpTrouble(401), "false", Status.DEFERRED, "refused 401", False),
+        (HttpTrouble(402), "false", Status.DEFERRED, "refused 402", False),
+        (HttpTrouble(403), "false", Status.DEFERRED, "refused 403", False),
+        (HttpTrouble(404), "false", Status.DEFERRED, "refused 404", False),
+        (HttpTrouble(301, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 301", False),
+        (HttpTrouble(302, {"Location": "/elsewhere"}), "false", Status.UNCERTAIN, "302", False),
+        (HttpTrouble(429), "false", Status.DEFERRED, "429", False),
+        (HttpTrouble(409), "true", Status.DEFERRED, "409", True),
+        (HttpTrouble(500), "false", Status.UNCERTAIN, "500", False),
+        (HttpTrouble(503), "true", Status.DEFERRED, "503", True),
+        (HttpTrouble(silent=True), "false", Status.UNCERTAIN, "no answer", False),
+        (HttpTrouble(silent=True), "true", Status.DEFERRED, "no answer", True),
     ],
     ids=str,
 )
 async def test_an_answer_means(
-    web: WebServices, trouble: HttpTrouble, idempotent: str, status: Status, detail: str
+    web: WebServices, trouble: HttpTrouble, idempotent: str, status: Status, detail: str, doubtful: bool
 ) -> None:
     web.trouble = trouble
     receipt = await delivered(settings_for("json", web.url, idempotent=idempotent))
-    assert (receipt.status, receipt.detail) == (status, detail)
+    assert (receipt.status, receipt.detail, receipt.doubtful) == (status, detail, doubtful)
 
 
 async def test_twilio_refusing_us_is_not_the_persons_fault(web: WebServices) -> None:
@@ -249,7 +252,8 @@ async def test_a_number_that_twilio_never_sends_to_is_given_up_at_once(code: int
 
 
 @pytest.mark.parametrize("shape", ["json", "form", "twilio"])
-async def test_a_gateway_that_cannot_be_reached_got_nothing_and_no_mark_was_made(shape: str) -> None:
+async def test_an_unreachable_gateway_got_nothing_and_left_no_mark(shape: str) -> None:
+    """When the gateway cannot be reached, the channel is unavailable, no last call rings and no commit mark is made."""
     bell = Bell()
     with pytest.raises(ChannelUnavailable, match="cannot be reached"):
         await delivered(settings_for(shape, NOWHERE), bell)
@@ -294,15 +298,19 @@ async def test_a_sender_that_is_not_ours_is_an_engineers_matter(code: int) -> No
     ids=str,
 )
 @pytest.mark.parametrize(("idempotent", "code"), [("false", 400), ("false", 422), ("true", 422)])
-async def test_a_key_that_the_gateway_has_seen_before_is_a_persons_matter_whatever_the_setting(
+async def test_a_key_used_before_is_a_persons_matter_whatever_the_setting(
     error: dict[str, Any], idempotent: str, code: int
 ) -> None:
+    """When the gateway says that our idempotency key was used before, the SMS is uncertain and a person must look,
+    whether the gateway is set as idempotent or not.
+    """
     async with scripted_http({"POST /sms": reply(code, error)}) as server:
         receipt = await delivered(settings_for("json", server.url, idempotent=idempotent))
     assert (receipt.status, receipt.detail.endswith(" key used before")) == (Status.UNCERTAIN, True)
 
 
-async def test_twilio_saying_that_a_key_was_used_before_is_a_persons_matter_too() -> None:
+async def test_twilio_saying_a_key_was_used_is_a_persons_matter_too() -> None:
+    """When Twilio says that our idempotency key was used before, the SMS is uncertain, and the detail says so."""
     error = {"code": 17534, "message": "Idempotency key payload mismatch"}
     async with scripted_http({TWILIO_POST: reply(400, error)}) as server:
         receipt = await delivered(settings_for("twilio", server.url))
@@ -321,7 +329,10 @@ async def test_twilio_saying_that_a_key_was_used_before_is_a_persons_matter_too(
     ],
     ids=lambda error: str(error)[:40],
 )
-async def test_a_refused_number_is_refused_although_the_answer_repeats_our_key(error: Any) -> None:
+async def test_a_bad_number_is_refused_though_the_answer_shows_our_key(error: Any) -> None:
+    """A refused number is rejected although the answer repeats our idempotency key, or uses words such as "already" or
+    "duplicate".
+    """
     async with scripted_http({"POST /sms": reply(400, error)}) as server:
         receipt = await delivered(settings_for("json", server.url))
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "400")
@@ -340,7 +351,10 @@ async def test_a_refused_number_is_refused_although_the_answer_repeats_our_key(e
     ],
     ids=str,
 )
-async def test_with_no_credit_left_nobodys_number_is_given_up_whatever_the_code(error: Any) -> None:
+async def test_without_credit_no_number_is_given_up_whatever_the_code(error: Any) -> None:
+    """When the gateway says that there is no credit left, whatever code and language it uses, the SMS is deferred and
+    the channel stops as refusing our account; nobody's number is given up.
+    """
     async with scripted_http({"POST /sms": reply(422, error)}) as server:
         channel, bell = sms_http.connect(settings_for("json", server.url)), Bell()
         receipt = await channel.deliver(an_sms(), bell)
@@ -357,7 +371,8 @@ async def test_with_no_credit_left_nobodys_number_is_given_up_whatever_the_code(
         {"error": "no such number", "text": "No credit card was copied; your credit is safe."},
     ],
 )
-async def test_a_refused_number_is_refused_although_the_answer_speaks_of_credit(error: Any) -> None:
+async def test_a_bad_number_is_refused_though_the_answer_shows_credit(error: Any) -> None:
+    """A refused number is rejected although the answer mentions a credit or a balance."""
     async with scripted_http({"POST /sms": reply(400, error)}) as server:
         assert (await delivered(settings_for("json", server.url))).status is Status.REJECTED
 
@@ -408,7 +423,8 @@ async def test_what_is_no_number_is_refused_before_anything_is_asked(web: WebSer
 
 
 @pytest.mark.parametrize("to", ["+6834000", "+2904567", "+123456789012345"])
-def test_the_shortest_and_the_longest_numbers_of_the_world_are_numbers(to: str) -> None:
+def test_the_shortest_and_longest_numbers_of_the_world_are_taken(to: str) -> None:
+    """The shortest and the longest phone numbers of the world are taken as numbers."""
     assert sms_http.SmsHttp.flaw(an_sms(to=to)) is None
 
 
@@ -430,7 +446,8 @@ async def test_one_sms_after_another_uses_the_callers_order(web: WebServices) ->
     assert [taken.headers["idempotency-key"] for taken in web.taken] == ["k0", "k1", "k2"]
 
 
-async def test_a_text_that_is_no_unicode_is_refused_before_anything_is_asked(web: WebServices) -> None:
+async def test_a_text_that_is_no_unicode_is_refused_before_any_request(web: WebServices) -> None:
+    """A text that is not valid Unicode is rejected before anything is sent to the gateway."""
     receipt = await delivered(settings_for("json", web.url), text="copied \ud800")
     assert (receipt.status, receipt.detail, web.requests) == (Status.REJECTED, "not Unicode text", 0)
 
@@ -525,7 +542,8 @@ async def test_a_message_that_the_gateway_does_not_know_has_no_last_word() -> No
 
 
 @pytest.mark.parametrize(("shape", "setting"), [("json", "status_url"), ("twilio", "url")])
-async def test_the_setting_is_named_when_the_gateway_knows_none_of_the_messages(shape: str, setting: str) -> None:
+async def test_a_wrong_status_url_is_named_if_no_message_is_known(shape: str, setting: str) -> None:
+    """When the gateway answers every question about a message with 404, the setting that may be wrong is named."""
     async with scripted_http({}) as server:
         more = {"status_url": f"{server.url}/status"} if shape == "json" else {}
         channel = sms_http.connect(settings_for(shape, server.url, **more))
@@ -536,7 +554,8 @@ async def test_the_setting_is_named_when_the_gateway_knows_none_of_the_messages(
     assert (before, channel.asked_in_vain) == ("", told)
 
 
-async def test_a_gateway_that_knows_one_of_the_messages_is_asked_at_the_right_place() -> None:
+async def test_a_gateway_that_knows_one_message_is_asked_rightly() -> None:
+    """When the gateway knows one of the messages, its URL is right, and no setting is named as wrong."""
     async with scripted_http({TWILIO_GET: reply(200, {"status": "queued"})}) as server:
         channel = sms_http.connect(settings_for("twilio", server.url))
         for name in ("SM1", "SM2"):
@@ -656,9 +675,12 @@ async def test_only_a_text_beyond_the_phones_alphabet_is_marked_as_unicode(
     assert (web.taken[0].fields["text"], web.taken[0].fields.get("coding")) == (text, coding)
 
 
-async def test_a_text_beyond_the_phones_alphabet_goes_in_hexadecimal_where_the_gateway_wants_it(
+async def test_a_non_gsm_text_goes_in_hexadecimal_where_it_is_wanted(
     web: WebServices,
 ) -> None:
+    """A text beyond the phones' own alphabet goes in hexadecimal and with the fields for Unicode where the settings say
+    so; a plain text goes as it is.
+    """
     channel = sms_http.connect(settings_for("form", web.url, unicode_fields="coding=8", unicode_field="hex-content"))
     for number, text in enumerate(("Beta", "信😀")):
         await channel.deliver(an_sms(key=f"k{number}", text=text), Bell())
@@ -687,7 +709,8 @@ async def test_a_gateway_may_want_and_answer_objects_within_objects() -> None:
 
 
 @pytest.mark.parametrize("names", [{"text_field": "to.text"}, {"unicode_fields": "text.coding=2"}], ids=str)
-def test_names_of_fields_that_cannot_stand_together_are_settings_to_correct(names: dict[str, str]) -> None:
+def test_names_of_fields_that_collide_are_settings_to_correct(names: dict[str, str]) -> None:
+    """Names of fields that cannot stand together in one request are refused as settings to correct."""
     with pytest.raises(ChannelMisconfigured, match="to_field and the other names"):
         sms_http.connect(settings_for("json", NOWHERE, **names))
 
@@ -697,12 +720,16 @@ async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
     assert web.taken[0].fields["reference"] == "k1"
 
 
-async def test_a_gateway_that_gives_an_id_knows_the_message_by_that_although_it_takes_our_key(web: WebServices) -> None:
+async def test_the_gateways_id_names_the_message_even_if_it_takes_our_key(web: WebServices) -> None:
+    """When the gateway gives an id, the SMS is known by this id, also when the gateway takes our key."""
     receipt = await delivered(settings_for("json", web.url, key_field="reference"), key="k1")
     assert receipt.provider_id == "sms-1"
 
 
-async def test_a_gateway_in_our_own_network_is_reached_only_where_the_settings_say_so() -> None:
+async def test_a_gateway_in_a_private_network_needs_the_setting_for_it() -> None:
+    """A gateway with a private address is not connected to unless the settings say network = "private"; the error names
+    this setting.
+    """
     with pytest.raises(ChannelUnavailable, match='network = "private"'):
         await delivered(settings_for("json", "https://10.255.255.1"))
 
@@ -736,7 +763,10 @@ async def test_what_stands_in_a_query_is_written_down_nowhere(
     assert not [line for line in caplog.messages if an_sms().to.strip("+") in line]
 
 
-async def test_a_gateway_with_ids_is_told_where_to_report_and_knows_the_message_by_our_key(web: WebServices) -> None:
+async def test_a_gateway_with_ids_told_where_to_report_uses_our_key(web: WebServices) -> None:
+    """A gateway that is told where to report knows the SMS by our key, also when it gives an id: the report at the
+    callback address is read for this key.
+    """
     channel = sms_http.connect(settings_for("json", web.url, **CALLED_BACK))
     receipt = await channel.deliver(an_sms(key="k1"), Bell())
     await channel.close()
@@ -745,7 +775,8 @@ async def test_a_gateway_with_ids_is_told_where_to_report_and_knows_the_message_
     assert (receipt.provider_id, read_reports(channel.reports, report, PUBLISHED)) == ("k1", (expected,))
 
 
-async def test_a_gateway_that_gives_no_id_and_takes_no_key_is_told_where_to_report() -> None:
+async def test_a_gateway_without_id_or_key_is_told_where_to_report() -> None:
+    """When the gateway gives no id and takes no key, it is told where to report, and the SMS is known by our key."""
     async with scripted_http({"POST /sms": reply(202, b"0: Accepted for delivery")}) as server:
         receipt = await delivered(settings_for("json", server.url, **CALLED_BACK, id_field=""), key="k1")
     assert (receipt.status, receipt.provider_id) == (Status.SENT, "k1")

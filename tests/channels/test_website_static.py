@@ -109,15 +109,17 @@ async def test_the_page_shows_the_notice_as_it_was_approved(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("zone", "told"), [("Asia/Shanghai", "2026-11-19 02:00 (UTC+8)"), ("UTC", "2026-11-18 18:00 (UTC)")]
 )
-async def test_a_page_tells_when_it_was_published_by_the_clock_of_the_organisation(
-    folder: Path, zone: str, told: str
-) -> None:
+async def test_a_page_tells_its_publication_time_in_the_organisations_zone(folder: Path, zone: str, told: str) -> None:
+    """A notice page and the index tell when the notice was published in the organisation's time zone, and name the
+    zone.
+    """
     await publish(folder, a_page(zone=zone, published_at=datetime(2026, 11, 18, 18, tzinfo=UTC)))
     assert f">{told}</time>" in read(folder, "first-notice.html")
     assert f">{told}</time>" in read(folder, "index.html")
 
 
-async def test_the_index_shows_the_latest_notice_whole_and_links_the_earlier_ones(folder: Path) -> None:
+async def test_the_index_shows_the_latest_notice_and_links_earlier_ones(folder: Path) -> None:
+    """The index shows the latest notice whole and links the earlier notices, the newest of them first."""
     await publish(folder, *(numbered(a_page(), number) for number in (1, 2, 3)))
     links = [link["href"] for link in Page(read(folder, "index.html")).all("a")]
     assert links == ["#notice", "update-2.html", "update-1.html", "feed.atom"]
@@ -151,14 +153,18 @@ async def test_the_same_message_with_other_words_takes_their_place(folder: Path,
     assert len(arrivals(folder)) == 1
 
 
-async def test_a_version_of_a_later_date_stays_when_an_earlier_one_comes_late(folder: Path) -> None:
+async def test_a_later_version_stays_when_an_earlier_one_comes_late(folder: Path) -> None:
+    """When an earlier version of a notice arrives after a later one, the later version stays on the page and in the
+    index, and the receipt says why nothing was written.
+    """
     newer = a_page(html="<p>Corrected.</p>", published_at=PUBLISHED + timedelta(microseconds=1))
     *_, receipt = await publish(folder, newer, a_page())
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: a version with a later date stands")
     assert all("<p>Corrected.</p>" in read(folder, name) for name in ("first-notice.html", "index.html"))
 
 
-async def test_a_page_stays_in_its_place_when_it_comes_again_after_one_of_the_same_date(folder: Path) -> None:
+async def test_a_page_keeps_its_place_when_published_again(folder: Path) -> None:
+    """A page that is published again after another notice of the same date keeps its place in the index."""
     await publish(folder, a_page(), a_page(key="another", notice="correction"))
     before = read(folder, "index.html")
     await publish(folder, a_page())
@@ -243,7 +249,10 @@ async def test_the_policy_allows_exactly_the_style_that_is_there(folder: Path) -
     assert f"style-src 'sha256-{digest}';" in policy["content"]
 
 
-async def test_a_page_sends_no_form_and_tells_nobody_where_a_reader_comes_from(folder: Path) -> None:
+async def test_a_page_sends_no_form_and_no_referrer(folder: Path) -> None:
+    """A page forbids forms, base addresses and foreign sources by its content security policy, and tells no other site
+    where a reader comes from.
+    """
     await publish(folder, a_page())
     page = Page(read(folder, "index.html"))
     (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
@@ -283,7 +292,8 @@ def test_a_stylesheet_may_be_on_the_same_site(folder: Path, stylesheet: str) -> 
         "https://[/s.css",
     ],
 )
-def test_a_stylesheet_that_the_pages_own_policy_would_block_is_refused(folder: Path, stylesheet: str) -> None:
+def test_a_stylesheet_that_the_pages_policy_blocks_is_refused(folder: Path, stylesheet: str) -> None:
+    """A stylesheet that the pages' own content security policy would block is refused when the channel is connected."""
     with pytest.raises(
         ChannelMisconfigured, match="channel website_static: stylesheet must be on the site of base_url"
     ):
@@ -398,9 +408,10 @@ async def test_what_was_cut_short_is_made_whole_by_the_next_try(folder: Path) ->
 
 
 @pytest.mark.parametrize("name", ["index.html", "first-notice.html", "feed.atom", "feed.json"])
-async def test_a_notice_of_which_one_file_failed_is_not_taken_for_published_at_the_next_try(
-    folder: Path, name: str
-) -> None:
+async def test_a_notice_of_which_one_file_failed_is_published_next_time(folder: Path, name: str) -> None:
+    """When one file of a notice could not be written, the notice counts as not written, and the next try writes all its
+    files.
+    """
     in_the_way = folder / "november-breach" / "en" / name
     in_the_way.mkdir(parents=True)
     (failed,) = await publish(folder, a_page())
@@ -454,7 +465,8 @@ async def test_a_message_waits_for_somebody_else_to_leave_the_folder(folder: Pat
     assert (await waiting)[0].status is Status.DELIVERED
 
 
-async def test_whoever_is_cancelled_while_waiting_for_the_folder_never_writes(folder: Path) -> None:
+async def test_a_publisher_cancelled_while_waiting_never_writes(folder: Path) -> None:
+    """A publisher that is cancelled while it waits for the folder never writes a page."""
     with somebody_else_at(folder):
         waiting = asyncio.create_task(publish(folder, a_page()))
         await asyncio.sleep(0.2)
@@ -499,7 +511,8 @@ def test_a_relative_folder_is_refused() -> None:
         website_static.connect({"folder": "www", "base_url": BASE})
 
 
-def test_a_folder_that_nobody_may_write_is_told_before_there_is_a_page(folder: Path) -> None:
+def test_a_read_only_folder_is_named_before_there_is_a_page(folder: Path) -> None:
+    """A folder that cannot be written is named as the channel's trouble before any page is published."""
     with given_to_nobody(folder) as given:
         channel = website_static.connect({"folder": str(given), "base_url": BASE})
         with of_nobody():

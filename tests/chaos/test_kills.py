@@ -34,9 +34,12 @@ def stretch(world: Chaos) -> None:
 
 @pytest.mark.parametrize("chunking", [True, False], ids=["chunks", "dots"])
 @pytest.mark.parametrize("faults", FAULTS)
-def test_senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody(
+def test_senders_killed_at_random_tell_nobody_twice_and_lose_nobody(
     tmp_path: Path, faults: str, chunking: bool
 ) -> None:
+    """When senders are killed at random moments and started again until nothing is left, everybody is told, nobody is
+    told twice, and the ledger's database is intact.
+    """
     with chaos(sqlite_url(tmp_path), tmp_path, PEOPLE, faults=FAULTS[faults], chunking=chunking) as world:
         stretch(world)
         world.kill_some(KILLS)
@@ -72,9 +75,10 @@ def test_two_workers_at_once_of_whom_some_are_killed_share_one_ledger(server: st
 
 
 @pytest.mark.parametrize("server", ON_POSTGRESQL)
-def test_a_worker_that_stood_still_beyond_its_lease_sends_nothing_that_another_took_over(
-    server: str, tmp_path: Path
-) -> None:
+def test_a_worker_stalled_beyond_its_lease_sends_nothing_taken_over(server: str, tmp_path: Path) -> None:
+    """A worker that stood still beyond its lease sends nothing that a successor has taken over, except what it had
+    marked before; its late answers settle what was in doubt.
+    """
     with fresh_database() as url, chaos(url, tmp_path, PEOPLE) as world:
         stretch(world)
         sleeper = world.start()
@@ -94,9 +98,10 @@ def test_a_worker_that_stood_still_beyond_its_lease_sends_nothing_that_another_t
 
 
 @pytest.mark.parametrize("server", ON_POSTGRESQL)
-def test_workers_of_which_one_again_and_again_stands_still_beyond_its_lease_tell_nobody_twice(
-    server: str, tmp_path: Path
-) -> None:
+def test_workers_stalling_beyond_their_lease_tell_nobody_twice(server: str, tmp_path: Path) -> None:
+    """When one worker after another stands still beyond its lease, and its successor is killed, nobody is told twice
+    and nobody is lost.
+    """
     with fresh_database() as url, chaos(url, tmp_path, PEOPLE, faults=FAULTS["refusals"]) as world:
         stretch(world)
         for _ in range(max(KILLS // 3, 2)):

@@ -140,12 +140,16 @@ def without_power(send: Send, folder: Path, looks: int, chance: random.Random) -
             shutil.rmtree(place)
 
 
-def test_whatever_may_have_left_is_known_on_the_disk_when_the_power_is_cut(send: Send, tmp_path: Path) -> None:
+def test_what_may_have_left_is_on_the_disk_when_the_power_is_cut(send: Send, tmp_path: Path) -> None:
+    """At each moment at which the power may be cut, the disk knows of every message that may have been sent."""
     for folder, left in without_power(send, tmp_path, LOOKS, random.Random(SEED)):
         assert unknown(send, folder, left) == set(), folder.name
 
 
-def test_a_page_that_is_up_by_the_ledger_is_up_when_the_power_comes_back(send: Send, tmp_path: Path) -> None:
+def test_a_page_that_is_up_by_the_ledger_is_up_after_a_power_cut(send: Send, tmp_path: Path) -> None:
+    """A page that the ledger calls delivered is whole on the disk when the power comes back, with the index and the
+    list of notices.
+    """
     for folder, _ in without_power(send, tmp_path, GOES_ON, random.Random(SEED)):
         ledger = a_ledger(sqlite_url(folder), folder)
         up = [line for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is ChannelKind.WEBSITE]
@@ -157,7 +161,8 @@ def test_a_page_that_is_up_by_the_ledger_is_up_when_the_power_comes_back(send: S
             assert all(path.read_bytes().rstrip().endswith((b">", b"}")) for path in pages.iterdir())
 
 
-def test_a_send_that_goes_on_after_a_power_cut_tells_nobody_twice_and_loses_nobody(send: Send, tmp_path: Path) -> None:
+def test_a_send_resumed_after_a_power_cut_tells_nobody_twice(send: Send, tmp_path: Path) -> None:
+    """A send that goes on after a power cut tells nobody twice and loses nobody."""
     for folder, left in without_power(send, tmp_path, GOES_ON, random.Random(SEED)):
         with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web:
             mail.arrived += [arrived for arrived in send.arrived if arrived.recipients[0] in left]
@@ -172,7 +177,10 @@ def test_a_send_that_goes_on_after_a_power_cut_tells_nobody_twice_and_loses_nobo
             ledger.dispose()
 
 
-def test_without_waiting_for_the_disk_the_same_look_finds_who_would_be_told_again(tmp_path: Path) -> None:
+def test_a_send_that_never_syncs_is_caught_by_the_same_look(tmp_path: Path) -> None:
+    """With synchronous=OFF, so without waiting for the disk, the same look after a power cut finds people who would be
+    told again: the other tests of this file can fail.
+    """
     careless = sent(tmp_path, synchronous="OFF")
     for folder, left in without_power(careless, tmp_path, GOES_ON, random.Random(SEED)):
         assert folder.name.endswith("-some") or unknown(careless, folder, left)

@@ -58,9 +58,10 @@ def test_evidence_must_be_said_in_every_language(promised: Office) -> None:
 
 
 @pytest.mark.parametrize("words", [("keep", "--evidence"), ("drop", "--reason")])
-def test_who_gives_one_text_for_all_languages_hears_that_it_is_not_translated(
-    promised: Office, words: tuple[str, str]
-) -> None:
+def test_one_text_for_all_languages_is_said_to_be_untranslated(promised: Office, words: tuple[str, str]) -> None:
+    """When a member gives one text for all languages as evidence or reason, the answer warns that the notices in every
+    language will say it in these words.
+    """
     verb, option = words
     answer = promised.amends("commitments", verb, INCIDENT, "audit", option, "Report of 3 March", by="lena")
     assert "the letters in en and zh-CN all say it in these words" in answer.stderr
@@ -98,7 +99,10 @@ def test_what_is_no_date_is_a_usage_error(promised: Office, date: str) -> None:
 
 
 @pytest.mark.parametrize("date", ["2926-12-11", "2926-12-11T10:00Z", "9999-12-31", "9999-12-31T23:59-05:00"])
-def test_a_mistyped_year_is_a_usage_error_and_the_promises_stay_readable(promised: Office, date: str) -> None:
+def test_a_mistyped_year_is_a_usage_error_and_commitments_stay(promised: Office, date: str) -> None:
+    """A date before 1970 or after 2300 for a late commitment is a usage error, and the commitment stays open and
+    readable.
+    """
     words = ("commitments", "late", INCIDENT, "audit", "--until", date, EN, ZH)
     answer = promised.amends(*words, by="lena")
     assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
@@ -136,9 +140,12 @@ SECRET = "Send us your password to get it."
         (("late", "--until", "2099-03-31", EN, "--reason=zh-CN=请提供密码。"), "L107"),
     ],
 )
-def test_what_the_notice_could_not_say_is_refused_and_nothing_is_stored(
+def test_words_that_no_notice_could_say_are_refused_unstored(
     promised: Office, words: tuple[str, ...], code: str
 ) -> None:
+    """Evidence or a reason that lint would block in the notice is refused with its code and the option to change, and
+    nothing is stored.
+    """
     before, entries = fate(promised, "audit"), promised.values("audit", "head")["entries"]
     verb, *options = words
     answer = promised.amends("commitments", verb, INCIDENT, "audit", *options, by="lena")

@@ -205,7 +205,10 @@ def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office
     assert "no playbook runs" in answer.stderr
 
 
-def test_a_question_that_cannot_be_read_is_named_and_the_others_are_listed(office: Office, tmp_path: Path) -> None:
+def test_an_unreadable_question_is_named_and_the_rest_listed(office: Office, tmp_path: Path) -> None:
+    """A question that cannot be decrypted is named, the other questions are listed and readable, and the answer
+    suggests asking the person to ask again.
+    """
     import_(office, tmp_path, HEAD + GOOD + GOOD.replace("C-1", ""))
     damage(office, "UPDATE question SET sealed_text = zeroblob(40) WHERE id = 2")
     listed = office.amends("questions", "list", INCIDENT)
@@ -225,7 +228,8 @@ def test_an_answer_that_cannot_be_read_is_not_shown_as_an_empty_one(office: Offi
     assert "cannot be read: 1" in office.amends("questions", "list", INCIDENT).stderr
 
 
-def test_a_comment_that_cannot_be_read_is_named_and_the_others_are_read(office: Office) -> None:
+def test_an_unreadable_comment_is_named_and_the_rest_are_read(office: Office) -> None:
+    """A survey comment that cannot be decrypted is named as unreadable, and the other comments are shown."""
     ledger = office.ledger()
     for person in (1, 2):
         ledger.questions.answer_survey(INCIDENT, person, {"understood": 1}, f"Said by {person}.", now())
@@ -252,7 +256,10 @@ def test_a_survey_without_a_comment_is_no_news(office: Office) -> None:
     assert "comments" not in office.amends("questions", "list", INCIDENT).stderr
 
 
-def test_whoever_answers_a_caller_hears_that_the_answer_may_not_be_read(office: Office, tmp_path: Path) -> None:
+def test_answering_a_caller_warns_that_the_answer_may_be_unread(office: Office, tmp_path: Path) -> None:
+    """A member who answers a question from the hotline hears that a known caller may not look at their page, and that
+    the answer to an unknown caller stands on no page.
+    """
     import_(office, tmp_path, HEAD + GOOD + GOOD.replace("C-1", ""))
     known, unknown = (office.amends("questions", "answer", INCIDENT, n, by="rosa", stdin="Yes.") for n in (1, 2))
     assert "may not look at their page" in known.stderr

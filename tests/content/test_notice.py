@@ -61,7 +61,8 @@ def test_a_template_that_is_not_closed_names_file_and_line(words):
 
 
 @pytest.mark.parametrize("tag", ['{% extends "_base/x.md" %}', '{% include "x.md" %}', '{% from "x.md" import a %}'])
-def test_a_template_that_uses_one_that_does_not_exist_names_file_and_line(words, tag):
+def test_a_template_using_a_missing_one_names_file_and_line(words, tag):
+    """A template that extends, includes or imports a template that does not exist is refused with file and line."""
     assert findings(words(**{"notices/update/en.email.md": f"one\n{tag}"})) == [
         ("notices/update/en.email.md:2:1", "E121")
     ]
@@ -85,12 +86,16 @@ def test_a_template_may_not_choose_another_one_by_a_value(words):
         "{% set news = null %}",
     ],
 )
-def test_a_template_that_hides_what_is_not_there_or_has_null_names_file_and_line(words, text):
+def test_a_template_hiding_gaps_or_using_null_names_file_and_line(words, text):
+    """A template that hides a missing value behind a default or a test, or that uses null, is refused with file and
+    line.
+    """
     found = findings(words(**{"notices/update/en.email.md": f"one\n{text}"}))
     assert set(found) == {("notices/update/en.email.md:2:1", "E121")}
 
 
-def test_a_template_may_have_the_words_in_its_text_and_ask_whether_a_value_is_empty(words):
+def test_a_template_may_say_null_in_text_and_test_for_empty(words):
+    """A template may have the words "default", "null" and "none" in its text, and may ask whether a value is empty."""
     text = "By default, null and none. {{ 'null' if page == 'none' else page }} {% if not promises %}{{ 0 }}{% endif %}"
     assert "update/en.email.md" in read_wording(words(**{"notices/update/en.email.md": text})).templates
 
@@ -113,7 +118,8 @@ def test_hidden_files_are_left_alone(words):
     assert read_wording(words(**{"notices/update/.DS_Store": "\0"})).templates.keys() == {"first-notice/en.email.md"}
 
 
-def test_a_private_use_character_in_a_template_is_refused_with_its_place(words):
+def test_a_private_use_character_in_a_template_is_refused(words):
+    """A private-use character in a template is refused with its place."""
     root = words(**{"notices/update/en.email.md": "one\r\ntwo \ue000name\ue001"})
     assert findings(root) == [("notices/update/en.email.md:2:5", "E109")]
 
@@ -123,7 +129,8 @@ def test_a_template_that_is_not_utf8_is_refused(words):
     assert findings(root) == [("notices/update/zh-CN.email.md:1:1", "E105")]
 
 
-def test_a_kind_of_data_without_a_name_is_refused_because_notices_would_pass_over_it(words):
+def test_a_kind_of_data_without_a_name_is_refused(words):
+    """A locale in which a kind of data has no name is refused, because notices would pass over this kind."""
     root = words(**{"locales/en.yaml": LOCALE + NAMES.replace("  genetic: words for it\n", "")})
     assert findings(root) == [("locales/en.yaml", "E110")]
 
@@ -150,7 +157,8 @@ def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
 @pytest.mark.parametrize(
     "hello", ["{nam}", "{}", "{name", "{name!r}", "{name:>999999999}", "{name.__class__}", "{name[0]}"]
 )
-def test_a_word_of_the_portal_with_an_unknown_part_is_refused_with_its_place(words, hello):
+def test_a_portal_word_with_an_unknown_part_is_refused(words, hello):
+    """A word of the portal with an unknown or malformed part in braces is refused with its place."""
     other = (LOCALE + NAMES).replace("{ask: Ask us}", f'{{hello: "Hello {hello}"}}')
     assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:17", "E104")]
 
@@ -160,7 +168,10 @@ def test_a_word_into_which_nothing_is_put_has_no_parts(words):
     assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:15", "E104")]
 
 
-def test_every_fate_of_a_promise_has_a_name_or_its_notice_could_not_be_drafted(words):
+def test_a_commitment_state_without_a_name_is_refused(words):
+    """A locale in which a state of a commitment has no name is refused, because the notice about it could not be
+    drafted.
+    """
     root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace(", late: late", "")})
     assert findings(root) == [("locales/en.yaml", "E110")]
 

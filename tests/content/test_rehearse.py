@@ -68,7 +68,8 @@ def test_shipped_injects_are_found_by_name_and_others_by_path(tmp_path):
     assert find_injects(mine) == mine
 
 
-def test_an_inject_that_is_not_there_is_refused_with_what_was_probably_meant():
+def test_a_missing_inject_is_refused_with_the_nearest_name():
+    """An inject that does not exist is refused with the name that was probably meant."""
     with pytest.raises(ContentError, match=r"press-leek E102 there is no such inject \(Did you mean 'press-leak'"):
         find_injects("press-leek")
 
@@ -95,8 +96,10 @@ def test_a_fact_that_an_incident_cannot_have_is_named_with_its_place(write):
     )
 
 
-def test_the_schema_beside_the_playbooks_is_the_one_that_the_code_makes():
-    """Write it again with json.dumps(inject_schema(), ensure_ascii=False, indent=2, sort_keys=True) and a newline."""
+def test_the_inject_schema_is_what_the_code_makes():
+    """The schema of injects beside the playbooks is the one that the code makes. Write it again with
+    json.dumps(inject_schema(), ensure_ascii=False, indent=2, sort_keys=True) and a newline.
+    """
     made = json.dumps(inject_schema(), ensure_ascii=False, indent=2, sort_keys=True)
     assert (library() / "inject.schema.json").read_text(encoding="utf-8") == f"{made}\n"
 

@@ -69,7 +69,7 @@ def personal_variants(*locales: str) -> tuple[Variant, ...]:
 def variants_for(readers: Iterable[tuple[str, Reader, str]]) -> tuple[Variant, ...]:
     """The notice of `a_draft`, and what else these readers need: in their locales, for guardians, in their letters."""
     personal = [
-        a_variant(locale=locale, reader=reader, letter=letter, channel=channel)
+        a_variant(locale=locale, reader=reader, addendum=letter, channel=channel)
         for locale, reader, letter in sorted(readers)
         for channel in (ChannelKind.EMAIL, ChannelKind.SMS)
     ]

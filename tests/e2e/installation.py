@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 
 from amends.content.people.audience import AudienceFile
-from amends.rehearsal_clock import AHEAD, MARK
+from amends.rehearsal_clock import MARK, OFFSET_FILE
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.settings import open_ledger, prefect_environment, read_settings
@@ -110,9 +110,9 @@ base_url = "http://127.0.0.1:8400/n"
 
     def put_clock(self, moment: datetime) -> None:
         """It is this moment here, for every process at once."""
-        written = self.home / f"{AHEAD}.new"
+        written = self.home / f"{OFFSET_FILE}.new"
         written.write_text(str(round((moment - datetime.now(UTC)).total_seconds())))
-        written.replace(self.home / AHEAD)
+        written.replace(self.home / OFFSET_FILE)
 
     def amends(self, *arguments: str, token: str = "", code: int = 0) -> str:
         environment = self.environment | {"AMENDS_HOME": str(self.home)} | ({"AMENDS_TOKEN": token} if token else {})

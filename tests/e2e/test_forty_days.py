@@ -370,7 +370,10 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
     assert uncertain.total() <= weeks.flows_killed * WINDOW
 
 
-def test_news_come_by_the_time_that_was_named_unless_nobody_could_send_them(weeks: Weeks) -> None:
+def test_updates_come_in_time_unless_nobody_could_send_them(weeks: Weeks) -> None:
+    """Every notice is sent by the time that the notice before named for the next update, except the one that nobody
+    could send; the closing notice names none.
+    """
     told = sorted(
         (n for n in weeks.case.notices if n.template in ("first-notice", "update", "closing")),
         key=lambda n: n.drafted_at,
@@ -417,7 +420,7 @@ def test_every_legal_deadline_is_recorded_or_reminded_of_in_time(weeks: Weeks) -
     case = weeks.case
     open_now = [duty for duty in open_duties(case) if not duty.waits and duty.addressee is not Addressee.PEOPLE]
     assert [duty.id for duty in open_now] == [FORGOTTEN]
-    given = [turn for turn in case.occurrences if turn.step.startswith(f"deadline {FORGOTTEN} ")]
+    given = [turn for turn in case.recorded_reminders if turn.step.startswith(f"{FORGOTTEN} ")]
     assert [turn.number for turn in given] == [1, 2], "once before its time, and once after it"
     due_at = open_now[0].due_at
     assert due_at and given[0].done_at and given[0].done_at < due_at <= given[1].due_at
@@ -447,7 +450,8 @@ def test_each_pending_turn_has_one_run_at_its_time(weeks: Weeks) -> None:
         assert set(standing.values()) == {1}, when
 
 
-def test_a_run_that_was_killed_is_followed_by_a_sweep_that_prefect_starts_by_itself(weeks: Weeks) -> None:
+def test_a_killed_run_is_followed_by_a_sweep_of_prefects_own(weeks: Weeks) -> None:
+    """A run that was killed counts as crashed, and Prefect starts a sweep of the incident by itself."""
     crashed = [run for run in weeks.runs.values() if run["state_type"] == "CRASHED"]
     assert {run["name"].split()[1] for run in crashed} >= {"first-notice", "promises"}
     by_prefect = [run for run in weeks.runs.values() if (run["created_by"] or {}).get("type") == "AUTOMATION"]

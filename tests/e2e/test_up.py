@@ -16,7 +16,7 @@ from amends.content.people.audience import AudienceFile
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.system.processes import AUTOGROUP
-from amends.web.app import NICER
+from amends.web.app import NICENESS
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import INCIDENT, STORY
 
@@ -53,7 +53,10 @@ def _stands(installation: Installation) -> bool:
     return {f"{INCIDENT} {turn} 1" for turn in ("feedback", "update", "survey", "promises")} <= waiting
 
 
-def test_a_lead_tells_everybody_although_everything_is_killed_in_the_middle(installation: Installation) -> None:
+def test_a_lead_tells_everybody_though_everything_is_killed(installation: Installation) -> None:
+    """When Prefect's server and the worker are killed in the middle of a send, everybody is told, and no message
+    arrives twice.
+    """
     mei = installation.member("mei", "lead")
     secrets = {
         name: installation.member(name, role, token=mei) for name, role in [("omar", "legal"), ("wei", "security")]
@@ -91,8 +94,10 @@ def test_what_comes_next_stands_in_prefect_as_scheduled_runs(installation: Insta
     until(lambda: _stands(installation), 300, "feedback, update, survey and promises stand as scheduled runs")
 
 
-def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not(installation: Installation) -> None:
-    """Also after it was started again; a flow run is as nice as the runner that started it."""
+def test_prefects_server_yields_to_a_send_and_the_runner_does_not(installation: Installation) -> None:
+    """Prefect's server runs with lower priority than a send, also after it was started again, and the runner does not:
+    a flow run has the priority of the runner that started it.
+    """
     ours = os.getpriority(os.PRIO_PROCESS, installation.process.pid)
     servers, runners = (
         installation.children("prefect", *words) for words in (("server", "start"), ("worker", "start"))
@@ -105,9 +110,9 @@ def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not
 
 def test_the_portal_yields_processor_time_to_everything_else(installation: Installation) -> None:
     (portal,) = installation.children("amends.web")
-    assert os.getpriority(os.PRIO_PROCESS, portal) == NICER
+    assert os.getpriority(os.PRIO_PROCESS, portal) == NICENESS
     if AUTOGROUP.exists():
-        assert Path(f"/proc/{portal}/autogroup").read_text().split()[-1] == str(NICER), (
+        assert Path(f"/proc/{portal}/autogroup").read_text().split()[-1] == str(NICENESS), (
             "to a send of another session, too"
         )
 
@@ -129,9 +134,12 @@ def test_prefect_is_private(installation: Installation) -> None:
     assert modes and not any(modes.values()), modes
 
 
-def test_when_prefect_loses_its_database_while_it_runs_everything_stands_there_again(
+def test_runs_stand_again_after_prefect_lost_its_running_database(
     installation: Installation,
 ) -> None:
+    """When Prefect's database is deleted while Amends runs, the next runs stand in Prefect again once its server is
+    back.
+    """
     installation.halt()
     installation.kill("prefect", "server", "start")
     for file in (installation.home / "prefect").glob("prefect.db*"):

@@ -8,9 +8,12 @@ from flows.run.context import using
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger
 
 
-async def test_the_audit_chain_names_nobody_for_a_start_in_prefect_because_nobody_showed_a_token(
+async def test_the_audit_names_nobody_for_a_start_without_a_token(
     tmp_path: Path,
 ) -> None:
+    """When a playbook is started in Prefect, where nobody shows a token, the audit chain names Prefect's start and no
+    member as the actor.
+    """
     ledger = a_ledger(tmp_path)
     ledger.incidents.open(read_incident(STORY / "incident.yaml"), [], LEAD.name, START)
     for member in (LEAD, *APPROVERS):

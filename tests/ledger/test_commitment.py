@@ -29,7 +29,7 @@ def promised(ledger_on_sqlite: Ledger) -> Ledger:
 
 def promise_in(ledger: Ledger) -> Ledger:
     given = tuple(commit(a_promise(id=name), NOW, "first-notice") for name in ("audit", "fix"))
-    approved(ledger, [a_person(number=1)], promises=given)
+    approved(ledger, [a_person(number=1)], commitments=given)
     ledger.notices.release(INCIDENT, "first-notice", NOW)
     return ledger
 

@@ -70,7 +70,10 @@ def test_no_item_answers_a_code_that_no_duty_to_people_has() -> None:
     assert {code for item in letters().items.values() for code in item.codes} - asked == set()
 
 
-def test_the_letter_of_a_place_says_what_the_duties_there_ask_for_unless_it_is_forbidden() -> None:
+def test_a_places_addendum_says_what_duties_ask_unless_forbidden() -> None:
+    """The addendum of a place says each item that the duties to people there ask for, unless the addendum must leave
+    the item out.
+    """
     missing = []
     for regime, row in duties_to_people():
         for place in regime.places:
@@ -83,7 +86,8 @@ def test_the_letter_of_a_place_says_what_the_duties_there_ask_for_unless_it_is_f
     assert missing == []
 
 
-def test_the_letters_leave_out_what_the_duties_forbid_and_nothing_else() -> None:
+def test_addenda_leave_out_what_duties_forbid_and_nothing_else() -> None:
+    """The addenda leave out the items that the duties of a place forbid, and no other items."""
     forbidden = {
         (place, ban.item)
         for regime in read_duties().all_regimes()
@@ -95,7 +99,8 @@ def test_the_letters_leave_out_what_the_duties_forbid_and_nothing_else() -> None
     assert left_out == forbidden
 
 
-def test_people_of_a_territory_with_a_country_code_of_its_own_get_the_letter_of_the_country() -> None:
+def test_people_of_a_territory_get_the_addendum_of_its_country() -> None:
+    """People of a territory that has a country code of its own get the addendum of the country to which it belongs."""
     for own, place in read_duties().also_called.items():
         assert letters().addendum_for(own) == letters().addendum_for(*place.split("-"))
 
@@ -109,7 +114,8 @@ def test_a_first_notice_says_all_that_its_letter_is_to_say(letter: str, locale: 
     assert set(first_letter(letter, locale).items) == wanted
 
 
-def test_what_no_template_says_is_asked_for_only_where_there_is_something_to_say() -> None:
+def test_what_no_template_says_is_asked_for_only_conditionally() -> None:
+    """An item that no template says is one that the duties ask for only where there is something to say."""
     assert {item for item in UNSAID if not letters().items[item].if_any} == set()
 
 
@@ -159,19 +165,22 @@ def test_no_message_to_massachusetts_marks_what_it_must_leave_out() -> None:
     assert [str(m.setting) for m in in_letter(MASSACHUSETTS) if {"nature", "people_count"} & set(m.items)] == []
 
 
-def test_every_notice_has_a_letter_for_massachusetts_on_each_personal_channel() -> None:
+def test_every_notice_has_a_text_for_massachusetts_per_channel() -> None:
+    """Each notice has a text for Massachusetts on each personal channel that it is written for."""
     written = {(message.setting.notice, message.setting.channel) for message in in_letter(MASSACHUSETTS)}
     general = {(each.notice, each.channel) for each in settings() if each.channel.personal}
     assert written == general
 
 
-def test_no_letter_to_massachusetts_leads_to_the_page_that_tells_how_it_happened() -> None:
+def test_no_email_to_massachusetts_leads_to_the_page_of_what_happened() -> None:
+    """No email to Massachusetts leads to the page that tells how the incident happened."""
     emails = in_letter(MASSACHUSETTS, channel=ChannelKind.EMAIL)
     assert [str(message.setting) for message in emails if "/n/stolen-terminals/" in message.text] == []
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_a_letter_to_massachusetts_still_says_which_data_and_what_to_do(locale: str) -> None:
+def test_an_email_to_massachusetts_still_names_data_and_advice(locale: str) -> None:
+    """An email to Massachusetts still says which data was touched, what to do, and at which number to call."""
     letter = first_letter(MASSACHUSETTS, locale)
     assert Slot.YOUR_DATA.mark in letter.drafted
     assert re.search(r"^1\. ", letter.parts["what_you_can_do"], re.MULTILINE)
@@ -179,7 +188,8 @@ def test_a_letter_to_massachusetts_still_says_which_data_and_what_to_do(locale: 
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_a_text_message_to_massachusetts_is_neutral_and_to_others_says_what_happened(locale: str) -> None:
+def test_an_sms_to_massachusetts_is_neutral_and_to_others_is_not(locale: str) -> None:
+    """An SMS to Massachusetts does not say what happened, and an SMS to other states does."""
     in_short = incident().texts[locale].in_short
     sms = Setting("first-notice", locale, ChannelKind.SMS)
     assert in_short not in render(replace(sms, letter=MASSACHUSETTS)).text
@@ -206,7 +216,10 @@ def test_whatever_others_are_named_is_listed_as_an_outside_contact(locale: str) 
     assert named - set(phrases(locale).outside_contacts) == set()
 
 
-def test_both_languages_list_the_same_outside_contacts_but_for_the_hotline_of_one_country() -> None:
+def test_both_languages_list_the_same_outside_contacts_but_one() -> None:
+    """Both languages list the same outside contacts, except the hotline 96110, which serves one country and stands only
+    in the Chinese list.
+    """
     english, chinese = (set(phrases(locale).outside_contacts) for locale in LOCALES)
     assert (english - chinese, chinese - english) == (set(), {"96110"})
 
@@ -229,7 +242,8 @@ TOLD_DAYS = {"en": "call us from 2 December 2026 on.", "zh-CN": "请从2026年12
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_people_are_told_from_when_they_can_sign_up_for_credit_monitoring(locale: str) -> None:
+def test_people_are_told_when_credit_monitoring_can_begin(locale: str) -> None:
+    """People are told from which day on they can sign up for credit monitoring."""
     assert TOLD_DAYS[locale] in first_letter(UNITED_STATES, locale).text
 
 
@@ -244,9 +258,12 @@ def test_people_are_told_from_when_they_can_sign_up_for_credit_monitoring(locale
     ],
     ids=["kept", "late", "put off", "dropped"],
 )
-def test_a_correction_goes_by_what_has_become_of_the_promise_to_monitor(
+def test_a_correction_follows_the_fate_of_the_promised_monitoring(
     locale: str, fate: dict[str, str], said: dict[str, str], unsaid: dict[str, str]
 ) -> None:
+    """A correction says of the promised credit monitoring what has become of it: kept, late without a day, put off to a
+    new day, or dropped.
+    """
     text = correction_after(fate, locale)
     assert said[locale] in text
     assert unsaid[locale] not in text
@@ -276,7 +293,11 @@ FREEZE_TODAY = {
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_in_the_united_states_the_advice_on_an_id_number_names_its_three_bureaus(locale: str) -> None:
+def test_advice_on_an_id_number_in_the_us_names_the_bureaus(locale: str) -> None:
+    """In the United States, the advice on an ID number says to ask the three credit bureaus for a freeze.
+
+    The general text gives the general advice instead.
+    """
     assert FREEZE_TODAY[locale] in advising_on_an_id(UNITED_STATES, locale)
     general = advising_on_an_id(GENERAL, locale)
     assert FREEZE_TODAY[locale] not in general

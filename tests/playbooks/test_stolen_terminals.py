@@ -111,7 +111,8 @@ def test_the_file_with_errors_holds_every_good_row_unchanged() -> None:
     assert [row for row in rows() if row not in with_errors] == []
 
 
-def test_hotline_notes_come_from_people_of_the_audience_or_from_unknown_callers() -> None:
+def test_hotline_notes_are_of_the_audience_or_unknown_callers() -> None:
+    """Hotline notes come only from people of the audience or from unknown callers."""
     callers = {note["person_id"] for note in rows("hotline")} - {""}
     assert callers < {row["id"] for row in rows()}
 

@@ -163,7 +163,8 @@ def test_a_report_says_when_the_next_one_comes(locale: str) -> None:
 
 
 @pytest.mark.parametrize(("locale", "said"), [("en", "nothing new yet"), ("zh-CN", "暂无新进展")])
-def test_a_short_report_without_news_says_so_before_anybody_follows_its_link(locale: str, said: str) -> None:
+def test_a_short_report_without_news_says_so_before_its_link(locale: str, said: str) -> None:
+    """A short report without news says so before its link, so that nobody follows the link in vain."""
     short = chosen(notices=("holding",), detailed=False, locale=locale, sparse=True)
     assert failing(short, lambda notice: said in notice.text.partition("http")[0]) == []
 
@@ -212,13 +213,15 @@ def test_nothing_personal_stands_where_others_may_read_it(channel: ChannelKind) 
     assert failing(chosen(channel=channel), lambda notice: not any(slot.mark in notice.drafted for slot in Slot)) == []
 
 
-def test_an_sms_fits_in_two_segments_or_says_sorry_for_coming_late_in_a_third() -> None:
+def test_an_sms_fits_in_two_segments_or_apologises_in_a_third() -> None:
+    """An SMS fits in two segments. Only a Chinese one that apologises for coming late takes a third."""
     texts = chosen(channel=ChannelKind.SMS)
     assert failing(texts, lambda notice: segments(notice.text).count <= SMS_FINE + ("抱歉来晚了" in notice.text)) == []
 
 
 @pytest.mark.parametrize(("locale", "said"), [("en", "We have answered all of them."), ("zh-CN", "都已答复。")])
-def test_where_every_question_is_answered_nobody_reads_that_none_waits(locale: str, said: str) -> None:
+def test_where_all_questions_are_answered_nobody_reads_of_none_open(locale: str, said: str) -> None:
+    """Where all questions are answered, the text ends with this, and does not add that no question waits."""
     pieces = environment(templates()).get_template(f"_base/{locale}.pieces.md")
     told = str(pieces.make_module({"questions": {"asked": 12, "open": 0}}).questions_so_far())  # type: ignore[attr-defined]
     assert told.endswith(said)

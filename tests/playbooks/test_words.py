@@ -84,7 +84,8 @@ def test_each_step_tells_its_reader_what_it_is_for(playbook: Playbook) -> None:
 
 @PLAYBOOK
 @LOCALE
-def test_whatever_a_step_sends_has_a_template_for_each_of_its_channels(playbook: Playbook, locale: str) -> None:
+def test_each_channel_of_a_step_that_sends_has_a_template(playbook: Playbook, locale: str) -> None:
+    """Each notice that a step sends has a template for each of the step's channels, in each language."""
     wanted = {
         f"{notice}/{locale}.{channel}.{'md' if channel.detailed else 'txt'}"
         for step in steps_with_channels(playbook)
@@ -100,7 +101,10 @@ def test_a_notice_to_everybody_is_approved_by_two_people(playbook: Playbook) -> 
     assert {step.approvals.needed for step in public} == {2}
 
 
-def test_the_default_playbook_promises_help_repair_and_something_for_everybody() -> None:
+def test_the_default_playbook_promises_all_but_compensation() -> None:
+    """The default playbook promises every kind of commitment except compensation and `other`: credit monitoring,
+    rechecked accounts, a security fix, an audit, training and a contribution to the community.
+    """
     kinds = {promise.kind for promise in playbooks()["customer-data-theft"].commitments}
     assert kinds == set(CommitmentKind) - {CommitmentKind.COMPENSATION, CommitmentKind.OTHER}
 
@@ -143,7 +147,8 @@ def test_the_most_urgent_advice_comes_first() -> None:
 
 
 @LOCALE
-def test_an_advice_begins_with_its_condition_and_speaks_of_nobodys_own_data(locale: str) -> None:
+def test_an_advice_begins_with_its_condition_and_claims_no_own_data(locale: str) -> None:
+    """Each piece of advice begins with its condition, and does not claim that the reader's own data was touched."""
     condition, advice = re.compile(CONDITION[locale]), phrases(locale).advice.values()
     assert [text for text in advice if not condition.match(text)] == []
     assert [text for text in advice if re.match(r"If your|如果.{0,6}您", text)] == []
@@ -158,7 +163,8 @@ def test_the_portal_has_its_words_with_their_parts(locale: str) -> None:
 
 
 @LOCALE
-def test_the_portal_names_every_measure_of_the_survey_and_every_kind_of_question(locale: str) -> None:
+def test_the_portal_names_each_survey_measure_and_question_kind(locale: str) -> None:
+    """The words of the portal name each measure of the survey and each kind of question."""
     keys = {f"survey_{measure}" for measure in SURVEY} | {f"ask_kind_{kind}" for kind in QuestionKind}
     assert keys - phrases(locale).portal.keys() == set()
 
@@ -169,7 +175,8 @@ def test_every_fate_of_a_promise_has_a_word(locale: str) -> None:
 
 
 @LOCALE
-def test_no_advice_or_portal_word_or_promise_says_what_must_never_be_said(locale: str) -> None:
+def test_no_advice_portal_word_or_promise_says_a_forbidden_phrase(locale: str) -> None:
+    """No advice, word of the portal or promise contains a phrase that must never be said to customers."""
     known = phrases(locale)
     never = re.compile("|".join(map(re.escape, known.never_say)), re.IGNORECASE)
     said = [*known.advice.values(), *known.portal.values(), *(promise.promise[locale] for promise in every_promise())]

@@ -10,8 +10,7 @@ from pathlib import Path
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from amends.content.file.shipped import library
-from amends.content.notice import read_wording
+from amends.content.notice import shipped_wording
 from amends.domain.channel.channel import ChannelKind, Message, VariantForm
 from amends.domain.incident.commitment import PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
@@ -90,7 +89,7 @@ def open_scene(ledger: Ledger) -> None:
     }
     organisation = {**an_incident().organisation.model_dump(), "timezone": "Asia/Shanghai", "contacts": contacts}
     ledger.incidents.open(an_incident(organisation=organisation), people(), "lena", NOW)
-    ledger.playbooks.pin(INCIDENT, a_playbook(commitments=promises()), read_wording(library()), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(commitments=promises()), shipped_wording(), "lena", NOW)
     for name in ("omar", "wei"):
         ledger.team.add(name, TeamRole.LEGAL, "lena", NOW)
 
@@ -116,7 +115,7 @@ def release(ledger: Ledger, **changes: object) -> None:
 def tell_everybody(ledger: Ledger, site: Path) -> None:
     """The first notice goes out with its promises, and stands on the website."""
     given = tuple(commit(PlannedCommitment.model_validate(promise), NOW, "first-notice") for promise in promises())
-    release(ledger, promises=given)
+    release(ledger, commitments=given)
     ledger.incidents.note_event(INCIDENT, "notified", NOW)
     publish(site)
 

@@ -23,7 +23,7 @@ def assess(
     audience: AudienceFileIfAny = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page too, with a picture.")] = None,
 ) -> None:
-    """Work out how grave an incident is, from its file alone."""
+    """Work out how grave an incident is, from its file alone; facts are enough."""
     from amends.content.incident.incident import read_incident
     from amends.content.people.audience import AudienceFile
 

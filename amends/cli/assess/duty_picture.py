@@ -16,18 +16,18 @@ from amends.domain.base.text import in_time, length, printable, width
 from amends.domain.law.duty import Duty, DutyStanding
 
 LEFT, RIGHT, AFTER = 300, 676, 710
-"""Pixels, in a picture 900 wide, where the axis starts, where the axis ends and where the words after the axis start."""
-NAME, LAW, WORDS = 37, 40, 27
-"""Columns of text that fit: the name before the axis, the law in smaller type under the name, words after the axis."""
-MOST_ROWS = 25
-NEAR = timedelta(days=400)
-"""A duty that is due later than this is drawn at the end of the axis, with an arrow."""
-BEND = timedelta(hours=12)
+"""Pixels, in a picture 900 wide, where the axis starts, where it ends and where the words after the axis start."""
 PAST_SHARE = 0.15
 """Share of the axis for times before the first clock start that is on record."""
 LETTER, DATE = 8, 42
 """Pixels that one letter in the name of a tick takes, and pixels that the date under the name takes."""
+MOST_ROWS = 25
+NAME, LAW, WORDS = 37, 40, 27
+"""Columns of text that fit: the name before the axis, the law in smaller type under the name, words after the axis."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NEAR = timedelta(days=400)
+"""A duty that is due later than this is drawn at the end of the axis, with an arrow."""
+BEND = timedelta(hours=12)
 TICKS = {
     72 * HOUR: "72 h",
     24 * HOUR: "24 h",

@@ -1,4 +1,4 @@
-"""Sends an approved notice from here, without Prefect. May be stopped and repeated at any moment."""
+"""The command `amends deliver`: sends an approved notice without Prefect; may be stopped and repeated at any moment."""
 
 import asyncio
 import sys
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from amends.delivery.send.engine import Tally
 
 
-LOOK_SECONDS = 5.0
 STOPPING = (
     "it stops as soon as what is under way has its answers, or the time for them has run out; "
     "whoever kills it before that leaves those messages uncertain"
 )
+LOOK_SECONDS = 5.0
 
 
 def deliver(
@@ -66,14 +66,14 @@ def deliver(
     if desk.ledger.deliveries.busy(incident, now()):
         desk.hint("another send of this incident is under way: it and this one share what is left")
     try:
-        with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as told:
-            tally = _send(desk, incident, notice, told)
+        with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as listener:
+            tally = _send(desk, incident, notice, listener)
     except Stopped as stopped:
         desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
         raise typer.Exit(stopped.exit_code) from None
     letters = desk.ledger.letters.to_print(incident, notice)
     desk.show(tally, _summary(incident, notice, tally, letters))
-    _next(desk, incident, notice, tally, letters)
+    _hint_at_next(desk, incident, notice, tally, letters)
     if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
         raise typer.Exit(Exit.PARTLY)
 
@@ -84,7 +84,8 @@ def _decide(
 ) -> None:  # fmt: skip
     if not name:
         raise typer.BadParameter("say with --as NAME who decides this")
-    once_more, tried, given_up = map(_whose, (again, retry, give_up))  # a typo in one leaves the others undone
+    # All are parsed before anything is decided, so that a typo in one leaves the others undone.
+    once_more, tried, given_up = map(_person_number, (again, retry, give_up))
     ledger, by = desk.ledger, desk.member(name)
     if again is not None:
         waiting = ledger.decisions.send_again(incident, notice, once_more, by, now())
@@ -97,8 +98,8 @@ def _decide(
         ledger.decisions.give_up_parked(incident, notice, given_up, by, now())
 
 
-def _whose(said: str | None) -> int | None:
-    """A person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
+def _person_number(said: str | None) -> int | None:
+    """Return a person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
     if said is None or said == "all":
         return None
     if said == PUBLIC:
@@ -109,7 +110,7 @@ def _whose(said: str | None) -> int | None:
         raise typer.BadParameter(f"{said!r} is neither a person's number nor `{PUBLIC}` nor `all`") from None
 
 
-def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
+def _send(desk: Desk, incident: str, notice: str, listener: Callable[["Tally"], None]) -> "Tally":
     import uvloop
 
     from amends.delivery.send.workers import Work, send, wall_clock
@@ -121,11 +122,11 @@ def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None
     clock = rehearsal_clock(settings) or wall_clock
     work = Work(desk.ledger, settings.channels, incident, notice, links, clock, settings.limits)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(send(work, told, ending=lambda: desk.hint(STOPPING)))
+        return runner.run(send(work, listener, ending=lambda: desk.hint(STOPPING)))
 
 
 class Waits:
-    """Says why nothing leaves while the ledger cannot be written, and when it goes on; each once."""
+    """A listener that says once why nothing leaves when the ledger cannot be written, and once that sending goes on."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say, self._waits = say, False
@@ -140,7 +141,7 @@ class Waits:
 
 
 class KeptBack:
-    """Says that the ledger's server keeps commits back, and when it does not any more; each once."""
+    """A listener that says once that the ledger's server keeps commits back, and once when it no longer does."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say, self._kept = say, False
@@ -155,7 +156,10 @@ class KeptBack:
 
 @contextmanager
 def _server_watched(desk: Desk) -> Iterator[None]:
-    """Whoever waits for a commit that is kept back can say nothing, so somebody beside it looks."""
+    """Look from a thread, during the block, whether the ledger's server keeps commits back, and say so.
+
+    The send itself can say nothing while it waits for such a commit. SQLite has no server, so nothing is looked at.
+    """
     from amends.ledger.store.database import file_of
 
     if file_of(desk.settings.ledger_url):
@@ -179,9 +183,9 @@ def _server_watched(desk: Desk) -> Iterator[None]:
 
 @contextmanager
 def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
-    """A bar on stderr where a person looks; else only why nothing leaves."""
+    """Yield the listener for the tallies: a bar on stderr at a terminal, else only the reason why nothing leaves."""
     waits = Waits(desk.hint)
-    if desk.json or sys.stderr is None or not sys.stderr.isatty():  # it is None where it was closed
+    if desk.json or sys.stderr is None or not sys.stderr.isatty():  # None when the process was started with it closed
         yield waits
         return
     from rich.console import Console
@@ -190,16 +194,16 @@ def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(f"Sending {notice}", total=None)
 
-        def told(tally: "Tally") -> None:
+        def advance(tally: "Tally") -> None:
             waits(tally)
             bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
 
-        yield told
+        yield advance
 
 
 def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
     lines = [f"{notice}: {counts(tally.people)}"]
-    lines += [f"{_which(kind)} was stopped: {why}" for kind, why in tally.trouble.items()]
+    lines += [f"{_stopped_part(kind)} was stopped: {why}" for kind, why in tally.trouble.items()]
     if tally.uncertain_after_crash:
         lines.append(f"{tally.uncertain_after_crash} messages became uncertain when an earlier run was cut off")
     if tally.parked:
@@ -211,7 +215,7 @@ def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
 
 
 def _goes_on(desk: Desk, incident: str, notice: str) -> str:
-    """How what is left leaves, and from when on: the next wave, the end of the night, the next try."""
+    """Return how and when the remaining messages leave: with the next wave, after the night, or on the next try."""
     case = desk.ledger.cases.read(incident, now())
     if case.state is IncidentState.PAUSED:
         return f"some wait: once you know why it was stopped, `amends incident resume {incident} --as NAME` goes on"
@@ -222,15 +226,15 @@ def _goes_on(desk: Desk, incident: str, notice: str) -> str:
     return f"some wait: `amends deliver {incident} {notice}` again {when} sends what is left"
 
 
-def _which(kind: str) -> str:
+def _stopped_part(kind: str) -> str:
     return kind if kind in tuple(ChannelKind) else "all of it"
 
 
-def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
+def _hint_at_next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
     from amends.cli.terminal.prefect import nudge
 
-    if tells_nobody := kept_here(desk.settings.channels, desk.ledger.notices.latest_draft(incident, notice).channels):
-        desk.hint(tells_nobody)
+    if warning := kept_here(desk.settings.channels, desk.ledger.notices.latest_draft(incident, notice).channels):
+        desk.hint(warning)
     look = f"`amends deliveries {incident} {notice}"
     for state in (PersonState.UNREACHABLE, PersonState.HELD):
         if tally.people.get(state):
@@ -248,6 +252,6 @@ def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) 
 
 
 def _uncertain(messages: int, people: int) -> str:
-    """How many messages are in doubt, and for how many people that is all there is."""
+    """Return in words how many messages are uncertain, and how many people have no message in a better state."""
     said = counted(messages, "message is", "messages are") + " uncertain"
     return f"{said}, and {counted(people, 'person has', 'people have')} nothing better" if people else said

@@ -1,4 +1,7 @@
-"""Who was reached, who waits, who was not reached and why: in numbers, and message by message by person number."""
+"""The command `amends deliveries`: who was reached, who waits, who was not reached and why.
+
+In numbers, and message by message, where people appear by their number only.
+"""
 
 import csv
 from collections import Counter
@@ -29,27 +32,27 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...]
 
-HEAD = ("notice", "person", "country", "channel", "variant", "state", "reason", "tries", "since")
-WIDTHS = (16, 10, 8, 9, 14, 12, 28, 6, 22)
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A spreadsheet takes what begins so for a formula; in some languages also with the wide characters."""
 SCREEN = 50
-"""Messages in a list."""
-LARGEST = 20
-"""Entries of a table; --json has all of them."""
-SHEET_HOLDS = 1_048_576
-"""Rows of one sheet."""
+"""Messages shown in a list."""
+HEAD = ("notice", "person", "country", "channel", "variant", "state", "reason", "tries", "since")
 FOR_PEOPLE = (DeliveryState.TO_PRINT, DeliveryState.PARKED)
-"""Whose turn it is to act is told apart from what waits, or is held, by itself."""
+"""States in which a person must act; they are counted apart from messages that wait, or are held, by themselves."""
 PEOPLE = (
     PersonState.DELIVERED, PersonState.SENT, PersonState.WAITING, PersonState.UNCERTAIN, PersonState.UNREACHABLE,
     PersonState.BOUNCED, PersonState.HELD, *FOR_PEOPLE,
 )  # fmt: skip
+LARGEST = 20
+"""Entries shown in a table; --json has all of them."""
 STAGES = ("reached", "waiting", "uncertain", "not reached")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""Beginnings of a cell that a spreadsheet takes for a formula; in some languages the wide characters count too."""
+SHEET_HOLDS = 1_048_576
+"""Rows that one sheet holds."""
+WIDTHS = (16, 10, 8, 9, 14, 12, 28, 6, 22)
 
 
 def country_code(said: str) -> str:
-    """Of ISO 3166-1, in capitals. Raises BadParameter: of a country's name there would be no messages."""
+    """Return the ISO 3166-1 code in capitals. Raises BadParameter for all else: no message matches a country's name."""
     from amends.content.file.countries import COUNTRIES
 
     if said.upper() not in COUNTRIES:
@@ -85,7 +88,7 @@ def deliveries(
 
     desk: Desk = ctx.obj
     only = Only(state, channel, country)
-    asked = Selection(desk, incident, _notices(desk, incident, notice), only)
+    selection = Selection(desk, incident, _notices(desk, incident, notice), only)
     files = tuple(file for file in (csv, xlsx) if file)
     if len(set(files)) < len(files):
         raise typer.BadParameter("--csv and --xlsx name the same file")
@@ -93,15 +96,15 @@ def deliveries(
         if file and file.suffix.lower() == other:
             raise typer.BadParameter(f"{option} writes no {other} file; give {file.name} another name")
     if csv:
-        asked.save(csv, write_csv)
+        selection.save(csv, write_csv)
     if xlsx:
-        asked.save(xlsx, partial(write_xlsx, folder=xlsx.parent))
-    (_list if only else _summary)(asked, files)
+        selection.save(xlsx, partial(write_xlsx, folder=xlsx.parent))
+    (_list if only else _summary)(selection, files)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The messages that a call is about."""
+    """The messages that one call of the command is about."""
 
     desk: Desk
     incident: str
@@ -109,13 +112,13 @@ class Selection:
     only: "Only"
 
     def states(self) -> Counter[DeliveryState]:
-        """How many are in each state."""
+        """Return how many messages are in each state."""
         ledger = self.desk.ledger
         counted = [ledger.statistics.states(self.incident, name, self.only) for name in self.notices]
         return sum(map(Counter, counted), Counter[DeliveryState]())
 
     def first(self) -> list[Row]:
-        """As many as fit a screen."""
+        """Return as many messages as fit a screen."""
         rows: list[Row] = []
         for name in self.notices:
             lines = self.desk.ledger.statistics.stream_lines(self.incident, name, self.only, SCREEN - len(rows))
@@ -123,7 +126,7 @@ class Selection:
         return rows
 
     def save(self, file: Path, write: Callable[[IO[bytes], Iterable[Row]], None]) -> None:
-        """All of them, read as they are written."""
+        """Write all messages to the file, each read from the ledger as it is written."""
         with closing(self._rows()) as rows, whole(file) as opened:
             write(opened, rows)
 
@@ -134,7 +137,7 @@ class Selection:
 
 
 def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
-    """The notices to look at. Raises NotInLedger."""
+    """Return the notice asked for, or all that were drafted. Raises NotInLedger for an unknown notice."""
     drafted = desk.ledger.statistics.drafted_notices(incident)
     if notice and notice not in drafted:
         raise NotInLedger(f"incident {incident} has no notice {notice}; it has {', '.join(drafted) or 'none'}")
@@ -144,26 +147,26 @@ def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
 def _cells(notice: str, line: "DeliveryLine") -> Row:
     who = line.person or PUBLIC
     return (
-        notice, who, line.country, line.channel, line.variant, line.state, line.detail, line.attempts, line.updated_at,
+        notice, who, line.country, line.channel, line.variant, line.state, line.reason, line.attempts, line.updated_at,
     )  # fmt: skip
 
 
-# Single messages.
+# Single messages
 
 
-def _list(asked: Selection, files: Sequence[Path]) -> None:
-    states = asked.states()
-    rows, matching = asked.first(), states.total()
+def _list(selection: Selection, files: Sequence[Path]) -> None:
+    states = selection.states()
+    rows, matching = selection.first(), states.total()
     lines = [fitted(HEAD, rows)] if rows and not files else []
     lines += [f"{counted(matching, 'message')}: {counts(states)}", *_written(files)]
-    asked.desk.show(_listed(states, rows, files), "\n".join(lines))
+    selection.desk.show(_list_values(states, rows, files), "\n".join(lines))
     if matching > len(rows) and not files:
-        asked.desk.hint(f"{matching - len(rows)} more are not shown: --csv FILE or --xlsx FILE writes all of them")
-    _hint(asked, states)
+        selection.desk.hint(f"{matching - len(rows)} more are not shown: --csv FILE or --xlsx FILE writes all of them")
+    _hint(selection, states)
 
 
-def _listed(states: Counter[DeliveryState], rows: Iterable[Row], files: Sequence[Path]) -> dict[str, object]:
-    """For programs: how many there are in all, and the first of them."""
+def _list_values(states: Counter[DeliveryState], rows: Iterable[Row], files: Sequence[Path]) -> dict[str, object]:
+    """Return the values for --json: how many messages there are in all, and the first ones."""
     listed = [dict(zip(HEAD, row, strict=True)) for row in rows]
     return {"matching": states.total(), "states": states, "deliveries": listed, "files": files}
 
@@ -172,57 +175,60 @@ def _written(files: Sequence[Path]) -> list[str]:
     return [f"written to {file}" for file in files]
 
 
-def _hint(asked: Selection, states: Mapping[DeliveryState, int]) -> None:
-    about = f"{asked.incident} {asked.notices[0] if len(asked.notices) == 1 else 'NOTICE'}"
+def _hint(selection: Selection, states: Mapping[DeliveryState, int]) -> None:
+    about = f"{selection.incident} {selection.notices[0] if len(selection.notices) == 1 else 'NOTICE'}"
     if states.get(DeliveryState.UNCERTAIN):
-        asked.desk.hint(
+        selection.desk.hint(
             "whether an uncertain message left is not known: ask the provider's log; "
             f"`amends deliver {about} --again PERSON --as NAME` sends one once more"
         )
     if states.get(DeliveryState.PARKED):
-        asked.desk.hint(
+        selection.desk.hint(
             f"what is parked waits for a decision: `amends deliver {about} --retry PERSON --as NAME` "
             "tries it again, --give-up lets the next channel take over; `all` for everybody"
         )
     if states.get(DeliveryState.TO_PRINT):
-        asked.desk.hint(f"letters wait to be printed: `amends letters {about} --out DIR --as NAME`")
+        selection.desk.hint(f"letters wait to be printed: `amends letters {about} --out DIR --as NAME`")
 
 
-# Numbers.
+# Numbers
 
 
-def _summary(asked: Selection, files: Sequence[Path]) -> None:
-    desk = asked.desk
-    found = {name: desk.ledger.statistics.numbers(asked.incident, name) for name in asked.notices}
+def _summary(selection: Selection, files: Sequence[Path]) -> None:
+    desk = selection.desk
+    found = {name: desk.ledger.statistics.numbers(selection.incident, name) for name in selection.notices}
     shown = {name: numbers for name, numbers in found.items() if numbers.messages or len(found) == 1}
     states = sum((numbers.messages for numbers in shown.values()), Counter[DeliveryState]())
-    due = _substitutes(asked, found)
-    told = [_in_words(name, numbers) for name, numbers in shown.items() if numbers.messages]
-    parts = ["\n\n".join(told) or _nothing_yet(asked)]
+    due = _substitutes(selection, found)
+    summaries = [_in_words(name, numbers) for name, numbers in shown.items() if numbers.messages]
+    parts = ["\n\n".join(summaries) or _nothing_yet(selection)]
     parts += ["\n".join((*map(in_words, due), *_written(files)))] if due or files else []
     values = {
-        **_listed(states, asked.first() if desk.json else (), files),
+        **_list_values(states, selection.first() if desk.json else (), files),
         "notices": [{"notice": name, **_values(numbers)} for name, numbers in shown.items()],
         "substitute": [as_values(one) for one in due],
     }
     desk.show(values, "\n\n".join(parts))
     if states.total() and not files:
         desk.hint("--state, --channel and --country list single messages; --csv FILE and --xlsx FILE write them all")
-    _hint(asked, states)
-    hint_at_publishing(desk, asked.incident, due)
+    _hint(selection, states)
+    hint_at_publishing(desk, selection.incident, due)
 
 
-def _nothing_yet(asked: Selection) -> str:
-    """Also for the minute between the last approval and the first message."""
-    if not asked.notices:
+def _nothing_yet(selection: Selection) -> str:
+    """Return the text for a list without messages, as in the minute between the last approval and the first message."""
+    if not selection.notices:
         return "no notice was drafted yet"
-    names = " and ".join(asked.notices)
-    return f"no messages yet of {names}; `amends incident show {asked.incident}` says how far that is"
+    names = " and ".join(selection.notices)
+    return f"no messages yet of {names}; `amends incident show {selection.incident}` says how far that is"
 
 
-def _substitutes(asked: Selection, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
-    """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
-    return substitutes(asked.desk, asked.incident, *next(iter(found.items()))) if found else ()
+def _substitutes(selection: Selection, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
+    """Return the substitute notices that are due by the numbers of the first notice found.
+
+    When the call names no notice, the first one is the first drafted, which is the one that the laws ask for.
+    """
+    return substitutes(selection.desk, selection.incident, *next(iter(found.items()))) if found else ()
 
 
 def _in_words(notice: str, numbers: "Numbers") -> str:
@@ -243,7 +249,7 @@ def _in_words(notice: str, numbers: "Numbers") -> str:
 
 
 def _people(numbers: "Numbers") -> dict[str, int]:
-    """By state; what is for a person to see to stands apart."""
+    """Return the number of people by state; messages on which a person must act are counted apart."""
     people = Counter[str]()
     for state, count in numbers.people.items():
         people[state if state in FOR_PEOPLE else PERSON_STATE[state]] += count
@@ -255,7 +261,7 @@ def _in_order(states: Mapping[DeliveryState, int]) -> dict[DeliveryState, int]:
 
 
 def stages(states: Mapping[DeliveryState, int]) -> tuple[int, int, int, int]:
-    """How many messages reached somebody, wait, may have, and did not: as STAGES names them."""
+    """Return how many messages reached somebody, wait, are uncertain and reached nobody, in the order of STAGES."""
     stood = Counter[PersonState]()
     for state, count in states.items():
         stood[PERSON_STATE[state]] += count
@@ -265,7 +271,7 @@ def stages(states: Mapping[DeliveryState, int]) -> tuple[int, int, int, int]:
 
 
 def _table(name: str, by: Mapping[str, Mapping[DeliveryState, int]]) -> str:
-    """The largest first."""
+    """Return the table of messages by channel, country or variant, the largest entries first."""
     ordered = sorted(by.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
     rows: list[Row] = [(word, *stages(states)) for word, states in ordered[:LARGEST]]
     if rest := [stages(states) for _, states in ordered[LARGEST:]]:
@@ -274,7 +280,7 @@ def _table(name: str, by: Mapping[str, Mapping[DeliveryState, int]]) -> str:
 
 
 def _reasons(numbers: "Numbers") -> str:
-    """Why messages were put off or reached nobody, the most frequent first."""
+    """Return the table of reasons why messages were put off or reached nobody, the most frequent first."""
     found = numbers.reasons.most_common()
     rows: list[Row] = [(state, reason, count) for (state, reason), count in found[:LARGEST]]
     if rest := found[LARGEST:]:
@@ -283,7 +289,7 @@ def _reasons(numbers: "Numbers") -> str:
 
 
 def _values(numbers: "Numbers") -> dict[str, Any]:
-    """For programs."""
+    """Return the numbers as values for --json."""
     by = {"channel": numbers.by_channel, "country": numbers.by_country, "variant": numbers.by_variant}
     return {
         "people": _people(numbers),
@@ -302,30 +308,33 @@ def _staged(states: Mapping[DeliveryState, int]) -> dict[str, int]:
     return {name.replace(" ", "_"): count for name, count in zip(STAGES, stages(states), strict=True)}
 
 
-# Files.
+# Files
 
 
 def write_csv(file: IO[bytes], rows: Iterable[Row]) -> None:
-    """A table that no spreadsheet takes for formulas."""
+    """Write the rows as CSV in which no spreadsheet finds a formula."""
     writer = csv.writer(Utf8(file), lineterminator="\r\n")
     writer.writerow(HEAD)
     writer.writerows([inert(_one_cell(say(cell))) for cell in row] for row in rows)
 
 
 def inert(cell: str) -> str:
-    """The cell with an apostrophe before what a spreadsheet would carry out."""
+    """Return the cell, with an apostrophe in front when a spreadsheet would run the cell as a formula."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _one_cell(cell: str) -> str:
-    """Without semicolons: where people write 1,5 a spreadsheet begins a new cell after each, which may be a formula."""
+    """Return the cell with commas for semicolons.
+
+    Where people write 1,5 a spreadsheet begins a new cell after each semicolon, and that cell may be a formula.
+    """
     return cell.replace(";", ",")
 
 
 def write_xlsx(file: IO[bytes], rows: Iterable[Row], folder: Path) -> None:
-    """A workbook in which all but numbers is text, whatever it begins with; as many sheets as the rows need.
+    """Write the rows as a workbook in which every cell but a number is text, on as many sheets as the rows need.
 
-    The folder takes what cannot be in memory meanwhile. Raises OSError when there is no room for it.
+    The folder takes the temporary files of the workbook. Raises OSError when there is no room for the files.
     """
     from xlsxwriter import Workbook
     from xlsxwriter.exceptions import FileCreateError
@@ -351,7 +360,7 @@ def _write_sheets(workbook: Any, rows: Iterable[Row]) -> None:
 
 
 def _sheet(workbook: Any) -> Any:
-    """The next sheet, with its head."""
+    """Add the next sheet, with the head row."""
     sheet = workbook.add_worksheet(f"deliveries {len(workbook.worksheets()) + 1}")
     for column, width in enumerate(WIDTHS):
         sheet.set_column(column, column, width)

@@ -1,6 +1,6 @@
-"""The files that a print shop gets: lists as CSV and XLSX, and pages as PDF where typst is there.
+"""The files for a print shop: lists as CSV and XLSX, and pages as PDF where typst is installed.
 
-They hold names, addresses and personal links, so only their owner can read them; each appears whole or not at all.
+The files hold names, addresses and personal links: only the owner can read them, and each appears whole or not at all.
 """
 
 import csv
@@ -20,22 +20,22 @@ from amends.delivery.compose import CELL_HOLDS
 from amends.delivery.markdown import Block, plain_text
 from amends.domain.base.errors import AmendsError
 
-HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
-WIDTHS = (24, 40, 8, 40, 80, 40, 12)
-LETTERS_PER_PDF = 500
-"""A print shop's program need not open a hundred thousand pages at once, nor our memory hold them."""
-FONTS = ("Liberation Sans", "DejaVu Sans", "Libertinus Serif")
 CHINESE_FONTS = (
     "Noto Sans CJK SC", "Noto Serif CJK SC", "Source Han Sans SC", "Source Han Serif SC", "Microsoft YaHei",
     "PingFang SC", "SimSun",
 )  # fmt: skip
 CHINESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
+HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
+LETTERS_PER_PDF = 500
+"""Letters in one PDF: neither a print shop's program nor our memory should hold a hundred thousand pages at once."""
+WIDTHS = (24, 40, 8, 40, 80, 40, 12)
 TEMPLATE = Path(__file__).with_name("letter.typ")
+FONTS = ("Liberation Sans", "DejaVu Sans", "Libertinus Serif")
 
 
 @dataclass(frozen=True, slots=True)
 class PaperLetter:
-    """One letter, complete. Holds personal data: never log or print it."""
+    """One complete letter. Holds personal data: never log or print a letter."""
 
     name: str = field(repr=False)
     address: str = field(repr=False)
@@ -45,26 +45,26 @@ class PaperLetter:
     link: str = field(repr=False)
     reference: str
     sender: str
-    """Name and address of the organisation, in a line."""
+    """Name and address of the organisation, on one line."""
     date: str
-    """In words."""
+    """The letter's date in words."""
 
     @property
     def row(self) -> tuple[str, ...]:
-        """The cells below HEAD."""
+        """Return the cells of the letter in the order of HEAD."""
         address, text = "\n".join(self.address.splitlines()), plain_text(self.blocks)
         return (self.name, address, self.locale, self.subject, text, self.link, self.reference)
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder, for its owner alone. Raises AmendsError when it is there and open to others."""
+    """Make the folder, for its owner alone. Raises AmendsError when the folder exists and is open to others."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
         raise AmendsError(f"others can look into {folder}; name a new folder, or `chmod 700` this one")
 
 
 def require_typst(text: str) -> None:
-    """Refuse early what cannot be set: raises AmendsError without typst, or without a font for Chinese text."""
+    """Check that the text can be typeset. Raises AmendsError without typst, or without a font for Chinese text."""
     try:
         import typst
     except ImportError:
@@ -81,10 +81,10 @@ def require_typst(text: str) -> None:
 def write_letters(
     folder: Path, batch: int, letters: Iterable[PaperLetter], made_at: datetime, *, pdf: bool
 ) -> tuple[list[Path], int]:
-    """Write a batch into the folder, in place of all files of it there; their paths, and how many letters they hold.
+    """Write a batch into the folder in place of its earlier files; return the paths and the number of letters.
 
-    Pages of an earlier time that are not written anew go: they may hold a former address. The same letters make the
-    same files. Raises AmendsError for a letter that does not fit.
+    Earlier PDF files of the batch that are not written anew are deleted, as they may hold a former address. The same
+    letters make the same files. Raises AmendsError for a letter that does not fit.
     """
     lists = [folder / f"letters-{batch}.csv", folder / f"letters-{batch}.xlsx"]
     pages: list[Path] = []
@@ -115,7 +115,7 @@ def _parts(letters: Iterable[PaperLetter]) -> Iterator[list[PaperLetter]]:
 
 
 def _inert_everywhere(cell: str) -> str:
-    """Also after a semicolon: where people write 1,5 a spreadsheet begins a new cell there."""
+    """Return the cell made inert, also after each semicolon, where a spreadsheet that writes 1,5 begins a new cell."""
     return ";".join(map(inert, cell.split(";")))
 
 
@@ -126,7 +126,7 @@ class _TextSheet:
         from xlsxwriter import Workbook
 
         as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-        # What it keeps aside while it writes is personal data too, so it stays in the folder.
+        # The workbook's temporary files hold personal data too, so they stay in the private folder.
         self._workbook = Workbook(file, {**as_text, "constant_memory": True, "tmpdir": str(folder)})
         self._workbook.set_properties({"created": made_at.replace(tzinfo=None)})
         self._begin_sheet()
@@ -138,7 +138,7 @@ class _TextSheet:
         self._workbook.close()
 
     def add(self, letter: PaperLetter) -> None:
-        """One more row. Raises AmendsError when a cell cannot hold what belongs there."""
+        """Write one more row. Raises AmendsError when a cell cannot hold the letter's text."""
         if any(len(cell) > CELL_HOLDS for cell in letter.row):
             raise AmendsError(
                 f"letter {letter.reference} is too long for a spreadsheet ({CELL_HOLDS} characters a cell)"
@@ -162,7 +162,7 @@ class _TextSheet:
 
 
 def pdf_of(letters: Sequence[PaperLetter], made_at: datetime) -> bytes:
-    """All these letters, each beginning on a page of its own with the address where the envelope has its window.
+    """Return the letters as one PDF, each from a page of its own on, with the address behind the envelope's window.
 
     Raises AmendsError as `require_typst` does.
     """
@@ -177,7 +177,7 @@ def pdf_of(letters: Sequence[PaperLetter], made_at: datetime) -> bytes:
 
 
 def _fonts() -> list[str]:
-    """Those of ours that are installed, in the order in which a character is looked up."""
+    """Return which of our fonts are installed, in the order in which a character is looked up."""
     import typst
 
     installed = set(typst.Fonts().families())

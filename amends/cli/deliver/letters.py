@@ -1,4 +1,7 @@
-"""Paper letters for those whom nothing else reaches: lists for a print shop, and what the post brought back."""
+"""The command `amends letters`: paper letters for people whom no other channel reaches.
+
+Lists for a print shop, and letters that the post brought back.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,15 +18,15 @@ from amends.domain.base.text import counted
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import Slot
 
-NAMED = 20
-"""So many persons are named in a line; --json has all of them."""
-
 if TYPE_CHECKING:
     from amends.cli.deliver.letter_files import PaperLetter
     from amends.domain.law.substitute import SubstituteDue
     from amends.domain.team.member import Member
     from amends.ledger import Ledger
     from amends.ledger.deliver.letters import LetterBatch, Moved, PrintedFrom, Returned
+
+NAMED = 20
+"""People named in one line; --json has all of them."""
 
 
 def letters(
@@ -58,15 +61,15 @@ def letters(
     once; --again writes its batch anew.
     """
     desk: Desk = ctx.obj
-    if wrong := _wrong_together(out, again, pdf=pdf, returned=returned, name=name):
+    if wrong := _conflict(out, again, pdf=pdf, returned=returned, name=name):
         raise typer.BadParameter(wrong)
     if not returned:
-        desk.ledger.notices.latest_draft(incident, notice)  # a wrong name is told before anything is written
+        desk.ledger.notices.latest_draft(incident, notice)  # raises for an unknown notice before anything is written
     if out:
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
         return
     if returned:
-        _note_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
+        _record_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
     due = substitutes(desk, incident, notice, desk.ledger.statistics.numbers(incident, notice))
     if not returned:
         _status(desk, incident, notice, due)
@@ -75,7 +78,7 @@ def letters(
     hint_at_publishing(desk, incident, due)
 
 
-def _note_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
+def _record_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
     found = desk.ledger.letters.returned(incident, notice, reference, now(), *by)
     desk.show(
         {**asdict(found), "state": "bounced"},
@@ -90,8 +93,8 @@ def _what_follows(incident: str, notice: str, found: "Returned") -> str:
     return "they are written to elsewhere" if found.handed_over else "nothing new is sent to them"
 
 
-def _wrong_together(out: Path | None, again: int | None, *, pdf: bool, returned: str, name: str) -> str:
-    """Why these options make no sense together, or empty."""
+def _conflict(out: Path | None, again: int | None, *, pdf: bool, returned: str, name: str) -> str:
+    """Return why these options make no sense together, or an empty text."""
     if out and returned:
         return "--out hands letters over and --returned takes one back: call it twice"
     if (again is not None or pdf) and not out:
@@ -102,7 +105,10 @@ def _wrong_together(out: Path | None, again: int | None, *, pdf: bool, returned:
 def _hand_over(
     desk: Desk, incident: str, notice: str, out: Path, again: int | None, *, pdf: bool, by: "Member"
 ) -> None:
-    """Everything that could go wrong comes before the mark; after it, the files can be written as often as needed."""
+    """Hand over the waiting letters as a batch, or write a batch once more.
+
+    All checks come before the batch is recorded; afterwards its files can be written as often as needed.
+    """
     from amends.cli.deliver.letter_files import private_folder, require_typst
 
     private_folder(out)
@@ -117,7 +123,7 @@ def _hand_over(
         desk.show({"batch": None, "letters": 0, "moved": [], "files": []}, "no letter waits that could be handed over")
         _status_hint(desk, incident, notice)
         return
-    desk.hint(  # before the files: whoever is left without them must know it too
+    desk.hint(  # before the files are written, which may fail
         f"if the files are lost: `amends letters {incident} {notice} --out DIR --again {batch.number} --as NAME`; "
         "delete them when the print shop has them"
     )
@@ -133,7 +139,7 @@ def _hand_over(
 
 
 def _hint_at_moved(desk: Desk, incident: str, notice: str, moved: Sequence["Moved"]) -> None:
-    """That these letters were left out, and what a person can do."""
+    """Say which letters were left out, and what a person can do about them; nothing when none were."""
     if moved:
         who = ", ".join(f"person {one.person} ({one.reference})" for one in moved[:NAMED])
         have = counted(len(moved), "letter has", "letters have")
@@ -147,16 +153,16 @@ def _hint_at_moved(desk: Desk, incident: str, notice: str, moved: Sequence["Move
 def _write(
     desk: Desk, incident: str, notice: str, batch: "LetterBatch", out: Path, *, pdf: bool
 ) -> tuple[list[Path], int]:
-    """The files, and how many letters stand in them."""
+    """Write the batch's files; return their paths and how many letters are in them."""
     from amends.cli.deliver.letter_files import write_letters
 
-    made_of = desk.ledger.letters.printed_from(incident, notice, batch.number)
-    letters = paper_letters(desk.ledger, made_of, batch.number, desk.settings.public_url)
-    return write_letters(out, batch.number, letters, made_of.draft.dated, pdf=pdf)
+    source = desk.ledger.letters.printed_from(incident, notice, batch.number)
+    letters = paper_letters(desk.ledger, source, batch.number, desk.settings.public_url)
+    return write_letters(out, batch.number, letters, source.draft.dated, pdf=pdf)
 
 
-def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:
-    """Every letter of a batch, as the email would be that the person cannot get."""
+def paper_letters(ledger: "Ledger", source: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:
+    """Yield every letter of a batch, with the text of the email that the person cannot get."""
     from amends.cli.deliver.letter_files import PaperLetter
     from amends.delivery.compose import Composer
     from amends.delivery.markdown import blocks_of
@@ -166,8 +172,8 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
     from amends.domain.notice.wording import say_date
     from amends.ledger.deliver.letters import reference_of
 
-    draft, organisation, links = made_of.draft, made_of.incident.organisation, Links(public_url)
-    composer = Composer(made_of.incident, draft, made_of.wording, links)
+    draft, organisation, links = source.draft, source.incident.organisation, Links(public_url)
+    composer = Composer(source.incident, draft, source.wording, links)
     for claim in ledger.letters.of_batch(draft.incident, draft.notice, batch):
         to, link = claim.to, on_paper(claim.link)
         if to is None:
@@ -183,7 +189,7 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
             link=links.personal.replace(Slot.PERSONAL_LINK.mark, link),
             reference=reference_of(claim.key),
             sender=" · ".join(filter(None, (message.sender, address))),
-            date=say_date(made_of.wording.phrases[message.locale], draft.dated, organisation.timezone),
+            date=say_date(source.wording.phrases[message.locale], draft.dated, organisation.timezone),
         )
 
 

@@ -1,4 +1,4 @@
-"""Stops everything that is being sent for an incident, on whichever machine, and says when nothing leaves any more."""
+"""The command `amends stop`: stops every send of an incident, on all machines, and says when nothing leaves."""
 
 import threading
 import time
@@ -12,17 +12,16 @@ from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
 
-PATIENCE = 15.0
-"""Seconds to wait for the answers to what had left already."""
-LOOK_SECONDS = 0.1
-SLOW_SECONDS = 3.0
-NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amends doctor` says what keeps its server"
-
 BY_HAND = (
     "NOTHING WAS STOPPED, for the reason below. End `amends up` and every `amends deliver` themselves, on each "
     "machine: with Ctrl-C, or with `kill` and the number that `pgrep -af 'amends|flows'` shows; each waits for the "
     "answers to what has left"
 )
+SLOW_SECONDS = 3.0
+NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amends doctor` says what keeps its server"
+PATIENCE = 15.0
+"""Seconds to wait for the answers to messages that had left already."""
+LOOK_SECONDS = 0.1
 
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
@@ -32,12 +31,12 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     little, and names how many still have no answer.
     """
     desk: Desk = ctx.obj
-    with _by_hand_instead(desk):
+    with _explaining_stop_by_hand(desk):
         _pause(desk, incident, desk.member(name).name)
     halted = not desk.ledger.incidents.marks_are_kept(incident)
     unanswered = _wait_for_answers(desk, incident)
     shown = {"incident": incident, "state": "paused", "unanswered": unanswered, "halted": halted}
-    desk.show(shown, _said(incident, unanswered, halted=halted))
+    desk.show(shown, _in_words(incident, unanswered, halted=halted))
     desk.hint(
         f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident} --as NAME` goes on"
     )
@@ -45,15 +44,15 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
 
 def _pause(desk: Desk, incident: str, by: str) -> None:
     try:
-        with _told_when_slow(desk):
+        with _hinting_when_slow(desk):
             desk.ledger.incidents.pause(incident, by, now())
     except NotAllowed as reason:
         desk.hint(str(reason))
 
 
 @contextmanager
-def _by_hand_instead(desk: Desk) -> Iterator[None]:
-    """Where the ledger cannot take it, say how what is being sent is stopped without it."""
+def _explaining_stop_by_hand(desk: Desk) -> Iterator[None]:
+    """Say how to stop the sending processes by hand when the block fails because the ledger is unavailable."""
     try:
         yield
     except LedgerUnavailable:
@@ -62,15 +61,15 @@ def _by_hand_instead(desk: Desk) -> Iterator[None]:
 
 
 @contextmanager
-def _told_when_slow(desk: Desk) -> Iterator[None]:
-    """Say so when it is not written down at once: until it is, a send that can write goes on."""
-    told = threading.Timer(SLOW_SECONDS, desk.hint, (NOT_YET,))
-    told.daemon = True
-    told.start()
+def _hinting_when_slow(desk: Desk) -> Iterator[None]:
+    """Say when the block takes long to record the stop: until then, a send that can write goes on."""
+    timer = threading.Timer(SLOW_SECONDS, desk.hint, (NOT_YET,))
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        told.cancel()
+        timer.cancel()
 
 
 def _wait_for_answers(desk: Desk, incident: str) -> int:
@@ -80,7 +79,7 @@ def _wait_for_answers(desk: Desk, incident: str) -> int:
     return left
 
 
-def _said(incident: str, unanswered: int, *, halted: bool) -> str:
+def _in_words(incident: str, unanswered: int, *, halted: bool) -> str:
     if halted:
         return (
             f"{incident} is stopped, but one process stands still in the middle of a write, and what it has in hand "

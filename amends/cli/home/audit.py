@@ -1,4 +1,4 @@
-"""The audit chain: whether it holds, and where it ends."""
+"""Commands for the audit chain: check the chain, and print its end."""
 
 from pathlib import Path
 
@@ -28,13 +28,16 @@ def head(ctx: typer.Context) -> None:
     from amends.settings import ANCHOR_FILE
 
     desk: Desk = ctx.obj
-    seq, mac = _noted(desk.settings.home / ANCHOR_FILE)
+    seq, mac = _recorded_end(desk.settings.home / ANCHOR_FILE)
     desk.show({"entries": seq, "head": mac}, f"{seq} {mac}".strip())
     desk.hint("note this elsewhere, such as on paper; entries cut off later are found by it")
 
 
-def _noted(anchor: Path) -> tuple[int, str]:
-    """What the ledger noted last. Raises LedgerUnavailable when that cannot be told from the file."""
+def _recorded_end(anchor: Path) -> tuple[int, str]:
+    """Return the number and MAC of the last entry, 0 and empty before the first.
+
+    Raises LedgerUnavailable when the file that the ledger keeps them in is empty or damaged.
+    """
     if not anchor.exists():
         return 0, ""
     try:

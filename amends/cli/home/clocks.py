@@ -1,4 +1,4 @@
-"""A machine's clock that jumped: what is seen of it, and a person who says that it is right."""
+"""Commands for machine clocks that jumped: show which clocks are in doubt and why, and declare the clocks right."""
 
 import typer
 
@@ -26,7 +26,7 @@ def trust(ctx: typer.Context, name: As) -> None:
 
     desk: Desk = ctx.obj
     by, now = desk.member(name).name, seen()
-    desk.ledger.clocks.observe(now)  # from here on it is compared with what it shows now
+    desk.ledger.clocks.observe(now)  # later readings of this clock are compared with this one
     settled = desk.ledger.clocks.doubts()
     desk.ledger.clocks.trust(by, now.at)
     desk.show({"settled": settled}, f"the clocks are believed again; it is {minute(now.at)}")

@@ -1,4 +1,4 @@
-"""`amends demo`: a whole incident on this machine, with nothing outside of it touched."""
+"""The command `amends demo`: a whole incident on this machine, touching nothing outside of the machine."""
 
 import shlex
 import shutil
@@ -13,14 +13,14 @@ from amends.cli.home.init import make_home
 from amends.cli.home.up import Parts, deploy, free_port, prefect
 from amends.cli.incident.report import page
 from amends.domain.base.errors import AmendsError
-from amends.settings import FILE, Settings, new_settings, open_ledger, prefect_environment
+from amends.settings import SETTINGS_FILE, Settings, new_settings, open_ledger, prefect_environment
 from amends.system.files import replace_file
 from amends.system.processes import Stopped, stopped_by_signals
 
-MARK = "this-is-a-demo"
-PUBLIC_URL = "http://127.0.0.1:8400"
 INCIDENT = "stolen-terminals"
 REPORT = "report.html"
+MARK = "this-is-a-demo"
+PUBLIC_URL = "http://127.0.0.1:8400"
 
 
 def demo(ctx: typer.Context) -> None:
@@ -29,7 +29,7 @@ def demo(ctx: typer.Context) -> None:
 
 
 def tell(home: Path) -> None:
-    """Make a fresh demo home and tell the story in it. Raises AmendsError when a real home is in the way."""
+    """Make a fresh demo home and play the story there. Raises AmendsError when the place holds anything but a demo."""
     started = time.monotonic()
     settings = _fresh_home(home)
     try:
@@ -41,7 +41,7 @@ def tell(home: Path) -> None:
 
 
 def _play(settings: Settings) -> None:
-    """Raises Stopped, and AmendsError when the story did not end well."""
+    """Play the story with a Prefect server of its own. Raises Stopped, and AmendsError when the story fails."""
     port = free_port()
     environment = prefect_environment(settings.model_copy(update={"prefect_port": port}))
     environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"}
@@ -94,7 +94,7 @@ Done in {seconds:.0f} s. Every person stands in exactly one state for each notic
   SMS, posts   {home / "world" / "web"}
   notice page  {home / "site" / "stolen-terminals" / "en" / "index.html"}
   report       {home / REPORT}
-  settings     {home / FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
+  settings     {home / SETTINGS_FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
 
 Next:
   {there} up    (Prefect UI with every run of it, and the portal)
@@ -105,5 +105,5 @@ Next:
 
 
 def called(word: str) -> str:
-    """The command as it was called, so that it can be copied; `amends` when Python was called instead."""
+    """Return the command as it was called, so that a person can copy it; `amends` when Python was called instead."""
     return shlex.quote(word) if Path(word).name == "amends" and Path(word).is_file() else "amends"

@@ -1,4 +1,4 @@
-"""Checks that everything here is as it must be, before it has to work at night."""
+"""The command `amends doctor`: checks that an installation is as it must be, before it has to work at night."""
 
 import asyncio
 import shutil
@@ -27,6 +27,12 @@ from amends.domain.channel.channel import INCOMING, RECEIPTS, Channel, ChannelKi
 from amends.domain.team.member import nobody_alerted
 
 OLDEST_PYTHON = (3, 11)
+MOUNTS = Path("/proc/mounts")
+PORTAL_ADDRESSES = (
+    ("callback_url", RECEIPTS, "delivery reports"),
+    ("incoming_url", INCOMING, "what people write back"),
+)
+"""Settings that hold an address of the portal, the portal's paths by channel, and what arrives there, in words."""
 
 
 class CheckVerdict(StrEnum):
@@ -40,7 +46,7 @@ COLOURS = {CheckVerdict.OK: "green", CheckVerdict.WARN: "yellow", CheckVerdict.F
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found."""
+    """The result of one check, in a verdict and a line of text."""
 
     verdict: CheckVerdict
     what: str
@@ -55,14 +61,7 @@ class SigningChannel(Protocol):
 
     @property
     def dns_record(self) -> tuple[str, str] | None:
-        """Name and value of the TXT record with which others check that; None when it does not sign after all."""
-
-
-HANDED_IN = (
-    ("callback_url", RECEIPTS, "delivery reports"),
-    ("incoming_url", INCOMING, "what people write back"),
-)
-"""Settings with an address of the portal's, the paths there, and what comes to it."""
+        """Return name and value of the TXT record that verifies the signatures; None when the channel does not sign."""
 
 
 @runtime_checkable
@@ -70,18 +69,18 @@ class WritingChannel(Protocol):
     """A channel that writes into a folder of this machine."""
 
     def trouble(self) -> str:
-        """Why nothing could be written there now; empty when it can be."""
+        """Return why nothing can be written to the folder now; empty when it can."""
 
 
 def doctor(ctx: typer.Context) -> None:
     """Check that everything here is as it must be."""
     desk: Desk = ctx.obj
     lines = list(_examine(desk))
-    told = (f"{coloured(f'{line.verdict:4}', COLOURS[line.verdict])}  {line.what}" for line in lines)
+    coloured_lines = (f"{coloured(f'{line.verdict:4}', COLOURS[line.verdict])}  {line.what}" for line in lines)
     if desk.json:
         desk.show({"checks": lines}, "")
     else:
-        typer.echo("\n".join(told))
+        typer.echo("\n".join(coloured_lines))
     if any(line.verdict is CheckVerdict.FAIL for line in lines):
         raise typer.Exit(Exit.FINDINGS)
     warned = sum(line.verdict is CheckVerdict.WARN for line in lines)
@@ -90,24 +89,24 @@ def doctor(ctx: typer.Context) -> None:
 
 
 def _examine(desk: Desk) -> Iterator[CheckResult]:
-    """Each line once: the same trouble often shows in several checks."""
-    told: list[CheckResult] = []
-    in_vain: tuple[Check, ...] = ()
-    for check in (check for check in CHECKS if check not in in_vain):
-        lines = [line for line in _carefully(check, desk) if line not in told]
-        told += lines
+    """Yield the results of all checks, each line once, as the same trouble often shows in several checks."""
+    shown: list[CheckResult] = []
+    skipped: tuple[Check, ...] = ()
+    for check in (check for check in CHECKS if check not in skipped):
+        lines = [line for line in _results_of(check, desk) if line not in shown]
+        shown += lines
         yield from lines
         if any(line.verdict is CheckVerdict.FAIL for line in lines):
-            in_vain += NEEDED_BY.get(check, ())
+            skipped += NEEDED_BY.get(check, ())
 
 
-def _carefully(check: Check, desk: Desk) -> Iterator[CheckResult]:
-    """A check that breaks down is a check that failed."""
+def _results_of(check: Check, desk: Desk) -> Iterator[CheckResult]:
+    """Yield the results of a check; a check that raises an error counts as failed."""
     try:
         yield from check(desk)
     except AmendsError as error:
         yield CheckResult(CheckVerdict.FAIL, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks go on
+    except Exception as error:  # noqa: BLE001 - the other checks go on after any error
         yield CheckResult(CheckVerdict.FAIL, _in_words(check, error))
 
 
@@ -126,7 +125,7 @@ def _python(_: Desk) -> Iterator[CheckResult]:
 
 
 def _packages(_: Desk) -> Iterator[CheckResult]:
-    """The names are common: another package may stand before ours."""
+    """Check that the packages are ours: their names are common, and Python may find another package first."""
     ours = Path(amends.__file__).parents[1]
     for name in ("flows", "channels"):
         spec = find_spec(name)
@@ -140,7 +139,7 @@ def _packages(_: Desk) -> Iterator[CheckResult]:
 
 def _flows(_: Desk) -> Iterator[CheckResult]:
     names = [module.name for module in iter_modules(import_module("flows").__path__)]
-    broken = {name: reason for name in names if (reason := _why_not(f"flows.{name}"))}
+    broken = {name: reason for name in names if (reason := _import_error(f"flows.{name}"))}
     yield from (
         CheckResult(CheckVerdict.FAIL, f"flows.{name} cannot be imported: {reason}") for name, reason in broken.items()
     )
@@ -148,13 +147,13 @@ def _flows(_: Desk) -> Iterator[CheckResult]:
         yield CheckResult(CheckVerdict.OK, f"{len(names)} modules of flows can be imported")
 
 
-def _why_not(module: str) -> str:
-    # Prefect loads a half flow when an import fails, and says so only at the first run.
+def _import_error(module: str) -> str:
+    # Prefect loads only half of a flow when an import fails, and says so only at the first run.
     try:
-        with warnings.catch_warnings():  # it would warn of the caller's home folder, in which no run of ours works
+        with warnings.catch_warnings():  # Prefect warns of the caller's home folder, in which none of our runs works
             warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
             import_module(module)
-    except Exception as error:  # noqa: BLE001 - any of them would break a run
+    except Exception as error:  # noqa: BLE001 - any error would break a run
         return f"{type(error).__name__}: {error}"
     return ""
 
@@ -174,10 +173,10 @@ def _time(desk: Desk) -> Iterator[CheckResult]:
 
 
 def _modes(desk: Desk) -> Iterator[CheckResult]:
-    from amends.settings import FILE, KEY_FILE
+    from amends.settings import KEY_FILE, SETTINGS_FILE
 
     home = desk.settings.home
-    private = (home, home / FILE, home / KEY_FILE.parent, home / KEY_FILE, home / "ledger.sqlite3")
+    private = (home, home / SETTINGS_FILE, home / KEY_FILE.parent, home / KEY_FILE, home / "ledger.sqlite3")
     open_to_others = [path for path in private if path.exists() and path.stat().st_mode & 0o077]
     for path in open_to_others:
         yield CheckResult(
@@ -192,6 +191,30 @@ def _ledger(desk: Desk) -> Iterator[CheckResult]:
     yield CheckResult(CheckVerdict.OK, f"the master key opens the ledger ({counted(count, 'incident')})")
 
 
+def _disk(desk: Desk) -> Iterator[CheckResult]:
+    """Check that a ledger in a file is on a disk of this machine, where SQLite's locks work."""
+    from amends.ledger.store.database import file_of
+
+    file = file_of(desk.settings.ledger_url)
+    if file and (device := network_device(file, MOUNTS)):
+        what = (
+            f"the ledger {file} is in a folder of the network ({device}), where SQLite cannot keep two machines apart: "
+            "put it on a disk of this machine; several machines need a ledger on PostgreSQL"
+        )
+        yield CheckResult(CheckVerdict.FAIL, what)
+
+
+def network_device(file: Path, mounts: Path) -> str:
+    """Return the device of the innermost mount above the file when it is on another machine, as in HOST:/DIR; else "".
+
+    `mounts` is a table as /proc/mounts is (proc_pid_mounts(5)); without one, nothing is known.
+    """
+    lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines() if mounts.exists() else []
+    above = [(folder, device) for device, folder, *_ in map(str.split, lines) if file.is_relative_to(folder)]
+    device = max(above, key=lambda mount: len(mount[0]), default=("", ""))[1]
+    return device if ":/" in device or device.startswith("//") else ""
+
+
 def _audit(desk: Desk) -> Iterator[CheckResult]:
     problems = desk.ledger.audit.verify()
     yield from (CheckResult(CheckVerdict.FAIL, f"audit chain: {problem}") for problem in problems)
@@ -200,7 +223,7 @@ def _audit(desk: Desk) -> Iterator[CheckResult]:
 
 
 def _room(desk: Desk) -> Iterator[CheckResult]:
-    """On a full disk Prefect still answers as if all were well, and no run begins there."""
+    """Check for free disk space: on a full disk Prefect still answers as if all were well, and begins no run."""
     from amends.ledger.store.disk_reserve import LEAST
 
     desk.ledger.store.check_writable()
@@ -239,7 +262,7 @@ def _team(desk: Desk) -> Iterator[CheckResult]:
 
 
 def _channels(desk: Desk) -> Iterator[CheckResult]:
-    """Every section as a send reads it, which begins with none when one of them is wrong."""
+    """Check every section of channels as a send reads it; a send does not begin when one of the sections is wrong."""
     for kind in ChannelKind:
         settings = desk.settings.channels.get(kind)
         if settings is not None:
@@ -250,7 +273,7 @@ def _channels(desk: Desk) -> Iterator[CheckResult]:
 
 def _channel(desk: Desk, kind: ChannelKind, settings: dict[str, str]) -> Iterator[CheckResult]:
     try:
-        channel = asyncio.run(_closed(kind, settings))
+        channel = asyncio.run(_connect_once(kind, settings))
     except AmendsError as error:
         yield CheckResult(CheckVerdict.FAIL, str(error))
         return
@@ -265,12 +288,12 @@ def _channel(desk: Desk, kind: ChannelKind, settings: dict[str, str]) -> Iterato
         CheckResult(CheckVerdict.WARN, f"channel {kind}: {what}") for what in _past_the_portal(desk, kind, settings)
     )
     if isinstance(channel, SigningChannel) and (record := channel.dns_record):
-        # Not looked up: from here the name servers of the company may answer otherwise than those of the world.
+        # Not looked up in DNS: here the company's name servers may answer differently from the public ones.
         yield CheckResult(CheckVerdict.OK, f"channel {kind} signs; publish in DNS: {record[0]} TXT {record[1]}")
 
 
-async def _closed(kind: ChannelKind, settings: dict[str, str]) -> Channel:
-    """The channel, after it was connected and closed."""
+async def _connect_once(kind: ChannelKind, settings: dict[str, str]) -> Channel:
+    """Connect the channel and close it again; return the closed channel."""
     from amends.delivery.channels import connect, paces
 
     paces({kind: settings})
@@ -280,9 +303,9 @@ async def _closed(kind: ChannelKind, settings: dict[str, str]) -> Channel:
 
 
 def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> Iterator[str]:
-    """What is read or reported elsewhere than at the portal of this home."""
+    """Yield in words each setting that sends readers or reports elsewhere than to the portal of this home."""
     ours = desk.settings
-    for setting, paths, what in HANDED_IN:
+    for setting, paths, what in PORTAL_ADDRESSES:
         path = paths.get(kind, "")
         here = {f"http://{host}:{ours.portal_port}{path}" for host in ("127.0.0.1", "localhost", "[::1]")}
         if path and channel.get(setting, "").rstrip("/") not in {"", f"{ours.public_url}{path}", *here}:
@@ -304,12 +327,12 @@ def _public_url(desk: Desk) -> Iterator[CheckResult]:
 
 
 def _prefect(desk: Desk) -> Iterator[CheckResult]:
-    from amends.cli.terminal.prefect import answers, held
+    from amends.cli.terminal.prefect import answers, why_idle
 
     address = f"http://127.0.0.1:{desk.settings.prefect_port}"
     if not answers(address):
         yield CheckResult(CheckVerdict.WARN, f"Prefect does not answer at {address}; `amends up` starts it")
-    elif why := held(desk.settings):
+    elif why := why_idle(desk.settings):
         what = f"Prefect at {address} does not do its work: {'; '.join(why)}; `amends up`, started anew, puts it right"
         yield CheckResult(CheckVerdict.FAIL, what)
     else:
@@ -324,6 +347,7 @@ CHECKS: tuple[Check, ...] = (
     _time,
     _modes,
     _ledger,
+    _disk,
     _audit,
     _room,
     _whole,
@@ -338,4 +362,4 @@ NEEDED_BY: dict[Check, tuple[Check, ...]] = {
     _settings: CHECKS[CHECKS.index(_settings) + 1 :],
     _ledger: (_audit, _room, _whole, _server, _team, _public_url),
 }
-"""What is not looked at when this one failed, because it would only say the same again."""
+"""Checks that are skipped when this check failed, as they would only fail for the same reason."""

@@ -1,4 +1,4 @@
-"""Makes a home: settings, keys and an empty ledger."""
+"""The command `amends init`: makes a home with settings, keys and an empty ledger."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ import typer
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import place
 from amends.domain.base.errors import NotAllowed
-from amends.system.files import keep_names, replace_file
+from amends.system.files import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from amends.settings import Settings
@@ -37,35 +37,41 @@ def init(
     home = directory.absolute()
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise NotAllowed(f"{home} is not empty; nothing was changed")
-    make_home(home, _checked(home, public_url))
+    make_home(home, _settings_for(home, public_url))
     desk.show({"home": home, "public_url": public_url}, f"{home} is ready")
     desk.hint(f"export AMENDS_HOME={quote(str(home))}; `amends team add NAME --role lead` adds the first person")
     desk.hint(f"keep a copy of {home / 'keys' / 'master.key'} in another safe place: without it, all is lost")
 
 
-def _checked(home: Path, public_url: str) -> "Settings":
-    """Raises BadParameter when people could not reach that address, SettingsError when a variable is wrong."""
-    from amends.settings import new_settings, wrong_with
+def _settings_for(home: Path, public_url: str) -> "Settings":
+    """Return the settings of the new home.
 
-    if why := wrong_with(public_url):
+    Raises BadParameter when people could not reach the address, SettingsError when a variable is wrong.
+    """
+    from amends.settings import new_settings, url_fault
+
+    if why := url_fault(public_url):
         raise typer.BadParameter(f"--public-url: {why}")
     return new_settings(home, public_url)
 
 
 def make_home(home: Path, settings: "Settings") -> None:
-    """Made beside its place and put there when it is complete, so that it is there whole or not at all."""
-    building = _building_site(home)
+    """Make a home beside its place and move it there when it is complete, so that it exists whole or not at all."""
+    unfinished = _temporary_folder(home)
     try:
-        _fill(building, home, settings)
-        building.replace(home)
+        _fill(unfinished, home, settings)
+        unfinished.replace(home)
     except BaseException:
-        shutil.rmtree(building)
+        shutil.rmtree(unfinished)
         raise
-    keep_names(home.parent)
+    sync_folder(home.parent)
 
 
-def _building_site(home: Path) -> Path:
-    """A folder beside it that only its owner may enter. Raises NotAllowed, for nobody knows the name of that folder."""
+def _temporary_folder(home: Path) -> Path:
+    """Make a folder beside the home that only its owner may enter.
+
+    Raises NotAllowed, which names the home: nobody knows the name of the folder.
+    """
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".amends-", dir=home.parent))
@@ -73,15 +79,15 @@ def _building_site(home: Path) -> Path:
         raise NotAllowed(f"{home} cannot be made: {home.parent}: {error.strerror}") from None
 
 
-def _fill(building: Path, home: Path, settings: "Settings") -> None:
+def _fill(unfinished: Path, home: Path, settings: "Settings") -> None:
     from amends.ledger import Keys, Ledger
-    from amends.settings import ANCHOR_FILE, FILE, KEY_FILE
+    from amends.settings import ANCHOR_FILE, KEY_FILE, SETTINGS_FILE
 
     key = base64.b64encode(os.urandom(32)).decode()
-    (building / KEY_FILE.parent).mkdir(mode=0o700)
-    # On the disk before the ledger is, which nobody can read without it.
-    replace_file(building / KEY_FILE, f"{key}\n".encode())
-    # What is valid JSON text is valid TOML text.
+    (unfinished / KEY_FILE.parent).mkdir(mode=0o700)
+    # The key is on the disk before the ledger, which nobody can read without the key.
+    replace_file(unfinished / KEY_FILE, f"{key}\n".encode())
+    # A valid JSON string is a valid TOML string.
     texts = {
         "public_url": settings.public_url,
         "pages": f"{settings.public_url}/n",
@@ -89,7 +95,7 @@ def _fill(building: Path, home: Path, settings: "Settings") -> None:
         "site": str(home / settings.site.name),
     }
     quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
-    replace_file(building / FILE, Template(SETTINGS.read_text(encoding="utf-8")).substitute(quoted).encode())
-    (building / settings.site.name).mkdir()
-    made = settings.model_copy(update={"home": building})
-    Ledger(made.ledger_url, Keys.from_text(key), building / ANCHOR_FILE).migrate().dispose()
+    replace_file(unfinished / SETTINGS_FILE, Template(SETTINGS.read_text(encoding="utf-8")).substitute(quoted).encode())
+    (unfinished / settings.site.name).mkdir()
+    made = settings.model_copy(update={"home": unfinished})
+    Ledger(made.ledger_url, Keys.from_text(key), unfinished / ANCHOR_FILE).migrate().dispose()

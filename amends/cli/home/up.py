@@ -1,4 +1,4 @@
-"""`amends up`: Prefect server, deployments, runner and portal, as long as it runs in the foreground."""
+"""The command `amends up`: runs Prefect's server, its deployments, the runner and the portal in the foreground."""
 
 import ctypes
 import fcntl
@@ -22,23 +22,30 @@ from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import minute
 from amends.rehearsal_clock import rehearsal_clock
 from amends.settings import Settings, open_ledger, prefect_environment
-from amends.system.processes import ENDING, Stopped, deaf, give_way, stopped_by_signals, undisturbed
+from amends.system.processes import (
+    TERMINATION_SIGNALS,
+    Stopped,
+    give_way,
+    signals_deferred,
+    signals_ignored,
+    stopped_by_signals,
+)
 
-START_SECONDS = 180
-RESTART_SECONDS = 2
-STOP_SECONDS = 15
-PORT_SECONDS = 10
-"""A part that was killed and yields to a send may need so long to die, and has its port until then."""
-TRIES = 5
-SERVER, RUNNER = "Prefect server", "runner"
 LOCK = "up.lock"
-RUN = b"PREFECT__FLOW_RUN_ID="
-"""What Prefect's runner says to each process that carries out a run."""
+SERVER, RUNNER = "Prefect server", "runner"
+NICER = 10
+"""The niceness of Prefect's server, which yields as the portal does: where cores are short, a send goes first."""
+TRIES = 5
+RESTART_SECONDS = 2
+PORT_SECONDS = 10
+"""Seconds to wait for a port: a killed part that yields to a send may need so long to die and to free its port."""
+START_SECONDS = 180
+STOP_SECONDS = 15
 HOME = b"AMENDS_HOME="
+RUN = b"PREFECT__FLOW_RUN_ID="
+"""The variable that Prefect's runner sets for each process that carries out a run."""
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
-NICER = 10
-"""What Prefect's server yields, as the portal does: where cores are short a send goes first."""
 
 
 def up(ctx: typer.Context) -> None:
@@ -50,24 +57,25 @@ def up(ctx: typer.Context) -> None:
 
 
 def run(settings: Settings) -> None:
-    """Run all of it until Ctrl-C; a part that dies is started again.
+    """Run all parts until Ctrl-C; a part that dies is started again.
 
-    Raises AmendsError when it runs already, a port is taken or the ledger cannot be opened; nothing is started then.
+    Raises AmendsError, and starts nothing, when `amends up` runs already for this home, a port is taken or the ledger
+    cannot be opened.
     """
     with alone(settings.home):
         for port in (settings.prefect_port, settings.portal_port):
-            _require_free(port)  # first: what runs here already may be an older Amends, at work in this ledger
+            _require_free(port)  # before the ledger is opened: an older Amends may be running and at work in it
         open_ledger(settings).dispose()
-        os.umask(0o077)  # Prefect would make its database readable by everybody
+        os.umask(0o077)  # or Prefect makes its database readable by everybody
         with suppress(Stopped), stopped_by_signals(), Parts(prefect_environment(settings)) as parts:
             _start(settings, parts)
 
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """No other `amends up` is at work in this home until the end of the block. Raises AmendsError when one is.
+    """Keep every other `amends up` out of this home during the block. Raises AmendsError when one is running.
 
-    Of two that start at once each would take the other's server for its own, and start its parts again for ever.
+    Of two that start at once, each would take the other's server for its own and restart its own parts for ever.
     """
     (home / LOCK).touch(mode=0o600)
     with (home / LOCK).open("a") as lock:
@@ -79,7 +87,7 @@ def alone(home: Path) -> Iterator[None]:
 
 
 def _start(settings: Settings, parts: "Parts") -> None:
-    """Start all parts, and those that die again, until a signal comes."""
+    """Start all parts, and restart those that die, until a signal comes."""
     environment = prefect_environment(settings)
     serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
     parts.start(SERVER, serve, nicer=NICER)
@@ -90,20 +98,20 @@ def _start(settings: Settings, parts: "Parts") -> None:
     parts.start("portal", [sys.executable, "-m", "amends.web"])
     parts.wait_for("portal", settings.portal_port)
     _say_where(settings)
-    look_at_ledger(parts)
+    start_sweep(parts)
 
     def restarted(ended: Sequence[str]) -> None:
         parts.wait_for(SERVER, settings.prefect_port)
         if SERVER in ended:
             parts.start_aside([sys.executable, "-m", __name__])
         else:
-            look_at_ledger(parts)
+            start_sweep(parts)
 
     parts.watch(restarted)
 
 
 def prefect(*arguments: object) -> list[str]:
-    """A call of Prefect's command line, with this Python."""
+    """Return the call of Prefect's command line with this Python."""
     return [sys.executable, "-m", "prefect", *map(str, arguments)]
 
 
@@ -117,7 +125,7 @@ def deploy(environment: Mapping[str, str]) -> None:
 
 
 def end_pauses(environment: Mapping[str, str]) -> None:
-    """Prefect keeps what somebody has paused there for ever, and says it nowhere. Raises AmendsError."""
+    """Resume everything paused in Prefect, which keeps a pause for ever and shows it nowhere. Raises AmendsError."""
     _call(environment, [sys.executable, "-m", "amends.cli.terminal.prefect"])
 
 
@@ -127,13 +135,13 @@ def _call(environment: Mapping[str, str], call: Sequence[str]) -> None:
         raise AmendsError(f"Prefect refused `{' '.join(call[2:])}`:\n{done.stdout}{done.stderr}")
 
 
-def look_at_ledger(parts: "Parts") -> None:
-    """Have a sweep run at once, instead of within minutes: whatever was cut off goes on. Does not wait for it."""
+def start_sweep(parts: "Parts") -> None:
+    """Start a sweep now instead of within minutes, so that interrupted work goes on. Does not wait for the sweep."""
     parts.start_aside(SWEEP)
 
 
 def deploy_again() -> None:
-    """What Prefect's server has forgotten when it lost its database; then a sweep, which sets up the runs."""
+    """Deploy again what Prefect's server lost with its database; then run a sweep, which sets up the runs."""
     for tries_left in reversed(range(TRIES)):
         try:
             deploy(os.environ)
@@ -146,7 +154,7 @@ def deploy_again() -> None:
 
 
 def deployments_file() -> Path:
-    """prefect.yaml: at the top of the source tree, or inside the installed package."""
+    """Return the path of prefect.yaml: at the top of the source tree, or inside the installed package."""
     top = Path(__file__).parents[3]
     return next(path for path in (top / "prefect.yaml", top / "flows" / "prefect.yaml") if path.exists())
 
@@ -189,18 +197,18 @@ def _say_where(settings: Settings) -> None:
 
 
 def say(what: object) -> None:
-    """Tell whoever looks. A terminal that is gone, or a pipe that nobody reads any more, stops nothing."""
+    """Print the text. A terminal that is gone, or a pipe that nobody reads any more, stops nothing."""
     with suppress(OSError):
         print(what, flush=True)  # noqa: T201 - this is what the command is for
 
 
 class Parts:
-    """Child processes that live and end together."""
+    """Child processes that run and end together."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._again: dict[str, Callable[[], None]] = {}
-        """How each part is started again."""
+        """The function that starts a part again, by the part's name."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._aside: list[subprocess.Popen[bytes]] = []
 
@@ -208,24 +216,25 @@ class Parts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with deaf():  # Ctrl-C again would leave some of them running; all of them end within STOP_SECONDS
+        with signals_ignored():  # a second Ctrl-C would leave some parts running; all end within STOP_SECONDS
             self.stop()
 
     def start(self, name: str, call: Sequence[str], *, quiet: bool = False, nicer: int = 0) -> None:
-        """Start a part, which yields processor time to others by so much; from now on it is watched.
+        """Start a part with this niceness, and watch the part from now on.
 
-        It leads a session of its own: what is typed at the terminal reaches us alone, who end the parts in order.
+        The part leads a session of its own, so that Ctrl-C at the terminal reaches only this process, which ends the
+        parts in order.
         """
         self._again[name] = partial(self.start, name, call, quiet=quiet, nicer=nicer)
         words = subprocess.DEVNULL if quiet else None
-        with undisturbed():
-            self._running[name] = self._open(call, our_part(leads=True, nicer=nicer), stdout=words, stderr=words)
+        with signals_deferred():
+            self._running[name] = self._open(call, child_setup(leads=True, nicer=nicer), stdout=words, stderr=words)
 
     def start_aside(self, call: Sequence[str]) -> None:
-        """Start what ends by itself, and with the parts at the latest: without them it could wait for ever."""
+        """Start a process that ends by itself, at the latest with the parts: without them it could wait for ever."""
         self._aside = [process for process in self._aside if process.poll() is None]
-        with undisturbed():
-            self._aside.append(self._open(call, our_part(), stdout=subprocess.DEVNULL))
+        with signals_deferred():
+            self._aside.append(self._open(call, child_setup(), stdout=subprocess.DEVNULL))
 
     def _open(
         self, call: Sequence[str], begin: Callable[[], None], *, stdout: int | None, stderr: int | None = None
@@ -236,11 +245,11 @@ class Parts:
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            preexec_fn=begin,  # noqa: PLW1509 - there is no other thread here that could hold a lock
+            preexec_fn=begin,  # noqa: PLW1509 - no other thread here could hold a lock
         )
 
     def wait_for(self, name: str, port: int) -> None:
-        """Wait until it answers. Raises AmendsError when it ends or takes too long."""
+        """Wait until the part answers on the port. Raises AmendsError when the part ends or takes too long."""
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             if self._running[name].poll() is not None:
@@ -251,9 +260,9 @@ class Parts:
         raise AmendsError(f"{name} did not answer on port {port} within {START_SECONDS} s")
 
     def watch(self, restarted: Callable[[Sequence[str]], None]) -> None:
-        """Start again what dies, and do what must be done after these were, until a signal comes.
+        """Restart the parts that die and then call `restarted` with their names, until a signal comes.
 
-        What cannot be started again is tried again, and takes no other with it: customers read the portal.
+        A restart that fails is tried again and ends no other part, because customers read the portal.
         """
         owed: list[str] = []
         while True:
@@ -271,7 +280,7 @@ class Parts:
                     say(error)
 
     def stop(self) -> None:
-        """End all parts, the last started first; what does not listen is killed."""
+        """End all parts, the last one started first; kill those that do not end in time."""
         end_runs(self._running.get(RUNNER), self._environment.get("AMENDS_HOME", ""))
         processes = [*self._aside, *reversed(self._running.values())]
         for process in processes:
@@ -287,12 +296,13 @@ class Parts:
 
 
 def end_runs(runner: subprocess.Popen[bytes] | None, home: str) -> None:
-    """Ask all runs of this home to end, which lets what they send come to its answer, and kill their runner.
+    """Ask all runs of this home to end, so that messages in flight get their answers, and kill their runner.
 
-    Asked itself, it kills them; and it does not know those of a runner that was killed, also before this `amends up`.
+    A runner that is asked to end kills its runs. And it does not know the runs of an earlier runner that was killed,
+    possibly before this `amends up`.
     """
     if runner and (children := Path(f"/proc/{runner.pid}/task/{runner.pid}/children")).exists():
-        runner.send_signal(signal.SIGSTOP)  # it begins no other run
+        runner.send_signal(signal.SIGSTOP)  # so that the runner begins no other run
         _ask_to_end({*map(int, children.read_text().split()), *runs_in(home)})
         runner.kill()
     else:
@@ -306,22 +316,23 @@ def _ask_to_end(processes: Iterable[int]) -> None:
 
 
 def runs_in(home: str) -> list[int]:
-    """The processes that carry out runs there, each without those that help it. Only Linux tells."""
+    """Return the processes that carry out runs of this home, without their child processes; none but on Linux."""
     parents: dict[int, int] = {}
     ours = os.path.realpath(home)
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is somebody else's
-            told = (process / "environ").read_bytes().split(b"\0")
-            homes = [os.path.realpath(os.fsdecode(word[len(HOME) :])) for word in told if word.startswith(HOME)]
-            if ours in homes and any(word.startswith(RUN) for word in told):
+        with suppress(OSError):  # the process has ended, or belongs to another user
+            variables = (process / "environ").read_bytes().split(b"\0")
+            homes = [os.path.realpath(os.fsdecode(word[len(HOME) :])) for word in variables if word.startswith(HOME)]
+            if ours in homes and any(word.startswith(RUN) for word in variables):
                 parents[int(process.name)] = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
     return [run for run, parent in parents.items() if parent not in parents]
 
 
-def our_part(*, leads: bool = False, nicer: int = 0) -> Callable[[], None]:
-    """What is started so hears our signals, which it does not while it is being started.
+def child_setup(*, leads: bool = False, nicer: int = 0) -> Callable[[], None]:
+    """Return the function to call in a child process before its program begins.
 
-    Linux kills it when we end, also when we are killed: it would keep its port from the next.
+    The child hears the signals that are blocked while it is started. Linux kills the child when this process ends,
+    also when this process is killed: the child would keep its port from the next `amends up`.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -332,25 +343,25 @@ def our_part(*, leads: bool = False, nicer: int = 0) -> Callable[[], None]:
             os.setsid()
         if nicer:
             give_way(nicer)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)
 
     return begin
 
 
 def free_port() -> int:
-    """A port that nobody uses at this moment."""
+    """Return a port that nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:
-    """Whether something listens there."""
+    """Return True when something listens on this port of the machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-if __name__ == "__main__":  # beside `amends up`, which must not wait for a server that may die again
-    with suppress(Stopped), stopped_by_signals():  # what it has called ends with it
+if __name__ == "__main__":  # beside `amends up`, which must not wait here: the server may die again
+    with suppress(Stopped), stopped_by_signals():  # a signal ends the called process too
         deploy_again()

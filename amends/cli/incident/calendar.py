@@ -1,4 +1,7 @@
-"""An incident's deadlines for the calendars of the team (RFC 5545): duties, promises, times named for the next news."""
+"""The command `amends calendar`: an incident's deadlines for the calendars of the team (RFC 5545).
+
+Duties, commitments, and the times that notices name for the next update.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +27,9 @@ from amends.domain.people.person import AudienceCounts
 if TYPE_CHECKING:
     from icalendar import Event
 
-ALARMS = (timedelta(hours=24), timedelta(hours=2))
-"""How long before its time an entry makes itself heard."""
 CONFIRMED, TENTATIVE, CANCELLED = "CONFIRMED", "TENTATIVE", "CANCELLED"
+ALARMS = (timedelta(hours=24), timedelta(hours=2))
+"""The times before an open entry at which its alarms ring."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class CalendarEntry:
     """One entry of the calendar."""
 
     id: str
-    """The same each time, so that a calendar that reads the file again replaces what it has."""
+    """The same in every file, so that a calendar that reads the file again replaces the entry."""
     at: datetime | date
     """The last moment; a date stands for a whole day."""
     summary: str
@@ -42,9 +45,9 @@ class CalendarEntry:
     category: str
     status: str
     sequence: int
-    """Grows when something changed."""
+    """Grows with every change of the entry."""
     is_open: bool
-    """Something is to be done, so it makes itself heard."""
+    """True while something is to be done; then the entry has alarms."""
 
 
 def calendar(
@@ -72,7 +75,7 @@ def calendar(
 
 
 def _from_file(path: Path, at: datetime) -> Case:
-    """The case as it would stand were the incident opened now. Raises ContentError."""
+    """Return the case as if the incident were opened and assessed now. Raises ContentError."""
     from amends.cli.assess.assess import assessed
     from amends.content.incident.incident import read_incident
 
@@ -88,20 +91,20 @@ def _from_file(path: Path, at: datetime) -> Case:
     )
 
 
-# What stands in it
+# Entries
 
 
 def entries(case: Case, at: datetime) -> tuple[CalendarEntry, ...]:
-    """The calendar's entries as of now.
+    """Return the calendar's entries as of this time.
 
-    What must be done at once stands on the whole of today, where the organisation is, until it is done, and then on
-    the day on which it was: an entry in the past is one that nobody sees. What waits for a step of our own has no
+    A duty to be done at once stands on the whole of today, in the organisation's zone, until the duty is done, and
+    then on the day when it was done: nobody sees an entry in the past. A duty that waits for a step of our own has no
     time yet and is left out.
     """
     duties = (_of_duty(case, status, at) for status in statuses(case, at) if not _waits(status))
-    promises = (_of_promise(case, promise) for promise in case.commitments)
-    news = (_of_news(case, notice, named) for notice in case.notices if (named := _named(notice)))
-    return (*duties, *promises, *news)
+    commitments = (_of_commitment(case, commitment) for commitment in case.commitments)
+    updates = (_of_next_update(case, notice, named) for notice in case.notices if (named := _named_time(notice)))
+    return (*duties, *commitments, *updates)
 
 
 def _waits(status: DutyStatus) -> bool:
@@ -146,28 +149,28 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
         yield f"Once it is done: amends duty filed {case.incident.id} {duty.id}"
 
 
-def _of_promise(case: Case, promise: Commitment) -> CalendarEntry:
-    said = some_text(promise.promise, case.incident.default_locale)
+def _of_commitment(case: Case, commitment: Commitment) -> CalendarEntry:
+    said = some_text(commitment.promise, case.incident.default_locale)
     fate = {CommitmentState.OPEN: "Promise", CommitmentState.KEPT: "Kept", CommitmentState.DROPPED: "Dropped"}
-    put_off = f"\nPromised for {minute(promise.due_at)} at first" if promise.new_due_at else ""
+    put_off = f"\nPromised for {minute(commitment.due_at)} at first" if commitment.new_due_at else ""
     return CalendarEntry(
-        id=f"{case.incident.id}.promise.{promise.id}",
-        at=promise.new_due_at or promise.due_at,
-        summary=f"{fate[promise.state]}: {said}",
-        description=f"Owner: {promise.owner}\nPromised to: {promise.audience}, in {promise.made_in}{put_off}",
+        id=f"{case.incident.id}.promise.{commitment.id}",
+        at=commitment.new_due_at or commitment.due_at,
+        summary=f"{fate[commitment.state]}: {said}",
+        description=f"Owner: {commitment.owner}\nPromised to: {commitment.audience}, in {commitment.made_in}{put_off}",
         category="PROMISE",
-        status=CANCELLED if promise.state is CommitmentState.DROPPED else CONFIRMED,
-        sequence=bool(promise.new_due_at) + bool(promise.settled_at),
-        is_open=promise.state is CommitmentState.OPEN,
+        status=CANCELLED if commitment.state is CommitmentState.DROPPED else CONFIRMED,
+        sequence=bool(commitment.new_due_at) + bool(commitment.settled_at),
+        is_open=commitment.state is CommitmentState.OPEN,
     )
 
 
-def _named(notice: NoticeStatus) -> datetime | None:
-    """The time that people were given for the next news; what was not sent has named nothing."""
+def _named_time(notice: NoticeStatus) -> datetime | None:
+    """Return the time that a notice named to people for the next update; None when the notice was not sent."""
     return notice.next_news_at if notice.sent_at else None
 
 
-def _of_news(case: Case, notice: NoticeStatus, named: datetime) -> CalendarEntry:
+def _of_next_update(case: Case, notice: NoticeStatus, named: datetime) -> CalendarEntry:
     told_until = case.told_news_until()
     told = told_until is not None and notice.drafted_at < told_until
     return CalendarEntry(
@@ -182,11 +185,11 @@ def _of_news(case: Case, notice: NoticeStatus, named: datetime) -> CalendarEntry
     )
 
 
-# How it is written
+# RFC 5545
 
 
 def in_ical(found: tuple[CalendarEntry, ...], title: str, at: datetime) -> str:
-    """The calendar as RFC 5545 writes it; deadlines block nobody's time, and others see only that there is one."""
+    """Return the calendar as RFC 5545 text; entries block nobody's time, and others see only that an entry exists."""
     from icalendar import Calendar
 
     from amends import __version__
@@ -216,11 +219,11 @@ def _event(entry: CalendarEntry, at: datetime) -> "Event":
     event.add("class", "CONFIDENTIAL")
     event.add("transp", "TRANSPARENT")
     if entry.is_open and isinstance(entry.at, datetime) and entry.at > at:
-        _ring(event, entry)
+        _add_alarms(event, entry)
     return event
 
 
-def _ring(event: "Event", entry: CalendarEntry) -> None:
+def _add_alarms(event: "Event", entry: CalendarEntry) -> None:
     from icalendar import Alarm
 
     for before in ALARMS:

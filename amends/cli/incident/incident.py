@@ -1,6 +1,5 @@
-"""Open, check, amend, follow and close incidents."""
+"""Commands that write, open, check, amend, follow and close incidents."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.incident.gap_text import NEEDED, gap_hints, gap_lines, go_hints
+from amends.cli.incident.new import new
 from amends.cli.incident.own_domains import portal_elsewhere
 from amends.cli.notice.approval_text import approval_lines
-from amends.cli.people.audience import Encoding, told
+from amends.cli.people.audience import Encoding, report_lines
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.files import write_new
 from amends.cli.terminal.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
 from amends.cli.terminal.second_person import With, second_member
-from amends.cli.terminal.text import table
+from amends.cli.terminal.text import fitted, table
 from amends.content.people.audience import only_good, usable
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.text import fitting
@@ -34,11 +36,17 @@ if TYPE_CHECKING:
     from amends.ledger import AuditEntry
 
 BEFORE_THE_TEAM = "amends"
-"""The author of what is opened while there is nobody in the team yet."""
+"""The author of an incident that is opened while there is nobody in the team yet."""
+WHAT_IS_LEFT = (
+    "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
+    "letter files and exports that were written elsewhere, mails and logs of your providers; docs/operations.md has "
+    "the list under `When it is over`"
+)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An incident file, YAML or JSON.")]
 
 app = noun()
+app.command("new")(new)
 
 
 @app.command("open")
@@ -52,23 +60,26 @@ def open_(
     allow_bad_rows: AllowBadRows = False,
     encoding: Encoding = None,
 ) -> None:
-    """Store an incident with its people: all of it, or nothing."""
-    from amends.content.incident.incident import read_incident
+    """Store an incident with its people: all of it, or nothing. Facts are enough; texts can follow with `amend`."""
+    from amends.content.incident.incident import read_incident_with_gaps
     from amends.content.people.read_ahead import AudienceReadAhead
     from amends.system.processes import expect_few_cycles
 
     desk: Desk = ctx.obj
-    incident = read_incident(file)
+    incident, gaps = read_incident_with_gaps(file)
     author = _author(desk, name)
     people = AudienceReadAhead(audience, encoding=encoding)
     leave_out = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
     expect_few_cycles()
     count = desk.ledger.incidents.open(incident, rows, author, now())
-    report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
-    desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
+    report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
+    answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
+    desk.show(answer, "\n".join(report))
     if why := portal_elsewhere(desk.settings.public_url, incident):
         desk.hint(why)
+    for hint in gap_hints(incident):
+        desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
 
 
@@ -82,14 +93,29 @@ def _author(desk: Desk, name: str) -> str:
 
 @app.command()
 def check(ctx: typer.Context, file: File) -> None:
-    """Read an incident file; exit code 3 with every finding."""
-    from amends.content.incident.incident import read_incident
+    """Read an incident file; exit code 3 with every finding. Lists what is needed before the first notice."""
+    from amends.content.incident.incident import read_incident_with_gaps
 
     desk: Desk = ctx.obj
-    incident = read_incident(file)
-    values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": tuple(incident.texts)}
-    desk.show(values, f"{file}: {incident.title} ({incident.id}), in {', '.join(incident.texts)}: no findings")
+    incident, gaps = read_incident_with_gaps(file)
+    locales = tuple(incident.texts)
+    values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": locales, NEEDED: gaps}
+    written = f"in {', '.join(locales)}" if locales else "without texts"
+    head = f"{file}: {incident.title} ({incident.id}), {written}: no findings"
+    desk.show(values, "\n".join((head, *gap_lines(gaps))))
     desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+@app.command()
+def facts(ctx: typer.Context) -> None:
+    """Print every fact and every time of an incident file, with its meaning and its words."""
+    from amends.content.incident.vocabulary import FACTS_HEAD, TIMES_HEAD, times_vocabulary
+    from amends.domain.incident.vocabulary import facts_vocabulary
+
+    desk: Desk = ctx.obj
+    known, times = facts_vocabulary(), times_vocabulary()
+    values = {"facts": [one._asdict() for one in known], "times": [one._asdict() for one in times]}
+    desk.show(values, f"{fitted(FACTS_HEAD, known)}\n\n{fitted(TIMES_HEAD, times)}")
 
 
 @app.command("import")
@@ -109,23 +135,9 @@ def import_(
     if out is None:
         desk.show({**values, "content": made.content}, made.yaml().rstrip("\n"))
     else:
-        _write_new(out, made.yaml())
+        write_new(out, made.yaml())
         desk.show(values, f"{out} is written")
     desk.hint(f"{len(made.todo)} lines say TODO: replace them, then `amends incident check {out or 'FILE'}`")
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Whole or not at all, for its owner only. Raises NotAllowed when something is there already."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise NotAllowed(f"{path} is there already; nothing was changed") from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except BaseException:
-        path.unlink()
-        raise
 
 
 @app.command()
@@ -147,7 +159,9 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     lines += [f"void: the approvals of {notice} by {', '.join(members)}" for notice, members in void.items()]
     desk.show({"incident": incident.id, "version": version, "void": void}, "\n".join(lines))
     nudge(desk.settings, incident.id)
-    desk.hint(f"what has not left is drafted afresh; `amends incident show {incident.id}`")
+    redrafted = f"what has not left is drafted afresh; `amends incident show {incident.id}`"
+    for hint in tuple(gap_hints(incident)) or (*go_hints(before, incident), redrafted):
+        desk.hint(hint)
 
 
 def _loses_approvals(notice: NoticeStatus) -> bool:
@@ -172,8 +186,9 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
     desk: Desk = ctx.obj
     case = desk.ledger.cases.read(incident, now())
     planned = plan(case, now())
-    news = next_updates(case, now())
-    desk.show({"case": case, "plan": planned, "news": news}, "\n".join((*_in_numbers(case, planned), *_of_news(news))))
+    updates = next_updates(case, now())
+    lines = (*_in_numbers(case, planned), *_next_update_lines(updates))
+    desk.show({"case": case, "plan": planned, "news": updates}, "\n".join(lines))
     for notice in planned.awaiting_approval:
         desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
     for step in planned.held:
@@ -195,27 +210,27 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield table(("notice", "stage", "approvals", "people"), notices)
     yield from (line for notice in case.notices for line in approval_lines(notice))
     yield "\npromises"
-    promises = ((p.id, p.state, p.new_due_at or p.due_at, p.owner) for p in case.commitments)
-    yield table(("promise", "state", "due", "owner"), promises)
+    commitments = ((c.id, c.state, c.new_due_at or c.due_at, c.owner) for c in case.commitments)
+    yield table(("promise", "state", "due", "owner"), commitments)
     asked = case.questions
     yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
     yield "\nnext"
-    yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
+    yield table(("due", "step", "turn"), ((o.due_at, o.step, o.number) for o in (*planned.due, *planned.upcoming)))
 
 
-def _of_news(news: tuple[NextUpdate, ...]) -> Iterator[str]:
-    """What became of each time that people were given for the next news."""
+def _next_update_lines(updates: tuple[NextUpdate, ...]) -> Iterator[str]:
+    """Yield a title and a table: what became of each time that people were given for the next update."""
     yield "\nnext news"
-    rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in news)
+    rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in updates)
     yield table(("named for", "named by", "fate", "by", "at", "late"), rows)
 
 
-def _late(clock: NextUpdate) -> str:
-    return say_span(clock.late_by(now()))
+def _late(update: NextUpdate) -> str:
+    return say_span(update.late_by(now()))
 
 
 def _people(notice: NoticeStatus) -> str:
-    """Where they stand with it, and how many of the list have no message of it."""
+    """Return how many people are in each state, and how many of the list have no message of the notice."""
     return counts({**notice.people, "not told": notice.not_told})
 
 
@@ -226,15 +241,15 @@ def timeline(ctx: typer.Context, incident: IncidentId) -> None:
     case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident)
     planned = plan(case, now())
     past = list(_acts(entries))
-    coming = [(turn.due_at, "–", "planned", f"{turn.step} {turn.number}") for turn in (*planned.due, *planned.upcoming)]
+    coming = [(one.due_at, "–", "planned", f"{one.step} {one.number}") for one in (*planned.due, *planned.upcoming)]
     text = table(("when", "who", "what", "about"), past + coming)
     desk.show({"entries": entries, "plan": planned}, text)
 
 
 def _acts(entries: Iterable["AuditEntry"]) -> Iterator[tuple[datetime, str, str, str]]:
-    """One line for each act; the same act again and again is one line with its number."""
-    told = (entry for entry in entries if entry.act != "claimed")  # which is what the machine does all the time
-    for (actor, act, subject), group in groupby(told, key=lambda entry: (entry.actor, entry.act, entry.subject)):
+    """Yield one row for each act; the same act several times in a row is one row with its count."""
+    shown = (entry for entry in entries if entry.act != "claimed")  # workers claim messages all the time
+    for (actor, act, subject), group in groupby(shown, key=lambda entry: (entry.actor, entry.act, entry.subject)):
         same = list(group)
         yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject
 
@@ -288,7 +303,7 @@ def resume(
 
 
 def _ask_about_changes(desk: Desk, incident: str, *, yes: bool) -> None:
-    """Raises NotAllowed when nobody says that it is to go on although something has changed."""
+    """Raise NotAllowed when something has changed since the pause and nobody confirms that the incident is to go on."""
     from amends.domain.plan.resume import changed_meanwhile
 
     changed = changed_meanwhile(desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident), now())
@@ -395,15 +410,8 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     desk.hint(WHAT_IS_LEFT)
 
 
-WHAT_IS_LEFT = (
-    "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
-    "letter files and exports that were written elsewhere, mails and logs of your providers; docs/operations.md has "
-    "the list under `When it is over`"
-)
-
-
 def _ask_to_destroy(desk: Desk, case: Case, *, yes: bool) -> None:
-    """Raises NotAllowed unless somebody says that it shall be so."""
+    """Raise NotAllowed unless a person confirms the destruction, BadParameter when there is no terminal to ask at."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -1,13 +1,16 @@
-"""Whether the notices of an incident could lead to the portal of this home."""
+"""The check that the notices of an incident can lead to the portal of this home."""
 
 from amends.domain.incident.incident import Incident
 from amends.domain.lint.extract import host_of, within
 
 
 def portal_elsewhere(public_url: str, incident: Incident) -> str:
-    """That no notice could lead to the portal, and what to do; empty when it can."""
-    host = host_of(public_url)
-    if within(host, incident.organisation.own_domains):
+    """Return why no notice of the incident can lead to the portal, and what to do; empty when notices can.
+
+    An incident that names no own domain yet has a gap, which is told apart.
+    """
+    host, own = host_of(public_url), incident.organisation.own_domains
+    if not own or within(host, own):
         return ""
     return (
         f"public_url is on {host}, which is none of the own_domains of {incident.id}, so no notice can be drafted: "

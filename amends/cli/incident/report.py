@@ -1,4 +1,4 @@
-"""A report about an incident as one page: facts, numbers, promises and what was done when; no personal data."""
+"""The command `amends report`: facts, numbers, commitments and acts of an incident on one page; no personal data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
     from amends.ledger import AuditEntry
 
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey answered"}
+"""Acts that the numbers above the timeline count already."""
 COLOURS = {
     PersonState.DELIVERED: "#1a7f4b",
     PersonState.SENT: "#57ab7a",
@@ -33,10 +35,8 @@ COLOURS = {
     PersonState.BOUNCED: "#e0783c",
     PersonState.UNREACHABLE: "#c93c37",
 }
-ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey answered"}
-"""Acts that the numbers above the timeline tell already."""
 ROWS = 4
-"""Names in the drawing stand in so many rows, so that they do not cover each other."""
+"""Rows for the names in the drawing, so that the names do not cover each other."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Mark:
     name: str
     at: datetime
     x: float
-    """From 0 at the left to 100 at the right."""
+    """The place of the event, from 0 at the left to 100 at the right."""
     row: int
 
 
@@ -69,7 +69,7 @@ def report(
 def page(
     case: Case, entries: tuple["AuditEntry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
 ) -> str:
-    """The report as HTML that stands alone; assessments are all that were made, left out only the latest is told."""
+    """Return the report as standalone HTML; `assessments` holds all that were made, without it the latest is shown."""
     from amends.cli.terminal.html import render
     from amends.domain.draft.draft import fate
 
@@ -84,9 +84,9 @@ def page(
         states=list(PersonState),
         colours=COLOURS,
         totals={notice.id: sum(notice.people.values()) for notice in case.notices},
-        fates={promise.id: fate(promise, at) for promise in case.commitments},
-        clocks=[(clock, say_span(clock.late_by(at))) for clock in next_updates(case, at)],
-        fate_counts=_counted(case, at),
+        fates={commitment.id: fate(commitment, at) for commitment in case.commitments},
+        clocks=[(update, say_span(update.late_by(at))) for update in next_updates(case, at)],
+        fate_counts=_fates_in_words(case, at),
         silence=silence,
         silence_length=say_span(silence.length) if silence else "",
         marks=_marks(case, at),
@@ -95,39 +95,39 @@ def page(
     )
 
 
-def _counted(case: Case, at: datetime) -> str:
-    """How many named times were kept and how many were missed."""
-    fates = [clock.fate for clock in next_updates(case, at)]
+def _fates_in_words(case: Case, at: datetime) -> str:
+    """Return in words how many of the named times were kept, replaced, missed and are running."""
+    fates = [update.fate for update in next_updates(case, at)]
     return counts({fate: fates.count(fate) for fate in (Fate.KEPT, Fate.REPLACED, Fate.MISSED, Fate.RUNNING)})
 
 
 def _facts(facts: Facts) -> Iterator[tuple[str, str, Certainty, str]]:
     for name in Facts.model_fields:
         fact: Fact[object] = getattr(facts, name)
-        yield name.replace("_", " "), _stated(fact.value), fact.certainty, fact.note
+        yield name.replace("_", " "), _fact_in_words(fact.value), fact.certainty, fact.note
 
 
-def _stated(value: object) -> str:
-    """What a fact says, in words."""
+def _fact_in_words(value: object) -> str:
+    """Return the value of a fact in words."""
     match value:
         case Fact():
             certainty = "" if value.certainty is Certainty.CONFIRMED else f" ({value.certainty.replace('_', ' ')})"
-            return _stated(value.value) + certainty
+            return _fact_in_words(value.value) + certainty
         case tuple():
-            return ", ".join(map(_stated, value)) or "none"
+            return ", ".join(map(_fact_in_words, value)) or "none"
         case Count():
             return say(value.min) if value.min == value.max else f"{say(value.min)} to {say(value.max)}"
         case Value():
             first, *others = ((name, getattr(value, name)) for name in type(value).model_fields)
-            named = (f"{name.replace('_', ' ')} {_stated(part)}" for name, part in others if part is not None)
-            return ", ".join((_stated(first[1]), *named))
+            named = (f"{name.replace('_', ' ')} {_fact_in_words(part)}" for name, part in others if part is not None)
+            return ", ".join((_fact_in_words(first[1]), *named))
         case str():
             return say(value).replace("_", " ")
     return f"{value:g}" if isinstance(value, float) else say(value)
 
 
 def _marks(case: Case, at: datetime) -> list[Mark]:
-    """The events of the case on a line from its first one until now."""
+    """Return the events of the case as marks on a line, from the first event until now."""
     from amends.cli.terminal.html import share_of_time
 
     events = sorted((moment, name) for name, moment in case.named_events.items())

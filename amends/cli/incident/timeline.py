@@ -1,4 +1,4 @@
-"""Where an incident stands: what waits for whom, what comes, and what was done."""
+"""The command `amends timeline`: what of an incident waits for whom, what comes, and what was done."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -35,10 +35,10 @@ def timeline(
 
 
 def _say_when_full(desk: Desk) -> None:
-    """Nobody could write an alert down, so what is being sent seems to go on."""
+    """Report a full disk: the ledger cannot take an alert then, so every send seems to go on."""
     try:
         desk.ledger.store.check_writable()
     except DiskFull as full:
         desk.complain(str(full))
     except LedgerUnavailable:
-        return  # who may only read it looks at it all the same
+        return  # a reader who may not write looks at the timeline all the same

@@ -1,4 +1,4 @@
-"""The legal duties of an incident: by when, what is filed, and the pack that a person files with."""
+"""Commands for the legal duties of an incident: list and show them, record a filing, write the pack to file with."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from amends.domain.law.regime import DutyTable
 
 DutyId = Annotated[str, typer.Argument(metavar="DUTY", help="The duty's id, as `amends duty list` shows it.")]
-SHOWN_PLACES = 3
 LEGEND = """Overdue first, then at once, by date, and what waits for a step of our own; exempt and done come last.
 earliest: no duty to the same recipient is due before it. (assumed): the clock's start is not recorded. lawyer needed:
 a lawyer must look at it before anybody relies on it; `amends duty show` says why."""
+SHOWN_PLACES = 3
 
 app = noun()
 
@@ -53,7 +53,10 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
 
 
 def assessed_case(desk: Desk, incident: str, at: datetime) -> "Case":
-    """The case with its assessment. Raises NotInLedger before there is one: no duties known is not no duties."""
+    """Return the case with its assessment.
+
+    Raises NotInLedger before the first assessment: that no duties are known does not mean that there are none.
+    """
     case = desk.ledger.cases.read(incident, at)
     if case.assessment is None:
         start = f"`amends run {incident} --playbook NAME --as NAME` starts that"
@@ -64,7 +67,7 @@ def assessed_case(desk: Desk, incident: str, at: datetime) -> "Case":
 
 
 def _urgency(one: DutyStatus) -> tuple[int, tuple[int, datetime]]:
-    """Overdue, at once, by date, waiting; then what is exempt, and what is done."""
+    """Return the key that sorts duties: overdue, at once, by date, waiting, then exempt, then done."""
     if one.done_at:
         rank = 3
     elif one.duty.standing is DutyStanding.EXEMPT:
@@ -83,13 +86,13 @@ def _row(one: DutyStatus, at: datetime, zone: str) -> tuple[object, ...]:
     duty = one.duty
     more = len(duty.places) - SHOWN_PLACES
     places = ", ".join(duty.places[:SHOWN_PLACES]) + (f" and {more} more" if more > 0 else "")
-    there = (_there(duty, zone),) if zone != "UTC" else ()
+    there = (_due_locally(duty, zone),) if zone != "UTC" else ()
     known = duty.recipient_name, places, spoken(duty.standing), duty.first, _done(one, at), bool(duty.lawyer_needed)
     return duty.id, _due(duty), *there, *known
 
 
 def _due(duty: Duty) -> str:
-    """By when in UTC, in a cell."""
+    """Return the due time in UTC, or what stands in its place, for a cell."""
     if duty.waits:
         return "when its clock starts"
     if duty.due_at is None:
@@ -97,8 +100,8 @@ def _due(duty: Duty) -> str:
     return minute(duty.due_at) + (" (assumed)" if duty.assumed else "")
 
 
-def _there(duty: Duty, zone: str) -> str:
-    """By when as the organisation's clock shows it."""
+def _due_locally(duty: Duty, zone: str) -> str:
+    """Return the due time in the organisation's zone; empty without a time."""
     return "" if duty.waits or duty.due_at is None else f"{duty.due_at.astimezone(ZoneInfo(zone)):%a %d %b %H:%M}"
 
 
@@ -126,7 +129,7 @@ def show(ctx: typer.Context, incident: IncidentId, duty: DutyId) -> None:
 
 @dataclass(frozen=True)
 class _Words:
-    """What the codes of a duty mean, and on whose clock its times are told beside UTC."""
+    """The words for the codes of a duty, and the zone in which its times are shown beside UTC."""
 
     table: "DutyTable"
     contents: "Contents"
@@ -164,7 +167,7 @@ def _time_left(one: DutyStatus, words: _Words, at: datetime) -> str:
 
 
 def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]]:
-    """Each with its title; the empty ones are left out."""
+    """Yield the parts of a duty, each with its title and lines; the caller leaves out parts without lines."""
     duty = one.duty
     yield "how to reach it", (words.contact(duty),)
     yield "filed", (_filing(filing, words) for filing in one.filings)
@@ -175,7 +178,7 @@ def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]
     started = f"from when {clock_in_words(duty, words.table)}{since}"
     yield "the law's time", (duty.standard, started, duty.assumed and f"assumed: {duty.assumed}")
     yield "must come before", duty.before
-    yield from _what_is_said(duty, words)
+    yield from _notice_parts(duty, words)
     yield "exemptions", map(_exemption, duty.exemptions)
     yield "a delay is allowed", duty.delay_allowed
     yield "records", (duty.records,)
@@ -184,8 +187,8 @@ def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]
     yield "a lawyer must check", duty.lawyer_needed
 
 
-def _what_is_said(duty: Duty, words: _Words) -> Iterator[tuple[str, Iterable[str]]]:
-    """What must be said, how, and what stands for it."""
+def _notice_parts(duty: Duty, words: _Words) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield the parts about the notice: what must be said and how, and what may stand for telling each person."""
     yield "must be said", map(words.content, duty.content)
     yield "must not be said or done", duty.must_not
     yield "in phases", ("what is not known in time may follow",) if duty.phased else ()
@@ -257,7 +260,7 @@ def filed(
 
 
 def _say_how_it_stands(desk: Desk, incident: str, filing: Filing) -> None:
-    """Early or late, and whether something had to come first."""
+    """Show whether the filing was early or late, and whether something had to come first."""
     case = desk.ledger.cases.read(incident, now())
     owed = next((one for one in case.assessment.duties if one.id == filing.duty), None) if case.assessment else None
     warnings = out_of_order(case, owed, filing.filed_at) if owed else ()
@@ -300,13 +303,13 @@ def pack(
 
 
 def _refuse_to_overwrite(*paths: Path) -> None:
-    """Somebody may have filled in what only a person can."""
+    """Raise NotAllowed when one of the files exists: a person may have filled it in by hand."""
     if there := [path for path in paths if path.exists()]:
         raise NotAllowed(f"{there[0]} is there already, perhaps filled in by hand; name another folder with --out")
 
 
 def _duty(case: "Case", duty_id: str) -> Duty:
-    """Raises NotInLedger, with the reason for one that was set aside."""
+    """Return the duty. Raises NotInLedger, with the reason when the duty was set aside."""
     set_aside, duties = (case.assessment.set_aside, case.assessment.duties) if case.assessment else ((), ())
     if aside := next((one for one in set_aside if one.id == duty_id), None):
         raise NotInLedger(f"{duty_id} does not apply: {aside.why}")

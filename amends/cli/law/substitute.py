@@ -1,4 +1,4 @@
-"""The substitute notice in words: which duties allow or ask for it, on which numbers, and what is to be done."""
+"""The substitute notice in words: which duties allow or require one, on which numbers, and what is to be done."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def substitutes(desk: Desk, incident: str, notice: str, numbers: "Numbers") -> tuple[SubstituteDue, ...]:
-    """The duties for which telling the public may or must stand for telling each person, by this notice's numbers."""
+    """Return the duties for which, by these numbers, telling the public may or must replace telling each person."""
     assessments = desk.ledger.assessments.all(incident)
     if not assessments:
         return ()
@@ -19,7 +19,7 @@ def substitutes(desk: Desk, incident: str, notice: str, numbers: "Numbers") -> t
 
 
 def in_words(due: SubstituteDue) -> str:
-    """One line: which law, whether it must be, on which numbers, what the page does of it and what a person must do."""
+    """Return one line: the law, whether it obliges, the numbers, what our page does and what a person must do."""
     will = ("must" if due.must else "may") if due.because else "could"
     parts = [
         f"substitute notice {will} be given: {due.law} ({due.citation}, {due.duty})"
@@ -40,12 +40,12 @@ def _page(due: SubstituteDue) -> str:
 
 
 def as_values(due: SubstituteDue) -> dict[str, Any]:
-    """For programs."""
+    """Return the fields as values for --json."""
     return {name: getattr(due, name) for name in due.__slots__}
 
 
 def hint_at_publishing(desk: Desk, incident: str, found: tuple[SubstituteDue, ...]) -> None:
-    """That no machine does it, where something is due."""
+    """Say, when a substitute notice is due, that a person must publish in the media."""
     if found:
         desk.hint(
             f"nothing is sent to media by machine: a person sees to it; `amends duty show {incident} DUTY` says more"

@@ -1,4 +1,4 @@
-"""Approve and reject: a member's word on exactly the notice that they looked at."""
+"""The commands `amends approve` and `amends reject`: a member's word on exactly the notice that was looked at."""
 
 import sys
 from typing import Annotated
@@ -21,8 +21,8 @@ from amends.domain.team.member import Member
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
 
 
-def _some_hash(binding: str | None) -> str | None:
-    """Raises BadParameter for an empty one, as an unset variable leaves it: every notice would agree with it."""
+def _require_hash(binding: str | None) -> str | None:
+    """Return the hash. Raises BadParameter when empty, as from an unset variable: every notice would agree with it."""
     if binding is not None and not binding.strip():
         raise typer.BadParameter(
             "it is empty, so nothing would be compared; give the hash that `amends preview` showed"
@@ -34,12 +34,10 @@ Binding = Annotated[
     str | None,
     typer.Option(
         metavar="HASH",
-        callback=_some_hash,
+        callback=_require_hash,
         help="The hash that `amends preview` showed; refused when the notice is another now.",
     ),
 ]
-
-
 InPlaceOf = Annotated[
     str, typer.Option("--for", metavar="NAME", help="Give the word of this member, for whom you stand in.")
 ]
@@ -70,26 +68,26 @@ def approve(
     than it needs. The audit chain, an alert and the report say so.
     """
     desk: Desk = ctx.obj
-    _only_together(emergency, other, why, in_place_of)
+    _check_options(emergency, other, why, in_place_of)
     draft, member = desk.ledger.notices.latest_draft(incident, notice), desk.member(name)
     second = desk.member(other, SECOND_TOKEN) if emergency else None
     if binding is None:
-        _refuse_one_of_several(desk, draft, member)
+        _require_single_draft(desk, draft, member)
     if draft.binding.startswith(binding or ""):
         if not yes or people is not None:
-            _count(draft, people)
+            _confirm_count(draft, people)
         _look_over(desk, draft)
     if second:
-        _release_in_emergency(desk, draft, _meant(draft, binding), member, second, why)
+        _release_in_emergency(desk, draft, _decided_hash(draft, binding), member, second, why)
         return
     stage = desk.ledger.approvals.decide(
-        incident, notice, member, Decision.APPROVE, _meant(draft, binding), note, now(), in_place_of=in_place_of
+        incident, notice, member, Decision.APPROVE, _decided_hash(draft, binding), note, now(), in_place_of=in_place_of
     )
     _say_how_it_stands(desk, draft, stage)
 
 
-def _only_together(emergency: bool, other: str, why: str, in_place_of: str) -> None:
-    """Raises BadParameter for options that say nothing without each other."""
+def _check_options(emergency: bool, other: str, why: str, in_place_of: str) -> None:
+    """Raise BadParameter when options exclude each other, or are given without the options that they need."""
     if emergency and in_place_of:
         raise typer.BadParameter("in an emergency everybody speaks for themselves: leave out --for")
     if emergency and not (other and why.strip()):
@@ -98,8 +96,8 @@ def _only_together(emergency: bool, other: str, why: str, in_place_of: str) -> N
         raise typer.BadParameter("--with and --why belong to --emergency")
 
 
-def _meant(draft: Draft, binding: str | None) -> str:
-    """The hash that is decided on: another one than the draft's is refused, and the try is kept."""
+def _decided_hash(draft: Draft, binding: str | None) -> str:
+    """Return the hash of the decision; the ledger refuses a hash other than the draft's, and records the attempt."""
     return draft.binding if binding is None or draft.binding.startswith(binding) else binding
 
 
@@ -110,7 +108,7 @@ def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member,
     answer = {"notice": draft.notice, "binding": binding, "stage": NoticeStage.APPROVED, "emergency": declared}
     desk.show(answer, f"EMERGENCY: {draft.notice} {binding[:12]} is {declared}")
     desk.hint("the audit chain, the timeline and the report say so; tell those who could not be asked")
-    _let_it_go(desk, draft)
+    _start_sending(desk, draft)
 
 
 def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
@@ -126,7 +124,7 @@ def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
     if stage is not NoticeStage.APPROVED:
         desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME --binding {draft.binding[:12]}`")
         raise typer.Exit(Exit.WAITING)
-    _let_it_go(desk, draft)
+    _start_sending(desk, draft)
 
 
 def reject(
@@ -142,14 +140,14 @@ def reject(
     desk: Desk = ctx.obj
     draft, member = desk.ledger.notices.latest_draft(incident, notice), desk.member(name)
     stage = desk.ledger.approvals.decide(
-        incident, notice, member, Decision.REJECT, _meant(draft, binding), note, now(), in_place_of=in_place_of
+        incident, notice, member, Decision.REJECT, _decided_hash(draft, binding), note, now(), in_place_of=in_place_of
     )
     desk.show({"notice": notice, "binding": draft.binding, "stage": stage}, f"{notice} is rejected")
     desk.hint("correct the facts or texts and hand them in: `amends incident amend FILE --as NAME`; it is drafted anew")
 
 
-def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
-    """Raises NotAllowed where nobody can know which of several drafts the member looked at."""
+def _require_single_draft(desk: Desk, draft: Draft, member: Member) -> None:
+    """Raise NotAllowed when the notice was redrafted, so that the member may have looked at another draft."""
     status = desk.ledger.cases.read(draft.incident, now()).notice(draft.notice)
     if status is None or not status.is_open or status.version == 1:
         return
@@ -161,8 +159,8 @@ def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
     )
 
 
-def _count(draft: Draft, said: int | None) -> None:
-    """Make sure that who approves knows how many it goes to. Raises NotAllowed."""
+def _confirm_count(draft: Draft, said: int | None) -> None:
+    """Check that the approver knows how many people the notice goes to. Raises NotAllowed."""
     if said is None:
         if not sys.stdin.isatty():
             raise typer.BadParameter("say how many people it goes to with --people COUNT, or --yes")
@@ -172,19 +170,19 @@ def _count(draft: Draft, said: int | None) -> None:
 
 
 def _look_over(desk: Desk, draft: Draft) -> None:
-    """Everybody's message is put together, unless that was done before. Raises ChannelMisconfigured."""
+    """Put everybody's message together, unless that was done before. Raises ChannelMisconfigured."""
     from amends.cli.notice.preview import look_over
 
     if status := desk.ledger.cases.read(draft.incident).notice(draft.notice):
         look_over(desk, draft, status)
 
 
-def _let_it_go(desk: Desk, draft: Draft) -> None:
+def _start_sending(desk: Desk, draft: Draft) -> None:
     from amends.cli.terminal.prefect import NOT_BEGUN, nudge
 
     incident, notice = draft.incident, draft.notice
-    if tells_nobody := kept_here(desk.settings.channels, draft.channels):
-        desk.hint(tells_nobody)
+    if warning := kept_here(desk.settings.channels, draft.channels):
+        desk.hint(warning)
     if nudge(desk.settings, incident):
         desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
     else:

@@ -1,4 +1,4 @@
-"""How a notice stands with its approvers, in lines for people."""
+"""The state of a notice's approvals, in lines for people."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from amends.domain.notice.notice import NoticeStage, NoticeStatus
 
 
 def approval_lines(notice: NoticeStatus) -> Iterator[str]:
-    """What is missing, what ran out, and what was done without the approvals it needs."""
+    """Yield what is missing, what expired, and what was done without the approvals that the notice needs."""
     stands = notice.standing
     if stands.emergency:
         yield f"{notice.id} was {stands.emergency}"

@@ -1,4 +1,4 @@
-"""A playbook played through on paper: the case from files, and every notice that it would write. Nothing is stored."""
+"""The dry run of a playbook: a case from files, and every notice that the playbook would write. Nothing is stored."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,14 +27,14 @@ HOUR, DAY, A_FORTNIGHT = timedelta(hours=1), timedelta(days=1), timedelta(days=1
 
 
 def case_from_files(incident_file: Path) -> Case:
-    """The case as it would be if it were opened and assessed now, without an audience. Raises ContentError."""
+    """Return the case as if the incident were opened and assessed now, without an audience. Raises ContentError."""
     from amends.content.incident.incident import read_incident
 
     return opened(read_incident(incident_file), AudienceCounts(), None, clock.now())
 
 
 def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | None, now: datetime) -> Case:
-    """The case as it would be right after it was opened; what follows from its facts is known, its turn to come.
+    """Return the case as it would be right after its opening: assessed, and with no step taken yet.
 
     Raises ContentError.
     """
@@ -56,53 +56,53 @@ def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | No
 
 @dataclass(frozen=True)
 class Kinds:
-    """Who reads, by audience: every locale, kind of reader and letter in it, and how many people it has."""
+    """The kinds of reader by audience (locale, reader, addendum), and how many people each audience has."""
 
     readers: dict[str, set[tuple[str, Reader, str]]] = field(default_factory=dict)
     people: Counter[str] = field(default_factory=Counter)
 
     def of(self, audience: str) -> Readers:
-        """The readers of this audience."""
+        """Return the readers of this audience."""
         return Readers("", self.people[audience], frozenset(self.readers.get(audience, ())))
 
     def add(self, audience: str, kind: tuple[str, Reader, str], people: int = 1) -> None:
-        """One more person of this kind, or another number of them."""
+        """Add people of this kind to the audience."""
         self.readers.setdefault(audience, set()).add(kind)
         self.people[audience] += people
 
 
-def kinds_in(people: Sequence[Person], letters: Addenda) -> Kinds:
-    """The kinds of reader among these people; a child is told through its guardian, under the laws of its own home."""
+def kinds_in(people: Sequence[Person], addenda: Addenda) -> Kinds:
+    """Return the kinds of reader among these people; a guardian reads for a child, by the laws of the child's home."""
     guardians = {person.guardian_of: person.locale for person in people if person.guardian_of}
     kinds = Kinds()
     for person in people:
         for audience in filter(None, (EVERYONE, person.segment)):
-            kinds.add(audience, _kind(person, guardians, letters))
+            kinds.add(audience, _kind(person, guardians, addenda))
     return kinds
 
 
-def _kind(person: Person, guardians: dict[str, str], letters: Addenda) -> tuple[str, Reader, str]:
-    letter = letters.addendum_for(person.country, person.region)
+def _kind(person: Person, guardians: dict[str, str], addenda: Addenda) -> tuple[str, Reader, str]:
+    addendum = addenda.addendum_for(person.country, person.region)
     if person.ref in guardians:
-        return guardians[person.ref], Reader.GUARDIAN, letter
-    return person.locale, Reader.SELF, letter
+        return guardians[person.ref], Reader.GUARDIAN, addendum
+    return person.locale, Reader.SELF, addendum
 
 
-def kinds_at_home(incident: "Incident", letters: Addenda) -> Kinds:
-    """Without an audience file: every language of the incident, in the letters of the homes that it names."""
+def kinds_at_home(incident: "Incident", addenda: Addenda) -> Kinds:
+    """Return the kinds of reader without an audience file: each locale of the incident in each home that it names."""
     kinds = Kinds()
     homes = incident.residences or {incident.organisation.established_in or "": 0}
     for place, people in homes.items():
         country, _, region = place.partition("-")
         kinds.people[EVERYONE] += people
         for locale in incident.texts:
-            kinds.add(EVERYONE, (locale, Reader.SELF, letters.addendum_for(country, region)), people=0)
+            kinds.add(EVERYONE, (locale, Reader.SELF, addenda.addendum_for(country, region)), people=0)
     return kinds
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """One notice of the playbook: its draft with the case that it was written in, or why it could not be written."""
+    """One notice of the playbook: the case at its step, with the draft or with the findings that prevent one."""
 
     case: Case
     draft: Draft | None = None
@@ -110,52 +110,57 @@ class DryRun:
 
 
 def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
-    """Every notice of the case's playbook, each written as it would be when its step comes. Raises LookupError."""
+    """Yield every notice of the case's playbook, as it would be drafted when its step comes.
+
+    Raises LookupError when the case has no playbook.
+    """
     if case.playbook is None:
         raise LookupError("a rehearsal needs a playbook")
-    promises: tuple[Commitment, ...] = ()
-    spoken = wording.locales(HOLDING) and any(step.notice for step in case.playbook.steps)
-    for step in (*case.playbook.steps, *((holding_step(case),) if spoken else ())):
-        for moment in _moments(case, step, promises, now):
-            for one in _written(moment, wording, step, kinds, links, now):
+    commitments: tuple[Commitment, ...] = ()
+    has_holding = wording.locales(HOLDING) and any(step.notice for step in case.playbook.steps)
+    for step in (*case.playbook.steps, *((holding_step(case),) if has_holding else ())):
+        for moment in _moments(case, step, commitments, now):
+            for one in _dry_runs(moment, wording, step, kinds, links, now):
                 if one.draft and one.draft.commitments:
-                    promises = one.draft.commitments
+                    commitments = one.draft.commitments
                 yield one
 
 
-def _moments(case: Case, step: Step, promises: tuple[Commitment, ...], now: datetime) -> Iterable[Case]:
-    """The case as it stands when the step comes; once for each fate of each promise where these are told."""
-    if step.phase is Phase.NOTIFY and not promises:
+def _moments(case: Case, step: Step, commitments: tuple[Commitment, ...], now: datetime) -> Iterable[Case]:
+    """Return the case as it stands when the step comes; at a follow-up, one case for each fate of each commitment."""
+    if step.phase is Phase.NOTIFY and not commitments:
         return (case,)
-    told = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now}, "commitments": promises})
+    notified = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now}, "commitments": commitments})
     if step.id == HOLDING:
-        return (_in_vain(told, now),)
+        return (_after_missed_update(notified, now),)
     if step.phase is not Phase.FOLLOW_UP:
-        return (told,)
-    return (_with_fate(told, fate) for promise in promises for fate in _fates(promise, now))
+        return (notified,)
+    return (_with_fate(notified, fate) for commitment in commitments for fate in _fates(commitment, now))
 
 
-def _in_vain(told: Case, now: datetime) -> Case:
-    """The case an hour after people expected news, so that the statement must say sorry for it."""
+def _after_missed_update(notified: Case, now: datetime) -> Case:
+    """Return the case an hour after people expected the next update, so that the holding notice must say sorry."""
     first = NoticeStatus(
         id="first", version=1, template="", step="", occurrence=1, stage=NoticeStage.SENT, binding="",
         approvals_needed=0, drafted_at=now - DAY, sent_at=now - DAY, next_news_at=now - HOUR,
     )  # fmt: skip
-    return told.model_copy(update={"notices": (first,)})
+    return notified.model_copy(update={"notices": (first,)})
 
 
-def _fates(promise: Commitment, at: datetime) -> tuple[Commitment, Commitment]:
-    kept = promise.model_copy(update={"state": CommitmentState.KEPT, "settled_at": at})
-    late = promise.model_copy(update={"new_due_at": promise.due_at + A_FORTNIGHT})
+def _fates(commitment: Commitment, at: datetime) -> tuple[Commitment, Commitment]:
+    kept = commitment.model_copy(update={"state": CommitmentState.KEPT, "settled_at": at})
+    late = commitment.model_copy(update={"new_due_at": commitment.due_at + A_FORTNIGHT})
     return kept, late
 
 
 def _with_fate(case: Case, fate: Commitment) -> Case:
-    others = tuple(promise for promise in case.commitments if promise.id != fate.id)
+    others = tuple(one for one in case.commitments if one.id != fate.id)
     return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
 
 
-def _written(case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
+def _dry_runs(
+    case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime
+) -> Iterator[DryRun]:
     if not step.channels:
         return
     for wanted in notices_wanted(case, step, 1):

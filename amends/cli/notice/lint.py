@@ -1,4 +1,4 @@
-"""Reads notices as a strict editor would: what must not leave, and what could be said better."""
+"""The command `amends lint`: reads notices for what must not leave and for what could be said better."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ WAITING = (NoticeStage.DRAFTED, NoticeStage.APPROVED)
 
 @dataclass(frozen=True)
 class Checked:
-    """The notices that were read, and what was found in them."""
+    """The notices that were read, and the findings in them."""
 
     notices: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -45,9 +45,9 @@ def lint(
         return _codes(desk)
     if bool(incident) == (file is not None):
         raise typer.BadParameter("name an incident, or give --incident FILE")
-    checked = _on_paper(file, audience, playbook) if file else _drafted(desk, incident, notice)
+    checked = _dry_run(file, audience, playbook) if file else _drafted(desk, incident, notice)
     stopped = sum(finding.blocks for finding in checked.findings)
-    desk.show(checked, "\n".join((*_in_words(checked.findings), _sum(checked, stopped))))
+    desk.show(checked, "\n".join((*_in_words(checked.findings), _totals(checked, stopped))))
     if stopped:
         desk.hint("`amends lint --codes` says what each code means")
         raise typer.Exit(Exit.FINDINGS)
@@ -61,7 +61,7 @@ def _codes(desk: Desk) -> None:
 
 
 def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
-    """What stands drafted in the ledger and has not left. Raises NotInLedger."""
+    """Check the notice, or all notices in the ledger that are drafted and have not left. Raises NotInLedger."""
     case = desk.ledger.cases.read(incident)
     waiting = [one.id for one in case.notices if one.stage in WAITING]
     wanted = (notice,) if notice else tuple(waiting)
@@ -80,10 +80,10 @@ def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
     )
 
 
-def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
-    """Every notice that the playbook would write for this incident. Raises ContentError."""
+def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
+    """Check every notice that the playbook would write for this incident. Raises ContentError."""
     from amends.cli.notice.dry_run import kinds_at_home, kinds_in, opened, rehearse
-    from amends.content.incident.incident import read_incident
+    from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile
     from amends.content.playbook.playbook import load_playbook
     from amends.domain.draft.draft import Links
@@ -91,7 +91,7 @@ def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
     from amends.domain.people.census import counted
 
     playbook, wording = load_playbook(name)
-    incident, at = read_incident(file), now()
+    incident, at = read_incident_for_notices(file), now()
     people = tuple(AudienceFile(audience).rows()) if audience else ()
     case = opened(incident, counted(people), playbook, at)
     kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
@@ -108,7 +108,7 @@ def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
 
 
 def _in_words(findings: Iterable[Finding]) -> Iterator[str]:
-    """One line for each finding; the same in several variants is one line. What stops comes first."""
+    """Yield one line for each finding, those that stop a notice first; the same finding in several variants is one."""
     places: dict[tuple[bool, str, str, str], list[str]] = {}
     for finding in findings:
         places.setdefault((not finding.blocks, finding.code, finding.what, finding.advice), []).append(finding.where)
@@ -117,6 +117,6 @@ def _in_words(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"{'advice' if advises else 'STOPS '} {code} {where[0]}{more}: {what} ({advice})"
 
 
-def _sum(checked: Checked, stopped: int) -> str:
+def _totals(checked: Checked, stopped: int) -> str:
     advice = len(checked.findings) - stopped
     return f"{len(checked.notices)} notices read: {stopped} findings stop them, {advice} advise"

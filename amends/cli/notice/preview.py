@@ -1,4 +1,4 @@
-"""A notice exactly as people will get it, before anybody approves it."""
+"""The command `amends preview`: a notice exactly as people will get it, before anybody approves the notice."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -31,17 +31,17 @@ WITHOUT_MESSAGE = (PersonState.HELD, PersonState.UNREACHABLE)
 
 @dataclass(frozen=True)
 class Preview:
-    """A draft with all that is to be known before it is approved."""
+    """A draft with everything that a person should know before approving the draft."""
 
     draft: Draft
     status: NoticeStatus
     expected: "Expected"
     findings: tuple[Finding, ...]
     preflight: "Preflight | None"
-    tells_nobody: str
-    """Which of its channels are files on this machine."""
-    not_looked: str
-    """Why nobody could look whether everybody's message can be put together."""
+    files_only: str
+    """The channels of the notice that only write files on this machine, in words; else empty."""
+    unchecked_because: str
+    """The reason why it could not be checked that everybody's message can be put together; else empty."""
     variants: tuple[Variant, ...]
     samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
 
@@ -64,7 +64,7 @@ def preview(
     if html:
         save(html, _page(seen))
     desk.show(_values(seen), _heading(seen) if html else "\n\n".join(_pieces(seen)))
-    _next(desk, seen)
+    _hint_at_next(desk, seen)
     if any(finding.blocks for finding in seen.findings) or (seen.preflight and seen.preflight.wrong):
         raise typer.Exit(Exit.FINDINGS)
 
@@ -80,24 +80,24 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     if status is None:
         raise LookupError(notice)
     composer = Composer(case.incident, draft, wording, links)
-    preflight, not_looked = _looked_over(desk, draft, status)
+    preflight, unchecked_because = _looked_over(desk, draft, status)
     return Preview(
         draft=draft,
         status=status,
         expected=desk.ledger.previews.expected(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         preflight=preflight,
-        tells_nobody=kept_here(desk.settings.channels, draft.channels),
-        not_looked=not_looked,
+        files_only=kept_here(desk.settings.channels, draft.channels),
+        unchecked_because=unchecked_because,
         variants=_chosen(draft, variant),
         samples=tuple(_samples(composer, desk.ledger.previews.samples(draft, people))),
     )
 
 
 def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | None":
-    """What is known of everybody's message, found out now unless it is known or the draft cannot be approved any more.
+    """Return what is known of everybody's message, after putting the messages together where that was not done yet.
 
-    Raises ChannelMisconfigured.
+    For a draft that nobody can approve any more, return what was stored, or None. Raises ChannelMisconfigured.
     """
     from amends.delivery import preflight
     from amends.domain.draft.draft import Links
@@ -116,14 +116,14 @@ def _looked_over(desk: Desk, draft: Draft, status: NoticeStatus) -> tuple["Prefl
 
 
 def _samples(composer: "Composer", claims: Iterable["Claim"]) -> Iterator[tuple["Claim", Message]]:
-    """The messages of these claims; those for which there is no text are counted with everybody's."""
+    """Yield the claims with their messages, except claims without a text, which the check of all messages counts."""
     for claim in claims:
         with suppress(KeyError):
             yield claim, composer.message(claim)
 
 
 def _chosen(draft: Draft, wanted: str) -> tuple[Variant, ...]:
-    """The variants to show. Raises BadParameter."""
+    """Return the variants to show. Raises BadParameter for an unknown variant."""
     chosen = tuple(variant for variant in draft.variants if wanted in ("", variant.id))
     if not chosen:
         raise typer.BadParameter(
@@ -156,7 +156,7 @@ def _values(seen: Preview) -> dict[str, Any]:
 
 
 def _pieces(seen: Preview) -> Iterator[str]:
-    """The whole preview as text, piece by piece."""
+    """Yield the whole preview as text, piece by piece."""
     for variant in seen.variants:
         yield _titled(_name(seen.draft, variant), variant.subject, with_open_slots(variant.text))
     for claim, message in seen.samples:
@@ -168,12 +168,12 @@ def _pieces(seen: Preview) -> Iterator[str]:
 
 
 def with_open_slots(text: str) -> str:
-    """A variant's text with the names of its slots in brackets."""
+    """Return a variant's text with the names of its slots in brackets."""
     return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
 
 
 def _name(draft: Draft, variant: Variant) -> str:
-    """The variant's id, and whether the same text is printed too."""
+    """Return the variant's id, and whether the same text is printed too."""
     printed = variant.channel is ChannelKind.EMAIL and _is_printed(draft)
     return f"{variant.id}, also printed as a letter" if printed else variant.id
 
@@ -195,29 +195,29 @@ def _heading(seen: Preview) -> str:
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
-        f"{already}{_tells_nobody(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
+        f"{already}{_files_only(seen)}\n{seen.preflight or _unchecked(seen)}{_approvals(seen)}"
     )
 
 
 def _approvals(seen: Preview) -> str:
-    """How it stands with its approvers, a line for each thing to know."""
+    """Return the state of the approvals, on a line for each thing to know."""
     return "".join(f"\n{line}" for line in approval_lines(seen.status))
 
 
 def _told_already(seen: Preview) -> str:
-    """A version that is drafted after something of an earlier one left is for the others only."""
+    """Return how many people have a message of an earlier version, and so get none of this one; else empty."""
     told = sum(count for state, count in seen.status.people.items() if state not in WITHOUT_MESSAGE)
     if not told or seen.status.stage in (NoticeStage.SENDING, NoticeStage.SENT):
         return ""
     return f"\n{told} of them have a message of an earlier version already, and get no second one"
 
 
-def _tells_nobody(seen: Preview) -> str:
-    return f"\n{seen.tells_nobody}" if seen.tells_nobody else ""
+def _files_only(seen: Preview) -> str:
+    return f"\n{seen.files_only}" if seen.files_only else ""
 
 
-def _not_looked(seen: Preview) -> Refusal:
-    why = f": {seen.not_looked}" if seen.not_looked else ""
+def _unchecked(seen: Preview) -> Refusal:
+    why = f": {seen.unchecked_because}" if seen.unchecked_because else ""
     return Refusal(f"nobody has looked yet whether everybody's message can be put together{why}")
 
 
@@ -230,7 +230,7 @@ def _on_paper(seen: Preview) -> str:
     )
 
 
-def _next(desk: Desk, seen: Preview) -> None:
+def _hint_at_next(desk: Desk, seen: Preview) -> None:
     draft, status = seen.draft, seen.status
     if status.stage is NoticeStage.DROPPED:
         desk.hint("it is dropped: nobody is left to tell; a list that brings somebody has it drafted afresh")
@@ -249,11 +249,11 @@ def _next(desk: Desk, seen: Preview) -> None:
 
 
 def _why_not_approve(seen: Preview) -> Refusal | None:
-    return seen.preflight.why_not_approve(seen.draft.notice) if seen.preflight else _not_looked(seen)
+    return seen.preflight.why_not_approve(seen.draft.notice) if seen.preflight else _unchecked(seen)
 
 
 def _page(seen: Preview) -> str:
-    """The preview as one page; what is shown in frames can run nothing and load nothing."""
+    """Return the preview as one page; what the page shows in frames can run nothing and load nothing."""
     from amends.cli.terminal.html import render
     from amends.delivery.markdown import to_html
 

@@ -1,4 +1,4 @@
-"""Audience files, corrected ones too, and the people of an incident in numbers."""
+"""Commands for audience files: check one, put a corrected one in force, count the people of an incident."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ Encoding = Annotated[
 ]
 
 SCREEN = 50
-"""People in a list; --json has all of them."""
+"""People shown in a list; --json has all of them."""
 
 app = noun()
 
@@ -54,14 +54,14 @@ def check(
     else:
         where = str(file)
     report = audience.report
-    desk.show(report.as_json(), "\n".join(told(where, report)))
+    desk.show(report.as_json(), "\n".join(report_lines(where, report)))
     if report.refused or report.rejected:
         raise typer.Exit(Exit.FINDINGS)
     desk.hint(f"`amends incident open INCIDENT.yaml --audience {file}` opens an incident with these people")
 
 
-def told(file: str, report: "AudienceReport") -> list[str]:
-    """The report in lines, one for each row that is not as it should be."""
+def report_lines(file: str, report: "AudienceReport") -> list[str]:
+    """Return the report in lines: each rejected row, each warning, and the sums; or why the file is refused."""
     lines = [f"{file}:{row.row}:{row.column or 1} {row.code} {row.reason}" for row in report.rejected]
     lines += [f"{file}:{row['row']} {row['code']} {row['reason']} (warning)" for row in report.as_json()["warnings"]]
     if report.rows or not report.refused:
@@ -71,7 +71,7 @@ def told(file: str, report: "AudienceReport") -> list[str]:
 
 
 def _are_right(what: str, may: str) -> Any:
-    """The option that lets so many differ."""
+    """Return the option that accepts so many differences of one kind."""
     return typer.Option(f"--{what}-are-right", metavar="COUNT", parser=number_or_none, help=f"So many may {may}.")
 
 
@@ -110,7 +110,7 @@ def correct(
     refused = objections(difference, said)
     stored = not (check or refused)
     followed = desk.ledger.corrections.apply(correction, said, _hash(file), by, now()) if stored else ()
-    lines = [*told(str(file), people.report), *_different(difference), *map(_followed, followed)]
+    lines = [*report_lines(str(file), people.report), *_different(difference), *map(_followed, followed)]
     report = {"incident": incident, "stored": stored, "refused": refused, "audience": people.report.as_json()}
     desk.show(report | _values(difference) | {"notices": followed}, "\n".join(lines))
     _after_correction(desk, incident, refused, followed, stored=stored and bool(difference.changes))
@@ -122,7 +122,7 @@ def _hash(file: Path) -> str:
 
 
 def _values(difference: Difference) -> dict[str, object]:
-    """For programs: people by number and row only."""
+    """Return the difference as values for --json, with people by number and row only."""
     return {
         "before": difference.before,
         "after": difference.after,
@@ -134,7 +134,7 @@ def _values(difference: Difference) -> dict[str, object]:
 
 
 def _different(difference: Difference) -> Iterator[str]:
-    """The people who are not as they were, those whom somebody should look at first, and the sums."""
+    """Yield the table of the people who changed, the most suspicious changes first, and the sums."""
     ordered = sorted(difference.changes, key=_suspect_first)
     if ordered:
         yield table(("row", "person", "what", "fields"), map(_cells, ordered[:SCREEN]))

@@ -1,4 +1,4 @@
-"""Personal links: each leads one person to their own page."""
+"""Commands for personal links; each link leads one person to their own page."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""Notes what somebody told the team: that they want no optional messages, or want them again."""
+"""The command `amends opt-out`: records that a person told the team to stop, or to resume, optional messages."""
 
 from typing import Annotated
 

@@ -15,11 +15,19 @@ from amends.domain.plan.text import there
 from amends.domain.playbook.playbook import DEADLINES, Event, Phase, Playbook, Step
 
 WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMITMENT_LATE, Event.APPROVED)
-"""Events of which nobody knows when they come."""
+"""Events whose dates nobody knows in advance."""
+WORK = {
+    Phase.ASSESS: "work out how grave it is, and who must be told by when",
+    Phase.NOTIFY: "nothing is sent",
+    Phase.UPDATE: "nothing is sent",
+    Phase.COLLECT_FEEDBACK: "see which replies are due, and what people ask about",
+    Phase.FOLLOW_UP: "see which promises are due",
+}
+"""The work of a step that sends nothing and has no words of its own, by phase."""
 
 
 class PlannedEntry(Value):
-    """One turn of the calendar."""
+    """One planned occurrence in the calendar."""
 
     step: str
     phase: Phase
@@ -27,11 +35,11 @@ class PlannedEntry(Value):
     due_at: Moment
     what: str
     people: int | None = None
-    """How many are told, as far as anybody knows."""
+    """The number of people who are told, as far as known."""
     approvals: int = 0
-    """How many must approve it."""
+    """The number of people who must approve the notice."""
     last_wave_at: Moment | None = None
-    """When the last part leaves, where it goes out in parts."""
+    """The time when the last wave leaves, for a notice that leaves in waves."""
 
 
 class UndatedStep(Value):
@@ -52,27 +60,27 @@ class Passed(Value):
 
 
 class PlaybookCalendar(Value):
-    """What would happen when, if everything were approved at once."""
+    """The calendar of a playbook, as if everything were approved at once."""
 
     zone: str
     occurrences: tuple[PlannedEntry, ...]
     later: tuple[UndatedStep, ...]
     not_taken: tuple[Passed, ...]
     quiet: str = ""
-    """Which hours are quiet, where the messages of a turn may leave later."""
+    """The quiet hours in words, which may delay the messages of an occurrence; empty without quiet hours."""
 
 
 def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
-    """The calendar of the case's playbook from now on. Raises LookupError when it has none."""
+    """Return the calendar of the case's playbook for so many days. Raises LookupError when the case has no playbook."""
     playbook = _playbook(case)
-    turns = forecast(case, now, now + timedelta(days=days))
-    come = {turn.step for turn in turns}
-    later = [step for step in _without_a_date(case) if step.id not in come]
+    occurrences = forecast(case, now, now + timedelta(days=days))
+    dated = {one.step for one in occurrences}
+    later = [step for step in _without_a_date(case) if step.id not in dated]
     waiting = {step.id for step in later}
-    passed = [s for s in playbook.steps if s.id not in come | waiting and not holds(case, s.when)]
+    passed = [s for s in playbook.steps if s.id not in dated | waiting and not holds(case, s.when)]
     return PlaybookCalendar(
         zone=case.incident.organisation.timezone,
-        occurrences=tuple(_entry(case, turn) for turn in turns),
+        occurrences=tuple(_entry(case, one) for one in occurrences),
         later=tuple(_later(case, step) for step in later),
         not_taken=tuple(Passed(step=step.id, only_if=condition(step.when)) for step in passed),
         quiet=quiet_hours(playbook.quiet_hours) if playbook.quiet_hours else "",
@@ -80,7 +88,7 @@ def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
 
 
 def in_words(shown: PlaybookCalendar, now: datetime) -> Iterator[str]:
-    """The calendar as a table, on the organisation's clock and in UTC."""
+    """Yield the calendar in tables, with times in the organisation's zone and in UTC."""
     rows = [
         (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
         for one in shown.occurrences
@@ -103,7 +111,7 @@ def _playbook(case: Case) -> Playbook:
 
 
 def _without_a_date(case: Case) -> list[Step]:
-    """Steps that wait for such an event, or for a step that does."""
+    """Return the steps that wait for an event without a date, or for a step that does."""
     playbook = _playbook(case)
     open_words = {*map(str, WITHOUT_A_DATE), *playbook.thresholds} - case.events.keys()
     while more := {s.id for s in playbook.steps if s.of in open_words and s.id not in open_words | case.events.keys()}:
@@ -121,19 +129,21 @@ def _later(case: Case, step: Step) -> UndatedStep:
     )
 
 
-def _entry(case: Case, turn: PlannedOccurrence) -> PlannedEntry:
-    if turn.step == DEADLINES:
+def _entry(case: Case, occurrence: PlannedOccurrence) -> PlannedEntry:
+    if occurrence.step == DEADLINES:
         said = {"what": "reminders of legal deadlines, to the lead"}
-        return PlannedEntry(step=turn.step, phase=turn.phase, number=turn.number, due_at=turn.due_at, **said)
-    step = _playbook(case).step(turn.step)
+        return PlannedEntry(
+            step=occurrence.step, phase=occurrence.phase, number=occurrence.number, due_at=occurrence.due_at, **said
+        )
+    step = _playbook(case).step(occurrence.step)
     people = people_of(case, step) if step.notice else None
-    last = _last_wave(step, people, turn.due_at)
+    last = _last_wave(step, people, occurrence.due_at)
     return PlannedEntry(
-        step=turn.step,
-        phase=turn.phase,
-        number=turn.number,
-        due_at=turn.due_at,
-        what=_what(step, people, last, step.within.after(turn.due_at, case.calendar) if step.within else None),
+        step=occurrence.step,
+        phase=occurrence.phase,
+        number=occurrence.number,
+        due_at=occurrence.due_at,
+        what=_what(step, people, last, step.within.after(occurrence.due_at, case.calendar) if step.within else None),
         people=people,
         approvals=step.approvals.needed if step.channels else 0,
         last_wave_at=last,
@@ -148,18 +158,8 @@ def _what(step: Step, people: int | None, last: datetime | None, done_by: dateti
     return "; ".join(filter(None, said)) or step.reads_on or WORK[step.phase]
 
 
-WORK = {
-    Phase.ASSESS: "work out how grave it is, and who must be told by when",
-    Phase.NOTIFY: "nothing is sent",
-    Phase.UPDATE: "nothing is sent",
-    Phase.COLLECT_FEEDBACK: "see which replies are due, and what people ask about",
-    Phase.FOLLOW_UP: "see which promises are due",
-}
-"""What a step does that sends nothing and says nothing about itself."""
-
-
 def people_of(case: Case, step: Step) -> int | None:
-    """How many people the step's audience has; None while nobody can say."""
+    """Return how many people the step's audience has; None while that is not known."""
     if step.audience == EVERYONE:
         return highest_count(case.incident, case.audience)
     return case.audience.by_segment.get(step.audience, 0) if case.audience.people else None

@@ -1,4 +1,4 @@
-"""Replaces the playbook of a running incident, after it was shown what that changes for whom and when."""
+"""The command `amends migrate`: shows what another playbook changes for a running incident, and puts it in force."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ def migrate(
     days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=366, help="How much of the calendar to show.")] = 30,
 ) -> None:
     """Replace the playbook of a running incident; shows first what that changes."""
-    from amends.content.playbook.pin import beyond_the_team, open_for
+    from amends.content.playbook.pin import impossible_approvals, open_for
 
     desk: Desk = ctx.obj
     old, at = desk.ledger.playbooks.pinned(incident), now()
@@ -52,34 +52,34 @@ def migrate(
     if not found:
         desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
         return
-    beyond = beyond_the_team(new, case, desk.ledger.team.members())
+    beyond = impossible_approvals(new, case, desk.ledger.team.members())
     text = "\n".join(_in_words(case, planned, found, days, at))
     if not name:
         _only_show(desk, f"amends migrate {incident} --to {to}", values, text, beyond)
         return
     if beyond:
         raise ContentError(*beyond)
-    lead, other = _who(desk, name, second, _weaker(found))
+    lead, other = _deciders(desk, name, second, _weaker(found))
     if not desk.json:
         desk.show({}, text)
-    _ask(incident, yes=yes)
+    _confirm(incident, yes=yes)
     content = desk.ledger.playbooks.migrate(
         incident, planned.playbook, new.wording, old.content, lead, other, now(), planned.hold
     )
     desk.show(
         {**values, "applied": True, "content": content}, f"\n{incident} runs with {new.playbook.id} {content[:12]} now"
     )
-    _go_on(desk, incident, planned)
+    _hint_at_next(desk, incident, planned)
 
 
 def differences(old: "Pinned", playbook: "Playbook", wording: "Wording") -> tuple[PlaybookChange, ...]:
-    """Between what runs and what is to run."""
+    """Return the changes from the playbook that runs to the new one, texts included."""
     words = changes_of_words(old.wording, wording, old.playbook, playbook)
     return (*changes(old.playbook, playbook), *words)
 
 
-def listed(found: Iterable[PlaybookChange]) -> Iterator[str]:
-    """The changes, each part once; what is weaker says so."""
+def change_lines(found: Iterable[PlaybookChange]) -> Iterator[str]:
+    """Yield the changes in lines, each part of the playbook once; a change that weakens something says so."""
     where = ""
     for change in found:
         if change.where != where:
@@ -100,8 +100,8 @@ def _only_show(desk: Desk, command: str, values: dict[str, object], text: str, b
     desk.hint(f"nothing was changed; `{command} --as NAME` does it{once}")
 
 
-def _who(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Member | None]:
-    """The lead, and the second person where the changes need one. Raises NotAllowed."""
+def _deciders(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Member | None]:
+    """Return the lead, and the second person if one is named; weaker changes need one. Raises NotAllowed."""
     lead = desk.member(name)
     if lead.role is not TeamRole.LEAD:
         raise NotAllowed(f"{name} is {lead.role}; only a lead may replace the playbook of a running incident")
@@ -113,8 +113,8 @@ def _who(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Membe
     return lead, second_member(desk, lead, second) if second else None
 
 
-def _ask(incident: str, *, yes: bool) -> None:
-    """Raises Abort unless somebody says that it shall be so."""
+def _confirm(incident: str, *, yes: bool) -> None:
+    """Raise NotAllowed unless a person confirms the change, BadParameter when there is no terminal to ask at."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -123,7 +123,7 @@ def _ask(incident: str, *, yes: bool) -> None:
         raise NotAllowed("that is not the incident's id; nothing was changed")
 
 
-def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
+def _hint_at_next(desk: Desk, incident: str, planned: Migration) -> None:
     from amends.cli.terminal.prefect import NOT_BEGUN, nudge
 
     for step, number in sorted(planned.hold):
@@ -139,13 +139,13 @@ def _in_words(
 ) -> Iterator[str]:
     zone = case.incident.organisation.timezone
     yield f"What is different ({len(found)} changes, {_weaker(found)} weaker)"
-    yield from listed(found)
+    yield from change_lines(found)
     yield f"\nThe calendar of the next {days} days, if what waits is decided now ({zone})"
     shifts = [_shift_row(shift, at, zone) for shift in planned.shifts]
     yield table(("turn", "before", "after", "whom"), shifts) if shifts else "every turn comes as before"
     if planned.stranded:
         yield "\nBegun, and not in the new playbook"
-        yield from (f"  {_begun(turn)}" for turn in planned.stranded)
+        yield from (f"  {_begun(one)}" for one in planned.stranded)
     yield "\nNeeds approval again"
     yield from [f"  {_redone(notice)}" for notice in planned.redone] or ["  nothing"]
     sent = f": {', '.join(planned.sent)}" if planned.sent else ""
@@ -164,10 +164,10 @@ def _shift_row(shift: Shift, at: datetime, zone: str) -> tuple[str, ...]:
     return f"{shift.step} {shift.number}", before, after, shift.whom
 
 
-def _begun(turn: Stranded) -> str:
-    if turn.left:
-        return f"{turn.step} {turn.number}: some people have it, so it goes on until the others have it too"
-    return f"{turn.step} {turn.number}: nothing of it has left; it is held until a lead lets it go on or leaves it out"
+def _begun(one: Stranded) -> str:
+    if one.left:
+        return f"{one.step} {one.number}: some people have it, so it goes on until the others have it too"
+    return f"{one.step} {one.number}: nothing of it has left; it is held until a lead lets it go on or leaves it out"
 
 
 def _redone(notice: Redone) -> str:

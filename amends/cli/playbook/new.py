@@ -1,21 +1,20 @@
-"""A playbook to begin with: one of a few commented steps, or a shipped one under a name of one's own."""
+"""The text of a new playbook: a few commented steps, or a shipped playbook under another name."""
 
 import re
 from pathlib import Path
 
 import typer
 
-from amends.domain.base.errors import NotAllowed
 from amends.domain.base.value import NAME
 
 STARTER = Path(__file__).with_name("playbook.yaml")
 EDITOR_LINE = re.compile(r"\A# yaml-language-server:.*\n")
-"""Names a file that stands beside the shipped playbooks only."""
+"""The line that names the schema, a file that stands beside the shipped playbooks only."""
 ID_LINE = re.compile(r"^id:.*$", re.MULTILINE)
 
 
-def begun(name: str, like: str) -> str:
-    """The text of the new playbook. Raises BadParameter for an unfit name, ContentError when `like` is not there."""
+def starting_text(name: str, like: str) -> str:
+    """Return the new playbook's text. Raises BadParameter for an unfit name, ContentError for an unknown `like`."""
     from amends.content.file.shipped import ADDENDA_FILE
     from amends.content.playbook.library import find_playbook, shipped_playbooks
 
@@ -26,18 +25,3 @@ def begun(name: str, like: str) -> str:
     text = (find_playbook(like) if like else STARTER).read_text(encoding="utf-8-sig")
     head = f"# Begun with {like}; `amends playbook diff {like} {name}.yaml` says what is different.\n" if like else ""
     return head + ID_LINE.sub(f"id: {name}", EDITOR_LINE.sub("", text), count=1)
-
-
-def write_new(path: Path, text: str) -> None:
-    """Whole or not at all. Raises NotAllowed when something is there already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file = path.open("x", encoding="utf-8", newline="\n")
-    except FileExistsError:
-        raise NotAllowed(f"{path} is there already; nothing was changed") from None
-    try:
-        with file:
-            file.write(text)
-    except BaseException:
-        path.unlink()
-        raise

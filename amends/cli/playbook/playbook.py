@@ -1,4 +1,4 @@
-"""List, check and try out playbooks."""
+"""Commands that list, show, write, check, compare and try out playbooks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.files import write_new
 from amends.cli.terminal.options import InFile, InThisLedger, noun
 from amends.domain.playbook.playbook import Playbook, at_severity
 
@@ -54,11 +55,12 @@ def new(
     ] = Path(),
 ) -> None:
     """Write a playbook to begin with; it is valid as it is, and its comments say what to change."""
-    from amends.cli.playbook.new import begun, write_new
+    from amends.cli.playbook.new import starting_text
 
     desk: Desk = ctx.obj
-    path = to / f"{name}.yaml"
-    write_new(path, begun(name, like))
+    path, text = to / f"{name}.yaml", starting_text(name, like)
+    to.mkdir(parents=True, exist_ok=True)
+    write_new(path, text)
     desk.show({"playbook": name, "file": path, "like": like}, f"{path} is written")
     desk.hint(f"change it, then `amends playbook validate {path}` says whether it can be used")
 
@@ -91,12 +93,12 @@ def validate(
 
 
 def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
-    """What the team of this home could not approve; nothing where there is no home, or nobody in it yet."""
+    """Return the findings about approvals that this home's team cannot give; none without a home or a team."""
     from amends.content.playbook.checks import check_team
     from amends.settings import SettingsError
 
     try:
-        desk.settings  # noqa: B018 - only whether there are any
+        desk.settings  # noqa: B018 - raises when there is no home
     except SettingsError:
         return ()
     team = desk.ledger.team.members()
@@ -107,12 +109,12 @@ def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":
     from amends.cli.notice.dry_run import case_from_files
     from amends.content.playbook.checks import check_for
 
-    case = _playing(case_from_files(incident), opened.playbook)
+    case = _with_playbook(case_from_files(incident), opened.playbook)
     return check_for(opened.playbook, case, opened.document, now())
 
 
-def _playing(case: "Case", playbook: Playbook) -> "Case":
-    """The case as if this playbook ran for it, as it reads for its severity and with its public holidays."""
+def _with_playbook(case: "Case", playbook: Playbook) -> "Case":
+    """Return the case as if this playbook ran for it, in the form for the case's severity, with its public holidays."""
     from amends.content.playbook.days_off import with_days_off
 
     whole = with_days_off(playbook, case.incident, case.opened_at)
@@ -130,7 +132,7 @@ def diff(
     ] = "",
 ) -> None:
     """Say what is different about a playbook, and what of it is weaker. Nothing is stored."""
-    from amends.cli.playbook.migrate import differences, listed
+    from amends.cli.playbook.migrate import change_lines, differences
     from amends.content.playbook.pin import open_for
     from amends.content.playbook.playbook import load_playbook
     from amends.ledger.playbook.playbooks import Pinned
@@ -144,7 +146,7 @@ def diff(
     else:
         found = differences(Pinned("", *load_playbook(old)), *load_playbook(new))
     weaker = sum(bool(change.weaker) for change in found)
-    desk.show(found, "\n".join([f"{len(found)} changes, {weaker} weaker", *listed(found)]))
+    desk.show(found, "\n".join([f"{len(found)} changes, {weaker} weaker", *change_lines(found)]))
     if running and found:
         desk.hint(f"`amends migrate {running} --to {old}` shows what would change for whom and when")
 
@@ -176,6 +178,6 @@ def plan_(
         raise typer.BadParameter("name an incident, or give --incident FILE")
     playbook, _ = load_playbook(name)
     case = case_from_files(file) if file else desk.ledger.cases.read(incident, now())
-    at = now()  # not before the case was opened
-    shown = calendar(_playing(case, playbook), at, days)
+    at = now()  # read after the case, so that it is not before the case was opened
+    shown = calendar(_with_playbook(case, playbook), at, days)
     desk.show(shown, "\n".join(in_words(shown, at)))

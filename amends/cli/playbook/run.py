@@ -1,4 +1,4 @@
-"""Starts a playbook for an incident."""
+"""The command `amends run`: starts a playbook for an incident."""
 
 from typing import Annotated
 
@@ -27,8 +27,8 @@ def run(
     chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.team.members())
     content = desk.ledger.playbooks.pin(incident, chosen, wording, member.name, now(), seen="")
     planned = plan(desk.ledger.cases.read(incident, now()), now())
-    turns = [f"  {minute(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
-    text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])
+    coming = [f"  {minute(one.due_at)}  {one.step} {one.number}" for one in (*planned.due, *planned.upcoming)]
+    text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *coming])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
     desk.hint(_what_now(incident, reached=nudge(desk.settings, incident), again=bool(case.pinned)))
 

@@ -1,4 +1,4 @@
-"""JSON schemas of the files that people write, for their editors."""
+"""The command `amends schema`: JSON schemas, for editors, of the files that people write."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from amends.cli.terminal.desk import Desk
 
 
 class SchemaKind(StrEnum):
-    """A file that has a schema."""
+    """A kind of file that has a schema."""
 
     INCIDENT = "incident"
     PLAYBOOK = "playbook"
@@ -28,7 +28,7 @@ def schema(
 
 
 def printed(kind: str) -> str:
-    """The schema as text, as it stands beside the playbooks."""
+    """Return the schema as text, exactly as the file beside the playbooks holds it."""
     return json.dumps(FILES[kind](), ensure_ascii=False, indent=2, sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""Turns that wait for a person: those whose run somebody cancelled in Prefect, and tasks."""
+"""Commands for occurrences that wait for a person: tasks, and those whose run somebody cancelled in Prefect."""
 
 from typing import Annotated
 
@@ -24,10 +24,10 @@ def go(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number, n
     """Let the turn go on after all."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    turn = _held(desk, incident, step, number)
-    # Its run stays cancelled in Prefect; under a new revision it gets a new one.
-    desk.ledger.occurrences.revise(incident, step, number, turn.due_at, now(), f"{by} lets it go on")
-    _decide(desk, incident, turn, _goes_on_as(desk, incident, turn), by, "goes on")
+    occurrence = _held(desk, incident, step, number)
+    # The old run stays cancelled in Prefect; a new revision of the occurrence gets a new run.
+    desk.ledger.occurrences.revise(incident, step, number, occurrence.due_at, now(), f"{by} lets it go on")
+    _decide(desk, incident, occurrence, _next_state(desk, incident, occurrence), by, "goes on")
 
 
 @app.command()
@@ -42,8 +42,8 @@ def done(
     """Say that a task is done."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    turn = _task(desk, incident, step, number)
-    _decide(desk, incident, turn, OccurrenceState.DONE, f"{by}: {note}" if note else by, "is done")
+    occurrence = _task(desk, incident, step, number)
+    _decide(desk, incident, occurrence, OccurrenceState.DONE, f"{by}: {note}" if note else by, "is done")
 
 
 @app.command()
@@ -55,48 +55,60 @@ def skip(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number,
 
 
 def _held(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurrence:
-    """The held turn. Raises NotAllowed when it is not held."""
-    turn, stands = _found(desk, incident, step, number)
-    if turn is None or turn.state is not OccurrenceState.HELD:
+    """Return the held occurrence. Raises NotAllowed when the occurrence is not held."""
+    occurrence, stands = _found(desk, incident, step, number)
+    if occurrence is None or occurrence.state is not OccurrenceState.HELD:
         raise NotAllowed(f"{step} {number} is {stands}; only a held turn waits for a decision")
-    return turn
+    return occurrence
 
 
-def _goes_on_as(desk: Desk, incident: str, turn: RecordedOccurrence) -> OccurrenceState:
-    """As one that waits; but a task that was held before its owner was asked has yet to begin."""
-    asked = ("step waiting", f"{turn.step} {turn.number}")
+def _next_state(desk: Desk, incident: str, occurrence: RecordedOccurrence) -> OccurrenceState:
+    """Return the state in which the occurrence goes on.
+
+    A task that was held before its owner was asked has yet to begin; everything else waits.
+    """
+    asked = ("step waiting", f"{occurrence.step} {occurrence.number}")
     begun = any((entry.act, entry.subject) == asked for entry in desk.ledger.audit.entries(incident))
-    return OccurrenceState.WAITING if begun or turn.step not in _tasks(desk, incident) else OccurrenceState.PLANNED
+    return (
+        OccurrenceState.WAITING if begun or occurrence.step not in _tasks(desk, incident) else OccurrenceState.PLANNED
+    )
 
 
 def _task(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurrence:
-    """The task that waits for somebody to do it. Raises NotAllowed when there is none."""
-    turn, stands = _found(desk, incident, step, number)
+    """Return the task that waits for somebody to do it. Raises NotAllowed when there is none."""
+    occurrence, stands = _found(desk, incident, step, number)
     tasks = _tasks(desk, incident)
     if step not in tasks:
         raise NotAllowed(f"{step} is no task that somebody has to do; tasks are: {', '.join(tasks) or 'none'}")
-    if turn is None or turn.state is not OccurrenceState.WAITING:
+    if occurrence is None or occurrence.state is not OccurrenceState.WAITING:
         raise NotAllowed(f"{step} {number} is {stands}; only a task that was begun can be done")
-    return turn
+    return occurrence
 
 
 def _tasks(desk: Desk, incident: str) -> list[str]:
-    """The steps that are tasks."""
+    """Return the ids of the steps that are tasks."""
     playbook = desk.ledger.cases.read(incident).playbook
     return [one.id for one in playbook.steps if one.task] if playbook else []
 
 
 def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[RecordedOccurrence | None, str]:
-    """The turn, if it was begun, and how it stands."""
-    turns = desk.ledger.cases.read(incident).occurrences
-    turn = next((turn for turn in turns if (turn.step, turn.number) == (step, number)), None)
-    return turn, turn.state if turn else "not begun"
+    """Return the recorded occurrence, None when it has not begun, and its state in words."""
+    recorded = desk.ledger.cases.read(incident).occurrences
+    found = next((one for one in recorded if (one.step, one.number) == (step, number)), None)
+    return found, found.state if found else "not begun"
 
 
-def _decide(desk: Desk, incident: str, turn: RecordedOccurrence, state: OccurrenceState, by: str, said: str) -> None:
+def _decide(
+    desk: Desk, incident: str, occurrence: RecordedOccurrence, state: OccurrenceState, by: str, said: str
+) -> None:
     from amends.cli.terminal.prefect import NOT_BEGUN, nudge
 
-    desk.ledger.occurrences.mark(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
-    desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {said}")
+    desk.ledger.occurrences.mark(
+        incident, occurrence.step, occurrence.number, occurrence.due_at, state, now(), f"decided by {by}"
+    )
+    desk.show(
+        {"step": occurrence.step, "number": occurrence.number, "state": state},
+        f"{occurrence.step} {occurrence.number} {said}",
+    )
     if not nudge(desk.settings, incident):
         desk.hint(f"{NOT_BEGUN}; `amends up` starts it and it goes on from there")

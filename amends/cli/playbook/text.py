@@ -7,6 +7,10 @@ from amends.domain.base.text import listed, minute
 from amends.domain.base.value import some_text
 from amends.domain.playbook.playbook import Event, Gate, Playbook, QuietHours, Step, StepChange, Threshold, Waves, When
 
+GATES = {
+    Gate.AUTHORITIES: "every authority that must hear of it before the people has been told",
+    Gate.DIRECT_NOTICES: "nearly all messages to people have left",
+}
 EVENTS: dict[str, str] = {
     Event.OPENED: "the incident was opened",
     Event.ASSESSED: "it was worked out how grave it is",
@@ -17,29 +21,25 @@ EVENTS: dict[str, str] = {
     Event.RESOLVED: "the lead says that there is nothing new to tell",
     Event.CLOSED: "the case was closed",
 }
-GATES = {
-    Gate.AUTHORITIES: "every authority that must hear of it before the people has been told",
-    Gate.DIRECT_NOTICES: "nearly all messages to people have left",
-}
 
 
 def in_words(playbook: Playbook) -> Iterator[str]:
-    """The whole playbook, in reading order."""
+    """Yield the whole playbook in lines, in reading order."""
     yield f"{playbook.id}: {playbook.title}"
     yield playbook.for_
     for step in playbook.steps:
         yield f"\n{step.id} ({step.phase}), {timing(step)}"
         yield from (f"  {line}" for line in _about(playbook, step))
-    for promise in playbook.commitments:
-        yield f"\npromise {promise.id}, due {promise.due} after people were told, {promise.owner}"
-        yield f"  {some_text(promise.promise, 'en')}"
+    for commitment in playbook.commitments:
+        yield f"\npromise {commitment.id}, due {commitment.due} after people were told, {commitment.owner}"
+        yield f"  {some_text(commitment.promise, 'en')}"
     yield ""
     yield from _rules(playbook)
     yield from _events(playbook)
 
 
 def timing(step: Step) -> str:
-    """When the step comes, how often and until when."""
+    """Return when the step comes, how often and until when."""
     if step.every is None:
         return begins(step)
     series = f", then every {step.every}" if step.after or step.on else f", every {step.every}"
@@ -48,7 +48,7 @@ def timing(step: Step) -> str:
 
 
 def begins(step: Step) -> str:
-    """When the step comes first."""
+    """Return when the step comes first."""
     hour = f", at {step.at:%H:%M}" if step.at else ""
     if step.on:
         return f"on {minute(step.on)}{hour}"
@@ -56,7 +56,7 @@ def begins(step: Step) -> str:
 
 
 def condition(when: When) -> str:
-    """When it is taken at all, or empty; what nobody knows counts as so."""
+    """Return the condition under which a step is taken, or empty; what is not known counts as fulfilled."""
     given = ((key, getattr(when, key)) for key in When.model_fields)
     return " and ".join(CONDITIONS[key](value) for key, value in given if value not in (None, ()))
 
@@ -71,11 +71,11 @@ CONDITIONS: dict[str, Callable[[Any], str]] = {
     "open_questions": lambda yes: f"{'a' if yes else 'no'} question is open",
     "told_wrongly": lambda yes: f"{'something' if yes else 'nothing'} that people were told as certain was wrong",
 }
-"""Each key of a condition in words."""
+"""The words for each key of a condition."""
 
 
 def to_whom(step: Step, people: int | None = None) -> str:
-    """Which notice goes to whom and how; empty when the step sends none."""
+    """Return which notice goes to whom and how; empty when the step sends none."""
     if not step.channels:
         return ""
     what = f"notice {step.notice} to {step.audience}" if step.notice else "news of promises to those promised"
@@ -85,24 +85,24 @@ def to_whom(step: Step, people: int | None = None) -> str:
 
 
 def waves(step: Step) -> str:
-    """In which parts the notice leaves, or empty."""
+    """Return in which waves the notice leaves; empty when the notice leaves all at once."""
     return _in_parts(step.waves) if step.waves else ""
 
 
 def gates(step: Step) -> str:
-    """What the approved notice waits for, or empty."""
+    """Return what the approved notice waits for; empty when it waits for nothing."""
     return f"leaves only once {listed(GATES[gate] for gate in step.waits_for)}" if step.waits_for else ""
 
 
 def task(step: Step) -> str:
-    """What a person has to do, or empty."""
+    """Return what a person has to do; empty when the step is no task."""
     if not step.task:
         return ""
     return f"{step.owner}: {step.task} (within {step.within}; then the {step.escalate_to} hears of it)"
 
 
 def quiet_hours(quiet: QuietHours) -> str:
-    """What does not go out at night, and where."""
+    """Return which channels are quiet at night, when, and for whom."""
     unless = f", unless the severity is {_word(quiet.unless_severity)} or graver" if quiet.unless_severity else ""
     hours = f"from {quiet.from_:%H:%M} until {quiet.until:%H:%M}"
     return f"no {_or(quiet.channels)} goes out {hours} on the clock of where each person lives{unless}"
@@ -134,7 +134,7 @@ def _choice(playbook: Playbook, step: Step) -> str:
 
 
 def _changed(change: StepChange, step: Step) -> Iterator[str]:
-    """What the change makes different, read off the step as it is then."""
+    """Yield what the change makes different, in the words of the changed step."""
     given = change.model_fields_set
     if given & {"after", "at", "every", "at_most"}:
         yield timing(step)
@@ -151,7 +151,7 @@ def _in_parts(parts: Waves) -> str:
 
 
 def _rules(playbook: Playbook) -> Iterator[str]:
-    """What holds for the whole playbook."""
+    """Yield the rules that hold for the whole playbook."""
     yield f"every question is answered within {playbook.reply_within}, by {playbook.questions_owner}"
     yield (
         f"approvers have {playbook.approve_within} for a draft; an approval counts for "
@@ -166,7 +166,7 @@ def _rules(playbook: Playbook) -> Iterator[str]:
 
 
 def _events(playbook: Playbook) -> Iterator[str]:
-    """What the events mean that steps are timed from."""
+    """Yield the meaning of the events that the steps are timed by."""
     used = {word for step in playbook.steps for word in (step.of, step.until) if word}
     yield from (f"{word} means: {said}" for word, said in EVENTS.items() if word in used)
     yield from (f"{name} means: {_reached(one)}" for name, one in playbook.thresholds.items() if name in used)

@@ -1,4 +1,4 @@
-"""Takes in the mails that came back: bounces, complaints, what a mail server says of a message."""
+"""The command `amends bounces`: takes in the mails that came back: bounces, complaints and DSNs."""
 
 import sys
 from collections import Counter
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from amends.ledger.receipt.receipts import Effect
 
 STDIN = "-"
-BATCH = 200
-"""How many mails are taken in with one commit."""
 TRY_AGAIN = 75
-"""What a mail server that hands over a mail understands as `not now`: it keeps the mail (EX_TEMPFAIL, sysexits.h)."""
+"""The exit code at which a mail server that hands over a mail keeps the mail (EX_TEMPFAIL, sysexits.h)."""
 PIECE = 1 << 20
+BATCH = 200
+"""Mails that are taken in with one commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail as it came, cut to what is looked at."""
+    """One mail as it came, cut to the bytes that are looked at."""
 
     raw: bytes = field(repr=False)
     delivered_to: str = field(default="", repr=False)
     unseen: Path | None = None
-    """Where it lies in a Maildir as one that nobody has seen."""
+    """The mail's path in a Maildir while nobody has seen the mail; else None."""
 
 
 @dataclass
 class Sum:
-    """What came of all mails."""
+    """The sum of what came of all mails."""
 
     effects: Counter["Effect"] = field(default_factory=Counter)
     handed_over: int = 0
@@ -74,7 +74,7 @@ def bounces(
     if STDIN not in paths:
         if to:
             raise typer.BadParameter("--to goes with - and nothing else")
-        _tell(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path), again=again))))
+        _report(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path), again=again))))
         return
     if len(paths) > 1 or again:
         raise typer.BadParameter("- stands alone: it is one mail")
@@ -82,16 +82,19 @@ def bounces(
 
 
 def _take_in_one(desk: Desk, to: str) -> None:
-    """From a mail server, which would throw the mail away at any other sign of trouble."""
+    """Take in one mail that a mail server hands over.
+
+    Raises typer.Exit with TRY_AGAIN on any error: at another exit code the mail server would throw the mail away.
+    """
     try:
-        _tell(desk, _take_in(desk, [Mail(_all_of_stdin(), to)]), nudged=False)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
+        _report(desk, _take_in(desk, [Mail(_all_of_stdin(), to)]), nudged=False)
+    except Exception as error:  # noqa: BLE001 - the mail must not be lost, whatever the error is
         explain(error, desk)
         raise typer.Exit(TRY_AGAIN) from None
 
 
 def _all_of_stdin() -> bytes:
-    """Read to the end, because who writes it would take a closed pipe for a failure."""
+    """Return the mail on stdin, read to the end, because the writer would take a closed pipe for a failure."""
     raw = sys.stdin.buffer.read(MOST_BYTES)
     while sys.stdin.buffer.read(PIECE):
         pass
@@ -117,7 +120,10 @@ def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
 
 
 def _moved_to_cur(mail: Path) -> list[Finding]:
-    """As a mail that was seen; without this it is only read once more the next time."""
+    """Move the mail to cur as one that was seen; return a finding when that fails.
+
+    A mail that is not moved is only read once more the next time.
+    """
     name, flags = mail.name.partition(":")[0], "".join(sorted({"S", *_flags(mail)}))
     try:
         mail.rename(mail.parents[1] / "cur" / f"{name}:2,{flags}")
@@ -126,7 +132,7 @@ def _moved_to_cur(mail: Path) -> list[Finding]:
     return []
 
 
-def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
+def _report(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
     values = {
         "reports": total.effects.total(),
         "effects": total.effects,
@@ -146,11 +152,11 @@ def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
         raise typer.Exit(Exit.FINDINGS)
 
 
-# Where mails lie
+# Places of mails
 
 
 def _mails(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
-    """Every mail there; a place that cannot be read is named, and the next one is looked at."""
+    """Yield every mail at this path; a place that cannot be read becomes a finding, and reading goes on."""
     try:
         if (path / "new").is_dir() and (path / "cur").is_dir():
             yield from _in_folder(path / "new", _in_maildir)
@@ -164,14 +170,17 @@ def _mails(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
 
 
 def _in_folder(folder: Path, read: Callable[[Path], Iterator[Mail | Finding]] = _mails) -> Iterator[Mail | Finding]:
-    """Its files, not those of folders in it, and none that only points elsewhere."""
+    """Yield what `read` finds in the files of the folder, without hidden files, subfolders and symbolic links."""
     for path in sorted(folder.iterdir()):
         if not path.name.startswith(".") and not path.is_symlink() and not path.is_dir():
             yield from read(path)
 
 
 def _in_maildir(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
-    """Unless it was seen; a mail program moves all that is new to cur as soon as somebody opens the mailbox."""
+    """Yield the mail; a mail that is marked as seen only with `again`.
+
+    Lying in cur is not enough: a mail program moves all new mails there as soon as somebody opens the mailbox.
+    """
     seen = "S" in _flags(path)
     if seen and not again:
         return
@@ -187,7 +196,7 @@ def _flags(mail: Path) -> str:
 
 
 def _in_file(path: Path) -> Iterator[Mail]:
-    """One mail, or an mbox: that begins with a line `From `, which no mail does."""
+    """Yield the one mail of a file, or the mails of an mbox, which begins with a line `From ` as no mail does."""
     with _opened(path) as file:
         start = file.read(5)
         if start == b"From ":
@@ -197,14 +206,14 @@ def _in_file(path: Path) -> Iterator[Mail]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A file, and no pipe or device, which might never end. Raises OSError."""
+    """Open a file. Raises OSError, also for a pipe or a device, which might never end."""
     if path.exists() and not path.is_file():
         raise OSError(None, "it is no file")
     return path.open("rb")
 
 
 def _in_mbox(file: IO[bytes]) -> Iterator[bytes]:
-    """Its mails, each cut to MOST_BYTES, so that the largest takes no more memory than that."""
+    """Yield the mails of an mbox, each cut to MOST_BYTES, so that the largest takes no more memory."""
     mail, line_begins, after_empty_line = bytearray(), False, False
     while line := file.readline(MOST_BYTES):
         if line_begins and after_empty_line and line.startswith(b"From "):

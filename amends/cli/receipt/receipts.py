@@ -1,4 +1,4 @@
-"""Asks the SMS gateway what became of the messages that it took."""
+"""The command `amends receipts`: asks the SMS gateway what became of the messages that it took."""
 
 import asyncio
 import random
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class DoubtfulChannel(Protocol):
-    """A channel that notices when it asks at the wrong place."""
+    """A channel that notices when its questions go to the wrong place."""
 
     @property
     def asked_in_vain(self) -> str:
-        """Which setting may be wrong, because none of the messages asked for was known; empty when one was."""
+        """Return which setting may be wrong, because the provider knew none of the messages; empty when it knew one."""
 
 
 def receipts(ctx: typer.Context) -> None:

@@ -1,4 +1,4 @@
-"""After a backup of the ledger was restored: compares it with the relay's log, then sending may go on."""
+"""The command `amends reconcile`: compares a restored ledger with the relay's log; then sending may go on."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from amends.domain.team.member import Member
     from amends.ledger.notice.restore import Reconciled
 
-BATCH = 200
-"""How many reports are taken in with one commit."""
-GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
-IN_LOGS = "by the logs {count} taken; what of them is not stored here yet counts as sent as soon as it is"
-NAMES_NOTHING = "the logs name no message as Amends sends them: are they the relay's, whole, and of the right days?"
 CONTRADICT = (
     "--none-left email says that no email has left, and --log which ones have: give one of the two; "
     "if the log holds every email that left since the backup, say --complete"
 )
+NAMES_NOTHING = "the logs name no message as Amends sends them: are they the relay's, whole, and of the right days?"
+IN_LOGS = "by the logs {count} taken; what of them is not stored here yet counts as sent as soon as it is"
+GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
 READ_AGAIN = (
     "after a restore, what came back since the backup is unknown too: read the mails again with "
     "`amends bounces PATH --again`, ask for SMS with `amends receipts`; docs/operations.md has more, also on webhooks"
 )
+BATCH = 200
+"""Reports that are taken in with one commit."""
 
 
 Logs = Annotated[
@@ -94,7 +94,7 @@ def _say(desk: Desk, done: "Reconciled", bounced: int, in_logs: int) -> None:
         f"{done.sent} messages had left, {done.uncertain} are uncertain now, {done.waiting} wait to be sent; "
         f"{bounced} came back by the log",
     )
-    if in_logs > done.sent:  # the others are sent already here, or of a notice that the backup does not have yet
+    if in_logs > done.sent:  # the others count as sent already, or belong to a notice that the backup lacks
         desk.hint(IN_LOGS.format(count=counted(in_logs, "email was", "emails were")))
     if done.uncertain:
         desk.hint(
@@ -107,18 +107,18 @@ def _say(desk: Desk, done: "Reconciled", bounced: int, in_logs: int) -> None:
 
 
 def _send_again(desk: Desk, refused: Iterable[str], by: "Member") -> int:
-    """What was uncertain, and was not taken as the relay says, goes out once more; how many messages."""
+    """Send each uncertain message that the relay refused once more; return how many messages go out."""
     again = 0
     for incident, notice, person in desk.ledger.restore.not_taken(frozenset(refused)):
         try:
             again += desk.ledger.decisions.send_again(incident, notice, person, by, now())
-        except NotAllowed:  # by a corrected list nobody may write to them any more; it stays uncertain
+        except NotAllowed:  # by a corrected list nobody may write to the person; the message stays uncertain
             continue
     return again
 
 
 def _take_in(desk: Desk, reports: list["MailReport"]) -> int:
-    """What came back by the log, as if the mails about it were read; how many messages bounced."""
+    """Take in what came back according to the log, as if from mails; return how many messages bounced."""
     bounced = 0
     waiting: set[tuple[str, str]] = set()
     for start in range(0, len(reports), BATCH):

@@ -1,4 +1,4 @@
-"""What a rehearsal found: as a few screens of text, and as a page that stands alone."""
+"""The findings of a rehearsal: as a few screens of text, and as a standalone page."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,16 +11,16 @@ from amends.domain.notice.notice import PersonState
 from amends.domain.rehearse.report import Happening, Noticed, RehearsalReport, RehearsedOutcome, what_was_not_kept
 
 LINES = 15
-"""Of a list on the terminal; --json and the page have all of it."""
+"""Lines of a list on the terminal; --json and the page have all of them."""
 
 
 def summary(found: RehearsalReport) -> str:
-    """For the terminal."""
+    """Return the report as text for the terminal."""
     return "\n".join(_lines(found))
 
 
 def page(found: RehearsalReport) -> str:
-    """For a browser: everything in one file."""
+    """Return the report as HTML for a browser, everything in one file."""
     from amends.cli.rehearse.picture import picture
     from amends.cli.terminal.html import render
 
@@ -34,7 +34,7 @@ def page(found: RehearsalReport) -> str:
         colours=COLOURS,
         arrived={notice.id: {one.channel: one for one in notice.channels} for notice in found.notices},
         length=length,
-        slow=_slow(found),
+        slow=_by_waiting_time(found),
         sums=_sums(found),
     )
 
@@ -81,7 +81,7 @@ def _not_kept(found: RehearsalReport) -> Iterator[str]:
 
 
 def _sums(found: RehearsalReport) -> list[str]:
-    """One line for each kind of thing that had a time."""
+    """Return the sums: one line for each kind of thing that had a time, and the longest waits."""
     asked = found.questions
     answered = f"{asked.answered} answered ({asked.late} late), {asked.open} open ({asked.overdue} overdue)"
     lines = [
@@ -94,7 +94,7 @@ def _sums(found: RehearsalReport) -> list[str]:
     if found.silences:
         longest = found.silences[0]
         lines.append(f"longest silence     {length(longest.length)}, from {longest.after} to {longest.before}")
-    if slow := _slow(found):
+    if slow := _by_waiting_time(found):
         waited = length(slow[0].waited) if slow[0].waited else "to the end"
         lines.append(f"longest approval    {waited}, for {slow[0].id}")
     return lines
@@ -104,8 +104,8 @@ def _outcomes(outcomes: Iterable[RehearsedOutcome]) -> str:
     return counts(Counter(outcomes))
 
 
-def _slow(found: RehearsalReport) -> list[Noticed]:
-    """The notices that lay longest with their approvers, those that still lie there first."""
+def _by_waiting_time(found: RehearsalReport) -> list[Noticed]:
+    """Return the notices by how long they waited for approval: those that still wait, then the longest wait first."""
     never = [notice for notice in found.notices if notice.waited is None]
     waited = [notice for notice in found.notices if notice.waited is not None]
     return [*never, *sorted(waited, key=lambda notice: notice.waited or found.end - found.start, reverse=True)]

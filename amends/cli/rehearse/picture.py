@@ -1,4 +1,4 @@
-"""A rehearsal as one picture: what happened, what people heard, what was kept. A word stands beside each colour."""
+"""A rehearsal as one picture: what happened, what people were told, what was kept. A word explains each colour."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,34 +18,34 @@ from amends.domain.rehearse.report import (
 )
 
 LEFT, RIGHT, AFTER = 250, 690, 702
-"""Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
-NAME, WORDS = 33, 27
-"""How many columns of text fit before the axis and after it."""
-BESIDE = 88
-"""And beside a dot, to its right or, late in the picture, to its left."""
+"""Pixels, in a picture 900 wide, where the axis starts, where it ends and where the words after the axis start."""
 MIDDLE = (LEFT + RIGHT) / 2
-MOST = 30
-"""Rows of one kind; the others are only counted."""
-DAY = timedelta(days=1)
 MOST_TICKS = 10
 STEPS = (1, 2, 7, 14, 28, 56)
+DAY = timedelta(days=1)
+BESIDE = 88
+"""Columns of text that fit beside a dot, to the right or, late in the picture, to the left."""
+MOST = 30
+"""Rows shown of one kind; the others are only counted."""
+NAME, WORDS = 33, 27
+"""Columns of text that fit before the axis, and after the axis."""
 
 
 @dataclass(frozen=True)
 class PictureRow:
-    """One line: a bar of up to two parts, marks, and what they say in words."""
+    """One line of the picture: a bar of up to two parts, marks, and the meaning of both in words."""
 
     name: str
     words: str
     why: str
     waits: tuple[float, float] | None = None
-    """While it waited: for approval, or for its time."""
+    """The part of the bar in which a notice waited for approval, from left to right in pixels."""
     runs: tuple[float, float] | None = None
-    """While it was being sent, or was late."""
+    """The part of the bar in which messages arrived, or a time was overdue."""
     late: bool = False
     dot: float | None = None
     beside: str = ""
-    """What is written beside the dot."""
+    """The text beside the dot."""
     due: float | None = None
     done: float | None = None
 
@@ -67,7 +67,7 @@ class PictureTick:
 
 
 def picture(found: RehearsalReport) -> str:
-    """The picture as SVG that stands alone, 900 pixels wide."""
+    """Return the picture as standalone SVG, 900 pixels wide."""
     from amends.cli.terminal.html import render
 
     drawing = _Drawing(found)
@@ -88,7 +88,7 @@ class _Drawing:
         self._zone = ZoneInfo(found.timezone)
 
     def groups(self) -> list[RowGroup]:
-        """What has rows."""
+        """Return the groups that have rows."""
         found = self._found
         within = [one for one in found.deadlines if one.due_at and one.due_at <= found.end]
         groups = (
@@ -96,12 +96,12 @@ class _Drawing:
             _group("What people were told", map(self._notice, found.notices)),
             _group("Times named for the next news", map(self._named, found.named_times)),
             _group("Legal deadlines with a date", map(self._deadline, within)),
-            _group("Promises", map(self._promise, found.commitments)),
+            _group("Promises", map(self._commitment, found.commitments)),
         )
         return [group for group in groups if group.rows]
 
     def ticks(self) -> list[PictureTick]:
-        """Days since the opening, as many as have room."""
+        """Return ticks for the days since the opening, as many as have room."""
         days = self._found.days
         step = next((step for step in STEPS if days / step <= MOST_TICKS), STEPS[-1])
         return [self._tick(number) for number in range(0, days + 1, step)]
@@ -154,7 +154,7 @@ class _Drawing:
     def _deadline(self, one: Deadline) -> PictureRow:
         return self._timed(one.recipient, one.due_at, one.done_at, one.outcome, f"{one.law} ({one.duty})")
 
-    def _promise(self, one: RehearsedCommitment) -> PictureRow:
+    def _commitment(self, one: RehearsedCommitment) -> PictureRow:
         put_off = f", put off to {self._say(one.new_due_at)}" if one.new_due_at else ""
         return self._timed(one.id, one.due_at, one.settled_at, one.outcome, f"{one.owner}{put_off}")
 

@@ -1,4 +1,4 @@
-"""`amends rehearse`: a playbook played through in seconds, with nobody told anything."""
+"""The command `amends rehearse`: plays a playbook through in seconds; nobody is told anything."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from amends.domain.rehearse.report import Order, RehearsalReport
 
 OF_AN_INSTALLATION = ("AMENDS_", "PREFECT_")
-"""Variables that begin so tell of a real installation; a rehearsal must not hear of it."""
+"""Prefixes of the variables that describe a real installation, of which a rehearsal must know nothing."""
 
 
 def rehearse(
@@ -72,7 +72,7 @@ def _order(
     playbook: str, incident: Path, audience: Path, inject: list[str], days: int, approve_after: str,
     answers_a_day: int, seed: int, encoding: str | None, allow_bad_rows: bool,
 ) -> "Order":  # fmt: skip
-    """With every path made absolute. Raises ContentError and BadParameter."""
+    """Return the order for the rehearsal, with every path made absolute. Raises ContentError and BadParameter."""
     from amends.content.playbook.library import find_playbook
     from amends.content.rehearse import find_injects
     from amends.domain.rehearse.report import Order, TeamTimes
@@ -86,12 +86,12 @@ def _order(
         seed=seed,
         encoding=encoding,
         allow_bad_rows=allow_bad_rows,
-        team=TeamTimes(approve_after=_within(approve_after), answers_a_day=answers_a_day),
+        team=TeamTimes(approve_after=_approval_span(approve_after), answers_a_day=answers_a_day),
     )
 
 
-def _within(approve_after: str) -> "Span":
-    """Raises BadParameter for what is no span, or a longer one than any rehearsal."""
+def _approval_span(approve_after: str) -> "Span":
+    """Return the span. Raises BadParameter for a text that is no span, or a span longer than any rehearsal."""
     from amends.domain.base.value import Span
     from amends.domain.rehearse.report import MOST_DAYS
 
@@ -105,7 +105,7 @@ def _within(approve_after: str) -> "Span":
 
 
 def _check_place(report: Path) -> None:
-    """Whether the report can be written there, before days are played. Raises BadParameter."""
+    """Raise BadParameter when the report cannot be written there, before days are played."""
     if report.is_dir():
         raise typer.BadParameter(f"--report: {report} is a folder; name a file in it, such as {report / 'report.html'}")
     if not report.absolute().parent.is_dir():
@@ -115,14 +115,14 @@ def _check_place(report: Path) -> None:
 
 
 def _check(order: "Order") -> None:
-    """Read every file before anything begins. Raises ContentError with the findings of the first that is wrong."""
-    from amends.content.incident.incident import read_incident
+    """Read every file before anything begins. Raises ContentError with the findings of the first file that is wrong."""
+    from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile, only_good, usable
     from amends.content.playbook.playbook import load_playbook
     from amends.content.rehearse import check_injects, read_injects
     from amends.domain.rehearse.injects import together
 
-    incident = read_incident(order.incident)
+    incident = read_incident_for_notices(order.incident)
     load_playbook(order.playbook)
     injects = [read_injects(path) for path in order.injects]
     for path, one in zip(order.injects, injects, strict=True):
@@ -139,7 +139,10 @@ def _check(order: "Order") -> None:
 
 
 def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
-    """Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted."""
+    """Carry out the order.
+
+    Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted.
+    """
     from amends.system.processes import Stopped, stopped_by_signals
 
     try:
@@ -150,9 +153,10 @@ def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
 
 
 def carry_out(order: "Order", *, quiet: bool = False) -> "RehearsalReport":
-    """Rehearse in a process of its own, which cuts itself off. Raises AmendsError when it does not end well.
+    """Rehearse in a process of its own, which blocks its own network. Raises AmendsError when the process fails.
 
-    Its folder is private, what is in it is sealed with a key that only that process has, and it is deleted in the end.
+    The folder of the process is private and deleted in the end; its content is sealed with a key that only the process
+    has.
     """
     from amends.domain.rehearse.report import FOUND, ORDER, RehearsalReport
 
@@ -164,7 +168,7 @@ def carry_out(order: "Order", *, quiet: bool = False) -> "RehearsalReport":
         done = subprocess.run(
             call, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words,
             text=True, check=False,
-            process_group=0,  # Ctrl-C is for us, who end it; in the midst of its work it would show a traceback
+            process_group=0,  # Ctrl-C reaches only this process, which ends the child; the child would show a traceback
         )  # fmt: skip
         if done.returncode:
             raise AmendsError(f"the rehearsal did not end well\n{done.stderr or ''}".rstrip())
@@ -172,6 +176,6 @@ def carry_out(order: "Order", *, quiet: bool = False) -> "RehearsalReport":
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Without a word of the installation here, and without Prefect's server and profiles."""
+    """Return the environment of the process: no variable of an installation, none of Prefect's servers and profiles."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_AN_INSTALLATION)}
     return {**kept, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}

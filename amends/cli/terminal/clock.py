@@ -1,4 +1,4 @@
-"""The one place where commands read the clock."""
+"""The clock of the commands, which read the time nowhere else."""
 
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -7,13 +7,13 @@ from pathlib import Path
 _home: ContextVar[Path | None] = ContextVar("home", default=None)
 
 
-def live_in(home: Path | None) -> None:
-    """From now on, tell the time of this home; none is everybody's time."""
+def use_home(home: Path | None) -> None:
+    """Set the home whose time `now` returns from now on; None means the machine's time."""
     _home.set(home)
 
 
 def now() -> datetime:
-    """Now, in UTC; in a home made for rehearsals, by its own clock. Raises SettingsError."""
+    """Return the time in UTC; in a home made for rehearsals, by the rehearsal clock. Raises SettingsError."""
     home = _home.get()
     if home is not None:
         from amends.rehearsal_clock import MARK, rehearsal_clock

@@ -1,4 +1,4 @@
-"""What every command works at: the home, the ledger, and how it speaks to people and to programs."""
+"""The surroundings of every command: the home, the ledger, and the output for people and for programs."""
 
 import json
 import os
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 TOKEN = "AMENDS_TOKEN"  # noqa: S105 - the name of the variable
 SECOND_TOKEN = "AMENDS_TOKEN_2"  # noqa: S105
-"""Where two must say who they are."""
+"""The variable with the second token, where two people must say who they are."""
 
 
 @dataclass(frozen=True)
 class Desk:
-    """One call of the command."""
+    """One call of the command line: the home, its ledger, and the output."""
 
     home: Path | None
     json: bool = False
@@ -37,48 +37,48 @@ class Desk:
 
     @cached_property
     def settings(self) -> "Settings":
-        """Of this home. Raises SettingsError."""
+        """Return the settings of this home. Raises SettingsError."""
         from amends.settings import read_settings
 
         return read_settings(self.home)
 
     @cached_property
     def ledger(self) -> "Ledger":
-        """Of this home, its tables up to date. Raises SettingsError, KeyMissing."""
+        """Return the ledger of this home, its tables up to date. Raises SettingsError and KeyMissing."""
         from amends.settings import open_ledger
 
         return open_ledger(self.settings)
 
     def close(self) -> None:
-        """Give back the ledger's connections, if it was opened."""
+        """Close the ledger's connections, if the ledger was opened."""
         if "ledger" in self.__dict__:
             self.ledger.dispose()
 
     def show(self, values: object, text: str) -> None:
-        """The command's answer: the values with --json, the text otherwise."""
+        """Print the command's answer: the values with --json, the text otherwise."""
         if self.json:
             typer.echo(json.dumps(to_jsonable_python(values, by_alias=True), ensure_ascii=False, indent=2))
         elif text:
             typer.echo(printable(text))
 
     def hint(self, text: str) -> None:
-        """What to do next, for whoever can see it: that nobody can stops nothing."""
+        """Print to stderr what to do next, not with --json; that nobody can see the hint is no error."""
         if not self.json:
             with suppress(OSError):
                 typer.echo(printable(f"→ {text}"), err=True)
 
     def complain(self, text: str) -> None:
-        """What went wrong, for whoever can see it: the exit code says so too."""
+        """Print to stderr what went wrong; that nobody can see the text is no error, as the exit code says so too."""
         with suppress(OSError):
             typer.echo(printable(f"amends: {text}"), err=True)
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """One per line, each with its place."""
+        """Print the findings, one per line, each with its place."""
         found = tuple(findings)
         self.show({"findings": found}, "\n".join(map(str, found)))
 
     def member(self, name: str, variable: str = TOKEN) -> "Member":
-        """The member who proves by a token to be this one. Raises NotAllowed; auditors read only."""
+        """Return the member, who proves the name by a token. Raises NotAllowed, also for auditors, who only read."""
         from amends.domain.team.member import TeamRole
 
         member = self.ledger.team.authenticate(name, self._token(name, variable))
@@ -88,16 +88,16 @@ class Desk:
 
     @staticmethod
     def _token(name: str, variable: str) -> str:
-        """From the environment or a hidden prompt, never from the command line, where others could see it."""
+        """Return the token from the environment or a hidden prompt; on the command line others could see the token."""
         if token := os.environ.get(variable):
             return token
-        if sys.stdin is None or not sys.stdin.isatty():  # it is None where it was closed
+        if sys.stdin is None or not sys.stdin.isatty():  # None when the process was started with it closed
             raise NotAllowed(f"who says that you are {name}? set {variable}, or call this from a terminal")
         token = typer.prompt(f"Token of {name}", hide_input=True, err=True)
         return str(token)
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing. Raises as `whole` does."""
+    """Write a file that only its owner can read, whole or not at all. Raises as `whole` does."""
     with whole(path) as file:
         file.write(text.encode())

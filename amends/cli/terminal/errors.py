@@ -1,4 +1,4 @@
-"""What an error says at a terminal, and the exit code that goes with it."""
+"""The words of an error at a terminal, and the exit code of the error."""
 
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -6,7 +6,7 @@ from amends.domain.base.errors import AmendsError, ApprovalMissing, ContentError
 
 
 def explain(error: Exception, desk: Desk) -> Exit:
-    """Say what went wrong, without any personal data; the exit code that goes with it."""
+    """Print what went wrong, without any personal data; return the exit code of the error."""
     match error:
         case ContentError():
             desk.findings(error.findings)
@@ -24,7 +24,10 @@ def explain(error: Exception, desk: Desk) -> Exit:
 
 
 def _unwritable(error: UnicodeEncodeError) -> str:
-    """UTF-8 can write all but what Python made of bytes that were no UTF-8 when it read the arguments."""
+    """Return what to do about text that the terminal's encoding cannot write.
+
+    UTF-8 can write all text but the surrogates that Python makes of arguments whose bytes are no UTF-8.
+    """
     if error.encoding == "utf-8":
         return "something in the arguments is not UTF-8; write it in UTF-8"
     return (

@@ -1,10 +1,10 @@
-"""What the exit code of a command says."""
+"""The exit codes of the commands."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """How a command ended; scripts may rely on these numbers."""
+    """The exit code of a command; scripts may rely on these numbers."""
 
     OK = 0
     ERROR = 1

@@ -1,4 +1,4 @@
-"""Pages that stand alone: everything in one file, everything escaped."""
+"""Standalone pages: everything in one file, everything escaped."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def render(name: str, **values: object) -> str:
-    """The page of this name with these values."""
+    """Return the template of this name, filled with these values."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -25,15 +25,15 @@ def render(name: str, **values: object) -> str:
 
 
 def in_english(texts: dict[str, str]) -> str:
-    """In the language of these pages, else in whichever there is."""
+    """Return the text in English, the language of these pages, or in another language when there is no English."""
     return some_text(texts, "en")
 
 
 def percent(part: float, whole: float) -> str:
-    """For lengths and places in a drawing; nothing of nothing is 0."""
+    """Return the part in percent, for lengths and places in a drawing; 0 when the whole is 0."""
     return f"{100 * part / whole:.2f}" if whole else "0"
 
 
 def share_of_time(at: datetime, start: datetime, end: datetime) -> float:
-    """Where a moment lies between two others, from 0 to 1."""
+    """Return where a moment lies between two others, from 0 to 1; 0 when the two are no time apart."""
     return (at - start) / (end - start) if end > start else 0.0

@@ -9,16 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 NUMBER = re.compile(r"[0-9]{1,18}")
-"""So many digits have room in every ledger."""
+"""A number of so many digits has room in every ledger."""
+LONGEST = 200
+"""Characters of a summary that help shows; every summary of a command is shorter."""
 
 
 def number(said: str) -> int:
-    """The number of a person, a question or a batch: from 1 on. Raises BadParameter."""
+    """Return the number of a person, a question or a batch, from 1 on. Raises BadParameter."""
     return _at_least(1, said)
 
 
 def number_or_none(said: str) -> int:
-    """A number of which there may be none, and then it is 0. Raises BadParameter."""
+    """Return a number from 0 on, where 0 may stand for none. Raises BadParameter."""
     return _at_least(0, said)
 
 
@@ -29,7 +31,7 @@ def _at_least(least: int, said: str) -> int:
 
 
 def any_of(choices: Iterable[str]) -> str:
-    """The words to choose from, for a help text: between the option's brackets they would be one line too long."""
+    """Return the choices as words for a help text: between the option's brackets they would be one line too long."""
     return ", ".join(choices)
 
 
@@ -52,25 +54,20 @@ OneNotice = Annotated[str, typer.Argument(metavar="NOTICE", help="Only this noti
 
 
 def place(text: str) -> Path:
-    """The folder of this name; whether it can be read is for the command to find out, whose exit code may matter.
+    """Return the path of this name, unchecked: the command finds out whether it is readable and sets the exit code.
 
-    Raises BadParameter for an empty word, which is a variable that was not set: it would mean the folder that one
-    happens to be in.
+    Raises BadParameter for an empty word, as an unset variable gives: the word would mean the current folder.
     """
     if not text:
         raise typer.BadParameter("it is empty; is the variable set that should hold it?")
     return Path(text)
 
 
-LONGEST = 200
-"""No summary of a command has so many letters."""
-
-
 class CommandGroup(TyperGroup):
-    """Commands under their noun; help tells each summary to its end."""
+    """A group of commands under their noun; help shows each summary to its end."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """One under the other, over as many lines as it takes."""
+        """Write the commands one under the other, each summary on as many lines as needed."""
         found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
         rows = [(name, command.get_short_help_str(LONGEST)) for name, command in found if command]
         with formatter.section("Commands"):
@@ -78,7 +75,7 @@ class CommandGroup(TyperGroup):
 
 
 def noun() -> typer.Typer:
-    """A group that has no commands yet."""
+    """Return a group that has no commands yet."""
     group = typer.Typer(cls=CommandGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     group.callback()(lambda: None)
     return group

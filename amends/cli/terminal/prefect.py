@@ -1,4 +1,4 @@
-"""Prefect's work pool, from which the runner takes runs: what somebody has paused there, and how it goes on."""
+"""Prefect's work pool, from which the runner takes runs: find out what is paused there, resume it, start a sweep."""
 
 import asyncio
 import os
@@ -12,33 +12,33 @@ import httpx2
 from amends.cli.terminal.desk import Desk
 from amends.settings import Settings, prefect_environment
 
+PATIENCE_SECONDS = 5
 POOL = "amends"
 QUEUE = "default"
-PATIENCE_SECONDS = 5
-NOT_BEGUN = "Prefect does not begin it here (`amends doctor` says why)"
-CONNECT_SECONDS = 2
 ASK_SECONDS = 10
-"""A server that is stuck takes calls and answers none, and Prefect's own client waits long for it."""
+"""Seconds to wait for an answer: a stuck server takes calls and answers none, and Prefect's client waits long."""
+CONNECT_SECONDS = 2
+NOT_BEGUN = "Prefect does not begin it here (`amends doctor` says why)"
 
 
-def held(settings: Settings) -> tuple[str, ...]:
-    """Why Prefect would begin nothing, or miss what died; empty when it would not."""
+def why_idle(settings: Settings) -> tuple[str, ...]:
+    """Return the reasons why Prefect would begin no run, or would miss runs that died; empty without any."""
     environment = prefect_environment(settings)
     name, _, password = environment["PREFECT_API_AUTH_STRING"].partition(":")
     address, seconds = environment["PREFECT_API_URL"], PATIENCE_SECONDS
     try:
         with httpx2.Client(base_url=address, auth=(name, password), timeout=seconds, trust_env=False) as prefect:
-            return tuple(_held(prefect))
+            return tuple(_reasons(prefect))
     except httpx2.HTTPError:
         return ("Prefect's server does not answer as it should: see what `amends up` says",)
 
 
-def _held(prefect: httpx2.Client) -> Iterator[str]:
+def _reasons(prefect: httpx2.Client) -> Iterator[str]:
     pool = _found(prefect, f"/work_pools/{POOL}")
     queue = _found(prefect, f"/work_pools/{POOL}/queues/{QUEUE}")
     sweep = _found(prefect, "/deployments/name/sweep/sweep")
-    for what, it in ((f"work pool `{POOL}`", pool), (f"work queue `{QUEUE}`", queue)):
-        if _is_stopped(it):
+    for what, found in ((f"work pool `{POOL}`", pool), (f"work queue `{QUEUE}`", queue)):
+        if _is_stopped(found):
             yield f"its {what} is paused, limited to no run, or gone"
     if not _is_stopped(pool) and pool.get("status") == "NOT_READY":
         yield "no runner takes runs from it"
@@ -47,7 +47,7 @@ def _held(prefect: httpx2.Client) -> Iterator[str]:
 
 
 def _found(prefect: httpx2.Client, path: str) -> dict[str, Any]:
-    """What stands there; nothing when somebody has deleted it."""
+    """Return what Prefect has under this path; empty when somebody has deleted it."""
     answer = prefect.get(path)
     if answer.status_code == httpx2.codes.NOT_FOUND:
         return {}
@@ -55,12 +55,12 @@ def _found(prefect: httpx2.Client, path: str) -> dict[str, Any]:
     return found
 
 
-def _is_stopped(it: dict[str, Any]) -> bool:
-    return it.get("is_paused", True) or it.get("concurrency_limit") == 0
+def _is_stopped(found: dict[str, Any]) -> bool:
+    return found.get("is_paused", True) or found.get("concurrency_limit") == 0
 
 
 async def resume() -> None:
-    """Whoever starts `amends up` means it to work, whatever was paused in Prefect before."""
+    """Resume everything that was paused in Prefect, because a person who starts `amends up` means it to work."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolUpdate
 
@@ -76,12 +76,12 @@ async def resume() -> None:
 
 
 def nudge(settings: Settings, incident: str) -> bool:
-    """Let Prefect look at this incident now; False when it does not, which only delays things."""
+    """Start a sweep of this incident in Prefect; return False when Prefect begins none, which only delays things."""
     elsewhere = os.environ.get("PREFECT_API_URL")
     if not answers(elsewhere or f"http://127.0.0.1:{settings.prefect_port}"):
         return False
     if not elsewhere:
-        os.environ.update(prefect_environment(settings))  # Prefect reads it when it is imported
+        os.environ.update(prefect_environment(settings))  # Prefect reads the environment when it is imported
     from prefect.deployments import arun_deployment
 
     async def ask() -> None:
@@ -90,13 +90,13 @@ def nudge(settings: Settings, incident: str) -> bool:
 
     try:
         asyncio.run(asyncio.wait_for(ask(), ASK_SECONDS))
-    except Exception:  # noqa: BLE001 - the ledger has it all; the next sweep finds it
+    except Exception:  # noqa: BLE001 - the next sweep finds all of it in the ledger
         return False
-    return bool(elsewhere) or not held(settings)
+    return bool(elsewhere) or not why_idle(settings)
 
 
 def send_on(desk: Desk, waiting: Iterable[tuple[str, str]]) -> None:
-    """What is to be written on another channel leaves soon; by incident and notice."""
+    """Start the sending of messages that wait on another channel; `waiting` holds their incidents and notices."""
     notices = sorted(waiting)
     for incident, notice in notices:
         desk.hint(f"`amends deliver {incident} {notice}` sends them, or the next sweep does")
@@ -105,7 +105,7 @@ def send_on(desk: Desk, waiting: Iterable[tuple[str, str]]) -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether a server listens at this address."""
+    """Return True when a server listens at this address."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -115,5 +115,5 @@ def answers(url: str) -> bool:
     return True
 
 
-if __name__ == "__main__":  # in a process of its own, whose environment says which Prefect
+if __name__ == "__main__":  # run in a process of its own, whose environment says which Prefect
     asyncio.run(resume())

@@ -1,4 +1,4 @@
-"""The second person: what two named people must want, one of them cannot do alone."""
+"""The second person, whom an act needs that two named people must want."""
 
 from typing import Annotated
 
@@ -19,9 +19,9 @@ With = Annotated[
 
 
 def second_member(desk: Desk, first: Member, name: str) -> Member:
-    """The member beside the first who proves by a token of their own to be this one, and may approve.
+    """Return the second member, who is not the first, proves by a token of their own to be this one, and may approve.
 
-    Raises NotAllowed. Whether the first may do what is asked is for the caller to say.
+    Raises NotAllowed. The caller checks whether the first member may do what is asked.
     """
     if name == first.name:
         raise NotAllowed(f"{name} cannot be the second person too; two different people must want this")

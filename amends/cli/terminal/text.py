@@ -1,4 +1,4 @@
-"""How answers are put into text for a terminal."""
+"""The layout of answers at a terminal: tables, wrapped text and colours."""
 
 import os
 import shutil
@@ -10,16 +10,16 @@ import typer
 
 from amends.domain.base.text import say, width, wrapped
 
-COMMAND = "amends "
-"""A cell that has it is never broken up: somebody may copy it."""
 GAP = 2
 """Blanks between columns."""
 LAST_NEEDS = 24
-"""With less room than this for a long last column, each row of a table becomes a paragraph."""
+"""Columns that a long last column needs; with less room, each row of a table becomes a paragraph."""
+COMMAND = "amends "
+"""A cell with this word is never broken up: a person may copy the command."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns under their names, or `none`; wide Chinese characters count twice."""
+    """Return the rows in columns under their names, or `none`; wide Chinese characters count twice."""
     lines = _cells(head, rows)
     if len(lines) == 1:
         return "none"
@@ -28,9 +28,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def fitted(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table that fits the terminal: names and last cells go on below themselves, or else whole rows do.
+    """Return a table that fits the terminal: names and last cells are wrapped, or else rows become paragraphs.
 
-    Where nobody looks, as in a pipe, it is the table as it is.
+    Without a terminal, as in a pipe, return the table as it is.
     """
     lines, room = _cells(head, rows), terminal_columns()
     if room is None or len(lines) == 1 or sum(_widths(lines)) + GAP * (len(head) - 1) <= room:
@@ -48,7 +48,7 @@ def fitted(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def terminal_columns() -> int | None:
-    """How wide the terminal is that the answer goes to; None where it goes elsewhere."""
+    """Return the width of the terminal that the answer goes to; None when the answer goes elsewhere."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
@@ -63,7 +63,7 @@ def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _flowing(cells: Sequence[str], room: int) -> Iterator[str]:
-    """A row as a paragraph, each command on a line of its own."""
+    """Yield the lines of a row as a paragraph, each command on a line of its own."""
     gap, indent = " " * GAP, ""
     for _, some in groupby(cells, lambda cell: COMMAND in cell):
         for part in _whole_or_wrapped(gap.join(some), room - GAP):
@@ -81,6 +81,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def coloured(text: str, colour: str) -> str:
-    """In colour where a person looks and has not asked for none (NO_COLOR)."""
+    """Return the text, in colour at a terminal unless NO_COLOR is set."""
     plain = "NO_COLOR" in os.environ or sys.stdout is None or not sys.stdout.isatty()
     return text if plain else typer.style(text, fg=colour)

@@ -1,4 +1,4 @@
-"""A time as people type it."""
+"""Times as people type them."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from amends.domain.base.value import to_utc
 
 
 def time_from(text: str, zone: str) -> datetime:
-    """A day with its hour; without a zone, as the clock of this zone shows it. Raises BadParameter."""
+    """Return a typed day and hour in UTC; a time without a zone is local time of this zone. Raises BadParameter."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -20,7 +20,7 @@ def time_from(text: str, zone: str) -> datetime:
 
 
 def in_utc(at: datetime) -> datetime:
-    """A time that somebody typed, in UTC. Raises BadParameter for one that no ledger could give back, as by a typo."""
+    """Return a typed time in UTC. Raises BadParameter for a time that no ledger could give back, as by a typo."""
     try:
         return to_utc(at)
     except ValueError as error:

@@ -14,6 +14,7 @@ from amends.content.file.document import Document
 from amends.content.file.reading import Place, Trail
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE
+from amends.domain.incident.incident import EMAIL_IF_ANY
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -25,7 +26,7 @@ NOTHING_MORE: MoreKeys = MappingProxyType({})
 _EXPECTED_FORMS = {
     "^[A-Z]{2}$": "a country is expected here, in two capital letters as in DE",
     f"^{LOCALE.pattern}$": "a locale is expected here, as in en, zh-CN or zh-Hant-TW",
-    r"^[^@\s]+@[^@\s]+$": "an email address is expected here, as in care@example.org",
+    EMAIL_IF_ANY: "an email address is expected here, as in care@example.org",
     "^[a-z0-9_]+$": "a word of small letters, digits and _ is expected here, as in police_report",
 }
 """The advice for a text that does not match a pattern of the domain, by pattern."""

@@ -28,6 +28,8 @@ class Code(StrEnum):
     """A text that is missing in a locale in which people will be written to."""
     CONTRADICTION = "E111"
     """Two confirmed facts that cannot both be true. Correct one, or mark it as suspected."""
+    GAP = "E112"
+    """A value that every notice needs and an incident file does not give yet. Facts are assessed without it."""
     TEMPLATE_MISSING = "E120"
     """A step that sends a notice without a template in some language or on some channel."""
     TEMPLATE_WRONG = "E121"

@@ -47,7 +47,11 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a .yaml, .yml or .json file. Raises ContentError with every error of syntax in the file."""
-    text = read_text(path)
+    return parse_document(path, read_text(path))
+
+
+def parse_document(path: Path, text: str) -> Document:
+    """Return the text as the document of a file with this name. Raises ContentError with every error of syntax."""
     reading = _reading(path.suffix)(str(path), text)
     content = reading.read()
     if reading.findings:

@@ -1,4 +1,4 @@
-"""Reads an incident file."""
+"""Reading of an incident file, and the checks that its parts agree."""
 
 import re
 from collections.abc import Iterator
@@ -16,20 +16,21 @@ from amends.content.file.regions import is_state
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import text_for
 from amends.domain.incident.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
-from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Story, Times
+from amends.domain.incident.gaps import gaps
+from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Times
 from amends.domain.risk.exposure import CIPHERTEXT_ONLY
 
 _PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
 
-_SUFFIX = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
-"""What ends the id of a duty that each place has for itself."""
+_REQUIRED = frozenset({"promise", "text"})
+"""The last key of each text that must not be empty; other texts may be left out, or are gaps until the first notice."""
 
 MOST_PEOPLE = 10_000_000_000
 
-_TAKEN = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
+_PLACE = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
+"""The place behind the @ in the id of a duty that each place has for itself."""
 
-_NEEDED = frozenset({"name", "promise", "text"})
-"""Last words of what must be said, where other texts may be left out."""
+_DATA_WAS_TAKEN = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
 
 _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
     (
@@ -37,7 +38,7 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
         "misuse was observed, yet the data was encrypted and the key is safe",
     ),
     (
-        {"exfiltration": (Exfiltration.NO,), "exfiltration_evidence": _TAKEN},
+        {"exfiltration": (Exfiltration.NO,), "exfiltration_evidence": _DATA_WAS_TAKEN},
         "nothing was taken, yet it was used or published later",
     ),
     (
@@ -69,25 +70,47 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
         "it was an attack, yet nobody meant harm or gain",
     ),
 )
-"""Facts of which each may be confirmed, but never all of them, and why."""
+"""Values of facts of which each may be confirmed, but never all together, with the contradiction in words."""
 
 
 def read_incident(path: Path) -> Incident:
-    """Read an incident from YAML or JSON. Raises ContentError with every finding."""
+    """Read an incident from YAML or JSON; facts are enough. Raises ContentError with every finding."""
+    return check_incident(read_document(path))
+
+
+def read_incident_for_notices(path: Path) -> Incident:
+    """Read an incident of which notices can be drafted. Raises ContentError with every finding, gaps included."""
+    incident, found = read_incident_with_gaps(path)
+    if found:
+        raise ContentError(*found)
+    return incident
+
+
+def read_incident_with_gaps(path: Path) -> tuple[Incident, tuple[Finding, ...]]:
+    """Read an incident, and find what its file must say before the first notice. Raises ContentError as read_incident.
+
+    Each finding about a gap names the place of the missing value, or of what should enclose it.
+    """
     document = read_document(path)
+    incident = check_incident(document)
+    return incident, tuple(gap.finding(document.where(gap.trail)) for gap in gaps(incident))
+
+
+def check_incident(document: Document) -> Incident:
+    """Return the document as an incident. Raises ContentError with every finding."""
     odd = tuple(odd_characters(document))
     try:
         incident = bind(document, Incident, {Times: CLOCK_EVENTS})
     except ContentError as error:
         raise ContentError(*odd, *error.findings) from None
-    findings = (*odd, *_broken_lines(document), *_checks(incident, document))
+    findings = (*odd, *_broken_headers(document), *_checks(incident, document))
     if findings:
         raise ContentError(*findings)
     return incident
 
 
-def _broken_lines(document: Document) -> Iterator[Finding]:
-    """Names and titles stand in the headers of mails."""
+def _broken_headers(document: Document) -> Iterator[Finding]:
+    """Yield a finding for each name or title that could not stand in a header of an email."""
     for trail, text in document.texts():
         in_header = trail == ("title",) or trail[:2] in (("organisation", "name"), ("organisation", "signed_by"))
         if in_header and BREAKS_HEADERS.search(text):
@@ -96,37 +119,37 @@ def _broken_lines(document: Document) -> Iterator[Finding]:
 
 
 def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
-    yield from _unsaid(incident, document)
+    yield from _missing_texts(incident, document)
     yield from _untranslated(incident, document)
     yield from _unknown_countries(incident, document)
     yield from _contradictions(incident.facts, document)
     yield from _odd_people(incident, document)
     yield from _impossible_times(incident, document)
     yield from _unknown_rulings(incident, document)
-    if not _PHONE.fullmatch(incident.organisation.contacts.phone):
+    phone = incident.organisation.contacts.phone
+    if phone and not _PHONE.fullmatch(phone):
         where = document.where(("organisation", "contacts", "phone"))
         yield Finding(where, Code.WRONG_FORM, "organisation.contacts.phone: this is not a phone number")
 
 
-def _unsaid(incident: Incident, document: Document) -> Iterator[Finding]:
-    for trail, text in _needed(incident):
+def _missing_texts(incident: Incident, document: Document) -> Iterator[Finding]:
+    for trail, text in _required_texts(incident):
         if not text.strip():
             yield Finding(document.where(trail), Code.MISSING, f"{'.'.join(map(str, trail))} says nothing")
 
 
-def _needed(incident: Incident) -> Iterator[tuple[Trail, str]]:
-    """What no notice can do without, in whatever locale."""
+def _required_texts(incident: Incident) -> Iterator[tuple[Trail, str]]:
+    """Yield each text that must not be empty, with its trail."""
     for trail, texts in _translated(incident):
-        if trail[-1] in _NEEDED:
+        if trail[-1] in _REQUIRED:
             yield trail, "".join(texts.values())
-    for locale, story in incident.texts.items():
-        for name, field in Story.model_fields.items():
-            if field.is_required():
-                yield ("texts", locale, name), getattr(story, name)
 
 
 def _unknown_countries(incident: Incident, document: Document) -> Iterator[Finding]:
-    """A country or a state that does not exist has no deadlines, and nobody would notice."""
+    """Yield a finding for each country or state that does not exist, and each impossible number of people.
+
+    A place that does not exist has no deadlines, and nobody would notice their absence.
+    """
     seat = incident.organisation.established_in
     named = [("organisation", "established_in", seat)] if seat else []
     named += [("residences", place, place) for place in incident.residences]
@@ -145,7 +168,7 @@ def _unknown_countries(incident: Incident, document: Document) -> Iterator[Findi
 
 
 def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
-    """What the facts say of people and of who has their data, against what else the file says."""
+    """Yield a finding where the facts about people, recipient or sector contradict the rest of the file."""
     facts, stated = incident.facts, incident.facts.people
     most = stated.value.max if stated.sure(stated.value) and stated.value else None  # type: ignore[arg-type]
     if most is not None and sum(incident.residences.values()) > most:
@@ -167,7 +190,7 @@ def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
 
 
 def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
-    """Nobody knows of anything before it has happened, and nothing lasts less than no time."""
+    """Yield a finding for each unknown clock event, each event before the incident, and each negative length."""
     started = incident.times.occurred.start
     for name in incident.times.events.keys() - CLOCK_EVENTS:
         where = document.where(("times", "events", name), of_key=True)
@@ -186,7 +209,7 @@ def _impossible_times(incident: Incident, document: Document) -> Iterator[Findin
 
 
 def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:
-    """A ruling on a duty that is in no table would be passed over in silence."""
+    """Yield a finding for each ruling on a duty that is in no table, which would otherwise have no effect."""
     if not incident.rulings:
         return
     from amends.content.law.regimes import read_duties
@@ -194,7 +217,7 @@ def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding
     known = {f"{regime.id}.{row.id}" for regime in read_duties().all_regimes() for row in regime.duties}
     for name in incident.rulings:
         duty, _, place = name.partition("@")
-        if duty not in known or (place and not _SUFFIX.fullmatch(place)):
+        if duty not in known or (place and not _PLACE.fullmatch(place)):
             what = f"rulings: no duty is called {name!r}"
             where = document.where(("rulings", name), of_key=True)
             near = get_close_matches(name, known, 1)
@@ -214,14 +237,14 @@ def _untranslated(incident: Incident, document: Document) -> Iterator[Finding]:
 
 
 def _translated(incident: Incident) -> Iterator[tuple[Trail, dict[str, str]]]:
-    """Everything that is written once per locale, beside the story itself."""
+    """Yield each text that is written once per locale, except the story, with its trail."""
     organisation = incident.organisation
     yield ("organisation", "name"), organisation.name
     yield ("organisation", "signed_by"), organisation.signed_by
     for name in ("hours", "postal_address", "officer"):
         yield ("organisation", "contacts", name), getattr(organisation.contacts, name)
-    for index, promise in enumerate(incident.commitments):
-        yield ("commitments", index, "promise"), promise.promise
+    for index, commitment in enumerate(incident.commitments):
+        yield ("commitments", index, "promise"), commitment.promise
     for index, news in enumerate(incident.news):
         yield ("news", index, "text"), news.text
 

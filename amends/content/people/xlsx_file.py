@@ -91,9 +91,9 @@ def _unpack(archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo]) -> Ite
 
 
 def _longest_shared(archive: zipfile.ZipFile) -> int:
-    """Return the length of the longest shared text, which the file holds once and a reader copies into each cell.
+    """Return the length of the longest shared text. Raises ExpatError when the list of shared texts is not XML.
 
-    Raises ExpatError when the list of shared texts is not XML.
+    A shared text stands in the file once, and a reader copies it into each cell that names it.
     """
     lists = [entry for entry in archive.infolist() if _is_shared(_unpack(archive, [entry]))]
     return max((_longest_in(_unpack(archive, [entry])) for entry in lists), default=0)

@@ -1,4 +1,4 @@
-"""What speaks against a playbook: steps that can never be taken, templates that are missing, duties that it misses."""
+"""The checks of a playbook: steps that can never be taken, missing templates, and duties that the playbook misses."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -29,30 +29,33 @@ from amends.domain.playbook.checks import (
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from amends.domain.team.member import Member
 
-PROMISE_TEMPLATES = ("promise-kept", "promise-late")
-"""What a follow-up step tells those who were promised something."""
+COMMITMENT_TEMPLATES = ("promise-kept", "promise-late")
+"""The notices that a follow-up step sends to people about commitments."""
 
 
 def check_playbook(
     playbook: Playbook, wording: Wording, document: Document | None = None, now: datetime | None = None
 ) -> tuple[Finding, ...]:
-    """What keeps the steps from being taken or their notices from being written, and advice that keeps nobody from it.
+    """Return the errors that keep a step from being taken or a notice from being written, and advice.
 
-    With the document of its file each finding names file:line:column; a pinned playbook has none, and its steps are
-    named. With a now, dates that are over are told.
+    With the document of the playbook's file each finding names file:line:column. A pinned playbook has no document:
+    findings name its steps. With a `now`, advice names the dates that have passed.
     """
     places = Places(playbook, document)
     return (
-        *(finding for step in playbook.steps for finding in _unspoken(places, step, wording)),
+        *(finding for step in playbook.steps for finding in _missing_words(places, step, wording)),
         *_circles(places),
         *_objections(places),
-        *(_over(places, now) if now else ()),
-        *_one_letter_for_all(places, wording),
+        *(_past_dates(places, now) if now else ()),
+        *_missing_addenda(places, wording),
     )
 
 
 def check_for(playbook: Playbook, case: Case, document: Document | None, now: datetime) -> tuple[Finding, ...]:
-    """What the playbook would miss in this case; advice. The case has the playbook as it reads for its severity."""
+    """Return, as advice, the duties that the playbook would miss in this case, and unknown public holidays.
+
+    The playbook of the case has the changes for its severity.
+    """
     places = Places(playbook, document)
     missed = (places.finding(one, Code.DUTY_MISSED, blocks=False) for one in duties_missed(case, now))
     return (*missed, *unknown_days_off(playbook, case.incident, places.at(()), case.opened_at))
@@ -66,31 +69,31 @@ def check_team(
     *,
     blocks: bool,
 ) -> tuple[Finding, ...]:
-    """The approvals that nobody in the team could give."""
+    """Return a finding for each approval that nobody in the team could give."""
     places = Places(playbook, document)
     missing = nobody_could_approve(playbook, members, authors)
     return tuple(places.finding(one, Code.NO_APPROVER, blocks=blocks) for one in missing)
 
 
 class Places:
-    """Where the parts of a playbook stand."""
+    """The places of the parts of a playbook in its file."""
 
     def __init__(self, playbook: Playbook, document: Document | None = None) -> None:
         self.playbook, self._document = playbook, document
         self._index = {step.id: index for index, step in enumerate(playbook.steps)}
 
     def at(self, trail: Trail) -> str:
-        """The place of this value, or the name of the playbook."""
+        """Return the place of this value, or the id of a playbook without a document."""
         return self._document.where(trail) if self._document else self.playbook.id
 
     def step(self, step: str, key: str = "") -> str:
-        """The place of the key of a step, or of the step where the file does not say the key."""
+        """Return the place of this key of a step, or of the step when the file does not have the key."""
         if self._document is None:
             return f"{self.playbook.id}: steps.{step}"
         return self._document.where(("steps", self._index[step], *filter(None, (key,))))
 
     def finding(self, one: Objection, code: Code, *, blocks: bool = True) -> Finding:
-        """An objection with its place."""
+        """Return the objection as a finding with its place."""
         if not one.step:
             return Finding(self.at(()), code, one.why, one.advice, blocks)
         if one.severity:
@@ -115,7 +118,7 @@ def _circles(places: Places) -> Iterator[Finding]:
         yield Finding(places.step(step, "of"), Code.CIRCLE, what, f"begin with an event: {', '.join(Event)}")
 
 
-def _over(places: Places, now: datetime) -> Iterator[Finding]:
+def _past_dates(places: Places, now: datetime) -> Iterator[Finding]:
     for step in places.playbook.steps:
         if step.on and step.on < now:
             what = f"{step.id}.on: {minute(step.on)} is over"
@@ -123,17 +126,17 @@ def _over(places: Places, now: datetime) -> Iterator[Finding]:
             yield Finding(places.step(step.id, "on"), Code.IN_THE_PAST, what, advice, blocks=False)
 
 
-def _one_letter_for_all(places: Places, wording: Wording) -> Iterator[Finding]:
+def _missing_addenda(places: Places, wording: Wording) -> Iterator[Finding]:
     if not wording.addenda.addenda:
         what = f"no {ADDENDA_FILE} stands beside the notices, so everybody gets the general letter"
         advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
         yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)
 
 
-def _unspoken(places: Places, step: Step, wording: Wording) -> Iterator[Finding]:
+def _missing_words(places: Places, step: Step, wording: Wording) -> Iterator[Finding]:
     notices = [step.notice] if step.notice else []
     if step.phase is Phase.FOLLOW_UP and step.channels:
-        notices += PROMISE_TEMPLATES
+        notices += COMMITMENT_TEMPLATES
     for notice in notices:
         where = places.step(step.id, "notice" if notice == step.notice else "channels")
         yield from _missing_templates(where, notice, step.written_for, wording)

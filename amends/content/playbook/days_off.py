@@ -14,21 +14,21 @@ DAY = timedelta(days=1)
 
 
 def with_days_off(playbook: Playbook, incident: Incident, opened_at: datetime) -> Playbook:
-    """The playbook with the public holidays of the country in which the organisation has its seat.
+    """Return the playbook with the public holidays of the country in which the organisation has its seat.
 
-    They are those from the year before the incident was opened to two years after it, so that the same file gives the
-    same content on any day. A playbook that lists its own, or that counts no business days, stays as it is.
+    The holidays cover the years from one before to two after the opening of the incident, so that the same file gives
+    the same content on any day. A playbook that lists its own, or that counts no business days, stays as it is.
     """
     country = incident.organisation.established_in
-    if not _wants_them(playbook) or country is None:
+    if not _needs_days_off(playbook) or country is None:
         return playbook
     return playbook.model_copy(update={"days_off": tuple(_days_off(country, opened_at.year))})
 
 
 def unknown_days_off(playbook: Playbook, incident: Incident, where: str, opened_at: datetime) -> Iterator[Finding]:
-    """That nobody can say which days are holidays, so that only weekends are left out; advice."""
+    """Yield a finding, as advice, when no holidays are known, so that business days leave out only weekends."""
     country = incident.organisation.established_in
-    if not _wants_them(playbook):
+    if not _needs_days_off(playbook):
         return
     if country is None:
         what = "business days are counted without holidays: the incident says no organisation.established_in"
@@ -38,7 +38,7 @@ def unknown_days_off(playbook: Playbook, incident: Incident, where: str, opened_
         yield Finding(where, Code.NO_HOLIDAYS, what, "list days_off in the playbook", blocks=False)
 
 
-def _wants_them(playbook: Playbook) -> bool:
+def _needs_days_off(playbook: Playbook) -> bool:
     return playbook.uses_business_days and not playbook.days_off
 
 

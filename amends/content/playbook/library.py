@@ -1,4 +1,4 @@
-"""The playbooks that come with Amends, and how a playbook is found by name or path."""
+"""The playbooks that come with Amends, and the search for a playbook by name or path."""
 
 import os
 from pathlib import Path
@@ -10,20 +10,20 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import NAME
 
 ENDINGS = (".yaml", ".yml", ".json")
-"""Of a file of one's own."""
+"""The endings of playbook files that are given by path."""
 
 
 def shipped_playbooks() -> dict[str, Path]:
-    """The playbooks that come with Amends, by name."""
+    """Return the files of the playbooks that come with Amends, by name."""
     return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != ADDENDA_FILE}
 
 
 def find_playbook(name_or_path: str | Path) -> Path:
-    """The file of a shipped playbook, by name, or a file of one's own, by path. Raises ContentError."""
+    """Return the file of the shipped playbook of this name, or the file at this path. Raises ContentError."""
     wanted, known = str(name_or_path), shipped_playbooks()
     if wanted in known:
         return known[wanted]
-    # os.path answers no for what can be no path at all, where pathlib raises.
+    # os.path returns False for a text that can be no path, where pathlib raises.
     if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
         return Path(wanted)
     if wanted.endswith(ENDINGS):

@@ -1,4 +1,4 @@
-"""The names that the parts of a playbook have for each other, looked up where they stand in the file."""
+"""The check of the names by which the parts of a playbook refer to each other, with their places in the file."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,7 +16,7 @@ from amends.domain.risk.levels import Severity
 
 
 def misnamed(document: Whole) -> Iterator[Finding]:
-    """Where a name is taken already, or no event, step or threshold bears it."""
+    """Yield a finding for each name that stands twice, and each name of no event, step or threshold."""
     words = {trail: document.at(trail) for trail in document.values if len(trail) == 3 and trail[0] == "steps"}
     taken = list(map(str, Event))
     for trail, word in words.items():
@@ -63,7 +63,7 @@ def _twice(document: Whole, trail: Trail, what: str) -> Finding:
 
 
 def odd_changes(document: Whole) -> Iterator[Finding]:
-    """Where a step makes no sense any more once it is changed for a severity; the graver change comes on top."""
+    """Yield a finding for each change by severity that makes its step invalid. A graver change adds to the milder."""
     steps = dict(_steps(document))
     for severity in (str(one) for one in Severity if ("by_severity", str(one)) in document.values):
         for name in _keys(document, ("by_severity", severity)):
@@ -80,7 +80,7 @@ def odd_changes(document: Whole) -> Iterator[Finding]:
 
 
 def _change_at(document: Whole, trail: Trail) -> StepChange | None:
-    """None where its keys are no keys of a change, which binding says."""
+    """Return the change, or None when it is not valid, which binding reports."""
     with suppress(ValidationError):
         return StepChange.model_validate(document.at(trail))
     return None
@@ -92,12 +92,12 @@ def _steps(document: Whole) -> Iterator[tuple[str, Step]]:
         try:
             step = Step.model_validate(row)
         except ValidationError:
-            continue  # binding says what is wrong with it
+            continue  # binding reports the error
         yield step.id, step
 
 
 def _keys(document: Whole, trail: Trail) -> list[str]:
-    """The keys below this one."""
+    """Return the keys of the dict at this trail, or none when there is no dict."""
     found = document.at(trail) if trail in document.values else None
     return list(found) if isinstance(found, dict) else []
 

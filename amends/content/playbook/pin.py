@@ -1,4 +1,4 @@
-"""A playbook as it is pinned for a case: whole, checked, with its public holidays."""
+"""The playbook as it is pinned for a case: merged, checked, with its public holidays."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,23 +12,27 @@ from amends.domain.team.member import Member
 
 
 def open_for(name_or_path: str | Path, case: Case) -> Opened:
-    """The playbook with its words as it would run for this case. Raises ContentError when they do not fit."""
+    """Return the playbook and its words as they would run for this case. Raises ContentError when they do not fit."""
     opened = open_playbook(name_or_path)
     refuse(opened.findings())
-    return _for(opened, case)
+    return _with_days_off(opened, case)
 
 
 def ready_to_start(name_or_path: str | Path, case: Case, team: Iterable[Member]) -> Opened:
-    """The same, to be started. Raises ContentError also when the team could not give the approvals it asks for."""
+    """Return the playbook and its words, ready to start for this case.
+
+    Raises ContentError when playbook and words do not fit, or when the team cannot give the approvals that the playbook
+    asks for.
+    """
     opened = open_playbook(name_or_path)
-    refuse((*opened.findings(), *beyond_the_team(opened, case, team)))
-    return _for(opened, case)
+    refuse((*opened.findings(), *impossible_approvals(opened, case, team)))
+    return _with_days_off(opened, case)
 
 
-def beyond_the_team(opened: Opened, case: Case, team: Iterable[Member]) -> tuple[Finding, ...]:
-    """The approvals that this playbook asks for in this case and that nobody in the team could give."""
+def impossible_approvals(opened: Opened, case: Case, team: Iterable[Member]) -> tuple[Finding, ...]:
+    """Return a finding for each approval that the playbook asks for and that nobody in the team could give."""
     return check_team(opened.playbook, team, case.authors, opened.document, blocks=True)
 
 
-def _for(opened: Opened, case: Case) -> Opened:
+def _with_days_off(opened: Opened, case: Case) -> Opened:
     return opened._replace(playbook=with_days_off(opened.playbook, case.incident, case.opened_at))

@@ -1,4 +1,4 @@
-"""Reads playbooks with their words, and checks that the two fit together."""
+"""Reading of playbooks with their words, and the check that the two fit together."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +9,7 @@ from amends.content.file.binding import bind
 from amends.content.file.characters import odd_characters
 from amends.content.file.codes import Code
 from amends.content.file.shipped import library
-from amends.content.notice import read_wording
+from amends.content.notice import read_wording, shipped_wording
 from amends.content.playbook.checks import check_playbook
 from amends.content.playbook.extends import Whole, read_whole
 from amends.content.playbook.library import find_playbook, shipped_playbooks
@@ -34,35 +34,35 @@ __all__ = [
 
 
 class Opened(NamedTuple):
-    """A playbook with its words, and where each part of it stands."""
+    """A playbook with its words, and with the document that knows the place of each part."""
 
     playbook: Playbook
     wording: Wording
     document: Whole
 
     def findings(self, now: datetime | None = None) -> tuple[Finding, ...]:
-        """What speaks against it."""
+        """Return the findings of the check that playbook and words fit together."""
         return check_playbook(self.playbook, self.wording, self.document, now)
 
 
 def load_playbook(name_or_path: str | Path) -> tuple[Playbook, Wording]:
-    """A playbook with its words, checked together. Raises ContentError when they do not fit."""
+    """Return a playbook with its words, checked together. Raises ContentError when they do not fit."""
     opened = open_playbook(name_or_path)
     refuse(opened.findings())
     return opened.playbook, opened.wording
 
 
 def refuse(findings: Iterable[Finding]) -> None:
-    """Raises ContentError with those that block, if there are any."""
+    """Raise ContentError with the findings that block, if any does."""
     if blocking := [finding for finding in findings if finding.blocks]:
         raise ContentError(*blocking)
 
 
 def open_playbook(name_or_path: str | Path) -> Opened:
-    """A playbook with its words, not yet checked together. Raises ContentError with all that is wrong with either.
+    """Return a playbook with its words, not yet checked together. Raises ContentError with the findings of both.
 
-    The words stand beside the playbook's file, or beside the nearest one that it extends; one that brings none of its
-    own speaks with the shipped ones.
+    The words stand beside the playbook's file, or beside the nearest file that it extends. Without words there, the
+    shipped words are used.
     """
     document = read_whole(find_playbook(name_or_path))
     folders = (path.parent for path in document.sources)
@@ -73,7 +73,7 @@ def open_playbook(name_or_path: str | Path) -> Opened:
     except ContentError as error:
         findings += error.findings
     try:
-        wording = read_wording(words)
+        wording = shipped_wording() if words == library() else read_wording(words)
     except ContentError as error:
         findings += error.findings
     if findings:
@@ -88,13 +88,13 @@ def read_playbook(path: Path) -> Playbook:
 
 def _bound(document: Whole) -> Playbook:
     odd = tuple(odd_characters(document))
-    if document.astray:
-        raise ContentError(*odd, *document.astray)
+    if document.unresolved:
+        raise ContentError(*odd, *document.unresolved)
     between = (*document.findings, *misnamed(document), *odd_changes(document))
     try:
         playbook = bind(document, Playbook)
     except ContentError as error:
-        # The playbook's own check names the first of these without its place; here each has one already.
+        # The check in Playbook reports the first of these findings once more, without its place in the file.
         twice = (document.where(()), Code.DOES_NOT_FIT) if between else None
         rest = (finding for finding in error.findings if (finding.where, finding.code) != twice)
         raise ContentError(*odd, *between, *rest) from None

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
-from amends.domain.channel.channel import TURNS, Called, Receipt
+from amends.domain.channel.channel import LOOP_ITERATIONS, Called, Receipt
 from amends.ledger import Claim
 
 GATHER_SECONDS = 0.004
@@ -102,7 +102,7 @@ class GroupCommit:
         self._settle()
         self._told("")
         if marks:
-            self._let_go(marks, may_leave, TURNS)
+            self._let_go(marks, may_leave, LOOP_ITERATIONS)
 
     def _let_go(self, marks: list[tuple[Claim, Called]], may_leave: frozenset[int], turns: int) -> None:
         if turns:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, Message, MessagesInFlight, Receipt, Status
+from amends.domain.channel.channel import Called, Cause, Message, MessagesInFlight, Receipt, Status
 from amends.ledger import Claim
 
 
@@ -82,11 +82,14 @@ class LaneMessages(MessagesInFlight):
         self._marked.discard(receipt.key)
         self._hand.answered(self._claims.pop(receipt.key), receipt)
 
-    def end(self, why: str, *, now: bool) -> None:
-        """The lane broke off: what may have left is uncertain, the rest is tried again, at once or later."""
+    def end(self, cause: Cause, detail: str = "", *, now: bool) -> None:
+        """Answer for the lane's messages when the lane broke off.
+
+        A message that may have left is uncertain; every other message is tried again, at once (`now`) or later.
+        """
         for key in tuple(self._claims):
-            unmarked = Receipt(key, Status.DEFERRED, why, retry_after=0 if now else None)
-            self.answer(Receipt(key, Status.UNCERTAIN, why) if key in self._marked else unmarked)
+            unmarked = Receipt(key, Status.DEFERRED, detail, retry_after=0 if now else None, cause=cause)
+            self.answer(Receipt(key, Status.UNCERTAIN, detail, cause=cause) if key in self._marked else unmarked)
 
     def leave(self) -> None:
         """The channel cannot be reached: what has not left is tried again, and it does not count as a try."""
@@ -98,5 +101,5 @@ class LaneMessages(MessagesInFlight):
         try:
             return self._hand.message(claim)
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
-            self.answer(Receipt(claim.key, Status.DEFERRED, f"fault {type(error).__name__}"))
+            self.answer(Receipt(claim.key, Status.DEFERRED, type(error).__name__, cause=Cause.FAULT))
             return None

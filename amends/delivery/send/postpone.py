@@ -6,20 +6,19 @@ from functools import cache
 from importlib.resources import files
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import NOT_YET
 from amends.domain.deliver.quiet_hours import quiet_until
 from amends.domain.notice.notice import Draft
 from amends.domain.playbook.playbook import Gate
 from amends.ledger import Claim, Ledger
 
-QUIET = f"{NOT_YET}quiet hours"
-PEOPLE_FIRST = f"{NOT_YET}people are told before the public"
+QUIET = "quiet hours"
+PEOPLE_FIRST = "people are told before the public"
 NEARLY_ALL = 0.95
 """Of the messages to people: when so many have left, the public may hear of it."""
 LOOK_AGAIN = timedelta(minutes=5)
 
 Postponed = tuple[str, float]
-"""Why, and for how many seconds."""
+"""Why a message is postponed, and for how many seconds."""
 
 
 class NotYet:

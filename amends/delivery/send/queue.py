@@ -23,6 +23,7 @@ from amends.domain.base.errors import (
 )
 from amends.domain.channel.channel import (
     Called,
+    Cause,
     Channel,
     ChannelKind,
     CostlyChannel,
@@ -30,7 +31,6 @@ from amends.domain.channel.channel import (
     Receipt,
     Status,
 )
-from amends.domain.deliver.cascade import CHANNEL_FAILED, DOMAIN_SLOWED, DOMAIN_STOPPED, NOT_SENT
 from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_taken
 from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, PageSizes, SameAnswer, slows_channel
 from amends.ledger import Claim
@@ -45,8 +45,12 @@ SLOW_ASIDE = 100
 """The same for one domain that asked us to slow down; the others of it are put off, so as not to be in the way."""
 COME_BACK = 300.0
 """Seconds until the next try when a domain takes nothing now."""
-NOT_ABOUT_US = re.compile(r"45[01]\b(?! 4\.[34]\.)|fault|domain ")
-"""Greylisting (RFC 6647), which many servers say to one person's mail after the other, and trouble of our own."""
+GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
+"""The reply codes of greylisting (RFC 6647), which many servers give to one person's mail after the other."""
+OUR_TROUBLE = frozenset({Cause.FAULT, Cause.DOMAIN_STOPPED, Cause.DOMAIN_SLOWED})
+"""Causes that say nothing about the channel."""
+UNHEARD = frozenset({Cause.CHANNEL_FAILED, Cause.NOT_SENT})
+"""Causes of receipts that no provider gave."""
 
 
 @dataclass(frozen=True)
@@ -197,13 +201,13 @@ class ChannelQueue:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):
                 messages.leave()
-            messages.end(CHANNEL_FAILED, now=True)
+            messages.end(Cause.CHANNEL_FAILED, now=True)
         except AmendsError as error:
             self._failure = error
             self.halt()
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
-            messages.end(f"fault {type(error).__name__}", now=False)
-        messages.end(NOT_SENT, now=True)
+            messages.end(Cause.FAULT, type(error).__name__, now=False)
+        messages.end(Cause.NOT_SENT, now=True)
 
     def _failed(self, error: ChannelError) -> None:
         now = self._loop.time()
@@ -287,12 +291,13 @@ class ChannelQueue:
     def _may_start(self, claim: Claim) -> bool:
         """Whether its domain takes it now; if not, it waits or is put off."""
         if self._source.not_yet and (postponed := self._source.not_yet(claim)):
-            self._put_off(claim, *postponed)
+            why, seconds = postponed
+            self._put_off(claim, Cause.POSTPONED, why, seconds)
             self._next_of(claim.domain)
             return False
         domain = claim.domain
         if self._domains.stopped(domain):
-            self._put_off(claim, DOMAIN_STOPPED)
+            self._put_off(claim, Cause.DOMAIN_STOPPED)
             self._next_of(domain)
         elif (under_way := self._under_way.get(domain, 0)) < self._domains.allowed(domain) or not domain:
             self._under_way[domain] = under_way + 1
@@ -300,11 +305,11 @@ class ChannelQueue:
         elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
             self._aside.setdefault(domain, deque()).append(claim)
         else:
-            self._put_off(claim, DOMAIN_SLOWED)
+            self._put_off(claim, Cause.DOMAIN_SLOWED)
         return False
 
-    def _put_off(self, claim: Claim, why: str, seconds: float = COME_BACK) -> None:
-        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds)
+    def _put_off(self, claim: Claim, cause: Cause, why: str = "", seconds: float = COME_BACK) -> None:
+        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds, cause=cause)
         self.answers[receipt.status] += 1
         self._source.group_commit.answer(claim, receipt)
 
@@ -353,7 +358,7 @@ class ChannelQueue:
         self._source.group_commit.answer(claim, receipt)
         if self._canary:
             self._canary.answers.append(receipt.status)
-        if receipt.detail not in (CHANNEL_FAILED, NOT_SENT):
+        if receipt.cause not in UNHEARD:
             self._weigh(claim, receipt)
 
     def _weigh(self, claim: Claim, receipt: Receipt) -> None:
@@ -368,8 +373,7 @@ class ChannelQueue:
             self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # at once: a refused lane is soon back
         if why := self._domains.note(claim.domain, receipt, now):
             self._source.alert(why)
-        about_us = receipt.status is Status.SENT or not NOT_ABOUT_US.match(receipt.detail)
-        if about_us and (why := self._same.note(receipt)):
+        if _is_about_channel(receipt) and (why := self._same.note(receipt)):
             self.halt(why)
 
     def _untried(self, claim: Claim) -> None:
@@ -389,3 +393,10 @@ class ChannelQueue:
         """The next message that waits for its turn in this domain."""
         if aside := self._aside.get(domain):
             self._queue.appendleft(aside.popleft())
+
+
+def _is_about_channel(receipt: Receipt) -> bool:
+    """Return False when the answer tells only of one person's mail, or of trouble of our own."""
+    if receipt.status is Status.SENT:
+        return True
+    return receipt.cause not in OUR_TROUBLE and not GREYLISTED.match(receipt.detail)

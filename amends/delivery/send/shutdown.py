@@ -7,13 +7,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from amends.system.processes import heeded
+from amends.system.processes import heeded_signals
 
 T = TypeVar("T")
 
 
 async def answered_first(sending: Coroutine[Any, Any, T], ending: Callable[[], None]) -> T:
-    """Carry it out. What would end this process (see ENDING) cancels it, and takes effect once it is at its end.
+    """Carry it out. One of TERMINATION_SIGNALS cancels it, and takes effect once it is at its end.
 
     `ending` is called each time. Only in the main thread, which is the one that signals come to.
     """
@@ -45,7 +45,7 @@ def _heard_by(hear: Callable[[int], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in heeded()}
+    before = {number: signal.getsignal(number) for number in heeded_signals()}
     for number in before:
         loop.add_signal_handler(number, hear, number)
     try:

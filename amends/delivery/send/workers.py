@@ -26,7 +26,13 @@ from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.draft import Links
 from amends.domain.notice.notice import Draft
 from amends.ledger import Ledger
-from amends.system.processes import ENDING, expect_few_cycles, heeded, process_kind, undisturbed
+from amends.system.processes import (
+    TERMINATION_SIGNALS,
+    expect_few_cycles,
+    heeded_signals,
+    process_kind,
+    signals_deferred,
+)
 
 SHARE = 5_000
 """Fewer people than this are not worth a process of their own."""
@@ -221,7 +227,7 @@ class _Worker:
         self._pipe, theirs = Pipe()
         ends.append(self._pipe)
         self._process = process_kind()(target=_work, args=(work, shares, theirs, ends), daemon=True)
-        with undisturbed():  # until it can stop in good order
+        with signals_deferred():  # until it can stop in good order
             self._process.start()
         theirs.close()
         self._has_ended = False
@@ -328,9 +334,9 @@ def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connectio
 
 async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.create_task(sending)
-    for number in heeded():
+    for number in heeded_signals():
         loop.add_signal_handler(number, cancel_once, task)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)
     with suppress(asyncio.CancelledError):
         await task
 

@@ -1,4 +1,4 @@
-"""Which approvers are to be reminded now, and in which words: ids, numbers and times, never data of those affected."""
+"""Reminders to approvers that are due now, and their words: ids, numbers and times, never personal data."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from amends.domain.team.approval import why_not_approve
 from amends.domain.team.member import Member, TeamRole
 
 LEGAL_SOON, LEGAL_NOW = timedelta(hours=24), timedelta(hours=6)
-"""How long before a legal deadline all approvers and executives hear that a notice still waits."""
+"""The times before a legal deadline at which all approvers and executives are told that a notice still waits."""
 
 
 class Occasion(StrEnum):
-    """Why somebody is reminded."""
+    """The reason for a reminder."""
 
     NEEDED = "needed"
     HALF = "half of the time is over"
@@ -29,7 +29,7 @@ class Occasion(StrEnum):
 
     @property
     def legal(self) -> bool:
-        """The law will not wait."""
+        """Return True for a reminder of a legal deadline."""
         return self in (Occasion.LEGAL_SOON, Occasion.LEGAL_NOW)
 
 
@@ -42,39 +42,47 @@ class ApprovalReminder(Value):
     to: str
     occasion: Occasion
     since: Moment
-    """When their word began to be needed; of a legal deadline, when it is."""
+    """The time from which the member's approval is needed; for a legal deadline, the deadline."""
     until: Moment
-    """When the approvals should be there."""
+    """The time by which the approvals are due."""
     missing: str
-    """What is missing, in words."""
+    """The missing approvals, in words."""
     speaks_for: tuple[str, ...] = ()
-    """Whose word they can give: their own, or of those for whom they stand in; nobody's when it would not help."""
+    """The members whose approval this member can give: the member and those whose deputy the member is. Empty when no
+    approval of this member would help."""
     can_declare: bool = False
-    """They may be one of the two who let it leave in an emergency."""
+    """True when the member may be one of the two who release the notice in an emergency."""
     law: str = ""
-    """The law that sets a deadline, with its place in it."""
+    """The law that sets the deadline, with its citation; empty without a legal deadline."""
 
     @property
     def key(self) -> str:
-        """The same for the same reminder at every look; another draft, or an approval that ran out, makes another."""
+        """Return a key that stays the same for the same reminder, so that it is sent once.
+
+        A new draft, or an approval that expired, makes a new key.
+        """
         return f"{self.occasion} {self.binding[:16]} {self.since.isoformat()}"
 
 
 def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tuple[ApprovalReminder, ...]:
-    """Every reminder that is due now; those given before are among them, and are told apart by their keys.
+    """Return every reminder that is due now; reminders that were sent before are among them, with the same keys.
 
-    After an outage only the latest of each is due. A paused incident is quiet, but the law does not pause.
+    After an outage only the latest reminder of each member is due. In a pause only reminders of legal deadlines are
+    due, because the law does not pause.
     """
     if case.playbook is None:
         return ()
     members = tuple(member for member in team if member.active)
     drafted = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)
-    waiting = (notice for notice in drafted if _goes_on(case, notice))
+    waiting = (notice for notice in drafted if _outlives_closing(case, notice))
     return tuple(reminder for notice in waiting for reminder in _of(case, notice, members, now))
 
 
-def _goes_on(case: Case, notice: NoticeStatus) -> bool:
-    """Of a closed case only the promises go on, and what has reached some people and not all."""
+def _outlives_closing(case: Case, notice: NoticeStatus) -> bool:
+    """Return False when the case is closed and the notice ends with it.
+
+    Only notices about commitments go on after closing, and notices that have reached some people and not all.
+    """
     return not case.is_closed or notice.is_on_its_way or _is_of(case, notice, Phase.FOLLOW_UP)
 
 
@@ -84,35 +92,38 @@ def _of(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: date
     if case.state is IncidentState.PAUSED:
         return
     for one in _plain(case, notice, members, now):
-        if not (one.occasion is Occasion.NEEDED and one.to in legal):  # one message says both
+        if not (one.occasion is Occasion.NEEDED and one.to in legal):  # the legal reminder says this too
             yield one
 
 
 def _plain(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
-    """To those whose word is needed, and when the time is over to the leads too."""
+    """Yield reminders to members whose approval is needed, and once the time is over to the leads too."""
     wanted = _wanted(notice, members, now)
     for name, speaks_for in wanted.items():
         since = max(_since(notice, one) for one in speaks_for)
         yield _reminder(case, notice, _named(members, name), _occasion(case, since, now), since, speaks_for)
     latest = _latest(notice)
     if _occasion(case, latest, now) is Occasion.OVER:
-        people_wait = any(duty.due_at is None for duty in _owed_to_people(case, notice))
+        due_at_once = any(duty.due_at is None for duty in _owed_to_people(case, notice))
         for member in members:
             if member.name not in wanted and (
-                member.role is TeamRole.LEAD or (people_wait and member.role.may_approve)
+                member.role is TeamRole.LEAD or (due_at_once and member.role.may_approve)
             ):
                 yield _reminder(case, notice, member, Occasion.OVER, latest)
 
 
 def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> dict[str, tuple[str, ...]]:
-    """Who is asked, each with whose word they can give: in the place of somebody who is away their deputy is asked."""
-    stands = notice.standing
-    spoken = {stands.deputies.get(name, name) for name in stands.approved_by}
-    free = {m.name: m for m in members if why_not_approve(m, notice.authors) is None and m.name not in spoken}
-    only_roles = stands.missing_roles if len(stands.missing_roles) == stands.still_needed else tuple(TeamRole)
+    """Return the members to remind, each with the members whose approval they can give.
+
+    The deputy of a member who is away is reminded in the member's place.
+    """
+    standing = notice.standing
+    decided = {standing.deputies.get(name, name) for name in standing.approved_by}
+    free = {m.name: m for m in members if why_not_approve(m, notice.authors) is None and m.name not in decided}
+    only_roles = standing.missing_roles if len(standing.missing_roles) == standing.still_needed else tuple(TeamRole)
     wanted: dict[str, tuple[str, ...]] = {}
     for member in free.values():
-        if member.name not in stands.approved_by and member.role in only_roles:
+        if member.name not in standing.approved_by and member.role in only_roles:
             deputy = member.deputy_at(now)
             asked = deputy if deputy in free else member.name
             wanted[asked] = (*wanted.get(asked, ()), member.name)
@@ -120,7 +131,7 @@ def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) ->
 
 
 def _since(notice: NoticeStatus, name: str) -> datetime:
-    """Since when this member's word is needed: when it was drafted, or when what they said ran out."""
+    """Return when this member's approval became needed: when the notice was drafted, or an earlier approval expired."""
     return max(notice.drafted_at, notice.standing.expired.get(name, notice.drafted_at))
 
 
@@ -140,7 +151,7 @@ def _within(case: Case) -> timedelta:
 
 
 def _legal(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
-    """To all approvers and executives, whoever wrote it, when a deadline to tell people comes near."""
+    """Yield reminders to all approvers, authors among them, when a legal deadline to tell people comes near."""
     dated = [(duty.due_at, duty) for duty in _owed_to_people(case, notice) if duty.due_at]
     if not dated:
         return
@@ -155,7 +166,7 @@ def _legal(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: d
 
 
 def _owed_to_people(case: Case, notice: NoticeStatus) -> tuple[Duty, ...]:
-    """The duties that this notice would meet: those to people, as long as nobody was told."""
+    """Return the duties that this notice would meet: the duties to people, as long as no people were told."""
     if not _is_of(case, notice, Phase.NOTIFY) or Event.NOTIFIED in case.events:
         return ()
     return tuple(duty for duty in open_duties(case) if duty.addressee is Addressee.PEOPLE and not duty.waits)
@@ -197,7 +208,7 @@ def _named(members: Iterable[Member], name: str) -> Member:
 
 
 def title(reminder: ApprovalReminder) -> str:
-    """One line that says what it is about."""
+    """Return the subject of the reminder, in one line."""
     about = f"{reminder.notice} of {reminder.incident}"
     if reminder.occasion.legal:
         return f"Legal deadline {minute(reminder.since)}: {about} is not approved"
@@ -207,7 +218,7 @@ def title(reminder: ApprovalReminder) -> str:
 
 
 def text(reminder: ApprovalReminder, zone: str, now: datetime) -> str:
-    """What to know and what to do, on the organisation's clock too."""
+    """Return the text of the reminder, with what to do; times are in UTC and in the organisation's time zone."""
     return "\n".join(_lines(reminder, zone, now))
 
 

@@ -1,4 +1,4 @@
-"""What is to be brought to the leads now, and in which words: no data of those affected is ever in an alert."""
+"""Alerts to the leads that are due now, and their words; an alert never holds personal data."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,24 +9,24 @@ from amends.domain.case.case import Case
 from amends.domain.notice.notice import digest
 
 NEWS = timedelta(days=1)
-"""So long an alert is brought to a lead, also to one who can only be reached since."""
+"""The time for which an alert is sent to leads, also to a lead who has only become reachable since the alert."""
 MOST = 10
-"""So many are told in full in one message."""
+"""The most alerts that one message gives in full."""
 
 
 class LeadAlert(NamedTuple):
-    """Something that a lead must look at."""
+    """One alert to the leads."""
 
     key: str
-    """The same for the same alert at every look of a day."""
+    """A key that stays the same for the same alert all day, so that the alert is sent once."""
     what: str
     at: datetime
 
 
 def lead_alerts(case: Case, now: datetime, *, doubts: bool) -> tuple[LeadAlert, ...]:
-    """Every alert that is news, in order; with `doubts` also what holds everything back, which is said once a day.
+    """Return every alert of the last day, in order; none once the incident's personal data was destroyed.
 
-    Nothing of an incident whose personal data was destroyed.
+    With `doubts`, an alert also says why a doubt about the clock or the ledger holds everything back, once a day.
     """
     if case.destroyed_at:
         return ()
@@ -47,7 +47,7 @@ def _key(name: str, at: datetime) -> str:
 
 
 def text(incident: str, news: Sequence[LeadAlert], zone: str) -> str:
-    """What happened, the last ones in full, and where to look, on the organisation's clock too."""
-    told = [f"{in_both(alert.at, zone)}: {alert.what}" for alert in news[-MOST:]]
+    """Return the text of a message with the last MOST alerts; times are in UTC and in the organisation's time zone."""
+    latest = [f"{in_both(alert.at, zone)}: {alert.what}" for alert in news[-MOST:]]
     more = [f"… and {len(news) - MOST} before: amends incident timeline {incident}"] if len(news) > MOST else []
-    return "\n".join([f"Incident {incident}:", *more, *told, f"How it stands: amends timeline {incident}"])
+    return "\n".join([f"Incident {incident}:", *more, *latest, f"How it stands: amends timeline {incident}"])

@@ -1,4 +1,4 @@
-"""From the facts to an assessment: how grave, what risk, which tone, who signs, which channels, which duties."""
+"""The assessment of an incident from its facts: severity, risk, tone, who signs, channels and duties."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,144 +26,8 @@ from amends.domain.risk.levels import Risk, Rule, Severity
 from amends.domain.risk.risk import risk_to_people
 from amends.domain.risk.severity import MANY_PEOPLE, band, components, may_have_left, may_touch, score, touched
 
-
-class Stance(NamedTuple):
-    """What a band asks of the notices."""
-
-    tone: Tone
-    signed_by: str
-    channels: tuple[ChannelKind, ...]
-    cadence: Cadence
-
-
-def _cadence(first: str, then: str) -> Cadence:
-    return Cadence(first_update=Span.parse(first), then_every=Span.parse(then))
-
-
-STANCES = {
-    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,), _cadence("7d", "14d")),
-    Severity.MEDIUM: Stance(
-        Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE), _cadence("72h", "7d")
-    ),
-    Severity.HIGH: Stance(
-        Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS), _cadence("24h", "7d")
-    ),
-    Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind), _cadence("24h", "3d")),
-}
-"""A theft is slower than an outage: the first news soon, then at a pace that people can rely on."""
-
 CONTENT = ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "how_to_reach_us")
-"""The parts that every law asks for in one form or another; GDPR 34 and PIPL 57 both fit in them."""
-
-
-def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, law: Law) -> Assessment:
-    """What follows from this version of the incident file and this audience, as known now."""
-    incident = _with_one_sector(incident)
-    people = highest_count(incident, audience)
-    parts = components(incident.facts, people)
-    stance = STANCES[band(parts)]
-    risk, rules = risk_to_people(incident.facts, people)
-    ruled = duties_of(incident, audience, risk, people, law, now)
-    tell, because = _tell_people(risk, ruled.duties)
-    return Assessment(
-        version=version,
-        at=now,
-        severity=_score(incident, people),
-        risk=risk,
-        notify_authority=risk is not Risk.UNLIKELY or any(_stands(duty, Addressee.AUTHORITY) for duty in ruled.duties),
-        tell_people=tell,
-        rules=(*rules, *because),
-        tone=stance.tone,
-        cadence=stance.cadence,
-        signed_by=stance.signed_by,
-        channels=stance.channels,
-        content=CONTENT,
-        affected=_affected(incident, audience),
-        duties=ruled.duties,
-        set_aside=ruled.set_aside,
-        addenda=_letters(incident, audience, law),
-        open_questions=_all_questions(incident, audience, ruled),
-    )
-
-
-def _with_one_sector(incident: Incident) -> Incident:
-    """The sector may be said among the facts or of the organisation; either holds for both."""
-    organisation, facts = incident.organisation, incident.facts
-    stated = facts.sector.value if facts.sector.stands else None
-    if organisation.sector and not stated:
-        facts = facts.model_copy(update={"sector": Fact[str].model_validate(organisation.sector)})
-    elif stated and not organisation.sector:
-        organisation = organisation.model_copy(update={"sector": stated})
-    return incident.model_copy(update={"facts": facts, "organisation": organisation})
-
-
-def _score(incident: Incident, people: int | None) -> Score:
-    parts = components(incident.facts, people)
-    turns = _turns(incident.facts, people)
-    return Score(score=score(parts), band=band(parts), components=parts, would_change_it=turns)
-
-
-def _letters(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[str, ...]:
-    homes = audience.by_place or incident.residences
-    return tuple(sorted({law.addenda.addendum_for(home[:2], home[3:]) for home in homes}))
-
-
-def _stands(duty: Duty, addressee: Addressee) -> bool:
-    return duty.standing is DutyStanding.APPLIES and duty.addressee is addressee
-
-
-def _tell_people(risk: Risk, duties: tuple[Duty, ...]) -> tuple[bool, tuple[Rule, ...]]:
-    """At a high risk; and wherever a law asks for it at a lower one, which is then a rule of its own."""
-    laws = [duty for duty in duties if _stands(duty, Addressee.PEOPLE)]
-    if risk is Risk.HIGH or not laws:
-        return risk is Risk.HIGH, ()
-    named = "; ".join(dict.fromkeys(f"{duty.law}, {duty.citation}" for duty in laws))
-    says = f"The risk alone would not call for it, but these laws want the people told all the same: {named}."
-    return True, (Rule(id="LAW-PEOPLE", says=says, source=named, risk=risk),)
-
-
-def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*_open_questions(incident, audience), *ruled.questions)))
-
-
-def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
-    """How many people it may be at the most, or None when nobody can say."""
-    stated = incident.facts.people
-    counts = [audience.people or sum(incident.residences.values()) or None]
-    counts.append(stated.value.max if stated.stands and stated.value else None)
-    return max((count for count in counts if count is not None), default=None)
-
-
-def _affected(incident: Incident, audience: AudienceCounts) -> tuple[Affected, ...]:
-    if audience.by_category:
-        counted = audience.by_category.items()
-        return tuple(Affected(category=DataCategory(name), people=people) for name, people in counted)
-    people = highest_count(incident, audience)
-    return tuple(Affected(category=category, people=people) for category in touched(incident.facts) or ())
-
-
-def _turns(facts: Facts, people: int | None) -> tuple[str, ...]:
-    """What would move the band, tried out one finding at a time."""
-    today = band(components(facts, people))
-    turns = ((finding, band(components(then, count))) for finding, then, count in _findings(facts, people))
-    return tuple(
-        f"If it is confirmed that {finding}, the band {'falls' if then.rank < today.rank else 'rises'} to "
-        f"{then.replace('_', ' ')}."
-        for finding, then in turns
-        if then is not today
-    )
-
-
-def _findings(facts: Facts, people: int | None) -> Iterator[tuple[str, Facts, int | None]]:
-    for finding, changes in FINDINGS.items():
-        if not any(getattr(facts, name).certainty is Certainty.CONFIRMED for name in changes):
-            yield finding, facts.model_copy(update=changes), people
-    if (kinds := touched(facts)) is not None:
-        more = Fact[tuple[Fact[DataCategory], ...]].model_validate([*kinds, DataCategory.HEALTH])
-        yield "health data was touched too", facts.model_copy(update={"data_categories": more}), people
-    if people is None:
-        yield f"fewer than {MANY_PEOPLE:,} people are touched", facts, MANY_PEOPLE - 1
-
+"""The parts of a notice that every law asks for in one form or another; GDPR 34 and PIPL 57 both fit in them."""
 
 YES, NO = Fact[bool](value=True), Fact[bool](value=False)
 FINDINGS: dict[str, dict[str, Fact[Any]]] = {
@@ -187,16 +51,7 @@ FINDINGS: dict[str, dict[str, Fact[Any]]] = {
     },
     "data was lost for good": {"permanent_loss": YES},
 }
-"""What may still be found out, and how the facts would then read; left aside once one of them is confirmed."""
-
-
-def _open_questions(incident: Incident, audience: AudienceCounts) -> tuple[str, ...]:
-    """What the lead must find out, the weightiest first."""
-    facts = incident.facts
-    missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
-    asked = dict.fromkeys(QUESTIONS[name] for name in missing)
-    return (*asked, *_questions_about_people(incident, audience))
-
+"""Findings that are still possible, with the facts that they would change; skipped once such a fact is confirmed."""
 
 QUESTIONS = {
     "data_categories": "Which kinds of data were touched?",
@@ -213,11 +68,156 @@ QUESTIONS = {
     "restored": "Is everything restored?",
     "service_impact": "Did the people concerned notice a disturbance?",
 }
-"""One for each fact that the score or the notices rest on, in words for somebody woken at night."""
+"""A question for each fact that the score or the notices rest on, the weightiest first, in plain words: the lead may
+have been woken at night."""
+
+
+class Stance(NamedTuple):
+    """The tone, signatory, channels and cadence that a severity band asks for."""
+
+    tone: Tone
+    signed_by: str
+    channels: tuple[ChannelKind, ...]
+    cadence: Cadence
+
+
+def _cadence(first: str, then: str) -> Cadence:
+    return Cadence(first_update=Span.parse(first), then_every=Span.parse(then))
+
+
+STANCES = {
+    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,), _cadence("7d", "14d")),
+    Severity.MEDIUM: Stance(
+        Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE), _cadence("72h", "7d")
+    ),
+    Severity.HIGH: Stance(
+        Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS), _cadence("24h", "7d")
+    ),
+    Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind), _cadence("24h", "3d")),
+}
+"""Stances by severity band. A theft develops more slowly than an outage: the first update comes soon, later ones at a
+steady rhythm that people can rely on."""
+
+
+def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, law: Law) -> Assessment:
+    """Return the assessment of this version of the incident file and this audience, as known now."""
+    incident = _with_one_sector(incident)
+    people = highest_count(incident, audience)
+    parts = components(incident.facts, people)
+    stance = STANCES[band(parts)]
+    risk, rules = risk_to_people(incident.facts, people)
+    ruled = duties_of(incident, audience, risk, people, law, now)
+    tell, because = _tell_people(risk, ruled.duties)
+    return Assessment(
+        version=version,
+        at=now,
+        severity=_score(incident, people),
+        risk=risk,
+        notify_authority=risk is not Risk.UNLIKELY or any(_stands(duty, Addressee.AUTHORITY) for duty in ruled.duties),
+        tell_people=tell,
+        rules=(*rules, *because),
+        tone=stance.tone,
+        cadence=stance.cadence,
+        signed_by=stance.signed_by,
+        channels=stance.channels,
+        content=CONTENT,
+        affected=_affected(incident, audience),
+        duties=ruled.duties,
+        set_aside=ruled.set_aside,
+        addenda=_addenda(incident, audience, law),
+        open_questions=_all_questions(incident, audience, ruled),
+    )
+
+
+def _with_one_sector(incident: Incident) -> Incident:
+    """Return the incident with one sector for its facts and its organisation; either of them may state the sector."""
+    organisation, facts = incident.organisation, incident.facts
+    stated = facts.sector.value if facts.sector.stands else None
+    if organisation.sector and not stated:
+        facts = facts.model_copy(update={"sector": Fact[str].model_validate(organisation.sector)})
+    elif stated and not organisation.sector:
+        organisation = organisation.model_copy(update={"sector": stated})
+    return incident.model_copy(update={"facts": facts, "organisation": organisation})
+
+
+def _score(incident: Incident, people: int | None) -> Score:
+    parts = components(incident.facts, people)
+    changes = _band_changes(incident.facts, people)
+    return Score(score=score(parts), band=band(parts), components=parts, would_change_it=changes)
+
+
+def _addenda(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[str, ...]:
+    homes = audience.by_place or incident.residences
+    return tuple(sorted({law.addenda.addendum_for(home[:2], home[3:]) for home in homes}))
+
+
+def _stands(duty: Duty, addressee: Addressee) -> bool:
+    return duty.standing is DutyStanding.APPLIES and duty.addressee is addressee
+
+
+def _tell_people(risk: Risk, duties: tuple[Duty, ...]) -> tuple[bool, tuple[Rule, ...]]:
+    """Return True at a high risk, or when a law wants the people told at a lower one, with a rule that says so."""
+    laws = [duty for duty in duties if _stands(duty, Addressee.PEOPLE)]
+    if risk is Risk.HIGH or not laws:
+        return risk is Risk.HIGH, ()
+    named = "; ".join(dict.fromkeys(f"{duty.law}, {duty.citation}" for duty in laws))
+    says = f"The risk alone would not call for it, but these laws want the people told all the same: {named}."
+    return True, (Rule(id="LAW-PEOPLE", says=says, source=named, risk=risk),)
+
+
+def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_open_questions(incident, audience), *ruled.questions)))
+
+
+def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
+    """Return the highest possible number of people affected, or None when nobody can say."""
+    stated = incident.facts.people
+    counts = [audience.people or sum(incident.residences.values()) or None]
+    counts.append(stated.value.max if stated.stands and stated.value else None)
+    return max((count for count in counts if count is not None), default=None)
+
+
+def _affected(incident: Incident, audience: AudienceCounts) -> tuple[Affected, ...]:
+    if audience.by_category:
+        counted = audience.by_category.items()
+        return tuple(Affected(category=DataCategory(name), people=people) for name, people in counted)
+    people = highest_count(incident, audience)
+    return tuple(Affected(category=category, people=people) for category in touched(incident.facts) or ())
+
+
+def _band_changes(facts: Facts, people: int | None) -> tuple[str, ...]:
+    """Return a sentence for each finding that alone would move the band."""
+    today = band(components(facts, people))
+    bands = ((finding, band(components(then, count))) for finding, then, count in _findings(facts, people))
+    return tuple(
+        f"If it is confirmed that {finding}, the band {'falls' if then.rank < today.rank else 'rises'} to "
+        f"{then.replace('_', ' ')}."
+        for finding, then in bands
+        if then is not today
+    )
+
+
+def _findings(facts: Facts, people: int | None) -> Iterator[tuple[str, Facts, int | None]]:
+    for finding, changes in FINDINGS.items():
+        if not any(getattr(facts, name).certainty is Certainty.CONFIRMED for name in changes):
+            yield finding, facts.model_copy(update=changes), people
+    if (kinds := touched(facts)) is not None:
+        more = Fact[tuple[Fact[DataCategory], ...]].model_validate([*kinds, DataCategory.HEALTH])
+        yield "health data was touched too", facts.model_copy(update={"data_categories": more}), people
+    if people is None:
+        yield f"fewer than {MANY_PEOPLE:,} people are touched", facts, MANY_PEOPLE - 1
+
+
+def _open_questions(incident: Incident, audience: AudienceCounts) -> tuple[str, ...]:
+    """Return the questions that the lead must answer, the weightiest first."""
+    facts = incident.facts
+    missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
+    asked = dict.fromkeys(QUESTIONS[name] for name in missing)
+    return (*asked, *_questions_about_people(incident, audience))
 
 
 def _matters(name: str, facts: Facts) -> bool:
-    """Whether the answer can still change anything."""
+    """Return True when the answer about this fact can still change the assessment."""
     if name == "encryption_key_safe":
         return not facts.encrypted_at_rest.sure(False)
     if name == "exfiltration_evidence":

@@ -1,7 +1,7 @@
-"""What follows from the facts: how grave it is, the risk to people, which tone fits, who must be told by when.
+"""An assessment of the facts: severity, risk to people, tone of the notices, and the duties with their due times.
 
 The score is ENISA's of 2013, SE = DPC x EI + CB ("Recommendations for a methodology of the assessment of severity
-of personal data breaches"). It explains; it does not decide who must be told: the rules of risk and the duties do.
+of personal data breaches"). The score explains; the rules of risk and the duties decide who must be told.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ from amends.domain.risk.levels import Component, Risk, Rule, Severity
 
 
 class Tone(StrEnum):
-    """How the notices speak, from the band."""
+    """A tone of the notices, chosen by the severity band."""
 
     FACTUAL = "factual"
     CLEAR = "clear"
@@ -23,51 +23,51 @@ class Tone(StrEnum):
 
 
 class Score(Value):
-    """How grave it is, with every number explained."""
+    """A severity score, with every number explained."""
 
     score: float
     """ENISA's SE, from 0.25 to 6."""
     band: Severity
     components: tuple[Component, ...]
     would_change_it: tuple[str, ...]
-    """What, if it were found out, would move the band, and to where."""
+    """Findings that would move the band, each in a sentence that names the new band."""
 
     @property
     def assumed(self) -> int:
-        """How many of the components rest on something that nobody knows yet."""
+        """Return how many components rest on something that nobody knows yet."""
         return sum(component.assumed for component in self.components)
 
 
 class Cadence(Value):
-    """How often people should hear news, from the band."""
+    """A rhythm of updates to people, chosen by the severity band."""
 
     first_update: Span
-    """After the first notice."""
+    """The time from the first notice to the first update."""
     then_every: Span
 
 
 class Affected(Value):
-    """How many people are touched by one kind of data."""
+    """The number of people of whom one kind of data was touched."""
 
     category: DataCategory
     people: int | None
-    """None while nobody can say."""
+    """The number of people; None while nobody can say."""
 
 
 class Assessment(Value):
-    """What follows from the facts as they stand. A new fact makes a new assessment; the old one stays."""
+    """An assessment of the facts at one time. A new fact makes a new assessment; the old one is kept."""
 
     version: int
-    """Counts up with every version of the incident file, and with every event that the ledger adds to it."""
+    """A number that grows with every version of the incident file, and with every event that the ledger adds."""
     at: Moment
     severity: Score
     risk: Risk
     document: bool = True
-    """Every breach is written down, whatever else follows (GDPR 33(5))."""
+    """Every breach is documented, whatever else follows (GDPR 33(5))."""
     notify_authority: bool
     tell_people: bool
     rules: tuple[Rule, ...]
-    """The rules that the facts meet, the gravest first."""
+    """The rules of risk that the facts meet, the gravest first."""
     tone: Tone
     cadence: Cadence
     signed_by: str
@@ -78,16 +78,16 @@ class Assessment(Value):
     """The parts that every detailed notice must have."""
     affected: tuple[Affected, ...]
     duties: tuple[Duty, ...]
-    """The most pressing first; those without a date, which mean at once, come before the dated ones."""
+    """The duties, the most pressing first; a duty without a date, which means at once, comes before dated ones."""
     set_aside: tuple[SetAside, ...] = ()
-    """Duties that were looked at and do not apply, each with its reason."""
+    """Duties that were looked at and do not apply, each with the reason."""
     addenda: tuple[str, ...] = ()
-    """The letters that the audience needs, by what their laws ask for and forbid."""
+    """Ids of the addenda that the audience needs, by what the laws of their places ask for and forbid."""
     open_questions: tuple[str, ...]
     changes: tuple[str, ...] = ()
-    """What is different from the assessment before, in lines for the lead."""
+    """Differences from the previous assessment, in lines for the lead."""
 
     @property
     def band(self) -> Severity:
-        """The band of the score."""
+        """Return the band of the score."""
         return self.severity.band

@@ -1,4 +1,4 @@
-"""What a new assessment changes, in lines for the incident lead."""
+"""Differences between two assessments, in lines for the incident lead."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,10 +9,10 @@ from amends.domain.law.duty import Duty
 
 
 def changes(old: Assessment | None, new: Assessment) -> tuple[str, ...]:
-    """What is different now, the weightiest first; empty for the first assessment, and when nothing is."""
+    """Return the differences, the weightiest first; empty for the first assessment and when nothing is different."""
     if old is None:
         return ()
-    return (*_gravity(old, new), *_duties(old, new), *_letters(old, new), *_questions(old, new))
+    return (*_gravity(old, new), *_duties(old, new), *_addenda(old, new), *_questions(old, new))
 
 
 def _gravity(old: Assessment, new: Assessment) -> Iterator[str]:
@@ -36,12 +36,12 @@ def _duties(old: Assessment, new: Assessment) -> Iterator[str]:
         if duty.id not in before:
             yield f"new duty {duty.id}: {duty.recipient_name}, {_by(duty.due_at)}"
         else:
-            yield from _moved(before[duty.id], duty)
+            yield from _changed_duty(before[duty.id], duty)
     for duty_id in sorted(before.keys() - after.keys()):
         yield f"duty {duty_id} falls away: {reasons.get(duty_id, 'nobody lives there any more')}"
 
 
-def _moved(old: Duty, new: Duty) -> Iterator[str]:
+def _changed_duty(old: Duty, new: Duty) -> Iterator[str]:
     if old.standing is not new.standing:
         yield f"duty {new.id}: {_words(old.standing)} → {_words(new.standing)}"
     counted_from_now = new.assumed and old.assumed
@@ -49,7 +49,7 @@ def _moved(old: Duty, new: Duty) -> Iterator[str]:
         yield f"duty {new.id}: {_by(old.due_at)} → {_by(new.due_at)}"
 
 
-def _letters(old: Assessment, new: Assessment) -> Iterator[str]:
+def _addenda(old: Assessment, new: Assessment) -> Iterator[str]:
     if added := _without(new.addenda, old.addenda):
         yield f"letters needed now: {added}"
     if gone := _without(old.addenda, new.addenda):

@@ -1,4 +1,4 @@
-"""An assessment in words for a terminal: decisions, what to do in the next hours, and then everything else."""
+"""An assessment in words for a terminal: the decisions, the tasks of the next hours, then everything else."""
 
 import re
 from collections import defaultdict
@@ -16,40 +16,40 @@ from amends.domain.risk.severity import MANY, band
 
 T = TypeVar("T")
 COLUMNS = 110
-SOON = timedelta(hours=72)
 NAMED = 3
-"""So many recipients of one kind are named in full; more are counted, and their places named."""
+"""The most recipients of one kind that are named in full; more are counted, with their places."""
+PLACES_FOLLOW = ("of", "in", "for", "there:")
+"""Words after which the name of a recipient has its place."""
+MAYBE_SOON = "may apply, and soon: treat as applying until somebody answers"
+AGREE = "ask counsel to agree to the exemptions claimed:"
 TITLES = {
     DutyStanding.APPLIES: "duties that apply",
     DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
     DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
 }
-PLACES_FOLLOW = ("of", "in", "for", "there:")
-"""After these words the name of a recipient has its place."""
-MAYBE_SOON = "may apply, and soon: treat as applying until somebody answers"
-AGREE = "ask counsel to agree to the exemptions claimed:"
+SOON = timedelta(hours=72)
 
 
 def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
-    """An assessment for people to read, in lines that fit; times in UTC and in this zone."""
+    """Yield the lines of an assessment, wrapped to COLUMNS; times are in UTC and in this zone."""
     return chain.from_iterable(map(fitting, _lines(assessment, zone)))
 
 
 def fitting(line: str) -> Iterator[str]:
-    """A line in as many as it needs; what follows the first is indented a little more."""
+    """Yield a line wrapped to COLUMNS; the lines after the first are indented by two more spaces."""
     indent = line[: len(line) - len(line.lstrip())]
     cut = wrapped(line.strip(), COLUMNS - len(indent) - 2)
     yield from (f"{indent}{'  ' if number else ''}{part}" for number, part in enumerate(cut))
 
 
 def when(at: datetime, zone: str) -> str:
-    """A time in UTC, and as the clock of the zone shows it: 2026-11-21 00:05 UTC (Sat 21 Nov 08:05 Asia/Shanghai)."""
+    """Return a time in UTC and in the zone: 2026-11-21 00:05 UTC (Sat 21 Nov 08:05 Asia/Shanghai)."""
     there = at.astimezone(ZoneInfo(zone))
     return minute(at) if zone == "UTC" else f"{minute(at)} ({there:%a} {there.day} {there:%b %H:%M} {zone})"
 
 
 def by_when(duty: Duty, at: datetime, zone: str) -> str:
-    """When it is due, in words, as things stand at this time; what is overdue says so."""
+    """Return when the duty is due, in words, as seen at this time; an overdue duty says so."""
     if duty.due_at and duty.overdue(at):
         return f"OVERDUE since {when(duty.due_at, zone)}, for {length(at - duty.due_at)}"
     if duty.waits:
@@ -60,12 +60,12 @@ def by_when(duty: Duty, at: datetime, zone: str) -> str:
 
 
 def alike(duty: Duty) -> Hashable:
-    """Duties for which this is the same differ only in who is told, and where."""
+    """Return a key that is equal for duties that differ only in recipient and place."""
     return duty.regime, duty.standing, duty.due_at, duty.standard, duty.assumed, duty.waits, duty.must_not, _form(duty)
 
 
 def gathered(things: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T, ...]]:
-    """Those with the same key together, in the order in which each key came first."""
+    """Return the things grouped by key, in the order in which each key came first."""
     groups: defaultdict[Hashable, list[T]] = defaultdict(list)
     for thing in things:
         groups[key(thing)].append(thing)
@@ -73,7 +73,7 @@ def gathered(things: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T,
 
 
 def recipients(duties: tuple[Duty, ...]) -> str:
-    """Who must be told by these duties; where they are many, how many of each kind, and where."""
+    """Return the recipients of these duties; when there are many, the number of each kind, and the places."""
     names = dict.fromkeys(duty.recipient_name for duty in duties)
     if len(names) <= NAMED:
         return "; ".join(names)
@@ -88,17 +88,17 @@ def _of_one_kind(duties: tuple[Duty, ...]) -> str:
 
 
 def kind(duties: Iterable[Duty]) -> str:
-    """What these recipients of one kind are called without their places, as data protection authority."""
-    those = tuple(duties)
-    columns = zip(*(duty.recipient_name.split() for duty in those), strict=False)
+    """Return the common name of recipients of one kind without their places, such as data protection authority."""
+    same = tuple(duties)
+    columns = zip(*(duty.recipient_name.split() for duty in same), strict=False)
     shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
     while shared and shared[-1] not in PLACES_FOLLOW:
         shared.pop()
-    return " ".join(shared[:-1]) or plain(those[0].recipient)
+    return " ".join(shared[:-1]) or plain(same[0].recipient)
 
 
 def decisions(assessment: Assessment) -> dict[str, str]:
-    """What follows from the facts, under its title; a no that rests on exemptions says so."""
+    """Return the decisions that follow from the facts, by title; a no that rests on exemptions says so."""
     severity, cadence = assessment.severity, assessment.cadence
     raised = raised_by(severity)
     return {
@@ -115,7 +115,7 @@ def decisions(assessment: Assessment) -> dict[str, str]:
 
 
 def _provisional(severity: Score) -> str:
-    """How much of the score rests on what nobody knows, and is read as the worse case."""
+    """Return how many parts of the score assume the worse case of an unknown fact; empty when none does."""
     if not severity.assumed:
         return ""
     assume = "assumes" if severity.assumed == 1 else "assume"
@@ -130,7 +130,7 @@ def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:
 
 
 def raised_by(severity: Score) -> str:
-    """Why the band is one higher than the score alone says; empty when it is not."""
+    """Return why the band is one higher than the score alone says; empty when it is not."""
     many = next((part for part in severity.components if part.name == MANY and part.value), None)
     if many is None or band(tuple(map(_as_if_few, severity.components))) is severity.band:
         return ""
@@ -143,7 +143,7 @@ def _as_if_few(part: Component) -> Component:
 
 
 def to_do(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What presses, as lines under headings: what is sure, what may apply, what counsel must agree to."""
+    """Yield pressing duties as lines under headings: sure ones, possible ones, exemptions for counsel to agree to."""
     every = tuple(duties)
     pressing = [duty for duty in every if _presses(duty, at)]
     for heading, group in _by_time(_standing(pressing, DutyStanding.APPLIES), at, zone):
@@ -157,12 +157,12 @@ def to_do(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str
 
 
 def surely_pressing(duties: Iterable[Duty], at: datetime) -> int:
-    """How many duties that apply are overdue, due at once, or within 72 hours."""
+    """Count the duties that apply and are overdue, due at once, or due within 72 hours."""
     return sum(duty.standing is DutyStanding.APPLIES and _presses(duty, at) for duty in duties)
 
 
 def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
-    """What these duties of one law say beside whom to tell and when, under its title; what is empty is left out."""
+    """Return what these duties of one law say beside recipient and time, by title; empty entries are left out."""
     one = duties[0]
     form, remedy = _form(one)
     grounds = [ground for duty in duties for ground in duty.exemptions]
@@ -189,18 +189,18 @@ def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
 
 
 def _form(duty: Duty) -> tuple[tuple[str, ...], str]:
-    """The form of what is written, and what must be given with it: not the concern of an office."""
+    """Return the rules of form for a notice and the remedy to be given; both empty for an office."""
     return (duty.format_rules, duty.remedy) if duty.addressee.written_to else ((), "")
 
 
 def law(duty: Duty) -> str:
-    """The law with its article, and how surely this row renders it."""
+    """Return the law with its article, and how well this row was checked."""
     checked = duty.confidence if duty.confidence.verified else f"NOT VERIFIED, {duty.confidence}"
     return f"{_law(duty)} ({checked})"
 
 
 def plain(word: str) -> str:
-    """A word of the table as people write it."""
+    """Return a word of the table as people write it."""
     return word.replace("_", " ")
 
 
@@ -221,7 +221,7 @@ def _decisions(assessment: Assessment, zone: str) -> Iterator[str]:
 
 
 def _next_hours(assessment: Assessment, zone: str) -> Iterator[str]:
-    """All that presses, in short; what may apply later is counted."""
+    """Yield all pressing duties in short, and the number of duties that may apply later."""
     duties, at = assessment.duties, assessment.at
     maybe = _standing(duties, DutyStanding.MAY_APPLY)
     nothing = "nothing that surely applies" if maybe else "nothing"
@@ -259,7 +259,7 @@ def _shown(ground: Exemption) -> str:
 
 
 def _claim(duties: tuple[Duty, ...]) -> str:
-    """Under one ground, whom one need not tell if it holds; laws by their ids where they are many."""
+    """Return the grounds claimed, with the laws whose duties fall away if the grounds hold; many laws by their ids."""
     laws = dict.fromkeys(map(_law, duties))
     ids = dict.fromkeys(duty.regime for duty in duties)
     named = "; ".join(laws) if len(laws) <= NAMED else f"{len(laws)} laws: {', '.join(ids)}"
@@ -276,7 +276,7 @@ def _presses(duty: Duty, at: datetime) -> bool:
 
 
 def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:
-    """Overdue ones before those without a date, which mean at once; what waits for us comes last."""
+    """Group duties by due time: overdue, without a date (at once), dated, and last those that wait."""
     return groupby(sorted(duties, key=lambda duty: _urgency(duty, at)), lambda duty: by_when(duty, at, zone))
 
 
@@ -301,14 +301,14 @@ def _all_about(duties: tuple[Duty, ...]) -> Iterator[str]:
 
 
 def _instead(found: Substitute) -> str:
-    """What may stand for telling each person: on any of these grounds, all of these ways."""
+    """Return the substitute notice in words: on any of these grounds, in all of these ways."""
     grounds = f"if any of ({'; '.join(found.if_any)}): " if found.if_any else ""
     ways = f"do all of ({'; '.join(found.do_all)})" if found.do_all else ""
     return f"{grounds}{ways}{f', for {found.for_days} days' if found.for_days else ''}"
 
 
 def _whys(duties: tuple[Duty, ...]) -> Iterator[str]:
-    """Reasons of all of them, those about each place first."""
+    """Yield the reasons of all duties, interleaved so that the reasons about each place come first."""
     return chain.from_iterable(zip_longest(*(duty.why.split("; ") for duty in duties), fillvalue=""))
 
 
@@ -326,8 +326,8 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield from (f"  {line}" for line in lines)
 
 
-def _aside(those: tuple[SetAside, ...]) -> str:
-    return f"{those[0].why}: {', '.join(one.id for one in those)}"
+def _aside(same: tuple[SetAside, ...]) -> str:
+    return f"{same[0].why}: {', '.join(one.id for one in same)}"
 
 
 def _law(duty: Duty) -> str:
@@ -335,7 +335,7 @@ def _law(duty: Duty) -> str:
 
 
 def _ids(duties: tuple[Duty, ...]) -> str:
-    """In full for a few; for many of one kind once, with PLACE for their places."""
+    """Return the ids of a few duties in full; of many, each row once, with PLACE for the places."""
     if len(duties) <= NAMED:
         return f"[{', '.join(duty.id for duty in duties)}]"
     return f"[{', '.join(dict.fromkeys(re.sub('@.*', '@PLACE', duty.id) for duty in duties))}]"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -14,16 +14,21 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ValidationInfo,
+    model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
 
 STORED = "stored"
 """The validation context in which `Value.as_stored` reads."""
+UNKNOWN = "unknown"
+"""The word that stands in an incident file for any value that nobody knows yet."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 EVERYONE = "everyone"
 """The audience of all people of an incident; any other name is that of a segment."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 FIRST_YEAR, LAST_YEAR = 1970, 2300
+LAST_MINUTE = time(23, 59)
+"""The minute at which a day ends for people."""
 LARGEST_NUMBER = 2**63 - 1
 """The largest number of a person or a question that a ledger can hold."""
 SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
@@ -42,6 +47,25 @@ class Value(BaseModel):
     def as_stored(cls, content: object) -> Self:
         """Return the value that the ledger stored; content accepted before a limit existed stays readable."""
         return cls.model_validate(content, context=STORED)
+
+
+class Unfinished(Value):
+    """A part of a file that is written step by step: an optional key that holds nothing, or `unknown`, is left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        optional = {
+            key for name, field in cls.model_fields.items() if not field.is_required() for key in (name, field.alias)
+        }
+        return {key: value for key, value in given.items() if key not in optional or not is_unknown(value)}
+
+
+def is_unknown(given: object) -> bool:
+    """Return True for nothing at all and for the word `unknown`."""
+    return given is None or (isinstance(given, str) and given == UNKNOWN)
 
 
 def _slug(text: str) -> str:

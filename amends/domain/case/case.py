@@ -1,4 +1,4 @@
-"""The case: everything known about one incident, read at one time; numbers, never the audience itself."""
+"""The case: everything known about one incident, read at one time, with numbers in place of the audience."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,26 +19,35 @@ from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 
 DESTROYED = "destroyed"
-"""The event that the personal data was destroyed. No step is timed from it: nobody is left to be told."""
+"""The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
+ALERT_CHARACTERS = 194
+"""The most characters of an alert in the name of its event; the audit chain has the whole text."""
+TOLD = (PersonState.SENT, PersonState.DELIVERED)
+"""States of people who count as told for a threshold."""
 
-ALERT = "alert:"
-"""How the event begins by which an alert is noted once; its words follow."""
-ALERT_LETTERS = 194
-"""So many letters of an alert name it, when it has no more; the audit chain has all of them."""
+
+class EventKind(StrEnum):
+    """A kind of event that the ledger records once."""
+
+    EVENT = "event"
+    """An event of the case. A step that is done is an event by its id."""
+    ALERT = "alert"
+    """An alert, by its words."""
+    MISSED_UPDATE = "missed_update"
+    """A time that was named for the next update and was missed."""
 
 
 class Alert(NamedTuple):
-    """That a person must look at something."""
+    """An alert: something that a person must look at."""
 
     name: str
-    """Of the event by which it is known."""
+    """The words of the alert; of a long alert its beginning and a hash of all its words."""
     at: datetime
 
     @property
     def what(self) -> str:
-        """Its words; of a long one the first."""
-        words = self.name.removeprefix(ALERT)
-        return words if len(words) <= ALERT_LETTERS else f"{words[:ALERT_LETTERS]}…"
+        """Return the words of the alert, cut short when there are too many."""
+        return self.name if len(self.name) <= ALERT_CHARACTERS else f"{self.name[:ALERT_CHARACTERS]}…"
 
 
 class IncidentState(StrEnum):
@@ -48,28 +57,41 @@ class IncidentState(StrEnum):
 
 
 class OccurrenceState(StrEnum):
-    """Where a step's occurrence stands once it was begun."""
+    """The state of a recorded occurrence of a step."""
 
     PLANNED = "planned"
-    """It has not begun; it is here because its run had to be set up again."""
+    """The occurrence has not begun; the record exists because its run had to be set up again."""
     WAITING = "waiting"
-    """It drafted something that waits for approval, or is being sent."""
+    """The occurrence has drafted a notice that waits for approval or is being sent."""
     DONE = "done"
     SKIPPED = "skipped"
-    """An outage or a condition made it needless."""
+    """An outage or a condition made the occurrence needless."""
     HELD = "held"
-    """Somebody cancelled its run; a person decides."""
+    """Somebody cancelled the run of the occurrence; a person decides."""
 
     @property
     def begun(self) -> bool:
-        """Something was done for it, or decided."""
+        """Return True when something was done for the occurrence, or decided about it."""
         return self is not OccurrenceState.PLANNED
 
 
-class RecordedOccurrence(Value):
-    """One turn of a step, as recorded."""
+class OccurrenceKind(StrEnum):
+    """A kind of recorded occurrence; reminders are given once, and what was given once is recorded."""
 
+    STEP = "step"
+    """An occurrence of a step of the playbook, or of a built-in step."""
+    DEADLINE = "deadline"
+    """A reminder of a legal deadline."""
+    LATE = "late"
+    """A reminder that the task of a step is not done in time."""
+
+
+class RecordedOccurrence(Value):
+    """One occurrence of a step, or one reminder that was given, as recorded."""
+
+    kind: OccurrenceKind = OccurrenceKind.STEP
     step: str
+    """The id of the step; of a reminder of a legal deadline the duty and its due time."""
     number: int
     due_at: Moment
     state: OccurrenceState
@@ -79,111 +101,113 @@ class RecordedOccurrence(Value):
 
 
 class Embargo(Value):
-    """Nothing may leave before this time, because law enforcement asked for it."""
+    """An embargo: nothing may be sent before this time, because law enforcement asked for the delay."""
 
     until: Moment
     why: str
 
     def says(self, incident: str) -> str:
-        """Why nothing leaves, and what ends that."""
+        """Return in words why nothing is sent, and what ends the embargo."""
         until = minute(self.until)
         return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
 
 
 class Outline(Value):
-    """What a personal page shows of an incident, or goes by: nothing of it has to be counted."""
+    """The part of a case that a personal page needs, without any number that has to be counted."""
 
     incident: Incident
     playbook: Playbook | None = None
-    """As it reads for the severity that was assessed."""
+    """The playbook for the severity that was assessed."""
     events: dict[str, Moment] = {}
-    """When each event of the case happened; steps are here by their id once done."""
+    """The time of each event of the case, see EventKind.EVENT."""
     commitments: tuple[Commitment, ...] = ()
     untold: dict[str, int] = {}
-    """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
+    """By commitment, the number of the change of its fate of which the audience has not been told yet."""
 
 
 class Case(Outline):
-    """One incident at one moment."""
+    """The case of one incident at one moment."""
 
     version: int
-    """Of the incident file; amending adds one."""
+    """The version of the incident file; each amendment adds one."""
     state: IncidentState
     opened_at: Moment
     author: str
-    """Who handed in the current version of the incident file, or of the list of people."""
+    """The member who handed in the current version of the incident file, or of the list of people."""
     earlier_authors: tuple[str, ...] = ()
-    """Who handed in the versions before it, of which something may still stand."""
+    """Members who handed in earlier versions, parts of which may still be in force."""
     audience: AudienceCounts
     assessment: Assessment | None = None
     pinned: str = ""
     """Content hash of the playbook and its words."""
     occurrences: tuple[RecordedOccurrence, ...] = ()
+    """The recorded occurrences of steps."""
+    recorded_reminders: tuple[RecordedOccurrence, ...] = ()
+    """The recorded occurrences of the other kinds."""
+    alerts: tuple[Alert, ...] = ()
+    missed_updates: dict[str, Moment] = {}
+    """The times for the next update that were missed, by name, and when each was recorded as missed."""
     notices: tuple[NoticeStatus, ...] = ()
     filings: tuple[Filing, ...] = ()
-    """What was handed in to authorities, with what was recorded wrongly and corrected since."""
+    """Filings with authorities, including wrongly recorded ones that were corrected since."""
     worded_by: dict[str, str] = {}
-    """Who gave the evidence or the reason of each commitment that has one."""
+    """By commitment, the member who gave its evidence or its reason, where there is one."""
     questions: QuestionCounts = QuestionCounts()
     survey: SurveyCounts = SurveyCounts()
     told_wrongly: tuple[str, ...] = ()
-    """Facts that people last heard as certain and that are others now."""
+    """Facts that people were last told as certain and that are different now."""
     news_told: tuple[News, ...] = ()
-    """What is new in the incident file and has been told to all."""
+    """The news of the incident file of which all have been told."""
     embargo: Embargo | None = None
     clock_doubt: str = ""
-    """Why nobody can tell what time it is; until a person says, nothing falls due."""
+    """The reason to doubt the clock; nothing falls due until a person confirms the time. Empty without a doubt."""
     ledger_doubt: str = ""
-    """Why the ledger may lack what left last; until a person has compared it with what left, nothing leaves."""
+    """The reason why the ledger may lack the last messages sent; nothing is sent until a person has compared the ledger
+    with what was sent. Empty without a doubt."""
 
     @property
     def authors(self) -> tuple[str, ...]:
-        """Everybody who wrote something that its notices rest on, and so can approve none of them."""
+        """Return the members who wrote something that the notices rest on, and so can approve none of them."""
         return (self.author, *self.earlier_authors)
 
     def earlier_authors_about(self, commitment: str) -> tuple[str, ...]:
-        """The same without its author, of a notice about this commitment: who gave its evidence wrote that too."""
+        """Return the other authors of a notice about this commitment, among them the one who gave its evidence."""
         added = self.worded_by.get(commitment, self.author)
         return tuple(sorted({*self.earlier_authors, added} - {self.author}))
 
     @property
     def commitments_open(self) -> bool:
-        """Whether a promise is not settled yet, or those promised have not heard how it ended."""
+        """Return True while a commitment is not settled, or its audience has not been told how the commitment ended."""
         return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
 
     @property
-    def alerts(self) -> tuple[Alert, ...]:
-        """What a person was told to look at."""
-        return tuple(Alert(name, at) for name, at in self.events.items() if name.startswith(ALERT))
-
-    @property
     def named_events(self) -> dict[str, datetime]:
-        """The events that a playbook can name, steps among them; not what a ledger notes so that it is said once."""
+        """Return the events that a playbook can name, steps included; others, such as the end of the data, are not."""
         steps = self.playbook.steps if self.playbook else ()
         known = {*Event, *(step.id for step in steps), *(self.playbook.thresholds if self.playbook else ())}
         return {name: at for name, at in self.events.items() if name in known}
 
     @property
     def calendar(self) -> Calendar:
-        """The organisation's clock, and its business days as the playbook has them."""
+        """Return the organisation's clock, with the business days of the playbook."""
         days_off = frozenset(self.playbook.days_off) if self.playbook else frozenset()
         return Calendar(ZoneInfo(self.incident.organisation.timezone), days_off)
 
     def notice(self, notice_id: str) -> NoticeStatus | None:
-        """The notice with this id, if it was ever drafted."""
+        """Return the notice with this id, or None when it was never drafted."""
         return next((notice for notice in self.notices if notice.id == notice_id), None)
 
     def told_news_until(self) -> datetime | None:
-        """Up to when all have heard the news: when the latest notice that went to all of them was written.
+        """Return the time up to which all know the news: that of the latest draft sent to all, or None.
 
-        Its first version decides: who has that does not get the later ones.
+        The first version of a notice decides, because people who have the first do not get the later ones.
         """
         return max((one.told_versions[0].drafted_at for one in self.with_news() if one.everybody_told), default=None)
 
     def last_told(self) -> tuple[datetime, ...]:
-        """When what people heard last was written: what all have heard, and what some have heard since.
+        """Return the times of the drafts that people were told last: the one sent to all, and later ones sent to some.
 
-        Empty as long as there is nothing that all have heard.
+        Empty as long as nothing was sent to all.
         """
         until = self.told_news_until()
         written = {one.drafted_at for notice in self.with_news() for one in notice.told_versions}
@@ -191,33 +215,30 @@ class Case(Outline):
 
     @property
     def destroyed_at(self) -> datetime | None:
-        """When its personal data was destroyed; None as long as it is there."""
+        """Return when the personal data was destroyed, or None as long as the data exists."""
         return self.events.get(DESTROYED)
 
     @property
     def is_closed(self) -> bool:
-        """Whether its end has come; one that is paused after that is closed all the same."""
+        """Return True when the case is closed; a case paused after its end is closed all the same."""
         return self.resumed().state is IncidentState.CLOSED
 
     def resumed(self) -> "Case":
-        """The same, not paused."""
+        """Return the case in the state that it has without the pause."""
         if self.state is not IncidentState.PAUSED:
             return self
         before = IncidentState.CLOSED if Event.CLOSED in self.events else IncidentState.OPEN
         return self.model_copy(update={"state": before})
 
     def with_news(self) -> Iterator[NoticeStatus]:
-        """All but the invitations to a survey and the notices about one promise: those tell no news."""
+        """Return the notices that tell news: all but invitations to a survey and notices about one commitment."""
         steps = self.playbook.steps if self.playbook else ()
         without = {step.id for step in steps if step.phase in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)}
         return (notice for notice in self.notices if notice.step not in without)
 
 
-TOLD = (PersonState.SENT, PersonState.DELIVERED)
-
-
 def newly_reached(case: Case) -> tuple[str, ...]:
-    """The names of the thresholds that are reached now and were not before; what was reached once stays so."""
+    """Return the names of thresholds reached now for the first time; a threshold once reached stays reached."""
     if case.playbook is None:
         return ()
     named = case.playbook.thresholds.items()
@@ -225,7 +246,7 @@ def newly_reached(case: Case) -> tuple[str, ...]:
 
 
 def is_reached(case: Case, threshold: Threshold) -> bool:
-    """Whether the number is there now."""
+    """Return True when the number of the threshold is reached now."""
     if threshold.questions_at_least:
         return case.questions.asked >= threshold.questions_at_least
     if threshold.open_questions_at_least:

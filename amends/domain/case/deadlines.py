@@ -1,16 +1,14 @@
-"""Reminders of legal deadlines: a while before each, and when it has passed and nothing is recorded."""
+"""Reminders of legal deadlines: one ahead of each, and one when the deadline passes without a record."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case
+from amends.domain.case.case import Case, OccurrenceKind
 from amends.domain.case.filings import done_at
 from amends.domain.law.duty import Duty, DutyStanding
 
-GIVEN = "deadline "
-"""Before the id of a duty: the step under which a reminder that was given is kept."""
 SOON, OVERDUE = 1, 2
 DAY = timedelta(days=1)
 
@@ -20,25 +18,25 @@ class Reminder(Value):
 
     duty: str
     number: int
-    """SOON before the time, OVERDUE when it has come."""
+    """SOON before the due time, OVERDUE when the due time has come."""
     at: Moment
     due_at: Moment
 
     @property
     def step(self) -> str:
-        """The step under which it is kept once given; a deadline that moves is a new one."""
-        return f"{GIVEN}{self.duty} {self.due_at:%Y-%m-%dT%H:%M}Z"
+        """Return the step under which the reminder is recorded once given; a deadline that moves is a new step."""
+        return f"{self.duty} {self.due_at:%Y-%m-%dT%H:%M}Z"
 
 
 def reminders(case: Case) -> tuple[Reminder, ...]:
-    """Those that were not given yet, the earliest first. What is due at once is reminded of at once and a day later."""
-    given = {(turn.step, turn.number) for turn in case.occurrences if turn.step.startswith(GIVEN)}
+    """Return the reminders not given yet, the earliest first; a duty due at once has them at once and a day later."""
+    given = {(one.step, one.number) for one in case.recorded_reminders if one.kind is OccurrenceKind.DEADLINE}
     wanted = (reminder for duty in open_duties(case) for reminder in _of(case, duty))
     return tuple(sorted((r for r in wanted if (r.step, r.number) not in given), key=lambda r: (r.at, r.duty)))
 
 
 def open_duties(case: Case) -> tuple[Duty, ...]:
-    """The duties of the latest assessment that nobody has recorded as done, the most pressing first."""
+    """Return the duties of the latest assessment that are not recorded as done, the most pressing first."""
     if case.assessment is None:
         return ()
     duties = (duty for duty in case.assessment.duties if duty.standing is not DutyStanding.EXEMPT)
@@ -46,7 +44,7 @@ def open_duties(case: Case) -> tuple[Duty, ...]:
 
 
 def deadline_line(case: Case, reminder: Reminder) -> str:
-    """The reminder in words, with what to do."""
+    """Return the reminder in words, with the command that records the filing."""
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
     by = f"by {minute(reminder.due_at)}" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
@@ -67,7 +65,7 @@ def _of(case: Case, duty: Duty) -> Iterator[Reminder]:
 
 
 def _before(duty: Duty, due_at: datetime) -> datetime:
-    """A day before, or at half time when there are less than two days."""
+    """Return a day before the due time, or the middle of the term when the term is less than two days."""
     if duty.starts_at and due_at - duty.starts_at < 2 * DAY:
         return duty.starts_at + (due_at - duty.starts_at) / 2
     return due_at - DAY

@@ -1,4 +1,4 @@
-"""How each duty of a case stands: filed in time, filed late, open or overdue."""
+"""The status of each duty of a case: filed in time, filed late, open or overdue."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing, standing_filings
 
 NOTIFIED, INDIVIDUALS_NOTIFIED = "notified", "individuals_notified"
-"""What the case, and the laws, call the moment when people were told."""
+"""The event that people were told, by its name in the case and by its name in the laws."""
 
 
 class DutyStatus(Value):
@@ -20,24 +20,24 @@ class DutyStatus(Value):
 
     duty: Duty
     filings: tuple[Filing, ...] = ()
-    """Those that stand, the first one first."""
+    """The filings that were not corrected, the first one first."""
     done_at: Moment | None = None
-    """When it was first filed, or the people were told."""
+    """The time of the first filing, or of telling the people."""
     early_by: timedelta | None = None
-    """How long before its time it was done; negative when late. None without a time, or while it is not done."""
+    """The time by which the duty was early; negative when late, None without a date or while the duty is not done."""
     overdue: bool = False
-    """Its time has come and nothing is recorded."""
+    """True when the due time has passed and nothing is recorded."""
     out_of_order: tuple[str, ...] = ()
-    """Where it came before what had to come first, in words."""
+    """Sentences on what should have come in another order."""
 
 
 def filings_for(case: "Case", duty_id: str) -> tuple[Filing, ...]:
-    """The filings for this duty that stand."""
+    """Return the filings for this duty that no later filing corrects, the first one first."""
     return tuple(filing for filing in standing_filings(case.filings) if filing.duty == duty_id)
 
 
 def recorded_events(case: "Case") -> dict[str, datetime]:
-    """Clock events that the ledger knows beside the incident file, each with the first time it happened."""
+    """Return the clock events that the ledger adds to the incident file, each with the time recorded."""
     events: dict[str, datetime] = {}
     if told := case.events.get(NOTIFIED):
         events[INDIVIDUALS_NOTIFIED] = told
@@ -48,7 +48,7 @@ def recorded_events(case: "Case") -> dict[str, datetime]:
 
 
 def as_known(case: "Case") -> Incident:
-    """The incident with the clock events that the ledger knows; where both name one, the earlier time counts."""
+    """Return the incident with the clock events of the ledger; of two times for one event the earlier counts."""
     incident, recorded = case.incident, recorded_events(case)
     said = incident.times.events
     events = said | {name: min(at, said.get(name, at)) for name, at in recorded.items()}
@@ -56,17 +56,17 @@ def as_known(case: "Case") -> Incident:
 
 
 def facts_known(case: "Case") -> int:
-    """Grows by one with each version of the incident file, with each filing, and once when people were told."""
+    """Return a number that grows with each version of the incident file, each filing, and once when people are told."""
     return case.version + (NOTIFIED in case.events) + len(case.filings)
 
 
 def statuses(case: "Case", now: datetime) -> tuple[DutyStatus, ...]:
-    """Every duty of the latest assessment with what was done about it, in the assessment's order."""
+    """Return the status of every duty of the latest assessment, in its order."""
     return tuple(status(case, duty, now) for duty in _duties(case))
 
 
 def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
-    """What was done about one duty."""
+    """Return the status of one duty."""
     done = done_at(case, duty)
     return DutyStatus(
         duty=duty,
@@ -79,7 +79,7 @@ def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
 
 
 def done_at(case: "Case", duty: Duty) -> datetime | None:
-    """When it was first filed; duties to people are met by telling them, too."""
+    """Return when the duty was done, or None: first filed, or, for a duty to people, when the people were told."""
     times = [filing.filed_at for filing in filings_for(case, duty.id)]
     if duty.addressee is Addressee.PEOPLE and NOTIFIED in case.events:
         times.append(case.events[NOTIFIED])
@@ -87,12 +87,12 @@ def done_at(case: "Case", duty: Duty) -> datetime | None:
 
 
 def out_of_order(case: "Case", duty: Duty, at: datetime) -> tuple[str, ...]:
-    """What is wrong with the order when this duty is done at this time; empty when nothing is."""
+    """Return what is wrong with the order when this duty is done at this time; empty when nothing is."""
     return (*_done_before(case, duty, at), *_must_come_first(case, duty, at))
 
 
 def no_such_duty(incident: str, duty_id: str, known: Iterable[str]) -> str:
-    """That nobody knows this duty, with those whose names are near."""
+    """Return the message that the incident has no such duty, with the known ids that are similar."""
     near = get_close_matches(duty_id, list(known), 3, 0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     return f"incident {incident} has no duty {duty_id}; {meant}`amends duty list {incident}` shows them"
@@ -117,7 +117,7 @@ def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
 
 
 def _sets(case: "Case", filing: Filing) -> str:
-    """As the latest assessment says; a duty that fell away since has left its word with the filing."""
+    """Return the clock event that the filing starts: by the latest assessment or, without the duty there, as filed."""
     return next((duty.sets for duty in _duties(case) if duty.id == filing.duty), filing.sets)
 
 

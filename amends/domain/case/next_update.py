@@ -1,7 +1,8 @@
-"""The times that people were given for the next news: which were kept, which are running, which were missed.
+"""The times that people were given for the next update: kept, running, or missed.
 
-A time is kept when the next notice with news began to leave by then. Not when the last of its messages left: one
-mailbox that says `later` would make every large notice late, and we would be sorry for what hardly anybody felt.
+A time is kept when sending of the next notice with news began by then. The last message does not decide: one mailbox
+that says `later` would make every large notice late, and people would get an apology for a delay that hardly anybody
+felt.
 """
 
 from bisect import bisect_right
@@ -17,53 +18,51 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Step
 
-MISSED = "news missed "
-"""Before a time that was named: the event that it was missed, which stays so whatever is known later."""
 WAITING_STAGES = (NoticeStage.DRAFTED, NoticeStage.APPROVED, NoticeStage.REJECTED)
-"""Nothing of the version that stands has left."""
+"""Stages of a version of which no message has been sent."""
 
 
 class Fate(StrEnum):
-    """What became of a time that was named."""
+    """The fate of a time that was named for the next update."""
 
     REPLACED = "replaced"
-    """People heard something before, and go by the time that this named."""
+    """People got another notice before, and rely on the time that this notice named."""
     KEPT = "kept"
     RUNNING = "running"
     MISSED = "missed"
 
 
 class NextUpdate(Value):
-    """A time that people were given for the next news."""
+    """A time that people were given for the next update."""
 
     until: Moment
     named_by: tuple[str, ...]
-    """The notices that named it, the first one first."""
+    """The notices that named the time, the first one first."""
     named_at: Moment
-    """When the first of them began to leave."""
+    """The time at which sending of the first of these notices began."""
     fate: Fate
     by: str = ""
-    """The notice with news that kept it, replaced it or came too late; empty while there is none."""
+    """The notice with news that kept or replaced the time, or came too late; empty while there is none."""
     came_at: Moment | None = None
-    """When that notice began to leave."""
+    """The time at which sending of this notice began."""
 
     @property
     def open(self) -> bool:
-        """People have not heard any news since it was named."""
+        """Return True while people have had no news since the time was named."""
         return self.came_at is None
 
     @property
-    def noted_as(self) -> str:
-        """The event under which it is known that this time was missed."""
-        return noted_as(self.until)
+    def missed_event(self) -> str:
+        """Return the event under which it is recorded that this time was missed."""
+        return missed_event(self.until)
 
     def late_by(self, now: datetime) -> timedelta:
-        """How late the news came, or is by now; nothing for a time that was not missed."""
+        """Return how late the news came, or is by now; zero for a time that was not missed."""
         return (self.came_at or now) - self.until if self.fate is Fate.MISSED else timedelta()
 
 
 class Silence(Value):
-    """Between two notices with news."""
+    """A time of silence between two notices with news."""
 
     after: str
     since: Moment
@@ -72,45 +71,50 @@ class Silence(Value):
 
     @property
     def length(self) -> timedelta:
-        """How long nobody heard anything."""
+        """Return how long the silence lasted."""
         return self.until - self.since
 
 
 def next_updates(case: Case, now: datetime) -> tuple[NextUpdate, ...]:
-    """Every time that people were given for the next news, the earliest first."""
-    named: dict[datetime, list[_Naming]] = {}
-    for naming in sorted(_namings(case)):
-        named.setdefault(naming.until, []).append(naming)
-    told = _told(case)
-    return tuple(_clock(case, told, namings, now) for _, namings in sorted(named.items()))
+    """Return every time that people were given for the next update, the earliest first."""
+    named: dict[datetime, list[_NamedTime]] = {}
+    for one in sorted(_named_times(case)):
+        named.setdefault(one.until, []).append(one)
+    sent = _sent_news(case)
+    return tuple(_next_update(case, sent, times, now) for _, times in sorted(named.items()))
 
 
 def awaited(case: Case) -> datetime | None:
-    """The first of the times that were named since people last heard news: they still wait for it."""
-    last = max((one.key for one in _told(case)), default=None)
-    return min((one.until for one in _namings(case) if last is None or one.key >= last), default=None)
+    """Return the earliest time named since people last had news, for which they still wait, or None."""
+    last = max((one.key for one in _sent_news(case)), default=None)
+    return min((one.until for one in _named_times(case) if last is None or one.key >= last), default=None)
 
 
 def to_be_sorry_for(case: Case, now: datetime) -> NextUpdate | None:
-    """The first missed time for which the next notice says sorry: nobody did yet, and at most one came since."""
+    """Return the first missed time for which the next notice must say sorry, or None.
+
+    A missed time counts when it is later than the last notice that said sorry, and when at most one notice with news
+    has come since.
+    """
     said = [(one.at, one.sorry_for) for notice in case.notices for one in notice.told_versions]
     until = max((at for at, sorry_for in said if sorry_for), default=None)
-    latest = [one.notice.id for one in _told(case)][-1:]
-    missed = (clock for clock in next_updates(case, now) if clock.fate is Fate.MISSED and clock.by in ("", *latest))
-    return next((clock for clock in missed if until is None or clock.until > until), None)
+    latest = [one.notice.id for one in _sent_news(case)][-1:]
+    missed = (one for one in next_updates(case, now) if one.fate is Fate.MISSED and one.by in ("", *latest))
+    return next((one for one in missed if until is None or one.until > until), None)
 
 
 def as_news_stands(case: Case, now: datetime) -> Case:
-    """The case with what it means for drafts that a time was missed, or that people have heard.
+    """Return the case with its drafts adjusted to missed times and to news that people have had.
 
-    A draft that does not say sorry for the missed time is not current; one that is approved leaves as it is, because
-    asking anew would make it later still, and the next one says it. A holding statement that nobody waits for is gone.
+    A draft that does not say sorry for the missed time is not current. An approved one is sent as it is, because a new
+    approval would make it later still; the next notice says sorry. A holding statement for which nobody waits is left
+    out.
     """
     sorry = to_be_sorry_for(case, now) is not None
     news = {notice.id for notice in case.with_news()}
     notices = tuple(
         notice.model_copy(update={"current": False})
-        if sorry and notice.id in news and _says_nothing(notice)
+        if sorry and notice.id in news and _lacks_apology(notice)
         else notice
         for notice in case.notices
         if not (notice.step == HOLDING and _is_draft(notice) and is_needless(case, notice.occurrence))
@@ -119,16 +123,16 @@ def as_news_stands(case: Case, now: datetime) -> Case:
 
 
 def is_needless(case: Case, number: int) -> bool:
-    """Whether people have heard since this holding statement was begun, so that nobody waits for it."""
+    """Return True when people have had news since this holding statement was begun, so that nobody waits for one."""
     until, within = awaited(case), case.playbook.approve_within if case.playbook else timedelta()
-    begun = (turn.due_at for turn in case.occurrences if (turn.step, turn.number) == (HOLDING, number))
+    begun = (one.due_at for one in case.occurrences if (one.step, one.number) == (HOLDING, number))
     return until is None or any(until - within > due_at for due_at in begun)
 
 
 def warnings(case: Case, now: datetime) -> tuple[str, ...]:
-    """What the lead should hear when half of the time for approvals is over, and three quarters, and nobody approved.
+    """Return warnings to the lead that only half or a quarter of the time for approvals is left, with none given.
 
-    The same words at every look, so that they are said once.
+    The words are the same at every look, so that each warning is given once.
     """
     until = awaited(case)
     paused = case.state is IncidentState.PAUSED
@@ -148,39 +152,39 @@ def warnings(case: Case, now: datetime) -> tuple[str, ...]:
 
 
 def set_aside(case: Case) -> frozenset[tuple[str, int]]:
-    """The turns that a person holds or left out: nothing that was written in them leaves."""
+    """Return step and number of occurrences that a person holds or skipped: none of their notices is sent."""
     states = (OccurrenceState.HELD, OccurrenceState.SKIPPED)
-    return frozenset((turn.step, turn.number) for turn in case.occurrences if turn.state in states)
+    return frozenset((one.step, one.number) for one in case.occurrences if one.state in states)
 
 
-def missed_line(clock: NextUpdate, zone: str) -> str:
-    """That a time was missed, in words for the lead."""
-    named = f"{in_both(clock.until, zone)}, the time for the next news that {listed(clock.named_by)} named"
+def missed_line(missed: NextUpdate, zone: str) -> str:
+    """Return a line for the lead that this time was missed."""
+    named = f"{in_both(missed.until, zone)}, the time for the next news that {listed(missed.named_by)} named"
     return f"missed: {named}; the next notice says that we are sorry"
 
 
-def noted_as(until: datetime) -> str:
-    """The event under which it is known that this time was missed."""
-    return f"{MISSED}{until:%Y-%m-%dT%H:%M}Z"
+def missed_event(until: datetime) -> str:
+    """Return the event under which it is recorded that this time was missed."""
+    return f"{until:%Y-%m-%dT%H:%M}Z"
 
 
 def standing(case: Case) -> str:
-    """How far the next notice with news has come, in words."""
+    """Return in words how far the next notice with news has come."""
     drafts = [notice for notice in case.with_news() if _is_draft(notice) or notice.begun_at is None]
     return "; ".join(map(_stands, drafts)) or "nothing is drafted yet"
 
 
 def longest_silence(case: Case, now: datetime) -> Silence | None:
-    """The longest time in which people heard nothing, from the first notice to the last news or to now; None before."""
-    told = [(one.key[0], one.notice.id) for one in _told(case)]
+    """Return the longest silence between notices with news, the last one lasting to now while unresolved, or None."""
+    sent = [(one.key[0], one.notice.id) for one in _sent_news(case)]
     end = case.events.get(Event.CLOSED, case.events.get(Event.RESOLVED))
-    marks = told if end or not told else [*told, (now, "now")]
+    marks = sent if end or not sent else [*sent, (now, "now")]
     gaps = (Silence(after=a, since=since, before=b, until=until) for (since, a), (until, b) in pairwise(marks))
     return max(gaps, key=lambda gap: gap.length, default=None)
 
 
 def holding_step(case: Case) -> Step:
-    """How the holding statement is told: to whom, over what and with whose approval people were told before.
+    """Return the step of the holding statement, with the audience, channels and approvals of the last notice sent.
 
     Raises LookupError when no playbook runs, or none of its steps tells people anything.
     """
@@ -191,7 +195,7 @@ def holding_step(case: Case) -> Step:
     }
     if not telling:
         raise LookupError(f"no step of {case.playbook.id} tells people anything")
-    last = [one.notice.step for one in _told(case) if one.notice.step in telling]
+    last = [one.notice.step for one in _sent_news(case) if one.notice.step in telling]
     how = telling[last[-1]] if last else next(iter(telling.values()))
     kept = {"audience", "channels", "cascade", "approvals", "waits_for", "waves"}
     words = "Say that there is nothing new yet, because people were told that they would hear from us by now."
@@ -203,12 +207,12 @@ def holding_step(case: Case) -> Step:
 
 
 @dataclass(frozen=True, order=True)
-class _Naming:
-    """One notice naming one time."""
+class _NamedTime:
+    """A time for the next update, as one notice named it."""
 
     at: datetime
     place: int
-    """Of its notice among the others, which decides between those that left at the same moment."""
+    """The place of the notice among the others, which decides between notices sent at the same moment."""
     until: datetime
     notice: str
 
@@ -218,60 +222,60 @@ class _Naming:
 
 
 @dataclass(frozen=True)
-class _Telling:
-    """A notice with news that has begun to leave."""
+class _SentNews:
+    """A notice with news of which sending has begun."""
 
     key: tuple[datetime, int]
     notice: NoticeStatus
 
 
-def _namings(case: Case) -> Iterator[_Naming]:
+def _named_times(case: Case) -> Iterator[_NamedTime]:
     for place, notice in enumerate(case.notices):
         for one in notice.told_versions:
             if one.next_news_at:
-                yield _Naming(one.at, place, one.next_news_at, notice.id)
+                yield _NamedTime(one.at, place, one.next_news_at, notice.id)
 
 
-def _told(case: Case) -> list[_Telling]:
-    """In the order in which they began to leave."""
+def _sent_news(case: Case) -> list[_SentNews]:
+    """Return the notices with news of which sending has begun, in the order of their beginnings."""
     places = {notice.id: place for place, notice in enumerate(case.notices)}
     begun = ((notice.begun_at, notice) for notice in case.with_news())
-    told = (_Telling((at, places[notice.id]), notice) for at, notice in begun if at)
-    return sorted(told, key=lambda one: one.key)
+    sent = (_SentNews((at, places[notice.id]), notice) for at, notice in begun if at)
+    return sorted(sent, key=lambda one: one.key)
 
 
-def _clock(case: Case, told: list[_Telling], namings: list[_Naming], now: datetime) -> NextUpdate:
-    """What became of the time; of several notices that named it, the one for which it went worst counts."""
-    first, noted = namings[0], case.events.get(noted_as(namings[0].until))
-    fates = [_fate(case, told, naming, noted, now) for naming in namings]
+def _next_update(case: Case, sent: list[_SentNews], times: list[_NamedTime], now: datetime) -> NextUpdate:
+    """Return the next update at this time; of several notices that named the time, the worst fate counts."""
+    first, recorded = times[0], case.missed_updates.get(missed_event(times[0].until))
+    fates = [_fate(case, sent, named, recorded, now) for named in times]
     fate, by, came_at = max(fates, key=lambda one: list(Fate).index(one[0]))
-    named_by = tuple(dict.fromkeys(naming.notice for naming in namings))
+    named_by = tuple(dict.fromkeys(named.notice for named in times))
     return NextUpdate(until=first.until, named_by=named_by, named_at=first.at, fate=fate, by=by, came_at=came_at)
 
 
 def _fate(
-    case: Case, told: list[_Telling], naming: _Naming, noted: datetime | None, now: datetime
+    case: Case, sent: list[_SentNews], named: _NamedTime, recorded: datetime | None, now: datetime
 ) -> tuple[Fate, str, datetime | None]:
-    place = bisect_right(told, naming.key, key=lambda one: one.key)
-    if place == len(told):
-        return Fate.MISSED if noted or now > naming.until else Fate.RUNNING, "", None
-    came_at, notice = told[place].key[0], told[place].notice
-    if came_at > naming.until:
+    place = bisect_right(sent, named.key, key=lambda one: one.key)
+    if place == len(sent):
+        return Fate.MISSED if recorded or now > named.until else Fate.RUNNING, "", None
+    came_at, notice = sent[place].key[0], sent[place].notice
+    if came_at > named.until:
         return Fate.MISSED, notice.id, came_at
-    if noted:  # it had been let go in time, and nothing of it could leave
-        return Fate.MISSED, notice.id, max(noted, notice.sent_at or noted)
+    if recorded:  # the notice was released in time, but no message could be sent by then
+        return Fate.MISSED, notice.id, max(recorded, notice.sent_at or recorded)
     replaced = any(one.next_news_at for one in notice.told_versions) and not _is_an_update(case, notice)
     return Fate.REPLACED if replaced else Fate.KEPT, notice.id, came_at
 
 
 def _is_an_update(case: Case, notice: NoticeStatus) -> bool:
-    """It is the news that was announced, and not something that came between."""
+    """Return True when the notice is the update that was announced, and not another notice that came between."""
     steps = case.playbook.steps if case.playbook else ()
     return notice.step == HOLDING or any(step.id == notice.step and step.phase is Phase.UPDATE for step in steps)
 
 
-def _says_nothing(notice: NoticeStatus) -> bool:
-    """It waits for approvals and does not say sorry."""
+def _lacks_apology(notice: NoticeStatus) -> bool:
+    """Return True when the notice waits for approvals and does not say sorry."""
     return notice.stage is NoticeStage.DRAFTED and notice.sorry_for is None
 
 
@@ -280,7 +284,7 @@ def _is_draft(notice: NoticeStatus) -> bool:
 
 
 def _is_approved(notice: NoticeStatus) -> bool:
-    """It will leave without a further word."""
+    """Return True when the notice will be sent without a further decision."""
     return notice.current and notice.begun_at is None and notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING)
 
 

@@ -1,4 +1,4 @@
-"""The one protocol between the sending engine and a provider."""
+"""The protocol between the sending engine and the providers of channels."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,9 +7,12 @@ from enum import StrEnum
 from html import escape
 from typing import Protocol, runtime_checkable
 
+WITHOUT_PROVIDER = ("outbox", "simulated")
+"""Values of the setting `use` that name no provider; messages of such a channel stay on this machine."""
+
 
 class ChannelKind(StrEnum):
-    """Ways to reach people. Email, letter and website carry the detail; SMS and social never stand alone."""
+    """A way to reach people. Email, letter and website carry the detail; SMS and social never stand alone."""
 
     EMAIL = "email"
     SMS = "sms"
@@ -19,30 +22,27 @@ class ChannelKind(StrEnum):
 
     @property
     def detailed(self) -> bool:
-        """Carries everything a notice must say."""
+        """Return True when the channel carries everything that a notice must say."""
         return self in (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.LETTER)
 
     @property
     def personal(self) -> bool:
-        """Reaches one person at an address of theirs; the others speak to everybody."""
+        """Return True when a message goes to the address of one person; the other channels speak to everybody."""
         return self in (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
 
     @property
     def printed(self) -> bool:
-        """Says what the email says, on paper: a person hands a list to a print shop, and no provider carries it."""
+        """Return True for letters, which say what the email says; a person takes a list of them to a print shop."""
         return self is ChannelKind.LETTER
 
 
-WITHOUT_PROVIDER = ("outbox", "simulated")
-"""What `use` may name beside a provider; nothing of it leaves this machine."""
-
 Pieces = tuple[str, ...]
-"""A text in pieces: every second one is the name of a slot, for which each person has a value."""
+"""A text in pieces: every second piece is the name of a slot, for which each person has a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariantForm:
-    """What is the same in all messages of a variant, made once. A channel may keep what it made of it."""
+    """The part that all messages of a variant share, made once. A channel may cache what it derives from a form."""
 
     kind: ChannelKind
     locale: str
@@ -52,7 +52,7 @@ class VariantForm:
     html: Pieces = ("",)
     """The body of the HTML part, or of the page: markup between <body> and </body>, made from escaped text."""
     link: str = ""
-    """The notice page, for channels that show a link apart."""
+    """The URL of the notice page, for channels that show a link apart."""
     incident: str = ""
     """The incident's id: a folder name on the website."""
     notice: str = ""
@@ -62,13 +62,13 @@ class VariantForm:
     signature: str = ""
     """The registered SMS signature, where one is needed."""
     published_at: datetime | None = None
-    """When the notice is dated, in UTC."""
+    """The date of the notice, in UTC."""
     zone: str = "UTC"
-    """Where the organisation is: a page tells that time."""
+    """The organisation's time zone, in which a page shows times."""
 
     @property
     def slots(self) -> frozenset[str]:
-        """The names of all slots in it."""
+        """Return the names of all slots in the form."""
         return frozenset((*self.subject[1::2], *self.text[1::2], *self.html[1::2]))
 
 
@@ -76,7 +76,8 @@ class VariantForm:
 class Message:
     """A notice rendered for one person on one channel, or for the public on a broadcast channel.
 
-    Holds personal data: never log or print it. A channel sends it as it is and adds nothing a person would read.
+    Holds personal data: never log or print it. A channel sends a message as it is and adds nothing that a person would
+    read.
     """
 
     form: VariantForm
@@ -86,11 +87,11 @@ class Message:
     """One address: an addr-spec, an E.164 number, or empty on a broadcast channel."""
     to_name: str = field(default="", repr=False)
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The person's own value for each slot of the form, as it is: every place that it is put in encodes it."""
+    """The person's value for each slot of the form, unescaped: whoever inserts a value escapes it for its place."""
     bounce: str = ""
-    """Names the message in the address that its bounces go to; nobody else can make one."""
+    """The token that names the message in its bounce address; nobody else can make such a token."""
     unsubscribe: str = field(default="", repr=False)
-    """Where one POST ends the optional messages (RFC 8058); empty on what people must get."""
+    """The URL at which one POST ends the optional messages (RFC 8058); empty on a message that people must get."""
 
     @property
     def kind(self) -> ChannelKind:
@@ -134,90 +135,144 @@ class Message:
 
     @property
     def html(self) -> str:
-        """The markup with the values escaped."""
+        """Return the markup with the person's values escaped."""
         return fill(self.form.html, {slot: escape(value) for slot, value in self.values.items()})
 
 
 def fill(pieces: Pieces, values: Mapping[str, str]) -> str:
-    """The fixed pieces and, between them, the person's values. Raises KeyError for a slot without a value."""
+    """Return the fixed pieces with the person's values between them. Raises KeyError for a slot without a value."""
     return "".join(values[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 class Status(StrEnum):
-    """What a channel says of one message."""
+    """A channel's verdict on one message."""
 
     SENT = "sent"
-    """The provider took it over."""
+    """The provider took the message over."""
     DELIVERED = "delivered"
-    """It is where the person reads it."""
+    """The message is where the person reads it."""
     REJECTED = "rejected"
-    """This address will never take it."""
+    """The address will never take the message."""
     DEFERRED = "deferred"
-    """Not now; nothing has left; try again later."""
+    """The message was not taken now and has not left; the engine tries again later."""
     UNCERTAIN = "uncertain"
-    """It may or may not have left; only a person may send it again."""
+    """The message may or may not have left; only a person may send it again."""
+
+
+class Cause(StrEnum):
+    """The reason for the state of a message, where a decision depends on it; `reason` puts a cause into words."""
+
+    NONE = ""
+    """No decision depends on the reason, which stands in the detail alone."""
+
+    # Reasons to put a message off before any provider is asked.
+    POSTPONED = "postponed"
+    """We keep the message back ourselves: for quiet hours, or until other people have been told."""
+    NOT_SENT = "not_sent"
+    """The connection ended before the message was begun."""
+    DOMAIN_STOPPED = "domain_stopped"
+    DOMAIN_SLOWED = "domain_slowed"
+
+    # Outcomes of an attempt, or of all attempts.
+    FAULT = "fault"
+    """The message could not be composed, or the channel's code failed on it."""
+    CHANNEL_FAILED = "channel_failed"
+    """The channel failed while it had the message, and may fail at each attempt."""
+    POLICY = "policy"
+    """A server blocks us, not the person."""
+    CONTENT = "content"
+    """The text was refused after it was handed over."""
+    GAVE_UP = "gave_up"
+    """The channel was tried too long and too often."""
+    GIVEN_UP = "given_up"
+    """A member of the team ended the attempts to send a parked message."""
+
+    # Reasons not to write to a person; the last five are those of `Hold`.
+    OPTED_OUT = "opted_out"
+    NO_ADDRESS = "no_address"
+    ADDRESS_GONE = "address_gone"
+    """The address is not the person's any more, and a new one was tried already or is not known."""
+    MINOR_WITHOUT_GUARDIAN = "minor_without_guardian"
+    DECEASED = "deceased"
+    PROTECTED = "protected"
+    ONLY_GUARDIAN = "only_guardian"
+    GONE = "gone"
+
+    # Reasons to doubt whether a message has left, and findings in a relay's log.
+    BROKEN_OFF = "broken_off"
+    """The sender stopped before an answer came."""
+    NOT_KNOWN = "not_known"
+    """A backup was restored, and nobody knows whether the message has left."""
+    IN_LOG = "in_log"
+    """A backup was restored, and the relay's log says that the message has left."""
+    ONLY_NAMED = "only_named"
+    """A backup was restored, and the relay's log names the message without saying whether it was taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The channel's answer for one message. The detail is a code or a reply without any address in it."""
+    """The channel's answer for one message. The detail is words for people, such as a reply, without any address."""
 
     key: str
     status: Status
     detail: str = ""
     provider_id: str = ""
-    """The provider's own name for it: queue id, post id, page path."""
+    """The provider's own name for the message: queue id, post id, page path."""
     retry_after: float | None = None
     """Seconds to wait, when the provider said so."""
+    cause: Cause = Cause.NONE
+    doubtful: bool = False
+    """True when the provider may have the message already. The message can be handed over again all the same, because
+    the provider knows our idempotency key."""
 
 
 LastCall = Callable[[], Awaitable[None]]
-"""Awaited by the channel just before the step that cannot be taken back: the final dot, the request body.
+"""A callback that a channel awaits just before the step that cannot be undone: the final dot, the request body.
 
-When it returns, the ledger holds the mark that the message may have left. It raises StaleClaim when somebody else
-holds the message now; the channel lets that pass through and sends nothing.
+When the callback returns, the ledger holds the commit mark: the message may have left. The callback raises StaleClaim
+when another worker holds the message now; the channel lets StaleClaim pass and sends nothing.
 """
 
 
 Called = Callable[[Exception | None], None]
-"""Hears how a last call went: with nothing when the message may leave, else with what `LastCall` would raise.
+"""A callback for the outcome of a last call: None when the message may leave, else the error of a `LastCall`.
 
-While the ledger was written nothing was read. So it hears of it only after TURNS of the event loop, when the channel
-knows of everybody who hung up meanwhile.
+No connection is read while the ledger is written. So the callback runs only after LOOP_ITERATIONS of the event loop,
+when the channel knows of every server that has hung up meanwhile.
 """
-TURNS = 3
-"""Until an end that the system knows of has come to the channel: wait, read, told."""
+LOOP_ITERATIONS = 3
+"""Iterations of the event loop that bring the end of a connection to the channel: wait, read, call back."""
 
 
 class MessagesInFlight(Protocol):
-    """Messages for one connection, one after another, as the engine hands them out."""
+    """The messages for one connection, which the engine hands out one after another."""
 
     async def next(self) -> Message | None:
-        """The next message, as soon as it may go; None when this connection is to end."""
+        """Wait for the next message that may be sent; return None when the connection must end."""
 
     def next_at_once(self) -> Message | None:
-        """The next message, if one may go without waiting."""
+        """Return the next message if one may be sent without waiting, else None."""
 
     def last_call(self, key: str, then: Called) -> None:
-        """See LastCall; for the message with this key. A call and no task: a million of these must cost little."""
+        """Make the last call for the message with this key. A plain call, no task: a million calls must cost little."""
 
     def answer(self, receipt: Receipt) -> None:
-        """What became of a message; every message that was handed out gets an answer, or was refused its last call."""
+        """Record the receipt of a message. Every message gets one unless its last call was refused."""
 
 
 class Channel(Protocol):
-    """A way to people. The trouble of one person is a receipt; the trouble of the channel is an error."""
+    """A way to people. Trouble with one person's message is a receipt; trouble with the channel is an error."""
 
     kind: ChannelKind
     at_once: int
-    """How many connections the channel may have."""
+    """The most connections that the channel may have at a time."""
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
         """Send one message after another over one connection, until there are no more.
 
         Each message gets its last call exactly once before its point of no return: the final dot, the request body.
-        Raises ChannelUnavailable or ChannelMisconfigured, which concern only messages that had their last call refused
-        or not asked for yet; after a last call, trouble is a receipt that says uncertain.
+        Raises ChannelUnavailable or ChannelMisconfigured, which concern only messages whose last call was refused or
+        not asked for yet; after a last call, trouble is a receipt with the status uncertain.
         """
 
     async def close(self) -> None:
@@ -229,42 +284,42 @@ class CostlyChannel(Channel, Protocol):
     """A channel on which one message can count for several."""
 
     def cost(self, message: Message) -> int:
-        """What the message counts for in the channel's rate, such as its parts as an SMS."""
+        """Return the number by which the message counts in the channel's rate, such as its parts as an SMS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why a channel would refuse a message; without anything personal."""
+    """A reason why a channel would refuse a message, without personal data."""
 
     why: str
     of_address: bool = False
-    """Only the address is of no use; the person may still be reached on another channel."""
+    """True when only the address is of no use, so that the person may still be reached on another channel."""
 
 
 @runtime_checkable
 class CheckingChannel(Channel, Protocol):
-    """A channel that makes something of its own of a message, which can go wrong."""
+    """A channel that converts a message into a form of its own, which can fail."""
 
     def flaw(self, message: Message) -> Flaw | None:
-        """Why it would refuse this message, found by making of it what would leave; nobody is asked."""
+        """Return why the channel would refuse the message, or None, by converting the message; no provider is asked."""
 
 
 Connect = Callable[[Mapping[str, str]], Channel]
-"""Every module in channels/ has `connect(settings)`; it raises ChannelMisconfigured naming the setting."""
+"""The `connect(settings)` of each module in channels/; it raises ChannelMisconfigured that names the setting."""
 
 
 RECEIPTS = {ChannelKind.SMS: "/receipts/sms", ChannelKind.EMAIL: "/receipts/email"}
-"""What providers report of our messages."""
+"""Paths of the web page for the reports of providers about our messages."""
 INCOMING = {ChannelKind.SMS: "/incoming/sms"}
-"""What people write back."""
+"""Paths of the web page for the texts that people write back."""
 
 
 def is_kept_here(settings: Mapping[str, str]) -> bool:
-    """Whether nothing of a channel with these settings leaves this machine."""
+    """Return True when the messages of a channel with these settings stay on this machine."""
     return settings.get("use") in WITHOUT_PROVIDER
 
 
 def kept_here(channels: Mapping[ChannelKind, Mapping[str, str]], wanted: Iterable[ChannelKind]) -> str:
-    """By which of the wanted channels nobody is told, in words; empty where each has a provider."""
+    """Return the warning that names the wanted channels by which nobody is told; empty when each has a provider."""
     kept = [kind for kind in wanted if is_kept_here(channels.get(kind, {}))]
     return f"NOBODY IS TOLD by {', '.join(kept)}: files on this machine, as amends.toml says" if kept else ""

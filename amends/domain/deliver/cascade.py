@@ -6,32 +6,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState
 
-# Details of messages, and beginnings of details.
-
-OPTED_OUT = "opted_out"
-NOT_KNOWN = "a backup was restored, and whether it has left is not known"
-NO_ADDRESS = "no_address"
-BROKEN_OFF = "the sender stopped before an answer came"
-CHANNEL_FAILED = "the channel failed"
-"""The channel broke off while it had this message, and may break off at each try."""
-MAY_HAVE_IT = "may have it: "
-"""The beginning of a receipt's detail when the provider may have the message already. The message can be handed over
-again all the same, because the provider knows our idempotency key."""
-AN_EARLIER_TRY = f"{MAY_HAVE_IT}from an earlier try"
-NOT_YET = "not yet: "
-"""The beginning of a receipt's detail when we postpone the message ourselves: for quiet hours, or until other people
-have been told."""
-FAULT = "fault "
-"""The beginning of a receipt's detail when the message could not be composed, or its channel broke down over it."""
-NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED = "not sent", "domain stopped", "domain slowed down"
-UNASKED = frozenset({NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED})
-"""Details of receipts for messages that were put off before any provider was asked."""
-
-# Tries and waits.
-
+UNTRIED = frozenset({Cause.POSTPONED, Cause.NOT_SENT, Cause.DOMAIN_STOPPED, Cause.DOMAIN_SLOWED})
+"""Causes of messages that were put off before any provider was asked."""
 ANSWERS = {
     Status.SENT: DeliveryState.SENT,
     Status.DELIVERED: DeliveryState.DELIVERED,
@@ -57,12 +37,12 @@ class Planned:
 
     channel: ChannelKind
     state: DeliveryState
-    detail: str = ""
+    cause: Cause = Cause.NONE
 
 
-def why_held(hold: str, *, optional: bool, opted_out: bool) -> str:
-    """Return why this person does not get a notice, or "": an opt-out stops optional notices only."""
-    return hold or (OPTED_OUT if optional and opted_out else "")
+def why_held(hold: str, *, optional: bool, opted_out: bool) -> Cause:
+    """Return why this person does not get a notice, or Cause.NONE: an opt-out stops optional notices only."""
+    return Cause(hold) if hold else Cause.OPTED_OUT if optional and opted_out else Cause.NONE
 
 
 def in_doubt(planned: Planned, may_have_left: Collection[ChannelKind]) -> Planned:
@@ -72,12 +52,12 @@ def in_doubt(planned: Planned, may_have_left: Collection[ChannelKind]) -> Planne
     """
     would_leave = planned.state in (DeliveryState.WAITING, DeliveryState.TO_PRINT)
     if would_leave and planned.channel in may_have_left:
-        return Planned(planned.channel, DeliveryState.UNCERTAIN, NOT_KNOWN)
+        return Planned(planned.channel, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN)
     return planned
 
 
 def first_messages(
-    hold: str, addresses: Collection[ChannelKind], channels: Collection[ChannelKind], cascade: Collection[ChannelKind]
+    hold: Cause, addresses: Collection[ChannelKind], channels: Collection[ChannelKind], cascade: Collection[ChannelKind]
 ) -> tuple[Planned, ...]:
     """Return the messages to store for one person when a notice is released; at least one.
 
@@ -92,7 +72,7 @@ def first_messages(
     fallback = [channel for channel in cascade if channel in addresses][:1]
     chosen = reachable or fallback
     if not chosen:
-        return (Planned(first, DeliveryState.UNREACHABLE, NO_ADDRESS),)
+        return (Planned(first, DeliveryState.UNREACHABLE, Cause.NO_ADDRESS),)
     return tuple(Planned(channel, starts_as(channel)) for channel in chosen)
 
 
@@ -112,7 +92,10 @@ class Outcome(NamedTuple):
     """The consequence of a receipt: the message's new state, the reason, and when to try again."""
 
     state: DeliveryState
-    detail: str
+    cause: Cause = Cause.NONE
+    detail: str = ""
+    doubtful: bool = False
+    """True when a provider may have the message from a try whose answer was lost."""
     provider_id: str = ""
     next_try_at: datetime | None = None
 
@@ -122,42 +105,33 @@ def outcome(
 ) -> Outcome:
     """Return the message's state after this receipt.
 
-    A deferred message waits as long as the provider says, else twice as long at each try. It is given up after 72
-    hours, but not before TRIES_AT_LEAST tries: a pause or an outage is not the mailbox's fault. It is never given up
-    over an `untried` receipt. A message that the provider may have is uncertain, not failed, when it is given up, and
-    also when the provider refuses a later try after an earlier one left the message `doubtful`. A message that is at
-    fault itself is parked, and the others go on. A message that we postpone ourselves waits exactly as long as the
-    receipt says.
+    A deferred message waits as long as the provider says, else twice as long at each try. The message is given up
+    after 72 hours, but not before TRIES_AT_LEAST tries: a pause or an outage is not the mailbox's fault. No message is
+    given up over an `untried` receipt. A message that the provider may have is uncertain, not failed, when it is given
+    up, and also when the provider refuses a later try after an earlier one left the message `doubtful`. A message that
+    is at fault itself is parked, and the others go on. A message that we postpone ourselves waits exactly as long as
+    the receipt says.
     """
-    doubtful = doubtful or may_have_it(receipt.detail)
-    detail = f"{MAY_HAVE_IT}{receipt.detail.removeprefix(MAY_HAVE_IT)}" if doubtful else receipt.detail
+    doubtful = doubtful or receipt.doubtful
+    why = (receipt.cause, receipt.detail, doubtful)
     if receipt.status is Status.REJECTED and doubtful:
-        return Outcome(DeliveryState.UNCERTAIN, detail)
+        return Outcome(DeliveryState.UNCERTAIN, *why)
     if receipt.status is not Status.DEFERRED:
-        return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
-    if receipt.detail.startswith(NOT_YET):
-        return Outcome(DeliveryState.DEFERRED, detail, next_try_at=now + timedelta(seconds=receipt.retry_after or 0))
-    if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
-        return Outcome(DeliveryState.PARKED, detail)
-    if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.detail not in UNASKED:
-        return Outcome(DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED, f"gave up: {detail}")
+        return Outcome(ANSWERS[receipt.status], receipt.cause, receipt.detail, provider_id=receipt.provider_id)
+    if receipt.cause is Cause.POSTPONED:
+        return Outcome(DeliveryState.DEFERRED, *why, next_try_at=now + timedelta(seconds=receipt.retry_after or 0))
+    if receipt.cause is Cause.FAULT and attempts >= STRIKES:
+        return Outcome(DeliveryState.PARKED, *why)
+    if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.cause not in UNTRIED:
+        given_up = DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED
+        return Outcome(given_up, Cause.GAVE_UP, reason(receipt.cause, receipt.detail), doubtful)
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _bounded(receipt.retry_after)
-    return Outcome(DeliveryState.DEFERRED, detail, next_try_at=now + wait)
-
-
-def may_have_it(detail: str) -> bool:
-    """Return True when the message's detail says that a provider may have the message."""
-    return detail.startswith(MAY_HAVE_IT)
-
-
-def doubt_left(detail: str) -> str:
-    """Return the detail of a message that is tried afresh: only the doubt that it may have left stays, else ""."""
-    return AN_EARLIER_TRY if may_have_it(detail) else ""
+    return Outcome(DeliveryState.DEFERRED, *why, next_try_at=now + wait)
 
 
 def untried(receipt: Receipt) -> bool:
     """Return True when we put the message off ourselves before any provider was asked, which counts as no try."""
-    return receipt.status is Status.DEFERRED and (receipt.detail in UNASKED or receipt.detail.startswith(NOT_YET))
+    return receipt.status is Status.DEFERRED and receipt.cause in UNTRIED
 
 
 def _doubled(attempts: int, key: str) -> timedelta:

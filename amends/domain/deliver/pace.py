@@ -8,7 +8,8 @@ import re
 from collections import OrderedDict, deque
 from enum import StrEnum
 
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.channel import Cause, Receipt, Status
+from amends.domain.deliver.reason import receipt_reason
 
 RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*/\s*(s|min|h)")
 SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -35,11 +36,6 @@ TRACKED = 4096
 """The number of domains in trouble that are remembered."""
 WINDOW, BLOCKS = 20, 3
 """A domain is stopped after BLOCKS policy blocks among its last WINDOW answers."""
-POLICY = "policy "
-"""The beginning of a receipt's detail when a server blocks us, not the person."""
-
-CONTENT = "content "
-"""The beginning of a receipt's detail when the text was refused after it was handed over."""
 STOP_AFTER_CONTENT = 3
 """The number of texts refused in a row after which our template is to blame."""
 STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
@@ -99,7 +95,7 @@ class PageSizes:
 
 
 class Bucket:
-    """A token bucket: over any time, no more leaves than the burst and what the rate allows in that time.
+    """A token bucket: over any time, no more leaves than the burst and the amount that the rate allows in that time.
 
     A message that alone costs more than the burst waits for the rest of its cost, and then leaves in one piece.
     """
@@ -289,7 +285,8 @@ class Domains:
     def _weigh(self, domain: str, trouble: "_Trouble", receipt: Receipt, at: float) -> str:
         trouble.note(receipt, at)
         if trouble.blocked:
-            self._stopped[domain] = f"{BLOCKS} of the last {WINDOW} answers of a domain were blocks: {receipt.detail}"
+            why = receipt_reason(receipt)
+            self._stopped[domain] = f"{BLOCKS} of the last {WINDOW} answers of a domain were blocks: {why}"
             del self._troubled[domain]
         elif trouble.over:
             del self._troubled[domain]
@@ -299,7 +296,7 @@ class Domains:
 
 
 def _is_trouble(receipt: Receipt) -> bool:
-    return receipt.detail.startswith(POLICY) or slows_domain(receipt)
+    return receipt.cause is Cause.POLICY or slows_domain(receipt)
 
 
 class _Trouble:
@@ -317,7 +314,7 @@ class _Trouble:
         self._answers += 1
         if receipt.status is SENT:
             self.lanes.went_well(at)
-        elif receipt.detail.startswith(POLICY):
+        elif receipt.cause is Cause.POLICY:
             self._blocks.append(self._answers)
         elif slows_domain(receipt):
             self.lanes.slow_down(at)
@@ -351,15 +348,16 @@ class SameAnswer:
         self._count = self._count + 1 if status is self._last else 1
         self._last = status
         if self._refused_texts(receipt) >= STOP_AFTER_CONTENT:
-            return f"{len(self._texts)} people in a row were refused this text, so it is the template: {receipt.detail}"
+            why = receipt_reason(receipt)
+            return f"{len(self._texts)} people in a row were refused this text, so it is the template: {why}"
         if self._count >= STOP_AFTER[status]:
-            return f"{self._count} answers in a row were {status}: {receipt.detail}"
+            return f"{self._count} answers in a row were {status}: {receipt_reason(receipt)}"
         return ""
 
     def _refused_texts(self, receipt: Receipt) -> int:
         """Count the different messages in a row that were refused for their text."""
-        if self._count == 1 or not receipt.detail.startswith(CONTENT):
+        if self._count == 1 or receipt.cause is not Cause.CONTENT:
             self._texts.clear()
-        if receipt.status is REJECTED and receipt.detail.startswith(CONTENT):
+        if receipt.status is REJECTED and receipt.cause is Cause.CONTENT:
             self._texts.add(receipt.key)
         return len(self._texts)

@@ -1,4 +1,4 @@
-"""Drafting a notice: from the case and the words to every variant that the audience needs."""
+"""The drafting of a notice: every variant that the audience needs, made from the case and the words."""
 
 import re
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import IS_LATE, Commitment, CommitmentState, commit, planned_commitments
 from amends.domain.incident.facts import Certainty, Facts, RecipientKind
+from amends.domain.incident.gaps import gap_findings
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft, Reader, Slot, Variant
@@ -26,70 +27,78 @@ from amends.domain.plan.plan import next_news_at
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.risk.levels import Severity
 
+KEPT, LATE = "promise-kept", "promise-late"
+"""The templates about one commitment. A notice made from LATE, used for a dropped commitment too, corrects what people
+were told, so the notice is never optional."""
+UPDATE = "update"
+SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
 MOST_ADVICE = 5
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
 """A number that is free to call within North America."""
-UNKNOWN_TAKERS = (
+UNKNOWN_RECIPIENTS = (
     RecipientKind.UNKNOWN_ATTACKER,
     RecipientKind.ATTACKER_CIPHERTEXT_ONLY,
     RecipientKind.UNKNOWN_THIEF,
     RecipientKind.THIEF_CIPHERTEXT_ONLY,
 )
-UPDATE = "update"
-KEPT, LATE = "promise-kept", "promise-late"
-"""What tells the fate of a promise. Late or dropped, it corrects what people were told, so it is never optional."""
-SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
+"""The kinds of recipients of the data whose identity nobody knows."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A notice that a step's turn has to say."""
+    """A notice that an occurrence of a step has to send."""
 
     id: str
     template: str
     audience: str
     about: str = ""
+    """The commitment that the notice is about; empty for other notices."""
     change: int = 0
+    """The number of the change of the commitment that the notice tells."""
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The audience of a notice as it stands: its digest, its size, and who reads it under which laws."""
+    """The present audience of a notice: its digest, its size, and its kinds of readers."""
 
     digest: str
     people: int
     kinds: frozenset[tuple[str, Reader, str]]
-    """Every locale, kind of reader and letter in it."""
+    """Every combination of locale, kind of reader and addendum in the audience."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where messages lead: the public notice page, and the start of every personal page."""
+    """The links of messages: to the public notice pages, the personal pages and the opt-out."""
 
     public_url: str
 
     def pages(self, incident: str) -> str:
-        """How the notice pages of every locale begin."""
+        """Return the beginning of the address of the notice page, the same for every locale."""
         return f"{self.public_url}/n/{incident}/"
 
     def page(self, incident: str, locale: str) -> str:
-        """The notice page in this locale."""
+        """Return the address of the notice page in this locale."""
         return f"{self.pages(incident)}{locale}/"
 
     @property
     def personal(self) -> str:
-        """A personal page; the slot is filled with the person's token."""
+        """Return the address of a personal page, with a slot for the person's token."""
         return f"{self.public_url}/p/{Slot.PERSONAL_LINK.mark}"
 
     def opt_out(self, token: str) -> str:
-        """Where one POST ends the optional messages to a person (RFC 8058)."""
+        """Return the address at which one POST ends the optional messages to a person (RFC 8058)."""
         return f"{self.public_url}/u/{token}"
 
 
 def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
-    """What this turn has to say: one notice, or one for each promise whose fate people have not heard of."""
+    """Return the notices that this occurrence has to send.
+
+    A follow-up has one notice for each change of a commitment that people have not been told of. Any other step has one
+    notice or none; a holding statement for which nobody waits any more is left out.
+    """
     if step.phase is Phase.FOLLOW_UP:
-        return _promise_notices(case, step, number)
+        return _commitment_notices(case, step, number)
     if step.notice is None:
         return ()
     name = f"{step.notice}-{number}" if step.repeats else step.notice
@@ -97,11 +106,11 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     return () if needless else (Wanted(name, step.notice, step.audience),)
 
 
-def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
-    fates = {commitment.id: commitment for commitment in case.commitments}
+def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
+    commitments = {commitment.id: commitment for commitment in case.commitments}
     wanted = []
     for commitment_id, change in case.untold.items():
-        notice = notice_about(fates[commitment_id], change)
+        notice = notice_about(commitments[commitment_id], change)
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
             wanted.append(notice)
@@ -109,7 +118,7 @@ def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
 
 
 def notice_about(commitment: Commitment, change: int) -> Wanted:
-    """What tells those promised of this change of its fate."""
+    """Return the notice that tells the commitment's audience of this change of its state."""
     template = KEPT if commitment.state is CommitmentState.KEPT else LATE
     return Wanted(f"{template}-{commitment.id}-{change}", template, commitment.audience, commitment.id, change)
 
@@ -118,13 +127,16 @@ def draft(
     case: Case, wording: Wording, step: Step, number: int, wanted: Wanted, readers: Readers, links: Links,
     facts_digest: str, now: datetime,
 ) -> Draft:  # fmt: skip
-    """Write the notice in every variant that its audience needs.
+    """Return the notice, written in every variant that its audience needs.
 
-    Raises ContentError when a template or a language is missing, or a template asks for a value that there is not.
+    Raises ContentError when the incident file has a gap, a template or a language is missing, or a template asks for a
+    value that does not exist.
     """
-    promises = _new_promises(case, step, wanted, now)
+    if missing := gap_findings(case.incident):
+        raise ContentError(*missing)
+    commitments = _new_commitments(case, step, wanted, now)
     news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
-    writer = _Writer(case, wording, wanted, links, promises, news_at, missed, now)
+    writer = _Writer(case, wording, wanted, links, commitments, news_at, missed, now)
     return Draft(
         incident=case.incident.id,
         notice=wanted.id,
@@ -148,7 +160,7 @@ def draft(
         facts_digest=facts_digest,
         pinned=case.pinned,
         variants=writer.variants(step.written_for, readers.kinds),
-        commitments=promises,
+        commitments=commitments,
         planned_for=now,
         next_news_at=news_at,
         sorry_for=missed.until if missed else None,
@@ -157,16 +169,17 @@ def draft(
 
 
 def in_its_words(step: Step, wanted: Wanted, wording: Wording) -> tuple[Step, Wanted]:
-    """A holding statement in the words that there are: words of one's own may have none, and an update says the same.
+    """Return the step and the notice as they are; but a holding statement without templates uses those of an update.
 
-    A quick channel for which the update has no text is left out.
+    A company's own words may lack templates for holding statements. Channels for which the update has no template are
+    left out.
     """
     if step.id != HOLDING or wording.locales(HOLDING):
         return step, wanted
     written = [kind for kind in step.channels if _is_written(wording, UPDATE, kind)]
     cascade = [kind for kind in step.cascade if kind.printed or _is_written(wording, UPDATE, kind)]
-    spoken = step.model_copy(update={"channels": tuple(written), "cascade": tuple(cascade)})
-    return spoken, Wanted(wanted.id, UPDATE, wanted.audience)
+    narrowed = step.model_copy(update={"channels": tuple(written), "cascade": tuple(cascade)})
+    return narrowed, Wanted(wanted.id, UPDATE, wanted.audience)
 
 
 def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
@@ -174,66 +187,65 @@ def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
 
 
 def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
-    """The missed time for which this notice says sorry; only one with news does."""
+    """Return the missed next update for which this notice says sorry, or None; only a notice with news says sorry."""
     with_news = step.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
     return to_be_sorry_for(case, now) if with_news else None
 
 
 def quiet_hours_of(case: Case) -> QuietHours | None:
-    """Those of the playbook, unless the case is so grave that waiting would do more harm than waking."""
+    """Return the playbook's quiet hours, or None when the case is so grave that waiting would do more harm."""
     hours = case.playbook.quiet_hours if case.playbook else None
     if hours is None or hours.unless_severity is None or case.assessment is None:
         return hours
     return None if case.assessment.band.rank >= hours.unless_severity.rank else hours
 
 
-def _new_promises(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
-    """Promises that this notice gives for the first time, the earliest due first; only the notify phase gives any."""
+def _new_commitments(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
+    """Return the commitments that this notice makes, the earliest due first; only the notify phase makes any."""
     if step.phase is not Phase.NOTIFY or case.playbook is None or "notified" in case.events:
         return ()
     known = {commitment.id for commitment in case.commitments}
-    given = planned_commitments(case.playbook.commitments, case.incident.commitments)
     made = (
-        commit(promise, now, wanted.id)
-        for promise in given
-        if promise.audience == wanted.audience and promise.id not in known
+        commit(planned, now, wanted.id)
+        for planned in planned_commitments(case.playbook.commitments, case.incident.commitments)
+        if planned.audience == wanted.audience and planned.id not in known
     )
-    return tuple(sorted(made, key=lambda promise: promise.due_at))
+    return tuple(sorted(made, key=lambda commitment: commitment.due_at))
 
 
 class _Writer:
-    """Renders the templates of one notice."""
+    """A writer of one notice, which renders the notice's templates."""
 
     def __init__(
         self, case: Case, wording: Wording, wanted: Wanted, links: Links,
-        promises: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
+        made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
-        self._promises, self._news_at, self._missed, self._now = promises, news_at, missed, now
+        self._made, self._news_at, self._missed, self._now = made, news_at, missed, now
         self._templates = environment(wording.templates)
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
     def variants(
         self, channels: Iterable[ChannelKind], readers: frozenset[tuple[str, Reader, str]]
     ) -> tuple[Variant, ...]:
-        """Every variant: the personal channels for each kind of reader and letter, the public ones for each locale."""
+        """Return every variant: on a personal channel for each kind of reader and addendum, else for each locale."""
         if not self._locales:
             raise ContentError(self._missing_language())
         personal = sorted(
-            {(self.locale_for(locale), reader, self._letter(letter)) for locale, reader, letter in readers}
+            {(self.locale_for(locale), reader, self._addendum(addendum)) for locale, reader, addendum in readers}
         )
         public = [(locale, Reader.SELF, GENERAL) for locale in self._locales]
         return tuple(
-            self._variant(locale, reader, letter, channel)
+            self._variant(locale, reader, addendum, channel)
             for channel in dict.fromkeys(channels)
-            for locale, reader, letter in (personal if channel.personal else public)
+            for locale, reader, addendum in (personal if channel.personal else public)
         )
 
-    def _letter(self, letter: str) -> str:
-        return self._wording.addenda.in_notice(self._wanted.template, letter)
+    def _addendum(self, addendum: str) -> str:
+        return self._wording.addenda.in_notice(self._wanted.template, addendum)
 
     def locale_for(self, locale: str) -> str:
-        """The locale in which somebody who reads this one is written to."""
+        """Return the locale in which a reader of this locale is written to."""
         return nearest_locale(locale, self._locales, self._default())
 
     def _default(self) -> str:
@@ -248,28 +260,28 @@ class _Writer:
             "write the templates, or add the incident's texts in one of their languages",
         )
 
-    def _variant(self, locale: str, reader: Reader, letter: str, channel: ChannelKind) -> Variant:
+    def _variant(self, locale: str, reader: Reader, addendum: str, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{locale}.{channel}.{SUFFIX[channel]}"
-        values = self._values(locale, reader) | self._marks(letter)
+        values = self._values(locale, reader) | self._marks(addendum)
         try:
             module = self._templates.get_template(path).make_module(values)
-        except Exception as error:  # whatever a template raises, its author must correct it
+        except Exception as error:  # any error of a template is for its author to correct
             raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
         marked, items = split_items(str(module).strip())
         text, parts = split_parts(marked)
         subject, _ = split_items(str(getattr(module, "subject", "")).strip())
         return Variant(
-            locale=locale, reader=reader, addendum=letter, channel=channel,
+            locale=locale, reader=reader, addendum=addendum, channel=channel,
             subject=subject, text=text, parts=parts, items=items,
         )  # fmt: skip
 
-    def _marks(self, letter: str) -> dict[str, Any]:
-        """How a template marks what it says, and asks what the letter is to say."""
-        letters = self._wording.addenda
+    def _marks(self, addendum: str) -> dict[str, Any]:
+        """Return the functions with which a template marks its parts and items, and asks what the addendum says."""
+        addenda = self._wording.addenda
         return {
             "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
-            "item": lambda *names: mark_items(names, letters.items),
-            "letter": {"id": letter, "says": lambda item: letters.says(letter, item)},
+            "item": lambda *names: mark_items(names, addenda.items),
+            "letter": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
         }
 
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
@@ -294,7 +306,7 @@ class _Writer:
                 "child": Slot.CHILD.mark,
             },
             "page": self._links.page(case.incident.id, locale),
-            **self._promise_values(phrases, locale),
+            **self._commitment_values(phrases, locale),
             "news": [
                 {"date": self._date(phrases, news.at), "text": _said(news.text, locale, f"news of {news.at:%Y-%m-%d}")}
                 for news in self._fresh_news()
@@ -321,7 +333,7 @@ class _Writer:
         }
 
     def _late(self, phrases: Phrases) -> dict[str, str]:
-        """The time at which people expected news in vain, and whether it has come since."""
+        """Return the time by which people expected news in vain, and "yes" when the news has come since."""
         missed, zone = self._missed, self._case.incident.organisation.timezone
         named = say_moment(phrases, missed.until, zone) if missed else ""
         return {"named": named, "came": "yes" if missed and missed.came_at else ""}
@@ -330,15 +342,15 @@ class _Writer:
         told = self._case.news_told
         return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 
-    def _promise_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
-        said = {
-            commitment.id: self._promise(phrases, locale, commitment)
-            for commitment in (*self._case.commitments, *self._promises)
+    def _commitment_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        values = {
+            commitment.id: self._commitment(phrases, locale, commitment)
+            for commitment in (*self._case.commitments, *self._made)
             if commitment.audience == self._wanted.audience or commitment.id == self._wanted.about
         }
-        return {"promises": list(said.values()), "promise": said.get(self._wanted.about, {})}
+        return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
 
-    def _promise(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
         state = fate(commitment, self._now)
         return {
             "kind": commitment.kind.value,
@@ -353,25 +365,25 @@ class _Writer:
 
 
 def fate(commitment: Commitment, now: datetime) -> str:
-    """Open, kept, late or dropped: as people are told it."""
+    """Return the state that people are told: open, kept, late or dropped."""
     late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
     return IS_LATE if late else commitment.state.value
 
 
 def _said(texts: dict[str, str], locale: str, where: str) -> str:
-    """The text in this locale. Raises ContentError when there is none, because a gap would pass for a text."""
+    """Return the text in this locale. Raises ContentError when there is none, because nobody would notice the gap."""
     if text := text_for(texts, locale):
         return text
     raise ContentError(Finding(where, "E110", f"says nothing in {locale}", "write it in every language of the notice"))
 
 
 def _said_if_any(texts: dict[str, str], locale: str, where: str) -> str:
-    """The same of what nobody may have said yet: empty where it is said in no language."""
+    """Return the text in this locale, or "" when there is a text in no language. Raises ContentError as `_said`."""
     return _said(texts, locale, where) if texts else ""
 
 
 def _place(error: Exception, path: str) -> str:
-    """The file and line of the template where this came up, which another may have included."""
+    """Return the file and line of the template where the error was raised, which may be an included template."""
     if isinstance(error, TemplateSyntaxError):
         return f"notices/{error.name or path}:{error.lineno}:1"
     place = f"{path}:1"
@@ -398,10 +410,10 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
 
 
 def _known(facts: Facts) -> dict[str, str]:
-    """Facts that the letters of some places tell; empty unless they are confirmed."""
+    """Return facts that the addenda of some places say; empty unless the facts are confirmed."""
     encrypted, recipient = facts.encrypted_at_rest, facts.recipient
-    taker = recipient.value.kind if recipient.certainty is Certainty.CONFIRMED and recipient.value else None
+    kind = recipient.value.kind if recipient.certainty is Certainty.CONFIRMED and recipient.value else None
     return {
         "encrypted": "yes" if encrypted.sure(True) else "no" if encrypted.sure(False) else "",
-        "nobody_knows_who": "yes" if taker in UNKNOWN_TAKERS else "",
+        "nobody_knows_who": "yes" if kind in UNKNOWN_RECIPIENTS else "",
     }

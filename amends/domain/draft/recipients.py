@@ -1,4 +1,4 @@
-"""Whether a notice has anybody to tell: a segment may be misspelled, or a corrected list has nobody in it any more."""
+"""The recipients of a notice: reasons why there are none, such as a misspelled segment or a corrected list."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from amends.domain.playbook.playbook import Step
 
 
 def why_no_recipients(case: Case, audience: str) -> Refusal | None:
-    """Why nobody is in this audience, in words; empty when somebody is, and before there is a list of people."""
+    """Return why nobody is in this audience, or None when somebody is, and before there is a list of people."""
     counts = case.audience
     if audience == EVERYONE:
         return Refusal("nobody is in the list any more") if counts.gone and not counts.people else None
@@ -20,12 +20,13 @@ def why_no_recipients(case: Case, audience: str) -> Refusal | None:
 
 
 def why_no_recipients_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> Refusal | None:
-    """Why another version of it would tell nobody since a corrected list, in words; empty when it would tell somebody.
+    """Return why a new version of the notice would reach nobody since a corrected list, or None when it would.
 
-    So it ends without one that people would have to approve; whoever a later list brings gets one then. A draft that
-    was for nobody from the first stays, because its audience may be misspelled; so does one that the public reads.
+    The notice then ends without a version that people would have to approve; people whom a later list brings get one
+    when that list comes. A draft that was for nobody from the first stays, because its audience may be misspelled. A
+    draft for the public stays too.
     """
-    if notice.audience != wanted.audience or _somebody_waits(notice):
+    if notice.audience != wanted.audience or _people_wait(notice):
         return None
     if notice.releases:
         return Refusal("nobody in the list waits for it")
@@ -33,13 +34,16 @@ def why_no_recipients_left(case: Case, step: Step, wanted: Wanted, notice: Notic
     return why_no_recipients(case, wanted.audience) if lost else None
 
 
-def _somebody_waits(notice: NoticeStatus) -> bool:
-    """Also for a person: a letter that is to be printed, or a message that somebody must decide on."""
+def _people_wait(notice: NoticeStatus) -> bool:
+    """Return True when a message of the notice is still to leave, a letter to be printed or a decision to be made."""
     return bool(notice.pending or notice.parked or notice.not_told or notice.people.get(PersonState.WAITING))
 
 
 def count_as_told(case: Case, audience: str, notices: Sequence[NoticeStatus]) -> bool:
-    """Whether people count as told by these, also those whom a corrected list has taken out of their segment since."""
+    """Return True when the people of the audience count as told by these notices.
+
+    People whom a corrected list has taken out of their segment since then count too.
+    """
     tried = any(state is not PersonState.HELD for notice in notices for state in notice.people)
-    somebody = tried or not why_no_recipients(case, audience)
-    return bool(notices) and somebody and all(notice.has_gone for notice in notices)
+    had_recipients = tried or not why_no_recipients(case, audience)
+    return bool(notices) and had_recipients and all(notice.has_gone for notice in notices)

@@ -1,11 +1,11 @@
-"""Words with which people end our optional text messages, or let them come again."""
+"""Words with which people end our optional text messages, or start them again."""
 
 import unicodedata
 from enum import StrEnum
 
 
 class Wish(StrEnum):
-    """What a text asks for that a machine may do at once."""
+    """A request in a text message that a machine may fulfil at once."""
 
     STOP = "stop"
     START = "start"
@@ -24,21 +24,21 @@ WORDS: dict[Wish, tuple[str, ...]] = {
         "恢复", "恢复接收", "开通", "订阅", "重新订阅", "恢復", "開通", "訂閱",
     ),
 }  # fmt: skip
-"""A text that is one of these and nothing else. Every other one is read by a person: `cancel my card` is no wish.
+"""Texts that are a wish when nothing else stands beside them. A person reads every other text, as `cancel my card`.
 
-The first line is what 47 CFR 64.1200(a)(10) names as reasonable means for everybody in the United States; the second,
-what CTIA's Messaging Principles and Best Practices and gateways add. ARRET is what Canada's carriers want. The Chinese
-ones senders offer in their own texts; TD, T and QX are the initials of 退订 and 取消.
+The words of the first line are reasonable means for everybody in the United States by 47 CFR 64.1200(a)(10); CTIA's
+Messaging Principles and Best Practices and gateways add those of the second. Canada's carriers want ARRET. Senders in
+China offer the Chinese words in their texts; TD, T and QX are the initials of 退订 and 取消.
 """
 
 
 def wish_of(text: str) -> Wish | None:
-    """The wish that this text is, in whatever case, width and accents, and whatever signs stand around it."""
+    """Return the wish that the whole text is, or None; case, width, accents and signs do not matter."""
     return WISHES.get(_bare(text))
 
 
 def _bare(text: str) -> str:
-    """Letters and digits alone, without their accents."""
+    """Return the letters and digits of the text alone, without accents."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text).casefold()))
 
 

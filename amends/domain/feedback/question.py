@@ -1,4 +1,4 @@
-"""What people ask, suggest and complain about, and who must answer by when."""
+"""Questions, complaints and suggestions of people, each with an owner and a time for the reply, and the survey."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,9 +9,26 @@ from pydantic import Field
 
 from amends.domain.base.value import Moment, Value
 
+SURVEY = ("understood", "know_what_to_do", "told_in_time", "felt_cared_for", "trust_now")
+"""The measures of the survey, each answered from 1 (not at all) to 5 (fully)."""
+
+THEMES: dict[str, re.Pattern[str]] = {
+    theme: re.compile(pattern, re.IGNORECASE)
+    for theme, pattern in {
+        "scam": r"scam|phish|fraud|suspicious|fake|诈骗|骗子|钓鱼|可疑",
+        "compensation": r"compensat|refund|money back|damages|lawyer|赔偿|补偿|律师|退款",
+        "monitoring": r"monitor|credit (?:report|freeze|file)|enrol|征信|信用监测|监测服务",
+        "my_data": r"which data|what data|my (?:data|details|address|number)|哪些信息|什么信息|我的(?:信息|资料|数据)",
+        "delete": r"delete|erase|remove my|close my account|删除|注销",
+        "password": r"password|log ?in|密码|登录",
+        "next_steps": r"what (?:should|can|do) i|next step|怎么办|该怎么|如何处理",
+    }.items()
+}
+"""Patterns of themes, of which the first match wins; a person can move a question to another theme."""
+
 
 class QuestionKind(StrEnum):
-    """Every one of them is owed an answer."""
+    """A kind of question; each kind is owed an answer."""
 
     QUESTION = "question"
     COMPLAINT = "complaint"
@@ -19,7 +36,7 @@ class QuestionKind(StrEnum):
 
 
 class QuestionSource(StrEnum):
-    """How it reached us."""
+    """The way by which a question reached us."""
 
     PORTAL = "portal"
     HOTLINE = "hotline"
@@ -30,7 +47,7 @@ class QuestionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewQuestion:
-    """What somebody asks, before it is kept. Holds personal data: never log or print it."""
+    """A question before the ledger stores it. Holds personal data: never log or print it."""
 
     text: str = field(repr=False)
     person: int | None
@@ -39,15 +56,15 @@ class NewQuestion:
     source: QuestionSource
     locale: str
     once: str
-    """The same again is the same question, however often a form is sent."""
+    """An idempotency key: a form that is sent again makes no second question."""
     reply_within: timedelta
     owner: str
     at: datetime
-    """When it was asked; the reply is due from then on."""
+    """The time at which the question was asked; `reply_within` counts from then."""
 
 
 class Question(Value):
-    """One question. The text may name people: never log or print it outside the answering team's tools."""
+    """A question in the ledger. Its text may name people: never log or print it outside the answering team's tools."""
 
     id: int
     person: int | None
@@ -65,12 +82,12 @@ class Question(Value):
     answered_by: str = ""
 
     def overdue(self, now: datetime) -> bool:
-        """Unanswered although the reply was due."""
+        """Return True when the question is unanswered although the reply was due."""
         return self.answered_at is None and self.reply_due_at < now
 
 
 class Comment(Value):
-    """What somebody added to their answers to the survey. It may name people: never log it."""
+    """A comment that a person added to the answers to the survey. It may name people: never log it."""
 
     person: int
     """The person's number."""
@@ -79,7 +96,7 @@ class Comment(Value):
 
 
 class QuestionCounts(Value):
-    """The questions of a case in numbers."""
+    """The numbers of questions in a case."""
 
     asked: int = 0
     open: int = 0
@@ -89,30 +106,12 @@ class QuestionCounts(Value):
 
 
 class SurveyCounts(Value):
-    """The survey in numbers: answers, and the mean of each measure from 1 to 5."""
+    """The results of the survey: the number of answers, and the mean of each measure from 1 to 5."""
 
     answers: int = 0
     means: dict[str, float] = {}
 
 
-SURVEY = ("understood", "know_what_to_do", "told_in_time", "felt_cared_for", "trust_now")
-"""What the survey asks, each from 1 (not at all) to 5 (fully)."""
-
-THEMES: dict[str, re.Pattern[str]] = {
-    theme: re.compile(pattern, re.IGNORECASE)
-    for theme, pattern in {
-        "scam": r"scam|phish|fraud|suspicious|fake|诈骗|骗子|钓鱼|可疑",
-        "compensation": r"compensat|refund|money back|damages|lawyer|赔偿|补偿|律师|退款",
-        "monitoring": r"monitor|credit (?:report|freeze|file)|enrol|征信|信用监测|监测服务",
-        "my_data": r"which data|what data|my (?:data|details|address|number)|哪些信息|什么信息|我的(?:信息|资料|数据)",
-        "delete": r"delete|erase|remove my|close my account|删除|注销",
-        "password": r"password|log ?in|密码|登录",
-        "next_steps": r"what (?:should|can|do) i|next step|怎么办|该怎么|如何处理",
-    }.items()
-}
-"""First match wins; a person can always move a question to another theme."""
-
-
 def theme_of(text: str) -> str:
-    """A first guess at what a question is about, to sort it; nothing a customer sees hangs on it."""
+    """Return a first guess of a question's theme, to sort questions; nothing that a customer sees depends on it."""
     return next((theme for theme, pattern in THEMES.items() if pattern.search(text)), "other")

@@ -1,6 +1,7 @@
-"""What the facts, the times and the ledger answer to the questions of an authority's form, in words of a vocabulary.
+"""Answers from the facts, the times and the ledger to the questions of an authority's form, in words of a vocabulary.
 
-None means that nobody knows, and is never read as no. No answer holds personal data of those affected: a case has none.
+None means that nobody knows, and is never read as no. No answer holds personal data of the people affected, because a
+case has none.
 """
 
 from collections import Counter
@@ -42,21 +43,25 @@ from amends.domain.risk.severity import cannot_hold, holds, may_have_left
 
 Words = tuple[str, ...] | None
 NO_LIMITS = Count()
+"""Limits of a number of people of which nothing is known."""
+EXFILTRATION = "yes likely no_on_sound_evidence no_without_sound_evidence not_applicable"
+ORIGINS = [f"{cause}_{intent}" for cause in Cause for intent in ("malicious", "not_malicious", "intent_unknown")]
+PROTECTION = "encrypted_key_safe encrypted_key_taken encrypted_key_unknown not_encrypted"
 
 
 @dataclass(frozen=True)
 class FilingContext:
-    """What an authority is told about: one duty of a case, at one time."""
+    """The subject of a filing: one duty of a case, at one time."""
 
     case: Case
     duty: Duty
     now: datetime
     area: frozenset[str] = frozenset()
-    """The countries of the form's law, as the EEA."""
+    """The countries of the form's law, such as those of the EEA."""
     complete: bool = False
-    """Nothing that the form must have is missing or unknown."""
+    """True when nothing that the form must have is missing or unknown."""
     also_called: Mapping[str, str] = field(default_factory=dict)
-    """Another code for the same place, as PR for US-PR."""
+    """Another code for the same place, such as PR for US-PR."""
 
     @property
     def facts(self) -> Facts:
@@ -72,11 +77,12 @@ class FilingContext:
 
     @property
     def story(self) -> Story:
-        return self.case.incident.texts[self.locale]
+        """Return the texts that a person wrote; every one of them is empty while nobody has written any."""
+        return self.case.incident.texts.get(self.locale, Story())
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        """People by country or state, each place under one name."""
+        """Return the people by country or state, each place under one code."""
         places: Counter[str] = Counter()
         for place, people in (self.case.audience.by_place or self.case.incident.residences).items():
             places[self.also_called.get(place, place)] += people
@@ -84,19 +90,19 @@ class FilingContext:
 
     @cached_property
     def homes(self) -> dict[str, int]:
-        """People by country, as far as known; an empty name where the country is not."""
+        """Return the people by country, under an empty name where the country is not known."""
         homes: Counter[str] = Counter()
         for place, people in self._places.items():
             homes[place[:2]] += people
         return homes
 
     def known_in(self, places: tuple[str, ...]) -> int:
-        """How many are known to live in these countries and states."""
+        """Return how many people are known to live in these countries and states."""
         return sum(people for home, people in self._places.items() if {home, home[:2]} & {*places})
 
     @cached_property
     def in_area(self) -> dict[str, int]:
-        """The people of the countries of the form's law."""
+        """Return the people by country, of the countries of the form's law in which somebody lives."""
         return {country: people for country, people in sorted(self.homes.items()) if country in self.area and people}
 
     @property
@@ -105,17 +111,17 @@ class FilingContext:
 
     @property
     def ended(self) -> datetime | None:
-        """Or was contained, if no end is named."""
+        """Return when the breach ended or, if no end is named, was contained."""
         times = self.case.incident.times
         return times.occurred.end or times.contained
 
     def local(self, at: datetime) -> str:
-        """A time as the organisation's clock shows it, with the zone."""
+        """Return a time as the organisation's clock shows it, with the zone."""
         zone = ZoneInfo(self.organisation.timezone)
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
 
     def local_date(self, at: datetime) -> date:
-        """The day on which it is there."""
+        """Return the day of a time on the organisation's clock."""
         return at.astimezone(ZoneInfo(self.organisation.timezone)).date()
 
 
@@ -126,9 +132,9 @@ class FormQuestion:
     vocabulary: frozenset[str]
     asks: Callable[[FilingContext], Fact[Any] | Iterable[str] | None]
 
-    def answer(self, asked: FilingContext) -> Words:
-        """None when nobody knows; never an empty list."""
-        said = self.asks(asked)
+    def answer(self, context: FilingContext) -> Words:
+        """Return the words of the answer, or None when nobody knows; never an empty tuple."""
+        said = self.asks(context)
         if isinstance(said, Fact):
             said = said.value if said.stands else None
         return tuple(map(str, (said,) if isinstance(said, str) else said or ())) or None
@@ -138,7 +144,7 @@ class FormQuestion:
 
 
 def _truth(fact: Fact[bool]) -> str | None:
-    """A suspicion that it is not so leaves it open."""
+    """Return yes, suspected or no; None when the fact is unknown or only suspected to be false."""
     if holds(fact):
         return "yes"
     if cannot_hold(fact):
@@ -146,9 +152,9 @@ def _truth(fact: Fact[bool]) -> str | None:
     return "suspected" if fact.says(True) else None
 
 
-def _exfiltration(asked: FilingContext) -> str | None:
-    """A no counts only on sound evidence."""
-    left = asked.facts.exfiltration
+def _exfiltration(context: FilingContext) -> str | None:
+    """Return the answer on whether data was copied; a no counts only on sound evidence."""
+    left = context.facts.exfiltration
     if left.unknown:
         return None
     if left.sure(Exfiltration.YES):
@@ -158,11 +164,11 @@ def _exfiltration(asked: FilingContext) -> str | None:
         return "likely"
     if left.says(Exfiltration.NOT_APPLICABLE):
         return "not_applicable"
-    return "no_without_sound_evidence" if may_have_left(asked.facts) else "no_on_sound_evidence"
+    return "no_without_sound_evidence" if may_have_left(context.facts) else "no_on_sound_evidence"
 
 
-def _protection(asked: FilingContext) -> str | None:
-    encrypted, key = asked.facts.encrypted_at_rest, asked.facts.encryption_key_safe
+def _protection(context: FilingContext) -> str | None:
+    encrypted, key = context.facts.encrypted_at_rest, context.facts.encryption_key_safe
     if not holds(encrypted):
         return "not_encrypted" if cannot_hold(encrypted) else None
     if holds(key):
@@ -170,9 +176,9 @@ def _protection(asked: FilingContext) -> str | None:
     return "encrypted_key_taken" if cannot_hold(key) or key.says(False) else "encrypted_key_unknown"
 
 
-def _integrity(asked: FilingContext) -> str | None:
-    """Whether what was altered was used wrongly, and can be made good."""
-    facts = asked.facts
+def _integrity(context: FilingContext) -> str | None:
+    """Return whether altered data was used wrongly and can be restored, or None when nobody knows."""
+    facts = context.facts
     if not holds(facts.misuse_observed):
         return "not_used_wrongly" if cannot_hold(facts.misuse_observed) else None
     if holds(facts.permanent_loss):
@@ -180,35 +186,35 @@ def _integrity(asked: FilingContext) -> str | None:
     return "used_wrongly_recoverable" if facts.restored.sure(Restored.FULL) else None
 
 
-def _availability(asked: FilingContext) -> str | None:
-    lost = asked.facts.permanent_loss
+def _availability(context: FilingContext) -> str | None:
+    lost = context.facts.permanent_loss
     if holds(lost):
         return "permanent"
-    return "temporary" if cannot_hold(lost) or asked.facts.restored.sure(Restored.FULL) else None
+    return "temporary" if cannot_hold(lost) or context.facts.restored.sure(Restored.FULL) else None
 
 
-def _origin(asked: FilingContext) -> str | None:
-    """The cause together with whether somebody meant harm or gain."""
-    meant = {"no": "not_malicious", None: "intent_unknown"}.get(_truth(asked.facts.malicious), "malicious")
-    return f"{asked.facts.cause.value}_{meant}" if asked.facts.cause.stands else None
+def _origin(context: FilingContext) -> str | None:
+    """Return the cause together with whether somebody meant harm or gain, or None without a cause."""
+    meant = {"no": "not_malicious", None: "intent_unknown"}.get(_truth(context.facts.malicious), "malicious")
+    return f"{context.facts.cause.value}_{meant}" if context.facts.cause.stands else None
 
 
-def subjects(asked: FilingContext) -> Words:
-    stated = asked.facts.data_subjects
+def subjects(context: FilingContext) -> Words:
+    stated = context.facts.data_subjects
     kinds = list(stated.value or ()) if stated.stands else []
-    if asked.case.audience.by_flag.get(Flag.MINOR):
+    if context.case.audience.by_flag.get(Flag.MINOR):
         kinds.append(DataSubject.CHILDREN)
     return tuple(dict.fromkeys(map(str, kinds))) or None
 
 
-def categories(asked: FilingContext) -> Words:
-    """Those that the facts name, and those that the audience file names for single people."""
-    kinds = (*asked.facts.categories(), *asked.case.audience.by_category)
+def categories(context: FilingContext) -> Words:
+    """Return the kinds of data that the facts name, and those that the audience file names for single people."""
+    kinds = (*context.facts.categories(), *context.case.audience.by_category)
     return tuple(dict.fromkeys(map(str, kinds))) or None
 
 
-def told_police(asked: FilingContext) -> bool:
-    done = asked.facts.mitigations
+def told_police(context: FilingContext) -> bool:
+    done = context.facts.mitigations
     return done.stands and any("police" in one.what for one in done.value or ())
 
 
@@ -217,21 +223,25 @@ def told_police(asked: FilingContext) -> bool:
 
 @dataclass(frozen=True)
 class HowMany:
-    """How many people, as far as known."""
+    """A number of people, as far as known."""
 
     number: int | None
-    """None while only the limits are known: neither of them is the number."""
+    """The number; None while only the limits are known, because neither limit is the number."""
     exact: bool = False
     limits: Count = NO_LIMITS
-    """What the facts say beside the number; nothing where they say the same."""
+    """The limits that the facts give beside the number; without limits where the facts agree with the number."""
 
 
-def people_counted(asked: FilingContext) -> HowMany | None:
-    """The audience's number where there is one, else what the facts say, else what the residences add up to."""
-    audience, stated = asked.case.audience, asked.facts.people
+def people_counted(context: FilingContext) -> HowMany | None:
+    """Return the number of people, or None when nobody knows.
+
+    A confirmed number of the facts counts when the audience agrees; else the audience's number, else the number or the
+    limits of the facts, else the sum of the residences.
+    """
+    audience, stated = context.case.audience, context.facts.people
     value = stated.value if stated.stands and stated.value else NO_LIMITS
     one = value.min if value.min == value.max else None
-    counted = audience.people or sum(asked.case.incident.residences.values())
+    counted = audience.people or sum(context.case.incident.residences.values())
     agrees = one is not None and (not counted or counted - audience.guardians <= one <= counted)
     if agrees and stated.sure(value):
         return HowMany(one, exact=True)
@@ -242,56 +252,56 @@ def people_counted(asked: FilingContext) -> HowMany | None:
     return HowMany(one) if one is not None else HowMany(None, limits=value)
 
 
-def _how_exact(asked: FilingContext) -> str | None:
-    found = people_counted(asked)
+def _how_exact(context: FilingContext) -> str | None:
+    found = people_counted(context)
     return ("exact" if found.exact else "approximate") if found else None
 
 
-def _staff(asked: FilingContext) -> str | None:
-    size = asked.organisation.size
+def _staff(context: FilingContext) -> str | None:
+    size = context.organisation.size
     if size is None:
         return None
     return next((word for most, word in ((10, "under_10"), (250, "under_250")) if size < most), "250_or_more")
 
 
-def _public_body(asked: FilingContext) -> bool:
-    """Only what is certain: a hospital or a school may be either."""
-    organisation = asked.organisation
+def _public_body(context: FilingContext) -> bool:
+    """Return True when the organisation is surely a public body; a hospital or a school may or may not be one."""
+    organisation = context.organisation
     state_organ = Regulated.CN_STATE_ORGAN in (organisation.regulated or ())
     return state_organ or organisation.sector == "public_administration"
 
 
-def _others_involved(asked: FilingContext) -> bool:
-    """A processor has a controller, and a vendor is another party; nothing tells that nobody else was involved."""
-    for_another = asked.organisation.role not in (None, Role.CONTROLLER)
-    return for_another or asked.facts.cause.says(Cause.VENDOR)
+def _others_involved(context: FilingContext) -> bool:
+    """Return True for a processor, who has a controller, or for a vendor as the cause; False leaves it open."""
+    for_another = context.organisation.role not in (None, Role.CONTROLLER)
+    return for_another or context.facts.cause.says(Cause.VENDOR)
 
 
 # The case
 
 
-def _timing(asked: FilingContext) -> str | None:
-    """Late only when the clock's start is recorded, not when it is assumed."""
-    filed = filings_for(asked.case, asked.duty.id)
-    at, due_at = filed[0].filed_at if filed else asked.now, asked.duty.due_at
+def _timing(context: FilingContext) -> str | None:
+    """Return in_time, late, or None when the duty is past its time but the start of the clock is only assumed."""
+    filed = filings_for(context.case, context.duty.id)
+    at, due_at = filed[0].filed_at if filed else context.now, context.duty.due_at
     if due_at is None or at <= due_at:
         return "in_time"
-    return None if asked.duty.assumed else "late"
+    return None if context.duty.assumed else "late"
 
 
-def _occurrence(asked: FilingContext) -> str | None:
-    start, end = asked.began, asked.ended
+def _occurrence(context: FilingContext) -> str | None:
+    start, end = context.began, context.ended
     if start is None:
         return None
     if end is None:
         return "start_only"
-    return "one_day" if asked.local_date(start) == asked.local_date(end) else "from_to"
+    return "one_day" if context.local_date(start) == context.local_date(end) else "from_to"
 
 
-def _telling(asked: FilingContext) -> str | None:
-    """Whether people have been told, or will be; that they will not be is for a person to decide."""
-    assessment, playbook = asked.case.assessment, asked.case.playbook
-    if INDIVIDUALS_NOTIFIED in as_known(asked.case).times.events:
+def _telling(context: FilingContext) -> str | None:
+    """Return whether people were told, will be told or need not be told; that they will not be, a person decides."""
+    assessment, playbook = context.case.assessment, context.case.playbook
+    if INDIVIDUALS_NOTIFIED in as_known(context.case).times.events:
         return "told"
     planned = playbook is not None and any(step.phase is Phase.NOTIFY for step in playbook.steps)
     if planned or (assessment and assessment.tell_people):
@@ -300,105 +310,101 @@ def _telling(asked: FilingContext) -> str | None:
 
 
 def first_notice(case: Case) -> NoticeStatus | None:
-    """The notice that told people first."""
+    """Return the notice that told people first, or None while people are not told."""
     notifying = {step.id for step in case.playbook.steps if step.phase is Phase.NOTIFY} if case.playbook else set()
     gone = (notice for notice in case.notices if notice.has_gone and notice.step in notifying)
     return next(gone, None) if NOTIFIED in case.events else None
 
 
-def _everyone_told(asked: FilingContext) -> str | None:
-    first = first_notice(asked.case)
+def _everyone_told(context: FilingContext) -> str | None:
+    first = first_notice(context.case)
     if first is None:
         return None
     reached = first.people.get(PersonState.SENT, 0) + first.people.get(PersonState.DELIVERED, 0)
-    return "all" if reached and reached >= asked.case.audience.people else "not_all"
+    return "all" if reached and reached >= context.case.audience.people else "not_all"
 
 
-def _channels(asked: FilingContext) -> Iterable[str]:
-    first, playbook = first_notice(asked.case), asked.case.playbook
+def _channels(context: FilingContext) -> Iterable[str]:
+    first, playbook = first_notice(context.case), context.case.playbook
     steps = playbook.steps if playbook else ()
     return (channel for step in steps if first and step.id == first.step for channel in step.channels)
 
 
-def filed_elsewhere(asked: FilingContext) -> Iterator[str]:
-    duties = {duty.id: duty for duty in asked.case.assessment.duties} if asked.case.assessment else {}
-    for filing in standing_filings(asked.case.filings):
+def filed_elsewhere(context: FilingContext) -> Iterator[str]:
+    duties = {duty.id: duty for duty in context.case.assessment.duties} if context.case.assessment else {}
+    for filing in standing_filings(context.case.filings):
         duty = duties.get(filing.duty)
-        if filing.duty != asked.duty.id and (duty is None or duty.addressee is Addressee.AUTHORITY):
+        if filing.duty != context.duty.id and (duty is None or duty.addressee is Addressee.AUTHORITY):
             name = duty.recipient_name if duty else filing.duty
-            yield f"{name}, {asked.local(filing.filed_at)}, reference {filing.receipt}"
+            yield f"{name}, {context.local(filing.filed_at)}, reference {filing.receipt}"
 
 
-def promised(asked: FilingContext) -> Iterator[tuple[str, str]]:
-    """Kind and text of what was promised and of what the incident file and the playbook will; not what was dropped."""
-    case = asked.case
-    given = {promise.id for promise in case.commitments}
-    for promise in planned_commitments(case.playbook.commitments if case.playbook else (), case.incident.commitments):
-        if promise.id not in given:
-            yield str(promise.kind), text_for(promise.promise, asked.locale)
+def commitments_of(context: FilingContext) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of commitments: planned by the incident file or the playbook, or given and not dropped."""
+    case = context.case
+    given = {commitment.id for commitment in case.commitments}
+    for planned in planned_commitments(case.playbook.commitments if case.playbook else (), case.incident.commitments):
+        if planned.id not in given:
+            yield str(planned.kind), text_for(planned.promise, context.locale)
     for one in case.commitments:
         if one.state is not CommitmentState.DROPPED:
-            yield str(one.kind), text_for(one.promise, asked.locale)
+            yield str(one.kind), text_for(one.promise, context.locale)
 
 
-def _of(words: Iterable[str], asks: Callable[[FilingContext], Fact[Any] | Iterable[str] | None]) -> FormQuestion:
-    """The words as an enumeration or in one text."""
+def _choice(words: Iterable[str], asks: Callable[[FilingContext], Fact[Any] | Iterable[str] | None]) -> FormQuestion:
+    """Return a question that is answered with these words, given as an enumeration or in one text."""
     return FormQuestion(frozenset(map(str, words.split() if isinstance(words, str) else words)), asks)
 
 
-def _if(word: str, holds: Callable[[FilingContext], object]) -> FormQuestion:
-    """With one word only: that it is not so, nobody can tell."""
-    return FormQuestion(frozenset({word}), lambda asked: word if holds(asked) else None)
+def _one_word(word: str, applies: Callable[[FilingContext], object]) -> FormQuestion:
+    """Return a question with one word as its only answer, because nobody can say that the word does not apply."""
+    return FormQuestion(frozenset({word}), lambda context: word if applies(context) else None)
 
 
-def _whether(of: Callable[[Facts], Fact[bool]]) -> FormQuestion:
-    return _of("yes suspected no", lambda asked: _truth(of(asked.facts)))
+def _yes_or_no(of: Callable[[Facts], Fact[bool]]) -> FormQuestion:
+    return _choice("yes suspected no", lambda context: _truth(of(context.facts)))
 
-
-ORIGINS = [f"{cause}_{intent}" for cause in Cause for intent in ("malicious", "not_malicious", "intent_unknown")]
-LEFT = "yes likely no_on_sound_evidence no_without_sound_evidence not_applicable"
-PROTECTION = "encrypted_key_safe encrypted_key_taken encrypted_key_unknown not_encrypted"
 
 WORDS: dict[str, FormQuestion] = {
-    "availability": _of("temporary permanent", _availability),
-    "backup": _of(Backup, lambda asked: asked.facts.backup),
-    "breach_types": _of(BreachType, lambda asked: asked.facts.breach_types),
-    "cause": _of(Cause, lambda asked: asked.facts.cause),
-    "channels": _of(ChannelKind, _channels),
-    "completeness": _of("complete incomplete", lambda asked: "complete" if asked.complete else "incomplete"),
-    "consequences": _if("written", lambda asked: asked.story.what_it_means),
-    "cross_border": _if("several_countries", lambda asked: len(asked.in_area) > 1),
-    "data_categories": _of(DataCategory, categories),
-    "data_subjects": _of(DataSubject, subjects),
-    "encrypted": _whether(lambda facts: facts.encrypted_at_rest),
-    "established": _of(
+    "availability": _choice("temporary permanent", _availability),
+    "backup": _choice(Backup, lambda context: context.facts.backup),
+    "breach_types": _choice(BreachType, lambda context: context.facts.breach_types),
+    "cause": _choice(Cause, lambda context: context.facts.cause),
+    "channels": _choice(ChannelKind, _channels),
+    "completeness": _choice("complete incomplete", lambda context: "complete" if context.complete else "incomplete"),
+    "consequences": _one_word("written", lambda context: context.story.what_it_means),
+    "cross_border": _one_word("several_countries", lambda context: len(context.in_area) > 1),
+    "data_categories": _choice(DataCategory, categories),
+    "data_subjects": _choice(DataSubject, subjects),
+    "encrypted": _yes_or_no(lambda facts: facts.encrypted_at_rest),
+    "established": _choice(
         "in_area outside_area",
-        lambda asked: "in_area" if asked.organisation.established_in in asked.area else "outside_area",
+        lambda context: "in_area" if context.organisation.established_in in context.area else "outside_area",
     ),
-    "everyone_told": _of("all not_all", _everyone_told),
-    "exfiltration": _of(LEFT, _exfiltration),
-    "integrity": _of("not_used_wrongly used_wrongly_recoverable used_wrongly_lost", _integrity),
-    "malicious": _whether(lambda facts: facts.malicious),
-    "misuse": _whether(lambda facts: facts.misuse_observed),
-    "notification": _of(
-        "new follow_up", lambda asked: "follow_up" if filings_for(asked.case, asked.duty.id) else "new"
+    "everyone_told": _choice("all not_all", _everyone_told),
+    "exfiltration": _choice(EXFILTRATION, _exfiltration),
+    "integrity": _choice("not_used_wrongly used_wrongly_recoverable used_wrongly_lost", _integrity),
+    "malicious": _yes_or_no(lambda facts: facts.malicious),
+    "misuse": _yes_or_no(lambda facts: facts.misuse_observed),
+    "notification": _choice(
+        "new follow_up", lambda context: "follow_up" if filings_for(context.case, context.duty.id) else "new"
     ),
-    "occurrence": _of("one_day from_to start_only", _occurrence),
-    "origin": _of(ORIGINS, _origin),
-    "other_filings": _if("yes", lambda asked: any(filed_elsewhere(asked))),
-    "others_involved": _if("yes", _others_involved),
-    "people": _of("exact approximate", _how_exact),
-    "police": _if("yes", told_police),
-    "promises": _of(CommitmentKind, lambda asked: dict.fromkeys(kind for kind, _ in promised(asked))),
-    "protection": _of(PROTECTION, _protection),
-    "public_body": _if("public", _public_body),
-    "risk": _of(Risk, lambda asked: asked.case.assessment.risk if asked.case.assessment else None),
-    "service_impact": _of(ServiceImpact, lambda asked: asked.facts.service_impact),
-    "severity": _of(Severity, lambda asked: asked.case.assessment.band if asked.case.assessment else None),
-    "staff": _of("under_10 under_250 250_or_more", _staff),
-    "telling": _of("told will_be_told not_needed", _telling),
-    "timing": _of("in_time late", _timing),
-    "vector": _of(Vector, lambda asked: asked.facts.vector),
-    "vulnerable_people": _whether(lambda facts: facts.vulnerable_subjects),
+    "occurrence": _choice("one_day from_to start_only", _occurrence),
+    "origin": _choice(ORIGINS, _origin),
+    "other_filings": _one_word("yes", lambda context: any(filed_elsewhere(context))),
+    "others_involved": _one_word("yes", _others_involved),
+    "people": _choice("exact approximate", _how_exact),
+    "police": _one_word("yes", told_police),
+    "promises": _choice(CommitmentKind, lambda context: dict.fromkeys(kind for kind, _ in commitments_of(context))),
+    "protection": _choice(PROTECTION, _protection),
+    "public_body": _one_word("public", _public_body),
+    "risk": _choice(Risk, lambda context: context.case.assessment.risk if context.case.assessment else None),
+    "service_impact": _choice(ServiceImpact, lambda context: context.facts.service_impact),
+    "severity": _choice(Severity, lambda context: context.case.assessment.band if context.case.assessment else None),
+    "staff": _choice("under_10 under_250 250_or_more", _staff),
+    "telling": _choice("told will_be_told not_needed", _telling),
+    "timing": _choice("in_time late", _timing),
+    "vector": _choice(Vector, lambda context: context.facts.vector),
+    "vulnerable_people": _yes_or_no(lambda facts: facts.vulnerable_subjects),
 }
-"""By name, as a form's readings call them."""
+"""The questions by the names that a form's readings use."""

@@ -21,25 +21,25 @@ PERSON = "**A person writes this:**"
 
 
 class Pack(Value):
-    """Everything for one filing; no personal data of those affected."""
+    """The pack for one filing, without personal data of the people affected."""
 
     markdown: str
     fields: dict[str, object]
-    """The form's fields as far as known, one answer each: valid in the form's schema but for what is missing."""
+    """The form's fields as far as known, one answer each: valid in the form's schema save for missing fields."""
     several: dict[str, object]
     """All answers to fields that have more than one."""
     beside: dict[str, str]
-    """What must be said beside the answer to a field."""
+    """Texts that must be said beside the answers to fields."""
     to_follow: tuple[str, ...]
-    """Fields that say that it is not known yet: they follow in a later part."""
+    """Fields whose answers are not known yet and follow in a later part."""
     to_be_filled: tuple[dict[str, object], ...]
-    """Fields that only a person can fill, each with null as its value; where the form is not this recipient's, both are
-    codes of what the duty asks for instead."""
+    """Fields that only a person can fill, each with null as its value. Where the form is not this recipient's,
+    `to_follow` and `to_be_filled` hold content codes of the duty instead."""
     about: dict[str, object]
-    """Which form, which duty, of which facts."""
+    """The form, the duty and the version of the facts."""
 
     def document(self) -> dict[str, object]:
-        """The pack for programs."""
+        """Return the pack for programs, without the page."""
         return {
             "about": self.about,
             "notification": self.fields,
@@ -51,53 +51,53 @@ class Pack(Value):
 
 
 def pack(case: Case, duty: Duty, form: Form, table: DutyTable, now: datetime) -> Pack:
-    """What can be said to this duty's recipient now; what nobody knows is said to be unknown."""
-    asked = FilingContext(case, duty, now, frozenset(form.area), also_called=table.also_called)
-    filled = _filled(asked, form)
+    """Return the pack with all that can be said to the duty's recipient now; unknown values are marked as unknown."""
+    context = FilingContext(case, duty, now, frozenset(form.area), also_called=table.also_called)
+    filled = _filled(context, form)
     return Pack(
-        markdown=EMPTY_LINES.sub("\n\n", "\n".join(_page(asked, form, table, filled))).strip() + "\n",
+        markdown=EMPTY_LINES.sub("\n\n", "\n".join(_page(context, form, table, filled))).strip() + "\n",
         fields=filled.fields,
         several=filled.several,
         beside=filled.beside,
         to_follow=filled.to_follow,
         to_be_filled=tuple(one.model_dump() for one in filled.to_be_filled),
-        about=_about(asked, form),
+        about=_about(context, form),
     )
 
 
-def _filled(asked: FilingContext, form: Form) -> Filled:
-    """What is left open is only what this recipient asks for: the form's fields, or else the codes of the duty."""
-    filled = fill(form, asked)
-    filled = fill(form, replace(asked, complete=filled.complete))
-    if _is_theirs(form, asked.duty):
+def _filled(context: FilingContext, form: Form) -> Filled:
+    """Return the form filled in; only what this recipient asks for is left open: fields, or else codes of the duty."""
+    filled = fill(form, context)
+    filled = fill(form, replace(context, complete=filled.complete))
+    if _is_theirs(form, context.duty):
         return filled
-    left = {"to_follow": tuple(_unanswered(asked, form)), "to_be_filled": tuple(_left_to_a_person(asked, form))}
+    left = {"to_follow": tuple(_unanswered(context, form)), "to_be_filled": tuple(_left_to_a_person(context, form))}
     return filled.model_copy(update=left)
 
 
-def _headings(asked: FilingContext, form: Form) -> dict[str, Heading]:
-    """What the duty asks for, by its codes."""
+def _headings(context: FilingContext, form: Form) -> dict[str, Heading]:
+    """Return the headings of the duty by content code."""
     known = form.contents.content
     return {
         code: known.get(code, Heading(title=spoken(code).capitalize(), ask=spoken(code)))
-        for code in asked.duty.content or form.contents.unsaid
+        for code in context.duty.content or form.contents.unsaid
     }
 
 
-def _unanswered(asked: FilingContext, form: Form) -> Iterator[str]:
-    for code, heading in _headings(asked, form).items():
-        if any(VALUES[name](asked) in (None, "") for name in heading.says):
+def _unanswered(context: FilingContext, form: Form) -> Iterator[str]:
+    for code, heading in _headings(context, form).items():
+        if any(VALUES[name](context) in (None, "") for name in heading.says):
             yield code
 
 
-def _left_to_a_person(asked: FilingContext, form: Form) -> Iterator[ToFill]:
-    for code, heading in _headings(asked, form).items():
+def _left_to_a_person(context: FilingContext, form: Form) -> Iterator[ToFill]:
+    for code, heading in _headings(context, form).items():
         if heading.ask or not heading.says:
             yield ToFill(field=code, asks=heading.ask or heading.title, required=False)
 
 
-def _about(asked: FilingContext, form: Form) -> dict[str, object]:
-    case, duty = asked.case, asked.duty
+def _about(context: FilingContext, form: Form) -> dict[str, object]:
+    case, duty = context.case, context.duty
     return {
         "form": form.title,
         "source": form.source,
@@ -107,7 +107,7 @@ def _about(asked: FilingContext, form: Form) -> dict[str, object]:
         "duty": duty.id,
         "recipient": duty.recipient_name,
         "due_at": duty.due_at.isoformat() if duty.due_at else None,
-        "prepared_at": asked.now.isoformat(),
+        "prepared_at": context.now.isoformat(),
         "facts_version": case.version,
         "assessment": case.assessment.version if case.assessment else None,
     }
@@ -117,45 +117,45 @@ def _is_theirs(form: Form, duty: Duty) -> bool:
     return duty.regime in form.regimes and duty.addressee is Addressee.AUTHORITY
 
 
-def _page(asked: FilingContext, form: Form, table: DutyTable, filled: Filled) -> Iterator[str]:
-    yield from _head(asked, table)
-    found = status(asked.case, asked.duty, asked.now)
-    yield from _section("By when", _by_when(asked, table, found))
-    yield from _section("Filed so far", _filed(asked, found))
-    yield from _section("Who files, and who can be asked", _contacts(asked))
-    for heading in _headings(asked, form).values():
-        yield from _section(heading.title, _answers(asked, heading))
-    yield from _section("What must follow later", _to_follow(asked, form, filled))
-    yield from _section("What to heed", _to_heed(asked.duty))
-    yield from _section("What a person must still fill in", _to_be_filled(asked.duty, form, filled))
-    yield from _section("The assessment behind it", _assessment(asked))
+def _page(context: FilingContext, form: Form, table: DutyTable, filled: Filled) -> Iterator[str]:
+    yield from _head(context, table)
+    found = status(context.case, context.duty, context.now)
+    yield from _section("By when", _by_when(context, table, found))
+    yield from _section("Filed so far", _filed(context, found))
+    yield from _section("Who files, and who can be asked", _contacts(context))
+    for heading in _headings(context, form).values():
+        yield from _section(heading.title, _answers(context, heading))
+    yield from _section("What must follow later", _to_follow(context, form, filled))
+    yield from _section("What to heed", _to_heed(context.duty))
+    yield from _section("What a person must still fill in", _to_be_filled(context.duty, form, filled))
+    yield from _section("The assessment behind it", _assessment(context))
 
 
-def _head(asked: FilingContext, table: DutyTable) -> Iterator[str]:
-    case, duty = asked.case, asked.duty
+def _head(context: FilingContext, table: DutyTable) -> Iterator[str]:
+    case, duty = context.case, context.duty
     recipient = table.recipients.get(duty.recipient)
     yield f"# {duty.recipient_name}\n\n{duty.law}, {duty.citation}\n"
     if recipient and recipient.contact:
         yield f"How to reach it: {recipient.contact}.\n"
     yield f"Incident {case.incident.id}: {case.incident.title}."
-    yield f"Prepared {asked.local(asked.now)} from version {case.version} of the facts."
+    yield f"Prepared {context.local(context.now)} from version {case.version} of the facts."
     yield "Nothing was filed by this page: a person files, and then records the receipt:"
     yield f"`amends duty filed {case.incident.id} {duty.id} --at TIME --receipt REF --as NAME`\n"
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    """Nothing when there are no lines."""
+    """Yield the section with its title, or nothing when there are no lines."""
     if said := list(lines):
         yield f"## {title}\n"
         yield from said
         yield ""
 
 
-def _by_when(asked: FilingContext, table: DutyTable, found: DutyStatus) -> Iterator[str]:
-    duty = asked.duty
-    yield f"- {due_in_words(asked, duty)}"
+def _by_when(context: FilingContext, table: DutyTable, found: DutyStatus) -> Iterator[str]:
+    duty = context.duty
+    yield f"- {due_in_words(context, duty)}"
     yield f"- The law says: {duty.standard or 'no time is given'}"
-    started = f": {asked.local(duty.starts_at)}" if duty.starts_at else ""
+    started = f": {context.local(duty.starts_at)}" if duty.starts_at else ""
     yield f"- The clock starts with “{clock_in_words(duty, table)}”{started}"
     if duty.assumed:
         yield f"- **Assumed:** {duty.assumed}"
@@ -166,41 +166,41 @@ def _by_when(asked: FilingContext, table: DutyTable, found: DutyStatus) -> Itera
     yield from (f"- **Out of order:** {line}" for line in found.out_of_order)
 
 
-def due_in_words(asked: FilingContext, duty: Duty) -> str:
-    """Due when, and how long that is from now."""
+def due_in_words(context: FilingContext, duty: Duty) -> str:
+    """Return when the duty is due, and how far that is from now."""
     if duty.due_at is None:
         return "No date: at once" if not duty.waits else "No date yet: its clock has not started"
-    left = duty.due_at - asked.now
+    left = duty.due_at - context.now
     away = f"{length(left)} from now" if left.total_seconds() >= 0 else f"{length(-left)} ago"
-    return f"Due {asked.local(duty.due_at)}, {away}"
+    return f"Due {context.local(duty.due_at)}, {away}"
 
 
-def _filed(asked: FilingContext, found: DutyStatus) -> Iterator[str]:
+def _filed(context: FilingContext, found: DutyStatus) -> Iterator[str]:
     for filing in found.filings:
         early = f", {in_time(found.duty.due_at - filing.filed_at)}" if found.duty.due_at else ""
-        yield f"- {filing.part}, {asked.local(filing.filed_at)}{early}, reference {filing.receipt}"
+        yield f"- {filing.part}, {context.local(filing.filed_at)}{early}, reference {filing.receipt}"
     if not found.filings:
         yield "Nothing is recorded."
 
 
-def _contacts(asked: FilingContext) -> Iterator[str]:
-    yield f"- Organisation: {VALUES['organisation_name'](asked)}; {VALUES['contacts'](asked)}"
-    yield f"- Responsible for personal data: {VALUES['officer'](asked) or UNKNOWN}"
-    yield f"- Our reference: {asked.case.incident.id}"
+def _contacts(context: FilingContext) -> Iterator[str]:
+    yield f"- Organisation: {VALUES['organisation_name'](context) or UNKNOWN}; {VALUES['contacts'](context) or UNKNOWN}"
+    yield f"- Responsible for personal data: {VALUES['officer'](context) or UNKNOWN}"
+    yield f"- Our reference: {context.case.incident.id}"
     yield f"- {PERSON} who reports, in which function, and who answers questions"
 
 
-def _answers(asked: FilingContext, heading: Heading) -> Iterator[str]:
+def _answers(context: FilingContext, heading: Heading) -> Iterator[str]:
     for name in heading.says:
-        said = VALUES[name](asked)
-        shown = asked.local(said) if isinstance(said, datetime) else said
-        yield f"{UNKNOWN} ({spoken(name)})\n" if shown in (None, "") else f"{_apart(str(shown))}\n"
+        said = VALUES[name](context)
+        shown = context.local(said) if isinstance(said, datetime) else said
+        yield f"{UNKNOWN} ({spoken(name)})\n" if shown in (None, "") else f"{_with_list_gaps(str(shown))}\n"
     if heading.ask or not heading.says:
         yield f"{PERSON} {heading.ask or heading.title}"
 
 
-def _apart(text: str) -> str:
-    """With the empty line that Markdown wants before a list."""
+def _with_list_gaps(text: str) -> str:
+    """Return the text with the empty line that Markdown wants before a list."""
     lines = text.split("\n")
     begins = (
         line.startswith("- ") and place and not lines[place - 1].startswith("- ") for place, line in enumerate(lines)
@@ -208,11 +208,11 @@ def _apart(text: str) -> str:
     return "\n".join(f"\n{line}" if first else line for line, first in zip(lines, begins, strict=True))
 
 
-def _to_follow(asked: FilingContext, form: Form, filled: Filled) -> Iterator[str]:
-    titles = {code: heading.title for code, heading in _headings(asked, form).items()}
+def _to_follow(context: FilingContext, form: Form, filled: Filled) -> Iterator[str]:
+    titles = {code: heading.title for code, heading in _headings(context, form).items()}
     asks = {name: field.asks for name, field in form.fields.items()}
     yield from (f"- {(asks | titles)[name]}" for name in filled.to_follow)
-    questions = asked.case.assessment.open_questions if asked.case.assessment else ()
+    questions = context.case.assessment.open_questions if context.case.assessment else ()
     yield from (f"- {question}" for question in questions)
 
 
@@ -247,10 +247,10 @@ def _to_be_filled(duty: Duty, form: Form, filled: Filled) -> Iterator[str]:
         yield f"- **{one.asks}**: {one.field}{note}" if one.required else f"- {one.asks}: {one.field}{note}"
 
 
-def _assessment(asked: FilingContext) -> Iterator[str]:
-    assessment = asked.case.assessment
+def _assessment(context: FilingContext) -> Iterator[str]:
+    assessment = context.case.assessment
     if assessment is None:
         return
-    yield f"Assessment {assessment.version} of {asked.local(assessment.at)}.\n"
+    yield f"Assessment {assessment.version} of {context.local(assessment.at)}.\n"
     yield from (f"- Changed since the one before: {line}" for line in assessment.changes)
     yield from (f"- Would change it: {line}" for line in assessment.severity.would_change_it)

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
-from amends.domain.base.value import Moment, Value
+from amends.domain.base.value import Moment, Unfinished, Value, is_unknown
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class Certainty(StrEnum):
 
 
 class Fact(Value, Generic[T]):
-    """A statement with a certainty. A bare value is confirmed; null, or a fact left out, is unknown."""
+    """A statement with a certainty. A bare value is confirmed; null, the word `unknown`, or nothing is unknown."""
 
     # Reading the docstrings again for every kind of fact would take half the time of the whole import.
     model_config = {**Value.model_config, "use_attribute_docstrings": False}
@@ -40,9 +40,7 @@ class Fact(Value, Generic[T]):
             return given.model_dump()
         if isinstance(given, dict) and (not given or {"value", "certainty"} & given.keys()):
             return given if not given or "certainty" in given else {**given, "certainty": Certainty.CONFIRMED}
-        if given is None:
-            return {}
-        return {"value": given, "certainty": Certainty.CONFIRMED}
+        return {} if is_unknown(given) else {"value": given, "certainty": Certainty.CONFIRMED}
 
     @model_validator(mode="after")
     def _a_statement_says_something(self) -> "Fact[T]":
@@ -213,7 +211,7 @@ class ServiceImpact(StrEnum):
     MAJOR = "major"
 
 
-class Count(Value):
+class Count(Unfinished):
     """A number as far as known: from min to max, both included; a bare number is both."""
 
     min: int | None = Field(default=None, ge=0, strict=True)
@@ -235,7 +233,7 @@ class Count(Value):
         return self
 
 
-class DataHolder(Value):
+class DataHolder(Unfinished):
     """A recipient who has the data now."""
 
     kind: RecipientKind | None = None
@@ -259,31 +257,58 @@ class Mitigation(Value):
 class Facts(Value):
     """The facts block of an incident file; every field may be unknown."""
 
+    # docs/facts.md and the schema show what stands below each fact.
+
     sector: Fact[str] = Fact[str]()
+    """The trade of the organisation, such as banking, healthcare, insurance, retail or public_administration. Some laws
+    are for certain trades only."""
     breach_types: Fact[tuple[BreachType, ...]] = Fact[tuple[BreachType, ...]]()
+    """What was hurt: secrecy (somebody has seen the data, or may have), correctness, or access to the data."""
     cause: Fact[Cause] = Fact[Cause]()
+    """Where it came from."""
     vector: Fact[Vector] = Fact[Vector]()
+    """How it was done, or how it happened."""
     malicious: Fact[bool] = Fact[bool]()
-    """True when someone meant harm or gain."""
+    """Somebody meant harm or gain."""
     data_categories: Fact[tuple[Fact[DataCategory], ...]] = Fact[tuple[Fact[DataCategory], ...]]()
-    """The kinds of data, each confirmed or suspected."""
+    """The kinds of data that were touched, each confirmed or suspected. health_minor is a trivial hint, such as a food
+    preference; health is the real thing."""
     data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
+    """Whose data it is."""
     vulnerable_subjects: Fact[bool] = Fact[bool]()
+    """Children, patients or people in need of protection are among them."""
     people: Fact[Count] = Fact[Count]()
+    """How many people are touched, as far as known. The highest possible number counts."""
     encrypted_at_rest: Fact[bool] = Fact[bool]()
+    """The data was encrypted where it lay, by the state of the art."""
     encryption_key_safe: Fact[bool] = Fact[bool]()
+    """The key was not taken. Leave it unknown when nothing was encrypted."""
     protection_note: Fact[str] = Fact[str]()
+    """What else guarded the data: the strength of passwords, a salt, a remote lock."""
     backup: Fact[Backup] = Fact[Backup]()
+    """The copy from which the data can be brought back; also_encrypted means that the attack reached it too."""
     restored: Fact[Restored] = Fact[Restored]()
+    """How much of the data is back."""
     restore_hours: Fact[float] = Fact[float]()
+    """The hours until people could be served again."""
     permanent_loss: Fact[bool] = Fact[bool]()
+    """Some of the data is lost for good."""
     exfiltration: Fact[Exfiltration] = Fact[Exfiltration]()
+    """Data was copied or carried away. The answer no counts only with sound evidence; not_applicable is for an incident
+    in which nothing can leave, such as a deletion."""
     exfiltration_evidence: Fact[ExfiltrationEvidence] = Fact[ExfiltrationEvidence]()
+    """What that statement rests on."""
     recipient: Fact[DataHolder] = Fact[DataHolder]()
+    """Who has the data now: what kind, how many, whether they can be trusted, and whether they deleted it."""
     exposure_days: Fact[float] = Fact[float]()
+    """The days for which the data lay open."""
     service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
+    """How much the people concerned noticed of it."""
     misuse_observed: Fact[bool] = Fact[bool]()
+    """Somebody has used the data already."""
     mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
+    """What was done against the harm, in your own words joined by _, such as police_report, access_revoked,
+    remote_wipe or forced_password_reset; with a time where known."""
 
     def categories(self) -> tuple[DataCategory, ...]:
         """Return the categories of data that are confirmed or suspected to be touched."""

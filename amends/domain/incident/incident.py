@@ -1,13 +1,25 @@
 """An incident as its file describes it: the organisation, times and facts, and texts that only a person can write."""
 
 import re
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from amends.domain.base.value import Country, Locale, Moment, Place, Slug, Texts, Value
+from amends.domain.base.value import (
+    LAST_MINUTE,
+    Country,
+    Locale,
+    Moment,
+    Place,
+    Slug,
+    Texts,
+    Unfinished,
+    Value,
+    is_unknown,
+)
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Facts
 
@@ -26,6 +38,10 @@ CLOCK_EVENTS = frozenset(
     """.split()
 )
 """The clock events, which start the term of a law; a time may be given for each."""
+ENGLISH = "en"
+EMAIL_IF_ANY = r"^([^@\s]+@[^@\s]+)?$"
+BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+UTC_ZONE = ZoneInfo("UTC")
 LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(?:\.{LABEL})+", re.IGNORECASE)
 
@@ -97,21 +113,21 @@ Domain = Annotated[str, AfterValidator(_domain)]
 """A host name of two or more parts, or an IPv4 address such as 127.0.0.1."""
 
 
-class Contacts(Value):
+class Contacts(Unfinished):
     """The ways to reach the organisation; shown in every notice."""
 
-    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
-    phone: str
+    email: str = Field(default="", pattern=EMAIL_IF_ANY)
+    phone: str = ""
     hours: Texts = {}
     postal_address: Texts = {}
     officer: Texts = {}
     """The person or office responsible for personal data."""
 
 
-class Organisation(Value):
+class Organisation(Unfinished):
     """The company that must tell its customers."""
 
-    name: Texts
+    name: Texts = {}
     established_in: Country | None = None
     """The country of the company's seat; left out means not known."""
     sector: str | None = None
@@ -122,9 +138,9 @@ class Organisation(Value):
     """Number of staff."""
     timezone: str = "UTC"
     """IANA time zone in which notices give dates and times."""
-    own_domains: tuple[Domain, ...] = Field(min_length=1)
+    own_domains: tuple[Domain, ...] = ()
     """Domains of the company; links in messages lead only to these."""
-    contacts: Contacts
+    contacts: Contacts = Contacts()
     signed_by: Texts = {}
     """The person who signs the notices, with their office."""
     sms_signature: str | None = Field(default=None, max_length=20)
@@ -139,13 +155,21 @@ class Organisation(Value):
             raise ValueError("this is no IANA time zone, such as Asia/Shanghai or Europe/Berlin") from None
 
 
-class Period(Value):
-    """The period of the incident; either end may be unknown. The keys in the file are `from` and `to`."""
+class Period(Unfinished):
+    """The period of the incident; either end may be unknown. The keys in the file are `from` and `to`.
+
+    A bare moment is both ends. In an incident file a bare date is that day in the organisation's time zone.
+    """
 
     start: Moment | None = Field(default=None, alias="from")
     end: Moment | None = Field(default=None, alias="to")
 
     model_config = {**Value.model_config, "populate_by_name": True}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_moment_is_both_ends(cls, given: Any) -> Any:
+        return {"from": given, "to": given} if isinstance(given, str | int | float | datetime) else given
 
     @model_validator(mode="after")
     def _in_order(self) -> "Period":
@@ -154,11 +178,13 @@ class Period(Value):
         return self
 
 
-class Times(Value):
+class Times(Unfinished):
     """The times of the incident, each with its time zone."""
 
     occurred: Period = Period()
+    """The time in which it happened."""
     contained: Moment | None = None
+    """The time from which no more harm was done."""
     events: dict[str, Moment] = {}
     """Times of clock events by name, such as discovered and aware; in the file they stand beside the other times."""
 
@@ -168,7 +194,7 @@ class Times(Value):
         if not isinstance(given, dict):
             return given
         own = {"occurred", "contained", "events"}
-        events = {key: given[key] for key in given if key in CLOCK_EVENTS and given[key] is not None}
+        events = {key: given[key] for key in given if key in CLOCK_EVENTS and not is_unknown(given[key])}
         rest = {key: value for key, value in given.items() if key in own or key not in CLOCK_EVENTS}
         said = rest.get("events", {})
         if not isinstance(said, dict):
@@ -187,18 +213,27 @@ class Times(Value):
         return self
 
 
-class Story(Value):
-    """The texts that a person must write, in one locale. Markdown is not read; a blank line separates paragraphs."""
+class Story(Unfinished):
+    """The texts that a person must write, in one locale. Markdown is not read; a blank line separates paragraphs.
 
-    what_happened: str
+    Facts can be assessed before any text is written.
+    """
+
+    what_happened: str = ""
     """The events with their times and places, in plain words."""
-    in_short: str = Field(max_length=120)
+    in_short: str = Field(default="", max_length=120)
     """The events in one sentence without names, for SMS and social posts."""
-    what_it_means: str
+    what_it_means: str = ""
     """The possible consequences for the people concerned, stated honestly."""
-    what_we_do: str
+    what_we_do: str = ""
+    """The measures taken, and those that are still being taken."""
     what_you_can_do: str = ""
     """Advice that is special to this incident; advice for each kind of data comes with the locale."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_written(cls, given: Any) -> Any:
+        return {} if is_unknown(given) else given
 
 
 class News(Value):
@@ -217,24 +252,63 @@ class Ruling(Value):
     """The office or the law firm that decided."""
 
 
-class Incident(Value):
-    """The content of an incident file. An amendment makes a new version; the old versions stay."""
+class Incident(Unfinished):
+    """The content of an incident file. An amendment makes a new version; the old versions stay.
+
+    An id, a title and facts are enough to be assessed; gaps.py says what notices need beside them.
+    """
 
     id: Slug
     title: str = Field(min_length=3, max_length=120)
-    organisation: Organisation
+    organisation: Organisation = Organisation()
     times: Times = Times()
     facts: Facts = Facts()
     residences: dict[Place, int] = {}
     """People per country or state (DE, US-WA), when there is no audience file yet."""
     rulings: dict[str, Ruling] = {}
     """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
-    texts: dict[Locale, Story] = Field(min_length=1)
+    texts: dict[Locale, Story] = {}
     commitments: tuple[PlannedCommitment, ...] = ()
     """Commitments of this incident; one with the id of a playbook's commitment replaces that commitment."""
     news: tuple[News, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_date_is_a_day(cls, given: Any) -> Any:
+        times = given.get("times") if isinstance(given, dict) else None
+        if not isinstance(times, dict) or (day := _day(times.get("occurred"))) is None:
+            return given
+        return {**given, "times": {**times, "occurred": _whole(day, _zone(given.get("organisation")))}}
+
     @property
     def default_locale(self) -> str:
-        """Return the first locale of the texts, which people get whose language is missing."""
-        return next(iter(self.texts))
+        """Return the first locale of the texts, which people get whose language is missing.
+
+        Before any text is written, return the first locale of the organisation's name, else English.
+        """
+        named = (locale for locale in self.organisation.name if locale != "*")
+        return next(iter((*self.texts, *named, ENGLISH)))
+
+
+def _day(said: object) -> date | None:
+    """Return the day that a bare date names, or None for anything else."""
+    if not (isinstance(said, str) and BARE_DATE.fullmatch(said)):
+        return None
+    try:
+        return date.fromisoformat(said)
+    except ValueError:
+        return None  # read as a time, the date gets an error that names its place
+
+
+def _zone(organisation: object) -> ZoneInfo:
+    """Return the zone that the organisation names, or UTC; a zone that does not exist gets an error at its place."""
+    named = organisation.get("timezone") if isinstance(organisation, dict) else None
+    try:
+        return ZoneInfo(named) if isinstance(named, str) else UTC_ZONE
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC_ZONE
+
+
+def _whole(day: date, zone: ZoneInfo) -> dict[str, datetime]:
+    """Return the first and the last minute of the day."""
+    return {"from": datetime.combine(day, time.min, zone), "to": datetime.combine(day, LAST_MINUTE, zone)}

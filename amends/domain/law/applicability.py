@@ -76,7 +76,7 @@ class _TableReading:
                 questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
         questions.update(dict.fromkeys(self._unused_rulings(standing, set_aside)))
         duties = tuple(sorted(_first_marked(tuple(standing)), key=lambda duty: duty.pressure))
-        return Ruled(_with_waiting(duties, _order_of_rows(self._table)), tuple(set_aside), tuple(questions))
+        return Ruled(_with_waiting(duties, _rows_that_wait(self._table)), tuple(set_aside), tuple(questions))
 
     def _rows(self) -> Iterator[tuple[RegimeReach, DutyRow]]:
         for reach in self._homes.reaches():
@@ -276,8 +276,8 @@ def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:
     return ((name, place) for place in duty.places)
 
 
-def _order_of_rows(table: DutyTable) -> dict[str, tuple[str, ...]]:
-    """Return by regime.duty the rows that must wait for this row; `people` stands for all duties to people."""
+def _rows_that_wait(table: DutyTable) -> dict[str, tuple[str, ...]]:
+    """Return for each regime.duty the rows that must wait for the row; `people` stands for all duties to people."""
     return {
         f"{regime.id}.{row.id}": tuple(
             one if "." in one or one == "people" else f"{regime.id}.{one}" for one in row.before
@@ -303,7 +303,7 @@ def _row_of(duty: Duty) -> str:
 
 
 def _waiting(first: Duty, names: tuple[str, ...], duties: tuple[Duty, ...]) -> Iterator[str]:
-    """Yield the ids of duties that must wait for the first: in the same place, but all duties to people everywhere."""
+    """Yield the ids of duties that must wait: of the named rows in the same place; for `people`, of all to people."""
     for duty in duties:
         elsewhere = "@" in first.id and "@" in duty.id and first.places != duty.places
         named = _row_of(duty) in names and not elsewhere

@@ -70,7 +70,7 @@ class ClockTimes:
         return Start(recorded)
 
     def _at_the_latest(self, event: str, at_latest: datetime) -> Start:
-        """Return a start for an event that had happened by then: the last event that must come first, or else then."""
+        """Return the start of an event that happened by then: the last event that must come first, or `at_latest`."""
         first = self._must_come_first(event)
         if first and first < at_latest:
             return Start(first, f"{self._not_recorded(event)}; it cannot be before what is")

@@ -40,7 +40,7 @@ class Addressee(StrEnum):
 
     @property
     def written_to(self) -> bool:
-        """Return True for recipients of notices or announcements, to which laws give a form; offices have forms of their own."""
+        """Return True when the recipient gets notices or announcements, whose form laws set; offices have their own."""
         return self in (Addressee.PEOPLE, Addressee.MARKET, Addressee.MEDIA)
 
 
@@ -80,7 +80,7 @@ class Forbidden(Value):
     """The item of addenda.yaml that a notice must leave out; empty when the ban is not about an item."""
     text: str
     letter: bool = False
-    """True when only notices and announcements are meant; an authority is told all the same."""
+    """True when the ban is only on notices and announcements; an authority is told all the same."""
 
 
 class Duty(Value):
@@ -108,9 +108,9 @@ class Duty(Value):
     clock: str
     """The event that starts the clock of the duty."""
     starts_at: Moment | None = None
-    """The time of this event, as recorded or assumed."""
+    """The time at which the clock starts, as recorded or assumed."""
     assumed: str = ""
-    """The assumption made about this time; empty when the event is reliably recorded."""
+    """The assumption made about the start of the clock; empty when the recorded time counts."""
     waits: bool = False
     """True while the clock waits for a step of the organisation itself that is not recorded yet."""
     first: bool = False
@@ -148,7 +148,7 @@ class Duty(Value):
     """Reasons why a lawyer must look at the duty; empty when there is none."""
 
     def overdue(self, now: datetime) -> bool:
-        """Return True when the due time has passed, supposing that nothing was done; never for a duty that waits."""
+        """Return True when the time of an undone duty has passed; a duty that is exempt or waits is never overdue."""
         live = self.standing is not DutyStanding.EXEMPT and not self.waits
         return live and self.due_at is not None and self.due_at < now
 

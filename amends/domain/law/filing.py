@@ -1,4 +1,4 @@
-"""Filings: what a person handed in to an authority, when, and with which receipt. Amends itself files nothing."""
+"""Filings: what was handed in to an authority, when, by whom, and with which receipt. A person files, not Amends."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -58,9 +58,9 @@ class Homes:
     def for_row(self, reach: RegimeReach, row: DutyRow) -> Iterator[RegimeReach]:
         """Yield the places to which one duty is owed, together or one by one.
 
-        A duty without a lead authority is owed once for all places. A duty with one is owed to the authority at the
+        A duty without a lead authority, or in a single place, is owed once. A duty with a lead authority is owed at the
         organisation's seat alone or, when the seat is not among the places, in each place for itself; while nobody is
-        known to live in any of the places, it is owed once.
+        known to live in any of the places, the duty is owed once.
         """
         seat = self._organisation.established_in
         if not row.lead or len(reach.regime.places) == 1:

@@ -58,7 +58,7 @@ class SubstituteDue:
 def substitute_due(
     duties: Iterable[Duty], counts: PlaceCounts, page_up_since: datetime | None = None
 ) -> tuple[SubstituteDue, ...]:
-    """Return every duty to people for which a substitute notice is due, duties with a must first.
+    """Return every duty to people for which a substitute notice is due; those that require one come first.
 
     `page_up_since` is None while the page is not up. A duty that may apply counts until somebody settles the question;
     a duty that is exempt does not count.

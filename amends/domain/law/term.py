@@ -8,14 +8,12 @@ last day of its month. No end is moved from a holiday to the next working day, b
 
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from amends.domain.base.value import Value
-
-LAST_MINUTE = time(23, 59)
+from amends.domain.base.value import LAST_MINUTE, Value
 
 WorksOn = Callable[[str, date], bool]
 """A function that returns True when offices of a place work on a day: neither a weekend nor a public holiday."""

@@ -1,4 +1,4 @@
-"""Rules that stop nothing: what those who approve must know of the laws before they say yes."""
+"""Rules of the lint that never block a notice: facts about the laws that approvers must know before they approve."""
 
 from collections.abc import Iterator
 
@@ -14,20 +14,20 @@ from amends.domain.lint.consistency import binding, forbidden_items, reaches
 from amends.domain.notice.notice import Draft
 
 
-def told_first(case: Case, draft: Draft, letters: Addenda) -> Iterator[Finding]:
-    """L150: those whom a law wants told before the people of this notice, and for whom nothing is filed."""
+def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
+    """Yield L150 for each recipient whom a law wants told before the people of this notice, without a filing yet."""
     duties = case.assessment.duties if case.assessment else ()
     undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and done_at(case, duty) is None]
-    met_by_it = {duty.id for duty in undone if _meets(draft, letters, duty)}
+    met_by_notice = {duty.id for duty in undone if _meets(draft, addenda, duty)}
     for duty in undone:
-        if met_by_it & set(duty.before):
+        if met_by_notice & set(duty.before):
             yield _first(draft, duty)
 
 
-def _meets(draft: Draft, letters: Addenda, duty: Duty) -> bool:
-    """Sending the notice tells those whom the duty is for; what is public tells people everywhere."""
+def _meets(draft: Draft, addenda: Addenda, duty: Duty) -> bool:
+    """Return True when sending the notice meets the duty; a public variant tells people everywhere."""
     return duty.addressee is Addressee.PEOPLE and any(
-        not variant.channel.personal or reaches(duty, letters, variant.addendum) for variant in draft.variants
+        not variant.channel.personal or reaches(duty, addenda, variant.addendum) for variant in draft.variants
     )
 
 
@@ -42,7 +42,7 @@ def _first(draft: Draft, duty: Duty) -> Finding:
 
 
 def remedies(proof: Proof) -> Iterator[Finding]:
-    """L151: what laws of the readers' homes want to be given to them."""
+    """Yield L151 for each remedy, such as credit monitoring, that a law of the readers' homes asks for."""
     known, variant = proof.known, proof.variant
     if proof.draft.template not in known.addenda.whole or not (proof.detailed and variant.channel.personal):
         return
@@ -56,27 +56,27 @@ def remedies(proof: Proof) -> Iterator[Finding]:
 
 
 def page_that_tells(proof: Proof) -> Iterator[Finding]:
-    """L152: a letter that leaves something out and leads to the public page, which says it."""
+    """Yield L152 when a message with an addendum leads to the public page, which says what the addendum leaves out."""
     if not proof.variant.channel.personal or proof.known.page not in proof.variant.text:
         return
     forbidden = forbidden_items(proof.known, proof.variant)
     pages = [variant for variant in proof.draft.variants if variant.channel is ChannelKind.WEBSITE]
-    # Without a page of its own, the notice leads to that of an earlier one.
-    told = forbidden.keys() & {item for page in pages for item in page.items} if pages else forbidden.keys()
-    if told:
-        items = " and ".join(item.replace("_", " ") for item in sorted(told))
-        laws = " and ".join(sorted({forbidden[item] for item in told}))
+    # A notice without a page of its own leads to the page of an earlier notice, whose items are not known here.
+    shown = forbidden.keys() & {item for page in pages for item in page.items} if pages else forbidden.keys()
+    if shown:
+        items = " and ".join(item.replace("_", " ") for item in sorted(shown))
+        laws = " and ".join(sorted({forbidden[item] for item in shown}))
         what = f"leads to the public page, which says what this letter leaves out: {items} ({laws})"
         yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
 
 
 def homes_unknown(known: LintContext) -> Iterator[Finding]:
-    """L153: people of whom only the country is known, where the letters of its states differ."""
+    """Yield L153 for each country whose states have addenda, when of some people only the country is known."""
     homes = known.audience.by_place or known.incident.residences
-    parted = {place.split("-")[0] for letter in known.addenda.addenda for place in letter.places if "-" in place}
-    for country in sorted(parted & {place for place, people in homes.items() if people}):
-        letter = known.addenda.in_notice(known.draft.template, known.addenda.addendum_for(country))
-        if any(variant.channel.personal and variant.addendum == letter for variant in known.draft.variants):
+    with_states = {place.split("-")[0] for one in known.addenda.addenda for place in one.places if "-" in place}
+    for country in sorted(with_states & {place for place, people in homes.items() if people}):
+        addendum = known.addenda.in_notice(known.draft.template, known.addenda.addendum_for(country))
+        if any(variant.channel.personal and variant.addendum == addendum for variant in known.draft.variants):
             what = f"goes to people in {country} whose state nobody knows ({homes[country]:,} of the incident)"
             advice = "their letter may be the wrong one: fill `region` in the audience file"
             yield Finding(known.draft.notice, "L153", what, advice, blocks=False)

@@ -1,4 +1,4 @@
-"""What the lint can find, by stable codes, and one variant of a draft with all that it is held against."""
+"""The codes of the lint, which are stable, and the values that its rules read: a draft, its case and its variants."""
 
 import re
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from amends.domain.people.person import AudienceCounts
 
 MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
 TOKEN = "x" * 27
-"""As long as the token at the end of a personal link."""
+"""A text as long as the token at the end of a personal link."""
 
 
 class Stops(StrEnum):
-    """Whether a finding keeps a notice from being approved."""
+    """The rule whether a code prevents the approval of a notice: always, sometimes or never."""
 
     ALWAYS = "stops"
     SOMETIMES = "stops or advises"
@@ -33,7 +33,7 @@ class Stops(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code stands for, in words for those who write notices."""
+    """The meaning of a code, in words for people who write notices."""
 
     stops: Stops
     means: str
@@ -180,32 +180,37 @@ CODES = {
         "A time that people were given for news was missed, and the text does not say so.",
         "Put `late.named` into the template, or the piece `lateness` of `_base`.",
     ),
+    "L156": Meaning(
+        Stops.ALWAYS,
+        "The incident file, as it stands now, lacks something that every notice needs, such as a telephone number.",
+        "Add it with `amends incident amend`; `amends incident check` lists all of it.",
+    ),
 }
-"""All that the lint can find. A code keeps its meaning for ever; a new meaning gets a new code."""
+"""All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 
 
 @dataclass(frozen=True)
 class LintContext:
-    """What a draft is held against, the same for all its variants."""
+    """A draft and the facts that it is compared with, the same for all its variants."""
 
     draft: Draft
     incident: Incident
     page: str
-    """How the address of the notice page begins in every language."""
+    """The beginning of the address of the notice page, the same for every locale."""
     addenda: Addenda
     duties: tuple[Duty, ...]
     audience: AudienceCounts
     commitments: tuple[Commitment, ...]
-    """Those given before and those given with this notice."""
+    """The commitments made before and those made with this notice."""
 
     def day(self, moment: datetime) -> date:
-        """The day of this moment where the organisation tells its time."""
+        """Return the day of this moment in the organisation's time zone."""
         return moment.astimezone(ZoneInfo(self.incident.organisation.timezone)).date()
 
 
 @dataclass(frozen=True)
 class Proof:
-    """One variant of a draft, with all that it is held against."""
+    """One variant of a draft, with the facts that it is compared with."""
 
     known: LintContext
     variant: Variant
@@ -213,67 +218,67 @@ class Proof:
 
     @property
     def draft(self) -> Draft:
-        """What the variant belongs to."""
+        """Return the draft to which the variant belongs."""
         return self.known.draft
 
     @property
     def incident(self) -> Incident:
-        """What it tells of."""
+        """Return the incident that the notice is about."""
         return self.known.incident
 
     @property
     def detailed(self) -> bool:
-        """Carries everything a notice must say."""
+        """Return True when the variant's channel carries everything that a notice must say."""
         return self.variant.channel.detailed
 
     @property
     def language(self) -> str:
-        """The language without script and country: zh."""
+        """Return the language without script and country, such as zh."""
         return self.variant.locale.split("-")[0]
 
     @property
     def whole(self) -> str:
-        """Subject and text, as sent but for the slots."""
+        """Return subject and text, as sent except for the slots."""
         return f"{self.variant.subject}\n\n{self.variant.text}"
 
     @cached_property
     def said(self) -> str:
-        """Subject and text without the slots, in one way of writing, to look for what they state."""
+        """Return subject and text without the slots, in plain writing, as the rules search them."""
         return plain(MARK.sub("…", self.whole))
 
     @cached_property
     def days(self) -> tuple[NamedDay, ...]:
-        """The days that it names."""
+        """Return the days that the variant names."""
         return days(self.said, self.phrases)
 
     @cached_property
     def headcounts(self) -> tuple[Headcount, ...]:
-        """The numbers of people that it tells."""
+        """Return the numbers of people that the variant states."""
         return headcounts(self.said)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
-        """All the numbers and links in it."""
+        """Return all numbers and links of the variant, written in one way in every language."""
         return stated(self.said, self.phrases)
 
     @property
     def filled(self) -> str:
-        """The text with values of usual length in its slots."""
+        """Return the text with values of usual length in its slots."""
         usual = {Slot.PERSONAL_LINK: TOKEN}
         return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
 
     @property
     def story(self) -> Story | None:
-        """What a person wrote for this locale."""
+        """Return the incident's texts in this locale, or None when there are none."""
         return self.incident.texts.get(self.variant.locale)
 
     @property
     def sms(self) -> bool:
-        """It is charged by the segment."""
+        """Return True when the variant is an SMS, which is charged by the segment."""
         return self.variant.channel is ChannelKind.SMS
 
     def finding(self, code: str, what: str, advice: str, *, blocks: bool | None = None) -> Finding:
-        """A finding about this variant; blocks is needed where the code leaves it open."""
+        """Return a finding about this variant; `blocks` must be given for a code that only sometimes stops."""
         always = CODES[code].stops is Stops.ALWAYS
         where = f"{self.draft.notice} {self.variant.id}"
         return Finding(where=where, code=code, what=what, advice=advice, blocks=always if blocks is None else blocks)

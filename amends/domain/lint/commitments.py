@@ -1,4 +1,4 @@
-"""Reads evidence and reasons as the notice about their promise will be read, before anybody stores them."""
+"""The lint of evidence and reasons of a commitment, as its notice will say them, before the ledger stores them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,25 +16,26 @@ from amends.domain.playbook.playbook import Phase, Step
 def unsayable(
     case: Case, changed: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
 ) -> tuple[Finding, ...]:
-    """What would stop the notice about this promise because of its evidence or its reasons; each once.
+    """Return each finding that would block the notice about this commitment because of its evidence or reason.
 
-    What stops it whatever they say is for others to correct, and is told when it is drafted.
+    Findings that block the notice without evidence and reason too are left out: they are for other people to correct,
+    and are reported when the notice is drafted.
     """
-    desk = _Desk(case, wording, readers, links, now)
-    silent = changed.model_copy(update={"evidence": {}, "reason": {}})
-    found = (one for step in _telling(case) for one in desk.because(step, changed, silent))
+    trial = _Trial(case, wording, readers, links, now)
+    without_words = changed.model_copy(update={"evidence": {}, "reason": {}})
+    found = (one for step in _follow_ups(case) for one in trial.caused_by_words(step, changed, without_words))
     return tuple({(one.code, one.what): one for one in found}.values())
 
 
-def _telling(case: Case) -> Iterator[Step]:
-    """The steps that tell people what became of a promise."""
+def _follow_ups(case: Case) -> Iterator[Step]:
+    """Return the steps that tell people that a commitment was kept, is late or was dropped."""
     steps = case.playbook.steps if case.playbook else ()
     return (step for step in steps if step.phase is Phase.FOLLOW_UP and not step.task)
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """All that a notice is written from."""
+class _Trial:
+    """A trial draft of the notice about a commitment, with all that it is written from."""
 
     case: Case
     wording: Wording
@@ -42,15 +43,15 @@ class _Desk:
     links: Links
     now: datetime
 
-    def because(self, step: Step, said: Commitment, silent: Commitment) -> Iterator[Finding]:
-        """What stops the one and not the other."""
-        anyway = self._stopping(step, silent)
-        return (finding for finding in self._stopping(step, said) if finding not in anyway)
+    def caused_by_words(self, step: Step, changed: Commitment, without_words: Commitment) -> Iterator[Finding]:
+        """Return the findings that block the notice about the first commitment and not about the second."""
+        anyway = self._blocking(step, without_words)
+        return (finding for finding in self._blocking(step, changed) if finding not in anyway)
 
-    def _stopping(self, step: Step, promise: Commitment) -> tuple[Finding, ...]:
-        others = (one for one in self.case.commitments if one.id != promise.id)
-        case = self.case.model_copy(update={"commitments": (*others, promise)})
-        wanted, pages = notice_about(promise, 0), self.links.pages(case.incident.id)
+    def _blocking(self, step: Step, commitment: Commitment) -> tuple[Finding, ...]:
+        others = (one for one in self.case.commitments if one.id != commitment.id)
+        case = self.case.model_copy(update={"commitments": (*others, commitment)})
+        wanted, pages = notice_about(commitment, 0), self.links.pages(case.incident.id)
         try:
             drafted = draft(case, self.wording, step, 1, wanted, self.readers, self.links, "", self.now)
         except ContentError as error:

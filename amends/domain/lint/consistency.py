@@ -1,4 +1,4 @@
-"""Rules that hold a variant against facts, laws, promises and its sister variants: nothing in it may be untrue."""
+"""Rules of the lint that compare a variant with facts, laws, commitments and other variants, so that it is true."""
 
 import re
 from collections.abc import Iterator
@@ -34,16 +34,12 @@ from amends.domain.lint.readability import sentences
 from amends.domain.notice.notice import Variant
 from amends.domain.notice.wording import say_date
 
+DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", "noticed", "learned", "suspected")
 NATURE, PEOPLE_COUNT = "nature", "people_count"
-BARE_NUMBER = 100
-"""From here on a number equal to that of the people gives the count away, even where no people are named beside it."""
 STREET_OR_BOX = re.compile(r"\b[Bb]ox \d+|\b\d+(?= [A-Z])")
-"""Numbers of an address, such as 600 Pennsylvania Avenue."""
-NEXT_NEWS = re.compile(
-    r"next (?:news|update|report)|(?:write|report|inform you)(?: to you)? again|hear from us again"
-    r"|下次(?:通知|通报|更新)|下一次(?:通知|通报|更新)|再次(?:通知|通报)",
-    re.IGNORECASE,
-)
+"""The number of an address, such as 600 Pennsylvania Avenue."""
+BARE_NUMBER = 100
+"""A number of this size or more that equals the count of people reveals the count, even without people beside it."""
 HAPPENED = re.compile(
     r"^\W*(?:when it happened|date of (?:the )?(?:breach|theft|incident)|发生(?:时间|日期)) ?:", re.IGNORECASE
 )
@@ -57,28 +53,35 @@ DISCOVERED = re.compile(
 CONTAINED = re.compile(
     r"^\W*(?:when we stopped it[^:]{0,30}|contained|(?:采取)?控制措施的?时间|控制(?:时间|日期)) ?:", re.IGNORECASE
 )
-DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", "noticed", "learned", "suspected")
+NEXT_NEWS = re.compile(
+    r"next (?:news|update|report)|(?:write|report|inform you)(?: to you)? again|hear from us again"
+    r"|下次(?:通知|通报|更新)|下一次(?:通知|通报|更新)|再次(?:通知|通报)",
+    re.IGNORECASE,
+)
 
 
 def items_asked_for(proof: Proof) -> Iterator[Finding]:
-    """L140: what the laws of the readers' homes ask for, and the letter does not say."""
+    """Yield L140 for each item that a law of the readers' homes asks for and the variant does not say."""
     known, variant = proof.known, proof.variant
     if proof.draft.template not in known.addenda.whole or not (proof.detailed and variant.channel.personal):
         return
     for item, asked in _asked_for(known, variant).items():
         if item in variant.items:
             continue
-        strictest, code = max(asked, key=_strictness)
-        there_is = item in known.addenda.items
-        named = f"does not say {_words(item)}" if there_is else f"may not say {_words(item)}"
+        strictest, code = max(asked, key=_is_strict)
+        exists = item in known.addenda.items
+        named = f"does not say {_words(item)}" if exists else f"may not say {_words(item)}"
         more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
         what = f"{named}, which {strictest.law} asks for ({strictest.citation}, {strictest.id}){more}"
-        blocks = there_is and _strictness((strictest, code)) and _expected(known, variant, item)
-        yield proof.finding("L140", what, _why_not(known, variant, item, strictest, blocks=blocks), blocks=blocks)
+        blocks = exists and _is_strict((strictest, code)) and _expected(known, variant, item)
+        yield proof.finding("L140", what, _advice(known, variant, item, strictest, blocks=blocks), blocks=blocks)
 
 
 def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Duty, str]]]:
-    """Items with the duties and codes that ask for them; a code that no item answers stands for itself."""
+    """Return the items asked for, each with the duties and codes that ask for it.
+
+    A code that no item answers is listed under the code itself.
+    """
     asked: dict[str, list[tuple[Duty, str]]] = {}
     for duty in known.duties:
         if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
@@ -90,8 +93,8 @@ def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Dut
     return asked
 
 
-def _strictness(asked: tuple[Duty, str]) -> bool:
-    """It is asked for without an if, by a law that applies and that somebody has checked."""
+def _is_strict(asked: tuple[Duty, str]) -> bool:
+    """Return True when a binding law asks for the content without an if."""
     duty, code = asked
     return binding(duty) and "_if_" not in code
 
@@ -100,45 +103,48 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def reaches(duty: Duty, letters: Addenda, letter_id: str) -> bool:
-    """Somebody who lives where the duty applies may get this letter; the law of a country holds in its states too."""
-    letter = letters.addendum(letter_id)
-    states = letter.places if letter else ()
+def reaches(duty: Duty, addenda: Addenda, addendum_id: str) -> bool:
+    """Return True when a person who lives where the duty applies may get a notice with this addendum.
+
+    The law of a country holds in its states too.
+    """
+    addendum = addenda.addendum(addendum_id)
+    states = addendum.places if addendum else ()
     return any(
-        _lives_by(letters, letter_id, place) or any(state.startswith(f"{place}-") for state in states)
+        _has_addendum(addenda, addendum_id, place) or any(state.startswith(f"{place}-") for state in states)
         for place in duty.places
     )
 
 
-def _parted(place: str) -> tuple[str, str]:
+def _country_and_region(place: str) -> tuple[str, str]:
     country, _, region = place.partition("-")
     return country, region
 
 
 def binding(duty: Duty) -> bool:
-    """It applies, and somebody has checked the row against the law."""
+    """Return True when the duty applies and a person has checked its row against the law."""
     return duty.standing is DutyStanding.APPLIES and duty.confidence.verified
 
 
 def _expected(known: LintContext, variant: Variant, item: str) -> bool:
-    """There is something to say, and no law of the place forbids to say it."""
+    """Return True when there is something to say about the item, and no law of the place forbids it."""
     optional = known.addenda.items[item].if_any or item in forbidden_items(known, variant)
     return not optional and _in_the_facts(known, item)
 
 
 def _in_the_facts(known: LintContext, item: str) -> bool:
-    """Whether the facts have what the item says; items that facts do not bear on are always there to be said."""
+    """Return True when the facts hold what the item says, or the item does not depend on facts."""
     times, contacts = known.incident.times, known.incident.organisation.contacts
-    unless = {
+    depending = {
         "breach_dates": times.occurred.start or times.occurred.end,
         "discovery_date": any(event in times.events for event in DISCOVERIES),
         "officer": contacts.officer,
         "credit_monitoring": any(p.kind is CommitmentKind.CREDIT_MONITORING for p in known.commitments),
     }
-    return bool(unless.get(item, True))
+    return bool(depending.get(item, True))
 
 
-def _why_not(known: LintContext, variant: Variant, item: str, duty: Duty, *, blocks: bool) -> str:
+def _advice(known: LintContext, variant: Variant, item: str, duty: Duty, *, blocks: bool) -> str:
     if item not in known.addenda.items:
         return "no item of addenda.yaml answers this code; a lawyer must say which does"
     if item in forbidden_items(known, variant):
@@ -151,64 +157,67 @@ def _why_not(known: LintContext, variant: Variant, item: str, duty: Duty, *, blo
 
 
 def forbidden_items(known: LintContext, variant: Variant) -> dict[str, str]:
-    """What this letter must leave out, with the law that says so."""
-    letter = known.addenda.addendum(variant.addendum)
-    listed = dict.fromkeys(letter.leaves_out if letter else (), "addenda.yaml")
+    """Return the items that the variant must leave out, each with the law that forbids it."""
+    addendum = known.addenda.addendum(variant.addendum)
+    listed = dict.fromkeys(addendum.leaves_out if addendum else (), "addenda.yaml")
     laws = {
         item: f"{duty.law}, {duty.citation}"
         for duty in known.duties
         if duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
         for place in duty.places
-        if _lives_by(known.addenda, variant.addendum, place)
+        if _has_addendum(known.addenda, variant.addendum, place)
         for item in duty.leaves_out
     }
     return listed | laws
 
 
 def items_forbidden(proof: Proof) -> Iterator[Finding]:
-    """L141: what the law of the readers' home forbids, marked or only said."""
+    """Yield L141 for each item that a law of the readers' homes forbids, marked in the template or only said."""
     forbidden = forbidden_items(proof.known, proof.variant)
     for item in sorted(forbidden.keys() & set(proof.variant.items)):
         what = f"says {_words(item)}, which is forbidden there ({forbidden[item]})"
         yield proof.finding("L141", what, f"leave it out: letter.says('{item}') is false in this letter")
-    if NATURE in forbidden and (told := _told_of_nature(proof)):
-        what = f"says what happened, which is forbidden there ({forbidden[NATURE]}): “{told}”"
+    if NATURE in forbidden and (sentence := _sentence_on_nature(proof)):
+        what = f"says what happened, which is forbidden there ({forbidden[NATURE]}): “{sentence}”"
         yield proof.finding("L141", what, "leave out what the incident's texts say of it")
-    if PEOPLE_COUNT in forbidden and (told := _told_of_count(proof)):
-        what = f"says how many people it is, which is forbidden there ({forbidden[PEOPLE_COUNT]}): {told}"
+    if PEOPLE_COUNT in forbidden and (count := _stated_count(proof)):
+        what = f"says how many people it is, which is forbidden there ({forbidden[PEOPLE_COUNT]}): {count}"
         yield proof.finding("L141", what, "leave the number out")
 
 
-def _told_of_nature(proof: Proof) -> str:
-    """A sentence of the incident's story about what happened that stands in this variant."""
+def _sentence_on_nature(proof: Proof) -> str:
+    """Return a sentence of the incident's texts on what happened that the variant repeats, or ""."""
     if proof.story is None:
         return ""
-    told = _dense(proof.said)
-    of_it = sentences(plain(f"{proof.story.in_short}\n\n{proof.story.what_happened}"))
-    return next((sentence for sentence in of_it if _dense(sentence) in told), "")
+    said = _dense(proof.said)
+    on_nature = sentences(plain(f"{proof.story.in_short}\n\n{proof.story.what_happened}"))
+    return next((sentence for sentence in on_nature if _dense(sentence) in said), "")
 
 
-def _told_of_count(proof: Proof) -> str:
+def _stated_count(proof: Proof) -> str:
+    """Return the number of people that the variant states or reveals, or ""."""
     if proof.headcounts:
         return f"“{proof.headcounts[0].words}”"
     rest = STREET_OR_BOX.sub(" ", without_addresses(proof.said))
     for words in (*(day.words for day in proof.days), *telephones(rest, proof.phrases)):
         rest = rest.replace(words, " ")
-    given_away = stated(rest, proof.phrases) & {str(number) for number in _counts_of(proof) if number >= BARE_NUMBER}
-    return next(iter(sorted(given_away)), "")
+    revealed = stated(rest, proof.phrases) & {str(number) for number in _counts_of(proof) if number >= BARE_NUMBER}
+    return next(iter(sorted(revealed)), "")
 
 
 def _counts_of(proof: Proof) -> set[int]:
-    """How many people there are, in all and where this letter goes."""
-    known, letter = proof.known, proof.variant.addendum
-    living = [duty.people for duty in known.duties if any(_lives_by(known.addenda, letter, p) for p in duty.places)]
+    """Return the numbers of people in all, and in the places where the variant's addendum is used."""
+    known, addendum = proof.known, proof.variant.addendum
+    living = [
+        duty.people for duty in known.duties if any(_has_addendum(known.addenda, addendum, p) for p in duty.places)
+    ]
     homes = {**known.incident.residences, **known.audience.by_place}
-    there = [people for place, people in homes.items() if _lives_by(known.addenda, letter, place)]
-    return _people_told(known) | {number for number in (*living, *there) if number}
+    there = [people for place, people in homes.items() if _has_addendum(known.addenda, addendum, place)]
+    return _people_in_facts(known) | {number for number in (*living, *there) if number}
 
 
-def _lives_by(letters: Addenda, letter_id: str, place: str) -> bool:
-    return letters.addendum_for(*_parted(place)) == letter_id
+def _has_addendum(addenda: Addenda, addendum_id: str, place: str) -> bool:
+    return addenda.addendum_for(*_country_and_region(place)) == addendum_id
 
 
 def _dense(text: str) -> str:
@@ -216,19 +225,19 @@ def _dense(text: str) -> str:
 
 
 def people_known(known: LintContext) -> frozenset[int]:
-    """Every number of people that the facts, the audience and the duties know."""
+    """Return every number of people that the facts, the audience and the duties hold."""
     fact, audience = known.incident.facts.people, known.audience
-    told = (fact.value.min, fact.value.max) if fact.value and fact.stands else ()
+    ends = (fact.value.min, fact.value.max) if fact.value and fact.stands else ()
     parts = (audience.by_category, audience.by_segment, audience.by_place, audience.by_country)
     counted = [count for part in parts for count in part.values()]
     living = [duty.people for duty in known.duties]
-    numbers = (*told, known.draft.people, audience.people, *counted, *known.incident.residences.values(), *living)
+    numbers = (*ends, known.draft.people, audience.people, *counted, *known.incident.residences.values(), *living)
     return frozenset(number for number in numbers if number)
 
 
 def people(proof: Proof) -> Iterator[Finding]:
-    """L142: numbers of people that are not those of the facts, and shares that hide the number."""
-    known, between = people_known(proof.known), _between(proof.known)
+    """Yield L142 for each number of people that contradicts the facts, and for shares that hide the number."""
+    known, between = people_known(proof.known), _allowed_range(proof.known)
     wrong = [count for count in proof.headcounts if not count.fits(known, between)]
     for count in {count.words: count for count in wrong}.values():
         others = OTHERS.search(count.sentence) is not None
@@ -239,8 +248,8 @@ def people(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L142", f"says “{share}” and no number", "say how many people it is", blocks=True)
 
 
-def _between(known: LintContext) -> range:
-    """Every number of people that the facts allow; empty where they know only one end, or nothing."""
+def _allowed_range(known: LintContext) -> range:
+    """Return the numbers of people that the facts allow; empty when the facts give one end of the range, or none."""
     fact = known.incident.facts.people
     if not (fact.value and fact.stands) or fact.value.min is None or fact.value.max is None:
         return range(0)
@@ -248,21 +257,22 @@ def _between(known: LintContext) -> range:
 
 
 def _people_in_words(known: LintContext) -> str:
-    """What may be said: between 4,800 and 6,000 or 5,203."""
-    between, told = _between(known), sorted(_people_told(known))
+    """Return the numbers that a notice may state, such as "between 4,800 and 6,000 or 5,203"."""
+    between, numbers = _allowed_range(known), sorted(_people_in_facts(known))
     ends = [f"between {between[0]:,} and {between[-1]:,}"] if len(between) > 1 else []
-    listed = [f"{number:,}" for number in told if not ends or number not in (between[0], between[-1])]
+    listed = [f"{number:,}" for number in numbers if not ends or number not in (between[0], between[-1])]
     return " or ".join((*ends, *listed)) or "no number"
 
 
-def _people_told(known: LintContext) -> set[int]:
+def _people_in_facts(known: LintContext) -> set[int]:
+    """Return the numbers of people in the facts, and the size of the draft's audience."""
     fact = known.incident.facts.people
-    told = {fact.value.min, fact.value.max} if fact.value and fact.stands else set()
-    return {number for number in (*told, known.draft.people) if number}
+    ends = {fact.value.min, fact.value.max} if fact.value and fact.stands else set()
+    return {number for number in (*ends, known.draft.people) if number}
 
 
 def dates(proof: Proof) -> Iterator[Finding]:
-    """L143: days that the facts do not know, and days at which the facts say that something else happened."""
+    """Yield L143 for each day that no fact names, or that contradicts the facts."""
     contradicted = set()
     for line in lines(proof.said):
         for day, wanted in _contradicted(proof, line):
@@ -275,13 +285,13 @@ def dates(proof: Proof) -> Iterator[Finding]:
 
 
 def _contradicted(proof: Proof, line: str) -> Iterator[tuple[NamedDay, frozenset[date]]]:
-    """Days in a line that says what happened then, with the days on which it did."""
+    """Yield each day of a line that is wrong for the event that the line names, with the days of that event."""
     named = days(line, proof.phrases)
     for label, wanted, both_ends in _labels(proof):
         if not label.search(line) or not (wanted or label is NEXT_NEWS):
             continue
         wrong = [day for day in named if not day.among(wanted)]
-        # A sentence may name another day beside the right one; a line that tells from when to when may not.
+        # A sentence may name another day beside the right one; a line with the beginning and the end may not.
         if both_ends or len(wrong) == len(named):
             yield from ((day, wanted) for day in wrong)
 
@@ -294,7 +304,7 @@ def _contradiction(proof: Proof, line: str, day: NamedDay, wanted: frozenset[dat
 
 
 def _labels(proof: Proof) -> tuple[tuple[re.Pattern[str], frozenset[date], bool], ...]:
-    """What a line may say of a day, the days on which that was, and whether the line may name no others."""
+    """Return the events that a line may name, each with its days and True when the line may name no other days."""
     times = proof.incident.times
     found = [at for event, at in times.events.items() if event in DISCOVERIES or "aware" in event]
 
@@ -310,9 +320,9 @@ def _labels(proof: Proof) -> tuple[tuple[re.Pattern[str], frozenset[date], bool]
 
 
 def _days_known(proof: Proof) -> frozenset[date]:
-    """Every day that the facts, the news, the promises and the draft itself know."""
+    """Return every day that the facts, the news, the commitments and the draft itself name."""
     draft, incident, known = proof.draft, proof.incident, proof.known
-    times, facts, promises = incident.times, incident.facts, known.commitments
+    times, facts, commitments = incident.times, incident.facts, known.commitments
     moments = [draft.dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
     moments += [
         times.occurred.start,
@@ -323,26 +333,26 @@ def _days_known(proof: Proof) -> frozenset[date]:
     ]
     moments += [fact.at for _, fact in facts if isinstance(fact, Fact)]
     moments += [done.at for done in facts.mitigations.value or ()]
-    moments += [at for promise in promises for at in (promise.due_at, promise.new_due_at, promise.settled_at)]
-    tracked = "\n".join(line for promise in promises for line in _in_words(promise, proof.variant.locale))
-    told = (day.as_date for day in days(tracked, proof.phrases))
-    return frozenset((*(known.day(at) for at in moments if at), *(day for day in told if day)))
+    moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.settled_at)]
+    tracked = "\n".join(line for one in commitments for line in _in_words(one, proof.variant.locale))
+    in_texts = (day.as_date for day in days(tracked, proof.phrases))
+    return frozenset((*(known.day(at) for at in moments if at), *(day for day in in_texts if day)))
 
 
-def _in_words(promise: Commitment, locale: str) -> tuple[str, str, str]:
+def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
     return (
-        text_for(promise.promise, locale),
-        text_for(promise.reason, locale),
-        text_for(promise.evidence, locale),
+        text_for(commitment.promise, locale),
+        text_for(commitment.reason, locale),
+        text_for(commitment.evidence, locale),
     )
 
 
 def contacts(proof: Proof) -> Iterator[Finding]:
-    """L104, L144 and L145: websites, telephones and mailboxes of others."""
+    """Yield L104, L144 and L145 for each website, telephone number and mailbox that is not the organisation's."""
     organisation, outside = proof.incident.organisation, proof.phrases.outside_contacts
     own, listed = organisation.own_domains, tuple(contact.casefold() for contact in outside)
     for link in (*links(proof.whole), *bare_hosts(proof.whole)):
-        # A host of others may be named, so that people can type it; nothing leads there.
+        # A listed host of others may be named without a link, so that people can type it.
         if not within(host_of(link), own) and link.casefold() not in listed:
             yield proof.finding("L104", f"links to {link}", f"link only to {', '.join(own)}")
     for number in telephones(proof.said, proof.phrases):
@@ -356,9 +366,12 @@ def contacts(proof: Proof) -> Iterator[Finding]:
 
 
 def commitments_tracked(proof: Proof) -> Iterator[Finding]:
-    """L147: promises with a time that no commitment tracks; when the next news comes is the plan's own."""
+    """Yield L147 for each promise with a time that no commitment tracks.
+
+    Sentences about the next update are left out, because the plan tracks its time.
+    """
     locale = proof.variant.locale
-    tracked = [_dense(plain(text_for(promise.promise, locale))) for promise in proof.known.commitments]
+    tracked = [_dense(plain(text_for(one.promise, locale))) for one in proof.known.commitments]
     for sentence in dict.fromkeys(dated_promises(MARK.sub("…", proof.variant.text), proof.phrases)):
         said = _dense(sentence)
         if not NEXT_NEWS.search(sentence) and not any(text and (text in said or said in text) for text in tracked):
@@ -367,20 +380,20 @@ def commitments_tracked(proof: Proof) -> Iterator[Finding]:
 
 
 def commitments_said(proof: Proof) -> Iterator[Finding]:
-    """L148: commitments of this notice that a detailed variant does not name with their date."""
+    """Yield L148 for each commitment of this notice that a detailed variant does not name with its date."""
     if not proof.detailed:
         return
     zone, said = proof.incident.organisation.timezone, _dense(proof.said)
-    for promise in proof.draft.commitments:
-        due = say_date(proof.phrases, promise.due_at, zone)
-        if _dense(plain(text_for(promise.promise, proof.variant.locale))) not in said:
-            yield proof.finding("L148", f"does not say the promise {promise.id}", "say all that is promised with it")
+    for commitment in proof.draft.commitments:
+        due = say_date(proof.phrases, commitment.due_at, zone)
+        if _dense(plain(text_for(commitment.promise, proof.variant.locale))) not in said:
+            yield proof.finding("L148", f"does not say the promise {commitment.id}", "say all that is promised with it")
         elif due not in proof.variant.text:
-            yield proof.finding("L148", f"does not say by when {promise.id} is due", f"name the day: {due}")
+            yield proof.finding("L148", f"does not say by when {commitment.id} is due", f"name the day: {due}")
 
 
 def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
-    """L146: what only a short message says."""
+    """Yield L146 for each short message that says a number, a day or a link which no detailed variant says."""
     for proof in proofs:
         detailed = [other for other in proofs if other.detailed and other.variant.locale == proof.variant.locale]
         if proof.detailed or not detailed:
@@ -394,7 +407,7 @@ def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
 
 
 def languages_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
-    """L120: numbers, dates and links that one language says and the first one does not, or the other way round."""
+    """Yield L120 for each variant whose numbers, dates or links differ from those in the first language."""
     firsts: dict[tuple[str, str, str], Proof] = {}
     for proof in proofs:
         variant = proof.variant

@@ -1,4 +1,4 @@
-"""What a text tells, so that it can be held against what is known: people, days, telephones, addresses, promises."""
+"""The statements of a text that the lint compares with the facts: people, days, telephones, addresses, promises."""
 
 import re
 import unicodedata
@@ -11,12 +11,12 @@ from amends.domain.lint.readability import LINK
 from amends.domain.notice.wording import Phrases
 
 ROUGHLY = 0.02
-"""How far a number after "about" may be from the fact, as a share of it."""
+"""The share of the fact by which a number after "about" may differ from it."""
 TELEPHONE_DIGITS = 7
-"""At least; shorter ones are known only by the word before them, such as "call"."""
+"""The fewest digits of a telephone number; a shorter one is known only by a word before it, such as "call"."""
 
 _LETTERS = "a-z0-9\u00e0-\u024f\u0370-\u04ff"
-"""What may stand in a host: Greek and Cyrillic too, which can pass for Latin; not Chinese, which has no spaces."""
+"""Characters of a host: Greek and Cyrillic too, which can pass for Latin; not Chinese, which has no spaces."""
 EMAIL = re.compile(rf"(?<![{_LETTERS}._%+-])[{_LETTERS}._%+-]+@[{_LETTERS}-]+(?:\.[{_LETTERS}-]+)+", re.IGNORECASE)
 BARE_HOST = re.compile(
     rf"(?<![{_LETTERS}@./-])(?:[{_LETTERS}-]+\.)+"
@@ -89,7 +89,7 @@ OTHERS = re.compile(
     r"|警方|公安|抓获|嫌疑|专家|工作人员|团队",
     re.IGNORECASE,
 )
-"""Whoever else may be counted in a notice."""
+"""Other groups of people whom a notice may count."""
 
 TELEPHONE = re.compile(r"(?<![\w./-])(?:\+|\(\+?)?\d[\d ().·/\-]{5,}\d(?![\w%])")
 REFERENCE = re.compile(
@@ -97,7 +97,7 @@ REFERENCE = re.compile(
     r"(?: (?:no|number|id)\b\.?)?|编号|案号|单号|备|#)\s*:?\s*#?$",
     re.IGNORECASE,
 )
-"""What stands before a number that nobody can call."""
+"""Words before a number that is no telephone number."""
 SHORT_NUMBER = re.compile(
     r"(?:\b(?:call|phone|dial|ring|tel)\b\.?:?(?: us)?(?: (?:at|on))?|拨打|致电|电话:?)\s*(?P<number>\d{3,6})"
     rf"(?![\d:.,()/ -]*\d|\s*(?:times|%|{_WHO}\b|名|位|个|人|次))",
@@ -134,16 +134,16 @@ PROMISING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """How many people a text speaks of."""
+    """A number of people that a text states."""
 
     number: int
     rough: bool
-    """After "about" or the like."""
+    """True after "about" or a similar word."""
     words: str
     sentence: str
 
     def fits(self, known: frozenset[int], between: range) -> bool:
-        """It is one of these or lies in this range, or is near one of them where it claims no more than that."""
+        """Return True when the number is in `known` or in `between`; a rough number may also be near a known one."""
         room = ROUGHLY if self.rough else 0
         return self.number in between or any(abs(self.number - fact) <= room * fact for fact in known)
 
@@ -158,17 +158,17 @@ class NamedDay:
     words: str
 
     def among(self, days: frozenset[date]) -> bool:
-        """It is one of these days."""
+        """Return True when the day is one of `days`; a day without a year matches every year."""
         return any((d.month, d.day) == (self.month, self.day) and self.year in (None, d.year) for d in days)
 
     def same_as(self, other: "NamedDay") -> bool:
-        """Nothing in them differs; a year that is left out fits every year."""
+        """Return True when the days are equal; a year that is left out equals every year."""
         years = {self.year, other.year} - {None}
         return (self.month, self.day) == (other.month, other.day) and len(years) < len((self, other))
 
     @property
     def as_date(self) -> date | None:
-        """The date; None without a year, or where there is no such day."""
+        """Return the date, or None without a year, or when there is no such day."""
         try:
             return date(self.year, self.month, self.day) if self.year else None
         except ValueError:
@@ -176,25 +176,25 @@ class NamedDay:
 
 
 def plain(text: str) -> str:
-    """The text in one way of writing: no markup, straight marks, Latin digits, no wide characters."""
+    """Return the text in plain writing: no markup, straight quotation marks, Latin digits, no full-width characters."""
     unmarked = re.sub(r"[*_`]", "", text).replace("’", "'")
     return unicodedata.normalize("NFKC", unmarked)
 
 
 def without_addresses(text: str) -> str:
-    """The text without its links and email addresses, whose numbers say nothing."""
+    """Return the text without its links and email addresses, whose numbers state nothing."""
     return EMAIL.sub(" ", LINK.sub(" ", text))
 
 
 def lines(text: str) -> list[str]:
-    """The sentences of a text, and its lines, with their colons and marks."""
+    """Return the text split at the ends of sentences and lines, with punctuation and colons kept."""
     return [part.strip() for part in re.split(r"(?<=[.!?])\s+|[。\n]", text) if part.strip()]
 
 
 def headcounts(text: str) -> tuple[Headcount, ...]:
-    """The numbers of people that a text tells, in English or Chinese."""
-    said = lines(without_addresses(plain(text)))
-    return tuple(_headcount(match, line) for line in said for form in PEOPLE for match in form.finditer(line))
+    """Return the numbers of people that a text states, in English or Chinese."""
+    split = lines(without_addresses(plain(text)))
+    return tuple(_headcount(match, line) for line in split for form in PEOPLE for match in form.finditer(line))
 
 
 def _headcount(match: re.Match[str], sentence: str) -> Headcount:
@@ -214,7 +214,7 @@ def _number(written: str) -> float:
 
 
 def _chinese_number(written: str) -> int:
-    """A number in Chinese characters, such as 一万两千."""
+    """Return a number written in Chinese characters, such as 一万两千."""
     total = section = digit = 0
     for character in written:
         if character in _DIGITS:
@@ -229,12 +229,12 @@ def _chinese_number(written: str) -> int:
 
 
 def shares(text: str) -> tuple[str, ...]:
-    """Where a text says which share of the people it was, or "thousands" of them, which hides how many."""
+    """Return the places where a text gives a share of the people, or "thousands" of them, which hides the number."""
     return tuple(match[0] for match in SHARE.finditer(without_addresses(plain(text))))
 
 
 def days(text: str, phrases: Phrases) -> tuple[NamedDay, ...]:
-    """The days that a text names, as this locale writes them or in figures; also both ends of "20 to 21 November"."""
+    """Return the days that a text names, in figures or as the locale writes them; both ends of "20 to 21 November"."""
     rest = without_addresses(plain(text))
     return (*_in_figures(rest), *_in_chinese(rest), *_with_months(rest, phrases))
 
@@ -245,7 +245,7 @@ def _in_figures(text: str) -> Iterator[NamedDay]:
     for match in NUMBER_DAY.finditer(text):
         first, _, second, year = match.groups()
         full = year if len(year) == len("2026") else f"20{year}"
-        # 11/20/2026 and 20/11/2026 are both written; where both readings are possible, the month stands second.
+        # Both 11/20/2026 and 20/11/2026 are in use; where both readings are possible, the month is taken to be second.
         month, day = (second, first) if int(second) <= LAST_MONTH else (first, second)
         yield from _day(month, day, full, match[0])
 
@@ -270,7 +270,7 @@ def _with_months(text: str, phrases: Phrases) -> Iterator[NamedDay]:
 
 
 def _month_forms(names: str) -> tuple[str, str]:
-    """Days before the month, and days after it."""
+    """Return the expressions for days before the month and for days after it."""
     month = rf"(?P<month>{names})\b\.?"
     number = r"\d{1,2}(?:st|nd|rd|th|\.)?"
     between = r"(?:,\s*|\s*(?:and|to|until|till|or|und|bis|et|au|[-–—])\s*)"
@@ -285,11 +285,11 @@ def _day(month: str, day: str, year: str | None, words: str) -> Iterator[NamedDa
 
 
 def telephones(text: str, phrases: Phrases) -> tuple[str, ...]:
-    """The telephone numbers of a text, and the short ones that it says to call."""
+    """Return the telephone numbers of a text, and the short numbers that it says to call."""
     rest = without_addresses(plain(text))
-    spoken_for = {day.words for day in days(text, phrases)} | {count.words for count in headcounts(text)}
-    for said in sorted(spoken_for, key=len, reverse=True):
-        rest = rest.replace(said, " ; ")
+    other_numbers = {day.words for day in days(text, phrases)} | {count.words for count in headcounts(text)}
+    for words in sorted(other_numbers, key=len, reverse=True):
+        rest = rest.replace(words, " ; ")
     rest = re.sub(r"\d{1,2}:\d{2}", " ; ", rest)
     long = (match[0].strip() for match in TELEPHONE.finditer(rest) if not REFERENCE.search(rest[: match.start()]))
     short = (match["number"] for match in SHORT_NUMBER.finditer(rest))
@@ -297,7 +297,7 @@ def telephones(text: str, phrases: Phrases) -> tuple[str, ...]:
 
 
 def same_telephone(one: str, other: str) -> bool:
-    """One number, with or without its country code."""
+    """Return True when both are the same number, with or without its country code."""
     shorter, longer = sorted((_digits(one).lstrip("0"), _digits(other).lstrip("0")), key=len)
     return shorter == longer or (len(shorter) >= TELEPHONE_DIGITS and longer.endswith(shorter))
 
@@ -307,22 +307,22 @@ def _digits(text: str) -> str:
 
 
 def emails(text: str) -> tuple[str, ...]:
-    """The email addresses of a text, each once."""
+    """Return the email addresses of a text, each once."""
     return tuple(dict.fromkeys(address.rstrip(".") for address in EMAIL.findall(text)))
 
 
 def links(text: str) -> tuple[str, ...]:
-    """The links of a text, each once, without the full stop that follows them."""
+    """Return the links of a text, each once, without punctuation at the end."""
     return tuple(dict.fromkeys(link.rstrip(".,;:!?*_") for link in LINK.findall(text)))
 
 
 def bare_hosts(text: str) -> tuple[str, ...]:
-    """The hosts that a text names without making a link; some programs make one."""
+    """Return the hosts that a text names without a link; some programs turn them into links."""
     return tuple(dict.fromkeys(BARE_HOST.findall(without_addresses(text))))
 
 
 def host_of(link: str) -> str:
-    """The host that a link leads to, in small letters; empty when there is none that can be read safely."""
+    """Return the host that a link leads to, in lower case, or "" when no host can be read safely."""
     try:
         host = urlsplit(link if "://" in link else f"https://{link}").hostname or ""
     except ValueError:
@@ -331,14 +331,14 @@ def host_of(link: str) -> str:
 
 
 def within(host: str, domains: tuple[str, ...]) -> bool:
-    """The host is one of these domains, or below one."""
+    """Return True when the host is one of these domains, or a subdomain."""
     return any(host == domain or host.endswith(f".{domain}") for domain in map(str.lower, domains))
 
 
 def stated(text: str, phrases: Phrases) -> frozenset[str]:
-    """The links and numbers of a text, written in one way in every language.
+    """Return the links and numbers of a text, written in one way in every language.
 
-    Months by their number, hours of the day up to 24, thousands without a mark, links without the locale.
+    Months are numbers, hours run from 0 to 23, thousands have no separator, and links have no locale.
     """
     rest = text
     for link in links(text):
@@ -355,7 +355,7 @@ def stated(text: str, phrases: Phrases) -> frozenset[str]:
 
 
 def _hour(match: re.Match[str]) -> str:
-    """The hour from 0 to 23, whatever half of the day it is told in; its minutes stand as they are."""
+    """Return the hour on the 24-hour clock, from 0 to 23, with the minutes unchanged."""
     hour, half = int(match["hour"]), match["half"].lower()
     before_noon = half in MORNING or (half == "中午" and hour in (10, 11))
     return str(hour % 12 + (0 if before_noon else 12)) + (match.groupdict().get("minutes") or " ")
@@ -366,7 +366,7 @@ def _multiplied(match: re.Match[str]) -> str:
 
 
 def dated_promises(text: str, phrases: Phrases) -> tuple[str, ...]:
-    """The sentences in which somebody promises something for a day or within some time, in English or Chinese."""
+    """Return the sentences, in English or Chinese, that promise something for a day or within some time."""
     return tuple(
         line
         for line in lines(plain(LINK.sub("link", text)))

@@ -1,8 +1,8 @@
-"""Reads a draft before people do: what must not leave like this, and what could be said better.
+"""The lint of a draft: findings that block the notice, and advice for better words, before people read the draft.
 
-Codes are stable; proof.py says what each means. L100 to L119 stop a notice, L120 to L139 advise on how it reads, and
-those from L140 on hold it against facts, laws and promises; where a code leaves it open, the finding says whether it
-stops.
+Codes are stable; codes.py gives the meaning of each. L100 to L119 block a notice, L120 to L139 advise on style, and the
+codes from L140 on compare the notice with facts, laws and commitments. Where a code only sometimes blocks, the finding
+says so.
 """
 
 import re
@@ -16,6 +16,7 @@ from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.sms import segments
 from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.gaps import why_not_draft
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Duty
@@ -29,13 +30,6 @@ from amends.domain.people.person import AudienceCounts
 
 __all__ = ["CODES", "links", "lint", "lint_in", "stated", "table_of_codes"]
 
-SOCIAL_LENGTH = 280
-SMS_FINE, SMS_AT_MOST = 2, 4
-"""Segments; longer ones arrive torn or late on some telephones."""
-GRADE_AT_MOST, GRADE_NEVER_ABOVE = 8, 10
-WORDS_AT_MOST, CHINESE_AT_MOST = 30, 40
-"""In one sentence: words, or characters of Chinese."""
-
 SECRETS = {
     "en": re.compile(
         r"(?:\b(?:send|tell|give|reply|enter|confirm|provide|verify|type|submit|share|forward|text|email|upload)\b"
@@ -48,7 +42,7 @@ SECRETS = {
         r"|[将把].{0,12}(?:密码|验证码|卡号|口令|安全码|动态码).{0,12}(?:发|提供|告知|告诉|回复|填|输入|转)"
     ),
 }
-"""Per language: a request for a secret."""
+"""A request for a secret, by language."""
 NEVER = {
     "en": re.compile(
         r"\b(?:never|nobody|no one|will not|won't|someone|somebody|any ?one|any ?body|whoever"
@@ -57,12 +51,29 @@ NEVER = {
     ),
     "zh": re.compile(r"不会|绝不|从不|任何人|有人|凡是|凡|自称|冒充|谁"),
 }
-"""Words that make it a warning, also when a comma stands between."""
+"""Words that turn a request into a warning, even when a comma stands between."""
 DO_NOT = {
     "en": re.compile(r"\b(?:not|without|nor)\b|n't\b", re.IGNORECASE),
     "zh": re.compile(r"不要|切勿|请勿|勿|别|不得|无需|不必"),
 }
-"""Words that make it a warning where no comma stands between."""
+"""Words that turn a request into a warning when no comma stands between."""
+
+LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s|$)|[:：]\s*[。.](?=\s|$)")
+"""A brace of a template, or marks around an empty value."""
+PLACEHOLDER = re.compile(
+    r"\bTODO\b|(?:[\w.+-]{1,64}@)?\bexample\.invalid\b|(?<!\d)(?<!\d[ ,.])0{3}[ -]?0{3}[ -]?0{3}(?!\d)"
+)
+"""A text that an imported incident file holds where nobody has written anything yet."""
+JOINERS = "\u200c\u200d\u200e\u200f"
+"""Invisible characters that some scripts need."""
+
+SMS_FINE, SMS_AT_MOST = 2, 4
+"""Segments of an SMS: the most without a finding, and the most allowed. Longer ones arrive torn or late on some
+telephones."""
+SOCIAL_LENGTH = 280
+WORDS_AT_MOST, CHINESE_AT_MOST = 30, 40
+"""The longest sentence without a finding, in words, or in characters of Chinese."""
+GRADE_AT_MOST, GRADE_NEVER_ABOVE = 8, 10
 
 ADVERTISING = re.compile(
     r"\b(?:discounts?|vouchers?|promo(?:tion(?:al)?)? codes?|special offers?|limited[- ]time|newsletters?|award-winning"
@@ -72,19 +83,14 @@ ADVERTISING = re.compile(
 )
 ATTACHMENT = re.compile(r"\b(?:attached|enclosed)\b(?! to)|\b(?:the|our|an?) attachments?\b|附件", re.IGNORECASE)
 
-LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s|$)|[:：]\s*[。.](?=\s|$)")
-PLACEHOLDER = re.compile(
-    r"\bTODO\b|(?:[\w.+-]{1,64}@)?\bexample\.invalid\b|(?<!\d)(?<!\d[ ,.])0{3}[ -]?0{3}[ -]?0{3}(?!\d)"
-)
-"""What stands in an incident file that was imported, where nobody has written anything yet."""
-JOINERS = "\u200c\u200d\u200e\u200f"
-"""Characters that cannot be seen and that some scripts need."""
-
 
 def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
-    """Everything found in the draft, held against all that the case knows; of one that is too old, only that it is."""
-    if outdated := tuple(_older_than(wording, draft)):
-        return outdated
+    """Return all findings about the draft, compared with the case.
+
+    Of an outdated draft, return only that it is outdated; of an incident file with a gap, only its gaps.
+    """
+    if unreadable := (*_outdated(wording, draft), *_gaps(case.incident, draft)):
+        return unreadable
     duties = case.assessment.duties if case.assessment else ()
     found = lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
     return (*found, *advisories.told_first(case, draft, wording.addenda))
@@ -94,13 +100,13 @@ def lint(
     draft: Draft, incident: Incident, wording: Wording, page: str, duties: tuple[Duty, ...] = (),
     audience: AudienceCounts | None = None, commitments: tuple[Commitment, ...] = (),
 ) -> tuple[Finding, ...]:  # fmt: skip
-    """Everything found in the draft; page is how the address of the notice page begins in every language.
+    """Return all findings about the draft; `page` is the beginning of the notice page's address in every locale.
 
-    Raises KeyError when a variant is in a locale that has no phrases, or a letter that the wording does not have.
+    Raises KeyError when a variant is in a locale without phrases, or has an addendum that the wording does not have.
     """
-    given = {promise.id: promise for promise in (*draft.commitments, *commitments)}
-    counts, promises = audience or AudienceCounts(), tuple(given.values())
-    known = LintContext(draft, incident, page, wording.addenda, duties, counts, promises)
+    made = {commitment.id: commitment for commitment in (*draft.commitments, *commitments)}
+    counts = audience or AudienceCounts()
+    known = LintContext(draft, incident, page, wording.addenda, duties, counts, tuple(made.values()))
     proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
     return (
@@ -111,18 +117,25 @@ def lint(
     )
 
 
-def _older_than(wording: Wording, draft: Draft) -> Iterator[Finding]:
-    """What the draft was written with and the words do not have any more."""
+def _outdated(wording: Wording, draft: Draft) -> Iterator[Finding]:
+    """Yield L154 when the words in force lack a language or an addendum with which the draft was written."""
+    known = {GENERAL, *(one.id for one in wording.addenda.addenda)}
     locales = {variant.locale for variant in draft.variants} - wording.phrases.keys()
-    letters = {variant.addendum for variant in draft.variants} - {GENERAL, *(one.id for one in wording.addenda.addenda)}
-    gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(letters)]
+    addenda = {variant.addendum for variant in draft.variants} - known
+    gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(addenda)]
     if gone:
         what = f"is older than the words in force, which do not have {' or '.join(gone)}"
         yield Finding(draft.notice, "L154", what, "it is drafted afresh before anybody can approve it")
 
 
+def _gaps(incident: Incident, draft: Draft) -> Iterator[Finding]:
+    """Yield L156 when the incident file, as it stands now, lacks something that every notice needs."""
+    if why := why_not_draft(incident):
+        yield Finding(draft.notice, "L156", f"cannot be read: {why}", "add it with `amends incident amend`")
+
+
 def table_of_codes() -> str:
-    """All codes with their meaning and advice, as a Markdown table."""
+    """Return all codes with their meaning and advice, as a Markdown table."""
     rows = (f"| {code} | {one.stops} | {one.means} | {one.advice} |" for code, one in CODES.items())
     return "\n".join(("| code | | what it means | what to do |", "|---|---|---|---|", *rows))
 
@@ -186,7 +199,7 @@ def _secrets(proof: Proof) -> Iterator[Finding]:
 
 
 def _warns(language: str, sentence: str, asked_at: int) -> bool:
-    """What looks like a request is a warning against one, by the words before it."""
+    """Return True when the words before a request for a secret turn the request into a warning."""
     before = re.split(r"[;:–—]|\b(?:but|so|instead)\b|但|所以", sentence[:asked_at])[-1]
     clause = re.split(r"[,，]", before)[-1]
     return NEVER[language].search(before) is not None or DO_NOT[language].search(clause) is not None
@@ -282,7 +295,7 @@ def _attachment(proof: Proof) -> Iterator[Finding]:
 
 
 def _dense(text: str) -> str:
-    """Without spaces and the marks that people put into telephone numbers."""
+    """Return the text without spaces and without the marks that people put into telephone numbers."""
     return re.sub(r"[\s().·/-]", "", text)
 
 

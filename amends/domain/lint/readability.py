@@ -1,4 +1,4 @@
-"""How hard a text is to read: its sentences, and the school grade that English asks for."""
+"""The readability of a text: its sentences and words, and the school grade of an English text."""
 
 import re
 
@@ -7,7 +7,7 @@ LINK = re.compile(
     r"""|(?<!@)\b(?:[a-z0-9-]{1,63}\.){1,10}[a-z]{2,63}/[^\s<>()\[\]"'，。；、！？】）]*""",
     re.IGNORECASE,
 )
-"""An address that a mail program or a telephone makes into a link, with a scheme or without."""
+"""An address, with a scheme or without, that a mail program or a telephone turns into a link."""
 
 MARKUP = re.compile(r"^\s*(?:#+|[-*+>]|\d+[.)])\s+|[*_`\[\]]|\(link\)", re.MULTILINE)
 ENDS = re.compile(r"[.!?](?=[\s)\"”]|$)|[。！？；：]|\n\s*\n|\n(?=\s*(?:#|[-*+]\s|\d+[.)]\s))")
@@ -15,18 +15,18 @@ VOWELS = re.compile(r"[aeiouy]+")
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a Markdown text, without its markup; a heading or a point of a list is one too."""
+    """Return the sentences of a Markdown text, without markup; a heading or a list item is a sentence too."""
     cut = (MARKUP.sub("", part).strip() for part in ENDS.split(LINK.sub("link", text)))
     return tuple(sentence for sentence in cut if re.search(r"\w", sentence))
 
 
 def words(sentence: str) -> tuple[str, ...]:
-    """The words of a sentence in a language that parts them by spaces."""
+    """Return the words of a sentence in a language that separates words by spaces."""
     return tuple(re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", sentence))
 
 
 def grade(text: str) -> float:
-    """The school grade of an English text after Flesch and Kincaid; 8 is what most adults read with ease."""
+    """Return the Flesch-Kincaid school grade of an English text; most adults read grade 8 with ease."""
     said = [words(sentence) for sentence in sentences(text)]
     all_words = [word for sentence in said for word in sentence]
     if not all_words:

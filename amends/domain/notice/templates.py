@@ -1,4 +1,4 @@
-"""Templates of notices: filled in a sandbox, with marks that tell what each piece of the text says."""
+"""Templates of notices: rendered in a sandbox, with marks that name what each piece of the text says."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -9,13 +9,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
 ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
-"""Around the names of what the text says up to the next mark; taken out like those of parts before anybody reads."""
+"""Marks around the names of items that the text says up to the next mark; removed, like part marks, before anybody
+reads the text."""
 
 
 def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Templates may include each other and nothing else; a value that is null or not there is an error, never a gap.
+    """Return a sandbox for these templates, which may include each other and nothing else.
 
-    The same templates give the same environment, so that each is compiled once in weeks of drafts.
+    A value that is null or missing is an error, never a gap. The same templates give the same environment, so that each
+    template is compiled once in weeks of drafts.
     """
     return _environment(tuple(templates.items()))
 
@@ -33,16 +35,16 @@ def _environment(templates: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEn
 
 
 def _never_null(value: object) -> object:
-    """What a template puts into the text. Raises ValueError for null, which would be printed as None."""
+    """Return the value that a template puts into the text. Raises ValueError for null, which would print as None."""
     if value is None:
         raise ValueError("null cannot be put into a text")
     return value
 
 
 def mark_items(names: Iterable[str], known: Collection[str]) -> str:
-    """The mark that a text says these from here to the next mark; no names end what was said before.
+    """Return the mark that the text from here to the next mark says these items; without names, that it says none.
 
-    Raises KeyError for an item that there is not.
+    Raises KeyError for an unknown item.
     """
     listed = tuple(names)
     if unknown := [name for name in listed if name not in known]:
@@ -51,7 +53,7 @@ def mark_items(names: Iterable[str], known: Collection[str]) -> str:
 
 
 def split_items(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text without the marks of its items, and those that it says something for; sorted."""
+    """Return the text without its item marks, and the sorted items for which the text has at least a word."""
     opening, *rest = text.split(ITEM_OPEN)
     marked = [piece.split(ITEM_CLOSE, 1) for piece in rest]
     said = {name for names, body in marked if re.search(r"\w", body.split(PART_OPEN)[0]) for name in names.split()}
@@ -59,7 +61,7 @@ def split_items(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def split_parts(text: str) -> tuple[str, dict[str, str]]:
-    """The text without its part marks, and the text of each part."""
+    """Return the text without its part marks, and the text of each part."""
     opening, *rest = text.split(PART_OPEN)
     named = [piece.split(PART_CLOSE, 1) for piece in rest]
     parts = {name: body.strip() for name, body in named}

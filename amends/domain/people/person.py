@@ -1,4 +1,4 @@
-"""The people affected by an incident, the reasons to hold their messages, and their number."""
+"""The people affected by an incident, the reasons to hold their messages, and the counts of an audience."""
 
 import re
 from enum import StrEnum

@@ -1,8 +1,8 @@
-"""What is different about a playbook and its words, in words for a lead and a lawyer, and what of it is weaker.
+"""The differences between two playbooks and their words, in words for a lead and a lawyer, and which are weaker.
 
-Every key of the model is compared, so that a key that comes to the language later is compared too. Weaker is whatever
-protects people less, or happens sooner than was agreed; and so is every change that has no rule here, because then
-two people must look.
+Every key of the model is compared, so that a key added to the playbook language later is compared too. A change is
+weaker when it protects people less, or when something happens sooner than was agreed. A change without a rule in this
+module counts as weaker too, so that two people must look at it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,18 +22,29 @@ from amends.domain.playbook.schedule import Delay
 from amends.domain.risk.levels import Severity
 
 RETIRED = "The playbook has this step no more; what had begun of it goes to its end."
-"""How a step reads that stays only for what had begun of it."""
+"""The sentence of a step that stays only until its begun occurrences are over."""
 SHARED = "_base"
+"""The folder of templates that all notices share."""
+
+UNKNOWN = "only a person can say whether it protects people as well"
+HARMLESS = frozenset({"id", "title", "for", "reads_on", "questions_owner", "owner"})
+MUST_KEEP = frozenset({"channels", "cascade", "waits_for", "roles"})
+"""Keys whose new value must hold everything that the old value held."""
+LESS_IS_WEAKER = frozenset(
+    {"after", "on", "at", "every", "pause", "approve_within", "remind_before", "at_most", "needed"}
+)
+MORE_IS_WEAKER = frozenset({"approval_expires_after", "within", "reply_within", "due", "size"})
+LAWS = "a lawyer must say whether the laws of these places are still met"
 
 
 class PlaybookChange(Value):
-    """One difference."""
+    """One difference between two playbooks or their words."""
 
     where: str
-    """The part: step update, promise audit, notice first-notice."""
+    """The part that differs, such as "step update", "promise audit" or "notice first-notice"."""
     what: str
     weaker: str = ""
-    """Why two people must want it, or empty."""
+    """The reason why two people must want the change, or empty."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" [weaker: {self.weaker}]" if self.weaker else "")
@@ -43,28 +54,28 @@ Changes = Iterator[PlaybookChange]
 
 
 def changes(old: Playbook, new: Playbook) -> tuple[PlaybookChange, ...]:
-    """What is different about the second playbook, in reading order."""
+    """Return the differences of the new playbook from the old one, in reading order."""
     before = {step.id: step for step in old.steps if step.reads_on != RETIRED}
     after = {step.id: step for step in new.steps}
     return (
         *_fields("the playbook", old, new, without=("steps", "commitments")),
         *_steps(before, after),
         *_order(before, after, new),
-        *_promises({one.id: one for one in old.commitments}, {one.id: one for one in new.commitments}),
+        *_commitments({one.id: one for one in old.commitments}, {one.id: one for one in new.commitments}),
     )
 
 
 def changes_of_words(old: Wording, new: Wording, *playbooks: Playbook) -> tuple[PlaybookChange, ...]:
-    """What is different about the words that these playbooks use."""
-    told = {step.notice for playbook in playbooks for step in playbook.steps} | {SHARED, "promise-kept", "promise-late"}
+    """Return the differences between the words that these playbooks use."""
+    used = {step.notice for playbook in playbooks for step in playbook.steps} | {SHARED, "promise-kept", "promise-late"}
     return (
-        *_templates(old.templates, new.templates, told),
+        *_templates(old.templates, new.templates, used),
         *_phrases(old.phrases, new.phrases),
-        *_letters(old.addenda, new.addenda),
+        *_addenda(old.addenda, new.addenda),
     )
 
 
-# Steps and promises
+# Steps and commitments
 
 
 def _steps(before: Mapping[str, Step], after: Mapping[str, Step]) -> Changes:
@@ -73,12 +84,12 @@ def _steps(before: Mapping[str, Step], after: Mapping[str, Step]) -> Changes:
         if old and new:
             yield from _fields(where, old, new)
         elif old:
-            yield PlaybookChange(where=where, what=f"is left out ({_in_short(old)})", weaker=_missed(old))
+            yield PlaybookChange(where=where, what=f"is left out ({_in_short(old)})", weaker=_weaker_without(old))
         elif new:
             yield PlaybookChange(where=where, what=f"is new ({_in_short(new)})")
 
 
-def _missed(step: Step) -> str:
+def _weaker_without(step: Step) -> str:
     if step.notice or step.channels:
         return "people are told less"
     return "somebody has less to do" if step.task else "" if step.phase == "assess" else "it is looked after less"
@@ -98,9 +109,9 @@ def _order(before: Iterable[str], after: Iterable[str], new: Playbook) -> Change
         yield PlaybookChange(where="the playbook", what="its steps stand in another order", weaker=weaker)
 
 
-def _promises(before: Mapping[str, PlannedCommitment], after: Mapping[str, PlannedCommitment]) -> Changes:
-    for promise_id in dict.fromkeys((*before, *after)):
-        where, old, new = f"promise {promise_id}", before.get(promise_id), after.get(promise_id)
+def _commitments(before: Mapping[str, PlannedCommitment], after: Mapping[str, PlannedCommitment]) -> Changes:
+    for commitment_id in dict.fromkeys((*before, *after)):
+        where, old, new = f"promise {commitment_id}", before.get(commitment_id), after.get(commitment_id)
         if old and new:
             yield from _fields(where, old, new)
         elif old:
@@ -113,7 +124,7 @@ def _promises(before: Mapping[str, PlannedCommitment], after: Mapping[str, Plann
 
 
 def _fields(where: str, old: BaseModel, new: BaseModel, below: str = "", *, without: tuple[str, ...] = ()) -> Changes:
-    """What changed about each key; keys below another are named with dots."""
+    """Yield the changes of each key; a nested key has its path before it, such as waves.pause."""
     for name, field in type(old).model_fields.items():
         if name not in without:
             yield from _values(where, f"{below}{field.alias or name}", getattr(old, name), getattr(new, name))
@@ -141,7 +152,7 @@ def _from_to(old: Any, new: Any) -> str:
 
 
 def _said(value: Any) -> str:
-    """A value as a playbook writes it."""
+    """Return the value as a playbook writes it."""
     if isinstance(value, tuple | list):
         return ", ".join(map(_said, value)) or "nothing"
     if isinstance(value, BaseModel):
@@ -166,30 +177,21 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-# What is weaker
-
-UNKNOWN = "only a person can say whether it protects people as well"
-HARMLESS = frozenset({"id", "title", "for", "reads_on", "questions_owner", "owner"})
-LESS_IS_WEAKER = frozenset(
-    {"after", "on", "at", "every", "pause", "approve_within", "remind_before", "at_most", "needed"}
-)
-MORE_IS_WEAKER = frozenset({"approval_expires_after", "within", "reply_within", "due", "size"})
-ROWS = frozenset({"channels", "cascade", "waits_for", "roles"})
-"""From which nothing may be missing."""
+# Weaker changes
 
 
 def _weaker(name: str, old: Any, new: Any) -> str:
-    """Why this change of a key needs two people; by the key's own name."""
+    """Return why this change of a key is weaker, or ""; the rule is chosen by the last part of the key's path."""
     own = name.rsplit(".", 1)[-1]
     if own in HARMLESS:
         return ""
     if name.startswith("when."):
         return _narrower(old, new)
-    if own in ROWS and isinstance(old, tuple) and isinstance(new, tuple):
+    if own in MUST_KEEP and isinstance(old, tuple) and isinstance(new, tuple):
         return "something is missing that was agreed" if set(old) - set(new) else ""
     if own in LESS_IS_WEAKER | MORE_IS_WEAKER:
         return _by_size(own, old, new)
-    # Telling all, and letting nobody opt out, protects more than anything else that could stand there.
+    # Telling everyone, and a notice that nobody can opt out of, protect more than any other value of these keys.
     return "" if (own, new) in (("audience", EVERYONE), ("optional", False)) else UNKNOWN
 
 
@@ -205,7 +207,7 @@ def _by_size(own: str, old: Any, new: Any) -> str:
 
 
 def _size(value: Any) -> tuple[str, float] | None:
-    """What can be compared, with its measure: days of business are not days of the calendar."""
+    """Return the unit and size of a value that can be compared, or None; business days are no calendar days."""
     match value:
         case Delay():
             return ("business", value.business_days) if value.business_days else ("time", value.span.total_seconds())
@@ -221,7 +223,7 @@ def _size(value: Any) -> tuple[str, float] | None:
 
 
 def _narrower(old: Any, new: Any) -> str:
-    """A condition that asks for more, or for something else, lets the step be taken in fewer cases."""
+    """Return why the new condition is weaker, or "" when it holds in every case in which the old one held."""
     wider = (
         new in (None, ()),
         isinstance(new, tuple) and bool(old) and set(old) <= set(new),
@@ -234,11 +236,11 @@ def _narrower(old: Any, new: Any) -> str:
 # Words
 
 
-def _templates(old: Mapping[str, str], new: Mapping[str, str], told: set[str | None]) -> Changes:
+def _templates(old: Mapping[str, str], new: Mapping[str, str], used: set[str | None]) -> Changes:
     for path in sorted({*old, *new}):
         notice, _, name = path.partition("/")
         before, after = old.get(path), new.get(path)
-        if notice not in told or before == after:
+        if notice not in used or before == after:
             continue
         where = "the text that all notices share" if notice == SHARED else f"notice {notice}"
         locale, *rest = name.split(".")
@@ -272,15 +274,15 @@ def _phrases(old: Mapping[str, Phrases], new: Mapping[str, Phrases]) -> Changes:
 def _phrases_of(where: str, old: Phrases, new: Phrases) -> Changes:
     for name in type(old).model_fields:
         if getattr(old, name) != getattr(new, name):
-            allowed = name == "never_say" and set(old.never_say) - set(new.never_say)
-            weaker = "notices may say what they had to avoid" if allowed else ""
+            loosened = name == "never_say" and set(old.never_say) - set(new.never_say)
+            weaker = "notices may say what they had to avoid" if loosened else ""
             yield PlaybookChange(where=where, what=f"{name} is another", weaker=weaker)
 
 
-def _letters(old: Addenda, new: Addenda) -> Changes:
-    before, after = ({letter.id: letter for letter in one.addenda} for one in (old, new))
-    for letter_id in dict.fromkeys((*before, *after)):
-        was, now, where = before.get(letter_id), after.get(letter_id), f"letter {letter_id}"
+def _addenda(old: Addenda, new: Addenda) -> Changes:
+    before, after = ({addendum.id: addendum for addendum in one.addenda} for one in (old, new))
+    for addendum_id in dict.fromkeys((*before, *after)):
+        was, now, where = before.get(addendum_id), after.get(addendum_id), f"letter {addendum_id}"
         if was and now:
             yield from (change.model_copy(update={"weaker": LAWS}) for change in _fields(where, was, now))
         elif was:
@@ -295,6 +297,3 @@ def _letters(old: Addenda, new: Addenda) -> Changes:
 
 def _fate(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:
     return "is left out" if name not in new else "is new" if name not in old else "is another"
-
-
-LAWS = "a lawyer must say whether the laws of these places are still met"

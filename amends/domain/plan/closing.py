@@ -35,8 +35,8 @@ def ready_to_close(case: Case) -> bool:
 def is_over(case: Case, now: datetime) -> bool:
     """Return True when the case is closed and nothing of it is left to do.
 
-    Every commitment is then settled and told of, no question is open, nobody waits for a notice, and no occurrence,
-    reminder or next update is to come. A case whose personal data was destroyed is always over.
+    Every commitment is then settled and its audience told, no question is open, nobody waits for a notice, and no
+    occurrence, reminder or next update is to come. A case whose personal data was destroyed is always over.
     """
     if case.destroyed_at:
         return True

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import reminders
 from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.notice.notice import NoticeStatus
@@ -48,10 +48,11 @@ def _decided(case: Case, now: datetime) -> Case:
 
 def _after(case: Case, occurrence: PlannedOccurrence, at: datetime) -> Case:
     """Return the case as if this occurrence were done."""
-    done = [_done(occurrence.step, occurrence.number, occurrence.due_at, at), *_reminders_given(case, occurrence, at)]
+    done = _done(occurrence.step, occurrence.number, occurrence.due_at, at)
     others = (o for o in case.occurrences if (o.step, o.number) != (occurrence.step, occurrence.number))
     happened = {occurrence.step: at} | ({EVENTS[occurrence.phase]: at} if occurrence.phase in EVENTS else {})
-    changes: dict[str, object] = {"occurrences": (*others, *done), "events": happened | case.events}
+    changes: dict[str, object] = {"occurrences": (*others, done), "events": happened | case.events}
+    changes["recorded_reminders"] = (*case.recorded_reminders, *_reminders(case, occurrence, at))
     if occurrence.phase in (Phase.NOTIFY, Phase.UPDATE):
         changes["notices"] = tuple(map(_without_next_news, case.notices))
     if occurrence.phase is Phase.ASSESS and case.assessment:
@@ -62,8 +63,11 @@ def _after(case: Case, occurrence: PlannedOccurrence, at: datetime) -> Case:
     return case.model_copy(update=changes)
 
 
-def _done(step: str, number: int, due_at: datetime, at: datetime) -> RecordedOccurrence:
-    return RecordedOccurrence(step=step, number=number, due_at=due_at, state=OccurrenceState.DONE, done_at=at)
+def _done(
+    step: str, number: int, due_at: datetime, at: datetime, kind: OccurrenceKind = OccurrenceKind.STEP
+) -> RecordedOccurrence:
+    done = OccurrenceState.DONE
+    return RecordedOccurrence(kind=kind, step=step, number=number, due_at=due_at, state=done, done_at=at)
 
 
 def _without_next_news(notice: NoticeStatus) -> NoticeStatus:
@@ -72,8 +76,8 @@ def _without_next_news(notice: NoticeStatus) -> NoticeStatus:
     return notice.model_copy(update={"next_news_at": None, "releases": releases})
 
 
-def _reminders_given(case: Case, occurrence: PlannedOccurrence, at: datetime) -> list[RecordedOccurrence]:
-    """Return the due reminders of deadlines as given, because one occurrence of DEADLINES gives all of them."""
+def _reminders(case: Case, occurrence: PlannedOccurrence, at: datetime) -> list[RecordedOccurrence]:
+    """Return the due reminders as recorded: one occurrence of DEADLINES gives them all; none for another step."""
     if occurrence.step != DEADLINES:
         return []
-    return [_done(one.step, one.number, one.at, at) for one in reminders(case) if one.at <= at]
+    return [_done(one.step, one.number, one.at, at, OccurrenceKind.DEADLINE) for one in reminders(case) if one.at <= at]

@@ -1,7 +1,7 @@
-"""What becomes of a running incident when its playbook is replaced: its calendar, what has begun, what is approved.
+"""The consequences of replacing the playbook of a running incident: for its calendar, begun occurrences and approvals.
 
-What was sent stays as it is. What had begun of a step that the new playbook does not have keeps that step, for as long
-as it takes; where nothing of it has left, it is held and a person decides.
+Notices that were sent stay as they are. A begun occurrence of a step that the new playbook does not have keeps this
+step until the occurrence is over; when nothing of the occurrence has left, it is held and a person decides.
 """
 
 from collections.abc import Iterator
@@ -13,34 +13,36 @@ from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence
-from amends.domain.playbook.playbook import OURS, Event, Playbook, Step, at_severity
+from amends.domain.playbook.playbook import BUILT_IN_STEPS, Event, Playbook, Step, at_severity
 
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)
-OPEN_OCCURRENCES = (OccurrenceState.WAITING, OccurrenceState.HELD)
 UNTIMED = ("after", "on", "at", "every", "until", "at_most", "one_of", "when")
-"""Keys that say when a step comes; a retired one never comes again."""
+"""The keys that time a step; a retired step does not have them, because it never comes again."""
+OPEN_OCCURRENCES = (OccurrenceState.WAITING, OccurrenceState.HELD)
 
 
 class Shift(Value):
-    """A occurrence that comes at another time, or is new, or does not come any more."""
+    """An occurrence that comes at another time, is new, or does not come any more."""
 
     step: str
     number: int
     before: Moment | None
+    """The time by the old playbook, or None."""
     after: Moment | None
+    """The time by the new playbook, or None."""
     whom: str
-    """Who is told by it, and how; empty when it tells nobody."""
+    """The audience and the channels of the occurrence; empty when it tells nobody."""
 
 
 class Stranded(Value):
-    """A occurrence that has begun, of a step that the new playbook does not have."""
+    """An occurrence that has begun, of a step that the new playbook does not have."""
 
     step: str
     number: int
     state: OccurrenceState
     left: bool
-    """Something of it has left already, so it goes on; else it is held."""
+    """True when messages of the occurrence have left already, so that it goes on; else it is held."""
 
 
 class Redone(Value):
@@ -49,31 +51,34 @@ class Redone(Value):
     notice: str
     stage: NoticeStage
     approvals: int
-    """How many were given, which are void then."""
+    """The number of approvals given, which become void."""
     told: int
-    """How many people have a message of it already; they get no other."""
+    """The number of people who have a message of the notice already; they get no other."""
     waiting: int
 
 
 class Migration(Value):
-    """What would be pinned, and what would come of it."""
+    """The playbook that would be pinned, and the consequences."""
 
     playbook: Playbook
-    """The new one, with the retired steps behind its own."""
+    """The new playbook, with the retired steps behind its own."""
     shifts: tuple[Shift, ...] = ()
     stranded: tuple[Stranded, ...] = ()
     redone: tuple[Redone, ...] = ()
     sent: tuple[str, ...] = ()
-    """Notices that were sent; nothing changes about them."""
+    """Notices that were sent, and that do not change."""
 
     @property
     def hold(self) -> frozenset[tuple[str, int]]:
-        """The occurrences that a person must decide about."""
+        """Return the step and number of each occurrence that a person must decide about."""
         return frozenset((one.step, one.number) for one in self.stranded if not one.left)
 
 
 def migration(case: Case, new: Playbook, now: datetime, ahead: timedelta = MONTH) -> Migration:
-    """What would happen to the case if this playbook replaced its own."""
+    """Return what would happen to the case if the new playbook replaced its own.
+
+    Shifts are listed up to the time `ahead`.
+    """
     stranded = tuple(_stranded(case, new))
     kept = {one.step: max(s.number for s in stranded if s.step == one.step) for one in stranded}
     retired = tuple(retire(_old_step(case, step), number) for step, number in kept.items())
@@ -88,29 +93,26 @@ def migration(case: Case, new: Playbook, now: datetime, ahead: timedelta = MONTH
 
 
 def retire(step: Step, last: int) -> Step:
-    """The step as it says things, but without any further occurrence after the last one."""
-    said = step.model_dump(by_alias=True, exclude=set(UNTIMED)) | {"of": Event.OPENED, "reads_on": RETIRED}
+    """Return the step with its words and audience, but with no occurrence after the number `last`."""
+    content = step.model_dump(by_alias=True, exclude=set(UNTIMED)) | {"of": Event.OPENED, "reads_on": RETIRED}
     if step.repeats:
-        # Its notices are numbered, as those of a series are; a series whose end has come has no next occurrence.
-        said |= {"every": str(step.every or "1d"), "until": Event.OPENED, "at_most": min(max(last, 2), 500)}
-    return Step.model_validate(said)
+        # Notices of a repeated step are numbered, so the step stays a series; an ended series has no next occurrence.
+        content |= {"every": str(step.every or "1d"), "until": Event.OPENED, "at_most": min(max(last, 2), 500)}
+    return Step.model_validate(content)
 
 
 def _stranded(case: Case, new: Playbook) -> Iterator[Stranded]:
-    known = {step.id for step in new.steps} | OURS.keys()
+    known = {step.id for step in new.steps} | BUILT_IN_STEPS.keys()
     mine = {step.id for step in case.playbook.steps} if case.playbook else set()
-    for occurrence in case.occurrences:
-        if occurrence.state in OPEN_OCCURRENCES and occurrence.step in mine - known:
-            yield Stranded(
-                step=occurrence.step, number=occurrence.number, state=occurrence.state, left=_has_left(case, occurrence)
-            )
+    for one in case.occurrences:
+        if one.state in OPEN_OCCURRENCES and one.step in mine - known:
+            yield Stranded(step=one.step, number=one.number, state=one.state, left=_has_left(case, one))
 
 
 def _has_left(case: Case, occurrence: RecordedOccurrence) -> bool:
-    mine = [
-        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
-    ]
-    return any(notice.stage in (NoticeStage.SENDING, NoticeStage.SENT) or notice.people for notice in mine)
+    mine = (occurrence.step, occurrence.number)
+    notices = [notice for notice in case.notices if (notice.step, notice.occurrence) == mine]
+    return any(notice.stage in (NoticeStage.SENDING, NoticeStage.SENT) or notice.people for notice in notices)
 
 
 def _old_step(case: Case, step_id: str) -> Step:
@@ -130,35 +132,31 @@ def _redone(notice: NoticeStatus) -> Redone:
 
 
 def _shifts(case: Case, playbook: Playbook, now: datetime, ahead: timedelta) -> tuple[Shift, ...]:
-    """Looks twice as far, so that a occurrence that moves out of sight, or into it, is told with both times."""
+    """Return the shifts up to `ahead`, the earliest first.
+
+    The forecasts reach twice as far, so that an occurrence that moves across the end of `ahead` has both its times.
+    """
     band = case.assessment.band if case.assessment else None
     renewed = case.model_copy(update={"playbook": at_severity(playbook, band)})
     before, after = (_calendar(one, now, now + 2 * ahead) for one in (case, renewed))
-    shifts = (
-        _shift(case, renewed, before.get(occurrence), after.get(occurrence))
-        for occurrence in dict.fromkeys((*before, *after))
-    )
+    shifts = (_shift(case, renewed, before.get(key), after.get(key)) for key in dict.fromkeys((*before, *after)))
     near = (one for one in shifts if one and min(filter(None, (one.before, one.after)), default=now) <= now + ahead)
     return tuple(sorted(near, key=lambda one: (one.after or one.before or now, one.step, one.number)))
 
 
 def _calendar(case: Case, now: datetime, until: datetime) -> dict[tuple[str, int], PlannedOccurrence]:
-    return {
-        (occurrence.step, occurrence.number): occurrence
-        for occurrence in forecast(case, now, until)
-        if occurrence.step not in OURS
-    }
+    return {(one.step, one.number): one for one in forecast(case, now, until) if one.step not in BUILT_IN_STEPS}
 
 
 def _shift(
     case: Case, renewed: Case, before: PlannedOccurrence | None, after: PlannedOccurrence | None
 ) -> Shift | None:
-    """None when the occurrence comes as it would have come."""
-    was, now = (occurrence.due_at if occurrence else None for occurrence in (before, after))
-    occurrence, of = (after, renewed) if after else (before, case)
-    if occurrence is None or was == now:
+    """Return the shift of one occurrence, or None when its time stays the same."""
+    old_time, new_time = (one.due_at if one else None for one in (before, after))
+    one, its_case = (after, renewed) if after else (before, case)
+    if one is None or old_time == new_time:
         return None
-    return Shift(step=occurrence.step, number=occurrence.number, before=was, after=now, whom=_whom(of, occurrence))
+    return Shift(step=one.step, number=one.number, before=old_time, after=new_time, whom=_whom(its_case, one))
 
 
 def _whom(case: Case, occurrence: PlannedOccurrence) -> str:

@@ -1,11 +1,11 @@
-"""What is due now and what comes next: a pure function of the case and the time."""
+"""The plan of a case: the occurrences due now and those to come, as a pure function of the case and the time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
@@ -17,8 +17,6 @@ from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, St
 from amends.domain.playbook.schedule import Series
 
 HOUR = timedelta(hours=1)
-TOLD_LATE = "late "
-"""Before the id of a step: under this a task that was not done in time is kept once somebody was told of it."""
 
 
 class PlannedOccurrence(Value):
@@ -32,37 +30,39 @@ class PlannedOccurrence(Value):
 
 
 class Plan(Value):
-    """Turns that are due, those that come, and notices that wait for people."""
+    """The occurrences that are due, those to come, and the notices that wait for people."""
 
     due: tuple[PlannedOccurrence, ...] = ()
     upcoming: tuple[PlannedOccurrence, ...] = ()
     """The next occurrence of each step whose time is known."""
     awaiting_approval: tuple[str, ...] = ()
+    """Notices that wait for approvals, or for a new draft after a rejection."""
     held: tuple[str, ...] = ()
-    """Steps whose run somebody cancelled."""
+    """Steps with an occurrence that waits for a person's decision, such as one whose run was cancelled."""
 
 
 def plan(case: Case, now: datetime) -> Plan:
-    """What to do now, what is next. Asked twice, it answers the same; what is done or begun is never due again."""
+    """Return the occurrences to carry out now and those to come.
+
+    The same case at the same time gives the same plan. An occurrence that is done, or that waits for people, is not
+    due. While the clock is in doubt nothing is due. In a pause only reminders of legal deadlines and holding statements
+    are due.
+    """
     if case.playbook is None:
         return Plan()
-    begun = (_continued(case, occurrence, now) for occurrence in case.occurrences)
+    begun = (_continued(case, one, now) for one in case.occurrences)
     recorded = _by_step(case)
     fresh = (next_occurrence(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
-    occurrences = sorted(
-        (occurrence for occurrence in (*begun, *fresh) if occurrence and _outlives(case, occurrence)), key=_in_time
-    )
+    occurrences = sorted((one for one in (*begun, *fresh) if one and _outlives_closing(case, one)), key=_in_time)
     reminder = _next_reminder(case)
-    unpausing = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
+    unpaused = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
     paused = case.state is IncidentState.PAUSED
-    due = (*(occurrence for occurrence in occurrences if not paused), *unpausing)
+    due = (*(one for one in occurrences if not paused), *unpaused)
     return Plan(
-        due=() if case.clock_doubt else tuple(occurrence for occurrence in due if occurrence.due_at <= now),
-        upcoming=tuple(
-            sorted((occurrence for occurrence in (*occurrences, *unpausing) if occurrence.due_at > now), key=_in_time)
-        ),
+        due=() if case.clock_doubt else tuple(one for one in due if one.due_at <= now),
+        upcoming=tuple(sorted((one for one in (*occurrences, *unpaused) if one.due_at > now), key=_in_time)),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
-        held=tuple(occurrence.step for occurrence in case.occurrences if occurrence.state is OccurrenceState.HELD),
+        held=tuple(one.step for one in case.occurrences if one.state is OccurrenceState.HELD),
     )
 
 
@@ -74,27 +74,21 @@ def _by_step(case: Case) -> dict[str, list[RecordedOccurrence]]:
 
 
 def _next_reminder(case: Case) -> PlannedOccurrence | None:
-    """The next reminder of a legal deadline. The law does not pause, so neither do these.
+    """Return the next reminder of a legal deadline, or None.
 
-    A held or skipped occurrence silences only the reminders that were due with it.
+    Reminders go on in a pause, because the law does not pause. A held or skipped occurrence silences only the reminders
+    that were due with it.
     """
-    mine = [occurrence for occurrence in case.occurrences if occurrence.step == DEADLINES]
-    going = next((occurrence for occurrence in mine if occurrence.state is OccurrenceState.WAITING), None)
-    if going:
-        return _reminding(going.number, going.due_at, going.revision)
-    silent = [
-        occurrence.due_at for occurrence in mine if occurrence.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)
-    ]
+    mine = [one for one in case.occurrences if one.step == DEADLINES]
+    waiting = next((one for one in mine if one.state is OccurrenceState.WAITING), None)
+    if waiting:
+        return _reminding(waiting.number, waiting.due_at, waiting.revision)
+    silent = [one.due_at for one in mine if one.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
     due_at = next((one.at for one in reminders(case) if not silent or one.at > max(silent)), None)
     if due_at is None:
         return None
-    number = (
-        max((occurrence.number for occurrence in mine if occurrence.state is not OccurrenceState.PLANNED), default=0)
-        + 1
-    )
-    return _reminding(
-        number, due_at, next((occurrence.revision for occurrence in mine if occurrence.number == number), 0)
-    )
+    number = max((one.number for one in mine if one.state is not OccurrenceState.PLANNED), default=0) + 1
+    return _reminding(number, due_at, next((one.revision for one in mine if one.number == number), 0))
 
 
 def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrence:
@@ -102,20 +96,16 @@ def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrenc
 
 
 def _holdings(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
-    """The statements that there is nothing new yet: those that go on, and the next one once nobody waits for those."""
-    going = [
-        occurrence
-        for occurrence in case.occurrences
-        if occurrence.step == HOLDING and occurrence.state is OccurrenceState.WAITING
-    ]
-    found = [_holding_goes_on(case, occurrence, now) for occurrence in going]
-    if all(any(notice.begun_at for notice in _notices_of(case, occurrence)) for occurrence in going):
+    """Return the holding statements to carry on, and the next one once each of these has begun to leave."""
+    waiting = [one for one in case.occurrences if one.step == HOLDING and one.state is OccurrenceState.WAITING]
+    found = [_continued_holding(case, one, now) for one in waiting]
+    if all(any(notice.begun_at for notice in _notices_of(case, one)) for one in waiting):
         found.append(_next_holding(case, occurrences, now))
-    return [occurrence for occurrence in found if occurrence]
+    return [one for one in found if one]
 
 
-def _holding_goes_on(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
-    """In a pause it can only be drafted."""
+def _continued_holding(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
+    """Return the holding statement's next work, or None when there is none; in a pause it can only be drafted."""
     notices = _notices_of(case, occurrence)
     if case.state is IncidentState.PAUSED and any(notice.current for notice in notices):
         return None
@@ -123,23 +113,20 @@ def _holding_goes_on(case: Case, occurrence: RecordedOccurrence, now: datetime) 
 
 
 def _next_holding(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> PlannedOccurrence | None:
-    """The statement that there is nothing new yet, when people expect news by a time that nothing else will keep.
+    """Return the holding statement for a next update that no other notice will keep, or None.
 
-    It is drafted in a pause too, and leaves after it. A held or skipped occurrence silences only the times before it.
+    A holding statement is drafted in a pause too, and leaves after the pause. A held or skipped occurrence silences
+    only the times before it.
     """
-    mine, until = [occurrence for occurrence in case.occurrences if occurrence.step == HOLDING], awaited(case)
+    mine, until = [one for one in case.occurrences if one.step == HOLDING], awaited(case)
     if until is None or case.playbook is None:
         return None
     due_at = until - case.playbook.approve_within
-    silent = [
-        occurrence.due_at for occurrence in mine if occurrence.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)
-    ]
-    if any(at >= due_at for at in silent) or _others_tell(case, occurrences, max(due_at, now)):
+    silent = [one.due_at for one in mine if one.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
+    if any(at >= due_at for at in silent) or _other_news_comes(case, occurrences, max(due_at, now)):
         return None
-    number = max((occurrence.number for occurrence in mine if occurrence.state.begun), default=0) + 1
-    return _holding(
-        number, due_at, next((occurrence.revision for occurrence in mine if occurrence.number == number), 0)
-    )
+    number = max((one.number for one in mine if one.state.begun), default=0) + 1
+    return _holding(number, due_at, next((one.revision for one in mine if one.number == number), 0))
 
 
 def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccurrence | None:
@@ -148,28 +135,27 @@ def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccu
     return PlannedOccurrence(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
 
 
-def _others_tell(case: Case, occurrences: list[PlannedOccurrence], by: datetime) -> bool:
-    """Whether something else with news is drafted, or will be by then."""
+def _other_news_comes(case: Case, occurrences: list[PlannedOccurrence], by: datetime) -> bool:
+    """Return True when another notice with news is drafted, or will be drafted by then."""
     steps = case.playbook.steps if case.playbook else ()
-    telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
+    with_news = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
     aside = set_aside(case)
     silent = (NoticeStage.REJECTED, NoticeStage.DROPPED)
-    drafts = [n for n in case.notices if n.step in telling and n.begun_at is None and n.stage not in silent]
+    drafts = [n for n in case.notices if n.step in with_news and n.begun_at is None and n.stage not in silent]
     if not case.is_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
-    return case.state is not IncidentState.PAUSED and any(
-        occurrence.step in telling and occurrence.due_at <= by for occurrence in occurrences
-    )
+    paused = case.state is IncidentState.PAUSED
+    return not paused and any(one.step in with_news and one.due_at <= by for one in occurrences)
 
 
-def _outlives(case: Case, occurrence: PlannedOccurrence) -> bool:
-    """Of a closed case only the promises go on, and what has reached some people and not all."""
+def _outlives_closing(case: Case, occurrence: PlannedOccurrence) -> bool:
+    """Return False when the case is closed and the occurrence ends with it.
+
+    Only commitments go on after closing, and notices that have reached some people and not all.
+    """
     if not case.is_closed or occurrence.phase is Phase.FOLLOW_UP:
         return True
-    begun = (
-        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
-    )
-    return any(notice.is_on_its_way for notice in begun)
+    return any(notice.is_on_its_way for notice in _notices_of(case, occurrence))
 
 
 def _in_time(occurrence: PlannedOccurrence) -> tuple[datetime, str, int]:
@@ -181,14 +167,14 @@ def _awaits_people(notice: NoticeStatus) -> bool:
 
 
 def _continued(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
-    """A occurrence that was begun and can go on without a person."""
+    """Return the next work of an occurrence that was begun, or None when it needs a person."""
     if occurrence.state is not OccurrenceState.WAITING or case.playbook is None:
         return None
     step = next((step for step in case.playbook.steps if step.id == occurrence.step), None)
     if step is None:
         return None
     notices = _notices_of(case, occurrence)
-    due_at = _told_late_at(case, step, occurrence) if step.task else _continues_at(case, notices, now)
+    due_at = _lateness_due_at(case, step, occurrence) if step.task else _continues_at(case, notices, now)
     if due_at is None:
         return None
     return PlannedOccurrence(
@@ -197,14 +183,14 @@ def _continued(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Pla
 
 
 def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> datetime | None:
-    """When there is something to do for these notices; None while people must decide."""
+    """Return when there is work for these notices, or None while people must decide."""
     if all(notice.stage.is_over for notice in notices):
-        return now
+        return now  # only the occurrence is still to be recorded as done
     return min((at for n in notices if (at := _wants_work_at(case, n, now))), default=None)
 
 
 def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime | None:
-    """When something can be done for this notice without a person; None when nothing can."""
+    """Return when work can be done for this notice without a person, or None when a person must act first."""
     later = notice.next_try_at if notice.stage is NoticeStage.SENDING else None
     at = now if notice.wants_work(now) else later
     if at is None or not notice.current:
@@ -213,64 +199,72 @@ def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime 
     return max(at, opens) if opens else None
 
 
-def _told_late_at(case: Case, step: Step, occurrence: RecordedOccurrence) -> datetime | None:
-    """When somebody must hear that a task is not done; None once they have."""
-    told = any((o.step, o.number) == (TOLD_LATE + step.id, occurrence.number) for o in case.occurrences)
+def _lateness_due_at(case: Case, step: Step, occurrence: RecordedOccurrence) -> datetime | None:
+    """Return when a person must be told that the task is not done, or None once that person was told."""
+    late = (OccurrenceKind.LATE, step.id, occurrence.number)
+    told = any((o.kind, o.step, o.number) == late for o in case.recorded_reminders)
     return None if told or step.within is None else step.within.after(occurrence.due_at, case.calendar)
 
 
 def next_occurrence(
     case: Case, step: Step, mine: Sequence[RecordedOccurrence], now: datetime
 ) -> PlannedOccurrence | None:
-    """The next occurrence of a step that has not begun, after those recorded of it; None when there is none to come yet."""
+    """Return the step's next occurrence that has not begun, or None when none is to come yet.
+
+    `mine` holds the recorded occurrences of the step.
+    """
     base = _base(case, step, mine)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
         return None
-    if not _is_chosen(case, step) or any(_stops(case, step, occurrence) for occurrence in mine):
+    if not _is_chosen(case, step) or any(_stops(case, step, one) for one in mine):
         return None
     last = _last_begun(case, step, mine)
     number, due_at = _number_and_time(case, step, series(case, step, base), last, now)
     if number <= last:
         return None
-    planned = next((occurrence for occurrence in mine if occurrence.number == number), None)
+    planned = next((one for one in mine if one.number == number), None)
     return PlannedOccurrence(
         step=step.id, phase=step.phase, number=number, due_at=due_at, revision=planned.revision if planned else 0
     )
 
 
 def series(case: Case, step: Step, base: datetime) -> Series:
-    """The times of the step's occurrences when its event happened then."""
+    """Return the times of the step's occurrences, counted from `base`, the time of the step's event."""
     return Series(base, step.after, step.every, step.at_most, step.at, case.calendar)
 
 
 def _base(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetime | None:
-    """When what the step is timed from happened, or will happen."""
+    """Return when the event from which the step is timed happened or will happen, or None when nobody knows."""
     if step.on:
         return step.on
     return _next_lateness(case, step, mine) if step.of == Event.COMMITMENT_LATE else case.events.get(step.of)
 
 
 def _next_lateness(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetime | None:
-    """The first day on which a promise is late of those that this step has not had a occurrence for."""
-    handled = [occurrence.due_at for occurrence in mine if occurrence.state.begun]
+    """Return the first due time of an open commitment for which this step has had no occurrence, or None."""
+    handled = [one.due_at for one in mine if one.state.begun]
     dates = sorted({c.new_due_at or c.due_at for c in case.commitments if c.state is CommitmentState.OPEN})
     return next((at for at in dates if not handled or series(case, step, at).occurrence(1) > max(handled)), None)
 
 
 def _is_chosen(case: Case, step: Step) -> bool:
-    """Of those of which only one is taken it is the one that was begun, else the first whose condition holds."""
+    """Return True when the step is the one taken among those with the same `one_of`, or has no `one_of`.
+
+    The step that was begun is taken, else the first whose condition holds.
+    """
     if step.one_of is None or case.playbook is None:
         return True
     choice = [other for other in case.playbook.steps if other.one_of == step.one_of]
-    taken = {occurrence.step for occurrence in case.occurrences if occurrence.state.begun}
+    taken = {one.step for one in case.occurrences if one.state.begun}
     begun = (other for other in choice if other.id in taken)
     return step == next(chain(begun, (other for other in choice if holds(case, other.when))), None)
 
 
 def _stops(case: Case, step: Step, occurrence: RecordedOccurrence) -> bool:
-    """Whether this occurrence keeps the next from beginning.
+    """Return True when this occurrence keeps the step's next one from beginning.
 
-    A promise does not wait for the approval of another, nor all those who hope for news for one message that is parked.
+    The notice of a commitment does not wait for the approval of another, and an update does not wait for messages that
+    are parked, or only deferred by their mailbox.
     """
     if step.phase is Phase.FOLLOW_UP or occurrence.state is not OccurrenceState.WAITING:
         return occurrence.state is OccurrenceState.HELD
@@ -278,21 +272,23 @@ def _stops(case: Case, step: Step, occurrence: RecordedOccurrence) -> bool:
     return not (any(notice.only_parked for notice in notices) and all(notice.has_gone for notice in notices))
 
 
-def _notices_of(case: Case, occurrence: RecordedOccurrence) -> list[NoticeStatus]:
-    return [
-        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
-    ]
+def _notices_of(case: Case, occurrence: RecordedOccurrence | PlannedOccurrence) -> list[NoticeStatus]:
+    mine = (occurrence.step, occurrence.number)
+    return [notice for notice in case.notices if (notice.step, notice.occurrence) == mine]
 
 
 def _last_begun(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> int:
     assessed = case.assessment.version if step.phase is Phase.ASSESS and case.assessment else 0
-    return max([assessed, *(occurrence.number for occurrence in mine if occurrence.state.begun)])
+    return max([assessed, *(one.number for one in mine if one.state.begun)])
 
 
 def _number_and_time(case: Case, step: Step, times: Series, last: int, now: datetime) -> tuple[int, datetime]:
-    """After an outage only the latest of the occurrences that came due is made up for."""
+    """Return the number and the time of the next occurrence.
+
+    After an outage only the latest of the occurrences that came due is made up for.
+    """
     if step.phase is Phase.ASSESS:
-        return facts_known(case), times.occurrence(1)  # everything new that becomes known is assessed, once
+        return facts_known(case), times.occurrence(1)  # each new state of the facts is assessed once
     if step.of == Event.FACTS_CHANGED:
         return case.version - 1, times.occurrence(1)
     if step.of == Event.COMMITMENT_LATE:
@@ -300,24 +296,27 @@ def _number_and_time(case: Case, step: Step, times: Series, last: int, now: date
     if step.every is None:
         return 1, times.occurrence(1)
     number = min(max(last + 1, times.come_due(now, last)), step.at_most)
-    return number, _not_after_what_was_said(case, step, times.occurrence(number))
+    return number, _in_time_for_next_update(case, step, times.occurrence(number))
 
 
-def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> datetime:
-    """An update is drafted early enough for the first time that was named since people last heard an update.
+def _in_time_for_next_update(case: Case, step: Step, due_at: datetime) -> datetime:
+    """Return `due_at`, or for an update an earlier time that lets approvers keep the time named for the next news.
 
-    What an earlier notice named was met by that update.
+    Only times that were named since the step's last update count: that update kept the times named before.
     """
     if step.phase is not Phase.UPDATE or case.playbook is None:
         return due_at
     told = [(notice.begun_at, notice) for notice in case.notices if notice.begun_at]
     updated = max((at for at, notice in told if at and notice.step == step.id), default=None)
-    open_words = (notice.next_news_at for at, notice in told if updated is None or (at and at >= updated))
-    return min((due_at, *(named - case.playbook.approve_within for named in open_words if named)))
+    awaited_times = (notice.next_news_at for at, notice in told if updated is None or (at and at >= updated))
+    return min((due_at, *(named - case.playbook.approve_within for named in awaited_times if named)))
 
 
 def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
-    """The time that a notice drafted now, in this occurrence, names for the next one; None when no update is planned."""
+    """Return the time that a notice drafted now in this occurrence names for the next news, a full hour.
+
+    None when no update is planned, or the case is resolved.
+    """
     if case.playbook is None or Event.RESOLVED in case.events:
         return None
     updates = [update for update in case.playbook.steps if update.phase is Phase.UPDATE and holds(case, update.when)]
@@ -326,16 +325,15 @@ def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime
     return _full_hour(earliest + case.playbook.approve_within) if earliest else None
 
 
-def _update_after(case: Case, update: Step, drafting: Step, occurrence: int, now: datetime) -> datetime | None:
-    """When this update comes next, apart from the occurrence that is being drafted."""
+def _update_after(case: Case, update: Step, drafting: Step, drafted: int, now: datetime) -> datetime | None:
+    """Return when this update comes next, apart from the occurrence `drafted` of the step `drafting`, or None."""
     about_to_happen = now if update.of in (Event.NOTIFIED, drafting.id) else None
     base = update.on or case.events.get(update.of, about_to_happen)
     if base is None or update.until in case.events:
         return None
     times = series(case, update, base)
-    begun = max(
-        _last_begun(case, update, _by_step(case).get(update.id, ())), occurrence if drafting.id == update.id else 0
-    )
+    last = _last_begun(case, update, _by_step(case).get(update.id, ()))
+    begun = max(last, drafted if drafting.id == update.id else 0)
     if update.every is None:
         return times.occurrence(1) if times.occurrence(1) > now and not begun else None
     number = times.come_due(now, begun) + 1
@@ -348,7 +346,7 @@ def _full_hour(moment: datetime) -> datetime:
 
 
 def holds(case: Case, when: When) -> bool:
-    """Whether the condition holds; what nobody knows counts as holding, so that nobody is left untold."""
+    """Return True when the condition holds; an unknown fact counts as holding, so that nobody is left untold."""
     facts = case.incident.facts
     checks = (
         not when.severity_at_least

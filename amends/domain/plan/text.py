@@ -10,7 +10,7 @@ from amends.domain.plan.timeline import LineKind, Timeline, TimelineLine, Waitin
 
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]
-"""Makes one text of the titles of columns and the rows below them."""
+"""A function that makes one text of the titles of columns and the rows below them."""
 
 WAITS = "Waits for people"
 ALERTS = "Last alerts"

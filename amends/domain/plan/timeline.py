@@ -1,4 +1,4 @@
-"""Where an incident stands: what was done, what waits for whom, and what is expected next."""
+"""The timeline of an incident: work done, tasks that wait for people, and events expected next."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -7,54 +7,55 @@ from enum import StrEnum
 from amends.domain.base.text import listed, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
-from amends.domain.case.deadlines import GIVEN, open_duties
+from amends.domain.case.deadlines import open_duties
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.forecast import forecast
-from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 
 FORTNIGHT = timedelta(days=14)
 MOST_ALERTS = 10
 LEAD = "the lead"
+EVENT_ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
 
 
 class LineKind(StrEnum):
-    """What a line is about."""
+    """The subject of a line."""
 
     EVENT = "event"
     STEP = "step"
     NOTICE = "notice"
     ALERT = "alert"
-    """A person was told to look at it."""
+    """A person was told to look at something."""
     FILING = "filing"
     PROMISE = "promise"
     DEADLINE = "deadline"
     NEWS = "news"
-    """The time that a notice named for the next one."""
+    """A time that a notice named for the next update."""
 
 
 class TimelineLine(Value):
-    """One thing that happened, or that is expected."""
+    """One event that happened or is expected."""
 
     at: Moment
     kind: LineKind
     what: str
     note: str = ""
     series: str = ""
-    """The step, when this is one of many occurrences that tell people nothing."""
+    """The step, when the line is one of many occurrences that tell people nothing; else empty."""
 
 
 class Wait(StrEnum):
-    """What has to happen before it goes on."""
+    """The act of a person for which something waits."""
 
     RESUME = "resume"
     APPROVAL = "approval"
     REWRITE = "rewrite"
-    """An approver said no."""
+    """An approver rejected the notice."""
     DECISION = "decision"
     PROMISE = "promise"
     ANSWER = "answer"
@@ -64,7 +65,7 @@ class Wait(StrEnum):
 
 
 class WaitingTask(Value):
-    """Something that only people can do."""
+    """A task that only people can do."""
 
     wait: Wait
     what: str
@@ -72,13 +73,13 @@ class WaitingTask(Value):
     by: Moment | None = None
     overdue: bool = False
     missing: int = 0
-    """How many approvals are still needed, or how many questions have no answer."""
+    """The number of approvals still needed, of questions without an answer, or of duties without a filing."""
     do: str
-    """The command that does it, or shows more."""
+    """The command that does the task, or shows more."""
 
 
 class Timeline(Value):
-    """Past, present and future of one incident, seen at one time."""
+    """The past, present and future of one incident, seen at one time."""
 
     incident: str
     title: str
@@ -86,22 +87,22 @@ class Timeline(Value):
     playbook: str = ""
     pinned: str = ""
     zone: str
-    """Where the organisation's clock is."""
+    """The organisation's time zone."""
     at: Moment
     until: Moment
     waiting: tuple[WaitingTask, ...] = ()
-    """Overdue first, then what is wanted at once, then by when it is needed."""
+    """Overdue tasks first, then tasks without a time, then the others by their time."""
     alerts: tuple[TimelineLine, ...] = ()
-    """What the lead was told to look at in the fortnight before, at most the last ten."""
+    """Alerts to the lead in the last fortnight, MOST_ALERTS at most."""
     going: tuple[TimelineLine, ...] = ()
-    """Under way without a person."""
+    """Work in progress that needs no person."""
     coming: tuple[TimelineLine, ...] = ()
-    """Expected, if what waits for people were decided now."""
+    """Events expected if the waiting tasks were done now."""
     past: tuple[TimelineLine, ...] = ()
 
 
 def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
-    """The incident as it stands now, and what is expected in the time ahead."""
+    """Return the incident as it stands now, and the events expected in the time `ahead`."""
     until = now + ahead
     return Timeline(
         incident=case.incident.id,
@@ -121,11 +122,14 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
 
 
 def folded(lines: Iterable[TimelineLine]) -> tuple[TimelineLine, ...]:
-    """One line for all occurrences of a step that tells people nothing; each stands where its first one does."""
-    kept: dict[tuple[str, int], list[TimelineLine]] = {}
+    """Return the lines with one line for all occurrences of a step that tells people nothing.
+
+    The one line stands where the first of these occurrences stood.
+    """
+    groups: dict[tuple[str, int], list[TimelineLine]] = {}
     for number, line in enumerate(lines):
-        kept.setdefault((line.series, 0 if line.series else number), []).append(line)
-    return tuple(_as_one(same) for same in kept.values())
+        groups.setdefault((line.series, 0 if line.series else number), []).append(line)
+    return tuple(_as_one(same) for same in groups.values())
 
 
 def _as_one(same: list[TimelineLine]) -> TimelineLine:
@@ -140,11 +144,8 @@ def _most_pressing(waiting: WaitingTask) -> tuple[bool, float, str]:
 
 
 def _in_time(line: TimelineLine) -> tuple[datetime, int, str]:
-    """What came about at the same moment stands in the order in which it does in every case."""
-    return line.at, _ORDER.get(line.what, len(_ORDER)), line.what
-
-
-_ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
+    """Return the key that sorts lines by time; at the same moment events come first, in the order of Event."""
+    return line.at, EVENT_ORDER.get(line.what, len(EVENT_ORDER)), line.what
 
 
 def _alerts(case: Case, now: datetime) -> Iterator[TimelineLine]:
@@ -153,7 +154,7 @@ def _alerts(case: Case, now: datetime) -> Iterator[TimelineLine]:
             yield TimelineLine(at=alert.at, kind=LineKind.ALERT, what=alert.what)
 
 
-# What waits for people
+# Tasks that wait for people
 
 
 def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
@@ -174,10 +175,10 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     for notice in case.notices:
         yield from _for_notice(case, notice, now)
     for occurrence in case.occurrences:
-        yield from _for_turn(case, occurrence, now)
+        yield from _for_occurrence(case, occurrence, now)
     yield from _owed(case, now)
     yield from _late_news(case, now)
-    yield from _unrecorded(case, now)
+    yield from _unrecorded_duties(case, now)
 
 
 def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
@@ -195,7 +196,10 @@ def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Wai
 
 
 def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> WaitingTask:
-    """Approvers are known by their number and role; who they are is for the ledger to say."""
+    """Return the task of approving the notice.
+
+    Approvers are named by number and role only, because the case does not hold the team.
+    """
     missing = notice.approvals_missing
     roles = notice.standing.missing_roles
     what = f"{notice.id}: {missing} of {notice.approvals_needed} approvals are missing"
@@ -214,7 +218,10 @@ def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> WaitingTa
 
 
 def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
-    """By when approvers must have said their word: the playbook's time, or the law's where that is earlier."""
+    """Return when approvals are due: by the playbook, or earlier when the law wants people told earlier.
+
+    None while no playbook runs.
+    """
     if case.playbook is None:
         return None
     step = _step(case, notice.step)
@@ -225,8 +232,8 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def _for_turn(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
-    """Whether a held occurrence goes on, and tasks that were begun."""
+def _for_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
+    """Yield the decision about a held occurrence, or the playbook's task that has begun."""
     named, step = f"{case.incident.id} {occurrence.step} {occurrence.number} --as NAME", _step(case, occurrence.step)
     if occurrence.state is OccurrenceState.HELD:
         why = f": {occurrence.note}" if occurrence.note else ""
@@ -244,14 +251,14 @@ def _step(case: Case, step_id: str) -> Step | None:
 
 
 def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
-    """Promises whose time has passed, and questions without an answer."""
+    """Yield overdue commitments, and the questions without an answer."""
     incident, asked = case.incident.id, case.questions
-    for promise in case.commitments:
-        if promise.overdue(now):
-            do = f"amends commitments keep|late|drop {incident} {promise.id} --as NAME"
-            by = promise.new_due_at or promise.due_at
-            what = f"the promise {promise.id} is late"
-            yield WaitingTask(wait=Wait.PROMISE, what=what, whom=promise.owner, by=by, overdue=True, do=do)
+    for commitment in case.commitments:
+        if commitment.overdue(now):
+            do = f"amends commitments keep|late|drop {incident} {commitment.id} --as NAME"
+            by = commitment.new_due_at or commitment.due_at
+            what = f"the promise {commitment.id} is late"
+            yield WaitingTask(wait=Wait.PROMISE, what=what, whom=commitment.owner, by=by, overdue=True, do=do)
     if asked.open:
         what = (
             f"{asked.open} {'question has' if asked.open == 1 else 'questions have'} no answer, {asked.overdue} overdue"
@@ -262,7 +269,7 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
 
 
 def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:
-    """The time that people were given for news has passed, and they wait."""
+    """Yield a task when the time that people were given for news has passed without news."""
     if (until := awaited(case)) and until < now:
         what = f"people were told to expect news by then, and wait: {standing(case)}"
         yield WaitingTask(
@@ -270,8 +277,8 @@ def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:
         )
 
 
-def _unrecorded(case: Case, now: datetime) -> Iterator[WaitingTask]:
-    """Legal duties whose time has passed, or that are due at once, and of which nothing is recorded."""
+def _unrecorded_duties(case: Case, now: datetime) -> Iterator[WaitingTask]:
+    """Yield the legal duties without a filing whose time has passed, or that are due at once."""
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is None or due_at < now:
             late = due_at is not None
@@ -294,14 +301,14 @@ def _by_time(duties: Iterable[Duty]) -> list[tuple[datetime | None, list[Duty]]]
 
 
 def _names(duties: list[Duty]) -> str:
-    """Whom the law wants told: the first two by name."""
+    """Return the recipients of the duties, the first two by name."""
     names = list(dict.fromkeys(duty.recipient_name for duty in duties))
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     doubt = "" if duties[0].standing is DutyStanding.APPLIES else " (may apply)"
     return f"{', '.join(names[:2])}{more}{doubt}"
 
 
-# What goes on, comes, and has been
+# Work in progress, events to come, and the past
 
 
 def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
@@ -320,27 +327,22 @@ def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
 
 
 def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine]:
-    """What is expected, also of a paused incident once it goes on."""
-    yield from (
-        _expected(case, occurrence)
-        for occurrence in forecast(case.resumed(), now, until)
-        if occurrence.step != DEADLINES
-    )
+    """Yield the events to come; of a paused incident as if it were resumed now."""
+    yield from (_expected(case, one) for one in forecast(case.resumed(), now, until) if one.step != DEADLINES)
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
             yield TimelineLine(
                 at=due_at, kind=LineKind.DEADLINE, what=f"legal deadline: {_names(duties)}", note=duties[0].citation
             )
-    for promise in case.commitments:
-        due_at = promise.new_due_at or promise.due_at
-        if promise.state is CommitmentState.OPEN and due_at >= now:
-            yield TimelineLine(
-                at=due_at, kind=LineKind.PROMISE, what=f"the promise {promise.id} is due", note=promise.owner
-            )
-    for clock in next_updates(case, now):
-        if clock.fate is Fate.RUNNING:
-            what = f"next news promised by {listed(clock.named_by)}"
-            yield TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=standing(case))
+    for commitment in case.commitments:
+        due_at = commitment.new_due_at or commitment.due_at
+        if commitment.state is CommitmentState.OPEN and due_at >= now:
+            what = f"the promise {commitment.id} is due"
+            yield TimelineLine(at=due_at, kind=LineKind.PROMISE, what=what, note=commitment.owner)
+    for update in next_updates(case, now):
+        if update.fate is Fate.RUNNING:
+            what = f"next news promised by {listed(update.named_by)}"
+            yield TimelineLine(at=update.until, kind=LineKind.NEWS, what=what, note=standing(case))
 
 
 def _expected(case: Case, occurrence: PlannedOccurrence) -> TimelineLine:
@@ -360,32 +362,28 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
         if _step(case, name) is None:
             yield TimelineLine(at=at, kind=LineKind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
-    for occurrence in case.occurrences:
-        over = occurrence.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
-        if (
-            over
-            and not occurrence.step.startswith((GIVEN, TOLD_LATE))
-            and (occurrence.step, occurrence.number) not in sent
-        ):
-            yield _finished(occurrence)
+    for one in case.occurrences:
+        over = one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
+        if over and (one.step, one.number) not in sent:
+            yield _finished(one)
     for notice in case.notices:
         if notice.sent_at:
             yield TimelineLine(
                 at=notice.sent_at, kind=LineKind.NOTICE, what=f"{notice.id} was sent", note=_people(notice)
             )
-    yield from (_missed(clock) for clock in next_updates(case, now) if clock.fate is Fate.MISSED)
+    yield from (_missed(update) for update in next_updates(case, now) if update.fate is Fate.MISSED)
     for filing in standing_filings(case.filings):
         yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)
-    for promise in case.commitments:
-        if promise.settled_at:
-            what = f"the promise {promise.id} was {promise.state}"
-            yield TimelineLine(at=promise.settled_at, kind=LineKind.PROMISE, what=what, note=promise.owner)
+    for commitment in case.commitments:
+        if commitment.settled_at:
+            what = f"the promise {commitment.id} was {commitment.state}"
+            yield TimelineLine(at=commitment.settled_at, kind=LineKind.PROMISE, what=what, note=commitment.owner)
 
 
-def _missed(clock: NextUpdate) -> TimelineLine:
-    came = f"{clock.by} came {say_span(clock.late_by(clock.until))} late" if clock.came_at else "none has come yet"
-    what = f"the time for news that {listed(clock.named_by)} named was missed"
-    return TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=came)
+def _missed(update: NextUpdate) -> TimelineLine:
+    came = f"{update.by} came {say_span(update.late_by(update.until))} late" if update.came_at else "none has come yet"
+    what = f"the time for news that {listed(update.named_by)} named was missed"
+    return TimelineLine(at=update.until, kind=LineKind.NEWS, what=what, note=came)
 
 
 def _finished(occurrence: RecordedOccurrence) -> TimelineLine:

@@ -1,4 +1,4 @@
-"""A playbook: which step comes when, for whom, on which channels. Data that a lawyer can read."""
+"""A playbook: which step comes when, for whom and on which channels, as data that a lawyer can read."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,17 +15,15 @@ from amends.domain.team.approval import EXPIRES_AFTER, ApprovalRule
 from amends.domain.team.member import TeamRole
 
 DEADLINES = "deadlines"
-"""The step under which reminders of legal deadlines stand in the plan; no playbook names it."""
-
-
+"""The id of the step for reminders of legal deadlines in a plan; no playbook names this step."""
 HOLDING = "holding"
-"""The step, and the templates, of the statement that there is nothing new yet; no playbook names it."""
-OURS = {DEADLINES: "reminders of legal deadlines", HOLDING: "statements that there is nothing new yet"}
-"""Steps that stand in the plan though no playbook names them."""
+"""The id of the step, and of the templates, for the statement that there is nothing new yet; in no playbook."""
+BUILT_IN_STEPS = {DEADLINES: "reminders of legal deadlines", HOLDING: "statements that there is nothing new yet"}
+"""Steps that stand in a plan although no playbook names them, each with its purpose in words."""
 
 
 class Phase(StrEnum):
-    """What kind of work a step is; each is a flow of the same name."""
+    """A kind of work that a step does; each kind is a flow of the same name."""
 
     ASSESS = "assess"
     NOTIFY = "notify"
@@ -35,54 +33,58 @@ class Phase(StrEnum):
 
 
 class Event(StrEnum):
-    """Moments of a case that steps are timed from, beside the id of any other step (when it was done)."""
+    """An event of a case from which steps are timed, beside the id of any other step (the time when it was done)."""
 
     OPENED = "opened"
     ASSESSED = "assessed"
     APPROVED = "approved"
     """A notice got its last approval for the first time."""
     NOTIFIED = "notified"
-    """The first notice has gone to everybody it could go to."""
+    """The first notice was sent to everybody who could be reached."""
     FACTS_CHANGED = "facts_changed"
-    """The incident file was amended since people last heard the news; each time is a turn of its own."""
+    """The incident file was amended since people were last told the news; each time is an occurrence of its own."""
     COMMITMENT_LATE = "commitment_late"
-    """A promise is not settled on the day it was due; each such day is a turn of its own."""
+    """A commitment is not settled on the day it was due; each such day is an occurrence of its own."""
     RESOLVED = "resolved"
-    """The lead says that there is nothing new to tell; promises may still be open."""
+    """The lead says that there is nothing new to tell; commitments may still be open."""
     CLOSED = "closed"
 
 
+REPEATING = (Event.FACTS_CHANGED, Event.COMMITMENT_LATE)
+"""Events that can happen more than once."""
+
+
 class Gate(StrEnum):
-    """What must be so before a notice leaves, however many have approved it."""
+    """A condition for sending an approved notice."""
 
     AUTHORITIES = "authorities"
-    """Every authority that the law wants to hear of it before the people has been told."""
+    """Every authority that the law wants told before the people has been told."""
     DIRECT_NOTICES = "direct_notices"
-    """Nearly all messages to people have left before the public hears of it."""
+    """Nearly all messages to people have been sent before the public is told."""
 
 
 class When(Value):
-    """A condition over facts of the case; all that is named must hold. An unknown fact counts as holding."""
+    """A condition over facts of the case; every key given must hold. An unknown fact counts as holding."""
 
     severity_at_least: Severity | None = None
     people_at_least: int | None = Field(default=None, ge=1)
     cause: tuple[Cause, ...] = ()
     vector: tuple[Vector, ...] = ()
     data_includes: tuple[DataCategory, ...] = ()
-    """Any one of these was touched."""
+    """At least one of these kinds of data was touched."""
     open_commitments: bool | None = None
     open_questions: bool | None = None
     told_wrongly: bool | None = None
-    """Something that people were told as certain has turned out to be otherwise."""
+    """True when something that people were told as certain has turned out to be wrong."""
 
 
 class Waves(Value):
-    """A notice leaves in parts, so that the hotline can cope with those who call."""
+    """The waves in which a notice is sent, so that the hotline can cope with the calls."""
 
     size: int = Field(ge=1)
-    """How many people a part has."""
+    """The number of people in a wave."""
     pause: Span
-    """From the beginning of one part to the next."""
+    """The time from the beginning of one wave to the beginning of the next."""
 
     @model_validator(mode="after")
     def _has_a_pause(self) -> "Waves":
@@ -91,26 +93,26 @@ class Waves(Value):
         return self
 
     def people(self, since: datetime, now: datetime, after: int = 0) -> int:
-        """Up to which person, in the order of the list, the parts have begun that may leave by now.
+        """Return the number of the last person, in the order of the list, whose wave has begun by now.
 
-        The first of them begins at `since`, with the person behind `after`.
+        The first wave begins at `since`, with the person who follows number `after`.
         """
         return after + self.size * max(1 + (now - since) // self.pause, 0)
 
     def begins(self, person: int, since: datetime, after: int = 0) -> datetime:
-        """When the part begins in which this person is told."""
+        """Return the beginning of the wave in which this person is told."""
         return since + (person - after - 1) // self.size * self.pause
 
 
 class QuietHours(Value):
-    """When people are not disturbed, on the clock of where each lives."""
+    """Hours in which people are not disturbed, on the clock of the place where each person lives."""
 
     from_: ClockTime = Field(alias="from")
     until: ClockTime
     channels: tuple[ChannelKind, ...] = (ChannelKind.SMS,)
-    """Those that make a sound at night."""
+    """Channels that are quiet in these hours; by default those that make a sound at night."""
     unless_severity: Severity | None = None
-    """From this severity on they do not count: then waiting does more harm than waking."""
+    """The severity from which on quiet hours do not count, because waiting does more harm than waking."""
 
     model_config = {**Value.model_config, "populate_by_name": True}
 
@@ -124,14 +126,14 @@ class QuietHours(Value):
 
 
 class Threshold(Value):
-    """A number of the case at which something has happened; it is an event from then on, whatever comes later."""
+    """A number of the case that counts as an event once it is reached, whatever comes later."""
 
     questions_at_least: int | None = Field(default=None, ge=1)
-    """Asked since the case was opened."""
+    """Questions asked since the case was opened."""
     open_questions_at_least: int | None = Field(default=None, ge=1)
-    """Asked and not answered yet."""
+    """Questions asked and not answered yet."""
     told_percent_at_least: int | None = Field(default=None, ge=1, le=100)
-    """Of the people of `notice`: those to whom it was sent or delivered."""
+    """The percentage of the people of `notice` to whom the notice was sent or delivered."""
     notice: Slug = "first-notice"
 
     @model_validator(mode="after")
@@ -153,40 +155,41 @@ class Step(Value):
     on: Moment | None = None
     """A date and time instead of an event."""
     at: ClockTime | None = None
-    """The time of day, on the organisation's clock, that a turn waits for."""
+    """The time of day, on the organisation's clock, for which an occurrence waits."""
     every: Delay | None = None
     until: str | None = None
     """The event that ends the series."""
     at_most: int = Field(default=1, ge=1, le=500)
-    """How often a series runs at the most."""
+    """The highest number of occurrences of a series."""
     one_of: Slug | None = None
-    """Of all steps with the same word here only one is taken: the first, in reading order, whose condition holds."""
+    """A word that several steps share: only the first of them, in reading order, whose condition holds is taken."""
     when: When = When()
     notice: Slug | None = None
-    """The folder of templates that this step sends."""
+    """The folder of templates of the notice that this step sends."""
     audience: str = EVERYONE
     """Everyone, or the name of a segment."""
     channels: tuple[ChannelKind, ...] = ()
-    """Every channel to use; a person is written to on each personal one for which we have an address."""
+    """Every channel to use; a person gets a message on each personal channel for which there is an address."""
     cascade: tuple[ChannelKind, ...] = ()
-    """Personal channels to try in this order for people whom the others did not reach; a letter comes last."""
+    """Personal channels to try, in this order, for people whom `channels` did not reach; a letter comes last."""
     approvals: ApprovalRule = ApprovalRule(needed=2)
-    """How many different people must approve, none of them the author; with roles, one of each role among them."""
+    """The number of different people who must approve, none of them an author; with roles, one of each among them."""
     optional: bool = False
-    """Whoever opted out does not get it; else an opt-out changes nothing. A late promise is told in any case."""
+    """True when people who opted out do not get the notice; else an opt-out changes nothing. A late commitment is
+    always told."""
     waits_for: tuple[Gate, ...] = ()
-    """What must be so before the approved notice leaves."""
+    """Gates that must be open before the approved notice is sent."""
     waves: Waves | None = None
     task: str = ""
-    """What a person has to do, in a sentence; the step is done when they say so: `amends step done`."""
+    """The task of a person, in a sentence; the step is done when the person says so: `amends step done`."""
     owner: str = ""
-    """Who does the task: a member of the team, or an office."""
+    """The owner of the task: a member of the team, or an office."""
     within: Delay | None = None
-    """How long the owner has for the task."""
+    """The time that the owner has for the task."""
     escalate_to: TeamRole = TeamRole.LEAD
-    """Who hears of it when the task is not done by then."""
+    """The role whose members are told when the task is not done in this time."""
     reads_on: str = ""
-    """A sentence for whoever reads the playbook."""
+    """A sentence for the readers of the playbook."""
 
     @model_validator(mode="after")
     def _has_one_beginning(self) -> "Step":
@@ -247,21 +250,17 @@ class Step(Value):
 
     @property
     def repeats(self) -> bool:
-        """It may come more than once."""
+        """Return True when the step may come more than once."""
         return self.every is not None or self.of in REPEATING
 
     @property
     def written_for(self) -> tuple[ChannelKind, ...]:
-        """The channels that need a text of their own; a letter has the email's."""
+        """Return the channels that need a text of their own; a letter has the text of the email."""
         return tuple(dict.fromkeys(kind for kind in (*self.channels, *self.cascade) if not kind.printed))
 
 
-REPEATING = (Event.FACTS_CHANGED, Event.COMMITMENT_LATE)
-"""Events that can happen again."""
-
-
 class StepChange(Value):
-    """What is different about a step from some severity on."""
+    """The keys of a step that change from some severity on."""
 
     after: Delay | None = None
     at: ClockTime | None = None
@@ -273,33 +272,33 @@ class StepChange(Value):
     waves: Waves | None = None
 
     def of(self, step: Step) -> Step:
-        """The step with the change made. Raises ValidationError when it makes no sense any more."""
+        """Return the step with the change made. Raises ValidationError when the changed step makes no sense."""
         return Step.model_validate(step.model_dump(by_alias=True) | self.model_dump(by_alias=True, exclude_unset=True))
 
 
 class Playbook(Value):
-    """Steps in reading order, with the promises that come with them."""
+    """A playbook: steps in reading order, with the commitments that come with them."""
 
     id: Slug
     title: str
     for_: str = Field(alias="for")
-    """What it is for, in a sentence."""
+    """The purpose of the playbook, in a sentence."""
     reply_within: Span
-    """How soon every question is answered."""
+    """The time within which every question is answered."""
     questions_owner: str
     approve_within: Span = Span(hours=24)
-    """How long approvers have after a draft; the time that a notice names for the next one reckons with it."""
+    """The time that approvers have after a draft; a time named for the next update allows for this."""
     approval_expires_after: Span = EXPIRES_AFTER
-    """How long an approval counts; a notice that has not left by then must be approved anew."""
+    """The time for which an approval counts; a notice that is not released by then must be approved anew."""
     remind_before: Span
-    """How long before a promise is due its owner is reminded."""
+    """The time before a commitment is due at which its owner is reminded."""
     quiet_hours: QuietHours | None = None
     days_off: tuple[date, ...] = ()
-    """Public holidays, which are no business days; filled in for the organisation's country when it is left out."""
+    """Public holidays, which are no business days; those of the organisation's country when the key is left out."""
     thresholds: dict[Slug, Threshold] = {}
-    """Numbers that are events, by name."""
+    """Numbers of the case that are events, by name."""
     by_severity: dict[Severity, dict[Slug, StepChange]] = {}
-    """What is different about which step from this severity on; the graver one counts last."""
+    """Changes of steps from a severity on; the changes of a graver severity are applied later."""
     steps: tuple[Step, ...] = Field(min_length=1)
     commitments: tuple[PlannedCommitment, ...] = ()
 
@@ -308,8 +307,8 @@ class Playbook(Value):
     @model_validator(mode="after")
     def _steps_fit_together(self) -> "Playbook":
         ids = [step.id for step in self.steps]
-        for own in OURS.keys() & set(ids):
-            raise ValueError(f"{own} is the step under which {OURS[own]} stand; choose another id")
+        for own in BUILT_IN_STEPS.keys() & set(ids):
+            raise ValueError(f"{own} is the step under which {BUILT_IN_STEPS[own]} stand; choose another id")
         if len(set(ids)) != len(ids):
             raise ValueError(f"two steps have the id {next(i for i in ids if ids.count(i) > 1)}")
         known = {*ids, *Event, *self.thresholds}
@@ -333,14 +332,14 @@ class Playbook(Value):
 
     @property
     def uses_business_days(self) -> bool:
-        """Whether public holidays make a difference."""
+        """Return True when public holidays make a difference."""
         changes = (change for changes in self.by_severity.values() for change in changes.values())
         delays = [delay for step in self.steps for delay in (step.after, step.every, step.within)]
         delays += [delay for change in changes for delay in (change.after, change.every)]
         return any(delay.business_days for delay in delays if delay)
 
     def step(self, step_id: str) -> Step:
-        """The step with this id. Raises KeyError."""
+        """Return the step with this id. Raises KeyError when there is none."""
         for step in self.steps:
             if step.id == step_id:
                 return step
@@ -348,7 +347,7 @@ class Playbook(Value):
 
 
 def at_severity(playbook: Playbook, severity: Severity | None) -> Playbook:
-    """The playbook as it reads for a case of this severity; before anybody has assessed it, as it stands."""
+    """Return the playbook for a case of this severity; unchanged while nobody has assessed the case."""
     if severity is None or not playbook.by_severity:
         return playbook
     steps = {step.id: step for step in playbook.steps}

@@ -1,8 +1,8 @@
-"""When the turns of a step fall due: delays in hours or business days, and times of day on the organisation's clock.
+"""Due times of a step's occurrences: delays in hours or business days, times of day on the organisation's clock.
 
 Hours and minutes are counted as they pass. Whole days of a series, business days and times of day are read off the
 organisation's clock, so that a weekly message comes at the same hour after the clocks have changed. A time of day that
-a change of the clock leaves out comes an hour later, and one that comes twice is meant the first time.
+a change of the clocks skips is read as an hour later; a time of day that comes twice means the first of the two.
 """
 
 import re
@@ -19,36 +19,37 @@ from pydantic_core import CoreSchema, core_schema
 
 from amends.domain.base.value import Span
 
-DAY = timedelta(days=1)
-AT_ONCE = Span(0)
 WORKING_WEEK = SATURDAY = 5
 FRIDAY = 4
+DAY = timedelta(days=1)
+AT_ONCE = Span(0)
 BUSINESS_DAYS = re.compile(r"(\d{1,3})\s+business\s+days?")
+LONGEST_IN_BUSINESS_DAYS = 400
 CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """The organisation's clock, and on which days it works."""
+    """The organisation's clock with its business days."""
 
     zone: ZoneInfo
     days_off: frozenset[date] = frozenset()
     """Public holidays, beside Saturdays and Sundays."""
 
     def works_on(self, day: date) -> bool:
-        """Whether this is a business day."""
+        """Return True for a business day."""
         return day.weekday() < SATURDAY and day not in self.days_off
 
     def at(self, day: date, clock: time) -> datetime:
-        """The moment, in UTC, at which the organisation's clock shows this on that day."""
+        """Return the moment, in UTC, at which the organisation's clock shows this time on this day."""
         return datetime.combine(day, clock, self.zone).astimezone(UTC)
 
     def shown(self, moment: datetime) -> datetime:
-        """The moment as the organisation's clock shows it."""
+        """Return the moment as the organisation's clock shows it."""
         return moment.astimezone(self.zone)
 
     def working_day(self, day: date, later: int) -> date:
-        """So many business days later; the day of the event does not count."""
+        """Return the day so many business days later; the day of the event does not count."""
         begin = day - max(day.weekday() - FRIDAY, 0) * DAY
         holidays = 0
         while True:
@@ -60,7 +61,7 @@ class Calendar:
             holidays = between
 
     def next_at(self, moment: datetime, clock: time) -> datetime:
-        """The next time that the clock shows this, at this moment or later."""
+        """Return the first moment, from this moment on, at which the organisation's clock shows this time."""
         day = self.shown(moment).date()
         today = self.at(day, clock)
         return today if today >= moment else self.at(day + DAY, clock)
@@ -68,14 +69,14 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Delay:
-    """How long after an event, or from turn to turn: `72h`, `3d`, `5 business days`. Never negative."""
+    """A time after an event, or between occurrences: `72h`, `3d`, `5 business days`. A delay is never negative."""
 
     span: Span = AT_ONCE
     business_days: int = 0
 
     @classmethod
     def parse(cls, text: object, read: Callable[[object], Span] = Span.parse) -> "Delay":
-        """Read a delay, a span in it in this way. Raises ValueError, with the forms that are understood."""
+        """Read a delay, and a span with `read`. Raises ValueError, with the forms that are understood."""
         if isinstance(text, Delay):
             return text
         if isinstance(text, str) and (match := BUSINESS_DAYS.fullmatch(text.strip())):
@@ -97,11 +98,11 @@ class Delay:
 
     @property
     def whole_days(self) -> int:
-        """How many calendar days, when it is a whole number of them; else 0."""
+        """Return the number of calendar days when it is a whole number, else 0."""
         return self.span // DAY if not self.span % DAY else 0
 
     def after(self, moment: datetime, calendar: Calendar) -> datetime:
-        """So long after this moment, in UTC."""
+        """Return the moment, in UTC, that lies the delay after this moment."""
         if not self.business_days:
             return moment + self.span
         shown = calendar.shown(moment)
@@ -116,9 +117,6 @@ class Delay:
                 pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+|\d{1,3}\s+business\s+days?)\s*$"
             ),
         )
-
-
-LONGEST_IN_BUSINESS_DAYS = 400
 
 
 def _clock_time(text: object) -> time:
@@ -140,27 +138,27 @@ ClockTime = Annotated[
 
 @dataclass(frozen=True)
 class Series:
-    """The times of a step's turns, from the event on; a step that comes once is a series of one."""
+    """The due times of a step's occurrences after an event; a step that comes once is a series of one."""
 
     base: datetime
-    """When the event happened."""
+    """The time of the event."""
     after: Delay
     every: Delay | None
     at_most: int
     at: time | None
-    """The time of day, on the organisation's clock, that each turn waits for."""
+    """The time of day, on the organisation's clock, for which each occurrence waits."""
     calendar: Calendar
 
     def occurrence(self, number: int) -> datetime:
-        """When this turn is due; later turns are due later."""
+        """Return when this occurrence is due; later occurrences are due later."""
         return self._later(self.every, number - 1) if self.every and number > 1 else self._first
 
     def come_due(self, now: datetime, at_least: int = 0) -> int:
-        """How many turns have come due by now, or these when it is fewer."""
-        low, ahead = at_least, 1
-        while low + ahead <= self.at_most and self.occurrence(low + ahead) <= now:
-            low, ahead = low + ahead, 2 * ahead
-        last = min(low + ahead, self.at_most)
+        """Return how many occurrences have come due by now, and `at_least` when that is more."""
+        low, step = at_least, 1
+        while low + step <= self.at_most and self.occurrence(low + step) <= now:
+            low, step = low + step, 2 * step
+        last = min(low + step, self.at_most)
         return low + bisect_right(range(low + 1, last + 1), now, key=self.occurrence)
 
     @cached_property
@@ -172,11 +170,11 @@ class Series:
             return self.calendar.at(self.calendar.shown(moment).date(), self.at)
         return self.calendar.next_at(moment, self.at)
 
-    def _later(self, every: Delay, turns: int) -> datetime:
+    def _later(self, every: Delay, intervals: int) -> datetime:
         if not every.business_days and not every.whole_days:
-            return self._first + turns * every.span
+            return self._first + intervals * every.span
         shown = self.calendar.shown(self._first)
         clock = self.at or shown.time()
         if every.business_days:
-            return self.calendar.at(self.calendar.working_day(shown.date(), turns * every.business_days), clock)
-        return self.calendar.at(shown.date() + turns * every.whole_days * DAY, clock)
+            return self.calendar.at(self.calendar.working_day(shown.date(), intervals * every.business_days), clock)
+        return self.calendar.at(shown.date() + intervals * every.whole_days * DAY, clock)

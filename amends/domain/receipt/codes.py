@@ -1,24 +1,23 @@
-"""What mail servers say of a failure: reply codes, enhanced status codes (RFC 3463), and words for people."""
+"""The meaning of a mail server's report of failure: reply codes, enhanced status codes (RFC 3463), and words."""
 
 import re
 from dataclasses import dataclass
 
 MOST_WORDS = 20_000
-"""Characters that are read for words; who reports a failure says so at the beginning."""
+"""The number of characters that are searched; a report says at its beginning that something failed."""
 
+ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9.-]{1,253}|https?://[!-;=?-~]{1,500}")
+"""Addresses and links, which are no words whatever they contain."""
 REPLY_AND_STATUS = re.compile(r"(?<![A-Za-z0-9.,-])([45][0-5][0-9])[\s-]{1,2}#?([45]\.[0-7]\.[0-9]{1,3})(?!\.?[0-9])")
 STATUS = re.compile(r"(?<![A-Za-z0-9.,-])([245]\.[0-7]\.[0-9]{1,3})(?!\.?[0-9])")
 REPLY = re.compile(r"(?<![A-Za-z0-9.,-])(421|45[0-5]|50[0-4]|52[0-9]|55[0-6])(?![A-Za-z0-9]|[.,][0-9])")
-"""No port and no part of an IP address or a version."""
+"""A reply code, but no port and no part of an IP address or a version."""
 
 OURS = ("4.7.", "5.7.", "5.1.7", "5.1.8", "5.1.90", "5.4.5")
-"""How statuses begin that blame our sender, our text, or how much we send: never the person."""
+"""Beginnings of statuses that blame our sender, our text or our rate, never the person."""
 SPARES_THE_ADDRESS = re.compile(r"[24]\..*|5\.(?:1\.(?:[78]|90)|2\.[23]|3\.\d+|4\.(?:[5-7]|14|300|316)|6\.\d+|7\.\d+)")
-"""Statuses that blame the moment, the sender, the content or the server."""
+"""Statuses that blame the moment, the sender, the content or the server, not the address."""
 REPLIES_THAT_SPARE = re.compile(r"4\d\d|552|554")
-
-ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9.-]{1,253}|https?://[!-;=?-~]{1,500}")
-"""Addresses and links are no words, whatever stands in them."""
 FULL = re.compile(
     r"(?:mail)?box (?:is |has )?(?:full|exceeded)|over (?:its )?(?:disk )?quota|quota (?:is |has been )?exceeded"
     r"|exceed\w{0,3} .{0,20}quota|insufficient (?:disk |storage )?space"
@@ -54,7 +53,9 @@ DELAYED = re.compile(
     r"|重新(?:尝试|投递)|稍后(?:重试|再试)",
     re.IGNORECASE,
 )
-"""Counts where all codes are temporary and nothing says GAVE_UP: who gave up may say as well that it took long."""
+"""Words of delay, which count only where all codes are temporary and GAVE_UP does not match.
+
+A server that gave up may say as well that the delivery took long."""
 GAVE_UP = re.compile(
     r"g[ai]ve?n? up|giving up|no longer|not (?:going to )?(?:re)?try|no (?:more|further)|permanent|too long|expired"
     r"|exceeded|endgültig|définiti|definitiv|退信",
@@ -64,7 +65,7 @@ GAVE_UP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The reply of a mail server, 550, and its enhanced status, 5.1.1; each may be missing."""
+    """The reply code of a mail server, such as 550, and its enhanced status, such as 5.1.1; each may be missing."""
 
     reply: str = ""
     status: str = ""
@@ -74,32 +75,32 @@ class Codes:
 
     @property
     def specific(self) -> bool:
-        """The status says more than its class."""
+        """Return True when the status says more than its class."""
         return bool(self.status) and not self.status.endswith(".0.0")
 
 
-def words_of(said: str) -> str:
-    """What was said, without addresses and links, up to MOST_WORDS."""
-    return ADDRESS.sub(" ", said[:MOST_WORDS])
+def words_of(text: str) -> str:
+    """Return the text without addresses and links, cut to MOST_WORDS."""
+    return ADDRESS.sub(" ", text[:MOST_WORDS])
 
 
 def codes_in(words: str) -> Codes:
-    """The first codes in the words; a reply and a status that stand side by side go before others."""
+    """Return the first codes in the words; a reply and a status side by side take precedence."""
     if both := REPLY_AND_STATUS.search(words):
         return Codes(both[1], both[2])
     reply, status = REPLY.search(words), STATUS.search(words)
     return Codes(reply[1] if reply else "", status[1] if status else "")
 
 
-def more_specific(stated: str, told: Codes) -> Codes:
-    """The codes of a status field and its diagnostic: many write 5.0.0 in the field and say more in the diagnostic."""
-    found = STATUS.match(stated)
-    codes = Codes(told.reply, found[1] if found else "")
-    return codes if codes.specific or not told.status else told
+def more_specific(status: str, diagnostic: Codes) -> Codes:
+    """Return the codes of a status field, or of its diagnostic where a server writes only 5.0.0 into the field."""
+    found = STATUS.match(status)
+    codes = Codes(diagnostic.reply, found[1] if found else "")
+    return codes if codes.specific or not diagnostic.status else diagnostic
 
 
 def still_trying(words: str) -> bool:
-    """The server goes on, whatever it says of its last try."""
+    """Return True when the server keeps trying, whatever it says about its last attempt."""
     codes = [*REPLY.findall(words), *STATUS.findall(words)]
     temporary = codes and all(code.startswith("4") for code in codes)
     delayed = temporary and DELAYED.search(words) and not GAVE_UP.search(words)
@@ -107,14 +108,14 @@ def still_trying(words: str) -> bool:
 
 
 def sounds_like_a_failure(words: str) -> bool:
-    """Whether these may be a mail server's words, whoever sent them: a bare 550 may be a room or a telephone."""
+    """Return True when the words may be a mail server's, whoever sent them; a bare 550 may be a room or a telephone."""
     return codes_in(words).status[:1] in ("4", "5") or bool(FULL.search(words) or NOBODY.search(words))
 
 
 def spares_the_address(codes: Codes, words: str) -> bool | None:
-    """Whether the address may take the next message although this one failed; None when nothing speaks of a failure.
+    """Return True when the address may take the next message although this one failed, None without any failure.
 
-    A mailbox that is full exists, whatever the code. Else an enhanced code says it best, and a bare 550 says least.
+    A mailbox that is full exists, whatever the code. Otherwise an enhanced status says most, and a bare 550 least.
     """
     if FULL.search(words):
         return True

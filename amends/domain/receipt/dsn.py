@@ -1,6 +1,7 @@
-"""What a mail to the bounce address says of one of our messages: RFC 3464 and 5965, and the many who follow neither.
+"""Reports that come to the bounce address about our messages: RFC 3464 and 5965, and the many that follow neither.
 
-It only reads. Whoever knows an address can write to it, so the ledger decides by the token whether a report counts.
+A report is only read here. Everybody who knows a bounce address can write to it, so the ledger decides by the token
+whether a report counts.
 """
 
 import re
@@ -18,24 +19,60 @@ from amends.domain.receipt.codes import (
     still_trying,
     words_of,
 )
-from amends.domain.receipt.mail import Mail, all_fields, enclosed, fields, leaves, opened, spoken, text
+from amends.domain.receipt.mail import Mail, all_fields, decoded_field, enclosed, fields, leaves, parsed, text
 from amends.domain.receipt.mail import field as field_of
+
+STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+MOST_GROUPS = 20
+"""The most recipients of one report that are read."""
+
+MAILER = re.compile(
+    r"mailer-?daemon|postmaster|mail delivery (?:sub)?system|microsoftexchange[0-9a-f]{32}@", re.IGNORECASE
+)
+QMAIL = "this is the qmail-send program"
+
+COMPLAINTS = ("abuse", "fraud", "opt-out")
+NO_COMPLAINTS = ("not-spam", "virus", "other", "auth-failure", "dmarc")
+
+VACATION_FIELDS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation", "X-Mail-Autoreply")
+VACATION_SUBJECT = re.compile(
+    r"\W*(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out of (?:the )?office|vacation|abwesenheit"
+    r"|automatische antwort|réponse automatique|respuesta automática|自动回复|自動回覆|自动答复)",
+    re.IGNORECASE,
+)
+BULK = ("bulk", "junk", "list", "auto_reply", "auto-reply")
+
+START_OF_RETURNED = re.compile(
+    r"^[>\s]{0,8}(?:return-path|received|message-id|dkim-signature|mime-version):"
+    r"|^-{2,}\s{0,4}(?:below this line|this is a copy|(?:start of )?(?:the )?(?:original|returned|undelivered) message)"
+    r"|^-{2,}\s{0,4}(?:原始邮件|原邮件)",
+    re.IGNORECASE | re.MULTILINE,
+)
+QUOTED_LINE = re.compile(r"^>.*$", re.MULTILINE)
+RETURNED_TYPES = ("message/rfc822", "message/global", "message/rfc822-headers", "message/global-headers")
+FIRST_FIELD = re.compile(
+    r"^(?:return-path|received|message-id|dkim-signature|from|date|mime-version):", re.IGNORECASE | re.MULTILINE
+)
+MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
+MESSAGE_ID_LINE = re.compile(r"^[>\s]{0,8}message-id:\s{0,4}(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+RECIPIENT_FIELDS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
+BETWEEN_ADDRESSES = re.compile(r"[\s<>()\[\],;:\"]+")
 
 
 class ReportKind(StrEnum):
-    """What a report says of the message."""
+    """A kind of report about a message."""
 
     FAILED = "failed"
-    """It did not arrive, and nothing ever will at this address."""
+    """The message did not arrive, and no message ever will at this address."""
     GAVE_UP = "gave_up"
-    """It did not arrive, but the address may be good: mailbox full, time run out, refused for its sender or content."""
+    """The message did not arrive at an address that may be good: mailbox full, time out, sender or content refused."""
     DELAYED = "delayed"
     """The mail server is still trying: no failure."""
     DELIVERED = "delivered"
     COMPLAINED = "complained"
-    """The person, or the provider for the person, calls it abuse or fraud."""
+    """The person, or the provider for the person, calls the message abuse or fraud."""
     AUTO_REPLY = "auto_reply"
-    """A machine answered: a vacation, a challenge, a read receipt. Nobody must answer it (RFC 3834)."""
+    """A machine answered: a vacation, a challenge, a read receipt. An automatic answer is never answered (RFC 3834)."""
     UNKNOWN = "unknown"
 
 
@@ -46,85 +83,51 @@ WORST_FIRST = (
     ReportKind.DELAYED,
     ReportKind.UNKNOWN,
 )
-"""What is final goes before what is not."""
+"""The kinds of delivery reports, the worst first; final ones stand before those that are not final."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailReport:
-    """What one mail says; nothing in it is proven. Only codes are shown: a stranger may write the rest."""
+    """A report read from one mail; nothing in it is proven. Only codes are shown: a stranger may write the rest."""
 
     kind: ReportKind
     token: str = field(default="", repr=False)
-    """The mark in the address that bounces go to; empty when no address of that form was found."""
+    """The token in the bounce address; empty when no address of that form was found."""
     message_id: str = field(default="", repr=False)
-    """The Message-ID of the message it is about, angle brackets included, as the reporter wrote it; or empty."""
+    """The Message-ID of the reported message, angle brackets included, as the reporter wrote it; or empty."""
     status: str = ""
     """The enhanced status code, such as 5.1.1 (RFC 3463); or empty."""
     detail: str = ""
     """Codes only: '550 5.1.1', or the feedback type of a complaint."""
     by_provider: bool = False
-    """Told by whoever hands our mail on, who calls delivered what the next server took: it may still come back."""
+    """True for a report of the provider that hands our mail on, which calls delivered what the next server took.
+
+    Such a message may still bounce."""
 
 
 @dataclass(frozen=True, slots=True)
 class DsnReading:
-    """What a report says before we know which message it is about."""
+    """The content of a report, before the reported message is known."""
 
     kind: ReportKind
     status: str = ""
     detail: str = ""
 
 
-BETWEEN_ADDRESSES = re.compile(r"[\s<>()\[\],;:\"]+")
-MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
-MESSAGE_ID_LINE = re.compile(r"^[>\s]{0,8}message-id:\s{0,4}(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
-RECIPIENT_FIELDS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
-
-MAILER = re.compile(
-    r"mailer-?daemon|postmaster|mail delivery (?:sub)?system|microsoftexchange[0-9a-f]{32}@", re.IGNORECASE
-)
-QMAIL = "this is the qmail-send program"
-START_OF_RETURNED = re.compile(
-    r"^[>\s]{0,8}(?:return-path|received|message-id|dkim-signature|mime-version):"
-    r"|^-{2,}\s{0,4}(?:below this line|this is a copy|(?:start of )?(?:the )?(?:original|returned|undelivered) message)"
-    r"|^-{2,}\s{0,4}(?:原始邮件|原邮件)",
-    re.IGNORECASE | re.MULTILINE,
-)
-FIRST_FIELD = re.compile(
-    r"^(?:return-path|received|message-id|dkim-signature|from|date|mime-version):", re.IGNORECASE | re.MULTILINE
-)
-QUOTED_LINE = re.compile(r"^>.*$", re.MULTILINE)
-
-VACATION_FIELDS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Vacation", "X-Mail-Autoreply")
-VACATION_SUBJECT = re.compile(
-    r"\W*(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out of (?:the )?office|vacation|abwesenheit"
-    r"|automatische antwort|réponse automatique|respuesta automática|自动回复|自動回覆|自动答复)",
-    re.IGNORECASE,
-)
-BULK = ("bulk", "junk", "list", "auto_reply", "auto-reply")
-
-MOST_GROUPS = 20
-"""Recipients of one report that are looked at."""
-STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
-RETURNED_TYPES = ("message/rfc822", "message/global", "message/rfc822-headers", "message/global-headers")
-COMPLAINTS = ("abuse", "fraud", "opt-out")
-NO_COMPLAINTS = ("not-spam", "virus", "other", "auth-failure", "dmarc")
-
-
 def read_report(raw: bytes, delivered_to: str = "") -> MailReport:
-    """What the mail says, whatever its bytes are; `delivered_to` is the envelope recipient, if the server told it.
+    """Return the report in a mail, whatever its bytes are; `delivered_to` is the envelope recipient, if known.
 
-    The token stands only in the address that the report came to. A complaint comes to another address, so there it
-    is taken from the message that the report encloses.
+    The token stands only in the address that the report came to. A complaint comes to another address, so its token is
+    taken from the message that the complaint encloses.
     """
-    mail = opened(raw)
+    mail = parsed(raw)
     if mail is None:
         return MailReport(ReportKind.UNKNOWN, _token((delivered_to,)))
     parts = tuple(leaves(mail))
-    said, quoted = _told_and_quoted(parts)
+    written, quoted = _written_and_quoted(parts)
     returned = _returned(parts, quoted)
     complaint = _feedback(parts)
-    reading = _complaint(complaint) if complaint is not None else _delivery(mail, parts, said, returned)
+    reading = _complaint(complaint) if complaint is not None else _delivery(mail, parts, written, returned)
     recipients = (delivered_to, *_recipients(mail))
     senders = _senders(complaint, returned) if complaint is not None else ()
     return MailReport(
@@ -136,16 +139,17 @@ def read_report(raw: bytes, delivered_to: str = "") -> MailReport:
     )
 
 
-def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) -> DsnReading:
-    """A report, else an automatic answer. One about a report is no news of a message: we send no reports.
+def _delivery(mail: Mail, parts: tuple[Mail, ...], written: str, returned: Mail) -> DsnReading:
+    """Return the content of a delivery report, else of an automatic answer.
 
-    What a mail server says and we do not understand is for people: it may be that somebody was not reached. So is what
-    a machine under any other name says in a mail server's words.
+    A report about a report is UNKNOWN: we send no reports, so it is about no message of ours. So is an answer from a
+    mail server, or in a mail server's words, that is not understood: a person must look, as somebody may not have been
+    reached.
     """
-    reading = _by_status(parts, said) or _in_words(mail, said)
+    reading = _by_status(parts, written) or _in_words(mail, written)
     if reading:
         return DsnReading(ReportKind.UNKNOWN) if _is_report(returned) else reading
-    server = _is_from_server(mail, said) or sounds_like_a_failure(words_of(said))
+    server = _is_from_server(mail, written) or sounds_like_a_failure(words_of(written))
     automatic = _is_automatic(mail, parts) and not server
     return DsnReading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
 
@@ -153,36 +157,36 @@ def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) ->
 # RFC 3464
 
 
-def _by_status(parts: tuple[Mail, ...], said: str) -> DsnReading | None:
-    """The worst final one of the groups; None without any.
+def _by_status(parts: tuple[Mail, ...], written: str) -> DsnReading | None:
+    """Return the content of the worst final group of fields, or None without any group.
 
-    Our messages have one recipient, so several groups mean that its address stands for several: a list, a forwarding.
+    Our messages have one recipient, so several groups mean that the address stands for several: a list, a forwarding.
     """
     groups = [group for part in parts if part.get_content_type() in STATUS_TYPES for group in _groups(part)]
-    readings = [_group(group, said if len(groups) == 1 else "") for group in groups]
+    readings = [_group(group, written if len(groups) == 1 else "") for group in groups]
     return min(readings, key=lambda reading: WORST_FIRST.index(reading.kind), default=None)
 
 
 def _groups(part: Mail) -> Iterator[Mail]:
     for block in enclosed(part)[:MOST_GROUPS]:
-        # The library takes the blocks of the international form (RFC 6533) apart no further than the first.
+        # In the international form (RFC 6533) the library parses only the first block and leaves the others as text.
         for group in (block, *map(fields, text(block).split("\n\n", MOST_GROUPS))):
             if "Action" in group or "Status" in group:
                 yield group
 
 
-def _group(group: Mail, said: str) -> DsnReading:
-    """OpenSMTPD tells a machine that it failed with 5.0.0, whatever it was, and the reason only to people."""
+def _group(group: Mail, written: str) -> DsnReading:
+    """Read a group. OpenSMTPD gives 5.0.0 to machines for every failure, and the reason only in words for people."""
     action, diagnostic = field_of(group, "Action").lower(), field_of(group, "Diagnostic-Code")
     if action == "failed" and not diagnostic:
-        diagnostic = said
+        diagnostic = written
     codes = more_specific(field_of(group, "Status"), codes_in(words_of(diagnostic)))
     kind = _outcome(action, codes, diagnostic)
     return DsnReading(kind, codes.status, str(codes))
 
 
 def _outcome(action: str, codes: Codes, diagnostic: str) -> ReportKind:
-    """Who hands a message on ('relayed', 'expanded') does not say that it arrived."""
+    """Return the kind of report. A server that only hands a message on ('relayed', 'expanded') knows no outcome."""
     match action, codes.status[:1]:
         case ("failed", _) | ("", "5"):
             return _failure(codes, diagnostic) or ReportKind.GAVE_UP
@@ -201,11 +205,11 @@ def _failure(codes: Codes, words: str) -> ReportKind | None:
 # Reports in words
 
 
-def _in_words(mail: Mail, said: str) -> DsnReading | None:
-    """What a mail server wrote for people: Exim, qmail, QQ, NetEase. None when it tells of no delivery."""
-    if _is_vacation(mail) or not _is_from_mailer(mail, said):
+def _in_words(mail: Mail, written: str) -> DsnReading | None:
+    """Return the content of a report in words (Exim, qmail, QQ, NetEase), or None when a mail is no such report."""
+    if _is_vacation(mail) or not _is_from_mailer(mail, written):
         return None
-    words = words_of(said)
+    words = words_of(written)
     codes = codes_in(words)
     if still_trying(words):
         kind: ReportKind | None = ReportKind.DELAYED
@@ -214,13 +218,13 @@ def _in_words(mail: Mail, said: str) -> DsnReading | None:
     return DsnReading(kind, codes.status, str(codes)) if kind else None
 
 
-def _is_from_mailer(mail: Mail, said: str) -> bool:
+def _is_from_mailer(mail: Mail, written: str) -> bool:
     sender = MAILER.search(field_of(mail, "From"))
-    return bool(sender) or "X-Failed-Recipients" in mail or QMAIL in said[:400].lower()
+    return bool(sender) or "X-Failed-Recipients" in mail or QMAIL in written[:400].lower()
 
 
-def _is_from_server(mail: Mail, said: str) -> bool:
-    return "delivery-status" in field_of(mail, "Content-Type").lower() or _is_from_mailer(mail, said)
+def _is_from_server(mail: Mail, written: str) -> bool:
+    return "delivery-status" in field_of(mail, "Content-Type").lower() or _is_from_mailer(mail, written)
 
 
 # Complaints (RFC 5965)
@@ -232,7 +236,7 @@ def _feedback(parts: tuple[Mail, ...]) -> Mail | None:
 
 
 def _complaint(feedback: Mail) -> DsnReading:
-    """Not-spam takes a complaint back; the other types tell of filters, not of people."""
+    """Read a complaint. The type not-spam takes a complaint back; the other types tell of filters, not of people."""
     stated = field_of(feedback, "Feedback-Type").lower()
     if stated in COMPLAINTS:
         return DsnReading(ReportKind.COMPLAINED, detail=stated)
@@ -249,7 +253,7 @@ def _senders(feedback: Mail, returned: Mail) -> tuple[str, ...]:
 def _is_vacation(mail: Mail) -> bool:
     automatic = field_of(mail, "Auto-Submitted").lower()
     marked = any(name in mail for name in VACATION_FIELDS) or "vacation" in automatic
-    return marked or bool(VACATION_SUBJECT.match(spoken(mail, "Subject")))
+    return marked or bool(VACATION_SUBJECT.match(decoded_field(mail, "Subject")))
 
 
 def _is_automatic(mail: Mail, parts: tuple[Mail, ...]) -> bool:
@@ -266,20 +270,20 @@ def _is_automatic(mail: Mail, parts: tuple[Mail, ...]) -> bool:
 # Which message
 
 
-def _told_and_quoted(parts: tuple[Mail, ...]) -> tuple[str, str]:
-    """What the reporter wrote, and the message of ours that it returned as text below that."""
-    told, quoted = [], []
+def _written_and_quoted(parts: tuple[Mail, ...]) -> tuple[str, str]:
+    """Return the text that the reporter wrote, and the message of ours that the reporter returned as text below."""
+    written, quoted = [], []
     for part in parts:
         if part.get_content_maintype() == "text" and part.get_content_type() != "text/rfc822-headers":
-            said = text(part)
-            start = START_OF_RETURNED.search(said)
-            told.append(QUOTED_LINE.sub("", said[: start.start()] if start else said))
-            quoted.append(said[start.start() :] if start else "")
-    return "\n".join(told), "\n".join(quoted)
+            whole = text(part)
+            start = START_OF_RETURNED.search(whole)
+            written.append(QUOTED_LINE.sub("", whole[: start.start()] if start else whole))
+            quoted.append(whole[start.start() :] if start else "")
+    return "\n".join(written), "\n".join(quoted)
 
 
 def _returned(parts: tuple[Mail, ...], quoted: str) -> Mail:
-    """The header of the message that the report returns; empty when it returns none."""
+    """Return the header of the message that the report returns, or an empty one when the report returns none."""
     for part in parts:
         if part.get_content_type() == "text/rfc822-headers":
             return fields(text(part))

@@ -1,4 +1,4 @@
-"""Opens a mail from a stranger: its parts, its text and its fields, at a cost that has a bound, whatever the bytes."""
+"""Parsing of a mail from a stranger into parts, text and fields, at a bounded cost whatever the bytes."""
 
 import re
 from base64 import b64decode
@@ -12,13 +12,13 @@ from html import unescape
 Mail = Message
 
 MOST_BYTES = 256 * 1024
-"""The rest is cut off: what a report has to say, and the headers that it returns, stand at its beginning."""
+"""The rest is cut off: the content of a report, and the headers that a report returns, stand at its beginning."""
 MOST_LINES = 20_000
 MOST_PARTS = 200
 MOST_CONTAINERS = 30
-"""Multipart and message types that are named anywhere, which is also how deep they can be nested."""
+"""The most multipart and message types named anywhere in a mail, which also bounds the depth of nesting."""
 LONGEST_FIELD = 1_000
-"""Characters of a header that are looked at."""
+"""The number of characters of a header that are read."""
 
 CONTAINER = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
 LONG_TYPE = re.compile(rb"^content-type:(?:[^\n]|\n[ \t]){%d}" % LONGEST_FIELD, re.IGNORECASE | re.MULTILINE)
@@ -37,26 +37,26 @@ CHARSETS = {
     "koi8-r": "koi8_r",
     "windows-1251": "cp1251",
 }
-"""Only these are read as they are named: some of Python's codecs are slow on purpose-made text, such as punycode."""
+"""The only charsets decoded by their name: some of Python's codecs, such as punycode, are slow on hostile text."""
 GUESSES = ("utf-8", "gb18030")
 STYLE = re.compile(r"<style\b[^<>]*>[^<]*", re.IGNORECASE)
 TAG = re.compile(r"<(?:/?[a-z!][^<>@]*|)>", re.IGNORECASE)
-"""No @ in it, so that the address or the Message-ID in angle brackets that some write into HTML stays."""
+"""A tag without @, so that an address or a Message-ID that some write into HTML in angle brackets stays."""
 
 
-def opened(raw: bytes) -> Mail | None:
-    """The mail, cut to MOST_BYTES and MOST_LINES; None for one that is built to be costly or cannot be read."""
+def parsed(raw: bytes) -> Mail | None:
+    """Return the mail, cut to MOST_BYTES and MOST_LINES, or None for one that is built to be costly or is malformed."""
     mail = _plain(raw)
     if _is_costly(mail):
         return None
     try:
         return BytesParser().parsebytes(mail)
-    except (ValueError, TypeError, LookupError):  # The library's on parameters of RFC 2231 that contradict each other.
+    except (ValueError, TypeError, LookupError):  # The library raises these on contradicting parameters (RFC 2231).
         return None
 
 
 def leaves(mail: Mail) -> Iterator[Mail]:
-    """The parts of the mail itself in their order; a message that it returns is one leaf, whatever it holds."""
+    """Yield the parts of the mail in their order; a message that the mail returns is one leaf, whatever it holds."""
     waiting = [mail]
     while waiting:
         part = waiting.pop()
@@ -67,30 +67,30 @@ def leaves(mail: Mail) -> Iterator[Mail]:
 
 
 def enclosed(part: Mail) -> tuple[Mail, ...]:
-    """What the part is made of: parts, the message it returns, or the blocks of fields of a delivery status."""
+    """Return the content of a part: its parts, the message it returns, or the blocks of fields of a delivery status."""
     payload = part.get_payload() if part.is_multipart() else ()
     blocks = tuple(block for block in payload if isinstance(block, Message))
     packed = part.get_content_maintype() == "message" and field(part, "Content-Transfer-Encoding").lower() == "base64"
-    return _unpacked(blocks) if packed and not any(block.keys() for block in blocks) else blocks
+    return _from_base64(blocks) if packed and not any(block.keys() for block in blocks) else blocks
 
 
 def fields(text: str) -> Mail:
-    """Header fields that stand in a text, up to its first empty line."""
+    """Parse the header fields of a text, up to its first empty line."""
     return HeaderParser().parsestr(text)
 
 
 def field(part: Mail, name: str) -> str:
-    """The first header of this name on one line, cut to LONGEST_FIELD characters, or nothing."""
+    """Return the first header of this name on one line, cut to LONGEST_FIELD characters, or an empty text."""
     return _one_line(part.get(name, ""))
 
 
 def all_fields(part: Mail, name: str) -> tuple[str, ...]:
-    """Every header of this name, ten at most."""
+    """Return the headers of this name, ten at most."""
     return tuple(_one_line(value) for value in part.get_all(name, [])[:10])
 
 
-def spoken(part: Mail, name: str) -> str:
-    """The header as a person reads it, its encoded words decoded (RFC 2047)."""
+def decoded_field(part: Mail, name: str) -> str:
+    """Return the header with its encoded words decoded (RFC 2047), or an empty text when they are malformed."""
     try:
         pieces = decode_header(field(part, name))
     except (HeaderParseError, ValueError):
@@ -99,21 +99,21 @@ def spoken(part: Mail, name: str) -> str:
 
 
 def text(part: Mail) -> str:
-    """The part as text without tags; whatever cannot be decoded stands as a replacement character."""
+    """Return the part as text without tags, with a replacement character for bytes that cannot be decoded."""
     try:
         content = part.get_payload(decode=True)
     except ValueError:  # Broken uuencode.
         return ""
     charset = CHARSET.search(field(part, "Content-Type"))
-    said = _decoded(content if isinstance(content, bytes) else b"", charset[1] if charset else "")
-    said = said.replace("\r\n", "\n").replace("\r", "\n")
-    return _without_tags(said) if part.get_content_type() == "text/html" else said
+    plain = _decoded(content if isinstance(content, bytes) else b"", charset[1] if charset else "")
+    plain = plain.replace("\r\n", "\n").replace("\r", "\n")
+    return _without_tags(plain) if part.get_content_type() == "text/html" else plain
 
 
-def _unpacked(blocks: tuple[Mail, ...]) -> tuple[Mail, ...]:
-    """What stands there in base64, which the library takes for the text of something without fields."""
+def _from_base64(blocks: tuple[Mail, ...]) -> tuple[Mail, ...]:
+    """Return the message in base64, which the library takes for the text of a message without fields."""
     try:
-        mail = opened(b64decode("".join(str(block.get_payload()) for block in blocks)))
+        mail = parsed(b64decode("".join(str(block.get_payload()) for block in blocks)))
     except ValueError:
         return ()
     return (mail,) if mail else ()
@@ -125,7 +125,7 @@ def _plain(raw: bytes) -> bytes:
 
 
 def _is_costly(mail: bytes) -> bool:
-    """Nesting is recursion in the library, and its reading of parameters takes the square of their length."""
+    """Return True when the library would recurse deeply, or need time quadratic in the length of a parameter."""
     parts = mail.count(b"\n--")
     return parts > MOST_PARTS or len(CONTAINER.findall(mail)) > MOST_CONTAINERS or bool(LONG_TYPE.search(mail))
 

@@ -1,4 +1,4 @@
-"""What a provider tells later of a message that it took over, and whether it was really the provider who told."""
+"""Reports of a provider about messages that it took over earlier, and the proof that a report is the provider's."""
 
 import hmac
 import json
@@ -16,48 +16,14 @@ from amends.domain.base.errors import NotAllowed
 from amends.domain.channel.channel import Status
 
 FRESH = timedelta(minutes=5)
-"""A signed report of another time than now is one that somebody kept and plays again."""
+"""The largest distance of a signed report's time from now; a report beyond it is taken for a replay."""
 LARGEST_REPORT = 64_000
 MOST_FIELDS = 100
 PLAIN = re.compile(r"[!-~]{1,200}")
-PLACE = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
-"""Of one thing in a list, in a name with dots."""
+INDEX = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
+"""The index of an item in a list, in a name with dots."""
 CODE = re.compile(r"\d{1,6}|[A-Za-z][\w.-]{0,39}", re.ASCII)
 """An error code; nothing that could be an address."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderReceipt:
-    """The last word of a provider on one message."""
-
-    provider_id: str
-    status: Status
-    """Delivered; rejected: it will not arrive there; deferred: it did not leave the network, which is not the
-    person's fault; uncertain: a person has to look."""
-    detail: str = ""
-    key: str = ""
-    """Our own key of the message, where the report bears it: it tells what became of one whose answer was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportShape:
-    """How a provider words its reports. A name with dots leads into objects and lists within: results.0.status."""
-
-    id_field: str
-    status_field: str
-    outcomes: Mapping[str, Status]
-    """The status words that are a last word, in small letters; every other word leaves things as they are."""
-    code_field: str = ""
-    key_field: str = ""
-    codes: Mapping[str, Status] = field(default_factory=dict)
-    """Error codes that say of a rejection that it is not about the person's number."""
-
-    @property
-    def name_field(self) -> str:
-        """Where a report says which message it is about: by the provider's id, or by our key where it gives none."""
-        return self.id_field or self.key_field
-
-
 TWILIO_CODES = {
     "30001": Status.DEFERRED,  # too many messages waiting at Twilio
     "30002": Status.DEFERRED,  # our account is suspended
@@ -70,7 +36,41 @@ TWILIO_CODES = {
     "30034": Status.DEFERRED,  # our number is not registered
     "63038": Status.DEFERRED,  # over the daily number of our account
 }
-"""What twilio.com/docs/api/errors calls trouble of account, sender or text. 30003, 30005, 30006 are the number's."""
+"""Errors of account, sender or text, by twilio.com/docs/api/errors; 30003, 30005 and 30006 are about the recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReceipt:
+    """The final report of a provider on one message."""
+
+    provider_id: str
+    status: Status
+    """DELIVERED; REJECTED when the message will not arrive there; DEFERRED when it did not leave the network, which is
+    not the fault of the number; UNCERTAIN when a person has to look."""
+    detail: str = ""
+    key: str = ""
+    """Our own key of the message, if the report bears one: it identifies a message whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportShape:
+    """The format of a provider's reports. A name with dots leads into nested objects and lists: results.0.status."""
+
+    id_field: str
+    status_field: str
+    outcomes: Mapping[str, Status]
+    """The final status words, in lower case; every other word leaves the state of the message unchanged."""
+    code_field: str = ""
+    key_field: str = ""
+    codes: Mapping[str, Status] = field(default_factory=dict)
+    """Error codes of rejections that are not about the person's number."""
+
+    @property
+    def name_field(self) -> str:
+        """Return the field that names the message, by the provider's id, or by our key when there is no such id."""
+        return self.id_field or self.key_field
+
+
 TWILIO = ReportShape(
     id_field="MessageSid",
     status_field="MessageStatus",
@@ -86,19 +86,19 @@ TWILIO = ReportShape(
     codes=TWILIO_CODES,
 )
 TWILIO_MESSAGE = ReportShape("sid", "status", TWILIO.outcomes, "error_code", codes=TWILIO_CODES)
-"""The same, as the message itself says it when it is asked for."""
+"""The format of a message that Twilio returns when asked for its status."""
 
 
 def sms_receipt(shape: ReportShape, payload: Mapping[str, object]) -> ProviderReceipt | None:
-    """What this report says; None when it is no last word, or names no message."""
+    """Return the receipt in a report, or None when the report is not final or names no message."""
     provider_id, key = plain_value(payload, shape.name_field), plain_value(payload, shape.key_field)
     found = last_word(shape, payload)
     return ProviderReceipt(provider_id, *found, key) if found and (provider_id or key) else None
 
 
 def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status, str] | None:
-    """What became of the message and the provider's words for it; None while that is open."""
-    word = said(payload, shape.status_field).strip().casefold()
+    """Return the final status of the message and the provider's words for it, or None while the outcome is open."""
+    word = text_value(payload, shape.status_field).strip().casefold()
     status = shape.outcomes.get(word)
     if status is None:
         return None
@@ -109,9 +109,9 @@ def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status
 
 
 def nested(fields: Mapping[str, str]) -> object:
-    """What names with dots spell: objects, and lists where all that stands side by side is a place.
+    """Return the objects that names with dots spell; an object whose names are all indexes becomes a list.
 
-    {"to.0": "+49"} is {"to": ["+49"]}. Raises ValueError when a name leads into another's value.
+    {"to.0": "+49"} becomes {"to": ["+49"]}. Raises ValueError when a name leads into the value of another name.
     """
     tree: dict[str, object] = {}
     for name, value in fields.items():
@@ -119,8 +119,8 @@ def nested(fields: Mapping[str, str]) -> object:
     return _listed(tree)
 
 
-def _put(tree: dict[str, object], way: Sequence[str], value: str) -> None:
-    first, *rest = way
+def _put(tree: dict[str, object], path: Sequence[str], value: str) -> None:
+    first, *rest = path
     match tree.setdefault(first, {} if rest else value), rest:
         case dict() as inner, [_, *_]:
             _put(inner, rest, value)
@@ -134,83 +134,82 @@ def _listed(tree: object) -> object:
     if not isinstance(tree, dict):
         return tree
     inner = {name: _listed(value) for name, value in tree.items()}
-    if inner and all(PLACE.fullmatch(name) for name in inner):
+    if inner and all(INDEX.fullmatch(name) for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
 
 
 def plain_value(payload: Mapping[str, object], name: str) -> str:
-    """The value of this field when it is a short word or number, else empty."""
-    text = said(payload, name)
+    """Return the value of the field when it is a short word or number, else an empty text."""
+    text = text_value(payload, name)
     return text if PLAIN.fullmatch(text) else ""
 
 
-def said(payload: Mapping[str, object], name: str) -> str:
-    """The value of this field when it is a text or a whole number, else empty."""
+def text_value(payload: Mapping[str, object], name: str) -> str:
+    """Return the value of the field when it is a text or a whole number, else an empty text."""
     found: object = payload
     for part in name.split("."):
         if isinstance(found, list):
-            found = dict(enumerate(found)).get(int(part)) if PLACE.fullmatch(part) else None
+            found = dict(enumerate(found)).get(int(part)) if INDEX.fullmatch(part) else None
         else:
             found = found.get(part) if isinstance(found, Mapping) else None
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 class Scheme(StrEnum):
-    """How a provider proves that a report is its own."""
+    """A way for a provider to prove that a report is its own."""
 
     TWILIO = "twilio"
     BODY = "body"
     ADDRESS = "address"
-    """It comes to an address that only the provider was told."""
+    """The report comes to a secret address that only the provider was given."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """How the provider may come: a fetched address is enough where the address is the proof."""
+        """Return the HTTP methods of reports; GET is enough where the address is the proof."""
         return ("GET", "POST") if self is Scheme.ADDRESS else ("POST",)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRules:
-    """What is needed to read one provider's reports."""
+    """The settings for reading one provider's reports."""
 
     shape: ReportShape
     scheme: Scheme
     secret: str = field(repr=False)
     url: str = ""
-    """Where it sends them, without a query, as the provider was told; Twilio signs it."""
+    """The URL for reports, without a query, exactly as given to the provider, because Twilio signs the URL."""
     fills_in: str = ""
-    """What else stands in the query, for the provider to fill in: status=%d."""
+    """A further part of the query, for the provider to fill in: status=%d."""
     largest: int = LARGEST_REPORT
-    """Bytes of one body."""
+    """The most bytes in one body."""
 
     def address(self, key: str) -> str:
-        """Where the provider is to report on the message with this key."""
+        """Return the URL for reports on the message with this key."""
         proof = {"proof": _proof(self.secret, key)} if self.scheme is Scheme.ADDRESS else {}
         return "&".join(filter(None, (f"{self.url}?{urlencode({'key': key} | proof)}", self.fills_in)))
 
     def read(self, report: "WebhookReport", now: datetime) -> tuple[ProviderReceipt, ...]:
-        """What a report says; nothing when it is no last word. Raises as `read_reports` does."""
+        """Return the receipts in a report; none when the report is not final. Raises as `read_reports` does."""
         return read_reports(self, report, now)
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookReport:
-    """A report as it came in."""
+    """A report as it came in over HTTP."""
 
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    """With small letters in their names."""
+    """The headers, with names in lower case."""
     query: str = field(default="", repr=False)
-    """What stood behind the question mark, untouched."""
+    """The query string of the URL, as received."""
 
 
 def read_reports(rules: ReportRules, report: WebhookReport, now: datetime) -> tuple[ProviderReceipt, ...]:
-    """What a provider's report says, once it is known to be the provider's, of one message or a list of them.
+    """Return the receipts in a provider's report on one message or a list, after checking that the report is genuine.
 
-    What is no last word is left out.
-
-    Raises NotAllowed when it is not signed, wrongly signed, signed at another time, or too long to be one.
+    Reports that are not final are left out. Raises NotAllowed when the report is not signed, wrongly signed, signed at
+    another time, or too long.
     """
     if len(report.body) > LARGEST_REPORT:
         raise NotAllowed("the report is too long")
@@ -225,23 +224,23 @@ def read_reports(rules: ReportRules, report: WebhookReport, now: datetime) -> tu
 
 
 def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
-    """Whether Twilio signed this (X-Twilio-Signature): HMAC-SHA1 over the whole URL and the sorted fields.
+    """Return True when Twilio signed this (X-Twilio-Signature): HMAC-SHA1 over the whole URL and the sorted fields.
 
-    Twilio signs the URL with its usual port or without it, as it likes.
+    Twilio signs the URL sometimes with its default port and sometimes without.
     """
     joined = "".join(name + value for name, value in sorted(set(fields)))
     expected = [_sha1(token, each + joined) for each in (url, _with_port(url), _without_port(url))]
-    return bool(token) and any(same(each, signature) for each in expected)
+    return bool(token) and any(same_secret(each, signature) for each in expected)
 
 
 def signed_as_agreed(secret: str, report: WebhookReport, now: datetime) -> bool:
-    """Whether the body was signed with the secret that we and the sender agreed on, now: see `body_signed`."""
+    """Return True when the body was signed just now with the secret agreed with the sender, as `body_signed` checks."""
     signature, timestamp = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
     return body_signed(secret, report.body, signature, timestamp, now)
 
 
 def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: datetime) -> bool:
-    """Whether this body was signed with our secret, now.
+    """Return True when the body was signed with the secret within FRESH of now.
 
     X-Timestamp holds Unix seconds; X-Signature is `sha256=` and the hexadecimal HMAC of timestamp, full stop and body.
     """
@@ -249,11 +248,11 @@ def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: d
         return False
     fresh = abs(now.timestamp() - int(timestamp)) <= FRESH.total_seconds()
     expected = hmac.digest(secret.encode(), f"{timestamp}.".encode() + body, "sha256").hex()
-    return same(f"sha256={expected}", signature) and fresh
+    return same_secret(f"sha256={expected}", signature) and fresh
 
 
 def signed_by_twilio(token: str, url: str, report: WebhookReport) -> dict[str, str]:
-    """The fields of a form that Twilio sent to this address of ours. Raises NotAllowed when it did not sign them."""
+    """Return the fields of a form that Twilio sent to this URL. Raises NotAllowed when Twilio did not sign it."""
     fields, asked = pairs_of(report.body), pairs_of(report.query.encode())
     whole = f"{url}?{report.query}" if report.query else url
     if not twilio_signed(token, whole, fields, report.headers.get("x-twilio-signature", "")):
@@ -267,19 +266,22 @@ def _read_twilio(rules: ReportRules, report: WebhookReport) -> tuple[ProviderRec
 
 
 def _read_at_address(rules: ReportRules, report: WebhookReport) -> tuple[ProviderReceipt, ...]:
-    """The query names the message, and the proof is of that message only; body or query say what became of it."""
+    """Return the receipt in a report to a secret address.
+
+    The query names the message, and the proof holds for that message only; the status is in the body or the query.
+    """
     asked = dict(pairs_of(report.query.encode()))
     key = asked.get("key", "")
-    if not rules.secret or not same(_proof(rules.secret, key), asked.get("proof", "")):
+    if not rules.secret or not same_secret(_proof(rules.secret, key), asked.get("proof", "")):
         raise NotAllowed("the report did not come to an address of ours")
-    told = json_of(report.body)
-    fields = told if isinstance(told, dict) else dict(pairs_of(report.body))
+    content = json_of(report.body)
+    fields = content if isinstance(content, dict) else dict(pairs_of(report.body))
     found = last_word(rules.shape, {**fields, **asked})
     return (ProviderReceipt(key, *found, key),) if found else ()
 
 
 def pairs_of(query: bytes) -> list[tuple[str, str]]:
-    """The fields of a form or a query. Raises NotAllowed when it is neither."""
+    """Return the fields of a form or a query. Raises NotAllowed when the text is neither."""
     try:
         pairs = parse_qsl(
             query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="latin-1"
@@ -290,19 +292,19 @@ def pairs_of(query: bytes) -> list[tuple[str, str]]:
 
 
 def _proof(secret: str, key: str) -> str:
-    """What shows that an address for reports on this message is ours."""
+    """Return the proof in a URL for reports on this message that the URL is ours."""
     return hmac.digest(secret.encode(), f"receipt {key}".encode(errors="replace"), "sha256").hex()[:32]
 
 
 def objects_of(body: bytes) -> list[dict[str, object]]:
-    """The JSON object that the body is, or those of its list; none when it is neither."""
-    told = json_of(body)
-    each = told if isinstance(told, list) else [told]
+    """Return the JSON object in the body, or the objects in its list; none when the body is neither."""
+    content = json_of(body)
+    each = content if isinstance(content, list) else [content]
     return [one for one in each if isinstance(one, dict)]
 
 
 def json_of(body: bytes) -> object:
-    """What the body says, or None when it is no JSON."""
+    """Return the JSON value of the body, or None when the body is no JSON."""
     try:
         return json.loads(_text(body.removeprefix(BOM_UTF8)))
     except (ValueError, RecursionError):
@@ -310,7 +312,7 @@ def json_of(body: bytes) -> object:
 
 
 def _text(raw: bytes) -> str:
-    """In UTF-8, else in GBK, as many gateways in China write; of any other alphabet ASCII is left."""
+    """Decode UTF-8, else GBK, as many gateways in China write; of any other encoding only ASCII survives."""
     for charset in ("utf-8", "gb18030"):
         with suppress(UnicodeDecodeError):
             return raw.decode(charset)
@@ -321,8 +323,8 @@ def _sha1(token: str, text: str) -> str:
     return b64encode(hmac.digest(token.encode(), text.encode(errors="replace"), "sha1")).decode()
 
 
-def same(expected: str, given: str) -> bool:
-    """Whether a secret was given; it takes as long for every wrong one."""
+def same_secret(expected: str, given: str) -> bool:
+    """Return True when the given secret is the expected one, in a time that does not depend on where they differ."""
     return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""Injects: what goes wrong in a rehearsal, and when. The same injects and the same number give the same rehearsal."""
+"""Injects: the troubles of a rehearsal and their times. The same injects and the same seed give the same rehearsal."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from amends.domain.law.duty import Addressee, Duty
 from amends.domain.team.member import TeamRole
 
 Share = Annotated[float, Field(ge=0, le=1)]
-"""Of all people or messages: 0.03 for three in a hundred."""
+"""A share of all people or messages: 0.03 for three in a hundred."""
 
-HOUR = timedelta(hours=1)
 CURIOUS, CURIOUS_WITHIN = 0.01, timedelta(days=3)
-"""So many ask something by themselves, within this time after they were told."""
+"""The share of people who ask a question without an inject, and the time after they were told within which they ask."""
+HOUR = timedelta(hours=1)
 
 
 class Bounces(Value):
-    """Addresses that take nothing: the same ones each time."""
+    """Addresses that take no message; the same addresses each time."""
 
     channel: ChannelKind
     refused: Share = 0
-    """Refused while the message is handed over."""
+    """The share of addresses that the provider refuses while the message is handed over."""
     come_back: Share = 0
-    """Taken over at first, and reported as failed later; only email comes back."""
+    """The share of addresses whose message is taken over and bounces later; only email bounces."""
     come_back_after: Span = Span(hours=2)
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class Outage(Value):
 
     channel: ChannelKind
     at: Span
-    """Since the incident was opened, as everywhere in this file."""
+    """The time since the incident was opened, as everywhere in this file."""
     lasts: Span
 
     @model_validator(mode="after")
@@ -62,25 +62,25 @@ class Outage(Value):
 
 
 class PressLeak(Value):
-    """A newspaper has it: many people ask at once, some of them angrily."""
+    """A report in the press: many people ask at once, some of them angrily."""
 
     at: Span
     asking: Share
     angry: Share = 0
-    """Of those who ask."""
+    """The share of angry people among the people who ask."""
     within: Span = Span(hours=6)
 
 
 class WrongFact(Value):
-    """Something that people were told turns out to be wrong, and the incident file is amended."""
+    """A fact that people were told and that turns out to be wrong, so that the incident file is amended."""
 
     at: Span
     facts: dict[str, Any] = {}
-    """Facts as in an incident file, which take the place of those that it had."""
+    """Facts as in an incident file, which replace the facts of the incident file."""
     also_touched: tuple[DataCategory, ...] = ()
     """Kinds of data that were touched as well."""
     says: Texts
-    """What people must hear of it, in every language of the incident, or one text for all."""
+    """The news for people about the fact, in every language of the incident, or one text for all."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> "WrongFact":
@@ -90,13 +90,13 @@ class WrongFact(Value):
 
 
 class AngryReplies(Value):
-    """People who complain, or report our mail as spam."""
+    """People who complain, or report our emails as spam."""
 
     at: Span
     complaining: Share = 0
     within: Span = Span(hours=24)
     reported_as_spam: Share = 0
-    """Of the emails, each time."""
+    """The share of all emails that are reported."""
 
     @model_validator(mode="after")
     def _says_how_many(self) -> "AngryReplies":
@@ -106,13 +106,13 @@ class AngryReplies(Value):
 
 
 class Away(Value):
-    """An approver who does not decide anything for a while."""
+    """An approver who decides nothing for a while."""
 
     who: TeamRole
     at: Span
     lasts: Span
     deputy: bool = True
-    """Whether others step in when it takes too long."""
+    """True when other members decide once the approver takes too long."""
 
     @model_validator(mode="after")
     def _would_approve(self) -> "Away":
@@ -122,18 +122,18 @@ class Away(Value):
 
 
 class LateCohort(Value):
-    """People who were touched too, and are found only later: the list is corrected."""
+    """People affected who are found only later, with a corrected list."""
 
     at: Span
     share: Annotated[float, Field(gt=0, lt=1)]
-    """Of the audience file; so many are not in the list at first."""
+    """The share of the audience file that is not in the list at first."""
 
 
 class LateCommitment(Value):
-    """A promise that is put off, with word to those promised before its date."""
+    """A commitment that is put off; the people to whom it was made are told before its date."""
 
     promise: str = ""
-    """Its id; left out, the one that is due first."""
+    """The id of the commitment; left out, the commitment that is due first."""
     by: Span
     reason: Texts
 
@@ -142,11 +142,11 @@ class ForgottenFiling(Value):
     """A filing that nobody thinks of until its time has passed and the reminder says so."""
 
     recipient: str = ""
-    """As the table of duties names it, such as supervisory_authority; left out, the filing that is due first."""
+    """The recipient as the table of duties names it, such as supervisory_authority; left out, the filing due first."""
 
 
 class Injects(Value):
-    """A file of injects, or several together."""
+    """A file of injects, or several files merged."""
 
     title: str = Field(min_length=3, max_length=120)
     bounces: tuple[Bounces, ...] = ()
@@ -171,7 +171,10 @@ NOTHING = Injects.model_construct(title="nothing goes wrong")
 
 
 def together(files: Iterable[Injects]) -> Injects:
-    """All of them as one. Raises ValueError for two late cohorts, of which nobody could say who is in which."""
+    """Return all injects as one file.
+
+    Raises ValueError for two late cohorts, because nothing would say which person is in which.
+    """
     listed = tuple(files)
     if not listed:
         return NOTHING
@@ -183,25 +186,28 @@ def together(files: Iterable[Injects]) -> Injects:
 
 
 def amended(incident: Incident, wrong: WrongFact, now: datetime) -> Incident:
-    """The incident file with the fact put right and the news that people must hear. Raises ValidationError."""
+    """Return the incident file with the fact corrected and the news for people added. Raises ValidationError."""
     content = incident.model_dump(mode="json", by_alias=True)
     content["facts"] |= wrong.facts
     if wrong.also_touched:
-        content["facts"]["data_categories"] = _with(content["facts"]["data_categories"], wrong.also_touched)
+        content["facts"]["data_categories"] = _with_added(content["facts"]["data_categories"], wrong.also_touched)
     news = News(at=now, text=_in_every_locale(wrong.says, incident))
     content["news"] = [*content["news"], news.model_dump(mode="json")]
     return Incident.model_validate(content)
 
 
-def _with(listed: Any, also: Iterable[DataCategory]) -> list[Any]:
-    """The kinds of data that a file lists, and these."""
-    had = (listed.get("value") if isinstance(listed, dict) else listed) or []
-    known = {one["value"] if isinstance(one, dict) else one for one in had}
-    return [*had, *(category.value for category in also if category.value not in known)]
+def _with_added(listed: Any, added: Iterable[DataCategory]) -> list[Any]:
+    """Return the kinds of data that the file lists, and the added ones."""
+    present = (listed.get("value") if isinstance(listed, dict) else listed) or []
+    known = {one["value"] if isinstance(one, dict) else one for one in present}
+    return [*present, *(category.value for category in added if category.value not in known)]
 
 
 def _in_every_locale(texts: dict[str, str], incident: Incident) -> dict[str, str]:
-    """A language that the inject does not speak gets another, as people would, so that no notice has a gap."""
+    """Return the texts for every locale of the incident, so that no notice has a gap.
+
+    A locale without a text gets the nearest one, as a person's locale does.
+    """
     if "*" in texts:
         return texts
     offered = list(texts)
@@ -210,30 +216,30 @@ def _in_every_locale(texts: dict[str, str], incident: Incident) -> dict[str, str
 
 @dataclass(frozen=True)
 class Asking:
-    """Somebody writes to us."""
+    """A question or complaint that a person sends."""
 
     at: datetime
     person: int
     kind: QuestionKind
     source: QuestionSource
     saying: int
-    """Which of the things that people say."""
+    """A number that picks one of the prepared texts."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """The injects of one rehearsal in its time: what happens when."""
+    """The script of one rehearsal: its injects, with times counted from the start."""
 
     injects: Injects
     start: datetime
     seed: int = 1
 
     def at(self, after: timedelta) -> datetime:
-        """The time that is so long after the opening."""
+        """Return the time that is `after` the opening."""
         return self.start + after
 
     def hits(self, what: str, name: str, share: float) -> bool:
-        """Whether this one is among the share; the same answer each time."""
+        """Return True when `name` is in the share to which `what` happens; the same name always has the same answer."""
         return share > 0 and self._lot(what, name) < share
 
     def _lot(self, what: str, name: str) -> float:
@@ -243,40 +249,40 @@ class Script:
     # Providers.
 
     def down_until(self, channel: ChannelKind, now: datetime) -> datetime | None:
-        """When the outage that this channel is in ends; None while it works."""
+        """Return when the present outage of this channel ends, or None while the channel works."""
         ends = (self.at(o.at + o.lasts) for o in self.injects.outages if o.channel is channel)
         starts = (self.at(o.at) for o in self.injects.outages if o.channel is channel)
         return max((end for start, end in zip(starts, ends, strict=True) if start <= now < end), default=None)
 
     def outage_ends(self, now: datetime) -> datetime | None:
-        """When the first of the outages that there are now ends."""
+        """Return when the first of the present outages ends, or None when there is none."""
         ends = (self.down_until(kind, now) for kind in ChannelKind)
         return min((end for end in ends if end), default=None)
 
     def refuses(self, channel: ChannelKind, address: str) -> bool:
-        """Whether the provider refuses this address."""
+        """Return True when the provider refuses this address."""
         shares = (one.refused for one in self.injects.bounces if one.channel is channel)
         return any(self.hits(f"refused {channel}", address, share) for share in shares)
 
     def comes_back_after(self, address: str) -> timedelta | None:
-        """How long after it was taken over a mail to this address comes back; None when it does not."""
+        """Return how long after it was taken over an email to this address bounces, or None when it does not."""
         for one in self.injects.bounces:
             if self.hits("comes back", address, one.come_back):
                 return one.come_back_after
         return None
 
     def reports_as_spam(self, key: str) -> bool:
-        """Whether whoever gets this email reports it."""
+        """Return True when the recipient of this email reports it as spam."""
         return any(self.hits("spam", key, one.reported_as_spam) for one in self.injects.angry_replies)
 
     # The audience.
 
     def found_late(self, ref: str) -> bool:
-        """Whether this person is not in the list at first."""
+        """Return True when this person is not in the list at first."""
         return any(self.hits("cohort", ref, one.share) for one in self.injects.late_cohorts)
 
     def curious(self, people: Iterable[int], told_at: datetime) -> list[Asking]:
-        """Who asks by themselves after they were told."""
+        """Return the questions of people who ask without an inject after they were told, in order of time."""
         return sorted(
             (
                 self._asking("curious", person, told_at, CURIOUS_WITHIN, QuestionSource.PORTAL)
@@ -287,7 +293,7 @@ class Script:
         )
 
     def asking(self, people: Iterable[int]) -> list[Asking]:
-        """Everybody whom an inject has write to us, in time."""
+        """Return the questions and complaints that injects cause, in order of time."""
         everybody = tuple(people)
         injects = self.injects
         waves = [
@@ -319,28 +325,28 @@ class Script:
     # The team.
 
     def back_at(self, who: TeamRole, now: datetime) -> datetime | None:
-        """When somebody who is away now is back; None while they are here."""
+        """Return when an approver of this role who is away now is back, or None while the approver is here."""
         stays = (
             (self.at(one.at), self.at(one.at + one.lasts)) for one in self.injects.approvers_away if one.who is who
         )
         return max((end for start, end in stays if start <= now < end), default=None)
 
     def deputies_step_in(self) -> bool:
-        """Whether others decide when those who should do not."""
+        """Return True when other members decide once the approvers asked have taken too long."""
         return all(one.deputy for one in self.injects.approvers_away)
 
-    def put_off(self, promises: Iterable[Commitment]) -> dict[str, LateCommitment]:
-        """The promises that will be late, by their ids."""
-        listed = sorted(promises, key=lambda promise: (promise.due_at, promise.id))
+    def put_off(self, commitments: Iterable[Commitment]) -> dict[str, LateCommitment]:
+        """Return the commitments that will be late, by their ids."""
+        listed = sorted(commitments, key=lambda commitment: (commitment.due_at, commitment.id))
         late: dict[str, LateCommitment] = {}
         for one in self.injects.late_commitments:
-            meant = next((p.id for p in listed if one.promise in ("", p.id) and p.id not in late), None)
+            meant = next((c.id for c in listed if one.promise in ("", c.id) and c.id not in late), None)
             if meant:
                 late[meant] = one
         return late
 
     def forgotten(self, duties: Iterable[Duty]) -> frozenset[str]:
-        """The duties whose filing nobody thinks of in time."""
+        """Return the ids of duties whose filing nobody thinks of in time."""
         filed_by_hand = [duty for duty in duties if duty.addressee is not Addressee.PEOPLE and duty.due_at]
         listed = sorted(filed_by_hand, key=lambda duty: (duty.pressure, duty.id))
         found: set[str] = set()
@@ -351,7 +357,7 @@ class Script:
 
 
 def full_hour(moment: datetime) -> datetime:
-    """The next full hour: what people do is looked at once an hour."""
+    """Return the moment itself or the next full hour, because a rehearsal looks at people's acts once an hour."""
     past = timedelta(minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
     return moment - past + HOUR if past else moment
 

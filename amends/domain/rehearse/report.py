@@ -1,4 +1,4 @@
-"""What is to be rehearsed, and what a rehearsal found: numbers and times, never anybody's data."""
+"""The order of a rehearsal, and its report: numbers and times, never personal data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -20,31 +20,31 @@ from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Event, Phase
 
 ORDER, FOUND = "order.json", "rehearsed.json"
-"""The files by which a rehearsal's process is told what to do, and tells what it found."""
+"""The files that a rehearsal's process reads its order from, and writes its report to."""
 MOST_DAYS = 400
 
 
 class TeamTimes(Value):
-    """How quick the simulated team is."""
+    """The speed of the simulated team."""
 
     approve_after: Span = Span(hours=2)
-    """From the draft to an approver's word."""
+    """The time from a draft to an approver's decision."""
     deputy_after: Span = Span(hours=6)
-    """So much later a deputy decides for somebody who has not."""
+    """The further time after which a deputy decides for a member who has not."""
     file_after: Span = Span(hours=20)
-    """From knowing of a duty to filing it; earlier where the law asks for it."""
+    """The time from knowing of a duty to its filing; less where the law asks for it."""
     answer_after: Span = Span(hours=6)
-    """From a question to its answer, when nobody else has asked."""
+    """The time from a question to its answer, when no other question waits."""
     answers_a_day: int = Field(default=120, ge=1)
-    """How many answers the team can write in a day."""
+    """The most answers that the team can write in a day."""
     resume_after: Span = Span(hours=2)
-    """From a stop by itself until the lead has looked and lets it go on."""
+    """The time from an automatic stop until the lead has looked and resumes sending."""
     keep_before: Span = Span(days=1)
-    """So long before its date a promise is kept, or put off."""
+    """The time before its date at which a commitment is kept, or put off."""
 
 
 class Order(Value):
-    """A rehearsal as it is asked for."""
+    """The order of a rehearsal: its files, its length and its team."""
 
     playbook: Path
     incident: Path
@@ -52,7 +52,7 @@ class Order(Value):
     injects: tuple[Path, ...] = ()
     days: int = Field(default=60, ge=1, le=MOST_DAYS)
     start: Moment | None = None
-    """When the incident is opened; left out, an hour after the last thing that its file says happened."""
+    """The time at which the incident is opened; left out, an hour after the last event of the incident file."""
     encoding: str | None = None
     allow_bad_rows: bool = False
     seed: int = 1
@@ -60,18 +60,18 @@ class Order(Value):
 
 
 class RehearsedOutcome(StrEnum):
-    """What became of something that had a time."""
+    """The outcome of a duty, a commitment or a next update that had a time."""
 
     MET = "met"
     LATE = "late"
     MISSED = "missed"
-    """Its time has passed, and it is not done."""
+    """The time has passed, and nothing is done."""
     OPEN = "open"
-    """Its time has not come."""
+    """The time has not come."""
 
     @property
     def bad(self) -> bool:
-        """A time was not kept."""
+        """Return True when the time was not kept."""
         return self in (RehearsedOutcome.LATE, RehearsedOutcome.MISSED)
 
 
@@ -86,44 +86,47 @@ class ChannelNumbers(Value):
 
 
 class Noticed(Value):
-    """One notice: when it was drafted, approved and sent, and how its people stand."""
+    """One notice: the times at which it was drafted, approved and sent, and the states of its people."""
 
     id: str
     template: str
     step: str
     stands: str
     drafted_at: Moment
-    """The first version."""
+    """The time of the first version."""
     approved_at: Moment | None = None
     first_at: Moment | None = None
-    """When the first message of it arrived anywhere."""
+    """The time at which the first message of the notice arrived anywhere."""
     sent_at: Moment | None = None
     approved_by: tuple[str, ...] = ()
     next_news_at: Moment | None = None
     people: dict[PersonState, int] = {}
     not_told: int = 0
-    """People of its audience who have no message of it."""
+    """The number of people of the audience who have no message of the notice."""
     channels: tuple[ChannelNumbers, ...] = ()
 
     @property
     def forgets_people(self) -> bool:
-        """It has not all gone, and some have no message of it; what went out before they were found counts as gone."""
+        """Return True when the notice is not sent and some people have no message of it.
+
+        A notice that was sent before these people were found does not count.
+        """
         return self.not_told > 0 and self.stands != NoticeStage.SENT
 
     @property
     def left_waiting(self) -> int:
-        """How many people wait in the end for a notice that others have got."""
+        """Return the number of people who wait at the end for a notice that other people have."""
         stuck = self.first_at is not None and self.stands != NoticeStage.SENT
         return self.people.get(PersonState.WAITING, 0) if stuck else 0
 
     @property
     def waited(self) -> timedelta | None:
-        """How long it lay with its approvers."""
+        """Return the time from the first draft to the approval, or None without an approval."""
         return self.approved_at - self.drafted_at if self.approved_at else None
 
 
 class Deadline(Value):
-    """A legal duty, and what became of it."""
+    """A legal duty, and its outcome."""
 
     duty: str
     recipient: str
@@ -132,13 +135,13 @@ class Deadline(Value):
     done_at: Moment | None
     outcome: RehearsedOutcome
     may_apply: bool = False
-    """A person must judge whether it applies."""
+    """True when a person must judge whether the duty applies."""
     assumed: bool = False
-    """The start of its clock is assumed."""
+    """True when the start of the duty's term is assumed."""
 
 
 class NamedTime(Value):
-    """A time that a notice named for the next news, and when these came."""
+    """A time that a notice named for the next news, and the time at which the news came."""
 
     notice: str
     named: Moment
@@ -148,7 +151,7 @@ class NamedTime(Value):
 
 
 class RehearsedSilence(Value):
-    """A time in which people heard nothing."""
+    """A time in which people were told nothing."""
 
     after: str
     since: Moment
@@ -161,22 +164,22 @@ class RehearsedSilence(Value):
 
 
 class QuestionNumbers(Value):
-    """The questions, in numbers."""
+    """Counts of the questions."""
 
     asked: int = 0
     complaints: int = 0
     answered: int = 0
     late: int = 0
-    """Answered after the reply was due."""
+    """Questions answered after the reply was due."""
     open: int = 0
     overdue: int = 0
-    """Open although the reply was due."""
+    """Open questions whose reply was due."""
     longest: timedelta | None = None
-    """From a question to its answer."""
+    """The longest time from a question to its answer; None without an answer."""
 
 
 class RehearsedCommitment(Value):
-    """A promise, and what became of it."""
+    """A commitment, and its outcome."""
 
     id: str
     owner: str
@@ -185,11 +188,11 @@ class RehearsedCommitment(Value):
     settled_at: Moment | None = None
     outcome: RehearsedOutcome
     told: bool = True
-    """Those promised have heard of its fate."""
+    """True when the people to whom the commitment was made know its last change."""
 
 
 class Happening(Value):
-    """Something that an inject did, or that the team did or could not do."""
+    """One act of an inject or of the team, or a failure of the team."""
 
     at: Moment
     what: str
@@ -214,44 +217,44 @@ class RehearsalReport(Value):
     deadlines: tuple[Deadline, ...]
     named_times: tuple[NamedTime, ...]
     silences: tuple[RehearsedSilence, ...] = ()
-    """The longest first."""
+    """Silences in order, the longest first."""
     questions: QuestionNumbers
     commitments: tuple[RehearsedCommitment, ...]
     injected: tuple[Happening, ...] = ()
-    """What the injects did."""
+    """Acts of the injects."""
     team: tuple[Happening, ...] = ()
-    """What the simulated team did."""
+    """Acts of the simulated team."""
     troubles: tuple[Happening, ...] = ()
-    """What did not go as it should."""
+    """Failures during the rehearsal."""
     occurrences: int
     messages: int
     twice: int
     """Messages that arrived more than once; must be 0."""
     ledger_faults: tuple[str, ...] = ()
-    """What is wrong with the audit chain or the counts; must be empty."""
+    """Faults of the audit chain or of the counts; must be empty."""
 
     @property
     def bad(self) -> int:
-        """How many times were not kept."""
+        """Count the times that were not kept, and the notices that did not reach all their people."""
         timed: tuple[Sequence[Deadline | NamedTime | RehearsedCommitment], ...] = (
             self.deadlines,
             self.named_times,
             self.commitments,
         )
-        kept_badly = sum(one.outcome.bad for listed in timed for one in listed)
+        not_kept = sum(one.outcome.bad for listed in timed for one in listed)
         forgotten = sum(notice.forgets_people or notice.left_waiting > 0 for notice in self.notices)
-        return kept_badly + forgotten + self.questions.late + self.questions.overdue
+        return not_kept + forgotten + self.questions.late + self.questions.overdue
 
 
 def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) -> RehearsedOutcome:
-    """Met, late, missed or open; without a date it is met as soon as it is done."""
+    """Return the outcome at `now`; without a due time it is met as soon as `done_at` is set."""
     if done_at is not None:
         return RehearsedOutcome.LATE if due_at and done_at > due_at else RehearsedOutcome.MET
     return RehearsedOutcome.MISSED if due_at and due_at < now else RehearsedOutcome.OPEN
 
 
 def deadlines(case: Case, now: datetime) -> tuple[Deadline, ...]:
-    """Every duty that is not exempt, the first one due first."""
+    """Return every duty that is not exempt, the most pressing first."""
     listed = (one for one in statuses(case, now) if one.duty.standing is not DutyStanding.EXEMPT)
     return tuple(_deadline(one, now) for one in sorted(listed, key=lambda one: (one.duty.pressure, one.duty.id)))
 
@@ -272,15 +275,18 @@ def _deadline(status: DutyStatus, now: datetime) -> Deadline:
 
 
 def named_times(case: Case, now: datetime, first_at: dict[str, datetime]) -> tuple[NamedTime, ...]:
-    """Each time that a notice named for the next news, held against the news that came."""
+    """Return each time that a notice named for the next news, with the news that came.
+
+    `first_at` holds the time of the first message of each notice, by the notice's id.
+    """
     news = [notice for notice in case.notices if notice.id in first_at and tells_news(case, notice)]
-    told = sorted(news, key=lambda notice: first_at[notice.id])
-    return tuple(_named(notice, told, now, first_at) for notice in told if notice.next_news_at)
+    in_order = sorted(news, key=lambda notice: first_at[notice.id])
+    return tuple(_named(notice, in_order, now, first_at) for notice in in_order if notice.next_news_at)
 
 
-def _named(notice: NoticeStatus, told: list[NoticeStatus], now: datetime, first_at: dict[str, datetime]) -> NamedTime:
+def _named(notice: NoticeStatus, news: list[NoticeStatus], now: datetime, first_at: dict[str, datetime]) -> NamedTime:
     named, since = notice.next_news_at or now, first_at[notice.id]
-    following = next((one for one in told if first_at[one.id] > since), None)
+    following = next((one for one in news if first_at[one.id] > since), None)
     came_at = first_at[following.id] if following else None
     return NamedTime(
         notice=notice.id,
@@ -292,7 +298,7 @@ def _named(notice: NoticeStatus, told: list[NoticeStatus], now: datetime, first_
 
 
 def tells_news(case: Case, notice: NoticeStatus) -> bool:
-    """All but invitations to a survey and notices about one promise."""
+    """Return False for an invitation to a survey and for a notice about one commitment, which hold no news."""
     if case.playbook is None:
         return False
     phases = {step.id: step.phase for step in case.playbook.steps}
@@ -300,22 +306,22 @@ def tells_news(case: Case, notice: NoticeStatus) -> bool:
 
 
 def silences(case: Case, start: datetime, now: datetime, first_at: dict[str, datetime]) -> tuple[RehearsedSilence, ...]:
-    """Between what people heard, from the opening until the closing notice or the end; the longest first."""
+    """Return the times between notices, from the opening until the closing notice or the end; the longest first."""
     end = case.events.get(Event.CLOSED, now)
-    heard = sorted((at, notice) for notice, at in first_at.items() if at <= end)
-    marks = [(start, Event.OPENED.value), *heard]
+    notices = sorted((at, notice) for notice, at in first_at.items() if at <= end)
+    moments = [(start, Event.OPENED.value), *notices]
     if case.state is not IncidentState.CLOSED:
-        marks.append((now, "the end of the rehearsal"))
+        moments.append((now, "the end of the rehearsal"))
     found = (
         RehearsedSilence(after=after, since=since, until=until, before=before)
-        for (since, after), (until, before) in pairwise(marks)
+        for (since, after), (until, before) in pairwise(moments)
         if until > since
     )
     return tuple(sorted(found, key=lambda silence: silence.since - silence.until))
 
 
 def asked(questions: Iterable[Question], complaints: int, now: datetime) -> QuestionNumbers:
-    """The questions in numbers."""
+    """Return the counts of the questions at `now`."""
     listed = tuple(questions)
     answered = [(one, one.answered_at) for one in listed if one.answered_at]
     waiting = [one for one in listed if one.answered_at is None]
@@ -331,27 +337,27 @@ def asked(questions: Iterable[Question], complaints: int, now: datetime) -> Ques
 
 
 def rehearsed_commitments(case: Case, now: datetime) -> tuple[RehearsedCommitment, ...]:
-    """Every promise; one that was put off is late by the date that people were given first."""
-    return tuple(_promised(case, one, now) for one in case.commitments)
+    """Return every commitment with its outcome; one that was put off or dropped is late at best."""
+    return tuple(_rehearsed(case, one, now) for one in case.commitments)
 
 
-def _promised(case: Case, promise: Commitment, now: datetime) -> RehearsedCommitment:
-    kept_at = promise.settled_at if promise.state is CommitmentState.KEPT else None
-    put_off = promise.new_due_at is not None or promise.state is CommitmentState.DROPPED
-    found = outcome(promise.new_due_at or promise.due_at, kept_at, now)
+def _rehearsed(case: Case, commitment: Commitment, now: datetime) -> RehearsedCommitment:
+    kept_at = commitment.settled_at if commitment.state is CommitmentState.KEPT else None
+    put_off = commitment.new_due_at is not None or commitment.state is CommitmentState.DROPPED
+    found = outcome(commitment.new_due_at or commitment.due_at, kept_at, now)
     return RehearsedCommitment(
-        id=promise.id,
-        owner=promise.owner,
-        due_at=promise.due_at,
-        new_due_at=promise.new_due_at,
-        settled_at=promise.settled_at,
+        id=commitment.id,
+        owner=commitment.owner,
+        due_at=commitment.due_at,
+        new_due_at=commitment.new_due_at,
+        settled_at=commitment.settled_at,
         outcome=RehearsedOutcome.LATE if put_off and not found.bad else found,
-        told=promise.id not in case.untold,
+        told=commitment.id not in case.untold,
     )
 
 
 def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
-    """Whoever was never told, and every time that was not kept, in words, the legal ones first."""
+    """Yield, in words, the people who were never told, and then each time that was not kept, legal deadlines first."""
     for notice in report.notices:
         if notice.forgets_people:
             who = "1 person has" if notice.not_told == 1 else f"{notice.not_told} people have"
@@ -361,7 +367,7 @@ def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
             yield f"{who} for {notice.id}, which stands {notice.stands} in the end"
     yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad)
     yield from (_named_time_missed(one) for one in report.named_times if one.outcome.bad)
-    yield from (_promise_missed(one) for one in report.commitments if one.outcome.bad)
+    yield from (_commitment_missed(one) for one in report.commitments if one.outcome.bad)
     if late := report.questions.late:
         yield f"{late} questions were answered late"
     if overdue := report.questions.overdue:
@@ -377,7 +383,7 @@ def _named_time_missed(one: NamedTime) -> str:
     return f"next news named in {one.notice} for {_at(one.named)}: {came}"
 
 
-def _promise_missed(one: RehearsedCommitment) -> str:
+def _commitment_missed(one: RehearsedCommitment) -> str:
     return f"promise {one.id}: due {_at(one.due_at)}, {_kept(one)}"
 
 
@@ -389,7 +395,7 @@ def _done(moment: datetime | None) -> str:
     return f"done {_at(moment)}" if moment else "not done"
 
 
-def _kept(promise: RehearsedCommitment) -> str:
-    if promise.settled_at:
-        return f"settled {_at(promise.settled_at)}"
-    return f"put off to {_at(promise.new_due_at)}" if promise.new_due_at else "not kept"
+def _kept(commitment: RehearsedCommitment) -> str:
+    if commitment.settled_at:
+        return f"settled {_at(commitment.settled_at)}"
+    return f"put off to {_at(commitment.new_due_at)}" if commitment.new_due_at else "not kept"

@@ -1,6 +1,6 @@
-"""Who may hold which data, and whether they can read it: what the rules of risk need from the facts.
+"""Conclusions from the facts for the rules of risk: the class of the data, its holder, and whether it is readable.
 
-What is unknown is read as the worse case. Where two facts contradict each other, the one that tells of harm wins.
+An unknown fact is read as the worse case. Where two facts contradict each other, the one that tells of harm wins.
 """
 
 from enum import StrEnum
@@ -22,38 +22,38 @@ from amends.domain.risk.severity import BOUND_RECIPIENTS, cannot_hold, holds, ma
 
 
 class DataClass(StrEnum):
-    """What a stranger can do with the data, the mildest first."""
+    """A class of data by the harm that a stranger can do with it, the mildest first."""
 
     EMPTY = "empty"
-    """It tells nobody whose it is."""
+    """The data tells nobody whose it is."""
     ORDINARY = "ordinary"
     BILLING = "billing"
     TELLING = "telling"
-    """It shows how somebody lives."""
+    """The data shows how somebody lives."""
     GRAVE = "grave"
-    """Enough to steal from somebody, to act in their name or to shame them."""
+    """The data is enough to steal from somebody, to act in their name or to shame them."""
     SPECIAL = "special"
     """The special categories of GDPR 9(1), and criminal records (GDPR 10)."""
 
     @property
     def rank(self) -> int:
-        """0 for empty to 5 for special."""
+        """Return the rank of the class, from 0 for empty to 5 for special."""
         return list(DataClass).index(self)
 
 
 class Holder(StrEnum):
-    """Who has the data, those least to be feared first."""
+    """A kind of holder of the data, the least dangerous first."""
 
     DELETED = "deleted"
-    """Somebody bound to secrecy, who has confirmed that it is deleted."""
+    """Somebody bound to secrecy, who has confirmed that the data is deleted."""
     BOUND = "bound"
     FEW = "few"
-    """A few honest people we know, who did not ask for it."""
+    """A few honest people we know, who did not ask for the data."""
     INSIDER = "insider"
-    """Somebody who worked for us, or is bound to us, and may use it for their own ends."""
+    """Somebody who worked for us, or is bound to us, and may use the data for their own ends."""
     MANY = "many"
     HOSTILE = "hostile"
-    """Somebody who means harm, the public, or nobody can say who."""
+    """Somebody who means harm, the public, or a holder whom nobody knows."""
 
 
 CLASSES = {
@@ -100,7 +100,7 @@ CLASSES = {
 CLASS_OF = {kind: data_class for data_class, kinds in CLASSES.items() for kind in kinds}
 
 IN_AN_APPLICATION = (DataCategory.EMPLOYMENT, DataCategory.EDUCATION)
-"""From somebody who looks for work they make a life's story, as a CV does (EDPB Guidelines 01/2021, case 05)."""
+"""Kinds of data that tell the life of a job applicant, as a CV does (EDPB Guidelines 01/2021, case 05)."""
 
 CIPHERTEXT_ONLY = (RecipientKind.ATTACKER_CIPHERTEXT_ONLY, RecipientKind.THIEF_CIPHERTEXT_ONLY)
 CHANCE_RECIPIENTS = (
@@ -108,15 +108,15 @@ CHANCE_RECIPIENTS = (
     RecipientKind.MANY_KNOWN_INDIVIDUALS,
     RecipientKind.OTHER_CUSTOMER,
 )
-"""They got it by somebody's mistake; honest, unless we know better."""
+"""Recipients who got the data by somebody's mistake; they count as honest unless the facts say otherwise."""
 HAS_IT = (*CHANCE_RECIPIENTS, RecipientKind.FORMER_EMPLOYEE, RecipientKind.IMPOSTOR, RecipientKind.PUBLIC)
-"""Named only when somebody knows that it reached them; an attacker is named even when he took nothing."""
+"""Recipients named only when the data has reached them; an attacker is named even when nothing was taken."""
 STILL_FEW = 20
-"""Up to here known recipients can be spoken to one by one; the EDPB's case 15 has fifteen."""
+"""The largest number of known recipients who can be spoken to one by one; the EDPB's case 15 has fifteen."""
 
 MISSENT = (Vector.MISDIRECTED_EMAIL, Vector.MISDELIVERED_POST)
 SLIPS = (*MISSENT, Vector.LOST_DEVICE, Vector.LOST_PAPER)
-"""Nobody does these on purpose."""
+"""Vectors that are never on purpose."""
 SLIP_CAUSES = (Cause.HUMAN_ERROR, Cause.TECHNICAL_ERROR, Cause.LOSS)
 DEEDS = (Cause.EXTERNAL_ATTACK, Cause.INSIDER, Cause.THEFT)
 
@@ -130,21 +130,21 @@ DISCLOSING_VECTORS = (
     Vector.PRIVILEGE_MISUSE,
     Vector.MISCONFIGURATION,
 )
-"""These show data to others; unless the kinds of breach say more, nothing is lost or changed by them."""
+"""Vectors that show data to others; unless the kinds of breach say more, they neither lose nor change data."""
 
 
 def feared(fact: Fact[bool]) -> bool:
-    """Said to be so, for sure or as a suspicion."""
+    """Return True when the statement is said to be true, for sure or as a suspicion."""
     return fact.says(True) or holds(fact)
 
 
 def denied(fact: Fact[bool]) -> bool:
-    """Said not to be so, for sure or as a suspicion."""
+    """Return True when the statement is said to be false, for sure or as a suspicion."""
     return fact.says(False) or cannot_hold(fact)
 
 
 def gravest(facts: Facts) -> DataClass:
-    """The class of the most telling data that may be touched; the gravest while nobody can say."""
+    """Return the gravest class of the data that may be touched; SPECIAL while nobody can say which data it is."""
     kinds = touched(facts)
     if kinds is None:
         return DataClass.SPECIAL
@@ -152,80 +152,83 @@ def gravest(facts: Facts) -> DataClass:
 
 
 def class_of(kind: DataCategory, facts: Facts) -> DataClass:
-    """The class of one kind of data in this incident."""
+    """Return the class of one kind of data in this incident."""
     if kind in IN_AN_APPLICATION and about(facts, DataSubject.JOB_APPLICANTS):
         return DataClass.GRAVE
     return CLASS_OF[kind]
 
 
 def about(facts: Facts, *subjects: DataSubject) -> bool:
-    """Some of these are said to be among the people concerned."""
+    """Return True when some of these are said to be among the people concerned."""
     known = facts.data_subjects
     return known.stands and bool(set(subjects) & set(known.value or ()))
 
 
 def vulnerable(facts: Facts) -> bool:
-    """Children, patients or people in need of protection are said to be among them."""
+    """Return True when children, patients or people in need of protection are said to be among the people concerned."""
     return feared(facts.vulnerable_subjects) or about(facts, DataSubject.PATIENTS, DataSubject.CHILDREN)
 
 
 def key_safe(facts: Facts) -> bool:
-    """The data was encrypted and nobody else has the key, both for sure."""
+    """Return True when it is certain that the data was encrypted and that nobody else has the key."""
     return holds(facts.encrypted_at_rest) and holds(facts.encryption_key_safe)
 
 
 def ciphertext_only(facts: Facts) -> bool:
-    """Whoever has it is known to hold nothing but ciphertext, something else speaks of encryption, nothing against."""
+    """Return True when the recipient is known to hold nothing but ciphertext.
+
+    Another fact must confirm the encryption as well, and none may deny it.
+    """
     both = (facts.encrypted_at_rest, facts.encryption_key_safe)
     spoken_of = any(map(holds, both)) or facts.exfiltration_evidence.sure(ExfiltrationEvidence.ENCRYPTION)
     return _recipient(facts).kind in CIPHERTEXT_ONLY and spoken_of and not any(map(denied, both))
 
 
 def used(facts: Facts) -> bool:
-    """Somebody is said to have used or published it, so it was taken and could be read."""
+    """Return True when somebody is said to have used or published the data, which proves that it was taken and read."""
     shows_use = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
     return feared(facts.misuse_observed) or facts.exfiltration_evidence.says(*shows_use)
 
 
 def readable(facts: Facts) -> bool:
-    """Whoever has it may be able to read it."""
+    """Return True when a holder of the data may be able to read it."""
     return used(facts) or not (key_safe(facts) or ciphertext_only(facts))
 
 
 def no_copy(facts: Facts) -> bool:
-    """Sound evidence says that nobody has it, and nothing else says that somebody does.
+    """Return True when sound evidence says that nobody has the data, and nothing else says that somebody does.
 
-    That copying is "not applicable" is no such evidence: nobody copies a letter that was sent to the wrong house.
+    Copying that is "not applicable" is no such evidence: nobody copies a letter that was sent to the wrong house.
     """
     not_asked = facts.exfiltration.sure(Exfiltration.NOT_APPLICABLE)
     return not (may_have_left(facts) or not_asked or _somebody_has_it(facts))
 
 
 def undisclosed(facts: Facts) -> bool:
-    """The kinds of breach are known and disclosure is not among them, and nothing else says that somebody has it."""
+    """Return True when the known kinds of breach exclude disclosure, and nothing says that somebody has the data."""
     taken = facts.exfiltration.says(Exfiltration.YES, Exfiltration.POSSIBLE)
     return not (may_touch(facts, BreachType.CONFIDENTIALITY) or taken or _somebody_has_it(facts))
 
 
 def no_personal_data(facts: Facts) -> bool:
-    """It is known that no personal data was touched."""
+    """Return True when it is known that no personal data was touched."""
     return touched(facts) == ()
 
 
 def exposed(facts: Facts) -> bool:
-    """Somebody may hold personal data and be able to read it."""
+    """Return True when somebody may hold personal data and be able to read it."""
     return readable(facts) and not (no_copy(facts) or undisclosed(facts) or no_personal_data(facts))
 
 
 def only_disclosed(facts: Facts, kind: BreachType) -> bool:
-    """Breaches of this kind are not among them: they are known, or it came about in a way that only discloses."""
+    """Return True when the kinds of breach are known and exclude this one, or the vector is one that only discloses."""
     known = facts.breach_types
     listed = known.stands and kind in (known.value or ())
     return not may_touch(facts, kind) or (not listed and facts.vector.sure(*DISCLOSING_VECTORS))
 
 
 def holder(facts: Facts) -> Holder:
-    """Who has the data, as far as it is known for sure; otherwise somebody to be feared."""
+    """Return the kind of holder of the data; HOSTILE unless a less dangerous one is known for sure."""
     recipient = _recipient(facts)
     if recipient.kind in BOUND_RECIPIENTS and recipient.trusted is not False:
         return _bound(facts, recipient)
@@ -237,7 +240,7 @@ def holder(facts: Facts) -> Holder:
 
 
 def malice(facts: Facts) -> bool:
-    """Somebody means harm or gain; while nobody can say, unless it came about by a slip."""
+    """Return True when somebody means harm or gain, or nobody can say and the breach did not come about by a slip."""
     if feared(facts.malicious):
         return True
     return not (cannot_hold(facts.malicious) or _slip(facts))
@@ -269,6 +272,6 @@ def _somebody_has_it(facts: Facts) -> bool:
 
 
 def _recipient(facts: Facts) -> DataHolder:
-    """Who has it, if that is known for sure; a suspicion about it protects nobody."""
+    """Return the recipient if known for sure, else an unknown one: a suspicion about the recipient protects nobody."""
     known = facts.recipient.value
     return known if known is not None and facts.recipient.sure(known) else DataHolder()

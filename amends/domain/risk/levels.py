@@ -1,4 +1,4 @@
-"""Levels that the assessment gives: severity, risk, and the rules and components behind them."""
+"""The levels that an assessment gives, severity and risk, and the components and rules behind them."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from amends.domain.base.value import Value
 
 
 class Risk(StrEnum):
-    """The three levels of risk to people that GDPR 33 and 34 know."""
+    """A level of risk to people, of the three that GDPR 33 and 34 know."""
 
     UNLIKELY = "unlikely"
     RISK = "risk"
@@ -14,12 +14,12 @@ class Risk(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for unlikely to 2 for high."""
+        """Return the rank of the level, from 0 for unlikely to 2 for high."""
         return list(Risk).index(self)
 
 
 class Severity(StrEnum):
-    """ENISA's four bands."""
+    """A band of severity, of ENISA's four."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -28,12 +28,12 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for low to 3 for very high."""
+        """Return the rank of the band, from 0 for low to 3 for very high."""
         return list(Severity).index(self)
 
 
 class Component(Value):
-    """One number of the score, with why it is so and which facts it rests on."""
+    """One number of the score, with its reason and the facts on which the number rests."""
 
     name: str
     value: float
@@ -41,7 +41,7 @@ class Component(Value):
     facts: tuple[str, ...] = ()
     """Names of fields of the facts block."""
     assumed: bool = False
-    """One of them is not known, and was read as the worse case."""
+    """True when one of the facts is not known and was read as the worse case."""
 
 
 class Rule(Value):
@@ -49,10 +49,10 @@ class Rule(Value):
 
     id: str
     says: str
-    """Why, in a plain sentence about this incident."""
+    """The reason, in a plain sentence about this incident."""
     source: str
-    """The law or guideline that it comes from."""
+    """The law or guideline that the rule comes from."""
     risk: Risk
-    """What it points to."""
+    """The level of risk to which the rule points."""
     facts: tuple[str, ...] = ()
-    """Names of fields of the facts block that it rests on."""
+    """Names of fields of the facts block on which the rule rests."""

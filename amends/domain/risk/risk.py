@@ -1,6 +1,6 @@
-"""The risk to people after GDPR 33 and 34, as a record of explicit rules that stand beside ENISA's score.
+"""The risk to people under GDPR 33 and 34, as a record of explicit rules that stand beside ENISA's score.
 
-Each rule says what it saw, what it points to and where it comes from. The gravest rule that fires is the result.
+Each rule states its reason, the risk to which it points and its source. The gravest rule that fires is the result.
 The levels follow the eighteen cases that the European Data Protection Board decided in its Guidelines 01/2021.
 """
 
@@ -28,12 +28,12 @@ from amends.domain.risk.levels import Risk, Rule
 from amends.domain.risk.severity import MANY_PEOPLE, cannot_hold, touched
 
 MANY_FOR_AN_ERROR = 100
-"""Above this many people a slip is no longer about one letter; the same number is a flag in ENISA's method."""
+"""Above this number of people a slip is more than one misdirected letter; ENISA's method flags the same number."""
 PROFILE = 4
-"""So many kinds of ordinary data together draw a picture of somebody."""
+"""The number of ordinary kinds of data that together make a profile of somebody."""
 UNLIKELY, RISK, HIGH = Risk.UNLIKELY, Risk.RISK, Risk.HIGH
 POINTS_TO: dict[DataClass, dict[Holder, Risk]] = {
-    # Those least to be feared first, as Holder has them: deleted, bound, few, insider, many, hostile.
+    # In the order of Holder, the least dangerous first: deleted, bound, few, insider, many, hostile.
     data_class: dict(zip(Holder, risks, strict=True))
     for data_class, risks in {
         DataClass.EMPTY: (UNLIKELY, UNLIKELY, UNLIKELY, UNLIKELY, UNLIKELY, UNLIKELY),
@@ -44,7 +44,7 @@ POINTS_TO: dict[DataClass, dict[Holder, Risk]] = {
         DataClass.SPECIAL: (UNLIKELY, RISK, HIGH, HIGH, HIGH, HIGH),
     }.items()
 }
-"""What each class of data points to in the hands of each holder."""
+"""The risk of each class of data in the hands of each kind of holder."""
 
 CLASS_SAYS = {
     DataClass.EMPTY: "it tells nobody whose it is",
@@ -71,7 +71,7 @@ DECIDED = {
     DataClass.GRAVE: "GDPR 33(1), 34(1); EDPB Guidelines 01/2021, cases 04, 05, 07, 14 and 18",
     DataClass.SPECIAL: "GDPR 9(1), 33(1), 34(1); EDPB Guidelines 01/2021, case 12",
 }
-"""Where the EDPB has decided about data of this class."""
+"""The law, and the cases in which the EDPB decided about data of each class."""
 
 WHO_HAS_WHAT = ("data_categories", "recipient", "malicious", "cause", "vector")
 LEFT = ("exfiltration", "exfiltration_evidence", "recipient", "misuse_observed")
@@ -79,8 +79,11 @@ ENCRYPTION = ("encrypted_at_rest", "encryption_key_safe")
 
 
 def risk_to_people(facts: Facts, people: int | None) -> tuple[Risk, tuple[Rule, ...]]:
-    """The risk, and the rules that the facts meet, the gravest first; people is the highest number, None if unknown."""
-    disclosure = (*_out_of_reach(facts), *_in_whose_hands(facts, people), *_done_with_it(facts))
+    """Return the risk and the rules that the facts meet, the gravest rule first.
+
+    `people` is the highest possible number of people, or None when nobody can say.
+    """
+    disclosure = (*_unusable_data(facts), *_readable_data(facts, people), *_misuse(facts))
     found = (*disclosure, *outage(facts))
     fired = (*found, *_vulnerable(facts, people, found), *_hipaa(facts, disclosure))
     return _highest(fired), tuple(sorted(fired, key=lambda rule: -rule.risk.rank))
@@ -90,8 +93,8 @@ def _highest(rules: Iterable[Rule]) -> Risk:
     return max((rule.risk for rule in rules), key=lambda risk: risk.rank, default=UNLIKELY)
 
 
-def _out_of_reach(facts: Facts) -> Iterator[Rule]:
-    """Why nobody can do anything with the data."""
+def _unusable_data(facts: Facts) -> Iterator[Rule]:
+    """Yield the rules by which nobody can do anything with the data."""
     if no_personal_data(facts):
         says = "No personal data was touched."
         yield Rule(id="R14-NO-PERSONAL-DATA", says=says, source="GDPR 4(12)", risk=UNLIKELY, facts=("data_categories",))
@@ -119,13 +122,13 @@ def _ciphertext(facts: Facts) -> Iterator[Rule]:
         yield Rule(id="R11-CIPHERTEXT-ONLY", says=says, source=source, risk=UNLIKELY, facts=rests_on)
 
 
-def _in_whose_hands(facts: Facts, people: int | None) -> Iterator[Rule]:
-    """Which data is, or may be, readable for whom, and what raises that."""
+def _readable_data(facts: Facts, people: int | None) -> Iterator[Rule]:
+    """Yield the rules about data that somebody may be able to read: its class, its holder, and what raises the risk."""
     if not exposed(facts):
         return
     has_it = holder(facts)
     yield _unknown_data(has_it) if touched(facts) is None else _known_data(facts, has_it)
-    yield from _numbers(gravest(facts), has_it, people)
+    yield from _many_people(gravest(facts), has_it, people)
     yield from _profile(facts, has_it)
 
 
@@ -155,7 +158,7 @@ def _known_data(facts: Facts, has_it: Holder) -> Rule:
     )
 
 
-def _numbers(data_class: DataClass, has_it: Holder, people: int | None) -> Iterator[Rule]:
+def _many_people(data_class: DataClass, has_it: Holder, people: int | None) -> Iterator[Rule]:
     empty = data_class is DataClass.EMPTY
     if has_it is Holder.FEW and not empty and _above(people, MANY_FOR_AN_ERROR):
         says = f"Few have it, but it is about {_how_many(people)}: more than a slip with one letter."
@@ -185,8 +188,8 @@ def _profile(facts: Facts, has_it: Holder) -> Iterator[Rule]:
         yield Rule(id="R32-PROFILE", says=says, source=source, risk=HIGH, facts=("data_categories", "recipient"))
 
 
-def _done_with_it(facts: Facts) -> Iterator[Rule]:
-    """What somebody did with the data."""
+def _misuse(facts: Facts) -> Iterator[Rule]:
+    """Yield the rules about what somebody did, or may have done, with the data."""
     if exposed(facts) and _acted_as_customer(facts):
         says = "Somebody got in as the customer, or may have, and could do again what only the customer may do."
         source = "GDPR 34(1); EDPB Guidelines 01/2021, cases 07 and 17"
@@ -206,7 +209,7 @@ def _acted_as_customer(facts: Facts) -> bool:
 
 
 def _vulnerable(facts: Facts, people: int | None, found: tuple[Rule, ...]) -> Iterator[Rule]:
-    """What is a risk for most is a high one for those who cannot protect themselves; it makes no risk where none is."""
+    """Yield the rule that raises a risk to high for people in need of protection; the rule never creates a risk."""
     if _highest(found) is not RISK:
         return
     source = "GDPR 34(1), recitals 38 and 75; EDPB Guidelines 9/2022: special characteristics of the people"
@@ -214,7 +217,7 @@ def _vulnerable(facts: Facts, people: int | None, found: tuple[Rule, ...]) -> It
     if vulnerable(facts):
         says = "Children, patients or people in need of protection are among them, or may be: for them it weighs more."
         yield Rule(id="R70-VULNERABLE", says=says, source=source, risk=HIGH, facts=rests_on)
-    elif _may_be_vulnerable(facts, people) and _beyond_our_sight(facts, found):
+    elif _may_be_vulnerable(facts, people) and _is_special_danger(facts, found):
         says = f"Whether people in need of protection are among them is not known, and it is about {_how_many(people)}."
         yield Rule(id="R71-MAY-BE-VULNERABLE", says=says, source=source, risk=HIGH, facts=rests_on)
 
@@ -224,13 +227,16 @@ def _may_be_vulnerable(facts: Facts, people: int | None) -> bool:
     return not known and _above(people, MANY_FOR_AN_ERROR)
 
 
-def _beyond_our_sight(facts: Facts, found: tuple[Rule, ...]) -> bool:
-    """With a holder whom we know, as in the EDPB's case 08, people in need of protection are in no special danger."""
+def _is_special_danger(facts: Facts, found: tuple[Rule, ...]) -> bool:
+    """Return True when people in need of protection, if there are any, are in special danger.
+
+    With a holder whom we know, as in the EDPB's case 08, only lost or changed data endangers them.
+    """
     return holder(facts) is Holder.HOSTILE or any(rule.id in (UNAVAILABLE, CHANGED) for rule in found)
 
 
 def _hipaa(facts: Facts, disclosure: tuple[Rule, ...]) -> Iterator[Rule]:
-    """HIPAA's presumption, for those who are under that law; it never adds to the risk."""
+    """Yield HIPAA's presumption of a breach for the health sector; the rule never adds to the risk."""
     if not health_sector(facts):
         return
     arguable = _highest(disclosure) is UNLIKELY

@@ -1,4 +1,4 @@
-"""ENISA's severity score of 2013, SE = DPC x EI + CB, with its reasons. What is unknown is read as the worse case."""
+"""ENISA's severity score of 2013, SE = DPC x EI + CB, with its reasons. An unknown fact is read as the worse case."""
 
 from amends.domain.incident.facts import (
     BreachType,
@@ -18,7 +18,7 @@ DPC, EI = "data processing context", "ease of identification"
 CONFIDENTIALITY, INTEGRITY, AVAILABILITY, MALICE = "confidentiality", "integrity", "availability", "malicious intent"
 MANY = "many people"
 LEAST = {DPC: 1, EI: 0.25}
-"""What these parts are at the least; the others may be 0."""
+"""The least value of these parts; the others may be 0."""
 
 DATA = {
     DataCategory.BASIC_IDENTITY: (1, 0.5),
@@ -55,10 +55,10 @@ DATA = {
     DataCategory.CRIMINAL: (4, 0.75),
     DataCategory.OTHER: (2, 0.75),
 }
-"""For each kind of data its context, from 1 (says little) to 4 (sensitive), and how well it names a person, to 1."""
+"""For each kind of data its context, from 1 (says little) to 4 (sensitive), and how well it names a person, up to 1."""
 
 MANY_PEOPLE = 100_000
-"""From here on the band is one higher than the score alone says, for among so many somebody will be hurt."""
+"""From this number on the band is one higher than the score alone says: among so many people somebody will be hurt."""
 
 KNOWN_RECIPIENTS = (
     RecipientKind.FORMER_EMPLOYEE,
@@ -69,25 +69,33 @@ KNOWN_RECIPIENTS = (
     RecipientKind.TRUSTED_PARTNER,
 )
 BOUND_RECIPIENTS = (RecipientKind.PROFESSIONAL_UNDER_SECRECY, RecipientKind.TRUSTED_PARTNER)
-"""They may be relied on to do no harm with it; a promise of many others to delete it is worth little."""
+"""Recipients who can be relied on to do no harm; when others say that they deleted the data, it is worth little."""
 
 SOUND_EVIDENCE = (
     ExfiltrationEvidence.COMPLETE_LOGS_AND_EXTERNAL_FORENSICS,
     ExfiltrationEvidence.INTERNAL_INVESTIGATION,
     ExfiltrationEvidence.ENCRYPTION,
 )
-"""On these a "no" can rest. Logs that an attacker could erase prove nothing."""
+"""Evidence on which a "no" can rest. Logs that an attacker could erase prove nothing."""
+
+NAMING = {
+    0.25: "It hardly shows whose data it is.",
+    0.5: "It shows whose data it is only beside other knowledge.",
+    0.75: "It shows whose data it is in most cases.",
+    1.0: "It shows whose data it is.",
+}
+"""The reason for each value of ease of identification."""
 
 
 def score(components: tuple[Component, ...]) -> float:
-    """SE of the components, rounded to hundredths."""
+    """Return SE of the components, rounded to hundredths."""
     value = {component.name: component.value for component in components}
     circumstances = sum(value[name] for name in (CONFIDENTIALITY, INTEGRITY, AVAILABILITY, MALICE))
     return round(value[DPC] * value[EI] + circumstances, 2)
 
 
 def band(components: tuple[Component, ...]) -> Severity:
-    """ENISA's band of the score, and one higher when very many people are touched."""
+    """Return ENISA's band of the score, or the next higher one when very many people are affected."""
     value = score(components)
     rank = sum(value >= threshold for threshold in (2, 3, 4))
     many = next(component.value for component in components if component.name == MANY)
@@ -95,7 +103,7 @@ def band(components: tuple[Component, ...]) -> Severity:
 
 
 def components(facts: Facts, people: int | None) -> tuple[Component, ...]:
-    """The parts of the score; people is the highest possible number of them, None when nobody can say."""
+    """Return the parts of the score; `people` is the highest possible number of people, or None when nobody can say."""
     parts = (
         _context(facts),
         _identification(facts),
@@ -108,7 +116,7 @@ def components(facts: Facts, people: int | None) -> tuple[Component, ...]:
 
 
 def _marked(part: Component, facts: Facts) -> Component:
-    """Whether it is above its least because something is not known."""
+    """Return the part, marked as assumed when it is above its least value and rests on an unknown fact."""
     raised = part.value > LEAST.get(part.name, 0)
     if not (raised and any(getattr(facts, name).unknown for name in part.facts)):
         return part
@@ -116,17 +124,17 @@ def _marked(part: Component, facts: Facts) -> Component:
 
 
 def holds(fact: Fact[bool]) -> bool:
-    """Known for sure to be so."""
+    """Return True when the statement is known for sure to be true."""
     return fact.sure(True) or (fact.certainty is Certainty.RULED_OUT and fact.value is False)
 
 
 def cannot_hold(fact: Fact[bool]) -> bool:
-    """Known for sure not to be so; a mere suspicion that it is not so leaves it open."""
+    """Return True when the statement is known for sure to be false; a mere suspicion that it is false is not enough."""
     return fact.sure(False) or (fact.certainty is Certainty.RULED_OUT and fact.value is True)
 
 
 def may_have_left(facts: Facts) -> bool:
-    """Somebody may hold a copy: unless a sound reason says that nobody does."""
+    """Return True when somebody may hold a copy of the data: unless sound evidence says that nobody does."""
     left = facts.exfiltration
     if left.sure(Exfiltration.NOT_APPLICABLE):
         return False
@@ -137,13 +145,13 @@ def may_have_left(facts: Facts) -> bool:
 
 
 def may_touch(facts: Facts, kind: BreachType) -> bool:
-    """Whether breaches of this kind may be among them; a list that names none says nothing."""
+    """Return True when the breach may be of this kind too; an empty list of kinds says nothing."""
     known = facts.breach_types
     return known.certainty is not Certainty.CONFIRMED or not known.value or kind in known.value
 
 
 def touched(facts: Facts) -> tuple[DataCategory, ...] | None:
-    """The kinds of data that may be touched, or None when nobody can say."""
+    """Return the kinds of data that may be touched, or None when nobody can say."""
     known = facts.data_categories
     if known.unknown or any(fact.value is None for fact in known.value or ()):
         return None
@@ -185,14 +193,6 @@ def _identification(facts: Facts) -> Component:
         return Component(name=EI, value=1, reason="Names together with contact details.", facts=rests_on)
     value = max((DATA[kind][1] for kind in kinds), default=0.25)
     return Component(name=EI, value=value, reason=NAMING[value], facts=rests_on)
-
-
-NAMING = {
-    0.25: "It hardly shows whose data it is.",
-    0.5: "It shows whose data it is only beside other knowledge.",
-    0.75: "It shows whose data it is in most cases.",
-    1.0: "It shows whose data it is.",
-}
 
 
 def _confidentiality(facts: Facts) -> Component:

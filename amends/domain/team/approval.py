@@ -100,7 +100,7 @@ class Standing(Value):
 
     approved_by: tuple[str, ...] = ()
     deputies: dict[str, str] = {}
-    """The deputy who approved, by the name of the member in `approved_by` in whose place the deputy did."""
+    """The deputies who approved, by the name of the member in whose place each did."""
     rejected_by: str | None = None
     still_needed: int
     """The least number of further people who must approve."""
@@ -240,7 +240,7 @@ def _counts(
 
 
 def _one_each(approving: Iterable[Approval]) -> list[Approval]:
-    """Return the first approval of each member by each person: a deputy who is a member too counts once."""
+    """Return one approval of each member and one by each person, so that a deputy never counts twice."""
     spoken: set[str] = set()
     count: list[Approval] = []
     for approval in approving:

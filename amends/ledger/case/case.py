@@ -9,7 +9,17 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.assess.assessment import Assessment
-from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState, Outline, RecordedOccurrence
+from amends.domain.case.case import (
+    Alert,
+    Case,
+    Embargo,
+    EventKind,
+    IncidentState,
+    OccurrenceKind,
+    OccurrenceState,
+    Outline,
+    RecordedOccurrence,
+)
 from amends.domain.case.next_update import as_news_stands
 from amends.domain.incident.facts import told_wrongly
 from amends.domain.incident.incident import Incident
@@ -79,15 +89,17 @@ class Cases:
         """The case without what is counted: for that all messages are read, for each notice. Raises NotInLedger."""
         with self._store.read() as session:
             row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._store.cache)
-            return self._outline(session, row, pin_row(session, incident), assessment)
+            events = _events(session, incident)[EventKind.EVENT]
+            return self._outline(session, row, pin_row(session, incident), assessment, events)
 
     def _uncounted(self, session: Session, incident: str) -> Case:
         doubt = self._store.doubt_in(session)  # before anything else is read
         row = incident_row(session, incident)
         version = version_row(session, incident, row.version)
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
+        events, recorded = _events(session, incident), _occurrences(session, incident)
         return Case(
-            **dict(self._outline(session, row, pin, assessment)),
+            **dict(self._outline(session, row, pin, assessment, events[EventKind.EVENT])),
             version=row.version,
             state=IncidentState(row.state),
             opened_at=row.opened_at,
@@ -98,7 +110,10 @@ class Cases:
             ),
             assessment=assessment,
             pinned=pin.digest if pin else "",
-            occurrences=_occurrences(session, incident),
+            occurrences=tuple(one for one in recorded if one.kind is OccurrenceKind.STEP),
+            recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
+            alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
+            missed_updates=events[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
             worded_by=worded_by(session, incident),
             embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
@@ -107,12 +122,17 @@ class Cases:
         )
 
     def _outline(
-        self, session: Session, row: IncidentRow, pin: PinRow | None, assessment: Assessment | None
+        self,
+        session: Session,
+        row: IncidentRow,
+        pin: PinRow | None,
+        assessment: Assessment | None,
+        events: dict[str, datetime],
     ) -> Outline:
         return Outline(
             incident=self._file(session, row),
             playbook=self._playbook(pin, assessment.band if assessment else None),
-            events=_events(session, row.id),
+            events=events,
             commitments=commitments_of(session, row.id),
             untold=untold(session, row.id),
         )
@@ -238,9 +258,13 @@ def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str
     return tuple(sorted(set(session.exec(query))))
 
 
-def _events(session: Session, incident: str) -> dict[str, datetime]:
-    query = select(EventRow.name, EventRow.at).where(EventRow.incident == incident)
-    return dict(session.exec(query).all())
+def _events(session: Session, incident: str) -> dict[EventKind, dict[str, datetime]]:
+    """Return the time of each event by its name, for every kind."""
+    found: dict[EventKind, dict[str, datetime]] = {kind: {} for kind in EventKind}
+    query = select(EventRow.kind, EventRow.name, EventRow.at).where(EventRow.incident == incident)
+    for kind, name, at in session.exec(query):
+        found[EventKind(kind)][name] = at
+    return found
 
 
 def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, ...]:
@@ -251,6 +275,7 @@ def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, .
     )
     return tuple(
         RecordedOccurrence(
+            kind=OccurrenceKind(row.kind),
             step=row.step,
             number=row.number,
             due_at=row.due_at,

@@ -37,7 +37,7 @@ UPDATE delivery SET address_index = {random},
 provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
-"""Of a letter it is the number of its batch, and of a post where everybody reads it."""
+"""The id of a post stays: it says where everybody reads the post."""
 QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
 """What a question was known by is a hash of its words."""
 STILL_READ = (

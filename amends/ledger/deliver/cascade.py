@@ -13,9 +13,10 @@ from amends.domain.notice.notice import Draft, NoticeStage
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.notice.first_messages import FirstMessages, addresses, may_have_left
 from amends.ledger.notice.notices import PUBLIC, notice_row
+from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.store.bulk import spelled, store_messages
 from amends.ledger.store.session import Write
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, OccurrenceRow, PersonRow, ReleaseRow
+from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 
 def released_last(session: Session, incident: str, notice: str) -> NoticeRow:
@@ -90,6 +91,6 @@ def reopen(session: Session, row: NoticeRow) -> None:
     """A notice that was over goes on, because somebody waits for it once more; so does its turn."""
     if row.stage in AGAIN:
         row.stage = AGAIN[NoticeStage(row.stage)]
-    turn = session.get(OccurrenceRow, (row.incident, row.draft["step"], row.draft["occurrence"]))
+    turn = occurrence_row(session, row.incident, row.draft["step"], row.draft["occurrence"])
     if turn and turn.state == OccurrenceState.DONE:
         turn.state, turn.done_at = OccurrenceState.WAITING, None

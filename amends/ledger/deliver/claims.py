@@ -10,7 +10,6 @@ from sqlmodel import Session
 
 from amends.domain.base.errors import KeyMissing
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import may_have_it
 from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.addendum import GENERAL
@@ -103,8 +102,8 @@ class WaitingMessage(NamedTuple):
     variant: str
     attempts: int
     notice: str
-    detail: str = ""
-    """What is kept of its last try."""
+    doubtful: bool = False
+    """Whether a provider may have the message from an earlier try."""
 
     @classmethod
     def of(cls, number: int, row: dict[str, Any]) -> "WaitingMessage":
@@ -155,7 +154,7 @@ class Claims:
             domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
             self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
-            may_have_it(row.detail),
+            bool(row.doubtful),  # SQLite has a number for it
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:

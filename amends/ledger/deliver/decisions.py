@@ -8,11 +8,11 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import NOT_KNOWN, OPTED_OUT, doubt_left, may_have_it, starts_as
+from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.deliver.cascade import starts_as
+from amends.domain.deliver.reason import reason
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
-from amends.domain.people.person import Hold
 from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliver.deliveries import Deliveries
@@ -24,7 +24,7 @@ from amends.ledger.store.bulk import DELIVERY, spelled, store_messages
 from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
 
-STATE, CHANNEL, DETAIL = (DELIVERY.index(name) for name in ("state", "channel", "detail"))
+STATE, CHANNEL, CAUSE = (DELIVERY.index(name) for name in ("state", "channel", "cause"))
 
 
 class Decisions:
@@ -46,7 +46,7 @@ class Decisions:
         with self._store.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
-            query = query.where(DeliveryRow.detail == NOT_KNOWN) if person is None else query
+            query = query.where(DeliveryRow.cause == Cause.NOT_KNOWN) if person is None else query
             uncertain = write.session.exec(query.with_for_update()).all()
             if not uncertain:
                 whose = f"person {person}" if person else "the public"
@@ -74,11 +74,11 @@ class Decisions:
             held = write.session.exec(query).first()
             if row is None or row.stage not in RELEASED or held is None:
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
-            if held.detail == Hold.GONE:
+            if held.cause == Cause.GONE:
                 raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
             waiting = _put_in_place(write, row, person, self._notices.addenda(write.session, incident), now)
             reopen(write.session, row)
-            write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=held.detail)
+            write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=_reason(held))
             return waiting
 
     def try_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
@@ -91,7 +91,7 @@ class Decisions:
             parked = _parked(write, incident, notice, person)
             for message in parked:
                 message.state, message.attempts = starts_as(ChannelKind(message.channel)), 0
-                message.detail, message.updated_at = doubt_left(message.detail), now
+                message.cause, message.detail, message.updated_at = Cause.NONE, "", now
             if row := notice_row(write.session, incident, notice):
                 reopen(write.session, row)
             write.note(now, incident, "tried again", _subject(notice, person), actor=by.name, messages=len(parked))
@@ -120,12 +120,16 @@ class Decisions:
     def _give_up(self, session: Session, message: DeliveryRow, now: datetime) -> bool:
         """Whether another channel takes over."""
         message.updated_at = now
-        if may_have_it(message.detail):
+        if message.doubtful:
             message.state = DeliveryState.UNCERTAIN
             return False
-        message.state, message.detail = DeliveryState.FAILED, f"given up: {message.detail}"
+        message.state, message.cause, message.detail = DeliveryState.FAILED, Cause.GIVEN_UP, _reason(message)
         draft = self._notices.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
+
+
+def _reason(message: DeliveryRow) -> str:
+    return reason(Cause(message.cause), message.detail, doubtful=message.doubtful)
 
 
 def _held(session: Session, message: DeliveryRow) -> str:
@@ -148,7 +152,8 @@ def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:
     address = message.address_index if message.person == PUBLIC else _address_now(session, message)
     if address is None:
         return False
-    message.state, message.lease, message.detail = starts_as(ChannelKind(message.channel)), None, ""
+    message.state, message.lease = starts_as(ChannelKind(message.channel)), None
+    message.cause, message.detail, message.doubtful = Cause.NONE, "", False
     message.address_index, message.updated_at = address, now
     return True
 
@@ -201,7 +206,7 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Addenda, n
     draft = Draft.as_stored(row.draft)
     post = FirstMessages(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
     messages = post.first_rows(*session.execute(query).one())
-    if any(message[DETAIL] == OPTED_OUT for message in messages):
+    if any(message[CAUSE] == Cause.OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
     write.change(delete(DeliveryRow).where(*_of(row.incident, row.notice, DeliveryState.HELD, person)))
     theirs = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.person == person)

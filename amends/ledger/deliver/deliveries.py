@@ -8,8 +8,8 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed
 from amends.domain.case.case import Embargo, IncidentState
-from amends.domain.channel.channel import ChannelKind, Receipt
-from amends.domain.deliver.cascade import FAULT, Outcome, outcome, untried
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt
+from amends.domain.deliver.cascade import Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
 from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
@@ -43,7 +43,7 @@ Answer = tuple[Claim, Receipt]
 """A message and what its channel said of it."""
 
 DUE_ROWS = """
-SELECT id, person, channel, address_index, variant, attempts, notice, detail FROM delivery
+SELECT id, person, channel, address_index, variant, attempts, notice, doubtful FROM delivery
 WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} AND state IN {states}{wave}
 LIMIT :limit
 """
@@ -333,8 +333,9 @@ class Deliveries:
 
 
 def park(write: Write, messages: Collection[int], now: datetime) -> None:
-    """Messages of people whose data cannot be opened, held by whoever calls this."""
-    parked = {"state": DeliveryState.PARKED, "detail": f"{FAULT}KeyMissing", "updated_at": now}
+    """Park messages of people whose data cannot be opened. The caller holds these messages."""
+    why = {"cause": Cause.FAULT.value, "detail": "KeyMissing"}
+    parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
     write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
 
 
@@ -429,11 +430,11 @@ def _outcome(claim: Claim, receipt: Receipt, now: datetime) -> Outcome:
 
 
 def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:
-    """The answers that are not handed over to the next channel."""
+    """Return the answers that are not handed over to the next channel, as they are stored."""
     at = swift.spelled(now)
     return [
-        Kept(state.value, detail, provider_id, swift.spelled(next_try_at), at, claim.id, claim.lease)
-        for claim, (state, detail, provider_id, next_try_at) in outcomes
+        Kept(state.value, cause.value, detail, doubtful, name, swift.spelled(again_at), at, claim.id, claim.lease)
+        for claim, (state, cause, detail, doubtful, name, again_at) in outcomes
         if not state.gone_wrong
     ]
 
@@ -446,7 +447,8 @@ def _whose(failed: tuple[Claim, Outcome]) -> int:
 def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
     held = col(DeliveryRow.state).in_([DeliveryState.CLAIMED, DeliveryState.UNCERTAIN])
     ours = (col(DeliveryRow.id) == claim.id, col(DeliveryRow.lease) == claim.lease, held)
-    return update(DeliveryRow).where(*ours).values(state=answer.state, detail=answer.detail, updated_at=now)
+    why = {"cause": answer.cause.value, "detail": answer.detail, "doubtful": answer.doubtful}
+    return update(DeliveryRow).where(*ours).values(state=answer.state, **why, updated_at=now)
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import DataDamaged, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts, text_name
 from amends.domain.notice.wording import Wording
@@ -30,7 +30,6 @@ from amends.ledger.people.people import CHUNK
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
-BATCH = "letter-batch-"
 REFERENCE_LENGTH = 10
 WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
 Conditions = tuple[Any, ...]
@@ -115,7 +114,7 @@ class PaperLetters:
             waiting = _to_print(incident, notice, released.people)
             self._park_unreadable(write, draft, waiting, readable, now)
             self._choose_letters_anew(write, draft)
-            taken = _hand_over(write, draft, waiting, f"{BATCH}{batch}", released.version, now)
+            taken = _hand_over(write, draft, waiting, batch, released.version, now)
             if not taken:
                 return None
             write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
@@ -245,7 +244,8 @@ class PaperLetters:
             letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
-            letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
+            letter.state, letter.cause, letter.detail = DeliveryState.BOUNCED, Cause.NONE, "returned by the post"
+            letter.doubtful, letter.updated_at = False, now
             version = released_last(write.session, incident, notice)
             handed_over = pass_on(write.session, self._notices.drafted(version), version.version, [letter], now) > 0
             if handed_over:
@@ -257,7 +257,7 @@ class PaperLetters:
         """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""
         wanted = reference.strip().lower()
         columns = (DeliveryRow.id, DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
-        query = sql(*map(col, columns)).where(*_letters(incident, notice), col(DeliveryRow.provider_id) != "")
+        query = sql(*map(col, columns)).where(*_letters(incident, notice), col(DeliveryRow.batch).is_not(None))
         found = [
             (number or 0, person)
             for number, person, channel, address in session.execute(query)
@@ -296,13 +296,13 @@ def _rows(session: Session, letters: Conditions) -> list[WaitingMessage]:
     return [WaitingMessage(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
 
 
-def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: str, version: int, now: datetime) -> int:
-    """Those that have an approved text; how many."""
+def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: int, version: int, now: datetime) -> int:
+    """Mark the waiting letters that have an approved text as sent in this batch, and return how many they are."""
     names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
     approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
     handed_over = {
         "state": DeliveryState.SENT,
-        "provider_id": batch,
+        "batch": batch,
         "version": version,
         "attempts": DeliveryRow.attempts + 1,
         "updated_at": now,
@@ -311,7 +311,7 @@ def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: str, vers
 
 
 def _of_batch(incident: str, notice: str, batch: int) -> Conditions:
-    return (*_letters(incident, notice), col(DeliveryRow.provider_id) == f"{BATCH}{batch}")
+    return (*_letters(incident, notice), col(DeliveryRow.batch) == batch)
 
 
 def _next_in_doubt(session: Session, letter: DeliveryRow) -> bool:
@@ -335,12 +335,12 @@ def _elsewhere(incident: str, notice: str, batch: int) -> Any:
 def _batches(session: Session, incident: str, notice: str) -> tuple[LetterBatch, ...]:
     returned = case((col(DeliveryRow.state) == DeliveryState.BOUNCED, 1), else_=0)
     query = (
-        select(DeliveryRow.provider_id, func.count(), func.sum(returned))
-        .where(*_letters(incident, notice), DeliveryRow.provider_id != "")
-        .group_by(col(DeliveryRow.provider_id))
+        sql(col(DeliveryRow.batch), func.count(), func.sum(returned))
+        .where(*_letters(incident, notice), col(DeliveryRow.batch).is_not(None))
+        .group_by(col(DeliveryRow.batch))
+        .order_by(col(DeliveryRow.batch))
     )
-    batches = (LetterBatch(int(name.removeprefix(BATCH)), count, back) for name, count, back in session.exec(query))
-    return tuple(sorted(batches, key=lambda batch: batch.number))
+    return tuple(LetterBatch(number, letters, back) for number, letters, back in session.execute(query))
 
 
 def _has_text(draft: Draft, name: str) -> bool:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, text, true
+from sqlalchemy import ColumnElement, Select, and_, case, text, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import BROKEN_OFF, MAY_HAVE_IT, NOT_KNOWN, NOT_YET
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.deliver.limits import ChannelCounts
+from amends.domain.deliver.reason import reason
 from amends.domain.law.substitute import PlaceCounts
-from amends.domain.notice.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
+from amends.domain.notice.notice import PERSON_STATE, SENT_STATES, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
@@ -31,7 +31,7 @@ EXPLAINED = (
 CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
 """States of what a channel has taken over."""
-HAS_LEFT = tuple(state for state, person in PERSON_STATE.items() if person in GOT_IT)
+HAS_LEFT = tuple(state for state, person in PERSON_STATE.items() if person in SENT_STATES)
 """States of what a person has, may have, or had sent back."""
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
@@ -40,7 +40,7 @@ REASON_HOLDS = 80
 
 PART, MESSAGE = "\x1f", "\x1e"
 """Between the parts of a message, and between messages, in what the database puts together."""
-GONE = "gone"
+DOUBTFUL, GONE = "doubtful", "gone"
 PAGE = 5_000
 """Rows in memory while more of them are read."""
 
@@ -57,9 +57,16 @@ class DeliveryLine:
     variant: str
     """Locale, reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
     state: DeliveryState
+    cause: Cause
     detail: str
+    doubtful: bool
     attempts: int
     updated_at: datetime
+
+    @property
+    def reason(self) -> str:
+        """Return why the message stands so, in the words that people read, or ""."""
+        return reason(self.cause, self.detail, doubtful=self.doubtful)
 
 
 class CameBack(NamedTuple):
@@ -198,7 +205,7 @@ class Statistics:
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
             since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
-            its_own = col(DeliveryRow.detail).not_in((BROKEN_OFF, NOT_KNOWN))
+            its_own = col(DeliveryRow.cause).not_in((Cause.BROKEN_OFF, Cause.NOT_KNOWN))
             return session.exec(select(func.count()).where(*on_it, bad, its_own, *(changed > at for at in since))).one()
 
     def page_up_since(self, incident: str, notice: str) -> datetime | None:
@@ -221,7 +228,7 @@ class Statistics:
         self, incident: str, notice: str, only: Only = ALL, most: int | None = None
     ) -> Generator[DeliveryLine]:
         """These messages of a notice, by person, read as they are asked for; a view of one moment."""
-        names = ("channel", "variant", "state", "detail", "attempts", "updated_at")
+        names = ("channel", "variant", "state", "cause", "detail", "doubtful", "attempts", "updated_at")
         columns = [col(getattr(DeliveryRow, name)) for name in names]
         query = _these(sql(col(DeliveryRow.person), col(PersonRow.country), *columns), incident, notice, only)
         ordered = query.order_by(col(DeliveryRow.person), col(DeliveryRow.id)).limit(most)
@@ -266,9 +273,7 @@ class DeferredMessages(NamedTuple):
 
 def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
     """Of each notice that has deferred messages, when they are tried and how many we keep back."""
-    detail = col(DeliveryRow.detail)
-    not_yet = or_(detail.startswith(NOT_YET), detail.startswith(f"{MAY_HAVE_IT}{NOT_YET}"))
-    ours = and_(col(DeliveryRow.person) > 0, not_yet)
+    ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.cause) == Cause.POSTPONED)
     query = (
         select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), func.sum(case((ours, 1), else_=0)))
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
@@ -280,10 +285,10 @@ def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
     }
 
 
-def reason_of(detail: str) -> str:
-    """The detail as it is counted: of a mail server only the codes, `550 5.1.1`, not what it said beside them."""
-    codes = THROUGH_STATUS.match(detail)
-    return (codes[0] if codes else detail)[:REASON_HOLDS]
+def counted_reason(words: str) -> str:
+    """Return the reason as it is counted: of a mail server only the codes, `550 5.1.1`, not the words after them."""
+    codes = THROUGH_STATUS.match(words)
+    return (codes[0] if codes else words)[:REASON_HOLDS]
 
 
 def _released(session: Session, incident: str, notice: str) -> Sequence[str]:
@@ -304,7 +309,9 @@ def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
     """
     state = col(DeliveryRow.state)
     plain = {one.value: "" for one in (DeliveryState.SENT, *BEST_FIRST) if one not in EXPLAINED}
-    why = case(plain, value=state, else_=func.replace(col(DeliveryRow.detail), MESSAGE, " "))
+    doubt = case((col(DeliveryRow.doubtful), DOUBTFUL), else_="")
+    words = func.replace(col(DeliveryRow.detail), MESSAGE, " ")
+    why = case(plain, value=state, else_=col(DeliveryRow.cause) + PART + doubt + PART + words)
     message = col(DeliveryRow.channel) + PART + col(DeliveryRow.variant) + PART + state + PART + why
     each = (
         sql(col(DeliveryRow.person).label("person"), func.aggregate_strings(message, MESSAGE).label("messages"))
@@ -344,7 +351,9 @@ def _add_message(numbers: Numbers, place: str, message: str, people: int) -> Del
     numbers.by_country[place][state] += people
     numbers.by_variant[variant][state] += people
     if state in EXPLAINED:
-        numbers.reasons[state, reason_of(why)] += people
+        cause, doubt, detail = why.split(PART, maxsplit=2)
+        words = reason(Cause(cause), detail, doubtful=doubt == DOUBTFUL)
+        numbers.reasons[state, counted_reason(words)] += people
     return state
 
 
@@ -385,6 +394,10 @@ def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: On
 
 
 def _line(
-    person: int, country: str | None, channel: str, variant: str, state: str, detail: str, tries: int, at: datetime
-) -> DeliveryLine:
-    return DeliveryLine(person, country or "", ChannelKind(channel), variant, DeliveryState(state), detail, tries, at)
+    person: int, country: str | None, channel: str, variant: str, state: str, cause: str, detail: str, doubtful: bool,
+    tries: int, at: datetime,
+) -> DeliveryLine:  # fmt: skip
+    return DeliveryLine(
+        person, country or "", ChannelKind(channel), variant, DeliveryState(state), Cause(cause), detail, doubtful,
+        tries, at,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import AlreadyInLedger, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.base.text import minute
-from amends.domain.case.case import ALERT, ALERT_LETTERS, DESTROYED, IncidentState
+from amends.domain.case.case import ALERT_CHARACTERS, DESTROYED, EventKind, IncidentState
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import digest
 from amends.domain.people.census import Census
@@ -190,19 +190,19 @@ class Incidents:
 
 
 def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:
-    """That a person must look, in the transaction of what it tells of; once for the same trouble."""
-    if happened(write.session, incident, _alert(what), now):
+    """Record in the caller's transaction that a person must look, once for the same trouble."""
+    if happened(write.session, incident, _alert_name(what), now, EventKind.ALERT):
         write.note(now, incident, "alert", what)
 
 
 def alerted(session: Session, incident: str, what: str) -> bool:
-    """Whether a person was told already that they must look at this."""
-    return session.get(EventRow, (incident, _alert(what))) is not None
+    """Return True when this alert is recorded already."""
+    return session.get(EventRow, (incident, EventKind.ALERT, _alert_name(what))) is not None
 
 
-def _alert(what: str) -> str:
-    """The event by which an alert is known: its words, or how these begin and a hash of all of them."""
-    return ALERT + (what if len(what) <= ALERT_LETTERS else f"{what[:ALERT_LETTERS]} {digest(what)}")
+def _alert_name(what: str) -> str:
+    """Return the name by which an alert is recorded: its words, or their beginning and a hash of all of them."""
+    return what if len(what) <= ALERT_CHARACTERS else f"{what[:ALERT_CHARACTERS]} {digest(what)}"
 
 
 def _turn(
@@ -220,15 +220,16 @@ def _turn(
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:
-    """What an incident is, apart from being paused: whoever is closed once is not opened again."""
-    return IncidentState.CLOSED if session.get(EventRow, (incident, "closed")) else IncidentState.OPEN
+    """Return the state of an incident without its pause; an incident that was closed is never opened again."""
+    closed = session.get(EventRow, (incident, EventKind.EVENT, "closed"))
+    return IncidentState.CLOSED if closed else IncidentState.OPEN
 
 
-def happened(session: Session, incident: str, name: str, now: datetime) -> bool:
-    """Note the event once; whether it is new."""
-    if session.get(EventRow, (incident, name)):
+def happened(session: Session, incident: str, name: str, now: datetime, kind: EventKind = EventKind.EVENT) -> bool:
+    """Record the event unless it is recorded already, and return True when it is new."""
+    if session.get(EventRow, (incident, kind, name)):
         return False
-    session.add(EventRow(incident=incident, name=name, at=now))
+    session.add(EventRow(incident=incident, kind=kind, name=name, at=now))
     return True
 
 
@@ -259,6 +260,6 @@ def version_row(session: Session, incident: str, version: int) -> IncidentVersio
 
 def _line(session: Session, row: IncidentRow) -> IncidentLine:
     content = version_row(session, row.id, row.version).content
-    destroyed = session.get(EventRow, (row.id, DESTROYED))
+    destroyed = session.get(EventRow, (row.id, EventKind.EVENT, DESTROYED))
     state, destroyed_at = IncidentState(row.state), destroyed.at if destroyed else None
     return IncidentLine(row.id, content["title"], state, row.people, row.opened_at, destroyed_at)

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.text import minute
 from amends.domain.notice.notice import Draft, NoticeStage
-from amends.domain.playbook.checks import ADD, too_few
+from amends.domain.playbook.checks import HOW_TO_ADD, too_few
 from amends.domain.playbook.playbook import Event
 from amends.domain.team.approval import (
     Approval,
@@ -138,7 +138,7 @@ def _why_not_by_authors(session: Session, draft: Draft, *members: Member) -> Ref
     if refusal is None:
         return None
     lacking = too_few(draft.approvals, team(session), draft.authors)
-    return Refusal("; ".join((refusal, *lacking, *([ADD] if lacking else []))))
+    return Refusal("; ".join((refusal, *lacking, *([HOW_TO_ADD] if lacking else []))))
 
 
 def _why_not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> Refusal | None:

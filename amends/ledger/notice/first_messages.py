@@ -43,7 +43,7 @@ NAMED = ("hold", "country", "region", "locale")
 TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
 """What decides which messages a person gets. Of a million people few differ in it."""
-PLANNED = ("channel", "variant", "state", "detail")
+PLANNED = ("channel", "variant", "state", "cause")
 GUARDED = col(PersonRow.guardian) > 0
 """Somebody else is written to for this person."""
 
@@ -99,7 +99,7 @@ class FirstMessages:
     ) -> tuple[Any, ...]:
         """One message, as values of DELIVERY."""
         begins = in_doubt(planned or Planned(channel, starts_as(channel)), self._may_have_left)
-        return (*self._head, person, channel.value, address, name, begins.state.value, begins.detail, *self._tail)
+        return (*self._head, person, channel.value, address, name, begins.state.value, begins.cause.value, *self._tail)
 
     def _planned(
         self, hold: str, country: str, region: str, locale: str, guarded: bool,
@@ -112,7 +112,7 @@ class FirstMessages:
         why = why_held(hold, optional=draft.optional, opted_out=opted_out)
         first = first_messages(why, addresses, draft.channels, draft.cascade)
         planned = [in_doubt(one, self._may_have_left) for one in first]
-        return [(one.channel.value, name, one.state.value, one.detail) for one in planned]
+        return [(one.channel.value, name, one.state.value, one.cause.value) for one in planned]
 
     def _part(self, after: int, last: int) -> Any:
         """Those of the list with these numbers: their KIND and their addresses.

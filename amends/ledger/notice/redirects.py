@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, text
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.deliver.cascade import why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
 from amends.domain.law.addendum import Addenda
@@ -86,7 +86,15 @@ def _messages(session: Session, draft: Draft, people: Sequence[int]) -> Sequence
 
 def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> Course:
     stored = [
-        Stored(number, ChannelKind(row.channel), row.address_index, DeliveryState(row.state), row.detail)
+        Stored(
+            number,
+            ChannelKind(row.channel),
+            row.address_index,
+            DeliveryState(row.state),
+            Cause(row.cause),
+            row.detail,
+            row.doubtful,
+        )
         for number, row in messages.items()
     ]
     if person is None:
@@ -100,7 +108,8 @@ def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: d
     moved = held = 0
     for one in taken.changed:
         row = messages[one.id]
-        row.state, row.detail, row.address_index = one.state, one.detail, one.address
+        row.state, row.address_index = one.state, one.address
+        row.cause, row.detail, row.doubtful = one.cause, one.detail, one.doubtful
         row.attempts, row.next_try_at, row.updated_at = 0, None, now
         held += one.state not in OPEN
         moved += one.state in OPEN

@@ -14,8 +14,7 @@ from sqlmodel import Session, col, delete, func, insert, select, update
 
 from amends.domain.base.errors import LogUnfit
 from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import NOT_KNOWN
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.relay_log import RelayLog
@@ -37,11 +36,9 @@ OPEN = (
 LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 """A page is no message: put up again, it is the same page."""
 
-IN_LOG = "found in the relay's log"
-ONLY_NAMED = "the relay's log names it, and does not say whether it was taken"
 TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
 EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
-WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.detail != IN_LOG)
+WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.cause != Cause.IN_LOG)
 """By what the ledger wrote down itself: what it has from a log says nothing of when that log begins."""
 IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
 MANY_LEASES = 1_000_000
@@ -185,9 +182,9 @@ class Restore:
             only_named = [row.id for row in rest if named[row.id] in unclear]
             unnamed = [row for row in rest if named[row.id] not in unclear]
             in_doubt = [row.id for row in unnamed if row.channel in doubt]
-            sent += _turn(write, gone, DeliveryState.SENT, IN_LOG, now)
-            uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
-            uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
+            sent += _turn(write, gone, DeliveryState.SENT, Cause.IN_LOG, now)
+            uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
+            uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN, now)
             waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in unnamed)
         return sent, uncertain, waiting
 
@@ -261,7 +258,7 @@ def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datet
     """What was stored as uncertain of this notice, and a relay's log names, is as the log says; how many."""
     if not (named := dict(write.session.exec(select(LeftRow.key, LeftRow.unclear)).all())):
         return 0
-    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.detail == NOT_KNOWN)
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.cause == Cause.NOT_KNOWN)
     pages = ({row.id or 0: _key(keys, row) for row in page} for page in _pages(write.session, *here))
     return sum(as_the_log_says(write, page, named, now) for page in pages)
 
@@ -275,8 +272,8 @@ def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[st
     unclear = {number: key for number, key in messages.items() if named.get(key)}
     if unclear:
         write.change(delete(LeftRow).where(col(LeftRow.key).in_(unclear.values())))
-    sent = _turn(write, left, DeliveryState.SENT, IN_LOG, now)
-    return sent + _turn(write, unclear, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
+    sent = _turn(write, left, DeliveryState.SENT, Cause.IN_LOG, now)
+    return sent + _turn(write, unclear, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
 
 
 def _key(keys: Keys, row: DeliveryRow) -> str:
@@ -323,9 +320,9 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
         last = page[-1].id or 0
 
 
-def _turn(write: Write, numbers: Collection[int | None], state: DeliveryState, why: str, now: datetime) -> int:
+def _turn(write: Write, numbers: Collection[int | None], state: DeliveryState, cause: Cause, now: datetime) -> int:
     return write.change(
         update(DeliveryRow)
         .where(col(DeliveryRow.id).in_(list(numbers)))
-        .values(state=state, detail=why, lease=None, next_try_at=None, updated_at=now)
+        .values(state=state, cause=cause, detail="", doubtful=False, lease=None, next_try_at=None, updated_at=now)
     )

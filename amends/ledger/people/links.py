@@ -8,7 +8,6 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from amends.domain.deliver.cascade import MAY_HAVE_IT
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.people.people import CHUNK, link_index
 from amends.ledger.store.bulk import among, listed
@@ -65,7 +64,7 @@ def _sent(session: Session, incident: str) -> Any:
         col(DeliveryRow.incident) == PersonRow.incident,
         col(DeliveryRow.notice).in_(released),
         col(DeliveryRow.person) == PersonRow.number,
-        or_(col(DeliveryRow.state).in_(CAME_TO_THEM), col(DeliveryRow.detail).startswith(MAY_HAVE_IT)),
+        or_(col(DeliveryRow.state).in_(CAME_TO_THEM), col(DeliveryRow.doubtful)),
     )
     to_reader = or_(*(col(DeliveryRow.address_index) == address for address in _addresses(Reader)))
     chosen = sql(col(PersonRow.number), col(DeliveryRow.address_index)).where(col(PersonRow.incident) == incident)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from amends.domain.deliver.cascade import MAY_HAVE_IT, OPTED_OUT
+from amends.domain.channel.channel import Cause
 from amends.ledger.people.people import person_row
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
@@ -28,10 +28,11 @@ WHERE incident = :incident AND {{people}} AND state || '' IN ('waiting', 'deferr
 AND {OPTIONAL}"""
 WITHDRAW = f"""
 UPDATE delivery SET next_try_at = NULL, updated_at = :now,
-state = CASE WHEN detail LIKE :may_have_it THEN 'uncertain' ELSE 'held' END,
-detail = CASE WHEN detail LIKE :may_have_it THEN detail ELSE :why END
+state = CASE WHEN doubtful THEN 'uncertain' ELSE 'held' END,
+cause = CASE WHEN doubtful THEN cause ELSE '{Cause.OPTED_OUT}' END,
+detail = CASE WHEN doubtful THEN detail ELSE '' END
 {WAITS}"""
-"""What a provider may have is not held: a version that all must get would go to them once more."""
+"""A message that a provider may have is not held: a version that all must get would go to the person once more."""
 WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
 IN_HAND = f"""
 SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {{people}} AND state || '' = 'claimed'
@@ -124,9 +125,8 @@ def _withdraw(session: Session, incident: str, people: Iterable[int], now: datet
     if not (numbers := tuple(people)):
         return 0
     connection = session.connection()
-    asked = {"incident": incident, "why": OPTED_OUT, "may_have_it": f"{MAY_HAVE_IT}%", "now": spelled(connection, now)}
-    query = statement(WITHDRAW.format(people=among(connection, "person")))
-    return connection.execute(query, {**asked, "ids": listed(connection, numbers)}).rowcount
+    asked = {"incident": incident, "now": spelled(connection, now), "ids": listed(connection, numbers)}
+    return connection.execute(statement(WITHDRAW.format(people=among(connection, "person"))), asked).rowcount
 
 
 def _lock_releases(session: Session, incident: str) -> None:

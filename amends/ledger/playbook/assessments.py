@@ -30,9 +30,7 @@ class Assessments:
     def all(self, incident: str) -> tuple[Assessment, ...]:
         """Every assessment ever made of it, the oldest first: a newer one replaces none."""
         query = (
-            select(AssessmentRow.content)
-            .where(AssessmentRow.incident == incident)
-            .order_by(col(AssessmentRow.version))
+            select(AssessmentRow.content).where(AssessmentRow.incident == incident).order_by(col(AssessmentRow.version))
         )
         with self._store.read() as session:
             return tuple(map(Assessment.model_validate, session.exec(query)))

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from amends.domain.base.text import minute
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.case import OccurrenceKind, OccurrenceState
 from amends.domain.notice.notice import NoticeStage
 from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.store.session import Store
@@ -37,7 +37,7 @@ class Occurrences:
         """
         with self._store.write() as write:
             write.incident(incident)
-            row = write.session.get(OccurrenceRow, (incident, step, number))
+            row = occurrence_row(write.session, incident, step, number)
             if row is not None and (row.state in (OccurrenceState.DONE, state)):
                 return
             if after and not _are_over(write.session, incident, after):
@@ -61,13 +61,32 @@ class Occurrences:
         """
         with self._store.write() as write:
             write.incident(incident)
-            row = write.session.get(OccurrenceRow, (incident, step, number))
+            row = occurrence_row(write.session, incident, step, number)
             row = row or _begun(write.session, incident, step, number, due_at)
             if after is not None and row.revision > after:
                 return row.revision
             row.revision += 1
             write.note(now, incident, "step again", f"{step} {number}", why=why, revision=row.revision)
             return row.revision
+
+    def record_reminder(
+        self, incident: str, kind: OccurrenceKind, step: str, number: int, due_at: datetime, now: datetime, note: str
+    ) -> None:
+        """Record a reminder that was given; the second time nothing changes."""
+        with self._store.write() as write:
+            write.incident(incident)
+            if occurrence_row(write.session, incident, step, number, kind):
+                return
+            row = _begun(write.session, incident, step, number, due_at, kind)
+            row.state, row.note, row.done_at = OccurrenceState.DONE, note, now
+            write.note(now, incident, "step done", f"{kind} {step} {number}", note=note)
+
+
+def occurrence_row(
+    session: Session, incident: str, step: str, number: int, kind: OccurrenceKind = OccurrenceKind.STEP
+) -> OccurrenceRow | None:
+    """Return what is recorded of an occurrence or of a reminder, or None."""
+    return session.get(OccurrenceRow, (incident, kind, step, number))
 
 
 def _are_over(session: Session, incident: str, notices: Collection[str]) -> bool:
@@ -77,10 +96,17 @@ def _are_over(session: Session, incident: str, notices: Collection[str]) -> bool
     return all(NoticeStage(stage).is_over for stage in dict(stages.all()).values())
 
 
-def _begun(session: Session, incident: str, step: str, number: int, due_at: datetime) -> OccurrenceRow:
-    """The row of a turn of which nothing was stored yet."""
+def _begun(
+    session: Session,
+    incident: str,
+    step: str,
+    number: int,
+    due_at: datetime,
+    kind: OccurrenceKind = OccurrenceKind.STEP,
+) -> OccurrenceRow:
+    """Add the row of an occurrence or of a reminder of which nothing was stored yet, and return the row."""
     row = OccurrenceRow(
-        incident=incident, step=step, number=number, due_at=due_at,
+        incident=incident, kind=kind, step=step, number=number, due_at=due_at,
         state=OccurrenceState.PLANNED, revision=0, note="",
     )  # fmt: skip
     session.add(row)

@@ -11,8 +11,9 @@ from amends.domain.case.case import OccurrenceState
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import OPEN_OCCURRENCES
-from amends.domain.playbook.playbook import OURS, Playbook
+from amends.domain.playbook.playbook import BUILT_IN_STEPS, Playbook
 from amends.domain.team.member import Member, TeamRole
+from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.playbook.pins import content_hash, pin, pin_row
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import Store, Write, incident_row
@@ -140,7 +141,7 @@ def _why_not_as_seen(old: Pinned, seen: str) -> Refusal | None:
 
 def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Refusal | None:
     """That a turn would wait for ever, because nothing says any more what it is."""
-    known = [*OURS, *(step.id for step in playbook.steps)]
+    known = [*BUILT_IN_STEPS, *(step.id for step in playbook.steps)]
     query = select(OccurrenceRow).where(
         OccurrenceRow.incident == incident,
         col(OccurrenceRow.state).in_(OPEN_OCCURRENCES),
@@ -155,7 +156,7 @@ def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Re
 
 
 def _hold(write: Write, incident: str, step: str, number: int, now: datetime) -> None:
-    row = write.session.get(OccurrenceRow, (incident, step, number))
+    row = occurrence_row(write.session, incident, step, number)
     if row is not None and row.state == OccurrenceState.WAITING:
         row.state, row.note = OccurrenceState.HELD, HELD_WHY
         write.note(now, incident, "step held", f"{step} {number}", note=HELD_WHY)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.base.value import LARGEST_NUMBER
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Status
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.codes import OURS
 from amends.domain.receipt.dsn import MailReport, ReportKind
@@ -122,9 +122,9 @@ AND channel = 'sms'
 """
 """CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
 SMS_TO_LEAVE_AGAIN = f"""
-SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND (attempts > 0 OR detail <> '')
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND (attempts > 0 OR doubtful)
 """
-"""Of what was parked the tries are counted afresh, but the doubt is kept."""
+"""Of a message that was parked the tries are counted afresh, but the doubt is kept."""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -390,7 +390,8 @@ def _settled(session: Session, row: DeliveryRow, news: ReceiptNews, now: datetim
         recall(session, row.incident, [row.lease])  # it is in hand to be sent once more
         left = True
     if left:
-        row.state, row.detail, row.updated_at, row.next_try_at = news.state.value, news.detail, now, None
+        row.state, row.cause, row.detail, row.doubtful = news.state.value, Cause.NONE, news.detail, False
+        row.updated_at, row.next_try_at = now, None
         row.provider_id = row.provider_id or news.provider_id
     return left
 

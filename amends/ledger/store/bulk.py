@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, bindparam, text
 
 DELIVERY = (
-    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "detail", "provider_id",
+    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "cause", "provider_id",
     "attempts", "updated_at",
 )  # fmt: skip
+"""Columns of a new message; the others have their defaults."""
 KEEP_MARK = """
 INSERT INTO mark (lease, messages)
 SELECT lease.id, ? FROM lease JOIN incident ON incident.id = lease.incident
@@ -23,15 +24,18 @@ WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.f
 """
 KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s::json", 1).replace("?", "%s") + "FOR UPDATE OF lease"
 KEEP = """
-UPDATE delivery SET state = ?, detail = ?, provider_id = ?, next_try_at = ?, updated_at = ?
+UPDATE delivery
+SET state = ?, cause = ?, detail = ?, doubtful = ?, provider_id = ?, next_try_at = ?, updated_at = ?
 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
 """
 KEEP_POSTGRESQL = """
 UPDATE delivery AS d
-SET state = a.state, detail = a.detail, provider_id = a.provider_id, next_try_at = a.next_try_at,
-    updated_at = a.updated_at
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[])
-    AS a(state, detail, provider_id, next_try_at, updated_at, id, lease)
+SET state = a.state, cause = a.cause, detail = a.detail, doubtful = a.doubtful, provider_id = a.provider_id,
+    next_try_at = a.next_try_at, updated_at = a.updated_at
+FROM unnest(
+    %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+    %s::bigint[], %s::bigint[]
+) AS a(state, cause, detail, doubtful, provider_id, next_try_at, updated_at, id, lease)
 WHERE d.id = a.id AND d.lease = a.lease AND d.state IN ('claimed', 'uncertain')
 """
 
@@ -87,10 +91,12 @@ def make_room(connection: Connection) -> None:
 
 
 class Kept(NamedTuple):
-    """An answer as it is stored, times as they are `spelled`."""
+    """An answer as it is stored, in the order of KEEP; times as they are `spelled`."""
 
     state: str
+    cause: str
     detail: str
+    doubtful: bool
     provider_id: str
     next_try_at: Any
     at: Any

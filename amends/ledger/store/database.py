@@ -17,7 +17,6 @@ from sqlmodel import Session
 
 from amends.domain.base.errors import DiskFull, LedgerUnavailable
 from amends.ledger.store.disk_reserve import no_room
-from amends.ledger.store.filesystem import shared_by
 
 BUSY_SECONDS = 15
 """So long is waited for others who write."""
@@ -66,7 +65,6 @@ def connect(url: str, *, durable: bool = True) -> Engine:
         event.listen(server, "checkin", _note_use)
         event.listen(server, "checkout", partial(_ask_when_idle, server.dialect))
         return server
-    _refuse_shared(file)
     _private_file(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
@@ -104,15 +102,6 @@ def file_of(url: str) -> Path | None:
 def disk_is_full(error: object) -> bool:
     """Whether this is how SQLite's driver says so."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def _refuse_shared(file: Path) -> None:
-    """Raises LedgerUnavailable where another machine may have the file too: two that write to it at once destroy it."""
-    if kind := shared_by(file.parent):
-        raise LedgerUnavailable(
-            f"the ledger {file} is in a folder of the network ({kind}), where SQLite cannot keep two machines apart: "
-            "put it on a disk of this machine; several machines need a ledger on PostgreSQL"
-        )
 
 
 def _private_file(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, type_coerce, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.deliver.cascade import BROKEN_OFF
+from amends.domain.channel.channel import Cause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
@@ -29,7 +29,7 @@ HELD = and_(
 """That a lease holds a message: looked for among the numbers it spans, because no index leads to it."""
 
 DOUBT = f"""
-UPDATE delivery SET state = 'uncertain', detail = '{BROKEN_OFF}', updated_at = :now
+UPDATE delivery SET state = 'uncertain', cause = '{Cause.BROKEN_OFF}', detail = '', doubtful = false, updated_at = :now
 WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
 OPEN = "SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND "
 

@@ -26,7 +26,7 @@ from amends.domain.base.errors import (
     NotAllowed,
     NotInLedger,
 )
-from amends.domain.case.case import DESTROYED
+from amends.domain.case.case import DESTROYED, EventKind
 from amends.domain.team.member import Member
 from amends.ledger.store.bulk import Swift
 from amends.ledger.store.cache import Memory
@@ -317,7 +317,7 @@ def _refuse_destroyed(session: Session, row: IncidentRow) -> None:
     """Raises DataDestroyed."""
     if row.wrapped_key:
         return
-    event = session.get(EventRow, (row.id, DESTROYED))
+    event = session.get(EventRow, (row.id, EventKind.EVENT, DESTROYED))
     when = f" on {event.at:%Y-%m-%d}" if event else ""
     raise DataDestroyed(
         f"the personal data of incident {row.id} was destroyed{when}: nobody of it can be read, found or written to "

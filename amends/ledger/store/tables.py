@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -196,19 +197,21 @@ class PinRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """When an event of the case first happened."""
+    """An event of the case, an alert or a missed update, with the time at which it was recorded first."""
 
     __tablename__ = "event"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
+    kind: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     at: datetime = _time()
 
 
 class OccurrenceRow(SQLModel, table=True):
-    """One turn of a step, once begun."""
+    """One occurrence of a step, once begun, or one reminder that was given."""
 
     __tablename__ = "occurrence"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
+    kind: str = Field(primary_key=True)
     step: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     due_at: datetime = _time()
@@ -379,8 +382,15 @@ class DeliveryRow(SQLModel, table=True):
     variant: str
     """Locale and reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
     state: str
-    detail: str
+    cause: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Why the message stands as it does, wherever something depends on the reason, see `Cause`."""
+    detail: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Words for people; nothing is decided by them."""
+    doubtful: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether a provider may have the message from a try whose answer was lost."""
     provider_id: str
+    batch: int | None = None
+    """The number of the batch in which a letter was handed over."""
     attempts: int
     lease: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     """The last one that held it; whoever answers for the message must still name it."""

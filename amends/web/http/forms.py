@@ -1,4 +1,4 @@
-"""Forms that work without cookies and scripts: each carries a signed token, and is read within narrow limits."""
+"""Forms that work without cookies and scripts: each has a signed token, and is read within narrow limits."""
 
 import asyncio
 import hmac
@@ -16,49 +16,51 @@ from starlette.exceptions import HTTPException
 
 from amends.domain.base.url import same_site
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
+"""The milliseconds since EPOCH, a nonce and a signature."""
 VALID = timedelta(hours=24)
 QUICKEST = timedelta(seconds=2)
-"""Nobody reads a page and fills in a form faster than this."""
+"""The least time in which a person reads a page and fills in a form."""
+
+MOST_FIELDS = 20
+
+ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORECASE | re.DOTALL)
+"""The field of RFC 8058, as it stands in either encoding of a form."""
 
 LARGEST_BODY = 64 * 1024
 BODY_SECONDS = 20
-MOST_FIELDS = 20
 
-TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORECASE | re.DOTALL)
-"""As it stands in both encodings of a form."""
-
-SHOWN_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
-"""Line breaks, tabs, and the joiners that Persian and emoji are written with."""
+KEPT_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
+"""Line breaks, tabs, and the joiners with which Persian and emoji are written."""
 INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""Not Cn: a character that our Unicode does not know yet may be one of a name, or an emoji."""
+"""The Unicode categories of invisible characters. Cn is not among them: a character that our version of Unicode does
+not know yet may be part of a name, or an emoji."""
 
 
 class TokenVerdict(StrEnum):
-    """What a form's token says."""
+    """A verdict on the token of a form."""
 
     GOOD = "good"
     EARLY = "early"
-    """Sent faster than a person can; the same token is good a little later."""
+    """Sent faster than a person can fill in a form. The same token is good a little later."""
     STALE = "stale"
-    """Too old, or never ours, or of another link or form."""
+    """Too old, not issued by this portal, or issued for another link or form."""
 
 
 class FormTokens:
-    """Signs and checks the token of each form that is shown. Two tokens are never the same."""
+    """The signer and checker of the tokens of forms. Two tokens are never the same."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def issue(self, link: str, form: str, now: datetime) -> str:
-        """A token for this form on the page of this link."""
+        """Return a new token for this form on the page of this link."""
         issued, nonce = f"{(now - EPOCH) // timedelta(milliseconds=1):013}", secrets.token_urlsafe(12)
         return f"{issued}.{nonce}.{self._mac(link, form, issued, nonce)}"
 
     def check(self, token: str, link: str, form: str, now: datetime) -> TokenVerdict:
-        """Whether this token was issued for this form and link, not too long ago and not just now."""
+        """Return the verdict on a token, which is good when it was issued for this form and link at the right time."""
         parts = TOKEN.fullmatch(token)
         if not parts or not hmac.compare_digest(parts[3], self._mac(link, form, parts[1], parts[2])):
             return TokenVerdict.STALE
@@ -73,9 +75,9 @@ class FormTokens:
 
 
 def from_our_page(request: Request, public_url: str) -> bool:
-    """Whether the browser says, if it says anything, that the form stood on a page of ours.
+    """Return False when the browser says that the form stood on a page of another site.
 
-    Our pages send no referrer, so browsers give their Origin as null.
+    Our pages send no referrer, so browsers send "null" as their Origin.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -97,7 +99,7 @@ async def _read_fields(request: Request) -> dict[str, str]:
 
 
 Fields = Annotated[dict[str, str], Depends(_read_fields)]
-"""The fields of a form post, always read as UTF-8; of a repeated one the first counts."""
+"""The fields of a form post, always read as UTF-8. Of a repeated field the first counts."""
 
 
 async def _asks_in_one_click(request: Request) -> bool:
@@ -105,11 +107,11 @@ async def _asks_in_one_click(request: Request) -> bool:
 
 
 OneClick = Annotated[bool, Depends(_asks_in_one_click)]
-"""Whether a POST says List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
+"""True for a POST with List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
 
 
 async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
-    """The body, given up as soon as it is known to be too large or too slow. Raises HTTPException 408, 413."""
+    """Return the body. Raises HTTPException 413 or 408 as soon as the body is known to be too large or too slow."""
     declared = request.headers.get("content-length", "0")
     if len(declared) > 9 or not declared.isdecimal() or int(declared) > largest:
         raise HTTPException(413)
@@ -126,9 +128,9 @@ async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
 
 
 def clean(text: str) -> str:
-    """The text as a person would see it: no characters that hide, steer or reverse it, and plain line breaks."""
+    """Return the text as a person sees it: plain line breaks, and no character that hides, steers or reverses text."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    seen = (character for character in lines if character in SHOWN_THOUGH_INVISIBLE or _visible(character))
+    seen = (character for character in lines if character in KEPT_THOUGH_INVISIBLE or _visible(character))
     return unicodedata.normalize("NFC", "".join(seen)).strip()
 
 

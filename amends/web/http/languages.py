@@ -1,4 +1,4 @@
-"""Which of our languages suits a browser best."""
+"""The choice of the locale that suits a browser best."""
 
 import re
 
@@ -10,7 +10,7 @@ WEIGHT = re.compile(r"q=(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)")
 
 
 def best_locale(accept_language: str, offered: tuple[str, ...], default: str) -> str:
-    """The offered locale that this Accept-Language header likes best, or the default when it likes none."""
+    """Return the offered locale that this Accept-Language header prefers, or the default when the header has none."""
     for wanted in preferred(accept_language):
         if found := nearest_locale(wanted, offered, ""):
             return found
@@ -18,7 +18,7 @@ def best_locale(accept_language: str, offered: tuple[str, ...], default: str) ->
 
 
 def preferred(accept_language: str) -> tuple[str, ...]:
-    """The locales of an Accept-Language header, best first; what cannot be read is left out."""
+    """Return the locales of an Accept-Language header, best first, without entries that cannot be read."""
     entries = accept_language[:LONGEST_HEADER].split(",")[:MOST_LANGUAGES]
     weighed = [(_weight(entry), _locale(entry.split(";")[0].strip())) for entry in entries]
     weighed.sort(key=lambda pair: -pair[0])
@@ -31,6 +31,6 @@ def _weight(entry: str) -> float:
 
 
 def _locale(tag: str) -> str:
-    """zh-hans-cn as zh-Hans-CN."""
+    """Return a language tag in its usual case: zh-hans-cn as zh-Hans-CN."""
     language, *rest = tag.split("-")
     return "-".join([language.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])

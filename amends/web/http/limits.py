@@ -1,4 +1,4 @@
-"""How many forms may be sent, and from where, and how many are kept at the same time."""
+"""Limits on forms: how many are accepted from one sender and in all, and how many are written at the same time."""
 
 import math
 import time
@@ -13,33 +13,35 @@ PER_LINK = RateLimitItemPerHour(10)
 PER_ADDRESS = RateLimitItemPerHour(60)
 IN_ALL = RateLimitItemPerMinute(600)
 AT_ONCE = RateLimitItemPerSecond(20)
-"""A flood may not use up its minute within seconds: each form that is taken keeps a send from writing for a moment."""
+"""A flood must not use up the limit per minute within seconds: each accepted form delays the writes of a send."""
 
 WRITERS = 8
-"""So many forms are kept at a time. While somebody else writes to the ledger for long, each of them holds one of its
-fifteen connections, and those who only read need the others."""
+"""The number of forms that are written at a time. While another process writes to the ledger for long, each form holds
+one of the ledger's fifteen connections, and requests that only read need the others."""
+RETRY_SECONDS = 60
+"""The seconds after which a client may try again when the ledger is not available."""
 
 
 class PostLimits:
-    """Counts form posts in memory. Keeps no more keys than IN_ALL lets in, however many addresses a flood has."""
+    """Counters of form posts, in memory. They have no more keys than IN_ALL admits posts, however large a flood is."""
 
     def __init__(self) -> None:
         self._counts = FixedWindowRateLimiter(MemoryStorage())
 
     def seconds_to_wait(self, address: str, link: str) -> int:
-        """Count one post that may go on, and give 0; else the seconds until the next may come, and count nothing."""
-        theirs = ((PER_ADDRESS, address), (PER_LINK, link))
-        full = (self._until_reset(limit, key) for limit, key in theirs if not self._counts.test(limit, key))
+        """Count an admitted post and return 0, or return the seconds until the next may come and count nothing."""
+        own_limits = ((PER_ADDRESS, address), (PER_LINK, link))
+        full = (self._until_reset(limit, key) for limit, key in own_limits if not self._counts.test(limit, key))
         if seconds := self.seconds_for_all() or max(full, default=0):
             return seconds
-        for limit, key in theirs:
+        for limit, key in own_limits:
             self._counts.hit(limit, key)
         for common in (IN_ALL, AT_ONCE):
             self._counts.hit(common)
         return 0
 
     def seconds_for_all(self) -> int:
-        """Seconds until anybody's next post may come, 0 when it may at once; counts nothing."""
+        """Return the seconds until the next post of any sender may come, 0 for at once; count nothing."""
         full = (common for common in (IN_ALL, AT_ONCE) if not self._counts.test(common))
         return max(map(self._until_reset, full), default=0)
 
@@ -49,10 +51,10 @@ class PostLimits:
 
 
 def sender_address(peer: str, headers: Headers, trusted_proxies: int) -> str:
-    """Where a request comes from: the entry of X-Forwarded-For that our outermost proxy added, else the peer.
+    """Return the sender of a request: the entry of X-Forwarded-For that our outermost proxy added, else the peer.
 
-    A proxy may add a line of its own instead of an entry, so all lines count, in their order (RFC 9110, 5.3). An IPv6
-    address counts as its /64, because one household has all of it.
+    A proxy may add a header line of its own instead of an entry, so all lines count, in their order (RFC 9110, 5.3). An
+    IPv6 address counts as its /64 network, because one household has all of it.
     """
     entries = [entry.strip() for entry in ",".join(headers.getlist("x-forwarded-for")).split(",")]
     forwarded = entries[-trusted_proxies] if 0 < trusted_proxies <= len(entries) else ""
@@ -67,6 +69,3 @@ def _network(text: str) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
         return str(ip_network((address.packed, 64), strict=False))
     return str(getattr(address, "ipv4_mapped", None) or address)
-
-
-RETRY_SECONDS = 60

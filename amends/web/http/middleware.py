@@ -1,4 +1,4 @@
-"""What stands around every response: safe headers, and errors that give nothing away."""
+"""Middleware around every response: safe headers, refusal of floods, and errors that reveal nothing."""
 
 import logging
 import secrets
@@ -16,10 +16,6 @@ from amends.domain.base.errors import LedgerUnavailable
 
 log = logging.getLogger("amends.web")
 
-LEDGER_TROUBLE = (LedgerUnavailable, NoConnection, OSError)
-"""The ledger is locked, its disk is full, its server is away: it may be well again in a minute."""
-FRAMES = 6
-
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -36,9 +32,14 @@ HEADERS = {
 }
 ONLY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 
+LEDGER_TROUBLE = (LedgerUnavailable, NoConnection, OSError)
+"""The errors of a ledger that is locked, has a full disk or a missing server, and may work again in a minute."""
+FRAMES = 6
+"""The number of stack frames that a log line names."""
+
 
 class SafeHeaders:
-    """Adds to every response the headers that it does not set itself."""
+    """A middleware that adds safe headers to every response, unless the response sets them itself."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
@@ -56,12 +57,15 @@ class SafeHeaders:
 
 
 class Door:
-    """Turns forms away while more come than are taken, before anything of them is read: a flood must cost little."""
+    """A middleware that refuses forms while too many come, before it reads them, because a flood must cost little."""
 
     def __init__(
         self, app: ASGIApp, *, forms: str, closed_for: Callable[[], int], turned_away: Callable[[str, int], Response]
     ) -> None:
-        """`forms` is how their paths begin; the answer is made of what languages are accepted, and of the seconds."""
+        """Refuse paths that begin with `forms` while `closed_for` returns a number of seconds.
+
+        `turned_away` builds the answer from the Accept-Language header and these seconds.
+        """
         self._app = app
         self._forms, self._closed_for, self._turned_away = forms, closed_for, turned_away
 
@@ -75,7 +79,7 @@ class Door:
 
 
 class QuietErrors:
-    """Turns an error into a page with an id; the log tells under this id where it arose, and no value."""
+    """A middleware that turns an error into a page with an id, under which the log names the place but no value."""
 
     def __init__(self, app: ASGIApp, *, apology: Callable[[Request, int, str], Response]) -> None:
         self._app = app
@@ -84,16 +88,16 @@ class QuietErrors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
-        async def send_and_note(message: Message) -> None:
+        async def send_tracked(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_tracked)
         except ClientDisconnect:
             return
-        except Exception as error:  # noqa: BLE001 - nothing may reach the server's own log, which tells values
+        except Exception as error:  # noqa: BLE001 - the server's own log would show values
             error_id = log_quietly(error)
             if not begun:
                 status = 503 if isinstance(error, LEDGER_TROUBLE) else 500
@@ -101,7 +105,7 @@ class QuietErrors:
 
 
 def log_quietly(error: Exception) -> str:
-    """Log what kind of error it is and where it arose, never what it says; the id that the line bears."""
+    """Log the type and the place of an error, never its message, and return the id in the log line."""
     error_id = secrets.token_hex(4)
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)

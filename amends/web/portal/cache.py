@@ -1,4 +1,4 @@
-"""What all personal pages of an incident share, read from the ledger a few times a minute at most."""
+"""The data that all personal pages of an incident share, read from the ledger a few times a minute at most."""
 
 import threading
 from collections.abc import Mapping
@@ -17,107 +17,107 @@ from amends.domain.notice.wording import Phrases, Wording, say_date
 from amends.ledger import Ledger
 
 REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
-"""For questions that come before a playbook runs."""
+"""The time limit and the owner of the answers to questions that come before a playbook runs."""
 FRESH = timedelta(seconds=15)
-"""How long a case is not read again: right after a notice, people come by the thousand."""
+"""The time for which a case is not read again, because people come by the thousand right after a notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a page speaks in one locale."""
+    """The words of a page in one locale."""
 
     phrases: Phrases
     words: Mapping[str, str]
     zone: str
     otherwise: str
-    """The locale of texts that are missing in this one."""
+    """The locale from which texts are taken that this one lacks."""
 
     def say(self, word: str, **values: str) -> str:
-        """A phrase of the portal with these values in it."""
+        """Return a phrase of the portal with these values inserted."""
         return self.words[word].format(**values)
 
     def date(self, moment: datetime) -> str:
-        """The date where the organisation is."""
+        """Return the date in the time zone of the organisation."""
         return say_date(self.phrases, moment, self.zone)
 
     def text(self, texts: Mapping[str, str]) -> str:
-        """The text in this locale, else in the one that the incident was written up in first."""
+        """Return the text in this locale, else in the locale in which the incident was first written up."""
         return text_for(dict(texts), self.phrases.locale) or text_for(dict(texts), self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A version of a notice that has left or is leaving."""
+    """A released version of a notice."""
 
     notice: str
     template: str
     version: int
     audience: str
     dated: datetime
-    """The date that it bears."""
+    """The date that the notice bears."""
     about: tuple[str, int]
-    """The commitment that it is about, and which change of its fate it tells; empty and 0 when it is about none."""
+    """The commitment that the notice is about, and the number of the change that it tells; "" and 0 without one."""
     subjects: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CachedCase:
-    """The outline of a case, its words, and the notices that people have; no person is in it."""
+    """The outline of a case, its words and its released notices. Holds no person."""
 
     case: Outline
     wording: Wording
     told: tuple[Told, ...]
-    """Every version that was let go, the first of each notice before the next."""
+    """Every released version; the versions of one notice come in ascending order."""
     shipped: Wording
 
     @property
     def locales(self) -> tuple[str, ...]:
-        """In which a page can be read."""
+        """Return the locales in which a page can be read."""
         return tuple(self.wording.phrases)
 
     @property
     def reply_within(self) -> timedelta:
-        """How soon a question is to be answered."""
+        """Return the time within which a question is to be answered."""
         return self.case.playbook.reply_within if self.case.playbook else REPLY_WITHIN
 
     @property
     def questions_owner(self) -> str:
-        """By whom."""
+        """Return the owner who is to answer questions."""
         return self.case.playbook.questions_owner if self.case.playbook else OWNER
 
     def voice(self, locale: str) -> Voice:
-        """The voice that comes nearest to this locale."""
+        """Return the voice of the locale nearest to this one."""
         default = self.case.incident.default_locale
         nearest = nearest_locale(locale, self.locales, nearest_locale(default, self.locales, self.locales[0]))
         phrases = self.wording.phrases[nearest]
         return Voice(phrases, self._words(phrases), self.case.incident.organisation.timezone, default)
 
     def _words(self, phrases: Phrases) -> Mapping[str, str]:
-        """A playbook pinned long ago may lack a word that pages need by now; it is said as shipped."""
+        """Return the portal's words, with shipped ones in place of words that an old pinned playbook lacks."""
         locales = tuple(self.shipped.phrases)
         shipped = self.shipped.phrases[nearest_locale(phrases.locale, locales, locales[0])]
         return shipped.portal | phrases.portal
 
 
 class ContactWays(NamedTuple):
-    """How to reach the organisation from a page that does not know whose link brought the reader."""
+    """The contacts of the organisation, for a page that does not know its reader."""
 
     phone: str
     email: str
 
 
 class RecentCases:
-    """Reads each incident's case at most every FRESH. Safe to use from several threads."""
+    """A cache of cases, which reads each case at most once every FRESH. Safe to use from several threads."""
 
     def __init__(self, ledger: Ledger, shipped: Wording) -> None:
         self._ledger = ledger
         self._shipped = shipped
-        self._reach = self._reach_at_first()
+        self._contact_ways = self._first_contact_ways()
         self._known: dict[str, tuple[datetime, CachedCase]] = {}
         self._lock = threading.Lock()
 
     def read(self, incident: str, now: datetime) -> CachedCase:
-        """What is known about the incident. Raises NotInLedger."""
+        """Return the case of the incident, from the ledger or as last read. Raises NotInLedger."""
         with self._lock:
             read_at, known = self._known.get(incident, (None, None))
             if read_at is None or known is None or abs(now - read_at) >= FRESH:
@@ -125,20 +125,23 @@ class RecentCases:
                 self._known[incident] = (now, known)
             return known
 
-    def reach(self) -> ContactWays | None:
-        """By the case that was read last, else by the newest that people know of, or None. Asks the ledger nothing."""
-        return self._reach
+    def contact_ways(self) -> ContactWays | None:
+        """Return the contacts of the case read last, else of the newest with a released notice, or None.
 
-    def _reach_at_first(self) -> ContactWays | None:
+        Does not read the ledger.
+        """
+        return self._contact_ways
+
+    def _first_contact_ways(self) -> ContactWays | None:
         with suppress(LedgerUnavailable):
             for incident in self._ledger.incidents.all():
                 if self._ledger.visits.released_versions(incident.id):
-                    return _reach(self._ledger.cases.incident_file(incident.id))
+                    return _contact_ways(self._ledger.cases.incident_file(incident.id))
         return None
 
     def _read(self, incident: str) -> CachedCase:
         case, wording = self._ledger.cases.outline(incident), self._wording(incident)
-        self._reach = _reach(case.incident)
+        self._contact_ways = _contact_ways(case.incident) or self._contact_ways
         told = tuple(_told(version, draft) for version, draft in self._ledger.visits.released_versions(incident))
         return CachedCase(case, wording, told, self._shipped)
 
@@ -149,9 +152,10 @@ class RecentCases:
             return self._shipped
 
 
-def _reach(incident: Incident) -> ContactWays:
+def _contact_ways(incident: Incident) -> ContactWays | None:
+    """Return the contacts of the organisation, or None while its file names no phone or no email address."""
     contacts = incident.organisation.contacts
-    return ContactWays(contacts.phone, contacts.email)
+    return ContactWays(contacts.phone, contacts.email) if contacts.phone and contacts.email else None
 
 
 def _told(version: int, draft: Draft) -> Told:

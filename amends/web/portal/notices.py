@@ -1,4 +1,4 @@
-"""The public notice pages and feeds that the website channel wrote into the site folder, as files."""
+"""The public notice pages and feeds, served as the files that the website channel wrote into the site folder."""
 
 import re
 from pathlib import Path
@@ -22,25 +22,26 @@ POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
-"""A notice page brings its style along; its own policy, which holds beside this one, names that style by its hash."""
+"""The policy of a notice page, which holds its style. The page's own policy, in force beside this one, names the style
+by its hash."""
 
 
 class NoticePages:
-    """Serves what stands in SITE/INCIDENT/LOCALE/, and nothing else."""
+    """The notice pages and feeds in SITE/INCIDENT/LOCALE/. No other file is served."""
 
     def __init__(self, site: Path) -> None:
         self._site = site
         self._files = StaticFiles(directory=site, check_dir=False)
 
     def locales(self, incident: str) -> tuple[str, ...]:
-        """The locales in which this incident has notice pages."""
+        """Return the locales in which this incident has notice pages."""
         if not NAME.fullmatch(incident):
             return ()
         found = (index.parent.name for index in (self._site / incident).glob(f"*/{INDEX}"))
         return tuple(sorted(locale for locale in found if LOCALE.fullmatch(locale)))
 
     def path(self, incident: str, notice: str, locale: str) -> str | None:
-        """Where this notice, or "index", is read in the locale that comes nearest; None when there is no such page."""
+        """Return the path of this notice, or of "index", in the nearest locale, or None when there is no such page."""
         offered = tuple(other for other in self.locales(incident) if self._has(incident, other, f"{notice}.html"))
         if not offered:
             return None
@@ -51,14 +52,14 @@ class NoticePages:
         return (self._site / incident / locale / name).is_file()
 
     def file(self, request: Request, incident: str, locale: str, name: str) -> Response:
-        """One page or feed. Raises HTTPException 404."""
+        """Return one page or feed. Raises HTTPException 404."""
         if not (NAME.fullmatch(incident) and LOCALE.fullmatch(locale) and FILE.fullmatch(name)):
             raise HTTPException(404)
         return plain_file(self._files, request, f"{incident}/{locale}/{name}", policy=POLICY)
 
 
 def plain_file(files: StaticFiles, request: Request, path: str, policy: str = "") -> Response:
-    """A file that browsers may keep for a minute. Raises HTTPException 404."""
+    """Return a file that browsers may cache for a minute. Raises HTTPException 404."""
     found, stat = files.lookup_path(path)
     if stat is None or not Path(found).is_file():
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""Where one POST ends the optional messages to a person (RFC 8058): from a mail program, or by the button here."""
+"""The end of optional messages to a person by one POST (RFC 8058), from a mail program or from the page here."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,19 +18,19 @@ from amends.web.http.forms import OneClick
 from amends.web.http.limits import PostLimits, sender_address
 from amends.web.portal.pages import PortalPages
 
+READ = ["GET", "HEAD"]
+
 Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
-"""What names whose optional messages end."""
+"""The token that names the person whose optional messages end."""
 
 ANSWER_SECONDS = 0.25
-"""Longer than the ledger takes, so that no answer comes sooner because its token is wrong."""
+"""The least time of an answer. The ledger takes less, so the time of an answer does not reveal a wrong token."""
 BY_MAIL = "link in a message"
-
-
-READ = ["GET", "HEAD"]
+"""The way of opting out, as the audit names it."""
 
 
 def add_opt_outs(app: FastAPI, opt_outs: "OptOutPages") -> None:
-    """The page, and what it and mail programs send. It takes no cookie and no form's token, from wherever it comes."""
+    """Add the page, and the POSTs of the page and of mail programs, which need no cookie and no form token."""
 
     @app.api_route("/u/{token}", methods=READ)
     @app.api_route("/u/{token}/again", methods=READ)
@@ -47,7 +47,7 @@ def add_opt_outs(app: FastAPI, opt_outs: "OptOutPages") -> None:
 
 
 class OptOutStage(StrEnum):
-    """What the page says: that one can stop them, that they are stopped, that they come again."""
+    """A state of the page: optional messages can be stopped, are stopped, or are sent again."""
 
     OFFERED = "offered"
     STOPPED = "stopped"
@@ -55,21 +55,21 @@ class OptOutStage(StrEnum):
 
 
 class OptOutPages:
-    """One page for everybody: what it says depends on what was pressed, never on whose token it is.
+    """The page on which optional messages are stopped; it depends on the pressed button, never on the token's person.
 
-    Only a POST asks the ledger anything. A wrong token gets the answer of a right one, as late as that. Stopping has no
-    limit, because mailbox providers press the button for many people from one address, and it is kept only once.
+    Only a POST reads the ledger. A wrong token gets the answer of a right one, after the same time. Stopping has no
+    limit, because mailbox providers press the button for many people from one address, and an opt-out is recorded once.
     """
 
     def __init__(
         self, ledger: Ledger, pages: PortalPages, trusted_proxies: int, clock: Callable[[], datetime],
-        turns: asyncio.Semaphore,
+        write_slots: asyncio.Semaphore,
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._trusted_proxies, self._clock = ledger, pages, trusted_proxies, clock
-        self._limits, self._turns = PostLimits(), turns
+        self._limits, self._write_slots = PostLimits(), write_slots
 
     def show(self, request: Request, token: str, stage: OptOutStage = OptOutStage.OFFERED) -> Response:
-        """The page; it changes nothing."""
+        """Return the page, and change nothing."""
         return self._pages.show(
             "opt_out.html",
             token=token,
@@ -80,27 +80,27 @@ class OptOutPages:
         )
 
     async def stop(self, request: Request, token: str, *, one_click: bool) -> Response:
-        """No more optional messages; any other POST than that of RFC 8058 only gets the page."""
+        """Stop optional messages and return the page; any POST other than that of RFC 8058 only gets the page."""
         if not one_click:
             return self.show(request, token)
         await self._in_time(self._ledger.opt_outs.add, token)
         return self.show(request, token, OptOutStage.STOPPED)
 
     async def again(self, request: Request, token: str) -> Response:
-        """They want them again."""
+        """Resume optional messages and return the page."""
         peer = request.client.host if request.client else ""
         sender = sender_address(peer, request.headers, self._trusted_proxies)
         if seconds := self._limits.seconds_to_wait(sender, token):
             wait = {"Retry-After": str(seconds)}
-            return self._pages.tell(request, HTTPStatus.TOO_MANY_REQUESTS, headers=wait)
+            return self._pages.explain(request, HTTPStatus.TOO_MANY_REQUESTS, headers=wait)
         await self._in_time(self._ledger.opt_outs.end, token)
         return self.show(request, token, OptOutStage.RESUMED)
 
     async def _in_time(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
-        await asyncio.gather(self._in_turn(verb, token), asyncio.sleep(ANSWER_SECONDS))
+        await asyncio.gather(self._in_write_slot(verb, token), asyncio.sleep(ANSWER_SECONDS))
 
-    async def _in_turn(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
-        async with self._turns:
+    async def _in_write_slot(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
+        async with self._write_slots:
             await run_in_threadpool(self._carry_out, verb, token)
 
     def _carry_out(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
@@ -110,4 +110,4 @@ class OptOutPages:
         try:
             verb(*whose, BY_MAIL, self._clock())
         except NotInLedger:
-            return  # its data was destroyed: nobody is left to write to
+            return  # the incident's data was destroyed, so nobody gets messages any more

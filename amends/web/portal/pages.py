@@ -1,4 +1,4 @@
-"""Turns templates into responses, and says in every language what can be said without knowing who reads it."""
+"""The portal's templates, and the pages for readers who are not known, in every language."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from amends.web.http.languages import best_locale
 from amends.web.http.limits import RETRY_SECONDS
 from amends.web.portal.cache import ContactWays
 
-SAID: dict[int, tuple[str, str]] = {
+STATUS_WORDS: dict[int, tuple[str, str]] = {
     HTTPStatus.FORBIDDEN: ("ask_title", "form_expired"),
     HTTPStatus.REQUEST_TIMEOUT: ("ask_title", "form_expired"),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("ask_title", "too_long"),
@@ -24,20 +24,21 @@ SAID: dict[int, tuple[str, str]] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: ("error_title", "error_text"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("error_title", "error_text"),
 }
-"""The words of the portal, title and text, for each status; every other one is said like a link that does not work."""
+"""The portal's words for each status, title and text."""
+BAD_LINK = ("link_invalid_title", "link_invalid_text")
+"""The words for any other status, which is explained like a link that does not work."""
 BEFORE_A_NUMBER = re.compile(r"[^+\d]+")
 NO_SIGN_OF_A_NUMBER = re.compile("[^+\\d\\s()./·\u2010-\u2015-]")
-BAD_LINK = ("link_invalid_title", "link_invalid_text")
 
 
 class PortalPages:
-    """The templates, with what is the same on all pages."""
+    """The templates, with the values that all pages have in common."""
 
-    def __init__(self, public_url: str, shipped: Wording, reach: Callable[[], ContactWays | None]) -> None:
+    def __init__(self, public_url: str, shipped: Wording, contact_ways: Callable[[], ContactWays | None]) -> None:
         self.base = urlsplit(public_url).path
-        """The path that every link of ours begins with; empty when the portal has a host of its own."""
-        self._shipped, self._reach = shipped, reach
-        self._turned_away = lru_cache(64)(self._turn_away)
+        """The path with which every link of the portal begins; empty when the portal has a host of its own."""
+        self._shipped, self._contact_ways = shipped, contact_ways
+        self._refusals = lru_cache(64)(self._refuse)
         self._templates = Environment(
             loader=PackageLoader("amends.web.http"),
             autoescape=True,
@@ -51,25 +52,25 @@ class PortalPages:
     def show(
         self, template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **values: Any
     ) -> HTMLResponse:
-        """A page from this template."""
+        """Return a page from this template."""
         return HTMLResponse(self._templates.get_template(template).render(values), status, headers)
 
-    def tell(
+    def explain(
         self,
         request: Request,
         status: int,
         *,
-        reach: ContactWays | None = None,
+        contacts: ContactWays | None = None,
         back: str = "",
         again: Mapping[str, str] | None = None,
         error_id: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """What this status means, in all languages, the reader's own first, and how to reach us.
+        """Return a page that explains this status in all languages, the reader's own first, with our contacts.
 
-        `again` are the fields of a form that was not taken; a button sends them once more to where they came.
+        `again` are the fields of a form that was not accepted; a button sends them once more to the same address.
         """
-        title, text = SAID.get(status, BAD_LINK)
+        title, text = STATUS_WORDS.get(status, BAD_LINK)
         retry = {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return self.show(
             "told.html",
@@ -78,28 +79,29 @@ class PortalPages:
             title=title,
             text=text,
             voices=self._in_order(request),
-            contacts=reach or self._reach(),
+            contacts=contacts or self._contact_ways(),
             back=back,
             again=again,
             error_id=error_id,
         )
 
     def too_many(self, accepted: str, seconds: int) -> HTMLResponse:
-        """That too many forms come just now, for whoever accepts these languages (Accept-Language)."""
-        return self._turned_away(accepted, seconds, self._reach())
+        """Return the page that refuses a form because too many come, in the accepted languages (Accept-Language)."""
+        return self._refusals(accepted, seconds, self._contact_ways())
 
-    def _turn_away(self, accepted: str, seconds: int, reach: ContactWays | None) -> HTMLResponse:
+    def _refuse(self, accepted: str, seconds: int, contacts: ContactWays | None) -> HTMLResponse:
         headers = [(b"accept-language", accepted.encode("latin-1"))]
         request = Request({"type": "http", "headers": headers, "query_string": b""})
-        return self.tell(request, HTTPStatus.TOO_MANY_REQUESTS, reach=reach, headers={"Retry-After": str(seconds)})
+        retry = {"Retry-After": str(seconds)}
+        return self.explain(request, HTTPStatus.TOO_MANY_REQUESTS, contacts=contacts, headers=retry)
 
     @property
     def languages(self) -> dict[str, str]:
-        """What each language that we speak calls itself, by locale."""
+        """Return the name of each language of the portal in this language itself, by locale."""
         return {locale: phrases.language for locale, phrases in self._shipped.phrases.items()}
 
     def phrases(self, request: Request) -> Phrases:
-        """Our words in the language that was chosen, else in the one that the browser likes best."""
+        """Return the shipped phrases in the chosen language, else in the language that the browser prefers."""
         chosen = self._shipped.phrases.get(request.query_params.get("lang", ""))
         return chosen or self._in_order(request)[0]
 
@@ -110,7 +112,7 @@ class PortalPages:
 
 
 def dialled(phone: str) -> str:
-    """What a telephone is to dial for a number that is written for people; of several the first, and no extension."""
+    """Return the digits to dial for a phone number as people write it: the first of several, without an extension."""
     begins = BEFORE_A_NUMBER.match(phone)
     number = NO_SIGN_OF_A_NUMBER.split(phone[begins.end() if begins else 0 :], 1)[0]
     if number.startswith("+"):

@@ -1,4 +1,4 @@
-"""The personal page: shows what concerns its person, and takes what they send."""
+"""The personal page, with everything that concerns its person, and the forms that the person sends."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,47 +23,46 @@ from amends.web.portal.notices import NoticePages
 from amends.web.portal.pages import PortalPages
 from amends.web.portal.visit import Visit
 
-ON_PAGE = "personal page"
-"""How somebody opted out, for the audit."""
+FORM_FIELDS = ("form", "kind", "text", *SURVEY, "comment")
+HONEYPOT = "homepage"
+"""A field that no person sees, so that a form with this field filled in comes from a machine."""
 SCORES = ("1", "2", "3", "4", "5")
-SENT = ("form", "kind", "text", *SURVEY, "comment")
-"""The fields of our forms."""
-TRAP = "homepage"
-"""A field that no person sees; whoever fills it in is a machine."""
+ON_PAGE = "personal page"
+"""The way of opting out, as the audit names it."""
 
 
 class PageForm(StrEnum):
-    """What a person can send from their page."""
+    """A form that a person can send from the personal page."""
 
     ASK = "ask"
     SURVEY = "survey"
     STOP = "stop"
-    """No optional messages any more."""
+    """Ends the optional messages to the person."""
     AGAIN = "again"
-    """They want them again."""
+    """Resumes the optional messages to the person."""
 
     @property
     def is_button(self) -> bool:
-        """There is nothing to fill in, so that it can be sent at once."""
+        """Return True for a form without a field to fill in, which may be sent at once."""
         return self in (PageForm.STOP, PageForm.AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why what was sent is not taken yet: a word of the portal, and the form and field that it is about."""
+    """The reason why a form is not accepted: a word of the portal, with the form and the field that it is about."""
 
     form: PageForm
     word: str
     field: str = ""
     status: int = HTTPStatus.UNPROCESSABLE_ENTITY
     wait: int = 0
-    """Seconds until it may be sent again."""
+    """The seconds until the form may be sent again."""
 
 
 class PersonalPages:
-    """Shows personal pages and takes what is sent from them. Showing one changes nothing.
+    """The personal pages and their forms.
 
-    One whose person's data is damaged calls for the team, once.
+    Showing a page changes nothing, except that the team is alerted once when the data of the page's person is damaged.
     """
 
     def __init__(
@@ -76,15 +75,15 @@ class PersonalPages:
         self._limits = limits
 
     def show(self, request: Request, link: str) -> Response:
-        """The page that this link leads to. Raises HTTPException 404."""
+        """Return the page of this link. Raises HTTPException 404."""
         return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
 
     def back(self, request: Request, link: str, form: PageForm) -> Response:
-        """A form's own address, opened like a page, leads to the form. Raises HTTPException 404."""
+        """Redirect a form's own address, opened like a page, to the form. Raises HTTPException 404."""
         return RedirectResponse(self._address(self._visit(request, link), form), HTTPStatus.SEE_OTHER)
 
     def take(self, request: Request, link: str, form: PageForm, fields: Fields) -> Response:
-        """Keep what was sent, then lead back to the page; what is not kept comes back with the answer.
+        """Record a form and redirect to the page; a form that is not recorded is returned, as it was filled in.
 
         Raises HTTPException 403 or 404.
         """
@@ -93,17 +92,17 @@ class PersonalPages:
             raise HTTPException(HTTPStatus.FORBIDDEN)
         try:
             return self._take(self._visit(request, link), form, fields, seconds)
-        except LEDGER_TROUBLE as error:  # there is no page either
+        except LEDGER_TROUBLE as error:  # without the ledger there is no page on which to show the form
             return self._give_back(request, fields, log_quietly(error))
 
     def _take(self, visit: Visit, form: PageForm, fields: Fields, seconds: int) -> Response:
-        if fault := self._refusal(visit, form, fields, seconds) or self._keep(visit, form, fields):
+        if fault := self._refusal(visit, form, fields, seconds) or self._record(visit, form, fields):
             return self._page(visit, fault=fault, fields=fields)
         return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
 
     def _give_back(self, request: Request, fields: Fields, error_id: str) -> Response:
-        sent = {name: fields[name] for name in SENT if name in fields}
-        return self._pages.tell(request, HTTPStatus.SERVICE_UNAVAILABLE, again=sent, error_id=error_id)
+        sent = {name: fields[name] for name in FORM_FIELDS if name in fields}
+        return self._pages.explain(request, HTTPStatus.SERVICE_UNAVAILABLE, again=sent, error_id=error_id)
 
     def _sender(self, request: Request) -> str:
         return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
@@ -119,7 +118,7 @@ class PersonalPages:
                 self._ledger.visits.left_the_list(incident, number),
                 self._ledger.visits.versions_got(incident, number),
             )
-        except DataDamaged:  # their link is right, so they read that the fault is ours, and how to reach us
+        except DataDamaged:  # the link is right, so the person gets the page about an error of ours, with our contacts
             self._ledger.incidents.alert(incident, damaged(number), now)
             raise
         except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
@@ -135,28 +134,28 @@ class PersonalPages:
         if verdict is TokenVerdict.STALE:
             return Fault(form, "form_expired")
         too_quick = verdict is TokenVerdict.EARLY and not form.is_button
-        if too_quick or fields.get(TRAP):
+        if too_quick or fields.get(HONEYPOT):
             return Fault(form, "sent_too_soon")
         return None
 
-    def _keep(self, visit: Visit, form: PageForm, fields: Mapping[str, str]) -> Fault | None:
-        keep = {
-            PageForm.ASK: self._keep_question,
-            PageForm.SURVEY: self._keep_survey,
+    def _record(self, visit: Visit, form: PageForm, fields: Mapping[str, str]) -> Fault | None:
+        record = {
+            PageForm.ASK: self._record_question,
+            PageForm.SURVEY: self._record_survey,
             PageForm.STOP: self._stop,
             PageForm.AGAIN: self._resume,
         }
         try:
-            return keep[form](visit, fields)
+            return record[form](visit, fields)
         except LEDGER_TROUBLE as error:
             log_quietly(error)
             return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE, wait=RETRY_SECONDS)
 
-    def _keep_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+    def _record_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
         text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
         if not text or len(text) > LONGEST_QUESTION:
             return Fault(PageForm.ASK, "too_long" if text else "empty_text", "text")
-        if self._waits(visit, kind, text):
+        if self._is_open(visit, kind, text):
             return None
         asked = NewQuestion(
             text=text,
@@ -164,7 +163,7 @@ class PersonalPages:
             kind=kind,
             source=QuestionSource.PORTAL,
             locale=visit.voice.phrases.locale,
-            # With the text in it, a second question from the same form, after going back, is not taken for the first.
+            # With the text in the key, a second question from the same form, after Back, differs from the first.
             once=once_for(fields["form"], kind, text),
             reply_within=visit.known.reply_within,
             owner=visit.known.questions_owner,
@@ -173,12 +172,12 @@ class PersonalPages:
         self._ledger.questions.ask(visit.incident, asked, visit.now)
         return None
 
-    def _waits(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
-        """Whether the same waits for its answer: after the browser's Back a form has another token."""
+    def _is_open(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
+        """Return True when the person's same question is still open: after Back a form may have another token."""
         theirs = self._ledger.questions.all(visit.incident, person=visit.person.number, open_only=True)
         return any((one.kind, one.text) == (kind, text) for one in theirs)
 
-    def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+    def _record_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
         scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
         comment = clean(fields.get("comment", ""))
         if not scores:
@@ -209,7 +208,7 @@ class PersonalPages:
             organisation=visit.known.case.incident.organisation,
             languages={locale: phrases.language for locale, phrases in visit.known.wording.phrases.items()},
             notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
-            told=self._told(visit),
+            told=self._told_notices(visit),
             questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
             reply_due=_last_due(questions, visit.now) if sent == PageForm.ASK else None,
             survey_answered=self._ledger.questions.has_answered_survey(visit.incident, visit.person.number),
@@ -218,21 +217,21 @@ class PersonalPages:
             survey=SURVEY,
             scores=SCORES,
             kinds=tuple(QuestionKind),
-            trap=TRAP,
+            trap=HONEYPOT,
             fault=fault,
             typed=typed,
             tokens={form.value: self._token(visit, form, fault, typed) for form in PageForm},
         )
 
     def _token(self, visit: Visit, form: PageForm, fault: Fault | None, typed: Mapping[str, str]) -> str:
-        """A fresh token, or the one that was sent as long as it serves: sent again, it is the same question."""
+        """Return a refused form's own token while valid, so that a resent question stays the same, else a new token."""
         sent = typed.get("form", "") if fault and fault.form is form else ""
         if self._tokens.check(sent, visit.link, form, visit.now) is not TokenVerdict.STALE:
             return sent
         return self._tokens.issue(visit.link, form, visit.now)
 
-    def _told(self, visit: Visit) -> list[tuple[str, datetime, str | None]]:
-        """What this person was told: its subject, its date, and where it can be read."""
+    def _told_notices(self, visit: Visit) -> list[tuple[str, datetime, str | None]]:
+        """Return the subject, the date and the page, if any, of each notice to this person."""
         locale = visit.voice.phrases.locale
         return [
             (visit.voice.text(told.subjects), told.dated, self._notices.path(visit.incident, told.notice, locale))
@@ -240,7 +239,7 @@ class PersonalPages:
         ]
 
     def _address(self, visit: Visit, form: str = "", sent: str = "") -> str:
-        """Where this visit's page is, or a form on it."""
+        """Return the path of this visit's page, or of a form on the page."""
         query = "&".join(f"{name}={value}" for name, value in (("lang", visit.chosen), ("sent", sent)) if value)
         return f"{self._pages.base}/p/{visit.link}{query and '?' + query}{form and '#' + form}"
 
@@ -250,6 +249,6 @@ def _kind(word: str) -> QuestionKind:
 
 
 def _last_due(questions: tuple[Question, ...], now: datetime) -> datetime | None:
-    """When the question that was asked last is answered at the latest; None when it has its answer, or is overdue."""
+    """Return the time by which the last question is to be answered, or None when it is answered or overdue."""
     last = max(questions, key=lambda question: question.id, default=None)
     return last.reply_due_at if last and last.answered_at is None and not last.overdue(now) else None

@@ -1,4 +1,4 @@
-"""Lets in what providers hand in of their own accord: proved to be theirs, so that it needs no form and no cookie."""
+"""Authentication of webhooks: the request proves that it comes from the provider, and needs no form and no cookie."""
 
 import logging
 import math
@@ -31,18 +31,18 @@ Handed_co = TypeVar("Handed_co", covariant=True)
 
 @runtime_checkable
 class Rules(Protocol[Handed_co]):
-    """How what one provider hands in is read and checked."""
+    """The rules by which the requests of one provider are checked and read."""
 
     @property
     def largest(self) -> int:
-        """Bytes of one body."""
+        """Return the number of bytes that a body may have."""
 
     def read(self, report: WebhookReport, now: datetime) -> Sequence[Handed_co]:
-        """What there is to take. Raises NotAllowed when it is not the provider's."""
+        """Return the items of a request, perhaps none. Raises NotAllowed when the request is not the provider's."""
 
 
 def of_channel(settings: Settings, kind: ChannelKind, what: str) -> object:
-    """What the channel of this kind has under that name; None without a channel that works."""
+    """Return the attribute `what` of the channel of this kind, or None without a working channel."""
     own = settings.channels.get(kind)
     try:
         return getattr(connect(kind, own), what, None) if own else None
@@ -52,7 +52,7 @@ def of_channel(settings: Settings, kind: ChannelKind, what: str) -> object:
 
 
 class Refused(Exception):
-    """Why nothing is taken, as a machine reads it."""
+    """The refusal of a request, as an HTTP status for the provider."""
 
     def __init__(self, status: HTTPStatus, seconds: int = 0) -> None:
         super().__init__(status)
@@ -61,24 +61,24 @@ class Refused(Exception):
 
 
 class WebhookGate(Generic[Handed_co]):
-    """Lets in what is the provider's. Whoever sends other things too often is not even read for a while."""
+    """The gate for the requests of one provider. After too many refusals a sender is not read for a while."""
 
     def __init__(self, rules: Rules[Handed_co], trusted_proxies: int, clock: Callable[[], datetime]) -> None:
         self._rules, self._trusted_proxies, self._clock = rules, trusted_proxies, clock
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
 
     async def let_in(self, request: Request) -> Sequence[Handed_co]:
-        """What there is to take; it may be nothing. Raises Refused."""
+        """Return the items of a request, perhaps none. Raises Refused."""
         sender = sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
         if seconds := self._seconds_to_wait(sender):
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, seconds)
         try:
             return self._rules.read(await _report(request, self._rules.largest), self._clock())
         except NotAllowed:
-            self._count(sender)
+            self._count_refusal(sender)
             raise Refused(HTTPStatus.FORBIDDEN) from None
         except HTTPException as error:
-            self._count(sender)
+            self._count_refusal(sender)
             raise Refused(HTTPStatus(error.status_code)) from None
 
     def _seconds_to_wait(self, sender: str) -> int:
@@ -87,8 +87,8 @@ class WebhookGate(Generic[Handed_co]):
         reset = self._refusals.get_window_stats(REFUSED_PER_ADDRESS, sender).reset_time
         return max(math.ceil(reset - time.time()), 1)
 
-    def _count(self, sender: str) -> None:
-        """No more senders are kept in mind than REFUSED_IN_ALL, however many a flood has."""
+    def _count_refusal(self, sender: str) -> None:
+        """Count a refusal of this sender. A flood from many senders fills no more memory than REFUSED_IN_ALL allows."""
         if self._refusals.hit(REFUSED_IN_ALL):
             self._refusals.hit(REFUSED_PER_ADDRESS, sender)
 

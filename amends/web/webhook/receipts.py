@@ -1,4 +1,4 @@
-"""Takes in what providers report of our messages."""
+"""The webhooks by which providers report on our messages."""
 
 import asyncio
 import logging
@@ -26,86 +26,87 @@ log = logging.getLogger("amends.web")
 
 CAME_BACK = (ReportKind.FAILED, ReportKind.GAVE_UP)
 AGAIN_AFTER = (1.0, 3.0)
-"""Seconds until a receipt that names no message is looked at again: it may be faster than the gateway's own answer,
-which is where we learn the name."""
+"""The seconds until a receipt that names no known message is looked up again. A receipt may come before the gateway's
+answer to the send, from which we learn the gateway's name of the message."""
 
 
 def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
-    """Take reports at the path of each channel of this installation that has any that can be believed."""
+    """Accept reports at the path of each channel of this installation that has reports that can be authenticated."""
     for kind, path in RECEIPTS.items():
         if rules := report_rules(settings, kind):
-            who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
-            _take(app, path, WebhookGate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)
+            provider, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
+            gate, inbox = WebhookGate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, provider)
+            _add_path(app, path, gate, inbox, methods)
 
 
-def _take(app: FastAPI, path: str, gate: WebhookGate[Told], inbox: "Inbox", methods: Sequence[str]) -> None:
+def _add_path(app: FastAPI, path: str, gate: WebhookGate[Told], inbox: "Inbox", methods: Sequence[str]) -> None:
     @app.api_route(path, methods=list(methods))
     async def receive(request: Request) -> Response:
         try:
-            if told := await gate.let_in(request):
-                await inbox.take(told)
+            if reports := await gate.let_in(request):
+                await inbox.take(reports)
         except Refused as refused:
             return Response(status_code=refused.status, headers=refused.headers)
-        return Response()  # 200: some providers take any other answer for a no
+        return Response()  # 200, because some providers take any other status for a failure
 
 
 def report_rules(settings: Settings, kind: ChannelKind) -> Rules[Told] | None:
-    """How the reports on this channel are read and checked; None without a provider that signs any."""
+    """Return the rules for the reports on this channel, or None without a provider that signs its reports."""
     rules = of_channel(settings, kind, "reports")
     return rules if isinstance(rules, Rules) else None
 
 
 @dataclass(eq=False)
 class ReportBatch:
-    """Reports that are kept in one transaction."""
+    """A group of reports that are recorded in one transaction."""
 
     reports: list[Told] = field(default_factory=list)
     effects: tuple[Effect, ...] | None = None
-    """What came of them; None while they are not kept."""
+    """The effect of each report; None until the reports are recorded."""
 
 
 class Inbox:
-    """Keeps reports before they are answered. Those that come while some are being written make the next batch."""
+    """The recorder of one provider's reports, with group commit: reports that come during a write are written next."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], who: str) -> None:
-        """`who` tells it all, for the log."""
-        self._ledger, self._clock, self._who = ledger, clock, who
-        self._turn = asyncio.Lock()
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], provider: str) -> None:
+        """Name the provider for the log."""
+        self._ledger, self._clock, self._provider = ledger, clock, provider
+        self._writing = asyncio.Lock()
         self._next = ReportBatch()
 
     async def take(self, reports: Sequence[Told]) -> None:
-        """Return when the ledger has it. Raises Refused when it cannot be kept now."""
-        foreign = await self._take(reports)
-        self._say_nameless([told for told in foreign if isinstance(told, MailReport) and told.kind in CAME_BACK])
-        unknown: list[Told] = [told for told in foreign if isinstance(told, ProviderReceipt)]
+        """Record reports, and return once the ledger has them. Raises Refused when they cannot be recorded now."""
+        foreign = await self._record(reports)
+        self._log_foreign_bounces([one for one in foreign if isinstance(one, MailReport) and one.kind in CAME_BACK])
+        unknown: list[Told] = [one for one in foreign if isinstance(one, ProviderReceipt)]
         for seconds in AGAIN_AFTER:
             if unknown:
                 await asyncio.sleep(seconds)
-                unknown = await self._take(unknown)
+                unknown = await self._record(unknown)
 
-    def _say_nameless(self, bounces: Sequence[Told]) -> None:
-        """Somebody was not told, and we cannot know who."""
+    def _log_foreign_bounces(self, bounces: Sequence[Told]) -> None:
+        """Log the number of bounces that name no message of ours: people were not told, and nothing tells which."""
         if bounces:
             log.warning(
                 "%s: bounces that name no message of ours: %d; somebody may not have been told (docs/channels.md)",
-                self._who, len(bounces),
+                self._provider, len(bounces),
             )  # fmt: skip
 
-    async def _take(self, reports: Sequence[Told]) -> list[Told]:
-        """Keep these; those that name no message."""
+    async def _record(self, reports: Sequence[Told]) -> list[Told]:
+        """Record reports, and return the reports that name no message of ours."""
         batch = self._next
         start = len(batch.reports)
         batch.reports += reports
-        async with self._turn:
+        async with self._writing:
             if batch is self._next:
                 self._next = ReportBatch()
-                await self._keep(batch)
+                await self._write(batch)
         if batch.effects is None:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS)
-        came_of = zip(reports, batch.effects[start : start + len(reports)], strict=True)
-        return [told for told, effect in came_of if effect is Effect.FOREIGN]
+        effects = zip(reports, batch.effects[start : start + len(reports)], strict=True)
+        return [report for report, effect in effects if effect is Effect.FOREIGN]
 
-    async def _keep(self, batch: ReportBatch) -> None:
+    async def _write(self, batch: ReportBatch) -> None:
         with suppress(LedgerUnavailable, LedgerRestored):
             reported = await run_in_threadpool(self._ledger.receipts.take, batch.reports, self._clock())
             batch.effects = reported.each

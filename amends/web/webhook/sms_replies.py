@@ -1,4 +1,4 @@
-"""Takes in what people write back to our text messages: a wish is obeyed, everything else is a question."""
+"""The webhook for replies to our SMS: a wish to stop or start is carried out, any other text becomes a question."""
 
 import asyncio
 import logging
@@ -30,16 +30,16 @@ from amends.web.webhook.authenticate import Refused, WebhookGate, of_channel
 log = logging.getLogger("amends.web")
 
 BY_SMS = "SMS"
-"""How somebody opted out, for the audit."""
+"""The way of opting out, as the audit names it."""
 NO_WORDS = "(no words; perhaps a picture)"
 LONGEST_NUMBER = 40
 
 
 def add_incoming(
     app: FastAPI, settings: Settings, ledger: Ledger, recent: RecentCases, clock: Callable[[], datetime],
-    turns: asyncio.Semaphore,
+    write_slots: asyncio.Semaphore,
 ) -> None:  # fmt: skip
-    """Take in texts, where a gateway hands on any that can be believed."""
+    """Accept SMS replies, if the gateway forwards replies that can be authenticated."""
     rules = of_channel(settings, ChannelKind.SMS, "incoming_texts")
     if not isinstance(rules, IncomingRules):
         return
@@ -48,10 +48,10 @@ def add_incoming(
 
     @app.api_route(INCOMING[ChannelKind.SMS], methods=list(rules.scheme.methods))
     async def receive(request: Request) -> Response:
-        """The answer has no words: some gateways would send them to whoever wrote."""
+        """Return an answer without text, because some gateways would send the text to the person who wrote."""
         try:
             texts = await gate.let_in(request)
-            async with turns:
+            async with write_slots:
                 await run_in_threadpool(desk.take, texts, clock())
         except Refused as refused:
             return Response(status_code=refused.status, headers=refused.headers)
@@ -59,14 +59,14 @@ def add_incoming(
 
 
 class TextDesk:
-    """Hears every text once, however often it is handed on."""
+    """The recorder of SMS replies. Each reply counts once, however often the gateway forwards it."""
 
     def __init__(self, ledger: Ledger, recent: RecentCases, country: str) -> None:
-        """The country is the one whose numbers are spelled without its code, or empty."""
+        """Take the country whose numbers the gateway spells without its code, or ""."""
         self._ledger, self._recent, self._country = ledger, recent, country
 
     def take(self, texts: Sequence[Incoming], now: datetime) -> None:
-        """Return when the ledger has them. Raises Refused when they cannot be read, or not be kept now."""
+        """Record replies, and return once the ledger has them. Raises Refused when they cannot be read or recorded."""
         if not texts:
             log.warning(
                 "sms: what people write back cannot be read; do the fields have other names? (docs/channels.md)"
@@ -74,35 +74,39 @@ class TextDesk:
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY)
         try:
             for text in texts:
-                self._hear(text, now)
+                self._record(text, now)
         except LEDGER_TROUBLE as error:
             log_quietly(error)
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS) from None
 
-    def _hear(self, handed: Incoming, now: datetime) -> None:
-        text = replace(handed, sender=clean(handed.sender), text=clean(handed.text))
-        if self._ledger.sms_replies.is_recorded(once := self._once(text)):
+    def _record(self, received: Incoming, now: datetime) -> None:
+        text = replace(received, sender=clean(received.sender), text=clean(received.text))
+        if self._ledger.sms_replies.is_recorded(once := self._idempotency_key(text)):
             return
         number = international(text.sender, self._country)
         whose = self._ledger.sms_replies.texted(number) if number else ()
         if (wish := wish_of(text.text)) and whose:
-            self._obey(wish, whose, now)
+            self._carry_out(wish, whose, now)
         else:
             self._ask(text, whose, once, now)
         self._ledger.sms_replies.record(once, now)
 
-    def _once(self, text: Incoming) -> str:
-        """A name of this text: with its words, because some gateways count from 1 again, and keyed, because of them."""
+    def _idempotency_key(self, text: Incoming) -> str:
+        """Return the idempotency key of a reply, a keyed hash.
+
+        The key includes the reply's words, because some gateways restart their numbers at 1; it is keyed, because it
+        includes them.
+        """
         return self._ledger.store.keys.index("", "incoming", f"{text.name}\0{text.sender}\0{text.text}").hex()
 
-    def _obey(self, wish: Wish, whose: Sequence[Texted], now: datetime) -> None:
-        """In every incident, because the text names none."""
+    def _carry_out(self, wish: Wish, whose: Sequence[Texted], now: datetime) -> None:
+        """Stop or resume optional messages in every incident of the sender, because the text names none."""
         verb = {Wish.STOP: self._ledger.opt_outs.add, Wish.START: self._ledger.opt_outs.end}[wish]
         for one in whose:
             verb(one.incident, one.person, BY_SMS, now)
 
     def _ask(self, text: Incoming, whose: Sequence[Texted], once: str, now: datetime) -> None:
-        """It is about what they were told last."""
+        """Record the text as a question about the incident of the last SMS to the sender, or to anybody."""
         incident = whose[0].incident if whose else self._ledger.sms_replies.texted_last()
         if not incident:
             log.warning(
@@ -126,9 +130,10 @@ class TextDesk:
 
 
 def international(spelled: str, country: str) -> str:
-    """The number as the audience has it, however the gateway spells it; empty when it is none.
+    """Return the number as E.164, however the gateway spells it, or "" when it is not a phone number.
 
-    Without + or 00 it is one of the country, if there is one, else an international one that lacks its plus.
+    Without + or 00 it is read as a number of the country, and if that fails as an international number without its
+    plus.
     """
     ways = ((spelled, country), (f"+{spelled}", "")) if is_national(spelled) else ((spelled, ""),)
     for number, home in ways:
@@ -138,7 +143,10 @@ def international(spelled: str, country: str) -> str:
 
 
 def asker(whose: Sequence[Texted]) -> int | None:
-    """On whose page the answer stands: theirs, or that of who reads for several; None when it may be one of several."""
+    """Return the number of the person on whose page the answer stands, or None when several people are possible.
+
+    When several people have the phone number but one reader, their guardian, the answer stands on the reader's page.
+    """
     people, readers = {one.person for one in whose}, {one.reader for one in whose}
     if len(people) == 1:
         return people.pop()
@@ -146,7 +154,7 @@ def asker(whose: Sequence[Texted]) -> int | None:
 
 
 def _words(text: Incoming, *, known_person: bool) -> str:
-    """What they wrote, and where an answer reaches them when nobody knows who they are."""
+    """Return the text of a reply, with the phone number of a sender who is no known person, for the answer."""
     said = text.text or NO_WORDS
     whole = said if known_person else f"{text.sender[:LONGEST_NUMBER]}: {said}"
     return whole[:LONGEST_QUESTION]

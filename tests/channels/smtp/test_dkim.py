@@ -190,9 +190,10 @@ ALTERATIONS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("altered", [each for name, each in ALTERATIONS.items() if "another" in name])
-def test_a_second_header_of_those_that_a_reader_goes_by_does_not_verify(
+def test_a_second_header_that_readers_go_by_breaks_the_signature(
     signer: Signer, altered: Callable[[bytes], bytes]
 ) -> None:
+    """An email to which somebody added a second header of a kind that readers go by, such as From, does not verify."""
     assert not verifies(signer, altered(signed(signer, CHINESE_HEAD)))
 
 
@@ -228,18 +229,25 @@ def test_the_signature_of_another_key_does_not_verify() -> None:
     assert not verifies(SIGNERS["ed25519"], signed(other))
 
 
-def test_every_header_of_our_list_is_signed_where_present_and_some_once_more_than_they_occur(signer: Signer) -> None:
+def test_listed_headers_present_are_signed_and_some_once_more(signer: Signer) -> None:
+    """Every header of the list SIGNED is signed where it is present, and the headers of OVER_SIGNED are signed once
+    more than they occur, so that nobody can add another.
+    """
     head = b"".join(b"%b: a\r\n" % name.encode() for name in SIGNED)
     names = signature_of(signed(signer, head.removesuffix(b"\r\n")))["h"].split(":")
     assert sorted(names) == sorted([*SIGNED, *OVER_SIGNED])
 
 
-def test_a_header_that_is_absent_is_not_listed_unless_nobody_may_add_it(signer: Signer) -> None:
+def test_an_absent_header_is_signed_only_if_none_may_be_added(signer: Signer) -> None:
+    """A header that is absent is not named in the signature, unless nobody may add it on the way."""
     names = signature_of(signed(signer, b"From: a@bank.test"))["h"].split(":")
     assert names == ["From", "From", "To", "Subject", "Date", "Reply-To", "MIME-Version", "Content-Type"]
 
 
-def test_the_signature_says_how_when_and_for_whom_and_covers_the_whole_body(signer: Signer) -> None:
+def test_the_signature_says_how_when_for_whom_and_covers_the_body(signer: Signer) -> None:
+    """The signature has the tags for version, algorithm, canonical form, domain, selector and time, and no tag that
+    would limit it to a part of the body.
+    """
     tags = signature_of(signed(signer))
     assert tags.pop("a") in {"ed25519-sha256", "rsa-sha256"}
     assert {name: tags[name] for name in "vcdst"} == {
@@ -331,7 +339,10 @@ PUBLIC = SIGNERS["rsa"].key.public_key().public_bytes(Encoding.PEM, PublicFormat
         "NUL",
     ],
 )
-def test_a_key_that_cannot_sign_is_refused_in_words_an_engineer_can_act_on(key: bytes | Path, why: str) -> None:
+def test_a_key_that_cannot_sign_is_refused_in_an_engineers_words(key: bytes | Path, why: str) -> None:
+    """A DKIM key that cannot sign is refused with a reason that an engineer can act on, and the reason says what the
+    key must be.
+    """
     with pytest.raises(CannotSign) as refused:
         Signer.load(key, DOMAIN, SELECTOR)
     assert (refused.value.part, refused.value.why) == ("key", why)

@@ -15,7 +15,7 @@ from amends.domain.channel.channel import Message
 from channels.smtp import mime
 from channels.smtp.mime import (
     HEADERS,
-    SOMETIMES,
+    OPTIONAL_HEADERS,
     Email,
     Letterhead,
     Skeleton,
@@ -30,7 +30,7 @@ from channels.smtp.webhook import ECHOED, MailProvider
 from tests.channels.contract import HOSTILE, a_message
 
 LETTERHEAD = Letterhead("care@bank.test", "Example Bank", "answers@bank.test", "bank.test")
-ALWAYS = tuple(name for name in HEADERS if name not in SOMETIMES)
+ALWAYS = tuple(name for name in HEADERS if name not in OPTIONAL_HEADERS)
 PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=200)
 ANY_TEXT = PRINTABLE | st.text(max_size=40) | st.sampled_from(HOSTILE)
 ENDINGS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\r\n\t"), max_size=500)
@@ -57,9 +57,10 @@ def made(**changes: object) -> tuple[Email, Skeleton]:
 
 
 @given(name=ANY_TEXT, subject=ANY_TEXT, sender=ANY_TEXT)
-def test_a_letter_is_refused_or_has_our_headers_and_one_address_whatever_the_texts_are(
-    name: str, subject: str, sender: str
-) -> None:
+def test_an_email_is_refused_or_has_our_headers_and_one_address(name: str, subject: str, sender: str) -> None:
+    """Whatever name, subject and sender are, composing an email is refused, or the email has exactly our headers, one
+    recipient and one sender.
+    """
     try:
         letter = composed(to_name=name, subject=subject, sender=sender)
     except UnfitEmail:
@@ -175,7 +176,8 @@ def test_without_html_the_second_part_shows_the_text() -> None:
     assert "1 &lt; 2" in page.get_content()
 
 
-def test_a_persons_value_and_a_subject_are_text_in_the_page_and_never_markup() -> None:
+def test_values_and_subjects_are_text_in_the_page_never_markup() -> None:
+    """A person's value and a subject are escaped in the HTML part and its title, and never become markup."""
     message = a_message(html=("<p>Dear ", "who", "</p>"), text="Dear", subject=("<i>", "who", "</i>"))
     message = replace(message, values={"who": "<script>alert('x')</script> & Sons"})
     _, page = parsed(built(message)).iter_parts()
@@ -203,7 +205,8 @@ def test_short_plain_text_stays_readable_in_a_header() -> None:
 @pytest.mark.parametrize(
     "name", ["Dr. Ada", "Ada, Countess", 'Ada "A" L', "Ada (Countess)", "ada@bank.test", "Ada: L;"]
 )
-def test_a_name_with_a_sign_that_means_something_in_a_header_is_encoded(name: str) -> None:
+def test_a_name_with_a_special_header_sign_is_encoded(name: str) -> None:
+    """A recipient's name with a character that has a meaning in a header (RFC 5322, 3.2.3) is encoded."""
     assert b"\r\nTo: =?utf-8?b?" in composed(to_name=name).content  # RFC 5322, 3.2.3: no atom has them
 
 
@@ -314,7 +317,10 @@ def test_an_address_is_plain_ascii_or_refused(text: str) -> None:
     assert all(unicodedata.category(character)[0] not in "CZ" for character in address)
 
 
-def test_what_a_provider_gives_back_is_the_token_and_offers_no_stopping_of_what_people_must_get() -> None:
+def test_the_provider_echoes_the_token_and_offers_no_unsubscribe() -> None:
+    """The header that the email provider echoes holds the bounce token, and an email that people must get offers no
+    List-Unsubscribe.
+    """
     message, letterhead = a_message(), replace(LETTERHEAD, echoed=ECHOED[MailProvider.MAILGUN])
     head = parsed(compose(message, letterhead, skeleton(message.form, letterhead)))
     assert message.bounce in head["X-Mailgun-Variables"]

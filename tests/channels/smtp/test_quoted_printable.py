@@ -34,14 +34,16 @@ def with_crlf(text: str) -> str:
 @example("a" * 71 + "=" + "." * 80)
 @example("end with a blank \nand a tab\t\n")
 @example("王" * 100)
-def test_what_is_read_is_what_was_written_with_line_breaks_as_mail_has_them(text: str) -> None:
+def test_what_is_read_is_what_was_written_with_mail_line_breaks(text: str) -> None:
+    """Any text in quoted-printable is read back as it was written, with line breaks as CRLF."""
     assert read(quoted(text)) == with_crlf(text)
 
 
 @given(texts)
 @example("." * 200)
 @example("a" * 72 + ".")
-def test_no_line_is_too_long_or_begins_with_a_dot_and_all_is_printable(text: str) -> None:
+def test_no_line_is_long_or_begins_with_a_dot_and_all_is_printable(text: str) -> None:
+    """No line of quoted-printable is longer than 76 bytes or begins with a dot, and every byte is printable."""
     for line in quoted(text).split(b"\r\n"):
         assert len(line) <= 76
         assert not line.startswith(b".")

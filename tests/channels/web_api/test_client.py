@@ -130,7 +130,10 @@ async def posted_to_addresses(
     return asked
 
 
-async def test_the_name_is_looked_up_once_and_the_certificate_must_be_the_names(certificate: Path) -> None:
+async def test_a_name_is_looked_up_once_and_the_certificate_must_match(certificate: Path) -> None:
+    """The host's name is looked up once for several messages, the connection goes to the looked-up address, and
+    certificate and Host header are those of the name.
+    """
     named: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

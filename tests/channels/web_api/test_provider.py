@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import LastCall, Receipt, Status
+from amends.domain.channel.channel import Cause, LastCall, Receipt, Status
 from channels.web_api import client
 from channels.web_api import provider as provider_module
 from channels.web_api.client import GuardedTransport, NetworkReach
@@ -64,7 +64,8 @@ async def post_through(provider: Provider, url: str, last_call: LastCall = nothi
 # When the last call rings.
 
 
-async def test_the_last_call_rings_when_the_connection_stands_and_nothing_is_written() -> None:
+async def test_the_last_call_rings_when_connected_with_nothing_written() -> None:
+    """The last call rings when the connection stands and before any byte of the request is written."""
     async with scripted_http({"POST /": TAKEN}) as server:
         seen: list[tuple[int, int]] = []
 
@@ -85,7 +86,8 @@ async def test_the_last_call_rings_again_on_a_connection_that_is_used_again() ->
     assert (bell.rung, server.connections) == (2, 1)
 
 
-async def test_a_connection_that_fails_rings_no_last_call_and_is_the_channels_trouble() -> None:
+async def test_a_failed_connection_rings_no_call_and_is_the_channels() -> None:
+    """A connection that fails rings no last call, and is a trouble of the channel."""
     bell = Bell()
     with pytest.raises(ChannelUnavailable, match=r"127\.0\.0\.1:1 cannot be reached"):
         await posted(NOWHERE, bell)
@@ -120,7 +122,9 @@ async def test_a_stale_claim_lets_no_byte_out() -> None:
         assert (server.connections, server.heard) == (1, [])
 
 
-async def test_trouble_of_the_ledger_in_the_last_call_is_not_taken_for_the_providers() -> None:
+async def test_ledger_trouble_in_the_last_call_is_not_the_providers() -> None:
+    """An error of the ledger in the last call is passed on as it is, and is not taken for a trouble of the provider."""
+
     async def last_call() -> None:
         raise TimeoutError("the ledger is locked")
 
@@ -156,18 +160,24 @@ async def hung_up_on(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> tuple[Ht
         return await posted(server.url, bell), bell.rung, len(server.heard)
 
 
-async def test_a_server_that_hung_up_while_the_ledger_was_busy_gets_the_message_on_a_new_connection(
+async def test_a_server_that_hung_up_in_the_last_call_is_connected_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """When the server closed the connection while the ledger was busy in the last call, the message goes over a new
+    connection, once and with one last call.
+    """
     answer, rung, heard = await hung_up_on(monkeypatch, gone=False)
     assert (answer.code, rung, heard) == (200, 1, 1)
 
 
-async def test_nothing_has_left_when_a_server_went_away_while_the_ledger_was_busy(
+async def test_nothing_has_left_if_the_server_went_away_in_the_last_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """When the server has gone away while the ledger was busy in the last call, nothing has left: the message is
+    deferred as not sent, to be tried at once.
+    """
     assert await hung_up_on(monkeypatch, gone=True) == (
-        Receipt("k", Status.DEFERRED, "not sent", retry_after=0.0),
+        Receipt("k", Status.DEFERRED, retry_after=0.0, cause=Cause.NOT_SENT),
         1,
         0,
     )
@@ -178,19 +188,22 @@ async def test_nothing_has_left_when_a_server_went_away_while_the_ledger_was_bus
 
 @pytest.mark.parametrize("code", [302, 303, 408, 409, 500, 502, 504])
 @pytest.mark.parametrize(
-    ("repeatable", "status", "says"), [(True, Status.DEFERRED, "may have it: "), (False, Status.UNCERTAIN, "")]
+    ("repeatable", "status", "doubtful"), [(True, Status.DEFERRED, True), (False, Status.UNCERTAIN, False)]
 )
 async def test_an_answer_that_is_neither_yes_nor_no_leaves_us_in_doubt(
-    code: int, repeatable: bool, status: Status, says: str
+    code: int, repeatable: bool, status: Status, doubtful: bool
 ) -> None:
     async with scripted_http({"POST /": reply(code)}) as server:
-        assert await posted(server.url, repeatable=repeatable) == Receipt("k", status, f"{says}{code}")
+        assert await posted(server.url, repeatable=repeatable) == Receipt("k", status, str(code), doubtful=doubtful)
 
 
-async def test_the_next_try_after_an_answer_in_doubt_waits_as_long_as_the_server_asks() -> None:
+async def test_the_try_after_a_doubtful_answer_waits_as_the_server_asks() -> None:
+    """After a doubtful answer with a Retry-After, the next try of a repeatable message waits as long as the server
+    asks.
+    """
     async with scripted_http({"POST /": reply(503, Retry_After="7")}) as server:
         receipt = await posted(server.url, repeatable=True)
-    assert receipt == Receipt("k", Status.DEFERRED, "may have it: 503", retry_after=7.0)
+    assert receipt == Receipt("k", Status.DEFERRED, "503", retry_after=7.0, doubtful=True)
 
 
 async def test_an_answer_that_breaks_off_leaves_us_in_doubt() -> None:
@@ -284,9 +297,10 @@ async def test_nothing_in_the_environment_leads_elsewhere(monkeypatch: pytest.Mo
         assert (await posted(server.url)).code == 200
 
 
-async def test_no_certificate_is_trusted_because_the_environment_vouches_for_it(
+async def test_a_certificate_is_not_trusted_by_the_environments_word(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A certificate is not trusted because SSL_CERT_FILE in the environment vouches for it, and nothing is sent."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -296,9 +310,10 @@ async def test_no_certificate_is_trusted_because_the_environment_vouches_for_it(
     assert server.heard == []
 
 
-async def test_a_connection_that_stood_idle_is_not_used_again_because_the_server_may_hang_up(
+async def test_an_idle_connection_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A connection that stood idle for too long is not used again, because the server may close it at any moment."""
     monkeypatch.setattr(client, "IDLE_SECONDS", 0.01)
     async with scripted_http({"POST /": TAKEN}) as server:
         provider = open_provider(server.url, 5)
@@ -309,7 +324,8 @@ async def test_a_connection_that_stood_idle_is_not_used_again_because_the_server
     assert server.connections == 2
 
 
-async def test_a_question_is_given_up_in_time_however_slowly_the_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_question_is_given_up_in_time_however_slow_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question to a provider is given up after its time, also when the answer keeps coming byte by byte."""
     monkeypatch.setattr(provider_module, "ASK_SECONDS", 0.2)
     async with scripted_http({"GET /": TAKEN}, drip=0.01) as server:
         provider = open_provider(server.url, 60)
@@ -373,7 +389,8 @@ async def test_a_yes_stands_although_its_body_cannot_be_decrypted(certificate: P
     assert (answer.code, answer.body) == (200, b"")
 
 
-async def test_a_question_whose_answer_cannot_be_decrypted_is_the_channels_trouble(certificate: Path) -> None:
+async def test_an_answer_that_cannot_be_decrypted_is_channel_trouble(certificate: Path) -> None:
+    """A question whose answer cannot be decrypted is a trouble of the channel."""
     async with broken_tls(certificate, b"") as (provider, url):
         with pytest.raises(ChannelUnavailable, match="did not answer"):
             await provider.ask(provider.client.build_request("GET", url))
@@ -456,7 +473,10 @@ async def test_what_may_be_about_one_message_is_believed_at_the_third_time(code:
 
 
 @pytest.mark.parametrize("between", [reply(200, {}), reply(422)], ids=["taken", "bad number"])
-async def test_refusals_between_messages_that_are_read_are_not_about_our_account(between: bytes) -> None:
+async def test_refusals_between_messages_that_are_read_spare_the_account(between: bytes) -> None:
+    """Refusals with 403 are not about our account when messages between them are taken or answered for their content:
+    the channel goes on.
+    """
     _, reached = await refusals([reply(403), reply(403), between, reply(403), reply(403), reply(403)])
     assert reached == 6
 

@@ -106,7 +106,10 @@ def a_week_ago(folder: Path) -> Path:
     return path
 
 
-def test_decisions_and_the_next_hours_stand_within_the_first_forty_lines(nowhere: Office, tmp_path: Path) -> None:
+def test_decisions_and_the_next_hours_stand_in_the_first_40_lines(nowhere: Office, tmp_path: Path) -> None:
+    """The first forty lines of an assessment hold the decisions about authority and people, the risk, what to do now,
+    and what may apply soon or later.
+    """
     asked = nowhere.amends("assess", a_week_ago(tmp_path), "--audience", STORY / "audience.csv")
     lines = asked.stdout.splitlines()
     top = "\n".join(lines[:40])
@@ -140,7 +143,10 @@ def test_an_overdue_duty_is_called_so_and_stands_first() -> None:
     assert shown.index("OVERDUE") < shown.index("at once\n")
 
 
-def test_what_is_due_at_the_very_end_of_the_three_days_is_to_be_done_now() -> None:
+def test_what_is_due_when_the_three_days_end_is_to_be_done_now() -> None:
+    """A duty that is due exactly at the end of the next three days is listed under "do now", and a duty due one minute
+    later is not.
+    """
     assert "nothing" not in do_now(a_duty(due_at=NOW + SOON))
     assert "nothing" in do_now(a_duty(due_at=NOW + SOON + timedelta(minutes=1)))
 
@@ -153,7 +159,10 @@ def test_what_waits_or_is_exempt_is_not_among_what_to_do_now(changes: dict[str, 
     assert duty.id in said(duty)
 
 
-def test_a_claimed_exemption_is_told_with_its_evidence_and_never_called_overdue() -> None:
+def test_a_claimed_exemption_shows_evidence_and_is_never_overdue() -> None:
+    """A duty with a claimed exemption is shown with the evidence for the exemption, and is not called overdue even when
+    its time has passed.
+    """
     ground = Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",))
     shown = said(a_duty(standing=DutyStanding.EXEMPT, due_at=NOW - HOUR, exemptions=(ground,)))
     assert "exemption claimed: encrypted (shown by: encrypted at rest)" in shown
@@ -173,7 +182,10 @@ def test_a_no_that_rests_on_exemptions_says_so() -> None:
     assert "tell the people: YES\n" in said(*duties, tell_people=True)
 
 
-def test_exemptions_from_telling_an_authority_do_not_qualify_a_no_about_people() -> None:
+def test_exemptions_for_authorities_do_not_qualify_a_no_on_people() -> None:
+    """An exemption from telling an authority qualifies only the answer about the authority: the answer "tell the
+    people: NO" stands without a condition.
+    """
     shown = said(exempt(addressee=Addressee.AUTHORITY), tell_people=False, notify_authority=False)
     assert "tell the people: NO\n" in shown
     assert "tell an authority: NO, if a lawyer agrees to 1 exemption\n" in shown
@@ -191,7 +203,10 @@ def maybe(name: str, due_in: int | None, **changes: Any) -> Duty:
     return a_duty(id=f"{name}.x", regime=name, standing=DutyStanding.MAY_APPLY, due_at=due_at, **changes)
 
 
-def test_what_may_apply_and_presses_is_named_after_what_is_sure_the_most_urgent_first() -> None:
+def test_what_may_apply_soon_follows_what_is_sure_by_urgency() -> None:
+    """Under "do now", duties that may apply and are pressing follow the duties that surely apply, the most urgent of
+    them first.
+    """
     shown = do_now(maybe("soon", 4), maybe("at-once", None), maybe("late", -2), a_duty(id="sure.x"))
     sure, heading, *lines = shown.splitlines()[2:]
     assert "[sure.x]" in sure
@@ -212,9 +227,10 @@ def test_what_may_apply_later_is_counted_at_the_top_and_shown_below() -> None:
     assert shown.index("duties that may apply; treat them as applying") < shown.index("late.x")
 
 
-def test_a_million_people_and_no_word_on_the_trade_keep_the_report_within_hours_in_sight(
-    nowhere: Office, bare: Path
-) -> None:
+def test_a_report_due_within_hours_stays_on_top_if_trade_is_unknown(nowhere: Office, bare: Path) -> None:
+    """With more than a million people affected and no statement of the organisation's trade, the report that is due
+    within hours stands in the first section.
+    """
     million = BARE.replace("  own_domains", "  established_in: CN\n  own_domains") + (
         "times: {discovered: 2026-11-20T09:00:00+08:00}\nfacts: {people: 1200000}\nresidences: {CN: 1200000}\n"
     )
@@ -280,7 +296,10 @@ def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
     assert [title for title, text in known.items() if f"{title}: {text}" not in shown] == []
 
 
-def test_what_a_law_forbids_or_wants_in_letters_is_not_said_of_an_authority(nowhere: Office, bare: Path) -> None:
+def test_an_authority_is_not_shown_the_laws_demands_on_messages(nowhere: Office, bare: Path) -> None:
+    """What a law forbids or demands in messages to people is listed with the duty to people, and not with the duty to
+    an authority under the same law.
+    """
     bare.write_text(BARE + "residences: {US-MA: 5}\n", encoding="utf-8")
     listing = nowhere.amends("assess", bare).stdout.split("\n\nduties that ", 1)[1]
     blocks = re.split(r"\n    (?=\w)", listing)
@@ -291,7 +310,10 @@ def test_what_a_law_forbids_or_wants_in_letters_is_not_said_of_an_authority(nowh
     assert [word for word in ("say in the letter", "must be given") if word in office] == []
 
 
-def test_an_authority_and_people_due_alike_are_two_lines_where_something_is_forbidden_in_letters() -> None:
+def test_authority_and_people_due_alike_have_a_line_each() -> None:
+    """Duties to an authority and to people with the same deadline are two lines when the law forbids something in
+    messages to people, and only the line of the people names what is forbidden.
+    """
     people = a_duty(id="a.people", addressee=Addressee.PEOPLE, must_not=("name the nature",))
     shown = said(a_duty(id="a.authority"), people).split("duties that apply")[1]
     assert shown.index("[a.authority]") < shown.index("[a.people]") < shown.index("must not: name the nature")
@@ -307,7 +329,10 @@ def test_a_clock_that_is_assumed_says_so_where_it_is_to_be_done() -> None:
     assert "(its clock is assumed)" in do_now(a_duty(assumed="counted from now"))
 
 
-def test_authorities_of_many_countries_are_one_line_that_names_each_country() -> None:
+def test_authorities_of_many_countries_are_one_line_naming_each() -> None:
+    """The same duty to authorities of several countries is one line that names each country, with the shared reason
+    once and each country's own reason beside it.
+    """
     places = ("DE", "FR", "IT", "ES")
     duties = [a_duty(id=f"eu-gdpr-33.supervisory_authority@{place}", places=(place,), recipient_name=f"DPA of {place}",
                      why=f"5 people live in {place}; the risk is high") for place in places]  # fmt: skip
@@ -343,9 +368,10 @@ def test_the_page_stands_alone_and_shows_what_the_terminal_says(nowhere: Office,
     assert out.stat().st_mode & 0o077 == 0
 
 
-def test_the_page_reads_from_the_decisions_over_what_to_do_and_whom_to_tell_to_the_reasons(
-    nowhere: Office, tmp_path: Path
-) -> None:
+def test_the_page_goes_from_decisions_to_duties_to_reasons(nowhere: Office, tmp_path: Path) -> None:
+    """The page of an assessment shows in this order: the decisions, what to do now, what may apply, the picture of
+    duties, the channels, the open questions, and the reasons.
+    """
     out = tmp_path / "assessment.html"
     story(nowhere, "--report", out)
     page = out.read_text(encoding="utf-8")

@@ -46,7 +46,8 @@ def many(number: int) -> list[Duty]:
 # What stands on a line
 
 
-def test_a_line_names_whom_under_which_law_by_when_and_how_long_is_left() -> None:
+def test_a_row_names_recipient_law_deadline_and_time_left() -> None:
+    """A row of the duty picture names the recipient, the law with its article, the deadline, and how much time is left."""
     assert Picture(a_duty()).words() == [
         "Data protection authority of Germany",
         "GDPR (EU) 2016/679, Art. 33",
@@ -148,7 +149,10 @@ def test_a_bar_runs_from_the_start_of_the_clock_until_it_is_due() -> None:
     assert Picture(a_duty()).bar() == (LEFT, RIGHT)
 
 
-def test_deadlines_that_are_months_away_leave_room_for_the_first_72_hours() -> None:
+def test_far_deadlines_leave_room_for_the_first_72_hours() -> None:
+    """A deadline that is months away does not squeeze the first 72 hours: the bar of a duty that is due soon keeps more
+    than a quarter of the width.
+    """
     start, end = Picture(a_duty(), a_duty(id="year", recipient="r", due_at=AWARE + 365 * DAY)).bar(0)
     assert (end - start) / (RIGHT - LEFT) > 0.25
 

@@ -13,7 +13,10 @@ from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
 GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
 
 
-def test_that_the_ledger_cannot_be_written_is_said_once_and_that_it_can_be_again() -> None:
+def test_an_unwritable_ledger_and_its_return_are_said_once_each() -> None:
+    """While the ledger cannot be written, the terminal says so once and not for each try; when the ledger can be
+    written again, the terminal says that once too.
+    """
     said: list[str] = []
     waits = Waits(said.append)
     for tally in (Tally(), GONE, GONE, Tally(), Tally()):
@@ -24,7 +27,10 @@ def test_that_the_ledger_cannot_be_written_is_said_once_and_that_it_can_be_again
     ]
 
 
-def test_that_the_server_keeps_commits_back_is_said_once_and_that_it_goes_on_again() -> None:
+def test_commits_kept_back_and_their_end_are_said_once_each() -> None:
+    """While the ledger's server keeps commits back, the terminal says so once; when the server goes on, the terminal
+    says that once too.
+    """
     said: list[str] = []
     kept = KeptBack(said.append)
     for commits in (0, 1, 2, 0, 0):
@@ -34,7 +40,10 @@ def test_that_the_server_keeps_commits_back_is_said_once_and_that_it_goes_on_aga
     assert second == "the ledger's server keeps nothing back any more: it goes on"
 
 
-def test_who_comes_to_a_send_that_is_under_way_hears_of_it_first_and_last(office: Office) -> None:
+def test_a_second_send_hears_first_and_last_of_the_one_under_way(office: Office) -> None:
+    """When another send of the incident is under way, a second send says at its start that both share the rest, and at
+    its end that some messages are in the hands of the other send.
+    """
     approve(office, "omar", "wei")
     ledger, now = office.ledger(), datetime.now(UTC)
     ledger.notices.release(INCIDENT, NOTICE, now)
@@ -45,7 +54,10 @@ def test_who_comes_to_a_send_that_is_under_way_hears_of_it_first_and_last(office
     assert "some are in the hands of another send, which goes on with them" in said
 
 
-def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_and_then() -> None:
+def test_a_sending_process_tells_trouble_at_once_progress_rarely() -> None:
+    """A process of a send tells its parent about a trouble, and about the trouble's end, at once, and about its
+    progress only now and then.
+    """
     ours, theirs = Pipe()
     told = _Told(theirs)
     for tally in (Tally(messages=1), Tally(messages=2), GONE, GONE, Tally()):

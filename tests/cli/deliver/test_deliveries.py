@@ -3,8 +3,6 @@
 import csv
 import json
 import stat
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO, StringIO
@@ -22,6 +20,7 @@ from sqlalchemy import text
 from amends.cli.deliver import deliveries as under_test
 from amends.cli.deliver.deliveries import FORMULA, HEAD, SCREEN, stages, write_csv, write_xlsx
 from amends.cli.terminal.files import whole
+from amends.domain.channel.channel import Cause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
@@ -53,16 +52,16 @@ def test_a_notice_without_messages_yet_is_said_to_have_none(office: Office) -> N
     assert said == f"no messages yet of {NOTICE}; `amends incident show {INCIDENT}` says how far that is\n"
 
 
-def set_fate(ledger: Ledger, where: str, state: str, detail: str) -> None:
+def set_fate(ledger: Ledger, where: str, state: str, detail: str, cause: Cause = Cause.NONE) -> None:
     with ledger.store.write() as write:
-        change = text(f"UPDATE delivery SET state = :state, detail = :detail WHERE {where}")
-        write.session.execute(change, {"state": state, "detail": detail})
+        change = text(f"UPDATE delivery SET state = :state, cause = :cause, detail = :detail WHERE {where}")
+        write.session.execute(change, {"state": state, "cause": cause.value, "detail": detail})
 
 
 def copied(ledger: Ledger, times: int) -> None:
     """The message of person 4 once more for so many numbers that nobody has."""
     names = (
-        "incident, notice, version, channel, address_index, variant, state, detail, provider_id, attempts, updated_at"
+        "incident, notice, version, channel, address_index, variant, state, cause, provider_id, attempts, updated_at"
     )
     with ledger.store.write() as write:
         write.session.execute(
@@ -94,7 +93,7 @@ def _rows(sheet: ET.Element) -> list[list[tuple[str, str]]]:
 @pytest.fixture
 def parked(office: Office, ledger: Ledger) -> Office:
     """One SMS is parked, everything else is settled but the public messages."""
-    set_fate(ledger, "channel = 'sms' AND person = 2", "parked", "fault KeyError")
+    set_fate(ledger, "channel = 'sms' AND person = 2", "parked", "KeyError", Cause.FAULT)
     return office
 
 
@@ -106,15 +105,19 @@ def test_parked_messages_are_listed_and_their_reasons_told(parked: Office) -> No
     assert "--retry" in answer.stderr and "--give-up" in answer.stderr
 
 
-def test_somebody_with_nothing_but_a_parked_message_is_told_apart_from_the_held(office: Office, ledger: Ledger) -> None:
-    set_fate(ledger, "person = 3", "parked", "fault KeyError")
+def test_a_person_with_only_a_parked_message_counts_as_parked(office: Office, ledger: Ledger) -> None:
+    """A person whose only message is parked is counted under "parked", apart from people who were sent a message,
+    cannot be reached, or are held.
+    """
+    set_fate(ledger, "person = 3", "parked", "KeyError", Cause.FAULT)
     (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
     assert numbers["people"] == {"sent": 1, "unreachable": 1, "parked": 1}
 
 
-def test_a_notice_with_parked_messages_is_left_partly_delivered_and_everybody_says_so(
-    parked: Office, tmp_path: Path
-) -> None:
+def test_parked_messages_leave_a_notice_partly_delivered(parked: Office, tmp_path: Path) -> None:
+    """A notice with a parked message ends as partly delivered (exit code 5): the commands deliver and incident show,
+    and the report, all name the parked message.
+    """
     answer = parked.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "1 message is parked until somebody decides" in answer.stdout) == (5, True)
     assert "some wait" not in answer.stderr
@@ -125,7 +128,10 @@ def test_a_notice_with_parked_messages_is_left_partly_delivered_and_everybody_sa
 
 
 @pytest.mark.parametrize("decision", [("--retry", 2), ("--retry", "all"), ("--give-up", 2), ("--give-up", "all")])
-def test_a_parked_message_is_decided_on_and_the_notice_comes_to_its_end(parked: Office, decision: tuple) -> None:
+def test_deciding_on_a_parked_message_ends_its_notice(parked: Office, decision: tuple) -> None:
+    """When somebody decides to retry or to give up the parked messages, by number or all at once, none stays parked and
+    the notice reaches the stage "sent".
+    """
     parked.amends("deliver", INCIDENT, NOTICE)
     parked.amends("deliver", INCIDENT, NOTICE, *decision, by="omar")
     states = parked.values("deliveries", INCIDENT, NOTICE)["states"]
@@ -141,13 +147,19 @@ def test_who_delivers_hears_of_every_message_in_doubt(office: Office, ledger: Le
     assert f"2 messages are uncertain, and 1 person has nothing better: {look}" in answer.stderr
 
 
-def test_a_message_in_doubt_is_named_when_everybody_was_reached_otherwise(office: Office, ledger: Ledger) -> None:
+def test_a_message_in_doubt_is_named_though_all_were_reached(office: Office, ledger: Ledger) -> None:
+    """A message whose fate is uncertain is named with the command that lists it, also when everybody was reached by
+    another message and the exit code is 0.
+    """
     set_fate(ledger, "person = 3 AND channel = 'email'", "sent", "250 2.0.0")
     answer = office.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "1 message is uncertain: `amends deliveries" in answer.stderr) == (0, True)
 
 
-def test_the_public_whose_post_is_uncertain_is_named_as_the_list_names_it(office: Office, ledger: Ledger) -> None:
+def test_an_uncertain_public_post_is_named_as_in_the_list(office: Office, ledger: Ledger) -> None:
+    """The public, whose post is uncertain, is called "public" both in the list of deliveries and in the command that
+    posts again; the command works only while the post is uncertain.
+    """
     again = ("deliver", INCIDENT, NOTICE, "--again", "public")
     assert "is uncertain for the public" in office.amends(*again, by="omar").stderr
     with ledger.store.write() as write:
@@ -279,7 +291,8 @@ def test_an_empty_list_says_so(office: Office, ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("country", ["Germany", "UK", "XX", ""])
-def test_what_is_no_country_code_is_a_usage_error_and_not_an_empty_list(office: Office, country: str) -> None:
+def test_an_unknown_country_code_is_a_usage_error_not_an_empty_list(office: Office, country: str) -> None:
+    """A --country that is no code of a country is a usage error, and is not answered with an empty list."""
     assert office.amends("deliveries", INCIDENT, "--country", country).exit_code == 2
 
 
@@ -377,8 +390,10 @@ def test_a_folder_or_nothing_in_place_of_a_file_is_a_usage_error(
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no folder in memory here")
-def test_a_file_in_memory_is_for_its_owner_alone_and_replaces_the_old_one() -> None:
-    """Whoever wants no addresses on a disk has them written there."""
+def test_a_file_in_memory_is_private_and_replaces_the_old_one() -> None:
+    """A file in a folder in memory, where a user keeps addresses off the disk, replaces the old file and can be read by
+    its owner only.
+    """
     with TemporaryDirectory(dir="/dev/shm") as folder:
         file = Path(folder, "d.csv")
         file.write_text("old")
@@ -444,14 +459,3 @@ def test_numbers_are_numbers_and_all_else_is_text(office: Office, ledger: Ledger
 def test_with_json_the_files_are_named(office: Office, ledger: Ledger, tmp_path: Path) -> None:
     answer = office.amends("--json", "deliveries", INCIDENT, "--csv", tmp_path / "d.csv")
     assert json.loads(answer.stdout)["files"] == [str(tmp_path / "d.csv")]
-
-
-def test_what_the_shell_has_open_is_added_to(tmp_path: Path) -> None:
-    """As with `--csv /dev/stdout >> FILE`: the file and what stands in it stay."""
-    file = tmp_path / "out.csv"
-    file.write_text("old\n")
-    write = "import sys, pathlib; from amends.cli.whole_files import whole\n"
-    write += "with whole(pathlib.Path('/dev/stdout')) as file: file.write(b'new\\n')"
-    with file.open("ab") as out:
-        subprocess.run([sys.executable, "-c", write], stdout=out, check=True)
-    assert file.read_text() == "old\nnew\n"

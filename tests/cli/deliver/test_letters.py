@@ -78,18 +78,20 @@ def ledger(office: Office) -> Iterator[Ledger]:
 
 
 @pytest.mark.parametrize("out", [False, True], ids=["look", "hand over"])
-def test_a_notice_that_is_not_there_is_told_apart_from_one_without_letters(
-    office: Office, tmp_path: Path, out: bool
-) -> None:
+def test_a_missing_notice_is_told_apart_from_one_without_letters(office: Office, tmp_path: Path, out: bool) -> None:
+    """For a notice that does not exist, the command letters fails and says that the incident has no such notice,
+    instead of reporting that there are no letters; no folder is made.
+    """
     folder = tmp_path / "letters"
     answer = office.amends("letters", INCIDENT, "nope", *(("--out", folder) if out else ()), by="lena" if out else "")
     assert (answer.exit_code, folder.exists()) == (1, False)
     assert f"incident {INCIDENT} has no notice nope" in answer.stderr
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_handed_over(
-    office: Office, tmp_path: Path
-) -> None:
+def test_a_file_in_place_of_the_folder_is_refused_first(office: Office, tmp_path: Path) -> None:
+    """When --out names a file, the command is refused as a usage error before any letter is handed over, and the file
+    stays as it was.
+    """
     (tmp_path / "letters").write_text("mine")
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "letters", by="lena")
     assert (answer.exit_code, "--out" in answer.stderr, "is a file" in answer.stderr) == (2, True, True)
@@ -164,7 +166,10 @@ def test_a_name_is_no_formula_where_a_semicolon_begins_a_new_cell(tmp_path: Path
     assert sheet(tmp_path / "letters-1.xlsx")[1][0] == "Eve;=1+1"
 
 
-def test_lines_of_an_address_are_parted_by_line_feeds_whatever_the_list_had(tmp_path: Path) -> None:
+def test_lines_of_an_address_are_parted_by_line_feeds(tmp_path: Path) -> None:
+    """The lines of a postal address are parted by line feeds in CSV and XLSX, also when the audience list has carriage
+    returns, which a workbook would print as _x000D_.
+    """
     write_letters(tmp_path, 1, [replace(letter_to("Kim"), address=HOME.replace("\n", "\r\n"))], NOW, pdf=False)
     assert table(tmp_path / "letters-1.csv")[0]["postal address"] == HOME
     assert sheet(tmp_path / "letters-1.xlsx")[1][1] == HOME  # a carriage return is written _x000D_, and printed so
@@ -188,9 +193,8 @@ def test_only_the_owner_can_read_them(office: Office, tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
-def test_a_folder_that_others_can_look_into_is_refused_and_nothing_is_handed_over(
-    office: Office, ledger: Ledger, tmp_path: Path
-) -> None:
+def test_a_folder_open_to_others_is_refused_and_nothing_leaves(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    """A folder that other users can look into is refused, and no letter is handed over."""
     out = tmp_path / "open"
     out.mkdir(mode=0o755)
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", out, by="lena")
@@ -212,10 +216,10 @@ def test_the_same_batch_again_makes_the_same_files(office: Office, tmp_path: Pat
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
-def test_the_same_batch_again_leaves_no_page_of_an_earlier_time_beside_its_lists(
-    office: Office, tmp_path: Path
-) -> None:
-    """It may hold an address that a corrected list has replaced."""
+def test_the_same_batch_again_removes_its_earlier_pages(office: Office, tmp_path: Path) -> None:
+    """When a batch is written again, the pages of an earlier run of the same batch are removed, because a page may hold
+    an address that a corrected list has replaced; pages of other batches stay.
+    """
     hand_over(office, tmp_path / "out")
     pages = [tmp_path / "out" / name for name in ("letters-1-001.pdf", "letters-10-001.pdf", "letters-2-001.pdf")]
     for page in pages:
@@ -224,9 +228,10 @@ def test_the_same_batch_again_leaves_no_page_of_an_earlier_time_beside_its_lists
     assert [page.exists() for page in pages] == [False, True, True]
 
 
-def test_the_same_batch_again_leaves_out_whose_letter_goes_elsewhere_by_a_corrected_list(
-    office: Office, ledger: Ledger, tmp_path: Path
-) -> None:
+def test_the_same_batch_again_leaves_out_people_who_moved(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    """When a batch is written again after a corrected list has changed a person's postal address, the letter to this
+    person is left out and named with its reference, and the number of letters says so.
+    """
     first = hand_over(office, tmp_path / "out")
     people = [one._replace(postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
     found = ledger.corrections.compare(INCIDENT, people)
@@ -287,9 +292,12 @@ def test_a_returned_letter_is_noted_and_its_person_unreached(office: Office, tmp
     assert standing["batches"] == [{"number": 1, "letters": 3, "returned": 1}]
 
 
-def test_a_returned_letter_whose_next_message_may_have_left_is_left_to_a_person(
+def test_a_returned_letter_with_next_message_in_doubt_needs_a_person(
     office: Office, ledger: Ledger, tmp_path: Path
 ) -> None:
+    """When a letter comes back and, after a restore, the next message to the person may have left already, no message
+    is sent by itself: the answer names the command with which a person decides.
+    """
     hand_over(office, tmp_path / "out")
     with ledger.store.write() as write:
         write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="sms"))

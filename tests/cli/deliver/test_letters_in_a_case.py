@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment
 from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, TEAM, Office, make_home, write_draft
@@ -56,7 +56,8 @@ def references(out: Path) -> list[str]:
         return [row["reference"] for row in csv.DictReader(file)]
 
 
-def test_a_draft_of_the_shipped_playbook_has_no_text_of_its_own_for_letters(ledger: Ledger) -> None:
+def test_a_draft_of_the_shipped_playbook_has_no_text_for_letters(ledger: Ledger) -> None:
+    """A draft of the shipped playbook has the letter in its cascade and no variant of its own for letters."""
     draft = ledger.notices.latest_draft(INCIDENT, NOTICE)
     assert ChannelKind.LETTER in draft.cascade
     assert ChannelKind.LETTER not in {variant.channel for variant in draft.variants}
@@ -76,7 +77,7 @@ def test_who_delivers_hears_that_what_waits_is_to_be_printed(office: Office, led
 
 
 def test_letters_to_print_are_named_beside_what_waits_for_a_decision(office: Office, ledger: Ledger) -> None:
-    set_fate(ledger, "person = 2", "parked", "fault KeyError")
+    set_fate(ledger, "person = 2", "parked", "KeyError", Cause.FAULT)
     answer = office.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "11 letters to print" in answer.stdout) == (5, True)
     assert "some wait" not in answer.stderr

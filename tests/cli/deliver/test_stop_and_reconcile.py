@@ -31,7 +31,8 @@ def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) ->
     assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
 
 
-def test_who_stops_and_who_then_sends_is_given_the_whole_command_that_goes_on(office: Office) -> None:
+def test_stop_and_deliver_show_the_command_that_resumes(office: Office) -> None:
+    """The command stop, and a deliver after it, show the whole command with which the incident is resumed."""
     approve(office, "omar", "wei")
     whole = f"`amends incident resume {INCIDENT} --as NAME`"
     assert whole in office.amends("stop", INCIDENT, by="lena").output
@@ -88,9 +89,10 @@ def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeyp
     ("tables", "reason"),
     [("0001", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
 )
-def test_a_stop_that_another_version_keeps_from_the_ledger_says_how_to_stop_without_it(
-    office: Office, tables: str, reason: str
-) -> None:
+def test_a_stop_refused_by_another_version_says_how_to_stop(office: Office, tables: str, reason: str) -> None:
+    """When the ledger belongs to an older or a newer version of Amends, the command stop says that nothing was stopped,
+    how to end the senders without the ledger, and what keeps it from the ledger.
+    """
     approve(office, "omar", "wei")
     ledger = office.ledger()
     ledger.notices.release(INCIDENT, NOTICE, now())
@@ -121,10 +123,10 @@ def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: P
     assert office.amends("audit", "verify").exit_code == 0
 
 
-def test_what_the_log_knows_of_is_said_also_where_a_backup_has_no_message_yet(
-    office: Office, message: Claim, log: Path
-) -> None:
-    """Otherwise `0 messages had left` reads as if all of them would be sent again."""
+def test_what_the_log_knows_is_said_though_a_backup_has_no_message(office: Office, message: Claim, log: Path) -> None:
+    """When the restored backup has no message yet, reconcile also says how many emails were taken by the relay's log;
+    otherwise "0 messages had left" would read as if all of them would be sent again.
+    """
     log.write_bytes(postfix(message, TAKEN))
     with sqlite3.connect(office.home / "ledger.sqlite3") as older:
         older.execute("DELETE FROM delivery")
@@ -244,9 +246,10 @@ def test_a_log_that_is_not_ours_sends_nobody_anything_twice(
     assert office.values("audit", "head") == before
 
 
-def test_who_gave_a_log_that_names_nothing_is_asked_whether_it_is_the_right_one(
-    office: Office, message: Claim, log: Path
-) -> None:
+def test_a_log_that_names_no_message_is_questioned(office: Office, message: Claim, log: Path) -> None:
+    """When the given log names no message of the ledger, reconcile says so, so that the user can check whether the
+    right log was given; for a log that names a message it does not.
+    """
     log.write_bytes(b"root:x:0:0:root:/root:/bin/bash\n")
     assert "the logs name no message" in office.amends("reconcile", "--log", log, by="omar").stderr
     log.write_bytes(postfix(message, TAKEN))
@@ -262,9 +265,10 @@ def test_a_packed_log_is_read_and_a_damaged_one_named(office: Office, message: C
     assert office.amends("reconcile", "--log", log, "--complete", by="omar").exit_code == 0
 
 
-def test_a_log_and_the_word_that_no_email_has_left_contradict_each_other(
-    office: Office, message: Claim, log: Path
-) -> None:
+def test_a_log_and_none_left_for_email_contradict_each_other(office: Office, message: Claim, log: Path) -> None:
+    """A log that shows a taken email and the statement that no email has left are refused together as a usage error,
+    and nothing is recorded.
+    """
     log.write_bytes(postfix(message, TAKEN))
     before = office.values("audit", "head")
     answer = office.amends("reconcile", "--log", log, "--none-left", "email", by="omar")

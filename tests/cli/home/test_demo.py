@@ -47,9 +47,12 @@ def test_what_to_type_next_is_plain_where_python_was_called() -> None:
     assert called("-c") == "amends"
 
 
-def test_what_to_type_next_can_be_copied_where_the_home_has_a_blank_in_its_name(
+def test_commands_to_type_next_can_be_copied_with_a_blank_in_home(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """When the path of the home has a blank, the commands and variables that init, demo and up show are quoted, so that
+    they can be copied.
+    """
     home = tmp_path / "two words"
     made = Office(home).amends("init", home, "--public-url", "https://btepai.example")
     assert f"export AMENDS_HOME='{home}'" in made.stderr

@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from amends.cli.home.doctor import network_device
 from amends.ledger.store import disk_reserve
 from amends.settings import SettingsError, read_settings
 from channels.smtp.dkim import Signer
@@ -91,7 +92,10 @@ def test_an_address_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     assert (answer.exit_code, "--public-url: it is no address" in answer.stderr) == (2, True)
 
 
-def test_a_home_that_cannot_be_made_is_named_and_not_the_folder_it_is_built_in(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_made_is_named_by_its_own_path(tmp_path: Path) -> None:
+    """When a home cannot be made, the error names the home and the cause, and not the temporary folder in which the
+    home is built.
+    """
     file = tmp_path / "file"
     file.touch()
     answer = Office(tmp_path).amends("init", file / "home", "--public-url", "https://btepai.example")
@@ -270,8 +274,10 @@ def test_without_a_home_the_doctor_still_checks_python_and_packages(tmp_path: Pa
     assert "package flows is ours" in answer.stdout
 
 
-def test_at_a_terminal_the_doctor_has_nothing_told_to_the_maker_of_prefect(empty: Office, tmp_path: Path) -> None:
-    """Prefect does so where its user's folder is new, somebody looks, and no variable says that it runs in CI."""
+def test_the_doctor_at_a_terminal_sends_no_usage_data_to_prefect(empty: Office, tmp_path: Path) -> None:
+    """At a terminal, in a new home folder and without a variable that says CI, the doctor imports Prefect without any
+    usage data going to Prefect's maker, which Prefect would send by default.
+    """
     words = [sys.executable, "-c", "from amends.cli import main; main()", "doctor"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AMENDS_HOME": str(empty.home)}
     ours, theirs = pty.openpty()
@@ -282,8 +288,10 @@ def test_at_a_terminal_the_doctor_has_nothing_told_to_the_maker_of_prefect(empty
     assert b"usage data" not in said
 
 
-def test_for_a_user_without_a_folder_the_doctor_says_nothing_of_prefects(empty: Office, tmp_path: Path) -> None:
-    """As for a service, which has a user of its own."""
+def test_the_doctor_hides_prefects_warning_without_a_home_folder(empty: Office, tmp_path: Path) -> None:
+    """For a user without a home folder, such as the user of a service, the doctor reports on Prefect without Prefect's
+    own warning about the missing folder.
+    """
     words = [sys.executable, "-c", "from amends.cli import main; main()", "doctor"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "nowhere"), "AMENDS_HOME": str(empty.home)}
     asked = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
@@ -354,3 +362,31 @@ def test_pages_of_the_ledger_that_are_damaged_are_told_once(office: Office) -> N
             file.seek((page - 1) * size)
             file.write(b"\xff" * size)
     assert ["malformed" in line for line in failed_lines(office)] == [True]
+
+
+@pytest.mark.parametrize("device", ["filer:/export", "//filer/share", "me@filer:/home"])
+def test_a_ledger_on_a_network_folder_fails(tmp_path: Path, device: str) -> None:
+    """The doctor names the other machine of the mount in which the ledger's file lies."""
+    (tmp_path / "mounts").write_text(f"/dev/vda / ext4 rw 0 0\n{device} {tmp_path} nfs4 rw 0 0\n")
+    assert network_device(tmp_path / "home" / "ledger.sqlite3", tmp_path / "mounts") == device
+
+
+def test_a_ledger_on_a_disk_of_the_machine_is_fine(tmp_path: Path) -> None:
+    """The innermost mount counts, and a folder whose name only begins alike is another one."""
+    lines = (
+        f"filer:/export {tmp_path} nfs4 rw 0 0",
+        f"/dev/vdb {tmp_path}/home ext4 rw 0 0",
+        "filer:/x /ho nfs4 rw 0 0",
+    )
+    (tmp_path / "mounts").write_text("\n".join(lines))
+    assert network_device(tmp_path / "home" / "ledger.sqlite3", tmp_path / "mounts") == ""
+    assert network_device(tmp_path / "ledger.sqlite3", tmp_path / "nowhere") == ""
+
+
+def test_the_doctor_fails_for_a_network_folder(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`amends doctor` ends with an error and says where the ledger should be."""
+    (tmp_path / "mounts").write_text(f"filer:/export {office.home} nfs4 rw 0 0\n")
+    monkeypatch.setattr("amends.cli.home.doctor.MOUNTS", tmp_path / "mounts")
+    answer = office.amends("doctor")
+    assert answer.exit_code == 3
+    assert "several machines need a ledger on PostgreSQL" in answer.output

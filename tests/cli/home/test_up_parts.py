@@ -51,7 +51,8 @@ def test_what_was_started_aside_ends_with_the_parts_at_the_latest(parts: Parts) 
     assert not any(map(runs, started))
 
 
-def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(parts: Parts) -> None:
+def test_ctrl_c_during_a_start_ends_what_was_started(parts: Parts) -> None:
+    """Ctrl-C while a part is being started is heard, and the part that was started is ended."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves do not hear it
     pressed = [signal.SIGINT]
     os.register_at_fork(before=lambda: signal.raise_signal(pressed.pop()) if pressed else None)
@@ -111,8 +112,8 @@ time.sleep(600)
 """
 
 
-def test_ctrl_c_once_more_while_the_parts_end_leaves_none_of_them_running(parts: Parts, tmp_path: Path) -> None:
-    """Impatient people press it twice."""
+def test_a_second_ctrl_c_leaves_no_part_running(parts: Parts, tmp_path: Path) -> None:
+    """A second Ctrl-C while the parts are ending, as impatient people press it, leaves no part running."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves do not hear it
     ready = tmp_path / "ready"
     done = threading.Event()
@@ -138,7 +139,7 @@ def test_a_run_is_found_by_whichever_name_of_its_home(tmp_path: Path) -> None:
 
 STARTS = """
 import os, sys, time
-from amends.cli.up import Parts
+from amends.cli.home.up import Parts
 with Parts(os.environ) as parts:
     parts.start("part", [sys.executable, "-c", "import time; time.sleep(600)"])
     parts.start_aside([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -310,9 +311,12 @@ asyncio.run(ask())
 
 
 @pytest.mark.parametrize("spared", ["", "intranet.example", "*"])
-def test_prefect_on_this_machine_is_not_asked_for_through_the_companys_proxy(
+def test_local_prefect_is_asked_without_the_companys_proxy(
     empty: Office, prefect_port: int, spared: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Prefect on this machine is asked directly also where the environment names a proxy, whatever NO_PROXY spares
+    already.
+    """
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")  # nobody listens there
     for name in ("NO_PROXY", "no_proxy"):
@@ -324,7 +328,8 @@ def test_prefect_on_this_machine_is_not_asked_for_through_the_companys_proxy(
     assert asked.returncode == 0, asked.stderr
 
 
-def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office: Office) -> None:
+def test_without_the_master_key_up_starts_nothing_and_names_it(office: Office) -> None:
+    """When the master key is missing, amends up starts nothing, fails, and names the file of the key."""
     (office.home / "keys" / "master.key").unlink()
     answer = office.amends("up")
     assert answer.exit_code
@@ -407,9 +412,10 @@ def the_unit() -> ConfigParser:
     return unit
 
 
-def test_systemd_starts_it_again_for_as_long_as_its_database_is_not_there(
-    empty: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_systemd_restarts_up_as_long_as_its_database_is_away(empty: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database cannot be reached, amends up fails with exit code 1, and the systemd unit starts it again so
+    slowly that systemd's limit of starts is never reached.
+    """
     service = the_unit()["Service"]
     assert service["Restart"] == "on-failure"
     assert int(service["RestartSec"]) * SYSTEMD_TRIES > SYSTEMD_LIMIT_SECONDS

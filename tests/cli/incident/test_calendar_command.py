@@ -81,7 +81,8 @@ def test_what_is_doubtful_is_tentative(changes: dict[str, object], status: str) 
     assert with_duty(**changes).status == status
 
 
-def test_what_must_be_done_at_once_stands_on_the_whole_of_today_where_the_organisation_is() -> None:
+def test_what_is_due_at_once_stands_on_today_of_the_organisation() -> None:
+    """A duty that must be done at once is an entry for the whole of today, by the date in the organisation's time zone."""
     late = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
     organisation = an_incident().organisation.model_copy(update={"timezone": "Asia/Shanghai"})
     case = a_case(
@@ -137,7 +138,10 @@ def test_a_promise_that_is_settled_stays_quiet(state: CommitmentState, status: s
     assert (entry.is_open, entry.status) == (False, status)
 
 
-def test_the_time_that_people_were_given_for_the_next_news_stands_until_they_hear_it() -> None:
+def test_a_next_update_stands_until_people_hear_it() -> None:
+    """The time that people were given for the next update stays open in the calendar until a later notice has told them
+    the news.
+    """
     notices = (a_sent_notice(1, NOW + 4 * DAY), a_sent_notice(4, NOW + 7 * DAY))
     assert [(entry.at, entry.is_open) for entry in entries(a_case(notices=notices), NOW)] == [
         (NOW + 4 * DAY, False),

@@ -52,7 +52,10 @@ def test_the_timeline_says_which_news_is_promised_and_how_far_it_is(told: Office
     assert "nothing is drafted yet" in answer
 
 
-def test_a_missed_time_is_in_the_chain_of_the_audit_once_and_in_the_report(ledger: Ledger) -> None:
+def test_a_missed_update_is_in_the_audit_once_and_in_the_report(ledger: Ledger) -> None:
+    """A next update that was missed is recorded in the audit chain once, with the time zone of the organisation, and
+    the report counts it and names the longest silence.
+    """
     later = named(ledger) + timedelta(days=2)
     case = ledger.cases.read(INCIDENT, later)
     clock = next_updates(case, later)[0]

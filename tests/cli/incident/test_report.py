@@ -118,7 +118,10 @@ def test_it_shows_who_must_be_told_as_a_picture_and_as_a_table(office: Office, t
     assert "OVERDUE" not in page
 
 
-def test_a_duty_whose_time_has_passed_is_called_overdue_until_it_is_filed(office: Office, tmp_path: Path) -> None:
+def test_a_duty_past_its_time_is_overdue_until_it_is_filed(office: Office, tmp_path: Path) -> None:
+    """A duty whose time has passed is called overdue in the report until it is filed; afterwards the report says how
+    late it was filed, with its receipt.
+    """
     assess(office, datetime.now(UTC) - timedelta(hours=30))
     assert "OVERDUE since" in written(office, tmp_path)
     at = (datetime.now(UTC) - timedelta(hours=28)).isoformat(timespec="minutes")

@@ -219,7 +219,10 @@ def test_an_order_that_was_broken_is_told_and_recorded_all_the_same(owing: Offic
     assert f"out of order: {AUTHORITY} must come before {PEOPLE}, which was done 2 h earlier" in text
 
 
-def test_people_count_by_themselves_unless_somebody_says_how_else_they_were_told(owing: Office) -> None:
+def test_a_duty_to_people_is_not_filed_without_saying_how(owing: Office) -> None:
+    """A duty to people is fulfilled by what Amends sends: recording it by hand is refused unless the user says how
+    people were told outside Amends.
+    """
     answer = owing.amends("duty", "filed", INCIDENT, PEOPLE, *FILED, by="lena")
     assert answer.exit_code == 1
     assert "outside Amends" in answer.stderr
@@ -234,7 +237,10 @@ def test_a_correction_takes_the_place_of_what_it_corrects(owing: Office) -> None
     assert (filing["number"], filing["corrects"], filing["filed_at"]) == (2, 1, "2026-11-18T23:00:00Z")
 
 
-def test_the_pack_is_a_page_and_a_file_of_fields_that_only_the_owner_reads(owing: Office, tmp_path: Path) -> None:
+def test_the_pack_is_a_page_and_a_fields_file_for_its_owner_only(owing: Office, tmp_path: Path) -> None:
+    """The pack of a filing is a page and a file of fields, both of which only their owner can read; what is still to be
+    filled in is listed.
+    """
     written = owing.values("duty", "pack", INCIDENT, AUTHORITY, "--out", tmp_path / "packs" / "first")
     page, fields = Path(written["page"]), Path(written["fields"])
     assert page.name == f"{AUTHORITY}.md"

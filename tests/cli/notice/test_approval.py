@@ -71,7 +71,8 @@ def test_the_command_that_a_preview_names_works_without_a_terminal(office: Offic
     assert office.amends(*named[1].split(), *named[2].split(), by="omar").exit_code == 4
 
 
-def test_a_preview_as_a_page_shows_texts_in_frames_that_can_do_nothing(office: Office, tmp_path: Path) -> None:
+def test_a_preview_page_shows_texts_in_sandboxed_frames(office: Office, tmp_path: Path) -> None:
+    """A preview that is written as an HTML page shows each text in a sandboxed frame, which can do nothing."""
     page = tmp_path / "preview.html"
     assert office.amends("preview", INCIDENT, NOTICE, "--html", page).exit_code == 0
     frames = re.findall(r"<iframe[^>]*?>", page.read_text(encoding="utf-8"))
@@ -91,13 +92,19 @@ def test_a_preview_says_that_everybodys_message_was_put_together(office: Office)
     assert found == {"messages": 4, "wrong": [], "unusable": []}
 
 
-def test_an_approval_without_a_preview_has_everybodys_message_put_together(office: Office) -> None:
+def test_an_approval_without_a_preview_composes_every_message(office: Office) -> None:
+    """When nobody looked at a preview before, the approval puts every message together first, and the timeline records
+    this look before the approval.
+    """
     assert approve(office, "omar").exit_code == 4
     acts = [entry["act"] for entry in office.values("incident", "timeline", INCIDENT)["entries"]]
     assert acts[-2:] == ["looked over", "approve"]
 
 
-def test_without_a_channel_that_it_needs_a_notice_is_shown_and_not_approved(office: Office) -> None:
+def test_a_notice_lacking_a_channel_is_shown_but_not_approved(office: Office) -> None:
+    """When a channel that a notice needs is not set up, the preview shows the notice and says what to add to the
+    settings, and the approval is refused.
+    """
     settings = office.home / "amends.toml"
     text = settings.read_text()
     settings.write_text(text[: text.index("[channels.email]")])
@@ -141,9 +148,10 @@ def draft_again(office: Office) -> None:
     ledger.dispose()
 
 
-def test_a_person_whose_message_would_have_a_gap_blocks_the_approval_until_the_list_is_corrected(
-    gap: Office, tmp_path: Path
-) -> None:
+def test_a_gap_in_one_message_blocks_approval_until_corrected(gap: Office, tmp_path: Path) -> None:
+    """When the message to one person would have a gap, preview and approval are refused, and name the person by number
+    only. After the audience list is corrected and the notice drafted again, it can be approved and delivered.
+    """
     shown = gap.amends("preview", INCIDENT, NOTICE)
     assert shown.exit_code == 3
     assert "3 messages composed and checked, 1 cannot be put together" in shown.stdout
@@ -210,7 +218,10 @@ def approve_as_it_is(office: Office, *names: str, more: tuple[object, ...] = ())
 
 
 @pytest.mark.parametrize("author", ["lena", "wei"])
-def test_neither_who_wrote_the_facts_nor_who_corrected_the_list_can_approve(corrected: Office, author: str) -> None:
+def test_authors_of_facts_or_list_cannot_approve(corrected: Office, author: str) -> None:
+    """Neither the member who wrote the facts of a notice nor the member who corrected its audience list can approve the
+    notice.
+    """
     refused = approve_as_it_is(corrected, author)
     assert (refused.exit_code, f"{author} wrote this notice: its facts or its list" in refused.stderr) == (1, True)
     (notice,) = corrected.values("incident", "show", INCIDENT)["case"]["notices"]
@@ -343,7 +354,8 @@ def test_nothing_is_delivered_before_it_is_approved(office: Office) -> None:
     assert not (office.home / "outbox").exists()
 
 
-def test_a_delivered_notice_is_in_the_outbox_once_per_person_and_channel(office: Office) -> None:
+def test_a_delivered_notice_is_in_the_outbox_once_per_person(office: Office) -> None:
+    """After a delivery, the outbox holds exactly one message for each person and channel."""
     approve(office, "omar", "wei")
     assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
     messages = [json.loads(path.read_text()) for path in (office.home / "outbox").glob("*.json")]
@@ -360,7 +372,10 @@ def test_delivering_again_sends_nothing_twice(office: Office) -> None:
     assert {path: path.stat().st_mtime_ns for path in (office.home / "outbox").iterdir()} == before
 
 
-def test_people_without_an_address_are_named_and_do_not_make_it_partly(office: Office) -> None:
+def test_unreachable_people_do_not_leave_a_delivery_partly_done(office: Office) -> None:
+    """People without any address are counted as unreachable, and do not make the delivery count as partly done: the
+    exit code is 0.
+    """
     approve(office, "omar", "wei")
     answer = office.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "1 unreachable" in answer.stdout) == (0, True)
@@ -466,7 +481,10 @@ def outworded(office: Office) -> Office:
     return office
 
 
-def test_a_preview_of_a_draft_older_than_its_words_says_that_it_is_drafted_afresh(outworded: Office) -> None:
+def test_a_preview_of_a_draft_older_than_its_words_says_so(outworded: Office) -> None:
+    """When the wording has changed since a notice was drafted, the preview shows the finding L154 and says that the
+    notice will be drafted afresh.
+    """
     answer = outworded.amends("preview", INCIDENT, NOTICE, "--people", 3)
     assert (answer.exit_code, answer.exception.__class__) == (3, SystemExit)
     assert "L154" in answer.stdout
@@ -484,9 +502,12 @@ def test_a_fresh_draft_can_be_approved_again(office: Office) -> None:
 
 
 @pytest.mark.parametrize("more", [(), ("--emergency", "--with", "wei", "--why", "fire")])
-def test_who_does_not_say_which_of_two_drafts_they_looked_at_approves_none(
+def test_an_approval_must_name_which_of_two_drafts_was_seen(
     office: Office, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """After a notice was redrafted, an approval that does not name the draft by its binding is refused, records
+    nothing, and shows the command with the binding; an emergency approval is refused too.
+    """
     monkeypatch.setenv("AMENDS_TOKEN_2", office.tokens["wei"])
     draft_again(office)
     shown, before = office.values("preview", INCIDENT, NOTICE), office.values("audit", "head")["entries"]
@@ -497,7 +518,10 @@ def test_who_does_not_say_which_of_two_drafts_they_looked_at_approves_none(
     assert f"`amends approve {INCIDENT} {NOTICE} --as omar --binding {shown['binding'][:12]}`" in said
 
 
-def test_what_nobody_can_approve_any_more_says_so_and_asks_for_no_hash(office: Office) -> None:
+def test_a_released_notice_says_so_and_asks_for_no_binding(office: Office) -> None:
+    """An approval of a notice that nobody can approve any more is refused because the notice is released already,
+    without a request for a binding.
+    """
     draft_again(office)
     approve_as_it_is(office, "omar", "wei")
     office.amends("deliver", INCIDENT, NOTICE)
@@ -505,7 +529,8 @@ def test_what_nobody_can_approve_any_more_says_so_and_asks_for_no_hash(office: O
     assert (refused.exit_code, "released already" in refused.stderr) == (1, True)
 
 
-def test_the_command_that_is_named_for_the_others_approves_exactly_this(office: Office) -> None:
+def test_the_command_shown_to_other_approvers_approves_this_draft(office: Office) -> None:
+    """The command that an approval shows for the other approvers carries the binding, and approves exactly this draft."""
     draft_again(office)
     hint = " ".join(approve_as_it_is(office, "omar").stderr.split())
     named = re.search(r"others approve with `amends (approve .+) --as NAME (--binding \w+)`", hint)

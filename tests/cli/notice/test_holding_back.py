@@ -33,9 +33,8 @@ def test_an_embargo_needs_a_time_to_come(office: Office) -> None:
 
 
 @pytest.mark.parametrize("end", ["2926-11-30T12:00", "9999-12-31T23:59", "0001-01-01T00:00"])
-def test_an_embargo_until_a_mistyped_year_is_a_usage_error_and_the_case_stays_readable(
-    office: Office, end: str
-) -> None:
+def test_an_embargo_with_a_mistyped_year_is_a_usage_error(office: Office, end: str) -> None:
+    """An embargo until a year before 1970 or after 2300 is a usage error, and the case stays readable."""
     answer = office.amends("incident", "embargo", INCIDENT, "--until", end, "--why", "police", by="lena")
     assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
     assert office.amends("incident", "show", INCIDENT).exit_code == 0
@@ -53,7 +52,10 @@ def jumped(office: Office) -> None:
     ledger.dispose()
 
 
-def test_after_a_jump_of_the_clock_nothing_leaves_until_somebody_says_that_it_is_right(office: Office) -> None:
+def test_after_a_clock_jump_nothing_leaves_until_it_is_trusted(office: Office) -> None:
+    """After the clock has jumped, nothing leaves until a member says with `amends clock trust` that the clock is right;
+    the commands deliver and clock show name this command.
+    """
     approve(office, "omar", "wei")
     jumped(office)
     answer = office.amends("deliver", INCIDENT, NOTICE)

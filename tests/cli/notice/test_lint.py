@@ -107,7 +107,10 @@ def of_every_letter(wording: Wording, locales: tuple[str, ...]) -> tuple[Kinds, 
 
 
 @pytest.mark.parametrize("playbook", shipped_playbooks())
-def test_no_letter_of_a_shipped_playbook_is_stopped_or_reads_badly_under_the_laws_of_its_place(playbook: str) -> None:
+def test_shipped_notices_pass_and_read_well_under_local_laws(playbook: str) -> None:
+    """No notice of a shipped playbook is blocked under the laws of its readers' homes, and apart from findings about
+    the laws' own words none reads badly.
+    """
     steps, wording = load_playbook(playbook)
     kinds, people = of_every_letter(wording, tuple(the_story().texts))
     found = findings_of(opened(the_story(), people, steps, TODAY), wording, kinds)
@@ -117,7 +120,10 @@ def test_no_letter_of_a_shipped_playbook_is_stopped_or_reads_badly_under_the_law
     assert {"L150", "L152", "L153"} <= {finding.code for finding in found}
 
 
-def test_every_notice_is_read_and_may_leave_under_the_laws_as_they_stand(nowhere: Office) -> None:
+def test_every_notice_of_the_story_is_linted_and_may_leave(nowhere: Office) -> None:
+    """Every notice of the story, including those about commitments, is read under the laws as they stand, and no
+    finding blocks any of them.
+    """
     files = ("--incident", STORY / "incident.yaml", "--audience", STORY / "audience.csv")
     code, answer = linted(nowhere, *files)
     assert [finding for finding in answer["findings"] if finding["blocks"]] == []
@@ -136,13 +142,17 @@ def test_each_place_has_its_letter_read(faulty: tuple[int, set[tuple[str, str]]]
     assert (f"first-notice {variant}", "L142") in faulty[1]
 
 
-def test_a_child_is_read_about_by_its_guardian_under_the_laws_of_its_home(
+def test_a_childs_notice_is_linted_for_its_guardian_at_its_home(
     faulty: tuple[int, set[tuple[str, str]]],
 ) -> None:
+    """The notice about a child is linted as read by the guardian, under the laws of the child's home."""
     assert ("first-notice en/guardian/us/email", "L142") in faulty[1]
 
 
-def test_without_an_audience_file_every_language_is_read_where_people_are_said_to_live(tmp_path: Path) -> None:
+def test_without_an_audience_every_language_is_linted_by_residence(tmp_path: Path) -> None:
+    """Without an audience file, notices are linted in every language for the places where the incident file says that
+    people live.
+    """
     path = story_with(tmp_path, {"texts:\n": "residences: {US-MA: 200, DE: 40}\n\ntexts:\n"})
     _, wording = load_playbook(PLAYBOOK)
     readers = kinds_at_home(read_incident(path), wording.addenda).of("everyone")

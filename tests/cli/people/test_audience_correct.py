@@ -27,7 +27,10 @@ def people(office: Office) -> int:
     return int(office.values("audience", "stats", INCIDENT)["people"])
 
 
-def test_a_look_says_by_person_and_row_what_would_change_and_stores_nothing(office: Office, tmp_path: Path) -> None:
+def test_a_check_lists_changes_by_person_and_row_and_stores_none(office: Office, tmp_path: Path) -> None:
+    """With --check, a corrected list is compared by person and row and the changes are listed and counted; nothing is
+    stored.
+    """
     file = a_list(tmp_path, NEWCOMER, RIGHT, LI, NOBODY)
     code, shown, errors = correct(office, file, "--check", "--changed-are-right", 1, by="")
     assert (code, errors, people(office)) == (0, "", 3)
@@ -63,7 +66,10 @@ def test_a_correction_takes_its_place_and_voids_what_was_approved(office: Office
     assert refused.exit_code == 4
 
 
-def test_a_single_newcomer_is_counted_as_one_and_messages_that_stay_are_said_to(office: Office, tmp_path: Path) -> None:
+def test_one_newcomer_is_counted_as_one_and_unchanged_messages_said(office: Office, tmp_path: Path) -> None:
+    """When a corrected list adds one person, the answer speaks of one person without a message, and says that no
+    message of the notice changes.
+    """
     approve(office, "omar", "wei")
     office.amends("deliver", INCIDENT, NOTICE)
     _, shown, _ = correct(office, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
@@ -85,7 +91,10 @@ def test_swapped_addresses_are_refused_until_somebody_says_how_many(
     assert office.ledger().people.get(INCIDENT, 2).email == "lilei@mail.example"
 
 
-def test_a_list_without_many_people_is_refused_until_somebody_says_how_many(office: Office, tmp_path: Path) -> None:
+def test_a_list_that_lacks_many_is_refused_until_the_count_is_given(office: Office, tmp_path: Path) -> None:
+    """A corrected list that lacks more than 20 % of the people is refused until a member states with --gone-are-right
+    how many are gone.
+    """
     file = a_list(tmp_path, KIM)
     code, _, errors = correct(office, file)
     assert (code, people(office)) == (3, 3)

@@ -82,7 +82,10 @@ def test_a_deadline_has_no_step_and_is_told_all_the_same() -> None:
     assert entry(case, "deadlines").what == "reminders of legal deadlines, to the lead"
 
 
-def test_what_waits_for_an_event_without_a_date_stands_apart_with_all_behind_it() -> None:
+def test_steps_after_an_event_without_a_date_stand_apart() -> None:
+    """Steps that wait for an event without a date, and all steps that follow such steps, are listed apart, each with
+    the event or step it waits for.
+    """
     close = TELL | {"id": "close", "of": "resolved", "notice": "closing"}
     busy = {"id": "busy", "phase": "collect_feedback", "of": "many"}
     after = {"id": "thank", "phase": "collect_feedback", "of": "close"}

@@ -91,9 +91,12 @@ def test_what_is_weaker_never_applies_by_itself(office: Office, weaker: Path) ->
     assert runs(office) == before
 
 
-def test_what_is_weaker_applies_when_two_people_prove_that_they_want_it(
+def test_a_weaker_playbook_applies_when_two_members_agree(
     office: Office, weaker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A playbook that is weaker than the running one applies to an incident when two members prove with their tokens
+    that they want it.
+    """
     monkeypatch.setenv("AMENDS_TOKEN_2", office.tokens["omar"])
     applied = office.values("migrate", INCIDENT, "--to", weaker, "--with", "omar", "--yes", by="lena")
     assert runs(office) == applied["content"]

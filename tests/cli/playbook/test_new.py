@@ -35,7 +35,8 @@ def test_its_comments_say_what_to_change(nowhere: Office, tmp_path: Path) -> Non
     assert (tmp_path / "our-own.yaml").read_text(encoding="utf-8").count("CHANGE:") >= 5
 
 
-def test_one_like_a_shipped_one_differs_from_it_in_nothing_but_its_name(nowhere: Office, tmp_path: Path) -> None:
+def test_a_copy_of_a_shipped_playbook_differs_only_by_its_name(nowhere: Office, tmp_path: Path) -> None:
+    """A new playbook that is made --like a shipped one differs from the shipped one in nothing but its id."""
     made = nowhere.values("playbook", "new", "our-own", "--like", "vendor-breach", "--to", tmp_path)
     found = nowhere.values("playbook", "diff", "vendor-breach", made["file"])
     assert [one["what"] for one in found] == ["id: our-own instead of vendor-breach"]

@@ -65,7 +65,8 @@ def test_a_plan_names_the_steps_that_wait_for_what_has_no_date(nowhere: Office) 
     assert [step["step"] for step in plan["later"]] == ["correction", "closing"]
 
 
-def test_a_plan_for_an_incident_of_the_ledger_goes_on_from_where_it_stands(office: Office) -> None:
+def test_a_plan_for_a_case_of_the_ledger_goes_on_where_it_stands(office: Office) -> None:
+    """A plan for an incident that is in the ledger goes on from where the incident stands."""
     assert office.values("playbook", "plan", "customer-data-theft", INCIDENT)["turns"]
 
 
@@ -88,7 +89,8 @@ def test_running_says_that_prefect_is_not_there(office: Office) -> None:
     assert "amends up" in office.amends("run", INCIDENT, "--playbook", PLAYBOOK, by="lena").stderr
 
 
-def test_running_what_runs_already_does_not_say_that_its_first_step_begins(office: Office) -> None:
+def test_running_again_does_not_say_that_the_first_step_begins(office: Office) -> None:
+    """When a playbook runs already, the command run succeeds and does not say that the first step begins."""
     again = office.amends("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
     assert (again.exit_code, "first step begins" in again.stderr) == (0, False)
 

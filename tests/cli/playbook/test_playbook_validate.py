@@ -145,9 +145,8 @@ def in_business_days(opened: Office, book: Path) -> Path:
     return book
 
 
-def test_a_playbook_that_counts_business_days_is_pinned_with_the_holidays(
-    opened: Office, in_business_days: Path
-) -> None:
+def test_a_playbook_in_business_days_is_pinned_with_holidays(opened: Office, in_business_days: Path) -> None:
+    """A playbook that counts business days is pinned together with the public holidays of the years of the case."""
     year = opened.values("incident", "show", INCIDENT)["case"]["opened_at"][:4]
     assert f"{year}-10-01" in pinned(opened)["days_off"]
 

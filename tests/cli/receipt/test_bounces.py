@@ -125,10 +125,10 @@ def test_a_mail_on_stdin_is_never_read_again(office: Office) -> None:
     assert office.amends("bounces", "-", "--again", stdin="x").exit_code == Exit.USAGE
 
 
-def test_what_a_mail_program_moved_to_cur_before_we_came_is_not_overlooked(
-    office: Office, message: Claim, maildir: Path
-) -> None:
-    """It does so with all that is new when somebody opens the mailbox."""
+def test_a_bounce_moved_to_cur_by_a_mail_program_is_still_read(office: Office, message: Claim, maildir: Path) -> None:
+    """A bounce that a mail program has moved to the folder cur, as it does with all new mail when somebody opens the
+    mailbox, is still read, and is marked as seen so that it is read once.
+    """
     (maildir / "cur" / "1.host:2,F").write_bytes(about(message))
     (maildir / "cur" / "2.host:2,").write_bytes(about(message, "a_person_writes"))
     assert (office.amends("bounces", maildir).exit_code, bounced(office)) == (0, 1)

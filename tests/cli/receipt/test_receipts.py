@@ -81,10 +81,12 @@ def test_a_gateway_that_knows_none_of_the_messages_is_no_success(empty: Office) 
     assert "SM1" not in answer.output
 
 
-def test_a_gateway_that_has_forgotten_one_message_and_told_of_others_is_asked_at_the_right_place(
+def test_one_forgotten_sms_does_not_make_the_gateways_url_suspect(
     empty: Office,
 ) -> None:
-    """Else every run would fail until that message is three days old."""
+    """When the gateway has forgotten one SMS and has reported on others, its URL is right: the command names the
+    forgotten SMS and succeeds. Else every run would fail until this SMS is three days old.
+    """
     with_sms(empty, "SM1", "SM2")
     ledger, at = empty.ledger(), datetime.now(UTC) - timedelta(hours=1)
     ledger.receipts.take([ProviderReceipt("SM2", Status.DELIVERED)], at)

@@ -76,7 +76,8 @@ def test_nobody_can_mistake_it_for_the_real_thing(done: Done) -> None:
     assert "REHEARSAL" in picture(done.found)
 
 
-def test_the_page_names_every_notice_every_deadline_and_what_was_not_kept(done: Done) -> None:
+def test_the_page_names_all_notices_deadlines_and_what_was_not_kept(done: Done) -> None:
+    """The page of a rehearsal names every notice and every deadline, and lists under its own heading what was not kept."""
     text = done.report.read_text(encoding="utf-8")
     for notice in done.found.notices:
         assert notice.id in text
@@ -113,7 +114,10 @@ class Drawn:
         return next(row for row in self.rows if next(row.iter(f"{SVG}text")).text == name)
 
 
-def test_the_picture_has_a_row_for_everything_and_stays_within_its_width(done: Done) -> None:
+def test_the_picture_has_a_row_for_everything_within_its_width(done: Done) -> None:
+    """The picture of a rehearsal has one row for each inject, notice, dated deadline, next update and commitment, and
+    draws nothing beyond its width.
+    """
     drawn = Drawn(done.found)
     dated = sum(bool(one.due_at and one.due_at <= done.found.end) for one in done.found.deadlines)
     others = (done.found.injected, done.found.notices, done.found.named_times, done.found.commitments)
@@ -171,9 +175,10 @@ def test_rows_that_cannot_be_used_stop_it_unless_they_may_be_left_out(tmp_path: 
 
 
 @pytest.mark.parametrize("options", [(), ("--allow-bad-rows",)])
-def test_a_file_with_too_many_bad_rows_is_refused_with_the_first_of_them(
-    tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_a_file_with_too_many_bad_rows_is_refused_naming_the_first(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """An audience file with too many bad rows is refused, also with --allow-bad-rows, with the place of the first bad
+    row and the command that lists all of them.
+    """
     path = tmp_path / "people.csv"
     path.write_text("id,name,email,phone,locale,country\nC-1,Ada,,,en,Germany\n")
     answer = amends("rehearse", "customer-data-theft", "--incident", INCIDENT, "--audience", path, *options)
@@ -197,9 +202,10 @@ def test_what_makes_no_sense_is_refused(words: tuple[object, ...]) -> None:
 
 
 @pytest.mark.parametrize(("place", "reason"), [(".", "is a folder"), ("nope/report.html", "there is no folder")])
-def test_a_report_that_cannot_be_written_is_refused_before_anything_begins(
-    tmp_path: Path, place: str, reason: str
-) -> None:
+def test_an_unwritable_report_is_refused_before_anything_begins(tmp_path: Path, place: str, reason: str) -> None:
+    """A report that cannot be written, because its path is a folder or its folder does not exist, is refused as a usage
+    error before the rehearsal begins.
+    """
     answer = amends("rehearse", "customer-data-theft", *FILES, "--report", tmp_path / place)
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert reason in answer.stderr

@@ -229,7 +229,10 @@ def test_what_is_no_utf8_is_said_in_words(empty: Office) -> None:
     assert done.stderr == "amends: something in the arguments is not UTF-8; write it in UTF-8\n"
 
 
-def test_a_terminal_that_cannot_show_it_is_told_apart_from_wrong_arguments(office: Office) -> None:
+def test_an_encoding_that_lacks_signs_is_no_usage_error(office: Office) -> None:
+    """When the terminal's encoding cannot show the answer, the command fails with exit code 1, not with the code for
+    wrong arguments, and says to set PYTHONUTF8=1.
+    """
     done = run_apart("preview", INCIDENT, NOTICE, "--json", home=office.home, PYTHONIOENCODING="latin-1")
     assert done.returncode == 1
     assert "cannot be written in latin-1; set PYTHONUTF8=1" in done.stderr
@@ -265,9 +268,10 @@ def listed_by_nobody(office: Office, mode: int) -> Result:
             return given.amends("incident", "list")
 
 
-def test_a_folder_that_is_no_home_and_a_home_that_lost_its_settings_are_told_apart(
-    empty: Office, tmp_path: Path
-) -> None:
+def test_no_home_and_a_home_without_settings_are_told_apart(empty: Office, tmp_path: Path) -> None:
+    """For a folder that is no home the command shows how to make one; for a home that has lost its settings it says to
+    put a copy of them there again.
+    """
     elsewhere = tmp_path / "elsewhere"
     assert f"`amends init {elsewhere} --public-url URL`" in Office(elsewhere).amends("incident", "list").stderr
     (empty.home / "amends.toml").unlink()

@@ -62,7 +62,10 @@ def test_a_narrow_terminal_has_each_row_as_a_paragraph(monkeypatch: pytest.Monke
     ]  # fmt: skip
 
 
-def test_where_only_the_names_of_columns_are_too_long_they_go_on_below(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_names_of_columns_are_wrapped_when_only_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When only the names of the columns are too long for the terminal, the names go on in further lines and the table
+    stays a table.
+    """
     monkeypatch.setattr("amends.cli.terminal.text.terminal_columns", lambda: 20)
     assert fitted(("messages by channel", "not reached"), [("email", 3)]).splitlines() == [
         "messages  not", "by        reached", "channel", "email     3",

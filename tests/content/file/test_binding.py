@@ -49,7 +49,8 @@ def test_an_unknown_key_names_the_nearest_known_one(write):
     assert found[0].advice == "Did you mean 'size'? Known: colour, size, labels, inner"
 
 
-def test_an_unknown_key_inside_an_optional_value_names_the_known_ones_there(write):
+def test_an_unknown_key_in_an_optional_value_names_known_ones(write):
+    """An unknown key inside an optional value gets advice with the nearest key that is known at this place."""
     found = findings(write("a.yaml", "colour: red\ninner: {colour: red, inner: {colour: red, labls: {}}}"))
     assert found[0].advice.startswith("Did you mean 'labels'?")
 
@@ -143,7 +144,9 @@ def test_what_is_expected_of_a_fact_is_said_in_plain_words(write, text, said):
     assert found.what == said
 
 
-def test_a_list_whose_only_entry_is_wrong_is_not_called_too_short_as_well(write):
+def test_a_list_with_one_wrong_entry_is_not_also_called_too_short(write):
+    """A list whose only entry is wrong is reported for this entry, and not as too short as well."""
+
     class Shelves(Value):
         shelves: tuple[Shelf, ...] = Field(min_length=1)
 

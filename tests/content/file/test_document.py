@@ -154,7 +154,8 @@ def test_a_number_too_large_to_hold_is_refused(write, number):
 
 
 @pytest.mark.parametrize("escape", ["00110000", "FFFFFFFF"])
-def test_an_escape_that_stands_for_no_character_is_refused_with_its_place(write, escape):
+def test_an_escape_for_no_character_is_refused_with_its_place(write, escape):
+    """An escape in YAML that stands for no Unicode character is refused with line and column."""
     assert refusals(write("a.yaml", f'a: b\nc: "x\\U{escape}"')) == [(":2:6", "E105")]
 
 

@@ -33,7 +33,10 @@ def test_norway_is_not_false(incident):
     assert read_incident(incident("established_in: CN", "established_in: NO")).organisation.established_in == "NO"
 
 
-def test_a_private_use_character_is_refused_because_slots_are_marked_with_it(incident):
+def test_a_private_use_character_is_refused_with_its_place(incident):
+    """A private-use character in an incident file is refused with its place, because slots in texts are marked with
+    such characters.
+    """
     assert findings(incident("We have locked it.", '"We have \ue000name\ue001 it."')) == [("13:17", "E109")]
 
 
@@ -83,7 +86,10 @@ def test_news_is_written_in_every_locale(incident):
     assert findings(path) == [("20:38", "E110")]
 
 
-def test_misuse_of_data_whose_key_is_safe_is_a_contradiction_that_names_every_place(incident):
+def test_misuse_with_a_safe_key_contradicts_and_names_each_place(incident):
+    """An incident file that says that encrypted data was misused although the key is safe is refused as a
+    contradiction, with the places of all three facts.
+    """
     path = incident(more="facts:\n  encrypted_at_rest: true\n  encryption_key_safe: true\n  misuse_observed: true\n")
     with pytest.raises(ContentError) as caught:
         read_incident(path)
@@ -137,20 +143,14 @@ def test_a_day_that_does_not_exist_is_refused(incident):
     assert findings(incident(more="times: {aware: 2026-02-30T08:00:00Z}\n")) == [("19:16", "E104")]
 
 
-@pytest.mark.parametrize("name", ["{}", "''", "{en: ' ', zh-CN: ' '}"])
-def test_an_organisation_without_a_name_is_refused(incident, name):
-    assert findings(incident("{en: Example Ltd, zh-CN: 示例公司}", name)) == [("4:9", "E103")]
-
-
-def test_a_story_that_says_nothing_is_refused(incident):
-    assert findings(incident("what_we_do: We have locked it.", "what_we_do: ''")) == [("13:17", "E103")]
-
-
 def test_a_story_may_leave_out_what_the_locale_advises_already(incident):
     assert read_incident(incident("what_we_do: We", "what_you_can_do: ''\n    what_we_do: We"))
 
 
-def test_a_country_that_does_not_exist_is_refused_because_it_has_no_deadlines(incident):
+def test_a_residence_in_an_unknown_country_is_refused(incident):
+    """A country that does not exist is refused among the residences, because no law and no deadline would be found for
+    it.
+    """
     assert findings(incident(more="residences: {GB: 3, UK: 3}\n")) == [("19:21", "E102")]
 
 

@@ -66,7 +66,10 @@ def test_the_file_says_what_was_imported_and_passes_its_check(number, write):
     assert read_incident(path) == incident(RECORDS[number])
 
 
-def test_a_word_never_becomes_a_confirmed_harmlessness_except_that_a_mistake_is_no_malice():
+def test_veris_confirms_nothing_harmless_except_no_malice():
+    """No word of VERIS becomes a confirmed harmless fact, with one exception: a record whose only actions are errors or
+    the environment confirms that there was no malice.
+    """
     harmless = {"malicious": False, "vulnerable_subjects": False, "misuse_observed": False, "permanent_loss": False}
     for record in RECORDS:
         found = incident(record).facts
@@ -140,11 +143,15 @@ def test_what_veris_does_not_say_stays_unknown():
     assert known == {"breach_types"}
 
 
-def test_residences_are_left_out_because_veris_does_not_say_where_people_live():
+def test_residences_stay_empty_because_veris_does_not_say_them():
+    """Residences are left out of the incident, because VERIS names the victim organisation's country and not where
+    people live.
+    """
     assert incident(a_record(victim={"country": ["US"], "state": "CA"})).residences == {}
 
 
-def test_breach_types_are_only_suspected_because_veris_may_not_know_of_the_others():
+def test_breach_types_are_suspected_as_veris_may_lack_others():
+    """Breach types from VERIS are only suspected, because a record may not know of the other types."""
     assert said(facts(attribute={"confidentiality": {}, "availability": {}}).breach_types) == (
         ("confidentiality", "availability"),
         "suspected",
@@ -156,7 +163,8 @@ def test_breach_types_are_sure_when_all_are_named():
     assert facts(attribute=every).breach_types.certainty is Certainty.CONFIRMED
 
 
-def test_a_person_who_was_talked_into_something_is_no_data_that_was_changed():
+def test_a_person_who_was_persuaded_is_no_changed_data():
+    """The VERIS variety "Alter behavior", a person talked into something, is not taken for data that was changed."""
     attribute = {"confidentiality": {}, "integrity": {"variety": ["Alter behavior"]}}
     assert facts(attribute=attribute).breach_types.value == ("confidentiality",)
 
@@ -332,7 +340,10 @@ def test_people_are_counted_only_where_all_records_about_somebody_are(data, tota
         ("Unknown", (None, "unknown")),
     ],
 )
-def test_a_disclosure_says_whether_data_left_and_never_what_a_no_rests_on(disclosure, left):
+def test_a_disclosure_says_whether_data_left_and_not_the_evidence(disclosure, left):
+    """The VERIS field data_disclosure decides whether data left, and never what a "no" rests on: the evidence stays
+    unknown.
+    """
     found = facts(
         discovery_method={"external": {"variety": ["Security researcher"]}}, **a_breach(data_disclosure=disclosure)
     )
@@ -368,7 +379,8 @@ def test_data_subjects_of_whom_a_part_is_unknown_are_only_suspected():
         (["Transmitted encrypted"], (None, "unknown")),
     ],
 )
-def test_the_state_says_whether_data_was_encrypted_at_rest_but_never_that_the_key_is_safe(state, encrypted):
+def test_the_state_says_encrypted_at_rest_and_nothing_of_the_key(state, encrypted):
+    """The VERIS state of data says whether data was encrypted at rest; whether the key is safe stays unknown."""
     found = facts(**a_breach(state=state))
     assert said(found.encrypted_at_rest) == encrypted
     assert found.encryption_key_safe.unknown
@@ -609,7 +621,8 @@ def test_what_is_wrong_in_a_record_is_found(parts, code, spoiled):
     assert [found for _, found in findings(spoiled(**parts))] == [code]
 
 
-def test_a_wrong_word_is_named_with_its_place_and_the_nearest_known_one(write):
+def test_a_wrong_word_is_named_with_place_and_nearest_known_one(write):
+    """An unknown word in a VERIS record is refused with its place in the file and the nearest known word."""
     text = json.dumps(a_record(action={"error": {"variety": ["Mis-delivery"]}}), indent=1)
     with pytest.raises(ContentError) as caught:
         from_veris(read_record(path := write("record.json", text)))

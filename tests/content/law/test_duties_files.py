@@ -56,7 +56,10 @@ def test_the_whole_table_is_there():
 
 
 @pytest.mark.parametrize("regime", TABLE.all_regimes(), ids=lambda regime: regime.id)
-def test_every_row_says_where_it_stands_where_it_was_read_and_how_sure_it_is(regime):
+def test_every_regime_states_its_source_and_its_confidence(regime):
+    """Every regime of the shipped table has a law, a citation, a source and a confidence; a regime written from memory
+    is not called verified without a note.
+    """
     assert regime.law and regime.citation and regime.source and regime.confidence
     from_memory = "written from memory" in regime.source
     assert not (from_memory and regime.confidence.verified and not regime.confidence_note)
@@ -201,7 +204,10 @@ def test_one_authority_leads_for_whoever_sits_in_the_union():
     assert {one for one in ids if "supervisory" in one} == {"eu-gdpr-33.supervisory_authority@DE"}
 
 
-def test_data_that_nobody_can_read_spares_california_but_only_a_person_spares_china():
+def test_unreadable_data_exempts_in_california_not_in_china():
+    """When data is encrypted and the key is safe, the duty to people is exempt in California, while in China it applies
+    until a person decides.
+    """
     safe = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     found = ruled({"US-CA": 10, "CN": 10}, facts=safe)
     assert of(found, "us-ca.individuals").standing is DutyStanding.EXEMPT
@@ -215,7 +221,11 @@ def test_a_letter_to_massachusetts_leaves_out_what_its_law_forbids():
     assert of(found, "us-ca.individuals").leaves_out == ()
 
 
-def test_a_small_theft_goes_to_the_cyberspace_office_only_if_a_person_says_that_the_loss_is_large():
+def test_a_small_theft_goes_to_the_cac_only_if_a_person_says_so():
+    """In China, the duty to report to the provincial cyberspace office asks a person whether the direct loss is large
+    when fewer than a million people are affected. With a million people the number is enough, and only the kind of
+    organisation stays open.
+    """
     (duty,) = (one for one in ruled({"CN": 999_999}).duties if one.id == "cn-incident-reporting-2025.provincial_cac")
     assert duty.standing == "may_apply" and "direct loss" in duty.asks[0]
     assert of(ruled({"CN": 1_000_000}), "cn-incident-reporting-2025.provincial_cac").standing is DutyStanding.MAY_APPLY
@@ -314,7 +324,10 @@ def broken(tmp_path):
         ("china.yaml", "id: department_cyberspace_office", "id: protection_department_and_police", 13, "E106 another duty of the regime"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place_and_what_was_probably_meant(broken, name, old, new, column, said):
+def test_a_mistake_is_named_with_its_place_and_what_was_meant(broken, name, old, new, column, said):
+    """A mistake in the table of duties is reported with file, line and column, and where a near word is known with the
+    word that was probably meant.
+    """
     findings, line = broken(name, old, new)
     assert any(one.startswith(f"{name}:{line}:{column} ") and said in one for one in findings), findings
 

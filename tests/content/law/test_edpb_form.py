@@ -69,7 +69,8 @@ def test_no_option_of_the_template_is_left_out(form: Form, schema: dict[str, Any
         ("origin", [f"{cause}_{i}" for cause, i in product(Cause, ("malicious", "not_malicious", "intent_unknown"))]),
     ],
 )
-def test_every_word_of_the_facts_has_an_option_or_is_said_to_have_none(form: Form, question: str, words: Any) -> None:
+def test_every_word_of_the_facts_has_an_option_or_has_none_stated(form: Form, question: str, words: Any) -> None:
+    """Every value of the facts has an option in the EDPB form, or the form's file states that there is none."""
     readings = [reading for field in form.fields.values() for reading in field.readings if reading.of == question]
     assert readings
     assert all({*reading.answers, *reading.without} == set(map(str, words)) for reading in readings)
@@ -122,9 +123,12 @@ def errors(schema: dict[str, Any], instance: object) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_what_is_filled_in_is_valid_and_what_is_required_beyond_is_listed(
+def test_filled_fields_are_valid_and_missing_required_ones_listed(
     form: Form, schema: dict[str, Any], case: dict[str, Any]
 ) -> None:
+    """The fields that are filled in are valid by the form's schema, and every required field that is not filled in is
+    listed.
+    """
     made = filled(form, **case)
     partial = {key: value for key, value in schema.items() if key != "required"}
     assert errors(partial, made.fields) == []

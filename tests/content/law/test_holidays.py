@@ -40,7 +40,8 @@ def test_china_works_on_a_saturday_in_exchange_for_a_holiday() -> None:
     assert (works_on("CN", MAKE_UP_SATURDAY), works_on("CN", SPRING_FESTIVAL)) == (True, False)
 
 
-def test_a_holiday_on_a_saturday_is_kept_on_the_friday_of_the_year_before() -> None:
+def test_a_saturday_holiday_is_kept_on_the_friday_before() -> None:
+    """A US holiday that falls on Saturday 1 January is kept on the Friday before, in the year before."""
     assert not works_on("US", date(2027, 12, 31))
 
 

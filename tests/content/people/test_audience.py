@@ -96,7 +96,8 @@ def test_a_workbook_gives_the_same_persons_as_a_csv_file(audience, workbook):
         ("country", "", "missing"), ("country", "XX", "country"), ("country", "de", "country"), ("country", "Germany", "country"), ("country", "UK", "country"),
     ],
 )  # fmt: skip
-def test_a_cell_that_cannot_be_used_is_rejected_with_row_column_and_code(audience, column, cell, code):
+def test_an_unusable_cell_is_rejected_with_row_column_and_code(audience, column, cell, code):
+    """A cell of an audience file that cannot be used is rejected with its row, its column and the code of the reason."""
     assert code_for(audience, with_cell(column, cell)) == [(2, column, code)]
 
 
@@ -146,12 +147,14 @@ def test_email_addresses_are_taken_with_the_domain_as_mail_carries_it(audience, 
 
 
 @pytest.mark.parametrize("phone", ["+4915112345678", "+49 151 1234-5678", "004915112345678", "+49 (151) 12345678"])
-def test_an_international_phone_number_is_held_as_e164_without_a_warning(audience, phone):
+def test_an_international_number_is_held_as_e164_unwarned(audience, phone):
+    """A phone number in international form is held as E.164, and no warning is given."""
     (person,), report = read(audience(with_cell("phone", phone)))
     assert (person.phone, report.warnings) == ("+4915112345678", [])
 
 
-def test_a_national_phone_number_is_read_with_the_country_and_a_warning(audience):
+def test_a_national_number_is_read_by_country_with_a_warning(audience):
+    """A phone number in national form is read with the person's country, and a warning names its row."""
     (person,), report = read(audience(with_cell("phone", "0151 12345678")))
     assert (person.phone, [(one.row, one.code) for one in report.warnings]) == (
         "+4915112345678", [(2, "phone_read_as_national")],
@@ -163,7 +166,8 @@ def test_a_row_that_is_rejected_is_not_warned_about(audience):
     assert (len(report.rejected), report.warnings) == (2, [])
 
 
-def test_a_phone_number_that_a_workbook_holds_as_a_number_is_read_with_a_warning(workbook):
+def test_a_number_cell_of_a_workbook_is_read_with_a_warning(workbook):
+    """A phone number that a workbook holds as a number is read as a national number, with a warning."""
     (person,), report = read(workbook([WIDE.split(",")[:6], ["C1", "Anna", "", 15112345678, "de", "DE"]]))
     assert (person.phone, [one.code for one in report.warnings]) == ("+4915112345678", ["phone_read_as_national"])
 
@@ -222,7 +226,8 @@ def test_a_postal_address_is_an_address(audience):
     assert (person.postal_address, report.warnings) == ("Am Ring 1\n80331 München", [])
 
 
-def test_the_same_email_or_phone_for_two_ids_is_a_warning_that_names_the_other_row(audience):
+def test_a_shared_email_or_phone_warns_with_the_other_row(audience):
+    """The same email or phone number for two ids is a warning that names the other row."""
     _, report = read(audience(ANNA, "C2,A. Meyer,ANNA@mail.example,004915112345678,de,DE"))
     assert report.warnings == [
         Caution(3, "same_email", "row 2 has the same; perhaps one person twice"),
@@ -290,7 +295,8 @@ def test_a_missing_column_is_placed_at_the_header(audience):
     assert caught.value.findings[0].where == f"{path}:1:1"
 
 
-def test_a_file_without_a_header_is_refused_without_naming_the_first_person(audience):
+def test_a_file_without_a_header_is_refused_naming_no_person(audience):
+    """An audience file without a header is refused, and the refusal does not show the first person's row."""
     assert "Anna" not in refused(audience(header=ANNA))
 
 
@@ -311,7 +317,8 @@ def test_more_than_five_in_a_hundred_bad_rows_refuse_the_file(audience):
     assert refused(audience(*good, *["bad"] * 6)) == "6 of 100 rows are bad, more than 5% (correct the export)"
 
 
-def test_five_in_a_hundred_bad_rows_are_reported_and_the_rest_is_taken(audience):
+def test_five_percent_bad_rows_are_reported_and_the_rest_taken(audience):
+    """When exactly 5 % of the rows are bad and the limit is 5 %, the bad rows are reported and all others are taken."""
     good = [ANNA.replace("C1", f"C{number}") for number in range(95)]
     persons, report = read(audience(*good, *["bad"] * 5), share=0.05)
     assert (len(persons), report.accepted, len(report.rejected), report.refused) == (95, 95, 5, None)

@@ -75,7 +75,8 @@ def test_what_cannot_be_read_is_named_by_its_line(write, encoding, bad, rows_bef
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-def test_the_mark_of_a_file_counts_more_than_the_encoding_that_was_named(write, encoding):
+def test_a_byte_order_mark_outweighs_the_named_encoding(write, encoding):
+    """The byte order mark of a CSV file counts more than the encoding that the user named."""
     assert rows(write("a.csv", "id,name\n1,李娜\n".encode("utf-8-sig")), encoding)[0] == (1, ["id", "name"])
 
 
@@ -144,15 +145,20 @@ def test_a_whole_number_in_a_workbook_is_read_as_its_digits(workbook):
     assert rows(workbook([["id", "name"], [4915112345678, 1.5]]))[1] == (2, ["4915112345678", "1.5"])
 
 
-def test_a_number_that_a_workbook_cannot_hold_exactly_stays_visibly_one(workbook):
+def test_a_number_too_long_for_a_workbook_stays_visibly_inexact(workbook):
+    """A number that a workbook cannot hold exactly is read in scientific notation, so that the loss of digits stays
+    visible.
+    """
     assert rows(workbook([["id", "name"], [4915112345678901234, "A"]]))[1][1][0] == "4.915112E+18"
 
 
-def test_rows_of_a_workbook_that_begins_further_down_keep_their_numbers(workbook):
+def test_rows_of_a_workbook_that_begins_lower_keep_their_numbers(workbook):
+    """Rows of a workbook whose table begins further down keep the row numbers of the sheet."""
     assert [number for number, row in rows(workbook([[], [], ["id", "name"]])) if any(row)] == [3]
 
 
-def test_the_rows_of_a_workbook_are_as_wide_as_the_header_unless_they_say_more(workbook):
+def test_rows_of_a_workbook_are_header_wide_unless_they_say_more(workbook):
+    """Rows of a workbook are as wide as the header, and wider only where a cell beyond the header holds something."""
     read = rows(workbook([["id", "name"], ["1", "A"], ["2", "B", "", "more"]]))
     assert [len(row) for _, row in read] == [2, 2, 4]
 
@@ -184,7 +190,10 @@ def shared(path: Path, text: str, cells: int) -> Path:
 
 
 @pytest.mark.parametrize("between", ["", "<!--</x:si>-->", "<![CDATA[</x:si>]]>", "<x:t a='>&lt;/x:si>'/>"])
-def test_a_long_text_that_many_cells_share_is_refused_before_each_of_them_gets_a_copy(workbook, between):
+def test_a_long_shared_text_is_refused_before_it_is_copied(workbook, between):
+    """A long text that many cells of a workbook share is refused before each cell gets a copy, also where comments,
+    CDATA or attributes hide the text's end.
+    """
     text = between.join(["x" * 250_000] * 4)
     assert "very long text" in refusal(shared(workbook([["id", "name"]]), text, MOST_SHARED // 1_000_000 + 1))
 
@@ -197,7 +206,10 @@ def test_shared_texts_that_are_no_xml_are_refused(workbook):
     assert "texts inside" in refusal(shared(workbook([["id", "name"]]), "</x:si>", 1))
 
 
-def test_a_cell_far_out_is_refused_because_the_reader_would_fill_the_whole_rectangle(workbook):
+def test_a_cell_far_out_is_refused_before_a_rectangle_is_filled(workbook):
+    """A workbook with a cell far from the others is refused, because the reader would fill the whole rectangle up to
+    this cell.
+    """
     assert "16384 columns, 1048576 rows" in refusal(workbook([["id", "name"]], stray="XFD1048576"))
 
 

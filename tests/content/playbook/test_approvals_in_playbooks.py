@@ -67,13 +67,19 @@ def test_a_misspelt_role_is_told_what_was_meant(playbook: Write) -> None:
     assert "Did you mean 'legal'" in finding(path).advice
 
 
-def test_approvals_count_for_a_day_where_the_playbook_does_not_say_otherwise(playbook: Write) -> None:
+def test_approvals_count_for_a_day_unless_the_playbook_says(playbook: Write) -> None:
+    """Approvals expire after one day where the playbook does not set approval_expires_after, and after the time set
+    there otherwise.
+    """
     assert read_playbook(playbook()).approval_expires_after == EXPIRES_AFTER
     longer = playbook("remind_before: 3d", "remind_before: 3d\napproval_expires_after: 48h")
     assert read_playbook(longer).approval_expires_after == 2 * EXPIRES_AFTER
 
 
-def test_a_playbook_that_was_pinned_before_there_were_roles_is_pinned_with_the_same_words(playbook: Write) -> None:
+def test_a_playbook_pinned_before_roles_is_read_with_the_same_words(playbook: Write) -> None:
+    """A pinned playbook that holds approvals as plain numbers and no time of expiry, as before there were roles, is
+    read as the same playbook.
+    """
     pinned = read_playbook(playbook()).model_dump(mode="json", by_alias=True)
     assert [step["approvals"] for step in pinned["steps"]] == [2, 2]
     del pinned["approval_expires_after"]

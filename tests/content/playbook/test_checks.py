@@ -167,7 +167,8 @@ def test_a_change_for_an_unknown_step_is_told_what_was_meant(playbook: Write) ->
     )
 
 
-def test_a_change_after_which_the_step_makes_no_sense_is_placed_at_the_change(playbook: Write) -> None:
+def test_a_change_that_breaks_a_step_is_placed_at_the_change(playbook: Write) -> None:
+    """When a change by severity makes a step senseless, the finding stands at the change, and not at the step."""
     path = playbook("steps:\n", "by_severity:\n  high: {tell: {channels: [sms]}}\nsteps:\n")
     assert line(path) == (
         "plain.yaml:8:10 E107 by_severity.high.tell: the step makes no sense then: quick channels never stand alone: "

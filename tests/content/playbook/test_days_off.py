@@ -40,7 +40,10 @@ def test_each_country_has_its_own() -> None:
     assert date(2026, 10, 1) not in with_days_off(counting(), seated_in("DE"), NOW).days_off
 
 
-def test_the_same_file_gives_the_same_content_on_any_day_of_the_incidents_life() -> None:
+def test_days_off_are_the_same_on_any_day_of_the_incidents_life() -> None:
+    """The days off that are filled in depend on the year in which the incident was opened, so the same playbook file
+    gives the same content on any day of the incident's life.
+    """
     opened_at = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
     assert with_days_off(counting(), seated_in("DE"), opened_at) == with_days_off(
         counting(), seated_in("DE"), opened_at - timedelta(days=300)

@@ -116,7 +116,10 @@ def test_a_promise_is_found_by_its_id_too(top: Write) -> None:
     assert (due["audit"], due["training"]) == ("30d", "60d")
 
 
-def test_changes_by_severity_and_thresholds_come_together_by_their_names(top: Write) -> None:
+def test_severities_and_thresholds_are_merged_by_name(top: Write) -> None:
+    """Changes by severity and thresholds of a playbook and of the playbook that it extends are merged by their names;
+    the nearer playbook wins.
+    """
     top(
         "thresholds: {many: {questions_at_least: 5}, few: {questions_at_least: 1}}\n"
         "by_severity: {high: {update: {every: 5d, at_most: 9}}}\n",
@@ -165,7 +168,10 @@ def test_a_finding_about_the_whole_is_placed_where_the_key_is_said(top: Write) -
     ]
 
 
-def test_a_step_that_waits_for_one_left_out_says_where_it_was_left_out(top: Write) -> None:
+def test_a_step_waiting_for_a_left_out_one_says_where_it_went(top: Write) -> None:
+    """When a step waits for a step that the extending playbook leaves out, the finding names the file and place where
+    the step is left out.
+    """
     top(f"steps:\n  - {{id: thank, {NEW.replace('assessed', 'survey')}}}\n", name="base")
     path = top("without: [survey]\n", extends="base.yaml")
     assert found(path) == [
@@ -212,7 +218,10 @@ def test_a_playbook_that_is_not_there_gets_the_nearest_name(top: Write) -> None:
 @pytest.mark.parametrize(
     "more", ["", "without: [survey]\nsteps:\n  - {id: update, of: first-notice, before: closing}\n"]
 )
-def test_where_the_playbook_below_is_not_found_nothing_is_told_of_what_it_would_say(top: Write, more: str) -> None:
+def test_a_missing_base_playbook_is_the_only_finding(top: Write, more: str) -> None:
+    """When the playbook that is extended is not found, this is the only finding, and nothing is said about steps that
+    it would have.
+    """
     (finding,) = found(top(more, extends="customer-data-thef"))
     assert finding.startswith("ours.yaml:2:10 E102 extends: ")
 
@@ -244,7 +253,8 @@ def test_a_playbook_on_top_of_itself_is_refused(top: Write) -> None:
     assert "ours.yaml -> ours.yaml" in found(top(extends="./ours.yaml"))[0]
 
 
-def test_it_speaks_with_the_words_of_the_nearest_playbook_that_has_some(top: Write, write: Write) -> None:
+def test_words_come_from_the_nearest_playbook_that_has_some(top: Write, write: Write) -> None:
+    """A playbook without words of its own uses the words of the nearest extended playbook that has some."""
     write("base/notices/first-notice/en.email.md", "{% set subject %}Hello{% endset %}Hello")
     write("base/base.yaml", "id: base\nextends: customer-data-theft\n")
     assert list(open_playbook(top(extends="base/base.yaml")).wording.templates) == ["first-notice/en.email.md"]

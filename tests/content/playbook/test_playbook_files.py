@@ -63,7 +63,8 @@ def test_a_step_may_not_bear_the_name_of_another_or_of_an_event(playbook, name):
 
 
 @pytest.mark.parametrize("span", ["1M", "2 months", "1.5h", "-3d", "soon", "P1Y"])
-def test_a_span_without_a_fixed_length_is_refused_with_the_forms_that_are_understood(playbook, span):
+def test_a_span_without_a_fixed_length_is_refused_with_the_forms(playbook, span):
+    """A span without a fixed length, such as a month, is refused with its place and the forms that are understood."""
     path = playbook("after: 24h", f"after: {span}")
     with pytest.raises(ContentError, match=r"9:38 E104 .*30min, 72h, 3d or 2w"):
         read_playbook(path)
@@ -110,12 +111,14 @@ def test_templates_in_a_locale_without_phrases_are_found(playbook):
     assert "locales/de.yaml is missing" in finding.what
 
 
-def test_a_notice_that_lacks_a_locale_altogether_is_told_but_does_not_block(playbook):
+def test_a_notice_lacking_a_locale_is_reported_without_blocking(playbook):
+    """A notice for which one locale has no template is reported with E110, and the finding does not block."""
     (finding,) = check_playbook(read_playbook(playbook()), wording("first-notice/en.email.md", locales=("en", "de")))
     assert (finding.code, finding.blocks) == ("E110", False)
 
 
-def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(playbook):
+def test_a_follow_up_step_needs_words_for_kept_and_late_promises(playbook):
+    """A follow-up step with channels is refused unless there are templates for both kept and late commitments."""
     more = "  - {id: promises, phase: follow_up, after: 1d, of: tell, channels: [email]}\n"
     found = check_playbook(
         read_playbook(playbook(more=more)), wording("first-notice/en.email.md", "promise-kept/en.email.md")
@@ -146,7 +149,10 @@ def test_a_shipped_playbook_bears_its_files_name_and_has_no_findings(name):
 
 
 @pytest.mark.parametrize("name", ["customer-data-theft", "stolen-device-or-papers", "vendor-breach"])
-def test_who_was_told_by_sms_or_letter_hears_everything_else_that_is_owed_to_them_too(name):
+def test_shipped_steps_after_sms_or_letter_have_the_whole_cascade(name):
+    """In the shipped playbooks every mandatory step with channels has the cascade email, SMS, letter, so that people
+    who were told by SMS or letter hear everything else that is owed to them.
+    """
     steps = [step for step in read_playbook(find_playbook(name)).steps if step.channels and not step.optional]
     assert {step.id: step.cascade for step in steps if step.cascade != ("email", "sms", "letter")} == {}
 
@@ -172,7 +178,10 @@ def test_a_name_that_is_nearly_right_gets_advice():
         find_playbook("customer-data-thief")
 
 
-def test_who_names_a_playbook_of_their_own_without_its_ending_gets_advice():
+def test_naming_an_own_playbook_without_its_ending_gets_advice():
+    """When a playbook is named without an ending and no shipped one has this name, the refusal says that a file of
+    one's own is named with its ending.
+    """
     with pytest.raises(ContentError, match="a file of your own is named with its ending"):
         find_playbook("my-leak")
 
@@ -188,12 +197,13 @@ def test_a_file_of_their_own_that_is_not_there_is_said_to_be_no_file(name):
 
 def test_the_library_is_found_from_anywhere_and_not_where_one_works(tmp_path):
     (tmp_path / "playbooks").mkdir()
-    command = [sys.executable, "-c", "from amends.content.playbooks import library; print(library())"]
+    command = [sys.executable, "-c", "from amends.content.file.shipped import library; print(library())"]
     printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env=os.environ).stdout
     assert Path(printed.strip()) == library()
 
 
-def test_a_playbook_without_words_of_its_own_speaks_with_the_shipped_ones(playbook):
+def test_a_playbook_without_words_uses_the_shipped_ones(playbook):
+    """A playbook file without words of its own uses the shipped templates."""
     assert "first-notice/en.email.md" in load_playbook(playbook())[1].templates
 
 

@@ -23,8 +23,10 @@ def errors(schema: Callable[[], dict[str, Any]], content: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
-def test_the_schema_beside_the_playbooks_is_the_one_that_the_code_makes(kind):
-    """Write it again with json.dumps(schema(), ensure_ascii=False, indent=2, sort_keys=True) and a newline."""
+def test_the_schema_beside_the_playbooks_is_what_the_code_makes(kind):
+    """The schema file beside the playbooks is the one that the code makes. Write it again with json.dumps(schema(),
+    ensure_ascii=False, indent=2, sort_keys=True) and a newline.
+    """
     made = json.dumps(SCHEMAS[kind](), ensure_ascii=False, indent=2, sort_keys=True)
     assert (library() / f"{kind}.schema.json").read_text(encoding="utf-8") == f"{made}\n"
 
@@ -59,6 +61,36 @@ def test_a_misspelt_fact_does_not_fit_however_it_is_written(fact):
     assert errors(incident_schema, content) == ["facts.cause"]
 
 
+@pytest.mark.parametrize("occurred", ["2026-03-02", "2026-03-02T08:00+01:00", {"from": "unknown"}, {"to": None}, None])
+def test_a_span_of_time_fits_however_it_is_written(occurred):
+    content = {"id": "night", "title": "Something happened", "times": {"occurred": occurred, "aware": "unknown"}}
+    assert errors(incident_schema, content) == []
+
+
+@pytest.mark.parametrize("occurred", [20260302, {"form": "2026-03-02T08:00+01:00"}, ["2026-03-02"]])
+def test_what_is_no_span_of_time_does_not_fit(occurred):
+    content = {"id": "night", "title": "Something happened", "times": {"occurred": occurred}}
+    assert errors(incident_schema, content) == ["times.occurred"]
+
+
+def test_facts_alone_fit_and_so_does_what_nobody_knows_yet():
+    told = {"facts": {"malicious": "unknown"}, "organisation": {"contacts": {"phone": None}}, "residences": "unknown"}
+    texts = {"texts": {"en": {"in_short": "unknown"}, "de": None}}
+    assert errors(incident_schema, {"id": "night", "title": "Something happened", **told, **texts}) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "place"),
+    [
+        ({"organisation": {"nmae": "Example"}}, "organisation"),
+        ({"organisation": {"contacts": {"phone": 5}}}, "organisation.contacts.phone"),
+        ({"texts": {"en": {"what_hapened": "It."}}}, "texts.en"),
+    ],
+)
+def test_a_wrong_key_inside_what_may_be_unknown_is_named(told, place):
+    assert errors(incident_schema, {"id": "night", "title": "Something happened", **told}) == [place]
+
+
 def test_a_clock_event_stands_beside_the_other_times():
     times = incident_schema()["$defs"]["Times"]["properties"]
     assert ("aware" in times, "events" in times) == (True, False)
@@ -70,7 +102,7 @@ def test_a_key_is_described_for_whoever_edits_the_file():
 
 
 def test_one_text_for_all_locales_fits():
-    promise = playbook_schema()["$defs"]["Promise"]["properties"]["promise"]
+    promise = playbook_schema()["$defs"]["PlannedCommitment"]["properties"]["promise"]
     assert [form["type"] for form in promise["anyOf"]] == ["string", "object"]
 
 

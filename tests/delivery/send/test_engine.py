@@ -641,13 +641,18 @@ class FailsToLook(Ledger):
 
     sent = looked = False
 
-    def write_down(self, leaving: Any, answers: Any, *about: Any) -> frozenset[int]:
+    def __init__(self, *opened_with: Any) -> None:
+        super().__init__(*opened_with)
+        self._record, self._troubles = self.deliveries.record, self.statistics.troubles
+        self.deliveries.record, self.statistics.troubles = self.record, self.troubles
+
+    def record(self, leaving: Any, answers: Any, *about: Any) -> frozenset[int]:
         self.sent = self.sent or bool(answers)
-        return super().write_down(leaving, answers, *about)
+        return self._record(leaving, answers, *about)
 
     def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
         if self.looked or not self.sent:
-            return super().troubles(incident, notice)
+            return self._troubles(incident, notice)
         self.looked = True
         raise ZeroDivisionError
 
@@ -656,6 +661,10 @@ class ClaimedElsewhere(Ledger):
     """The page is in the hands of another machine, whose claim is not committed when this one looks first."""
 
     looks = 0
+
+    def __init__(self, *opened_with: Any) -> None:
+        super().__init__(*opened_with)
+        self.deliveries.published, self.deliveries.at_work = self.published, self.at_work
 
     def published(self, incident: str, notice: str) -> bool:
         self.looks += 1

@@ -10,10 +10,10 @@ import pytest
 from amends.delivery.send import group_commit
 from amends.delivery.send.group_commit import GroupCommit
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
-from amends.domain.channel.channel import TURNS, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import LOOP_ITERATIONS, ChannelKind, Receipt, Status
 from amends.ledger import Claim
 from amends.ledger.deliver.claims import Released
-from flows.run.turn import settle
+from channels.base.one_by_one import settle
 from tests.builders import NOW
 
 Answers = Sequence[tuple[Claim, Receipt]]
@@ -91,7 +91,7 @@ async def test_each_mark_is_called_back_once_however_many_turns_its_message_wait
     for number in range(3):
         opened.mark(a_claim(number), lambda error, number=number: called.append((number, error)))
     await until(lambda: len(called) >= 3)
-    for _ in range(2 * TURNS):
+    for _ in range(2 * LOOP_ITERATIONS):
         await asyncio.sleep(0)
     assert called == [(0, None), (1, None), (2, None)]
 

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from amends.content.file.shipped import library
-from amends.content.notice import read_wording
+from amends.content.notice import shipped_wording
 from amends.delivery.compose import Composer
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Readers, Wanted, draft
@@ -33,7 +32,7 @@ IN_MASSACHUSETTS, IN_CALIFORNIA = {"country": "US", "region": "MA"}, {"country":
 
 @pytest.fixture(scope="module")
 def wording() -> Wording:
-    return read_wording(library())
+    return shipped_wording()
 
 
 def drafted(ledger: Ledger, wording: Wording, people: Iterable[Person]) -> Draft:

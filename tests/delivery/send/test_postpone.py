@@ -9,7 +9,7 @@ import pytest
 from amends.delivery.send.postpone import PEOPLE_FIRST, QUIET, zones
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.draft import quiet_hours_of
 from amends.domain.notice.notice import NoticeStatus
@@ -90,7 +90,7 @@ def test_the_list_says_why_a_message_waits_for_the_morning(rig: Rig) -> None:
     at_night(rig)
     rig.run()
     (waiting,) = [line for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is ChannelKind.SMS]
-    assert (waiting.state, waiting.detail) == ("deferred", QUIET)
+    assert (waiting.state, waiting.cause, waiting.reason) == ("deferred", Cause.POSTPONED, f"not yet: {QUIET}")
 
 
 def test_a_person_is_at_home_in_their_own_zone_then_in_their_country_then_where_we_are() -> None:
@@ -225,7 +225,7 @@ def test_the_public_hears_of_it_once_nearly_all_messages_to_people_have_left(rig
     channels = (*BY_EMAIL, ChannelKind.SOCIAL)
     approved(rig.ledger, with_grey(20, grey=2), cascade=(), channels=channels, waits_for=(Gate.DIRECT_NOTICES,))
     rig.run()
-    assert (len(rig.mailed()), rig.posts(), public_detail(rig)) == (18, [], PEOPLE_FIRST)
+    assert (len(rig.mailed()), rig.posts(), public_reason(rig)) == (18, [], f"not yet: {PEOPLE_FIRST}")
     rig.clock.forward(HOUR)
     assert rig.run().finished
     assert (len(rig.mailed()), len(rig.posts())) == (20, 2)
@@ -270,9 +270,9 @@ def test_the_public_hears_nothing_between_two_waves(rig: Rig) -> None:
     assert len(rig.posts()) == 2
 
 
-def public_detail(rig: Rig) -> str:
+def public_reason(rig: Rig) -> str:
     lines = rig.ledger.statistics.lines(INCIDENT, NOTICE)
-    return next(line.detail for line in lines if line.channel is ChannelKind.SOCIAL)
+    return next(line.reason for line in lines if line.channel is ChannelKind.SOCIAL)
 
 
 # Gates.

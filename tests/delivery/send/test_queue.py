@@ -136,7 +136,7 @@ def people(count: int, address: str, first: int = 1) -> list[Person]:
 
 
 def details(rig: Rig) -> Counter[str]:
-    return Counter(line.detail for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.state == "deferred")
+    return Counter(line.reason for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.state == "deferred")
 
 
 def reached(rig: Rig) -> int:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,11 +304,17 @@ class AwayOnce(Ledger):
 
     away = True
 
-    def alert(self, incident: str, what: str, now: datetime) -> None:
-        if self.away:
-            self.away = False
-            raise LedgerUnavailable("database is locked")
-        super().alert(incident, what, now)
+    def __init__(self, *opened_with: Any) -> None:
+        super().__init__(*opened_with)
+        alert = self.incidents.alert
+
+        def away_once(incident: str, what: str, now: datetime) -> None:
+            if self.away:
+                self.away = False
+                raise LedgerUnavailable("database is locked")
+            alert(incident, what, now)
+
+        self.incidents.alert = away_once
 
 
 def test_an_alarm_that_could_not_be_noted_is_raised_again_at_the_next_look(tmp_path: Path) -> None:
@@ -318,7 +325,7 @@ def test_an_alarm_that_could_not_be_noted_is_raised_again_at_the_next_look(tmp_p
     with pytest.raises(LedgerUnavailable):
         watch.alarm(NOW)
     assert "20 of 200" in watch.alarm(NOW)
-    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
+    assert ledger.cases.read(INCIDENT).state is IncidentState.PAUSED
     ledger.dispose()
 
 

@@ -64,7 +64,8 @@ def test_who_has_approved_is_left_in_peace() -> None:
     assert who(due(a_waiting(a_word("omar")), NOW)) == dict.fromkeys(APPROVERS - {"omar"}, Occasion.NEEDED)
 
 
-def test_only_the_roles_that_are_missing_are_asked_when_nothing_else_is_missing() -> None:
+def test_only_missing_roles_are_asked_when_only_roles_are_missing() -> None:
+    """When no approvals are missing but those of certain roles, only members of the missing roles are reminded."""
     asked = {"needed": 2, "roles": ["legal", "security"]}
     assert who(due(a_waiting(a_word("wei"), asked=asked), NOW)) == {"omar": Occasion.NEEDED}
 
@@ -88,13 +89,20 @@ def test_when_the_time_is_over_the_leads_hear_it_whoever_wrote_it() -> None:
     assert "mei" not in who(due(notice, NOW, team))
 
 
-def test_what_is_approved_rejected_sent_or_drafted_afresh_reminds_nobody() -> None:
+def test_an_approved_rejected_sent_or_outdated_draft_reminds_nobody() -> None:
+    """A notice that is approved, rejected, being sent or sent reminds nobody, and neither does a draft that must be
+    drafted afresh.
+    """
     stages = (NoticeStage.APPROVED, NoticeStage.REJECTED, NoticeStage.SENDING, NoticeStage.SENT)
     assert all(due(a_waiting(stage=stage), NOW + DAY) == [] for stage in stages)
     assert due(a_waiting(current=False), NOW + DAY) == []
 
 
-def test_an_approval_that_ran_out_is_asked_for_anew_with_a_time_of_its_own() -> None:
+def test_an_expired_approval_is_asked_for_anew_with_its_own_time() -> None:
+    """When an approval has expired, its member is asked again.
+
+    The time for the new approval begins when the old one expired.
+    """
     later = NOW + DAY + HOUR
     notice = a_waiting(a_word("omar", NOW + HOUR), a_word("wei", NOW + 2 * HOUR), now=later)
     (again,) = [one for one in due(notice, later) if one.to == "omar"]
@@ -116,7 +124,10 @@ def test_the_deputy_is_asked_in_place_of_who_is_away() -> None:
     assert (set(reminders), reminders["wei"].speaks_for) == (APPROVERS - {"omar"}, ("omar", "wei"))
 
 
-def test_a_deputy_who_has_spoken_cannot_help_so_the_other_is_asked_after_all() -> None:
+def test_an_absent_member_is_asked_if_their_deputy_has_approved() -> None:
+    """A deputy who has approved in their own name cannot also speak for the absent member, so the absent member is
+    asked after all.
+    """
     assert "omar" in who(due(a_waiting(a_word("wei"), team=DEPUTY), NOW, DEPUTY))
 
 
@@ -137,7 +148,11 @@ def test_a_deputy_hears_anew_when_a_word_that_they_can_give_runs_out() -> None:
     assert (after.occasion, after.speaks_for, after.since) == (Occasion.NEEDED, ("omar", "wei"), later)
 
 
-def test_the_leads_hear_again_when_the_time_for_an_approval_that_ran_out_is_over_too() -> None:
+def test_leads_hear_again_when_an_expired_approval_is_overdue() -> None:
+    """The leads are told when the time for the approvals is over.
+
+    When an approval then expires and its new time is over too, they are told once more.
+    """
     team, word = (*TEAM, a_member(name="kim", role=TeamRole.LEAD)), a_word("omar", NOW + HOUR)
     first, quiet, again = (
         [one.key for one in due(a_waiting(word, authors=("kim",), now=now), now, team) if one.to == "kim"]
@@ -155,7 +170,10 @@ def owed(**changes: Any) -> dict[str, Any]:
     return {"assessment": an_assessment(duties=(duty,))}
 
 
-def test_a_day_before_a_legal_deadline_all_approvers_and_executives_are_told_and_again_at_six_hours() -> None:
+def test_approvers_and_executives_hear_24_h_and_6_h_before_a_deadline() -> None:
+    """All approvers and executives are told 24 hours before a legal deadline and again 6 hours before it, the author
+    and a member who has approved included. Earlier than 24 hours before, nobody is told of the deadline.
+    """
     notice = a_waiting(a_word("omar"))
     early = who(due(notice, NOW + 5 * HOUR, **owed()))
     soon = {one.to for one in due(notice, NOW + 6 * HOUR, **owed()) if one.occasion is Occasion.LEGAL_SOON}
@@ -164,7 +182,8 @@ def test_a_day_before_a_legal_deadline_all_approvers_and_executives_are_told_and
     assert soon == last == {*APPROVERS, "lena"}
 
 
-def test_who_hears_of_the_deadline_is_not_told_in_a_second_message_that_it_waits() -> None:
+def test_a_reminder_of_a_deadline_replaces_the_reminder_to_approve() -> None:
+    """A member who is told of a legal deadline gets no second message that the notice waits for approval."""
     told = due(a_waiting(), NOW, **owed(due_at=NOW + 20 * HOUR))
     assert {one.occasion for one in told} == {Occasion.LEGAL_SOON}
 
@@ -200,7 +219,10 @@ def test_deadlines_that_this_notice_does_not_meet_escalate_nothing() -> None:
     assert not any(one.occasion.legal for one in due(a_waiting(step="survey"), NOW, **owed(**soon)))
 
 
-def test_a_duty_without_a_date_means_at_once_so_all_are_told_when_the_time_is_over() -> None:
+def test_a_duty_without_a_date_tells_all_when_the_time_is_over() -> None:
+    """A duty without a date means at once, so all approvers and executives are told when the time for the approvals is
+    over, the author and a member who has approved included.
+    """
     told = who(due(a_waiting(a_word("omar")), NOW + DAY, **owed(due_at=None)))
     assert told == dict.fromkeys({*APPROVERS, "lena"}, Occasion.OVER)
 
@@ -218,7 +240,7 @@ def test_a_closed_incident_reminds_nobody() -> None:
 def test_what_outlives_a_closed_case_is_still_asked_for() -> None:
     ended: dict[str, Any] = {"state": IncidentState.PAUSED, "events": {"opened": NOW, "closed": NOW}}
     kept = a_waiting(id="promise-kept-audit-1", step="chase", about="audit")
-    some_have_it = a_waiting(version=2, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),))
+    some_have_it = a_waiting(version=2, releases=(NoticeRelease(at=NOW, drafted_at=NOW),))
     for notice in (kept, some_have_it):
         assert set(who(due(notice, NOW, state=IncidentState.CLOSED))) == APPROVERS
         assert due(notice, NOW, **ended) == []
@@ -252,7 +274,10 @@ def test_a_late_reminder_says_so_and_tells_leads_of_the_emergency() -> None:
     assert "--emergency --as mei --with NAME --why REASON" in words
 
 
-def test_only_leads_and_executives_who_may_approve_it_hear_of_the_emergency_and_only_when_it_presses() -> None:
+def test_only_leads_and_executives_hear_of_an_emergency_when_overdue() -> None:
+    """A reminder mentions the release in an emergency only to leads and executives who may approve the notice, and only
+    when the time for the approvals is over.
+    """
     notice = a_waiting(authors=("lena", "kim"))
     early, late = (
         {one.to for one in due(notice, now, (*TEAM, a_member(name="kim", role=TeamRole.LEAD))) if one.can_declare}
@@ -261,7 +286,8 @@ def test_only_leads_and_executives_who_may_approve_it_hear_of_the_emergency_and_
     assert (early, late) == (set(), {"mei", "priya"})
 
 
-def test_a_reminder_of_a_deadline_says_too_until_when_the_approvals_should_be_there() -> None:
+def test_a_reminder_of_a_deadline_names_the_time_for_approval_too() -> None:
+    """A reminder of a legal deadline also says by when the notice should be approved."""
     words = said("priya", NOW + 21 * HOUR, **owed(due_at=NOW + 20 * HOUR))
     assert "people should have been told by 2026-11-25 05:00 UTC" in words
     assert "It should be approved by 2026-11-25 09:00 UTC" in words
@@ -287,9 +313,12 @@ WORDS = st.lists(
 
 
 @given(WORDS, st.integers(0, 60), st.integers(0, 60), st.sampled_from([None, 1, 10, 30, 50]))
-def test_asked_again_nothing_new_is_due_and_nobody_gets_two_messages_of_one_kind(
+def test_a_reminder_is_due_once_and_nobody_gets_two_of_one_kind(
     words: list[Approval], hours: int, more: int, deadline: int | None
 ) -> None:
+    """For any approvals, times and legal deadline, the same question has the same answer, no member gets two reminders
+    with one key, and no new request to approve appears merely because time passes.
+    """
     now, later = NOW + hours * HOUR, NOW + (hours + more) * HOUR
     case = owed(due_at=NOW + deadline * HOUR) if deadline else {}
     notice = a_waiting(*(word for word in words if word.at <= now), now=now)

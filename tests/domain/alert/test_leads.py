@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from amends.domain.alert.leads import MOST, lead_alerts, text
-from amends.domain.case.case import ALERT, ALERT_LETTERS, DESTROYED
+from amends.domain.case.case import ALERT_CHARACTERS, DESTROYED, Alert
 from tests.builders import NOW, a_case
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-HELD = a_case(events={f"{ALERT}update 1 is held": NOW, "assessed": NOW})
+ALERTS = (Alert("update 1 is held", NOW),)
+HELD = a_case(alerts=ALERTS, events={"assessed": NOW})
 
 
 def test_only_alerts_are_told_and_for_a_day() -> None:
@@ -16,13 +17,16 @@ def test_only_alerts_are_told_and_for_a_day() -> None:
 
 
 def test_two_long_alerts_that_begin_alike_are_two() -> None:
-    begins = f"{ALERT}{'x' * ALERT_LETTERS}"
-    case = a_case(events={f"{begins} {'0' * 64}": NOW, f"{begins} {'1' * 64}": NOW + HOUR})
+    begins = "x" * ALERT_CHARACTERS
+    case = a_case(alerts=(Alert(f"{begins} {'0' * 64}", NOW), Alert(f"{begins} {'1' * 64}", NOW + HOUR)))
     told = lead_alerts(case, NOW + HOUR, doubts=True)
-    assert (len({one.key for one in told}), {one.what for one in told}) == (2, {f"{'x' * ALERT_LETTERS}…"})
+    assert (len({one.key for one in told}), {one.what for one in told}) == (2, {f"{'x' * ALERT_CHARACTERS}…"})
 
 
-def test_what_holds_everything_back_is_said_once_a_day_as_long_as_it_does() -> None:
+def test_a_doubt_that_stops_everything_is_told_once_a_day() -> None:
+    """A doubt about the clock or the ledger, which stops all sending, is told to the leads once a day as long as it
+    lasts. It is not told when doubts are not asked for.
+    """
     case = a_case(clock_doubt="it jumped by 3 h", ledger_doubt="it is an older copy")
     first, soon, tomorrow = (
         {one.key for one in lead_alerts(case, NOW + after, doubts=True)} for after in (0 * HOUR, HOUR, DAY)
@@ -36,7 +40,7 @@ def test_what_holds_everything_back_is_said_once_a_day_as_long_as_it_does() -> N
 
 
 def test_of_an_incident_that_was_destroyed_nothing_is_told() -> None:
-    gone = a_case(events={f"{ALERT}update 1 is held": NOW, DESTROYED: NOW}, ledger_doubt="it is an older copy")
+    gone = a_case(alerts=ALERTS, events={DESTROYED: NOW}, ledger_doubt="it is an older copy")
     assert lead_alerts(gone, NOW, doubts=True) == ()
 
 
@@ -48,8 +52,12 @@ def test_it_says_when_on_both_clocks_and_where_to_look() -> None:
     )
 
 
-def test_of_very_many_the_last_are_told_in_full_and_the_others_counted() -> None:
-    many = a_case(events={f"{ALERT}trouble {n:03}": NOW + timedelta(seconds=n) for n in range(300)})
+def test_of_very_many_alerts_the_last_are_told_and_the_rest_counted() -> None:
+    """Of very many alerts only the last ones are told in full.
+
+    The earlier ones are counted, and the command that lists them is named.
+    """
+    many = a_case(alerts=tuple(Alert(f"trouble {n:03}", NOW + timedelta(seconds=n)) for n in range(300)))
     _, more, *told, _ = text("big-leak", lead_alerts(many, NOW + HOUR, doubts=True), "UTC").splitlines()
     assert more == f"… and {300 - MOST} before: amends incident timeline big-leak"
     assert [line.rpartition(" ")[2] for line in told] == [f"{n:03}" for n in range(300 - MOST, 300)]

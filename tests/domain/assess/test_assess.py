@@ -34,7 +34,8 @@ def test_the_same_facts_at_the_same_time_give_the_same_assessment() -> None:
     assert assessed() == assessed()
 
 
-def test_an_assessment_bears_the_version_and_the_time_it_was_made_from() -> None:
+def test_an_assessment_bears_its_version_and_time() -> None:
+    """An assessment bears the version of the facts that it was made from and the time at which it was made."""
     made = assess(an_incident(), an_audience(), 7, datetime(2026, 12, 1, tzinfo=UTC), LAW)
     assert (made.version, made.at) == (7, datetime(2026, 12, 1, tzinfo=UTC))
 
@@ -66,11 +67,15 @@ def test_without_an_audience_each_kind_of_data_counts_everybody() -> None:
     assert {item.people for item in assessed(NOBODY, residences={"DE": 40, "CN": 2}).affected} == {42}
 
 
-def test_an_audience_that_names_no_data_counts_everybody_for_each_kind() -> None:
+def test_an_audience_without_data_counts_everybody_for_each_kind() -> None:
+    """When the audience names no kinds of data, each kind of data of the incident counts as touched for everybody in
+    the audience.
+    """
     assert {item.people for item in assessed(an_audience(by_category={})).affected} == {3}
 
 
-def test_without_any_number_the_people_affected_are_unknown_and_not_zero() -> None:
+def test_without_any_number_the_people_affected_are_unknown_not_zero() -> None:
+    """When neither the audience nor the facts give a number, the number of people affected is unknown and not zero."""
     made = assessed(NOBODY, facts={"data_categories": ["contact"]})
     assert [item.people for item in made.affected] == [None]
 
@@ -137,7 +142,11 @@ def test_at_a_high_risk_the_people_are_told() -> None:
     assert assessed(facts=STOLEN_CARDS).tell_people
 
 
-def test_a_law_without_a_threshold_has_the_people_told_at_a_low_risk_too() -> None:
+def test_a_law_without_a_threshold_tells_people_at_a_low_risk_too() -> None:
+    """At an unlikely risk, a law without a threshold (PIPL in China) still has the people and the authority told.
+
+    A law with a threshold (GDPR in Germany) has neither told.
+    """
     encrypted = {**STOLEN_CARDS, "encrypted_at_rest": True, "encryption_key_safe": True}
     german = assessed(an_audience(by_place={"DE": 3}), facts=encrypted)
     chinese = assessed(an_audience(by_place={"CN": 3}), facts=encrypted)
@@ -157,12 +166,14 @@ def test_news_comes_sooner_and_more_often_the_graver_it_is() -> None:
     assert rhythm == sorted(rhythm, reverse=True)
 
 
-def test_a_finding_that_would_lower_the_band_is_named_with_the_new_band() -> None:
+def test_a_finding_that_would_lower_the_band_is_named() -> None:
+    """A finding that would lower the band of severity is named together with the lower band."""
     turn = "If it is confirmed that no vulnerable people are among them, the band falls to medium."
     assert turn in assessed().severity.would_change_it
 
 
-def test_a_finding_that_would_raise_the_band_is_named_with_the_new_band() -> None:
+def test_a_finding_that_would_raise_the_band_is_named() -> None:
+    """A finding that would raise the band of severity is named together with the higher band."""
     turn = "If it is confirmed that health data was touched too, the band rises to very high."
     assert turn in assessed().severity.would_change_it
 

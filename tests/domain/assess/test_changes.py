@@ -46,15 +46,18 @@ def test_a_moved_deadline_and_a_new_standing_are_said() -> None:
     )
 
 
-def test_a_deadline_that_is_only_counted_from_now_does_not_count_as_moved() -> None:
+def test_a_deadline_counted_from_now_does_not_count_as_moved() -> None:
+    """A deadline that is only counted from now, because its clock event is not known, is later in each assessment and
+    does not count as moved.
+    """
     old = a_duty(assumed="counted from now")
     new = a_duty(assumed="counted from now", due_at=a_duty().due_at + timedelta(hours=5))
     assert changes(an_assessment(duties=(old,)), an_assessment(duties=(new,))) == ()
 
 
 def test_letters_and_questions_are_compared() -> None:
-    old = an_assessment(letters=("general",), open_questions=("Who has it?",))
-    new = an_assessment(letters=("general", "us-ma"), open_questions=("Which states?",))
+    old = an_assessment(addenda=("general",), open_questions=("Who has it?",))
+    new = an_assessment(addenda=("general", "us-ma"), open_questions=("Which states?",))
     assert changes(old, new) == (
         "letters needed now: us-ma", "answered: Who has it?", "open now: Which states?",
     )  # fmt: skip

@@ -56,7 +56,8 @@ def test_a_span_with_which_nothing_could_be_reckoned_is_refused(written: object)
 
 
 @pytest.mark.parametrize(("kept", "read"), [("36526d", "36525d"), ("100000d", "36525d"), ("3d", "3d")])
-def test_a_span_that_was_kept_before_there_was_a_longest_is_read_as_the_longest(kept: str, read: str) -> None:
+def test_a_stored_span_above_the_maximum_is_read_as_the_maximum(kept: str, read: str) -> None:
+    """A span that was stored before there was a longest one, and is longer, is read as the longest one: 36525 days."""
     assert Span.stored(kept) == Span.parse(read)
 
 
@@ -130,7 +131,10 @@ def test_a_text_that_is_missing_is_empty() -> None:
 
 
 @pytest.mark.parametrize(("locale", "said"), [("en", "Hello"), ("ko", "Hallo")])
-def test_people_of_the_team_read_a_text_in_whichever_language_there_is(locale: str, said: str) -> None:
+def test_the_team_reads_a_text_in_whichever_language_there_is(locale: str, said: str) -> None:
+    """A member of the team reads a text in their own language if there is one, else in any language, and nothing where
+    there is no text.
+    """
     assert some_text({"de": "Hallo", "en": "Hello"}, locale) == said
     assert some_text({}, locale) == ""
 
@@ -158,12 +162,18 @@ def test_a_moment_of_a_mistyped_year_is_refused(year: str) -> None:
 
 
 @pytest.mark.parametrize("edge", ["1970-01-01T00:00+08:00", "2300-12-31T23:59-05:00"])
-def test_a_moment_that_is_of_a_mistyped_year_only_in_utc_could_never_be_read_back(edge: str) -> None:
+def test_a_moment_whose_year_is_out_of_range_in_utc_is_refused(edge: str) -> None:
+    """A moment whose year is out of the range 1970 to 2300 only after conversion to UTC is refused, because it could
+    never be read back.
+    """
     with pytest.raises(ValidationError, match="between the years 1970 and 2300"):
         TypeAdapter(Moment).validate_python(edge)
 
 
 @pytest.mark.parametrize("edge", ["9999-12-31T23:59-05:00", "0001-01-01T00:00+08:00"])
-def test_a_moment_that_no_calendar_has_in_utc_is_refused_in_the_same_words(edge: str) -> None:
+def test_a_moment_that_utc_has_no_date_for_is_refused_alike(edge: str) -> None:
+    """A moment that has no date in UTC (before year 1 or after year 9999) is refused in the same words as any year out
+    of range.
+    """
     with pytest.raises(ValueError, match="between the years 1970 and 2300"):
         to_utc(datetime.fromisoformat(edge))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import OVERDUE, SOON, deadline_line, open_duties, reminders
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing
@@ -23,10 +23,12 @@ def case_with(*duties: Duty, **changes: Any) -> Case:
 
 def given(number: int, duty: Duty) -> RecordedOccurrence:
     (reminder,) = (one for one in reminders(case_with(duty)) if one.number == number)
-    return RecordedOccurrence(step=reminder.step, number=number, due_at=reminder.at, state=OccurrenceState.DONE)
+    kind, done = OccurrenceKind.DEADLINE, OccurrenceState.DONE
+    return RecordedOccurrence(kind=kind, step=reminder.step, number=number, due_at=reminder.at, state=done)
 
 
-def test_a_long_deadline_is_reminded_of_a_day_before_and_when_it_has_come() -> None:
+def test_a_long_deadline_has_a_reminder_a_day_before_and_when_due() -> None:
+    """A long deadline is reminded of a day before it comes and when it has come."""
     assert [(one.number, one.at) for one in reminders(case_with(a_duty()))] == [
         (SOON, DUE - timedelta(days=1)),
         (OVERDUE, DUE),
@@ -39,13 +41,13 @@ def test_a_short_deadline_is_reminded_of_at_half_time() -> None:
 
 
 def test_a_reminder_that_was_given_is_not_given_again() -> None:
-    case = case_with(a_duty(), occurrences=(given(SOON, a_duty()),))
+    case = case_with(a_duty(), recorded_reminders=(given(SOON, a_duty()),))
     assert [one.number for one in reminders(case)] == [OVERDUE]
 
 
 def test_a_deadline_that_moves_is_reminded_of_anew() -> None:
     moved = a_duty(due_at=DUE + timedelta(days=2))
-    case = case_with(moved, occurrences=(given(SOON, a_duty()), given(OVERDUE, a_duty())))
+    case = case_with(moved, recorded_reminders=(given(SOON, a_duty()), given(OVERDUE, a_duty())))
     assert [one.number for one in reminders(case)] == [SOON, OVERDUE]
 
 
@@ -74,7 +76,11 @@ def deadlines_turn(number: int, state: OccurrenceState, due_at: datetime) -> Rec
 
 
 @pytest.mark.parametrize("state", [OccurrenceState.HELD, OccurrenceState.SKIPPED])
-def test_a_held_or_skipped_turn_silences_only_the_reminders_that_were_due_with_it(state: OccurrenceState) -> None:
+def test_a_held_or_skipped_occurrence_silences_only_its_reminders(state: OccurrenceState) -> None:
+    """An occurrence of the deadlines step that is held or skipped silences only the reminders that were due with it.
+
+    The reminder of the next occurrence stays planned.
+    """
     held = deadlines_turn(1, state, DUE - timedelta(days=1))
     planned = plan(case_with(a_duty(), occurrences=(held,)), AWARE)
     assert [(turn.number, turn.due_at) for turn in planned.upcoming if turn.step == "deadlines"] == [(2, DUE)]
@@ -101,7 +107,7 @@ def test_the_next_reminder_stands_in_the_plan_as_a_turn_of_its_own() -> None:
     (turn,) = (turn for turn in plan(case, AWARE).upcoming if turn.step == "deadlines")
     assert (turn.number, turn.due_at, turn.phase) == (1, DUE - timedelta(days=1), "follow_up")
     done = deadlines_turn(1, OccurrenceState.DONE, DUE - timedelta(days=1))
-    later = case_with(a_duty(), occurrences=(given(SOON, a_duty()), done))
+    later = case_with(a_duty(), occurrences=(done,), recorded_reminders=(given(SOON, a_duty()),))
     (turn,) = (turn for turn in plan(later, DUE).due if turn.step == "deadlines")
     assert (turn.number, turn.due_at) == (2, DUE)
 

@@ -15,8 +15,8 @@ from amends.domain.case.next_update import (
     awaited,
     holding_step,
     longest_silence,
+    missed_event,
     next_updates,
-    noted_as,
     to_be_sorry_for,
     warnings,
 )
@@ -106,7 +106,10 @@ def test_a_time_runs_until_it_comes() -> None:
 @pytest.mark.parametrize(
     ("left", "fate"), [(-HOUR, Fate.KEPT), (timedelta(), Fate.KEPT), (SECOND, Fate.MISSED), (2 * HOUR, Fate.MISSED)]
 )
-def test_an_update_that_begins_to_leave_by_then_keeps_it_to_the_minute(left: timedelta, fate: Fate) -> None:
+def test_an_update_whose_sending_begins_in_time_keeps_the_time(left: timedelta, fate: Fate) -> None:
+    """The named time is kept by an update whose sending begins by then, and missed by an update whose sending begins a
+    second later.
+    """
     clock = the_clock(told(sent("update-1", FRIDAY + left)), FRIDAY + DAY)
     assert (clock.fate, clock.by) == (fate, "update-1")
     assert clock.late_by(FRIDAY + DAY) == max(left, timedelta())
@@ -122,7 +125,7 @@ def test_a_large_update_keeps_it_when_it_has_begun_to_leave() -> None:
     going = a_notice(
         "update-1",
         stage=NoticeStage.SENDING,
-        let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        releases=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
         people={PersonState.SENT: 1},
     )
     assert the_clock(told(going), FRIDAY + DAY).fate is Fate.KEPT
@@ -132,23 +135,27 @@ def test_what_was_let_go_and_could_not_leave_keeps_nothing() -> None:
     stuck = a_notice(
         "update-1",
         stage=NoticeStage.SENDING,
-        let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        releases=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
         people={PersonState.WAITING: 3},
     )
     assert the_clock(told(stuck), FRIDAY + SECOND).fate is Fate.MISSED
 
 
-def test_a_time_that_is_known_as_missed_stays_so_when_what_was_stuck_has_left() -> None:
-    update = sent("update-1", FRIDAY + 3 * HOUR, let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),))
+def test_a_time_recorded_as_missed_stays_missed_after_a_stuck_update() -> None:
+    """A named time that is recorded as missed stays missed when an update that was released in time, but stuck, is sent
+    later.
+    """
+    update = sent("update-1", FRIDAY + 3 * HOUR, releases=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),))
     case = told(update)
     assert the_clock(case, FRIDAY + DAY).fate is Fate.KEPT
-    noted = case.model_copy(update={"events": case.events | {noted_as(FRIDAY): FRIDAY + SECOND}})
+    noted = case.model_copy(update={"missed_updates": {missed_event(FRIDAY): FRIDAY + SECOND}})
     clock = the_clock(noted, FRIDAY + DAY)
     assert (clock.fate, clock.late_by(FRIDAY + DAY)) == (Fate.MISSED, 3 * HOUR)
 
 
-def test_a_time_that_is_known_as_missed_stays_so_when_the_clock_is_set_back() -> None:
-    case = told(events={"opened": NOW, "assessed": NOW, "notified": NOW, noted_as(FRIDAY): FRIDAY + SECOND})
+def test_a_missed_time_stays_missed_when_the_clock_is_set_back() -> None:
+    """A named time that is recorded as missed stays missed when the machine's clock is set back to before that time."""
+    case = told(missed_updates={missed_event(FRIDAY): FRIDAY + SECOND})
     assert the_clock(case, FRIDAY - DAY).fate is Fate.MISSED
 
 
@@ -177,7 +184,11 @@ def test_news_that_names_no_further_time_keeps_what_was_named() -> None:
     assert the_clock(told(sent("closing", NOW + DAY, step="first-notice")), FRIDAY + DAY).fate is Fate.KEPT
 
 
-def test_a_survey_that_names_an_earlier_time_starts_a_clock_of_its_own() -> None:
+def test_a_survey_that_names_an_earlier_time_adds_a_next_update() -> None:
+    """A survey that names an earlier time than the first notice adds a next update of its own.
+
+    The earlier time is awaited, and missed while the later one still runs.
+    """
     case = told(sent("survey", NOW + HOUR, NOW + DAY, "survey"))
     assert awaited(case) == NOW + DAY
     assert [clock.fate for clock in next_updates(case, NOW + 2 * DAY)] == [Fate.MISSED, Fate.RUNNING]
@@ -188,11 +199,12 @@ def test_those_who_got_an_earlier_version_go_by_what_that_one_said() -> None:
         NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),
         NoticeRelease(at=NOW + DAY, drafted_at=NOW + DAY, next_news_at=FRIDAY + DAY),
     )
-    first = sent("first-notice", NOW + DAY, FRIDAY + DAY, "first-notice", let_go=versions)
+    first = sent("first-notice", NOW + DAY, FRIDAY + DAY, "first-notice", releases=versions)
     assert [clock.until for clock in next_updates(told(notices=(first,)), NOW)] == [FRIDAY, FRIDAY + DAY]
 
 
-def test_what_left_at_the_same_moment_counts_in_the_order_it_was_drafted() -> None:
+def test_notices_sent_at_the_same_moment_count_in_drafting_order() -> None:
+    """Notices that were sent at the same moment count in the order in which they were drafted."""
     case = told(sent("closing", NOW, step="first-notice"))
     assert the_clock(case, FRIDAY + DAY).by == "closing"
     assert awaited(case) is None
@@ -247,7 +259,8 @@ def test_a_missed_time_is_owed_a_word_until_one_left_that_says_it() -> None:
     assert sorry_until(told(sent("update-1", late, sorry_for=FRIDAY)), late + DAY) is None
 
 
-def test_when_the_late_one_says_nothing_the_one_after_it_does_and_no_later_one() -> None:
+def test_the_update_after_a_late_one_apologises_and_no_later_one() -> None:
+    """When the late update does not apologise for the missed time, the update after it does, and no later one."""
     late = sent("update-1", FRIDAY + HOUR)
     assert sorry_until(told(late), FRIDAY + DAY) == FRIDAY
     assert sorry_until(told(late, sent("update-2", FRIDAY + 7 * DAY)), FRIDAY + 8 * DAY) is None
@@ -258,7 +271,8 @@ def test_of_several_missed_times_the_first_is_named() -> None:
     assert sorry_until(case, FRIDAY + DAY) == FRIDAY - HOUR
 
 
-def test_a_draft_without_the_word_is_written_anew_once_the_time_was_missed() -> None:
+def test_a_draft_without_an_apology_is_redrafted_after_a_missed_time() -> None:
+    """A draft that does not apologise is drafted afresh once the named time was missed, and its step is due again."""
     case = told(
         a_notice("update-1"),
         occurrences=(
@@ -288,7 +302,11 @@ def test_an_invitation_is_not_written_anew() -> None:
 # Warnings
 
 
-def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time_and_in_the_same_words() -> None:
+def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time() -> None:
+    """A lead is warned when half of the time is left and when a quarter is left.
+
+    Between these two moments the words stay the same. There is no warning earlier, and none after the named time.
+    """
     within = 24 * HOUR
     assert warnings(told(), FRIDAY - within / 2 - SECOND) == ()
     half, still = warnings(told(), FRIDAY - within / 2), warnings(told(), FRIDAY - within / 4 - SECOND)
@@ -309,11 +327,14 @@ def test_a_draft_or_an_approved_survey_does_not_silence_the_warning() -> None:
     assert warnings(told(a_notice("update-1"), survey), FRIDAY - HOUR) != ()
 
 
-def test_what_is_drafted_afresh_after_its_approval_or_left_before_does_not_silence_the_warning() -> None:
+def test_a_stale_or_already_running_update_does_not_end_the_warning() -> None:
+    """A lead is warned although an update is approved, if it must be drafted afresh, and although an update is being
+    sent, if this update itself named the awaited time.
+    """
     stale = a_notice("update-1", stage=NoticeStage.APPROVED, current=False)
     assert warnings(told(stale), FRIDAY - HOUR) != ()
     let_go = (NoticeRelease(at=NOW + DAY, drafted_at=NOW, next_news_at=FRIDAY + DAY),)
-    going = a_notice("update-1", stage=NoticeStage.SENDING, let_go=let_go, people={PersonState.SENT: 1})
+    going = a_notice("update-1", stage=NoticeStage.SENDING, releases=let_go, people={PersonState.SENT: 1})
     assert warnings(told(going), FRIDAY + DAY - HOUR) != ()
 
 
@@ -354,7 +375,8 @@ def test_a_running_series_needs_no_holding_statement() -> None:
     assert ("update", 1) in due(told(), BY)
 
 
-def test_a_playbook_without_updates_keeps_a_time_by_a_holding_statement() -> None:
+def test_without_updates_a_holding_statement_keeps_the_named_time() -> None:
+    """In a playbook without updates, a holding statement is planned early enough to keep the named time."""
     assert holding_at(told(playbook=without_updates())) == BY
 
 
@@ -365,7 +387,8 @@ def test_a_series_at_its_end_keeps_the_last_time_that_it_named() -> None:
     assert holding_at(case) == BY
 
 
-def test_updates_whose_condition_holds_no_longer_leave_it_to_a_holding_statement() -> None:
+def test_updates_that_no_longer_apply_leave_it_to_a_holding_statement() -> None:
+    """When the condition of the updates holds no longer, a holding statement keeps the named time."""
     rare = with_updates(when={"people_at_least": 10_000_000})
     assert holding_at(told(playbook=rare)) == BY
 
@@ -434,7 +457,11 @@ def test_a_missed_time_is_still_owed() -> None:
     assert (HOLDING, 1) in due(told(playbook=without_updates()), FRIDAY + 9 * DAY)
 
 
-def test_one_that_has_left_keeps_the_time_and_the_time_that_it_names_is_next() -> None:
+def test_a_sent_holding_statement_keeps_the_time_and_names_the_next() -> None:
+    """A holding statement that is sent in time keeps the named time.
+
+    The next holding statement is planned early enough to keep the time that the sent one names.
+    """
     said = sent("holding-1", FRIDAY - HOUR, FRIDAY + 7 * DAY, HOLDING)
     case = told(
         said,
@@ -460,7 +487,10 @@ def test_one_that_was_skipped_is_not_asked_for_again_for_this_time() -> None:
     assert holding_at(skipped, FRIDAY) is None
 
 
-def test_one_that_nobody_waits_for_any_more_is_dropped_and_its_turn_ends() -> None:
+def test_a_holding_statement_that_nobody_awaits_is_dropped() -> None:
+    """A drafted holding statement that nobody waits for any more, because an update was sent, is dropped, and its
+    occurrence is due again to end.
+    """
     drafted = a_notice("holding-1", HOLDING)
     case = told(
         drafted,
@@ -481,7 +511,8 @@ def test_news_that_names_a_later_time_makes_it_needless_too() -> None:
     assert "holding-1" not in {notice.id for notice in as_news_stands(case, BY + 2 * HOUR).notices}
 
 
-def test_one_that_somebody_waits_for_stays_and_so_does_one_that_has_left() -> None:
+def test_an_awaited_or_sent_holding_statement_stays() -> None:
+    """A holding statement that people still wait for stays in the case, and so does one that has been sent."""
     turn = a_turn(HOLDING, 1, WAITING, due_at=BY)
     drafted = told(a_notice("holding-1", HOLDING), occurrences=(*TOLD, turn))
     left = told(sent("holding-1", BY + HOUR, FRIDAY + 7 * DAY, HOLDING), occurrences=(*TOLD, turn))
@@ -509,7 +540,11 @@ def test_a_closed_case_that_owes_people_a_word_is_not_over() -> None:
     assert is_over(heard, BY)
 
 
-def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> None:
+def test_a_closed_case_with_a_waiting_notice_is_not_over() -> None:
+    """A closed case in which somebody still waits for a notice that is drafted afresh is not over.
+
+    It is over once the occurrence is skipped.
+    """
     let_go = {"let_go": (NoticeRelease(at=NOW, drafted_at=NOW),), "sent_at": NOW}
     afresh = a_notice("first-notice", "first-notice", **let_go)
     changes = {"state": IncidentState.CLOSED, "assessment": None}
@@ -529,7 +564,8 @@ def test_it_goes_the_way_by_which_people_were_told_last() -> None:
     assert (first.phase, first.notice, first.repeats, first.approvals.needed) == (Phase.UPDATE, HOLDING, True, 2)
 
 
-def test_a_holding_statement_needs_as_many_approvals_as_what_people_were_told_with() -> None:
+def test_a_holding_statement_needs_the_approvals_of_the_last_notice() -> None:
+    """A holding statement needs as many approvals as the notice by which people were told."""
     steps = [step.model_dump(by_alias=True) | {"approvals": 3} for step in a_playbook().steps]
     assert holding_step(told(playbook=a_playbook(steps=steps))).approvals.needed == 3
 
@@ -539,38 +575,47 @@ def test_the_public_hears_after_the_people_in_a_holding_statement_too() -> None:
     assert holding_step(told(playbook=a_playbook(steps=steps))).waits_for == (Gate.DIRECT_NOTICES,)
 
 
-def test_a_forecast_has_each_update_at_its_time_and_no_holding_statement() -> None:
+def test_a_forecast_has_each_update_and_no_holding_statement() -> None:
+    """A forecast has each update at its time, and no holding statement while updates keep the named times."""
     turns = [turn for turn in forecast(told(), NOW, NOW + 12 * DAY) if turn.step in ("update", HOLDING)]
     assert [(turn.step, turn.due_at - NOW) for turn in turns] == [
         ("update", 2 * DAY), ("update", 6 * DAY), ("update", 9 * DAY), ("update", 12 * DAY)
     ]  # fmt: skip
 
 
-def test_a_forecast_has_one_holding_statement_where_nothing_else_keeps_the_time() -> None:
+def test_a_forecast_without_updates_has_one_holding_statement() -> None:
+    """A forecast has exactly one holding statement where nothing else keeps the named time."""
     turns = [turn for turn in forecast(told(playbook=without_updates()), NOW, NOW + 60 * DAY) if turn.step == HOLDING]
     assert [(turn.number, turn.due_at) for turn in turns] == [(1, BY)]
 
 
-def test_a_notice_of_which_one_mailbox_says_later_names_its_time_all_the_same() -> None:
-    """The update is drafted for the time that most people read already."""
+def test_a_notice_names_its_time_although_one_mailbox_defers_it() -> None:
+    """A notice that one mailbox still defers names its time all the same: the update is drafted for the time that most
+    people have read already.
+    """
     first = a_notice(
         "first-notice", "first-notice", stage=NoticeStage.SENDING, next_news_at=NOW + 2 * DAY,
-        people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
+        people={PersonState.SENT: 2, PersonState.WAITING: 1}, releases=(NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
     )  # fmt: skip
     assert ("update", 1) in due(told(notices=(first,)), NOW + DAY)
 
 
-def test_one_that_goes_on_for_who_was_found_late_keeps_no_other_from_going_on() -> None:
-    """Each may wait for something else: the one for approval, the other for nothing."""
+def test_a_reopened_holding_statement_does_not_hold_up_another() -> None:
+    """A holding statement that goes on for people who were found late and a newer one do not hold each other up,
+    because each may wait for something else: one for approval, the other for nothing.
+    """
     reopened = a_notice(
-        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),)
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, releases=(NoticeRelease(at=NOW, drafted_at=NOW),)
     )
     next_one = a_notice("holding-2", HOLDING, occurrence=2)
     turns = (*TOLD, a_turn(HOLDING, 2, WAITING), a_turn(HOLDING, 1, WAITING))
     assert (HOLDING, 1) in due(told(reopened, next_one, occurrences=turns), BY)
 
 
-def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted() -> None:
+def test_a_deferring_mailbox_does_not_hold_up_the_next_draft() -> None:
+    """A holding statement of which one mailbox defers its message does not keep the next holding statement from being
+    drafted.
+    """
     left = {
         "let_go": (NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
         "next_news_at": FRIDAY,
@@ -581,10 +626,13 @@ def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted
     assert (HOLDING, 2) in due(case, BY)
 
 
-def test_one_that_waits_for_the_morning_is_not_followed_by_another_in_the_same_night() -> None:
-    """Nobody has it yet, so the time that people were told is still owed, and it is this one that keeps it."""
+def test_a_notice_kept_back_overnight_is_not_followed_by_another() -> None:
+    """A holding statement that waits for the morning is not followed by another one in the same night.
+
+    Nobody has it yet, so the time that people were told is still owed, and this statement keeps it.
+    """
     at_night = a_notice(
-        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(NoticeRelease(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, releases=(NoticeRelease(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
         people={PersonState.WAITING: 9}, kept_back=9, next_try_at=BY + 9 * HOUR,
     )  # fmt: skip
     case = told(at_night, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))

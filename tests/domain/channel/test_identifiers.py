@@ -27,7 +27,8 @@ def test_mail_to_another_address_is_no_bounce_of_ours(recipient: str) -> None:
     assert bounced_token(recipient) is None
 
 
-def test_the_message_id_is_the_key_at_a_domain_of_ours_and_the_same_at_every_try() -> None:
+def test_the_message_id_is_the_key_at_our_domain_at_every_try() -> None:
+    """The Message-ID is made of the idempotency key and our own domain, and is the same at every try."""
     assert message_id("a-key", "example.test") == message_id("a-key", "example.test") == "<a-key@example.test>"
 
 

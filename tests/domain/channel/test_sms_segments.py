@@ -38,7 +38,10 @@ def test_an_emoji_at_the_end_of_a_part_moves_whole_into_the_next() -> None:
     assert segments("字" * 66 + "😀" * 34).count == 3  # 134 units would fit into two parts, if cut
 
 
-def test_an_escaped_character_at_the_end_of_a_part_moves_whole_into_the_next() -> None:
+def test_an_escaped_character_at_the_end_of_a_part_moves_whole() -> None:
+    """An escaped character (two units of GSM 7-bit) at the end of a part is not cut in two: it moves whole into the
+    next part.
+    """
     assert segments("a" * 152 + "€" + "a" * 152).count == 3  # 306 units would fit into two parts, if cut
 
 

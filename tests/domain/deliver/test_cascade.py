@@ -5,13 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import (
     GIVE_UP_AFTER,
-    MAY_HAVE_IT,
-    NOT_KNOWN,
-    NOT_YET,
-    OPTED_OUT,
+    UNTRIED,
     Outcome,
     Planned,
     first_messages,
@@ -21,6 +18,7 @@ from amends.domain.deliver.cascade import (
     untried,
     why_held,
 )
+from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState
 from tests.builders import NOW
 
@@ -45,51 +43,60 @@ WAITING, HELD, UNREACHABLE = DeliveryState.WAITING, DeliveryState.HELD, Delivery
         ({LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS), [(EMAIL, UNREACHABLE)]),
     ],
 )
-def test_everybody_gets_messages_where_there_is_an_address_and_never_nothing(
+def test_everybody_gets_a_message_or_an_unreachable_mark(
     addresses: set[ChannelKind],
     channels: tuple[ChannelKind, ...],
     cascade: tuple[ChannelKind, ...],
     expected: list[tuple[ChannelKind, DeliveryState]],
 ) -> None:
-    planned = first_messages("", addresses, channels, cascade)
+    """Each person gets a message on each channel of the step for which they have an address, else on the first channel
+    of the cascade for which they have one. A person without any usable address gets one message marked unreachable,
+    never nothing.
+    """
+    planned = first_messages(Cause.NONE, addresses, channels, cascade)
     assert [(message.channel, message.state) for message in planned] == expected
 
 
-def test_a_held_person_has_one_message_that_stands_aside_with_the_reason() -> None:
-    assert first_messages("deceased", {EMAIL, SMS}, (EMAIL, SMS), ()) == (Planned(EMAIL, HELD, "deceased"),)
+def test_a_held_person_has_one_held_message_with_the_reason() -> None:
+    """A person who is held has exactly one message, which is not sent and says why."""
+    held = Planned(EMAIL, HELD, Cause.DECEASED)
+    assert first_messages(Cause.DECEASED, {EMAIL, SMS}, (EMAIL, SMS), ()) == (held,)
 
 
 @pytest.mark.parametrize(
     ("hold", "optional", "opted_out", "why"),
     [
-        ("", False, True, ""),
-        ("", True, False, ""),
-        ("", True, True, OPTED_OUT),
-        ("protected", True, True, "protected"),
-        ("protected", False, False, "protected"),
+        ("", False, True, Cause.NONE),
+        ("", True, False, Cause.NONE),
+        ("", True, True, Cause.OPTED_OUT),
+        ("protected", True, True, Cause.PROTECTED),
+        ("protected", False, False, Cause.PROTECTED),
     ],
 )
 def test_an_opt_out_stops_what_is_optional_and_a_hold_everything(
-    hold: str, optional: bool, opted_out: bool, why: str
+    hold: str, optional: bool, opted_out: bool, why: Cause
 ) -> None:
-    assert why_held(hold, optional=optional, opted_out=opted_out) == why
+    assert why_held(hold, optional=optional, opted_out=opted_out) is why
 
 
 @pytest.mark.parametrize("begins", [Planned(EMAIL, WAITING), Planned(LETTER, TO_PRINT)])
-def test_what_may_have_left_before_a_backup_was_restored_waits_for_a_person(begins: Planned) -> None:
-    uncertain = Planned(begins.channel, DeliveryState.UNCERTAIN, NOT_KNOWN)
+def test_what_may_have_been_sent_before_a_restore_waits_for_a_person(begins: Planned) -> None:
+    """After a restored backup, a message on a channel on which messages may have been sent is uncertain and waits for a
+    person's decision. A message on any other channel stays as it was planned.
+    """
+    uncertain = Planned(begins.channel, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN)
     assert in_doubt(begins, {EMAIL, LETTER}) == uncertain
     assert in_doubt(begins, {SMS}) == begins
 
 
 def test_what_stands_aside_does_so_whatever_may_have_left() -> None:
-    aside = Planned(EMAIL, HELD, "protected")
+    aside = Planned(EMAIL, HELD, Cause.PROTECTED)
     assert in_doubt(aside, {EMAIL}) == aside
 
 
 def test_an_unreachable_person_is_kept_with_the_reason() -> None:
-    (message,) = first_messages("", set(), (EMAIL,), (SMS,))
-    assert message.detail == "no_address"
+    (message,) = first_messages(Cause.NONE, set(), (EMAIL,), (SMS,))
+    assert message.cause is Cause.NO_ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -127,29 +134,34 @@ def an_outcome(
     ],
 )
 def test_an_answer_that_decides_is_kept_as_it_is(status: Status, state: DeliveryState) -> None:
-    assert an_outcome(status) == Outcome(state, "450", "queue-1")
+    assert an_outcome(status) == Outcome(state, detail="450", provider_id="queue-1")
 
 
 @pytest.mark.parametrize(
     ("attempts", "minutes"),
     [(0, 7.5), (1, 7.5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (7, 240), (1000, 240)],
 )
-def test_a_deferred_message_waits_about_twice_as_long_each_time_up_to_four_hours(attempts: int, minutes: float) -> None:
+def test_a_deferred_message_waits_twice_as_long_up_to_four_hours(attempts: int, minutes: float) -> None:
+    """A deferred message waits about twice as long after each try, from 7.5 minutes up to four hours, with up to 20 %
+    of jitter.
+    """
     answer = an_outcome(Status.DEFERRED, attempts=attempts)
     assert answer.state is DeliveryState.DEFERRED
     waits = (answer.next_try_at - NOW) / timedelta(minutes=1)
     assert 0.8 * minutes <= waits <= min(1.2 * minutes, 240)
 
 
-def test_messages_that_were_deferred_together_do_not_all_come_back_together() -> None:
+def test_messages_deferred_together_come_back_at_different_times() -> None:
+    """Messages that were deferred at the same moment do not all come back at the same moment."""
     keys = [f"{number:032x}" for number in range(100)]
     tries = {outcome(Receipt(key, Status.DEFERRED, "451 4.7.1"), 1, NOW, NOW).next_try_at for key in keys}
     assert len(tries) > 50
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(1, DeliveryState.DEFERRED), (3, DeliveryState.PARKED)])
-def test_a_message_that_is_at_fault_itself_is_parked_after_three_tries(attempts: int, state: DeliveryState) -> None:
-    answer = outcome(Receipt("key", Status.DEFERRED, "fault KeyError"), attempts, NOW, NOW)
+def test_a_message_at_fault_itself_is_parked_after_three_tries(attempts: int, state: DeliveryState) -> None:
+    """A message that is itself the cause of an error is parked after three tries."""
+    answer = outcome(Receipt("key", Status.DEFERRED, "KeyError", cause=Cause.FAULT), attempts, NOW, NOW)
     assert answer.state is state
 
 
@@ -164,45 +176,70 @@ def test_a_providers_own_wait_is_kept_within_reason(said: float, seconds: int) -
 def test_after_three_days_of_deferral_the_next_channel_gets_its_turn() -> None:
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER - timedelta(seconds=1)).state == "deferred"
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER) == Outcome(
-        DeliveryState.FAILED, "gave up: 450"
+        DeliveryState.FAILED, Cause.GAVE_UP, "450"
     )
 
 
-def test_what_a_provider_may_have_all_the_same_is_uncertain_and_not_sent_elsewhere() -> None:
-    receipt = Receipt("key", Status.DEFERRED, f"{MAY_HAVE_IT}no answer")
+def test_a_doubtful_message_ends_uncertain_and_is_not_sent_elsewhere() -> None:
+    """A deferred message that the provider may have taken all the same becomes uncertain when it is given up, and is
+    not sent on another channel.
+    """
+    receipt = Receipt("key", Status.DEFERRED, "no answer", doubtful=True)
     assert outcome(receipt, 20, NOW, NOW).state is DeliveryState.DEFERRED
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.UNCERTAIN
 
 
-@pytest.mark.parametrize("detail", ["429", f"{MAY_HAVE_IT}429", "not yet: quiet hours", "not sent"])
-def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(detail: str) -> None:
-    answer = outcome(Receipt("key", Status.DEFERRED, detail), 2, NOW, NOW, doubtful=True)
-    assert answer.detail == f"{MAY_HAVE_IT}{detail.removeprefix(MAY_HAVE_IT)}"
+@pytest.mark.parametrize("cause", [Cause.NONE, Cause.FAULT, Cause.POSTPONED, Cause.NOT_SENT])
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(cause: Cause, doubtful: bool) -> None:
+    receipt = Receipt("key", Status.DEFERRED, "429", cause=cause, doubtful=doubtful)
+    answer = outcome(receipt, 2, NOW, NOW, doubtful=True)
+    assert (answer.cause, answer.detail, answer.doubtful) == (cause, "429", True)
 
 
-def test_a_refusal_of_what_an_earlier_try_may_have_brought_is_uncertain_and_not_sent_elsewhere() -> None:
+@pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED, Status.UNCERTAIN])
+def test_an_answer_that_decides_ends_the_doubt(status: Status) -> None:
+    assert not outcome(Receipt("key", status), 2, NOW, NOW, doubtful=True).doubtful
+
+
+def test_a_refusal_after_a_doubtful_try_is_uncertain() -> None:
+    """A refusal of a message that an earlier try may have delivered makes the message uncertain, and it is not sent on
+    another channel.
+    """
     answer = outcome(Receipt("key", Status.REJECTED, "550 5.1.1"), 2, NOW, NOW, doubtful=True)
-    assert (answer.state, answer.detail) == (DeliveryState.UNCERTAIN, f"{MAY_HAVE_IT}550 5.1.1")
+    assert answer == Outcome(DeliveryState.UNCERTAIN, detail="550 5.1.1", doubtful=True)
 
 
-def test_what_a_provider_may_have_from_an_earlier_try_is_not_sent_elsewhere() -> None:
+def test_a_message_in_doubt_since_an_earlier_try_goes_nowhere_else() -> None:
+    """A message that the provider may have from an earlier try becomes uncertain when it is given up.
+
+    Without this doubt it fails, and the next channel takes over.
+    """
     receipt = Receipt("key", Status.DEFERRED, "429")
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER, doubtful=True).state is DeliveryState.UNCERTAIN
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.FAILED
 
 
-@pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent", f"{NOT_YET}quiet hours"])
-def test_nobody_is_given_up_whom_nobody_was_asked_to_take_a_message_for(why: str) -> None:
-    receipt = Receipt("key", Status.DEFERRED, why, retry_after=300)
+def test_what_is_said_of_a_try_that_was_given_up_stays_readable() -> None:
+    blocked = Receipt("key", Status.DEFERRED, "554 5.7.1", cause=Cause.POLICY)
+    _, cause, detail, *_ = outcome(blocked, 20, NOW, NOW + GIVE_UP_AFTER)
+    assert reason(cause, detail) == "gave up: policy 554 5.7.1"
+
+
+@pytest.mark.parametrize("why", sorted(UNTRIED))
+def test_nobody_is_given_up_whose_mailbox_was_never_asked(why: Cause) -> None:
+    """A message is never given up while no server was asked to take it, however many tries and days have passed."""
+    receipt = Receipt("key", Status.DEFERRED, retry_after=300, cause=why)
     assert untried(receipt)
     assert outcome(receipt, 99, NOW, NOW + 9 * GIVE_UP_AFTER).state is DeliveryState.DEFERRED
 
 
 def test_an_answer_of_a_mailbox_is_a_try() -> None:
     assert not untried(Receipt("key", Status.DEFERRED, "451 4.7.1"))
-    assert not untried(Receipt("key", Status.SENT, "not sent"))
-    assert not untried(Receipt("key", Status.DEFERRED, "the channel failed", retry_after=0))
+    assert not untried(Receipt("key", Status.SENT, cause=Cause.NOT_SENT))
+    assert not untried(Receipt("key", Status.DEFERRED, retry_after=0, cause=Cause.CHANNEL_FAILED))
 
 
-def test_a_message_that_was_hardly_tried_is_not_given_up_because_of_a_long_pause() -> None:
+def test_a_hardly_tried_message_is_not_given_up_after_a_long_pause() -> None:
+    """A message that was tried only once is not given up because of a long pause before."""
     assert an_outcome(Status.DEFERRED, attempts=1, after=30 * GIVE_UP_AFTER).state is DeliveryState.DEFERRED

@@ -1,11 +1,12 @@
 """What a corrected list changes, what looks like an accident, and where each message goes after it."""
 
+from dataclasses import replace
+
 import pytest
 
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import MAY_HAVE_IT, OPTED_OUT, Planned
+from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.deliver.cascade import Planned
 from amends.domain.deliver.correction import (
-    ADDRESS_GONE,
     Ask,
     Course,
     Difference,
@@ -29,12 +30,16 @@ OPEN = ("waiting", "deferred", "parked")
 
 
 def a_message(
-    state: str, channel: ChannelKind = EMAIL, address: bytes = OLD, detail: str = "", number: int = 1
+    state: str, channel: ChannelKind = EMAIL, address: bytes = OLD, cause: Cause = Cause.NONE, number: int = 1
 ) -> Stored:
-    return Stored(number, channel, address, DeliveryState(state), detail)
+    return Stored(number, channel, address, DeliveryState(state), cause)
 
 
-def after(*messages: Stored, hold: str = "", why_not: str = "", **addresses: bytes) -> Course:
+def a_doubtful_message() -> Stored:
+    return Stored(1, EMAIL, OLD, DeliveryState.DEFERRED, detail="no answer", doubtful=True)
+
+
+def after(*messages: Stored, hold: str = "", why_not: Cause = Cause.NONE, **addresses: bytes) -> Course:
     """For a notice by email that falls back on SMS and on paper."""
     known = {ChannelKind(kind): address for kind, address in addresses.items()}
     return course(messages, hold, known, (ChannelKind.WEBSITE, EMAIL), (EMAIL, SMS, LETTER), why_not)
@@ -76,7 +81,8 @@ def test_only_what_decides_about_holding_calls_for_a_new_decision(change: dict[s
     assert stands_otherwise(a_person(), a_person(**change)) is expected
 
 
-def test_a_guardian_of_whom_nothing_was_touched_after_all_is_decided_about_anew() -> None:
+def test_a_guardian_whose_data_was_not_touched_is_decided_about_anew() -> None:
+    """A guardian whose own data, after all, was not touched is decided about anew."""
     guardian = a_person(guardian_of="C-00009")
     assert stands_otherwise(guardian, guardian._replace(data=()))
 
@@ -99,9 +105,12 @@ def test_the_numbers_add_up() -> None:
         ({"new": 500}, ()),
     ],
 )
-def test_many_gone_or_changed_and_any_address_that_was_anothers_are_asked_about(
+def test_many_changes_or_another_persons_address_must_be_confirmed(
     counts: dict[str, int], asked: tuple[str, ...]
 ) -> None:
+    """A correction must be confirmed when many people (here more than 20) are gone or changed, and when any person has
+    an address that was another person's. New people need no confirmation.
+    """
     found = objections(difference(**counts), {})
     assert tuple(words.partition(":")[0] for words in found) == asked
 
@@ -134,7 +143,7 @@ def test_a_letter_that_was_not_printed_goes_to_the_corrected_address() -> None:
 
 @pytest.mark.parametrize("state", OPEN)
 def test_what_goes_to_the_right_address_stays_as_it_is(state: str) -> None:
-    assert after(a_message(state, detail="450 later"), email=OLD) == Course()
+    assert after(replace(a_message(state), detail="450 later"), email=OLD) == Course()
 
 
 @pytest.mark.parametrize("state", LEFT)
@@ -161,23 +170,23 @@ def test_while_another_channel_is_on_its_way_nothing_is_added() -> None:
 
 
 def test_who_had_no_address_is_written_to_at_the_one_they_have_now() -> None:
-    taken = after(a_message("unreachable", address=b"", detail="no_address"), sms=PHONE)
+    taken = after(a_message("unreachable", address=b"", cause=Cause.NO_ADDRESS), sms=PHONE)
     assert taken == Course(dropped=(1,), new=((Planned(SMS, WAITING), PHONE),))
 
 
 def test_who_has_no_address_still_stays_unreachable() -> None:
-    assert after(a_message("unreachable", address=b"", detail="no_address")) == Course()
+    assert after(a_message("unreachable", address=b"", cause=Cause.NO_ADDRESS)) == Course()
 
 
 def test_when_the_address_is_taken_away_the_next_channel_takes_over() -> None:
-    taken = after(a_message("waiting"), sms=PHONE)
-    assert [(one.state, one.detail) for one in taken.changed] == [(FAILED, ADDRESS_GONE)]
+    taken = after(replace(a_message("waiting"), detail="450 later"), sms=PHONE)
+    assert [(one.state, one.cause, one.detail) for one in taken.changed] == [(FAILED, Cause.ADDRESS_GONE, "")]
     assert taken.new == ((Planned(SMS, WAITING), PHONE),)
 
 
 def test_two_messages_never_go_to_one_address() -> None:
     taken = after(a_message("waiting"), a_message("bounced", address=NEW, number=2), email=NEW, sms=PHONE)
-    assert [(one.state, one.detail) for one in taken.changed] == [(FAILED, ADDRESS_GONE)]
+    assert [(one.state, one.cause) for one in taken.changed] == [(FAILED, Cause.ADDRESS_GONE)]
     assert taken.new == ((Planned(SMS, WAITING), PHONE),)
 
 
@@ -187,8 +196,11 @@ def test_of_two_messages_only_one_goes_to_the_corrected_address() -> None:
 
 
 @pytest.mark.parametrize("email", [NEW, b""])
-def test_what_a_provider_may_have_is_uncertain_when_its_address_is_replaced_or_taken_away(email: bytes) -> None:
-    taken = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), email=email, sms=PHONE)
+def test_a_doubtful_message_is_uncertain_when_its_address_changes(email: bytes) -> None:
+    """A message that the provider may have becomes uncertain when its address is replaced or taken away, and no other
+    message takes its place.
+    """
+    taken = after(a_doubtful_message(), email=email, sms=PHONE)
     assert [(one.state, one.address) for one in taken.changed] == [(DeliveryState.UNCERTAIN, OLD)]
     assert taken.new == ()
 
@@ -197,12 +209,13 @@ def test_what_a_provider_may_have_is_uncertain_when_its_address_is_replaced_or_t
 @pytest.mark.parametrize("state", [*OPEN, "to_print"])
 def test_whoever_is_held_now_gets_nothing_more(state: str, hold: Hold) -> None:
     (held,) = after(a_message(state), hold=hold, email=NEW).changed
-    assert (held.state, held.detail, held.address) == (HELD, hold, OLD)
+    assert (held.state, held.cause, held.detail, held.address) == (HELD, Cause(hold), "", OLD)
 
 
-def test_what_a_provider_may_have_is_uncertain_when_its_person_is_held() -> None:
-    (held,) = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), hold=Hold.GONE).changed
-    assert (held.state, held.detail) == (DeliveryState.UNCERTAIN, f"{MAY_HAVE_IT}no answer")
+def test_a_doubtful_message_is_uncertain_when_its_person_is_held() -> None:
+    """A message that the provider may have becomes uncertain when its person is held."""
+    (held,) = after(a_doubtful_message(), hold=Hold.GONE).changed
+    assert held == replace(a_doubtful_message(), state=DeliveryState.UNCERTAIN)
 
 
 @pytest.mark.parametrize("state", [*LEFT, "bounced"])
@@ -211,20 +224,27 @@ def test_what_became_of_a_message_stays_when_its_person_is_gone(state: str) -> N
 
 
 def test_whoever_is_held_no_more_is_written_to() -> None:
-    taken = after(a_message("held", detail="deceased"), email=OLD)
+    taken = after(a_message("held", cause=Cause.DECEASED), email=OLD)
     assert taken == Course(dropped=(1,), new=((Planned(EMAIL, WAITING), OLD),))
 
 
 def test_whoever_is_held_no_more_and_has_no_address_is_unreachable() -> None:
-    taken = after(a_message("held", detail="deceased"))
+    taken = after(a_message("held", cause=Cause.DECEASED))
     assert [planned.state for planned, _ in taken.new] == [DeliveryState.UNREACHABLE]
 
 
 def test_an_opt_out_outlives_a_correction() -> None:
-    assert after(a_message("held", detail=OPTED_OUT), why_not=OPTED_OUT, email=NEW) == Course()
-    assert after(a_message("bounced"), why_not=OPTED_OUT, email=OLD) == Course()
+    assert after(a_message("held", cause=Cause.OPTED_OUT), why_not=Cause.OPTED_OUT, email=NEW) == Course()
+    assert after(a_message("bounced"), why_not=Cause.OPTED_OUT, email=OLD) == Course()
 
 
-def test_what_is_not_sent_to_a_new_address_because_of_an_opt_out_is_kept_for_a_version_that_all_must_get() -> None:
-    taken = after(a_message("bounced"), why_not=OPTED_OUT, email=NEW)
-    assert taken == Course(new=((Planned(EMAIL, HELD, OPTED_OUT), NEW),))
+def test_a_new_address_of_an_opted_out_person_is_kept_for_later() -> None:
+    """A person who has opted out gets a held message for a new address, so that a version that all must get can use
+    this address.
+    """
+    taken = after(a_message("bounced"), why_not=Cause.OPTED_OUT, email=NEW)
+    assert taken == Course(new=((Planned(EMAIL, HELD, Cause.OPTED_OUT), NEW),))
+
+
+def test_each_reason_to_hold_a_person_is_a_cause() -> None:
+    assert {hold.value for hold in Hold} <= set(Cause)

@@ -43,11 +43,17 @@ def with_channel(of: SendCounts, kind: ChannelKind, **numbers: int) -> SendCount
 # What may leave at most.
 
 
-def test_everybody_gets_one_message_on_each_personal_channel_and_the_public_one_for_each_text() -> None:
+def test_an_approval_covers_one_message_per_person_and_channel() -> None:
+    """An approval covers one message for each person on each personal channel and on each channel of the cascade, and
+    one public message for each text.
+    """
     assert approved(a_draft(people=3)) == Approved(3, 2, {EMAIL: 3, SMS: 3, WEBSITE: 2, SOCIAL: 2})
 
 
-def test_where_a_step_has_no_personal_channel_the_cascade_gives_one_message_each() -> None:
+def test_without_personal_channels_the_cascade_gives_one_message_each() -> None:
+    """Where a step has no personal channel, the approval covers one message for each person through the cascade, on any
+    of its channels.
+    """
     draft = a_draft(people=3, channels=(WEBSITE,), cascade=(SMS, EMAIL))
     assert approved(draft) == Approved(3, 1, {SMS: 3, EMAIL: 3, WEBSITE: 2})
 
@@ -106,11 +112,15 @@ def test_one_message_more_than_was_approved_stops_everything() -> None:
     assert "1001 messages were sent on email, and 1000 were approved" in alarm(counts(sent=1001))
 
 
-def test_a_message_on_a_channel_that_was_not_approved_stops_everything() -> None:
+def test_a_message_on_an_unapproved_channel_stops_everything() -> None:
+    """A message that was sent on a channel that was not approved stops everything."""
     assert "social, and 0 were approved" in alarm(with_channel(counts(), SOCIAL, sent=1))
 
 
-def test_a_second_message_to_somebody_whose_first_did_not_fail_stops_everything() -> None:
+def test_a_second_message_without_a_failed_first_stops_everything() -> None:
+    """A second message to a person whose first message did not fail stops everything, because more messages were sent
+    than there are people.
+    """
     assert "1001 messages were sent to 1000 people" in alarm(with_channel(counts(), SMS, sent=1))
 
 
@@ -136,9 +146,10 @@ def test_a_broken_promise_is_named_before_a_bad_rate() -> None:
         (10_000, {"bounced": 499}, False),
     ],
 )
-def test_five_in_a_hundred_wrong_addresses_of_two_hundred_stop_everything(
-    people: int, failed: dict[str, int], stops: bool
-) -> None:
+def test_five_percent_wrong_addresses_of_200_stop_everything(people: int, failed: dict[str, int], stops: bool) -> None:
+    """Everything stops when at least 5 % of at least 200 messages were rejected or bounced, because the list looks old
+    or wrong. Fewer messages than 200 never stop it.
+    """
     assert ("the list looks old or wrong" in alarm(counts(people, **failed))) == stops
 
 
@@ -174,9 +185,10 @@ def test_a_limit_above_one_switches_its_rule_off() -> None:
         (10_000, 29, True, False),
     ],
 )
-def test_complaints_warn_at_one_and_stop_optional_mail_at_three_in_a_thousand(
+def test_complaints_warn_at_1_and_stop_optional_mail_at_3_in_1000(
     people: int, complained: int, warns: bool, stops: bool
 ) -> None:
+    """From 1000 messages on, complaints warn at one in a thousand and stop optional messages at three in a thousand."""
     counted = counts(people, complained=complained)
     assert (bool(warning(counted)), bool(complaints(counted))) == (warns, stops)
 
@@ -193,9 +205,12 @@ numbers = st.integers(0, 10**7)
 
 
 @given(st.builds(ChannelCounts, *[numbers] * 5), st.builds(ChannelCounts, *[numbers] * 5), numbers, st.integers(0, 3))
-def test_any_counts_have_a_verdict_and_more_sent_than_approved_is_always_an_alarm(
+def test_any_counts_have_a_verdict_and_too_many_sent_is_an_alarm(
     email: ChannelCounts, sms: ChannelCounts, people: int, times: int
 ) -> None:
+    """Any counts have a verdict, and it is always an alarm when more messages were sent than were approved, or when one
+    message was sent more than once.
+    """
     counted = SendCounts(Approved(people, 2, {EMAIL: people, SMS: people}), {EMAIL: email, SMS: sms}, times)
     reason: Any = alarm(counted)
     assert reason or (max(email.sent, sms.sent) <= people and times <= 1)

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import read_playbook
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import OPTED_OUT, first_messages, why_held
+from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.deliver.cascade import first_messages, why_held
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.addendum import GENERAL
@@ -61,7 +61,8 @@ def test_a_draft_has_the_class_of_its_step(optional: bool) -> None:
     assert drafted_fate(CommitmentState.KEPT, optional=optional).optional is optional
 
 
-def test_a_promise_that_is_dropped_is_told_to_everybody_even_in_an_optional_step() -> None:
+def test_a_dropped_commitment_is_told_to_all_even_if_optional() -> None:
+    """A commitment that is dropped is told to everybody, even by an optional step."""
     assert not drafted_fate(CommitmentState.DROPPED, optional=True).optional
 
 
@@ -78,7 +79,8 @@ def test_drafts_of_before_there_were_classes_keep_their_binding() -> None:
     assert a_draft().binding == digest(content)
 
 
-def test_a_draft_that_was_stored_before_there_were_classes_is_mandatory() -> None:
+def test_a_draft_stored_before_there_were_classes_is_mandatory() -> None:
+    """A draft that was stored before notices were either optional or mandatory is mandatory."""
     stored = a_draft().model_dump(mode="json", exclude={"optional"})
     assert not Draft.model_validate(stored).optional
 
@@ -94,4 +96,4 @@ def test_an_opt_out_holds_exactly_what_is_optional(hold: str, optional: bool, op
     (message,) = first_messages(why, {ChannelKind.EMAIL}, (ChannelKind.EMAIL,), ())
     stays = bool(hold) or (optional and opted_out)
     assert (message.state is DeliveryState.HELD) == stays
-    assert message.detail == (hold or (OPTED_OUT if stays else ""))
+    assert message.cause == (hold or (Cause.OPTED_OUT if stays else ""))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.channel import Cause, Receipt, Status
 from amends.domain.deliver.pace import (
     BLOCKS,
     LAST_PAGE,
@@ -34,11 +34,11 @@ def a_receipt(status: Status = Status.SENT, detail: str = "250 2.0.0", key: str 
     return Receipt(key, status, detail)
 
 
-def deferred(detail: str) -> Receipt:
-    return a_receipt(Status.DEFERRED, detail)
+def deferred(detail: str, cause: Cause = Cause.NONE) -> Receipt:
+    return Receipt("key", Status.DEFERRED, detail, cause=cause)
 
 
-SENT, BLOCKED, SLOWER = a_receipt(), deferred("policy 554 5.7.1"), deferred("421 4.7.0")
+SENT, BLOCKED, SLOWER = a_receipt(), deferred("554 5.7.1", Cause.POLICY), deferred("421 4.7.0")
 GREYLISTED, UNKNOWN = deferred("450 4.2.0"), a_receipt(Status.REJECTED, "550 5.1.1")
 
 
@@ -69,7 +69,10 @@ def test_processes_that_share_a_notice_come_to_its_end_together(processes: int, 
     assert all(size <= PAGE for mine in taken for size in mine)
 
 
-def test_a_process_that_is_faster_than_it_thinks_goes_on_with_small_pages() -> None:
+def test_a_process_faster_than_it_thinks_goes_on_with_small_pages() -> None:
+    """A process that claims more messages than its share, because it is faster than the others, goes on with pages of
+    the smallest size.
+    """
     pages = PageSizes(1_000, 2, 10)
     for _ in range(50):
         pages.claimed(pages.size)
@@ -100,7 +103,8 @@ def test_a_burst_leaves_at_once_and_the_next_ones_in_step() -> None:
     assert [bucket.wait(1, at=10) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
 
 
-def test_a_bucket_fills_again_while_nothing_leaves_but_never_above_its_burst() -> None:
+def test_a_bucket_refills_while_idle_but_never_above_its_burst() -> None:
+    """A token bucket fills again while nothing is sent, but never holds more than its burst."""
     bucket = Bucket(per_second=2, burst=2)
     assert [bucket.wait(1, at) for at in (0, 0, 0.5, 100, 100, 100)] == [0, 0, 0, 0, 0, 0.5]
 
@@ -110,7 +114,11 @@ def test_a_text_of_many_parts_waits_until_it_is_paid_for() -> None:
     assert [bucket.wait(cost, at=0) for cost in (5, 1)] == [3, 4]
 
 
-def test_who_does_not_wait_goes_within_the_burst_only_and_counts_for_nothing_when_refused() -> None:
+def test_a_message_that_may_not_wait_goes_within_the_burst_only() -> None:
+    """A message that may not wait is sent only within the burst of the token bucket.
+
+    When it is refused, it takes no tokens.
+    """
     bucket = Bucket(per_second=2, burst=3)
     assert [bucket.at_once(1, at=0) for _ in range(6)] == [True, True, True, False, False, False]
     assert [bucket.at_once(1, at=0.5), bucket.at_once(1, at=0.5), bucket.wait(1, at=0.5)] == [True, False, 0.5]
@@ -120,7 +128,11 @@ def test_what_costs_more_than_the_burst_never_goes_without_waiting() -> None:
     assert not Bucket(per_second=2, burst=3).at_once(4, at=100)
 
 
-def test_a_rate_that_others_use_too_is_shared_and_what_has_gone_still_counts() -> None:
+def test_a_shared_rate_is_divided_and_tokens_taken_still_count() -> None:
+    """A rate that several processes use is divided by their number.
+
+    Tokens that were taken before the number changed still count.
+    """
     bucket = Bucket(per_second=4, burst=4)
     assert [bucket.wait(1, at=0) for _ in range(6)] == [0, 0, 0, 0, 0.25, 0.5]
     bucket.share(2, at=0)
@@ -139,9 +151,12 @@ asks = st.lists(st.tuples(st.floats(0, 5), st.sampled_from((0.5, 1.0, 2.0, 7.0))
 
 
 @given(asks, st.floats(0.1, 50), st.floats(0, 10))
-def test_over_any_time_no_more_leaves_than_the_burst_and_the_rate_allow(
+def test_no_more_is_sent_in_any_time_than_burst_and_rate_allow(
     pauses: list[tuple[float, float]], per_second: float, burst: float
 ) -> None:
+    """In any time window, no more is sent than the burst (or the costliest single message) and the amount that the rate
+    allows in this time.
+    """
     bucket, now, left = Bucket(per_second, burst), 0.0, []
     for pause, cost in pauses:
         now += pause
@@ -194,7 +209,8 @@ def test_what_was_under_way_at_the_time_halves_once_only() -> None:
     assert lanes.allowed == 32
 
 
-def test_what_was_under_way_at_the_time_does_not_make_more_of_them_again() -> None:
+def test_messages_in_flight_at_a_slowdown_do_not_add_lanes_again() -> None:
+    """Messages that were in flight at a slowdown add no lanes again, however many of them are taken."""
     lanes = Lanes(most=64, first=64)
     lanes.slow_down(0)
     for _ in range(1000):
@@ -202,7 +218,10 @@ def test_what_was_under_way_at_the_time_does_not_make_more_of_them_again() -> No
     assert lanes.allowed == 32
 
 
-def test_above_the_half_one_more_is_allowed_only_after_as_many_successes_as_there_are_lanes() -> None:
+def test_above_the_goal_one_lane_is_added_per_round_of_successes() -> None:
+    """Above the goal of the slow start, which is half of the lanes that were too many, one more lane is allowed only
+    after as many successes as there are lanes.
+    """
     lanes = Lanes(most=64, first=64)
     lanes.slow_down(0)
     for _ in range(31):
@@ -212,7 +231,10 @@ def test_above_the_half_one_more_is_allowed_only_after_as_many_successes_as_ther
     assert (before, lanes.allowed) == (32, 33)
 
 
-def test_after_trouble_that_went_on_a_slow_start_leads_to_half_of_what_was_too_much() -> None:
+def test_after_long_trouble_slow_start_leads_to_half_of_what_failed() -> None:
+    """After several slowdowns in a row, the slow start leads to half of the lanes that were too many at the first
+    slowdown, and not quickly beyond.
+    """
     lanes = Lanes(most=64, first=64)
     for second in range(4):
         lanes.slow_down(second * SETTLING)
@@ -224,7 +246,8 @@ def test_after_trouble_that_went_on_a_slow_start_leads_to_half_of_what_was_too_m
     assert lanes.allowed == 32
 
 
-def test_trouble_after_it_grew_again_sets_a_lower_goal_for_the_slow_start() -> None:
+def test_trouble_after_growth_sets_a_lower_goal_for_the_slow_start() -> None:
+    """A slowdown after lanes were added again sets a lower goal for the next slow start."""
     lanes = Lanes(most=64, first=64)
     lanes.slow_down(0)
     lanes.slow_down(SETTLING)
@@ -413,7 +436,8 @@ def test_three_blocks_stop_a_domain_with_a_reason() -> None:
     assert "policy 554 5.7.1" in noted(BLOCKED, BLOCKED, BLOCKED).stopped(HERE)
 
 
-def test_a_reason_does_not_name_the_domain_which_may_be_a_persons_name() -> None:
+def test_a_reason_does_not_name_the_domain_which_may_be_a_name() -> None:
+    """The reason why a domain is stopped does not name the domain, because a domain may be a person's name."""
     assert HERE not in noted(BLOCKED, BLOCKED, BLOCKED).stopped(HERE)
 
 
@@ -433,7 +457,7 @@ def test_blocks_count_among_the_last_twenty_answers_only() -> None:
 def test_a_stopped_domain_stays_stopped_whatever_was_under_way() -> None:
     domains = noted(BLOCKED, BLOCKED, BLOCKED)
     reason = domains.stopped(HERE)
-    other = deferred("policy 550 5.7.26")
+    other = deferred("550 5.7.26", Cause.POLICY)
     assert noted(*[SENT, SLOWER, other] * 20, domains=domains).stopped(HERE) == reason
 
 
@@ -442,7 +466,8 @@ def test_full_mailboxes_unknown_people_and_greylisting_are_no_blocks() -> None:
 
 
 @given(st.lists(st.sampled_from((SENT, BLOCKED, UNKNOWN, GREYLISTED, SLOWER)), max_size=150))
-def test_a_domain_is_stopped_exactly_when_three_of_twenty_answers_were_blocks(receipts: list[Receipt]) -> None:
+def test_a_domain_stops_exactly_at_three_blocks_in_twenty_answers(receipts: list[Receipt]) -> None:
+    """A domain is stopped exactly when at least three of its last twenty answers were blocks, and stays stopped."""
     domains, last, expected = Domains(), deque[bool](maxlen=WINDOW), False
     for at, receipt in enumerate(receipts):
         domains.note(HERE, receipt, at)
@@ -451,7 +476,8 @@ def test_a_domain_is_stopped_exactly_when_three_of_twenty_answers_were_blocks(re
         assert bool(domains.stopped(HERE)) == expected
 
 
-def test_with_what_was_under_way_no_more_than_twenty_messages_run_into_a_block() -> None:
+def test_at_most_twenty_messages_run_into_a_block() -> None:
+    """No more than twenty messages are sent to a domain that blocks all of them, messages in flight included."""
     domains, sent, under_way = Domains(), 0, 0
     for _ in range(100):
         while not domains.stopped(HERE) and under_way < domains.allowed(HERE):
@@ -487,7 +513,8 @@ def test_a_domain_whose_trouble_is_over_takes_no_memory() -> None:
     assert not domains._troubled
 
 
-def test_of_too_many_domains_in_trouble_the_one_heard_of_least_lately_is_forgotten() -> None:
+def test_of_too_many_troubled_domains_the_oldest_is_forgotten() -> None:
+    """When more domains are in trouble than are tracked, the domain whose last answer is the oldest is forgotten."""
     domains = Domains(most=16, tracked=2)
     noted(SLOWER, domains=domains, domain="a.example")
     noted(SLOWER, domains=domains, domain="b.example")
@@ -541,16 +568,22 @@ def test_a_channel_that_takes_everything_is_never_stopped() -> None:
 
 
 def refused_text(key: str) -> Receipt:
-    return a_receipt(Status.REJECTED, "content 554 5.6.0", key)
+    return Receipt(key, Status.REJECTED, "554 5.6.0", cause=Cause.CONTENT)
 
 
-def test_a_text_refused_for_three_people_in_a_row_stops_the_line_because_it_is_the_template() -> None:
+def test_a_text_refused_for_three_people_in_a_row_stops_sending() -> None:
+    """A text that is refused for three different people in a row stops the sending, because the template must be the
+    cause.
+    """
     reasons = heard(*map(refused_text, "abc"))
     assert reasons[:2] == ["", ""]
-    assert "template" in reasons[2]
+    assert reasons[2] == "3 people in a row were refused this text, so it is the template: content 554 5.6.0"
 
 
-def test_a_text_refused_again_and_again_for_one_person_is_about_that_one() -> None:
+def test_a_text_refused_again_for_one_person_is_about_that_person() -> None:
+    """A text that is refused again and again for the same person stops nothing, because that person's message is the
+    cause.
+    """
     assert not any(heard(*map(refused_text, "aaabbb")))
 
 

@@ -23,7 +23,10 @@ def test_a_value_that_the_text_does_not_need_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize("word", sorted({*NULL_LIKE, "None", "NULL", "N/A"}))
-def test_a_word_for_nothing_is_no_value_even_where_only_the_header_shows_it(word: str) -> None:
+def test_a_word_for_nothing_is_no_value_even_only_in_the_header(word: str) -> None:
+    """A word for nothing, such as null or N/A, is not accepted as a value, not even for a value that only the header
+    shows.
+    """
     assert gap([], ["name"], {"name": word}) == "name is a word for nothing, such as null"
 
 

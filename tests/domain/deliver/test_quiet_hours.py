@@ -55,7 +55,10 @@ def test_a_country_with_several_zones_is_quiet_while_any_of_them_is() -> None:
     assert quiet_until(NIGHT, coasts, at("09:00", "America/New_York")) == at("08:00", "America/Los_Angeles")
 
 
-def test_the_country_with_the_most_zones_is_quiet_until_its_last_one_wakes_up() -> None:
+def test_a_country_of_many_zones_is_quiet_until_its_last_zone_wakes() -> None:
+    """The country with the most time zones is quiet until its last zone wakes up: at night in Russia, until 8:00 in
+    Kaliningrad.
+    """
     assert quiet_until(NIGHT, RUSSIA, at("07:30", "Asia/Kamchatka")) == at("08:00", "Europe/Kaliningrad")
 
 
@@ -89,6 +92,9 @@ def test_where_no_hour_suits_all_it_is_day_in_as_many_zones_as_can_be() -> None:
 
 
 @given(moments)
-def test_a_short_break_is_waited_for_in_every_zone_of_the_widest_country(moment: datetime) -> None:
+def test_a_short_break_is_waited_for_in_every_zone_of_a_wide_country(moment: datetime) -> None:
+    """After the wait for a short break at noon, no zone of the country with the most time zones is in its quiet hours,
+    whatever the moment.
+    """
     until = quiet_until(SIESTA, RUSSIA, moment) or moment
     assert not any(is_quiet(SIESTA, zone, until) for zone in RUSSIA)

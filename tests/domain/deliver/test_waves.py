@@ -12,7 +12,8 @@ HOUR = timedelta(hours=1)
 WAVES = Waves.model_validate({"size": 4, "pause": "2h"})
 
 
-def test_the_first_version_begins_with_the_first_person_when_it_is_released() -> None:
+def test_the_first_version_begins_with_the_first_person_at_release() -> None:
+    """The waves of the first version of a notice begin with the first person at the time of its release."""
     assert go_on([ReleasedVersion(NOW, 10, WAVES)]) == (NOW, 0)
 
 
@@ -32,7 +33,10 @@ def test_the_last_wave_that_was_not_full_is_filled_up_at_once(people: int) -> No
     assert go_on([ReleasedVersion(NOW, people, WAVES), later]) == (later.at, people)
 
 
-def test_after_a_version_that_left_all_at_once_the_others_begin_behind_its_people() -> None:
+def test_people_after_a_version_without_waves_begin_behind_its_people() -> None:
+    """After a version that was released without waves, the waves of the next version begin behind the people of the
+    earlier version, at the time of the release.
+    """
     later = ReleasedVersion(NOW + HOUR, 12, WAVES)
     assert go_on([ReleasedVersion(NOW, 10, None), later]) == (later.at, 10)
 

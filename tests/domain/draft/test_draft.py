@@ -134,7 +134,8 @@ def test_the_turn_that_drafted_a_promise_notice_still_wants_it() -> None:
     assert [wanted.id for wanted in notices_wanted(case, step_of(case, "chase"), 1)] == ["promise-kept-audit-1"]
 
 
-def test_personal_channels_have_a_variant_for_each_locale_and_kind_of_reader() -> None:
+def test_personal_channels_have_a_variant_per_locale_and_reader() -> None:
+    """Personal channels have a variant for each locale and kind of reader in the audience."""
     kinds = (("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF))
     readers = frozenset((locale, reader, GENERAL) for locale, reader in kinds)
     variants = drafted(readers=Readers("a", 3, readers)).variants
@@ -142,7 +143,10 @@ def test_personal_channels_have_a_variant_for_each_locale_and_kind_of_reader() -
     assert mails == {("en", "self"), ("en", "guardian"), ("zh-CN", "self")}
 
 
-def test_public_channels_have_a_variant_for_each_language_whoever_the_readers_are() -> None:
+def test_public_channels_have_a_variant_per_language() -> None:
+    """Public channels have a variant for each language, addressed to the people concerned, whoever is in the
+    audience.
+    """
     variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN, GENERAL)}))).variants
     pages = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.WEBSITE}
     assert pages == {("en", "self"), ("zh-CN", "self")}
@@ -167,7 +171,8 @@ def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to
     assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
 
 
-def test_people_whose_language_is_missing_get_the_first_one_that_the_incident_was_written_in() -> None:
+def test_a_missing_language_falls_back_to_the_incidents_first_one() -> None:
+    """People whose language the incident is not written in get the first language that it is written in."""
     given = an_incident().model_dump(by_alias=True)
     chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
     variants = drafted(
@@ -176,7 +181,19 @@ def test_people_whose_language_is_missing_get_the_first_one_that_the_incident_wa
     assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
 
 
-def test_a_notice_without_a_language_in_common_with_the_incident_is_refused() -> None:
+def test_no_notice_is_drafted_from_a_file_with_a_gap() -> None:
+    """A file that lacks what every notice needs is refused with E112 and every key, before a template is read."""
+    silent = an_incident(texts={"en": {"what_happened": "Data was copied."}})
+    with pytest.raises(ContentError) as caught:
+        drafted(words("{{ nothing }}"), case=a_case(incident=silent))
+    assert [(one.where, one.code, one.what.split()[0]) for one in caught.value.findings] == [
+        ("incident file of november-breach", "E112", f"texts.en.{name}")
+        for name in ("in_short", "what_it_means", "what_we_do")
+    ]
+
+
+def test_a_notice_in_no_language_of_the_incident_is_refused() -> None:
+    """A notice that has no language in common with the incident is refused with E120."""
     english = an_incident(texts={"en": an_incident().texts["en"].model_dump()})
     wording = a_wording(templates={f"first-notice/{file}": "x" for file in EVERY if file.startswith("zh")})
     with pytest.raises(ContentError, match="notices/first-notice E120"):
@@ -265,14 +282,18 @@ def test_only_a_notice_of_the_notify_phase_gives_promises() -> None:
     assert drafted(words(notice="update"), case=case, step=step_of(case, "update"), wanted=wanted).commitments == ()
 
 
-def test_a_promise_that_says_nothing_in_a_language_of_the_notice_is_refused() -> None:
+def test_a_commitment_not_worded_in_each_language_is_refused() -> None:
+    """A commitment that has no words in a language of the notice is refused with E110."""
     english_only = a_promise(promise={"en": "We will have our systems checked."})
     case = a_case(playbook=a_playbook(commitments=[english_only.model_dump()]))
     with pytest.raises(ContentError, match=r"commitments\.audit\.promise E110 says nothing in zh-CN"):
         drafted(words(PROMISES), case=case)
 
 
-def test_who_gave_a_promise_its_evidence_is_an_author_of_the_notice_about_it() -> None:
+def test_who_recorded_the_evidence_is_an_author_of_the_notice() -> None:
+    """The member who recorded the evidence of a commitment is an author of the notice about this commitment, and the
+    member who worded another commitment is not.
+    """
     promise = a_commitment(id="audit", state=CommitmentState.KEPT)
     case = a_case(commitments=(promise,), worded_by={"audit": "omar", "fix": "wei"})
     said = drafted(words("Done.", notice="promise-kept"), case=case, wanted=notice_about(promise, 1))
@@ -300,12 +321,14 @@ def about_a_kept_promise(evidence: dict[str, str]) -> Draft:
 
 
 @pytest.mark.parametrize(("locale", "shown"), [("en", "Report 17"), ("zh-CN", "第17号报告")])
-def test_what_shows_that_a_promise_was_kept_is_said_in_the_language_of_the_letter(locale: str, shown: str) -> None:
+def test_evidence_of_a_commitment_is_told_in_the_language_of_the_text(locale: str, shown: str) -> None:
+    """The evidence that a commitment was kept is told in the language in which the message is written."""
     said = about_a_kept_promise({"en": "Report 17", "zh-CN": "第17号报告"})
     assert text_of(said, locale) == f"Shown by {shown}."
 
 
-def test_evidence_that_is_not_said_in_a_language_of_the_notice_is_refused() -> None:
+def test_evidence_not_worded_in_a_language_of_the_notice_is_refused() -> None:
+    """Evidence that has no words in a language of the notice is refused with E110."""
     with pytest.raises(ContentError, match="evidence of audit E110 says nothing in zh-CN"):
         about_a_kept_promise({"en": "Report 17"})
 
@@ -428,11 +451,12 @@ IN_THREE_STATES = frozenset(("en", Reader.SELF, letter) for letter in (GENERAL, 
 
 def in_letters(text: str = TOLD_APART, *, notice: str = "first-notice", **changes: Any) -> Draft:
     """A notice of this text for readers with three different letters."""
-    wording = words(text, notice=notice).model_copy(update={"letters": LETTERS})
+    wording = words(text, notice=notice).model_copy(update={"addenda": LETTERS})
     return drafted(wording, **({"readers": Readers("a", 3, IN_THREE_STATES)} | changes))
 
 
-def test_each_letter_of_the_audience_is_a_variant_on_the_personal_channels() -> None:
+def test_each_addendum_of_the_audience_is_a_variant() -> None:
+    """Each addendum that the audience needs, the general one included, is a variant on each personal channel."""
     found = {(variant.addendum, variant.channel) for variant in in_letters().variants if variant.channel.personal}
     assert found == {(letter, kind) for letter in (GENERAL, "us", "us-ma") for kind in ("email", "sms")}
 
@@ -462,14 +486,18 @@ def test_a_template_leaves_out_and_adds_as_the_letter_asks() -> None:
     }
 
 
-def test_another_notice_is_general_except_where_something_must_be_left_out() -> None:
+def test_later_notices_are_general_unless_something_is_forbidden() -> None:
+    """A notice other than a first notice has only the general variant, and one for each addendum by which something
+    must be left out.
+    """
     case = a_case(events={"opened": NOW})
     wanted = Wanted("update-1", "update", "everyone")
     draft = in_letters(notice="update", case=case, step=step_of(case, "update"), wanted=wanted)
     assert {v.addendum for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
 
 
-def test_the_name_of_a_variant_tells_its_letter_unless_it_is_the_general_one() -> None:
+def test_a_variants_name_tells_its_addendum_unless_it_is_general() -> None:
+    """The name of a variant contains its addendum, unless it is the general one."""
     names = {variant.id for variant in in_letters().variants if variant.channel is ChannelKind.EMAIL}
     assert names == {"en/self/email", "en/self/us/email", "en/self/us-ma/email"}
 
@@ -481,9 +509,9 @@ def test_an_item_that_there_is_not_is_named_with_its_line(wrong: str) -> None:
 
 
 def test_a_draft_with_other_letters_is_bound_otherwise() -> None:
-    assert a_variant(letter="us").addendum == "us"
+    assert a_variant(addendum="us").addendum == "us"
     before = a_draft(variants=(a_variant(),))
-    assert before.model_copy(update={"variants": (a_variant(letter="us"),)}).binding != before.binding
+    assert before.model_copy(update={"variants": (a_variant(addendum="us"),)}).binding != before.binding
 
 
 NATURE, COUNT, FREEZE = (mark_items((name,), ITEMS) for name in ("nature", "people_count", "freeze"))
@@ -504,9 +532,11 @@ END = mark_items((), ITEMS)
         (f"{NATURE}{Slot.NAME.mark}", Slot.NAME.mark, ("nature",)),
     ],
 )
-def test_an_item_is_said_when_text_stands_between_its_mark_and_the_next(
-    text: str, plain: str, items: tuple[str, ...]
-) -> None:
+def test_an_item_is_said_when_text_follows_its_mark(text: str, plain: str, items: tuple[str, ...]) -> None:
+    """An item counts as said when text stands between its mark and the next mark.
+
+    The marks themselves are taken out of the text.
+    """
     assert split_items(text) == (plain, items)
 
 
@@ -545,6 +575,7 @@ def test_a_number_that_is_free_in_north_america_is_known(phone: str, free: str) 
         ({}, ""),
     ],
 )
-def test_only_what_is_confirmed_is_told_of_encryption_and_of_who_it_was(facts: dict[str, Any], said: str) -> None:
+def test_encryption_and_an_unknown_holder_are_told_only_if_confirmed(facts: dict[str, Any], said: str) -> None:
+    """Whether the data was encrypted, and that nobody knows who has it, is told only when the facts are confirmed."""
     case = a_case(incident=an_incident(facts=facts))
     assert text_of(drafted(words("{{ encrypted }} {{ nobody_knows_who }}"), case=case)) == said

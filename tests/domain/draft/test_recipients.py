@@ -40,7 +40,11 @@ def test_in_a_list_of_which_all_are_gone_is_nobody() -> None:
     assert why_no_recipients(emptied, "patients") == "the list has no segment patients"
 
 
-def test_whom_a_list_left_out_before_anything_left_does_not_count_as_told() -> None:
+def test_people_left_out_before_any_message_do_not_count_as_told() -> None:
+    """A segment that a corrected list left out before any message was sent to it does not count as told.
+
+    It does when one of its people was sent a message.
+    """
     held = a_notice(stage=NoticeStage.SENT, people=GONE)
     assert [count_as_told(CASE, audience, (held,)) for audience in ("shop", "patients")] == [False, True]
     assert count_as_told(CASE, "shop", (held.model_copy(update={"people": {PersonState.SENT: 1}}),))
@@ -62,8 +66,9 @@ def test_a_notice_to_a_segment_that_has_left_the_list_has_nobody_left(notice: No
 
 
 @pytest.mark.parametrize("stage", [NoticeStage.SENDING, NoticeStage.DRAFTED, NoticeStage.APPROVED])
-def test_what_has_reached_all_whom_a_corrected_list_has_needs_no_other_version(stage: NoticeStage) -> None:
-    reached = a_notice(stage=stage, let_go=LET_GO, people={PersonState.SENT: 2, PersonState.HELD: 1}, current=False)
+def test_a_notice_that_reached_all_of_a_corrected_list_needs_no_more(stage: NoticeStage) -> None:
+    """A released notice that has reached everybody in the corrected list needs no further version."""
+    reached = a_notice(stage=stage, releases=LET_GO, people={PersonState.SENT: 2, PersonState.HELD: 1}, current=False)
     wanted = Wanted("first-notice", "first-notice", "everyone")
     assert why_no_recipients_left(CASE, by(ChannelKind.WEBSITE, ChannelKind.EMAIL), wanted, reached)
 
@@ -76,7 +81,10 @@ def test_as_long_as_somebody_waits_another_version_is_for_them(somebody: dict[st
     assert why_no_recipients_left(CASE, BY_EMAIL, TO_NOBODY, ON_ITS_WAY.model_copy(update=somebody)) is None
 
 
-def test_a_draft_that_was_for_nobody_from_the_first_may_be_misspelled_and_stays() -> None:
+def test_a_draft_meant_for_nobody_stays_as_it_may_be_misspelled() -> None:
+    """A draft that was meant for nobody from the beginning stays, because the name of its audience may be
+    misspelled.
+    """
     assert why_no_recipients_left(CASE, BY_EMAIL, TO_NOBODY, DRAFT.model_copy(update={"meant_for": 0})) is None
 
 

@@ -144,7 +144,11 @@ def test_the_origin_is_the_cause_with_the_intent(malicious: Any, answer: str) ->
         ({"misuse_observed": SUSPECTED_NO}, None),
     ],
 )
-def test_what_was_altered_is_known_to_be_harmless_only_when_somebody_has_looked(facts: Any, answer: Any) -> None:
+def test_altered_data_is_known_as_harmless_only_if_somebody_looked(facts: Any, answer: Any) -> None:
+    """Altered data is known not to have been used wrongly only when the absence of misuse is confirmed.
+
+    Observed misuse is answered only when the data is lost for good or fully restored.
+    """
     assert words("integrity", **facts) == ((answer,) if answer else None)
 
 
@@ -181,7 +185,10 @@ def counted(people: int, guardians: int = 0, stated: Any = None, **more: Any) ->
         (counted(0, residences={"DE": 9}, stated=240), (240, False)),
     ],
 )
-def test_a_number_of_people_is_exact_only_when_all_that_is_known_agrees(case: Case, answer: Any) -> None:
+def test_a_number_of_people_is_exact_only_when_all_sources_agree(case: Case, answer: Any) -> None:
+    """A number of people is exact only when it is confirmed and no other known number contradicts it; guardians in the
+    audience may explain a difference. Otherwise the number is approximate.
+    """
     found = people_counted(asked(case))
     assert found
     assert (found.number, found.exact) == answer
@@ -219,7 +226,10 @@ def test_children_of_the_audience_are_among_those_concerned() -> None:
 @pytest.mark.parametrize(
     ("vulnerable", "answer"), [(True, "yes"), ({"value": True, "certainty": "suspected"}, "suspected"), (False, "no")]
 )
-def test_people_in_need_of_protection_count_as_soon_as_they_are_suspected(vulnerable: Any, answer: str) -> None:
+def test_vulnerable_people_count_as_soon_as_they_are_suspected(vulnerable: Any, answer: str) -> None:
+    """The form says that people in need of protection are affected as soon as the facts suspect it, and marks it as
+    suspected.
+    """
     assert words("vulnerable_people", vulnerable_subjects=vulnerable) == (answer,)
 
 
@@ -254,7 +264,11 @@ def _of(**organisation: Any) -> Case:
     return a_case(incident=Incident.model_validate(given | {"organisation": given["organisation"] | organisation}))
 
 
-def test_a_processor_has_somebody_else_involved_and_a_controller_may_have() -> None:
+def test_a_processor_has_others_involved_and_a_controller_may_have() -> None:
+    """A processor has somebody else involved, and so has an incident that a vendor caused.
+
+    Whether a controller has is not known.
+    """
     assert words("others_involved", _of(role="processor")) == ("yes",)
     assert words("others_involved", cause="vendor") == ("yes",)
     assert words("others_involved", _of(role="controller")) is None
@@ -315,7 +329,8 @@ def test_people_have_been_told_once_the_first_notice_has_gone() -> None:
     assert words("telling", a_case(playbook=None)) is None
 
 
-def test_that_people_need_not_be_told_is_known_only_from_an_assessment() -> None:
+def test_that_people_need_not_be_told_takes_an_assessment() -> None:
+    """Only an assessment can say that people need not be told. Where it does not, they will be told."""
     spared = a_case(playbook=None, assessment=an_assessment(tell_people=False, risk=Risk.RISK))
     assert words("telling", spared) == ("not_needed",)
     assert words("telling", a_case(playbook=None, assessment=an_assessment())) == ("will_be_told",)
@@ -331,14 +346,19 @@ def test_the_channels_are_those_of_the_notice_that_went_out() -> None:
     assert words("channels", sent(sent=3)) == ("email", "website", "sms", "social")
 
 
-def test_promises_count_before_they_are_given_and_not_after_they_were_dropped() -> None:
+def test_commitments_count_before_they_are_given_but_not_if_dropped() -> None:
+    """The commitments of the playbook count before they are given to people, and no longer after they were dropped."""
     assert words("promises") == ("audit",)
     dropped = a_commitment(state=CommitmentState.DROPPED)
     assert words("promises", a_case(commitments=(dropped,))) is None
     assert words("promises", a_case(playbook=a_playbook(commitments=[]))) is None
 
 
-def test_what_was_filed_with_another_authority_counts_and_a_letter_to_people_does_not() -> None:
+def test_a_filing_with_another_authority_counts_and_none_to_people() -> None:
+    """The form tells of a filing with another authority.
+
+    It does not tell of a letter to people, nor of the filing with its own authority.
+    """
     others = (a_duty(id="uk.ico"), a_duty(id="uk.people", addressee=Addressee.PEOPLE))
     assessment = an_assessment(duties=(a_duty(), *others))
     for duty, answer in (("uk.ico", ("yes",)), ("uk.people", None), (a_duty().id, None)):

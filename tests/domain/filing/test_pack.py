@@ -49,7 +49,10 @@ def test_a_code_that_nobody_explained_is_left_to_a_person(form: Form) -> None:
     assert section(packed(form, content=("moon_phase",)), "Moon phase") == "**A person writes this:** moon phase"
 
 
-def test_the_story_of_the_default_locale_tells_what_happened_and_what_follows(form: Form) -> None:
+def test_the_default_locales_story_tells_nature_and_consequences(form: Form) -> None:
+    """The text of the incident in the default locale tells what happened and what could follow, on the page and in the
+    field of the form.
+    """
     made = packed(form, content=("nature", "likely_consequences"))
     story = an_incident().texts["en"]
     assert story.what_happened in section(made, "What kind of breach it is")
@@ -192,7 +195,10 @@ def test_an_authority_with_a_form_of_its_own_is_told_apart(form: Form) -> None:
         assert "has its own form" in other.markdown
 
 
-def test_a_form_that_is_not_the_recipients_leaves_only_to_a_person_what_its_own_law_asks_for(form: Form) -> None:
+def test_a_foreign_form_leaves_only_its_own_laws_items_to_a_person(form: Form) -> None:
+    """When the form is another authority's, a person must fill in only what the recipient's own law asks for and the
+    case does not answer. The page names no field of the form.
+    """
     codes = ("what_happened", "root_cause", "number_of_records", "categories_and_approx_records", "sample_notice")
     made = packed(form, regime="us-wa", content=codes)
     assert [one["field"] for one in made.to_be_filled] == ["root_cause", "number_of_records", "sample_notice"]
@@ -250,7 +256,8 @@ def test_the_clock_is_told_in_words(form: Form) -> None:
     assert "“the controller became aware of the breach”" in section(packed(form), "By when")
 
 
-def test_how_to_reach_the_recipient_is_told_when_somebody_looked_it_up(form: Form) -> None:
+def test_how_to_reach_the_recipient_is_told_once_looked_up(form: Form) -> None:
+    """The page tells how to reach the recipient only when somebody has looked it up."""
     known = TABLE.recipients["supervisory_authority"].model_copy(update={"contact": "its portal"})
     table = TABLE.model_copy(update={"recipients": TABLE.recipients | {"supervisory_authority": known}})
     assert "How to reach it: its portal." in pack(a_case(), a_duty(), form, table, NOW).markdown

@@ -1,11 +1,12 @@
 """An incident's times, and what its file must name."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.incident.incident import Organisation, Times
+from amends.domain.incident.incident import Incident, Organisation, Times
 from tests.builders import an_incident
 
 
@@ -50,9 +51,82 @@ def test_the_first_language_written_is_the_one_for_everybody_else() -> None:
     assert an_incident().default_locale == "en"
 
 
-def test_an_incident_without_any_text_is_refused() -> None:
-    with pytest.raises(ValidationError, match="texts"):
-        an_incident(texts={})
+@pytest.mark.parametrize(("name", "locale"), [({"zh-CN": "贝塔派"}, "zh-CN"), ("Betapai", "en"), ({}, "en")])
+def test_without_texts_the_name_decides_the_language(name: object, locale: str) -> None:
+    organisation = {**an_incident().organisation.model_dump(mode="json"), "name": name}
+    assert an_incident(texts={}, organisation=organisation).default_locale == locale
+
+
+MORNING = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+
+
+def occurred(said: object, zone: str = "Europe/Berlin") -> tuple[datetime | None, datetime | None]:
+    organisation = {"name": "Betapai", "timezone": zone}
+    period = an_incident(organisation=organisation, times={"occurred": said}).times.occurred
+    return period.start, period.end
+
+
+@pytest.mark.parametrize("said", ["2026-03-02T08:00+01:00", MORNING, {"from": MORNING, "to": MORNING}])
+def test_one_moment_is_both_ends_of_the_period(said: object) -> None:
+    assert occurred(said) == (MORNING, MORNING)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Shanghai", "UTC"])
+def test_a_bare_date_is_that_day_in_the_organisations_zone(zone: str) -> None:
+    there = ZoneInfo(zone)
+    assert occurred("2026-03-02", zone) == (
+        datetime(2026, 3, 2, 0, 0, tzinfo=there),
+        datetime(2026, 3, 2, 23, 59, tzinfo=there),
+    )
+
+
+def test_one_end_of_a_period_may_be_unknown() -> None:
+    assert occurred({"from": "unknown", "to": "2026-03-02T08:00+01:00"}) == (None, MORNING)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("2026-03-02T08:00", "timezone"),
+        ("2026-02-30", "date"),
+        ("yesterday", "datetime"),
+        (20260302, "write a date and a time"),
+        ({"from": "2026-03-02"}, "timezone"),
+    ],
+)
+def test_a_period_that_cannot_be_read_is_refused(said: object, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        occurred(said)
+
+
+def test_what_is_unknown_or_empty_is_as_if_left_out() -> None:
+    """Every optional key of an incident file may hold nothing, or the word `unknown`."""
+    bare = {"id": "night", "title": "Something happened"}
+    told = {
+        "organisation": {"established_in": "unknown", "regulated": None, "contacts": {"phone": "unknown"}},
+        "times": {"occurred": "unknown", "aware": "unknown", "contained": None},
+        "facts": {"people": {"min": 3, "max": "unknown"}, "recipient": {"kind": "unknown"}},
+        "residences": "unknown",
+        "texts": {"en": {"what_we_do": "unknown"}},
+    }
+    given = Incident.model_validate({**bare, **told})
+    facts = {"people": {"min": 3}, "recipient": {"kind": None}}
+    assert given == Incident.model_validate({**bare, "facts": facts, "texts": {"en": {}}})
+
+
+def test_a_wrong_word_is_not_taken_for_unknown() -> None:
+    with pytest.raises(ValidationError, match="established_in"):
+        an_incident(organisation={"established_in": "unknwon"})
+
+
+def test_an_unknown_key_is_refused_even_when_it_is_empty() -> None:
+    with pytest.raises(ValidationError, match="titel"):
+        Incident.model_validate({"id": "night", "title": "Something happened", "titel": None})
+
+
+def test_an_id_is_needed_whatever_else_is_unknown() -> None:
+    with pytest.raises(ValidationError, match="id"):
+        Incident.model_validate({"id": None, "title": "Something happened"})
 
 
 @pytest.mark.parametrize("name", ["../november", "November", "a b", ""])

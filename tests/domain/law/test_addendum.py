@@ -31,7 +31,7 @@ LETTERS = Addenda(
 
 def wrong(**changes: Any) -> str:
     with pytest.raises(ValidationError) as caught:
-        Addenda.model_validate({"items": ITEMS, "letters": ()} | changes)
+        Addenda.model_validate({"items": ITEMS, "addenda": ()} | changes)
     return str(caught.value)
 
 
@@ -52,9 +52,11 @@ def wrong(**changes: Any) -> str:
         ("XX", "YY", GENERAL),
     ],
 )
-def test_somebody_gets_the_letter_of_their_state_else_of_their_country_else_the_general_one(
-    country: str, region: str, letter: str
-) -> None:
+def test_a_person_gets_the_addendum_of_state_or_country_or_general(country: str, region: str, letter: str) -> None:
+    """A person gets the addendum of their state, else the addendum of their country, else the general one.
+
+    Upper case and spaces around a state do not matter, and a state counts only together with its country.
+    """
     assert LETTERS.addendum_for(country, region) == letter
 
 
@@ -67,7 +69,8 @@ def test_somebody_gets_the_letter_of_their_state_else_of_their_country_else_the_
         ("kr", {"nature", "people_count", "steps", "police_report"}),
     ],
 )
-def test_a_letter_says_what_all_say_and_what_it_adds_but_not_what_it_leaves_out(letter: str, said: set[str]) -> None:
+def test_an_addendum_says_common_items_plus_added_minus_left_out(letter: str, said: set[str]) -> None:
+    """An addendum says the items that all say and the items that it adds, but not the items that it leaves out."""
     assert {item for item in ITEMS if LETTERS.says(letter, item)} == said
 
 
@@ -85,7 +88,10 @@ def test_a_full_letter_is_written_for_each_place(letter: str, written_in: str) -
 @pytest.mark.parametrize(
     ("letter", "written_in"), [("us", GENERAL), ("us-ma", "us-ma"), ("kr", GENERAL), (GENERAL, GENERAL)]
 )
-def test_another_notice_is_general_except_where_something_must_be_left_out(letter: str, written_in: str) -> None:
+def test_other_notices_are_general_unless_something_is_left_out(letter: str, written_in: str) -> None:
+    """A notice that need not be whole is written in the general addendum, unless the addendum must leave
+    something out.
+    """
     assert LETTERS.in_notice("update", letter) == written_in
 
 
@@ -106,14 +112,14 @@ def a_letter(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"letters": (a_letter(adds=("frieze",)),)}, "no item is called frieze"),
-        ({"letters": (a_letter(leaves_out=("natur",)),)}, "no item is called natur"),
-        ({"letters": (a_letter(), a_letter(id="other"))}, "two letters are for US"),
-        ({"letters": (a_letter(), a_letter(places=("CA",)))}, "two letters are called us"),
-        ({"letters": (a_letter(leaves_out=("freeze",)),)}, "freeze cannot be added and left out"),
-        ({"letters": (a_letter(id=GENERAL),)}, "the general letter is there without being listed"),
-        ({"letters": (a_letter(places=()),)}, "at least 1 item"),
-        ({"letters": (a_letter(places=("Massachusetts",)),)}, "should match pattern"),
+        ({"addenda": (a_letter(adds=("frieze",)),)}, "no item is called frieze"),
+        ({"addenda": (a_letter(leaves_out=("natur",)),)}, "no item is called natur"),
+        ({"addenda": (a_letter(), a_letter(id="other"))}, "two letters are for US"),
+        ({"addenda": (a_letter(), a_letter(places=("CA",)))}, "two letters are called us"),
+        ({"addenda": (a_letter(leaves_out=("freeze",)),)}, "freeze cannot be added and left out"),
+        ({"addenda": (a_letter(id=GENERAL),)}, "the general letter is there without being listed"),
+        ({"addenda": (a_letter(places=()),)}, "at least 1 item"),
+        ({"addenda": (a_letter(places=("Massachusetts",)),)}, "should match pattern"),
         ({"items": ITEMS | {"more": Item(says="More", codes=("nature",))}}, "two items answer nature"),
     ],
 )
@@ -121,7 +127,10 @@ def test_letters_that_make_no_sense_are_refused(changes: dict[str, Any], what: s
     assert what in wrong(**changes)
 
 
-def test_an_approval_from_before_there_were_letters_still_binds_the_same_draft() -> None:
+def test_an_approval_from_before_addenda_binds_the_same_draft() -> None:
+    """An approval from before drafts had addenda still binds the same draft: fields that were added later, and say
+    nothing new, do not change the binding.
+    """
     content = a_draft().model_dump(mode="json", exclude={"occurrence", "step"})
     for variant in content["variants"]:
         assert (variant.pop("letter"), variant.pop("items")) == (GENERAL, [])

@@ -87,7 +87,11 @@ def test_an_event_under_another_name_starts_the_clock_too() -> None:
     assert only(ruled(table)).assumed == ""
 
 
-def test_a_clock_that_is_not_recorded_is_counted_from_the_earliest_time_it_can_be() -> None:
+def test_an_unrecorded_clock_event_counts_from_its_earliest_time() -> None:
+    """A clock event that is not recorded is counted from the earliest time at which it can have happened.
+
+    The duty says that this is assumed, and a question asks for the time.
+    """
     found = ruled(a_table(), times={"discovered": "2026-11-23T08:00:00Z"})
     duty = only(found)
     assert duty.due_at == datetime(2026, 11, 26, 8, tzinfo=UTC)
@@ -114,16 +118,23 @@ def test_where_nothing_must_come_first_the_first_thing_known_counts(times: dict[
         ({"aware": "2026-11-20T10:00:00Z", "learned": "2026-11-20T11:00:00Z"}, "2026-11-20T11:00:00Z", ""),
     ],
 )
-def test_an_event_that_shows_it_at_the_latest_counts_unless_something_earlier_is_recorded(
+def test_an_event_that_implies_another_counts_if_it_is_the_earliest(
     times: dict[str, Any], start: str, assumed: str
 ) -> None:
+    """A recorded event that implies the clock event starts the clock, even if the clock event itself is recorded later.
+
+    If another event is recorded earlier, its time counts, and the duty says that the clock event is not recorded.
+    """
     duty = only(ruled(a_table(a_regime(duties=[a_row(of="learned", within={"hours": 5})])), times=times))
     assert duty.starts_at == datetime.fromisoformat(start) and (
         assumed in duty.assumed if assumed else not duty.assumed
     )
 
 
-def test_times_in_the_wrong_order_are_doubted_and_the_earlier_one_counts() -> None:
+def test_times_in_the_wrong_order_are_doubted_and_the_earlier_counts() -> None:
+    """When recorded times contradict their order, the earlier time counts, the duty says so, and a question asks for
+    the time.
+    """
     times = {"aware": "2026-11-10T00:00:00Z", "discovered": "2026-11-19T00:00:00Z"}
     found = ruled(a_table(a_regime(duties=[a_row(of="discovered", within={"hours": 5})])), times=times)
     assert only(found).starts_at == datetime(2026, 11, 10, tzinfo=UTC)
@@ -156,14 +167,18 @@ def test_a_ruling_that_meets_no_duty_is_asked_about() -> None:
     assert found.questions == ("The ruling on law.authority@DE meets no duty here: which one does it mean?",)
 
 
-def test_at_the_seat_of_the_lead_authority_the_reason_names_where_the_people_live() -> None:
+def test_at_the_lead_authoritys_seat_the_reason_names_the_homes() -> None:
+    """At the lead authority of the organisation's seat, the reason of the duty counts all people and names the
+    countries in which they live.
+    """
     row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}, "lead": True}
     table = a_table(a_regime(places=["DE", "FR"], duties=[row]), place_names={"DE": "Germany", "FR": "France"})
     duty = only(ruled(table, {"FR": 7, "DE": 2}, seat="DE"))
     assert duty.why.startswith("9 people live in Germany, France; the organisation is established in Germany")
 
 
-def test_a_trade_law_of_many_places_stands_once_while_nobody_knows_the_seat() -> None:
+def test_a_trade_law_of_many_places_stands_once_without_a_known_seat() -> None:
+    """A law about a trade that holds in many places gives one duty while nobody knows the organisation's seat."""
     row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 4}, "lead": True}
     table = a_table(a_regime(places=["DE", "FR"], regulated=["financial_entity"], duties=[row]))
     organisation = {"regulated": ["financial_entity"], "established_in": None}
@@ -177,7 +192,10 @@ def test_published_data_was_not_unreadable() -> None:
     assert only(ruled(a_table(regime), facts=facts)).standing is DutyStanding.APPLIES
 
 
-def test_a_step_of_our_own_that_is_not_taken_counts_from_now_and_comes_last() -> None:
+def test_an_own_step_not_taken_yet_counts_from_now_and_comes_last() -> None:
+    """A duty that waits for a step of our own, such as telling the people, is counted from now and comes after all
+    other duties.
+    """
     waiting = a_row(id="later", recipient="authority", of="individuals_notified", within={"days": 15})
     found = ruled(a_table(a_regime(duties=[waiting, a_row(of="individuals_notified", within=None), a_row(id="now")])))
     assert [duty.waits for duty in found.duties if duty.id.startswith("law.")] == [False, True, True]
@@ -240,7 +258,8 @@ def test_a_country_that_nobody_wrote_a_row_for_needs_a_lawyer() -> None:
     assert duty.standing is DutyStanding.MAY_APPLY and "nobody has looked up the law there" in duty.why
 
 
-def test_people_whose_country_is_not_known_are_not_passed_over_in_silence() -> None:
+def test_people_of_unknown_country_are_not_passed_over() -> None:
+    """People whose country is not known have a duty of their own and are not passed over in silence."""
     assert only(ruled(a_table(), {"": 4, "FR": 1}), "unknown.").id == "unknown.authority@unknown"
 
 
@@ -248,7 +267,11 @@ def test_a_place_with_two_names_is_one_place() -> None:
     assert only(ruled(a_table(a_regime(places=["US-PR"])), {"PR": 1, "US-PR": 2})).people == 3
 
 
-def test_an_organisation_seated_in_the_union_answers_to_the_authority_there_alone() -> None:
+def test_an_organisation_seated_in_the_union_has_one_authority() -> None:
+    """An organisation seated in the union answers only to the authority of its seat.
+
+    An organisation seated elsewhere answers to the authority of each country in which people live.
+    """
     row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}, "lead": True}
     table = a_table(a_regime(places=["DE", "FR", "IT"], duties=[row]))
     assert [duty.id for duty in ruled(table, {"FR": 1, "IT": 1}, seat="DE").duties] == ["law.authority@DE"]
@@ -298,7 +321,11 @@ def test_what_nobody_knows_never_makes_a_duty_disappear(when: dict[str, Any]) ->
     assert only(found).standing is DutyStanding.MAY_APPLY
 
 
-def test_a_trade_that_nobody_has_named_may_be_meant_unless_the_sector_says_no() -> None:
+def test_an_unnamed_trade_may_be_meant_unless_the_sector_says_no() -> None:
+    """A law about a trade may apply to an organisation whose trades nobody has named, unless its sector rules the trade
+    out. A named trade or an empty list decides.
+    """
+
     def table(*sectors: str) -> DutyTable:
         return a_table(a_regime(regulated=["financial_entity"], sectors=sectors))
 
@@ -316,7 +343,10 @@ def test_what_only_a_person_can_judge_may_apply_and_is_asked() -> None:
     assert "Data Act: Clients lose money?" in found.questions
 
 
-def test_a_judgement_asked_for_inside_a_condition_matters_only_where_nothing_else_settles_it() -> None:
+def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
+    """A judgement that a person must make inside a condition is asked for only where no other part of the condition
+    settles it.
+    """
     when = {"any_of": [{"residents_over": 5}, {"ask": "the loss is large"}]}
     table = a_table(a_regime(duties=[a_row(when=when)]))
     assert only(ruled(table)).asks == ()
@@ -346,7 +376,11 @@ def test_a_lawyers_ruling_settles_it_and_stands_in_the_record() -> None:
     assert only(yes).standing is DutyStanding.APPLIES
 
 
-def test_an_authority_is_not_told_what_only_letters_must_not_say_or_look_like() -> None:
+def test_an_authority_is_not_told_rules_that_are_only_for_letters() -> None:
+    """Rules about what a letter must not say, or how it must look, stand only at duties to people.
+
+    A rule for all notices stands at duties to an authority too.
+    """
     bans = [{"text": "say how in the letter", "letter": True, "item": "nature"}, {"text": "wait for the count"}]
     rows = [a_row(), a_row(id="authority", recipient="authority")]
     found = ruled(a_table(a_regime(duties=rows, must_not=bans, format_rules=["10 point"])))
@@ -355,7 +389,11 @@ def test_an_authority_is_not_told_what_only_letters_must_not_say_or_look_like() 
     assert said["law.people"] == (("say how in the letter", "wait for the count"), ("nature",), ("10 point",))
 
 
-def test_an_exemption_is_claimed_with_its_evidence_and_a_lawyer_must_agree() -> None:
+def test_an_exemption_names_its_evidence_and_a_lawyer_must_agree() -> None:
+    """An exemption that the facts meet is claimed with the facts that are its evidence, and a lawyer must agree.
+
+    Without these facts the duty applies.
+    """
     regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}, {"text": "no harm"}])
     facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     duty = only(ruled(a_table(regime), facts=facts))
@@ -367,7 +405,10 @@ def test_an_exemption_is_claimed_with_its_evidence_and_a_lawyer_must_agree() -> 
     assert only(ruled(a_table(regime))).standing is DutyStanding.APPLIES
 
 
-def test_a_lawyers_ruling_weighs_more_than_an_exemption_that_the_facts_seem_to_meet() -> None:
+def test_a_lawyers_ruling_outweighs_an_exemption() -> None:
+    """A lawyer's ruling that a duty applies weighs more than an exemption that the facts seem to meet, and no lawyer is
+    needed any more.
+    """
     regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}])
     facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     rulings = {"law.authority": {"applies": True, "reason": "the method is outdated", "by": "Counsel"}}
@@ -375,7 +416,8 @@ def test_a_lawyers_ruling_weighs_more_than_an_exemption_that_the_facts_seem_to_m
     assert duty.standing is DutyStanding.APPLIES and not duty.lawyer_needed
 
 
-def test_the_stand_in_for_unknown_states_counts_only_those_whose_state_is_unknown() -> None:
+def test_the_stand_in_for_unknown_states_counts_only_unknown_ones() -> None:
+    """The regime that stands in for the unknown state counts only people whose state is unknown."""
     stand_in = a_regime(id="state", places=["US"], stands_for="the law of a state")
     table = a_table(a_regime(places=["US-WA"]), a_regime(id="federal", places=["US"]), unknown_state={"US": stand_in})
     assert only(ruled(table, {"US-WA": 700, "US": 3}), "state.").people == 3
@@ -394,7 +436,8 @@ def test_the_earliest_to_the_same_recipient_is_marked_as_first() -> None:
     assert {duty.id: duty.first for duty in ruled(table).duties} == {"stricter.people": True, "law.people": False}
 
 
-def test_a_duty_without_a_number_means_at_once_and_comes_before_all_dates() -> None:
+def test_a_duty_without_a_term_means_at_once_and_comes_first() -> None:
+    """A duty without a term in hours or days means at once, and comes before all duties with a date."""
     table = a_table(a_regime(), a_regime(id="prompt", duties=[a_row(within=None, standard="at once")]))
     assert [duty.id for duty in ruled(table).duties] == ["prompt.people", "law.authority"]
 
@@ -412,14 +455,19 @@ def test_what_nobody_checked_and_what_only_stands_in_needs_a_lawyer() -> None:
     assert only(ruled(a_table(a_regime(lawyer_check=["which authority"])))).lawyer_needed == ("which authority",)
 
 
-def test_business_days_over_holidays_that_nobody_has_decreed_yet_need_a_look() -> None:
+def test_business_days_over_undecreed_holidays_need_a_lawyer() -> None:
+    """A term in business days that runs over public holidays that nobody has decreed yet needs a lawyer's look."""
     table = a_table(a_regime(duties=[a_row(within={"business_days": 3})]))
     law = Law(table, weekdays, is_estimated=lambda place, year: (place, year) == ("FR", 2026))
     (duty,) = duties_of(an_incident(), an_audience(by_place={"FR": 3}), Risk.HIGH, 3, law, NOW).duties[-1:]
     assert duty.lawyer_needed == ("the public holidays of France in 2026 are not certain yet",)
 
 
-def test_without_homes_only_the_seat_counts_and_the_number_is_not_known() -> None:
+def test_without_homes_only_the_seat_counts_and_no_number_is_known() -> None:
+    """When nobody's home is known, only the organisation's seat counts.
+
+    The number of people is not known, so a duty that depends on it may apply.
+    """
     found = ruled(a_table(a_regime(duties=[a_row(when={"residents_over": 500})])), {})
     duty = only(found)
     assert duty.people is None and duty.standing is DutyStanding.MAY_APPLY
@@ -441,7 +489,11 @@ def test_a_broken_table_is_refused(regime: dict[str, Any], said: str) -> None:
         a_table(regime)
 
 
-def test_a_filing_is_early_or_late_by_the_difference_and_neither_without_a_date() -> None:
+def test_a_filing_is_early_or_late_by_the_difference() -> None:
+    """A filing is early or late by the difference between its time and the date of the duty.
+
+    Without a date it is neither.
+    """
     duty = only(ruled(a_table()))
     assert duty.due_at is not None
     assert duty.early_by(duty.due_at - timedelta(hours=1)) == timedelta(hours=1)

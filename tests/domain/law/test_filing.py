@@ -59,12 +59,14 @@ def test_a_filing_that_was_recorded_wrongly_starts_nothing() -> None:
     assert recorded_events(owing(wrong, right)) == {"pdpc_notified": NOW + HOUR}
 
 
-def test_the_incident_as_known_has_the_events_of_the_file_and_of_the_ledger() -> None:
+def test_the_incident_as_known_has_events_of_file_and_ledger() -> None:
+    """The incident as known has the events that its file names and the events that the ledger has recorded."""
     events = as_known(told(NOW + HOUR, a_filing())).times.events
     assert (events["aware"], events["individuals_notified"], events["pdpc_notified"]) == (AWARE, NOW + HOUR, NOW)
 
 
-def test_where_the_file_and_the_ledger_name_an_event_the_earlier_one_counts() -> None:
+def test_of_an_event_in_file_and_ledger_the_earlier_one_counts() -> None:
+    """When the incident's file and the ledger both name an event, the earlier time counts."""
     case = owing(a_filing())
     for hours, counts in ((-5, NOW - 5 * HOUR), (5, NOW)):
         events = {"pdpc_notified": NOW + hours * HOUR}
@@ -73,17 +75,22 @@ def test_where_the_file_and_the_ledger_name_an_event_the_earlier_one_counts() ->
         assert as_known(said).times.events == {"pdpc_notified": counts}
 
 
-def test_what_is_known_grows_with_each_thing_that_starts_a_clock_and_never_shrinks() -> None:
+def test_facts_known_grow_with_each_clock_event_and_never_shrink() -> None:
+    """The number of facts known grows with each thing that starts a clock: a filing, the correction of a filing,
+    telling the people. It never shrinks.
+    """
     wrong = a_filing()
     steps = [owing(), owing(wrong), owing(wrong, a_filing(number=2, corrects=1)), told(NOW, wrong, a_filing(number=2))]
     assert [facts_known(case) for case in steps] == [1, 2, 3, 4]
 
 
-def test_each_filing_counts_whatever_the_latest_assessment_says_of_its_duty() -> None:
+def test_each_filing_counts_whatever_the_assessment_says_of_its_duty() -> None:
+    """Each filing counts as a known fact, whatever the latest assessment says of its duty."""
     assert facts_known(owing(a_filing(), duties=(a_duty(),))) == facts_known(owing(a_filing(), duties=())) == 2
 
 
-def test_a_duty_that_fell_away_leaves_the_clock_it_started_with_the_filing() -> None:
+def test_a_filing_keeps_the_clock_it_started_when_its_duty_falls_away() -> None:
+    """When a duty falls away, the clock that its filing started stays with the filing."""
     assert recorded_events(owing(a_filing(sets="pdpc_notified"), duties=())) == {"pdpc_notified": NOW}
 
 
@@ -95,7 +102,8 @@ def test_a_duty_is_early_or_late_by_its_first_filing(filed_at: datetime, early: 
     assert [filing.number for filing in found.filings] == [1, 2]
 
 
-def test_a_duty_is_overdue_once_its_time_has_come_and_nothing_is_recorded() -> None:
+def test_a_duty_is_overdue_once_its_time_has_come_with_no_filing() -> None:
+    """A duty is overdue once its time has come and no filing is recorded, and not before."""
     due_at = AWARE + 72 * HOUR
     assert [status(owing(), AUTHORITY, due_at + n * HOUR).overdue for n in (-1, 1)] == [False, True]
 

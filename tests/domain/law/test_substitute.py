@@ -44,7 +44,10 @@ def due(substitute: Substitute, counts: PlaceCounts, *places: str, page_is_up: b
     return found
 
 
-def test_ten_people_without_an_address_ask_for_the_home_page_and_a_free_number() -> None:
+def test_ten_people_without_an_address_ask_for_page_and_free_number() -> None:
+    """Under HIPAA, ten people without a valid address ask for a home page (or major media) for 90 days and a toll-free
+    number.
+    """
     found = due(HIPAA, PlaceCounts({"US-CA": 500}, {"US-CA": 10}))
     assert found.must
     assert found.because == ("10 of 500 people there were not reached (insufficient or out-of-date contact data)",)
@@ -82,7 +85,10 @@ def test_that_is_the_organisations_choice() -> None:
     assert found.because == ("500,001 people live there, more than 500,000",)
 
 
-def test_a_ground_that_a_person_must_judge_is_a_question_with_its_numbers() -> None:
+def test_a_ground_for_a_person_to_judge_is_a_question_with_numbers() -> None:
+    """A ground that a person must judge, such as disproportionate effort in GDPR Art. 34(3)(c), is asked as a question
+    with its numbers and makes nothing due by itself.
+    """
     found = due(EUROPE, PlaceCounts({"DE": 800, "FR": 200}, {"DE": 7, "FR": 1}), "DE", "FR")
     assert not found.must
     assert not found.because
@@ -116,8 +122,11 @@ def test_what_must_be_comes_before_what_may_be() -> None:
     assert [one.duty for one in found] == ["must.individuals", "may.individuals"]
 
 
-def test_every_ground_of_the_shipped_duties_is_understood_or_named_here() -> None:
-    """A new ground in the table that nobody reads would be a threshold that nobody watches."""
+def test_every_ground_of_the_shipped_duties_is_understood() -> None:
+    """Each ground in the shipped duties is understood by the program or named in this test.
+
+    A new ground that nobody reads would be a threshold that nobody watches.
+    """
     rules = [row.substitute for regime in read_duties().all_regimes() for row in regime.duties if row.substitute]
     unread = {
         ground

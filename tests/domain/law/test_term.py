@@ -123,7 +123,8 @@ def test_a_month_ends_on_the_same_day_or_else_on_its_last(start: str, months: in
 
 
 @pytest.mark.parametrize(("discovered", "end"), [("2026-07-01", "2027-03-01"), ("2027-07-01", "2028-02-29")])
-def test_sixty_days_after_the_calendar_year_are_1_march_or_29_february(discovered: str, end: str) -> None:
+def test_sixty_days_after_the_year_are_1_march_or_29_february(discovered: str, end: str) -> None:
+    """Sixty days after the end of the calendar year end on 1 March, or on 29 February in a leap year."""
     year_end = end_of_year(at(NEW_YORK, f"{discovered} 10:00"), NEW_YORK)
     assert ends(year_end, NEW_YORK, "US", days=60) == f"{end} 23:59"
 

@@ -103,10 +103,10 @@ def _variant(locale: str, channel: ChannelKind) -> Variant:
 def _in_massachusetts(channel: ChannelKind) -> Variant:
     if channel is SMS:
         text = f"Betapai: Your data is in wrong hands. Read {PAGE}"
-        return a_variant(letter=MA, channel=SMS, text=text)
+        return a_variant(addendum=MA, channel=SMS, text=text)
     parts = a_variant().parts | {"what_happened": "Some of your data is in wrong hands, and we are sorry."}
     return a_variant(
-        letter=MA, text=IN_MASSACHUSETTS, parts=parts, items=("contact", "data_types", "police_report"),
+        addendum=MA, text=IN_MASSACHUSETTS, parts=parts, items=("contact", "data_types", "police_report"),
         subject="Notice of data breach",
     )  # fmt: skip
 
@@ -229,12 +229,12 @@ BAD = (
     Bad("names another day of news", "L143", saying("Our next update comes on 2 December 2026.")),
     Bad("names a day nobody knows", "L143", saying("On 3 October 2026 we renewed our firewalls."), stops=False),
     Bad("tells Massachusetts of the attack", "L141", saying(
-        "Somebody copied customer data from our systems.", letter=MA)),
+        "Somebody copied customer data from our systems.", addendum=MA)),
     Bad("tells Massachusetts by SMS", "L141", saying(
-        "Somebody copied customer data from our systems.", letter=MA, channel=SMS)),
-    Bad("tells Massachusetts how many", "L141", saying("In all, 12,000 people get this letter.", letter=MA)),
-    Bad("marks the nature for Massachusetts", "L141", with_items("contact", "police_report", "nature", letter=MA)),
-    Bad("keeps the police report from Massachusetts", "L140", with_items("contact", "data_types", letter=MA)),
+        "Somebody copied customer data from our systems.", addendum=MA, channel=SMS)),
+    Bad("tells Massachusetts how many", "L141", saying("In all, 12,000 people get this letter.", addendum=MA)),
+    Bad("marks the nature for Massachusetts", "L141", with_items("contact", "police_report", "nature", addendum=MA)),
+    Bad("keeps the police report from Massachusetts", "L140", with_items("contact", "data_types", addendum=MA)),
     Bad("does not say what happened", "L140", with_items("contact", "data_types")),
     Bad("is an SMS alone", "L102", only(SMS)),
     Bad("links to a shortener", "L104", saying("Sign up for free monitoring: https://bit.ly/3xYzAbC")),

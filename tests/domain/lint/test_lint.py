@@ -216,7 +216,8 @@ def test_warning_against_giving_a_secret_is_fine(warning: str) -> None:
     assert codes(with_words(warning)) == []
 
 
-def test_a_letter_that_does_not_name_the_day_of_the_next_news_is_stopped() -> None:
+def test_a_text_without_the_day_of_the_next_update_is_stopped() -> None:
+    """A message that does not name the day of the next update is stopped with L108."""
     assert codes(without("28 November 2026")) == ["L108"]
 
 
@@ -314,7 +315,8 @@ def test_a_sentence_of_more_than_thirty_words_is_pointed_out() -> None:
     assert codes(with_words("We are sad and " * 11)) == ["L130"]
 
 
-def test_a_chinese_sentence_of_more_than_forty_characters_is_pointed_out() -> None:
+def test_a_chinese_sentence_over_forty_characters_is_pointed_out() -> None:
+    """A Chinese sentence of more than forty characters is pointed out with L130."""
     assert codes(with_words("我们非常抱歉" * 8, locale="zh-CN")) == ["L130"]
 
 
@@ -367,14 +369,17 @@ def test_a_bad_notice_is_found_by_its_code(bad: Bad) -> None:
     assert stops == {bad.stops}
 
 
-def test_of_a_good_notice_for_many_places_only_the_page_for_all_of_them_is_pointed_out() -> None:
+def test_a_good_notice_has_only_the_finding_about_its_common_page() -> None:
+    """In a good notice for many places, only the link to the page that is common to all of them is pointed out (L152),
+    and it does not block.
+    """
     assert {(finding.where, finding.code, finding.blocks) for finding in USUAL} == {
         (f"first-notice en/self/us-ma/{channel}", "L152", False) for channel in (EMAIL, SMS)
     }
 
 
 def test_there_is_a_bad_notice_for_nearly_every_code() -> None:
-    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154"}
+    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156"}
     assert CODES.keys() - {bad.code for bad in BAD} == told_below
 
 
@@ -500,13 +505,16 @@ def test_a_duty_that_is_none_here_asks_for_nothing(changes: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "code", ["parent_company", "identity_of_wrongdoer_if_known", "no_such_code"], ids=["if any", "if known", "unknown"]
 )
-def test_an_item_that_there_may_be_nothing_to_say_about_is_only_pointed_out(code: str) -> None:
+def test_an_item_that_may_have_nothing_to_say_is_only_pointed_out(code: str) -> None:
+    """An item that a law asks for, but about which there may be nothing to say, is only pointed out and does
+    not block.
+    """
     assert [blocks for _, blocks in told(good(), "L140", duties=(to_people(content=(code,)),))] == [False]
 
 
 def test_an_item_that_one_law_asks_for_without_an_if_must_be_said() -> None:
     items = LETTERS.items | {"bureaus": LETTERS.items["nature"].model_copy(update={"codes": ("cra_if_ssn", "cra")})}
-    wording = the_wording().model_copy(update={"letters": LETTERS.model_copy(update={"items": items})})
+    wording = the_wording().model_copy(update={"addenda": LETTERS.model_copy(update={"items": items})})
 
     def stops(*codes: str) -> set[bool]:
         duties = tuple(to_people(id=f"x.{code}", content=(code,)) for code in codes)
@@ -529,7 +537,8 @@ def test_the_law_of_a_country_holds_in_its_states() -> None:
     assert "first-notice en/self/us-ma/email" in [finding.where for finding in found(good(), duties=(federal,))]
 
 
-def test_what_one_law_asks_for_and_another_forbids_is_left_to_a_lawyer() -> None:
+def test_what_one_law_asks_and_another_forbids_is_left_to_a_lawyer() -> None:
+    """An item that one law asks for and another law forbids does not block and is left to a lawyer."""
     federal = to_people(places=("US",), content=("nature",))
     ((_, blocks),) = told(good(), "L140", duties=(federal, in_massachusetts()))
     assert not blocks
@@ -540,13 +549,14 @@ def test_an_update_need_not_say_what_the_first_notice_said() -> None:
     assert told(update, "L140") == []
 
 
-def test_what_is_forbidden_in_massachusetts_is_forbidden_in_its_updates_too() -> None:
-    update = saying("Somebody copied customer data from our systems.", letter=MA)
+def test_what_massachusetts_forbids_is_forbidden_in_updates_too() -> None:
+    """An item that is forbidden in Massachusetts is forbidden in its updates too, and not only in the first notice."""
+    update = saying("Somebody copied customer data from our systems.", addendum=MA)
     assert told(update.model_copy(update={"template": "update"}), "L141")
 
 
 def test_what_a_place_forbids_holds_without_the_duty_too() -> None:
-    assert told(with_items("contact", "police_report", "nature", letter=MA), "L141", duties=())
+    assert told(with_items("contact", "police_report", "nature", addendum=MA), "L141", duties=())
 
 
 def test_what_massachusetts_forbids_may_be_said_elsewhere() -> None:
@@ -555,11 +565,11 @@ def test_what_massachusetts_forbids_may_be_said_elsewhere() -> None:
 
 @pytest.mark.parametrize("address", ["FTC, 12000 Pennsylvania Avenue NW", "P.O. Box 12000, Chester"])
 def test_a_number_of_an_address_gives_nothing_away(address: str) -> None:
-    assert told(saying(address, letter=MA), "L141") == []
+    assert told(saying(address, addendum=MA), "L141") == []
 
 
 def test_a_bare_number_gives_the_count_away() -> None:
-    assert told(saying("Letters sent: 12,000.", letter=MA), "L141")
+    assert told(saying("Letters sent: 12,000.", addendum=MA), "L141")
 
 
 # What the facts say
@@ -741,7 +751,7 @@ def test_a_promise_of_an_earlier_notice_is_known_with_its_days() -> None:
 def test_credit_monitoring_that_was_promised_must_be_in_the_letter() -> None:
     offered = a_commitment(kind=CommitmentKind.CREDIT_MONITORING)
     items = LETTERS.items | {"credit_monitoring": LETTERS.items["nature"].model_copy(update={"codes": ("offer",)})}
-    wording = the_wording().model_copy(update={"letters": LETTERS.model_copy(update={"items": items})})
+    wording = the_wording().model_copy(update={"addenda": LETTERS.model_copy(update={"items": items})})
     duties = (to_people(content=("offer",)),)
 
     def stops(*promises: Any) -> set[bool]:
@@ -782,7 +792,7 @@ def test_a_case_knows_its_duties_audience_and_promises() -> None:
     draft = instead(COUNTED["en"], "500 residents of one state are touched.", channel=EMAIL)
     stopped = {f.code for f in lint_in(case, draft, the_wording(), PAGE)}
     assert stopped == {"L120", "L152"}
-    missing = with_items("contact", "data_types", letter=MA)
+    missing = with_items("contact", "data_types", addendum=MA)
     assert "L140" in {f.code for f in lint_in(case, missing, the_wording(), PAGE)}
 
 
@@ -869,7 +879,10 @@ def test_a_page_that_leaves_it_out_may_be_led_to() -> None:
     assert told(silent, "L152") == []
 
 
-def test_without_a_page_of_its_own_a_notice_leads_to_the_page_of_an_earlier_one() -> None:
+def test_a_notice_without_a_page_leads_to_the_page_of_an_earlier_one() -> None:
+    """A notice without a page of its own leads to the page of an earlier notice, so an item on that page which an
+    addendum leaves out is pointed out and does not block.
+    """
     ((what, blocks),) = told(good(variants=tuple(v for v in good().variants if v.channel is not WEBSITE)), "L152")
     assert "nature and people count" in what
     assert not blocks
@@ -882,8 +895,8 @@ def test_a_letter_that_says_everything_may_lead_to_the_page() -> None:
 
 
 def unplaced(people: int, *letters: Addendum, country: str = "US") -> list[Finding]:
-    listed = LETTERS.model_copy(update={"letters": (*LETTERS.addenda, *letters)})
-    wording = the_wording().model_copy(update={"letters": Addenda.model_validate(listed.model_dump())})
+    listed = LETTERS.model_copy(update={"addenda": (*LETTERS.addenda, *letters)})
+    wording = the_wording().model_copy(update={"addenda": Addenda.model_validate(listed.model_dump())})
     audience = counted().model_copy(update={"by_place": {"DE": 7_000, country: people}})
     found_ = lint(good(), the_incident(), wording, PAGE, (), audience)
     return [finding for finding in found_ if finding.code == "L153"]
@@ -905,9 +918,19 @@ def test_a_notice_that_is_not_for_that_country_is_not_warned_of_it() -> None:
 
 
 def test_a_draft_older_than_its_letters_is_to_be_drafted_afresh() -> None:
-    gone = the_wording().model_copy(update={"letters": LETTERS.model_copy(update={"letters": ()})})
+    gone = the_wording().model_copy(update={"addenda": LETTERS.model_copy(update={"addenda": ()})})
     english = gone.model_copy(update={"phrases": {"en": gone.phrases["en"]}})
     (finding,) = lint_in(a_case(incident=the_incident()), good(), english, PAGE)
     assert (finding.code, finding.blocks) == ("L154", True)
     assert finding.what.endswith("which do not have the language zh-CN or the letter us-ma")
     assert "drafted afresh" in finding.advice
+
+
+def test_a_draft_is_not_read_once_its_file_has_a_gap() -> None:
+    """After an amendment that left out what every notice needs, that is the only finding, and it names the keys."""
+    organisation = the_incident().organisation.model_copy(update={"own_domains": ()})
+    case = a_case(incident=the_incident().model_copy(update={"organisation": organisation}))
+    (finding,) = lint_in(case, good(), the_wording(), PAGE)
+    assert (finding.where, finding.code, finding.blocks) == ("first-notice", "L156", True)
+    assert "organisation.own_domains" in finding.what
+    assert "amends incident amend" in finding.advice

@@ -207,9 +207,9 @@ def test_phrases_that_are_allowed_again_are_weaker() -> None:
 
 
 def test_letters_that_change_are_for_a_lawyer() -> None:
-    letters = Addenda.model_validate({"items": {"nature": {"says": "How"}}, "letters": [
+    letters = Addenda.model_validate({"items": {"nature": {"says": "How"}}, "addenda": [
         {"id": "us-ma", "places": ["US-MA"], "leaves_out": ["nature"]}
     ]})  # fmt: skip
-    assert {(one.where, bool(one.weaker)) for one in words(letters=letters)} == {
+    assert {(one.where, bool(one.weaker)) for one in words(addenda=letters)} == {
         ("letter us-ma", True), ("letter item nature", True)
     }  # fmt: skip

@@ -31,7 +31,8 @@ def test_whoever_waits_for_something_is_named(changes: dict[str, Any], why: str)
     assert still_needed(a_case(**(CLOSED | changes)), LATER) == (why,)
 
 
-def test_a_case_whose_data_was_destroyed_is_over_whatever_else_it_says() -> None:
+def test_a_case_with_destroyed_data_is_over_whatever_else_it_says() -> None:
+    """A case whose data was destroyed is over, even while questions are open."""
     waits = CLOSED | {"questions": QuestionCounts(asked=1, open=1)}
     assert not is_over(a_case(**waits), LATER)
     assert is_over(a_case(**waits, events={"opened": NOW, DESTROYED: LATER}), LATER)

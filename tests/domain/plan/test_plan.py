@@ -85,7 +85,8 @@ def test_a_done_step_is_never_due_again() -> None:
     assert due(case, NOW + 300 * DAY) == set()
 
 
-def test_a_step_whose_event_has_not_happened_is_neither_due_nor_upcoming() -> None:
+def test_a_step_whose_event_has_not_happened_is_not_planned() -> None:
+    """A step whose event has not happened is neither due nor upcoming, however much time passes."""
     case = a_case(occurrences=(a_turn("assess"),), assessment=an_assessment())
     assert plan(case, NOW + 300 * DAY).due == plan(case, NOW + 300 * DAY).upcoming == ()
 
@@ -173,7 +174,8 @@ def test_what_nobody_knows_counts_as_holding(when: dict[str, Any]) -> None:
     assert holds(case, When.model_validate(when))
 
 
-def test_a_kind_of_data_that_may_or_may_not_be_touched_counts_as_touched() -> None:
+def test_data_that_may_be_touched_counts_as_touched() -> None:
+    """A kind of data that may or may not be touched counts as touched in a condition."""
     listed = ["contact", {"value": "health", "certainty": "unknown"}]
     case = a_case(incident=an_incident(facts={"data_categories": listed}))
     assert holds(case, When.model_validate({"data_includes": ["health"]}))
@@ -243,9 +245,11 @@ def waiting(notice: NoticeStatus | None, **changes: Any) -> Case:
         (a_notice(stage=NoticeStage.SENT), True),
     ],
 )
-def test_a_turn_that_was_begun_goes_on_when_there_is_work_without_people(
-    notice: NoticeStatus | None, goes_on: bool
-) -> None:
+def test_a_begun_occurrence_goes_on_when_no_person_is_needed(notice: NoticeStatus | None, goes_on: bool) -> None:
+    """An occurrence that was begun is due again when there is work that needs no person: a notice to draft, to release
+    or to send, or one that has been sent. It is not due while a current draft waits for approval or is rejected, or
+    while a message waits for its next try.
+    """
     assert (("first-notice", 1) in due(waiting(notice), NOW)) is goes_on
 
 
@@ -257,7 +261,10 @@ def test_a_message_that_was_put_off_makes_its_turn_upcoming() -> None:
 ONLY_PARKED = {"stage": NoticeStage.SENDING, "parked": 2, "sent_at": NOW}
 
 
-def test_a_turn_with_only_parked_messages_is_not_due_and_does_not_hold_up_the_next() -> None:
+def test_parked_messages_do_not_hold_up_the_next_occurrence() -> None:
+    """An occurrence of which only parked messages are left is not due, and does not hold up the next occurrence of its
+    step.
+    """
     notice = a_notice(id="update-1", step="update", **ONLY_PARKED)
     case = a_notified_case(notices=(notice,))
     turns = (*case.occurrences, a_turn("update", 1, OccurrenceState.WAITING))
@@ -266,7 +273,8 @@ def test_a_turn_with_only_parked_messages_is_not_due_and_does_not_hold_up_the_ne
 
 
 @pytest.mark.parametrize("changes", [{"pending": 1}, {"pending": 1, "next_try_at": NOW}, {"sent_at": None}])
-def test_a_turn_with_parked_messages_goes_on_with_what_is_left_of_the_others(changes: dict[str, Any]) -> None:
+def test_parked_messages_do_not_hold_up_the_other_messages(changes: dict[str, Any]) -> None:
+    """An occurrence with parked messages goes on with the other messages of its notice."""
     assert ("first-notice", 1) in due(waiting(a_notice(**(ONLY_PARKED | changes))), NOW)
 
 
@@ -320,7 +328,8 @@ def test_amended_facts_make_the_assessment_due_again() -> None:
     assert ("assess", 3) in due(case, NOW)
 
 
-def test_that_people_were_told_makes_the_assessment_due_again_because_it_starts_clocks() -> None:
+def test_telling_people_makes_the_assessment_due_again() -> None:
+    """Telling people makes the assessment due again, because it starts clocks."""
     case = a_notified_case(version=3)
     assert ("assess", 4) in due(case, NOW)
 
@@ -334,13 +343,15 @@ def told(*notices: NoticeStatus, notified: datetime = NOW) -> Case:
     return a_notified_case(notices=notices, events={"opened": NOW, "assessed": NOW, "notified": notified})
 
 
-def test_an_update_is_due_early_enough_for_the_time_that_the_last_notice_named() -> None:
+def test_an_update_is_due_early_enough_for_the_time_last_named() -> None:
+    """An update is due early enough to be approved by the time that the last notice named."""
     first = a_notice(stage=NoticeStage.SENT, sent_at=NOW + 2 * DAY, next_news_at=NOW + 4 * DAY)
     case = told(first, notified=NOW + 2 * DAY)
     assert upcoming(case, NOW + 2 * DAY)["update"].due_at == NOW + 3 * DAY
 
 
-def test_of_several_named_times_the_first_that_is_still_to_come_counts() -> None:
+def test_of_several_named_times_the_first_to_come_counts() -> None:
+    """Of several named times, the first one that is still to come decides when the update is due."""
     first = a_notice(stage=NoticeStage.SENT, sent_at=NOW, next_news_at=NOW + 3 * DAY)
     survey = a_notice(id="survey", step="survey", stage=NoticeStage.SENT, sent_at=NOW, next_news_at=NOW + 4 * DAY)
     assert upcoming(told(first, survey), NOW)["update"].due_at == NOW + 2 * DAY
@@ -363,7 +374,8 @@ def step_of(case: Case, step: str) -> Step:
     return case.playbook.step(step)
 
 
-def test_the_first_notice_names_the_time_of_the_first_update_with_its_approval() -> None:
+def test_the_first_notice_names_the_time_of_the_first_update() -> None:
+    """The first notice names the time of the first update, the time for its approval included."""
     case = a_case(events={"opened": NOW, "assessed": NOW})
     assert next_news_at(case, step_of(case, "first-notice"), 1, NOW) == NOW + 4 * DAY
 
@@ -374,7 +386,8 @@ def test_the_named_time_is_the_next_full_hour() -> None:
     assert next_news_at(case, step_of(case, "first-notice"), 1, later) == NOW + 4 * DAY + HOUR
 
 
-def test_an_update_names_the_turn_after_itself_even_when_it_comes_early() -> None:
+def test_an_update_names_the_occurrence_after_itself_even_if_early() -> None:
+    """An update names the time of the occurrence after itself, even when it is drafted early."""
     case = a_notified_case()
     assert next_news_at(case, step_of(case, "update"), 1, NOW + 2 * DAY) == NOW + 7 * DAY
 
@@ -425,7 +438,8 @@ def test_a_closing_step_that_does_not_apply_keeps_no_case_open() -> None:
 
 
 @pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING])
-def test_a_case_is_not_closed_over_people_whom_an_approved_notice_is_still_to_reach(stage: NoticeStage) -> None:
+def test_a_case_is_not_closed_while_a_notice_must_reach_people(stage: NoticeStage) -> None:
+    """A case is not ready to close while an approved notice is still to reach people."""
     assert not ready_to_close(a_resolved_case(a_turn("closing"), notices=(a_notice(stage=stage),)))
 
 
@@ -454,17 +468,20 @@ def test_a_closed_case_that_is_paused_is_closed_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"), [({"current": False}, 1), ({}, 0), ({"stage": NoticeStage.APPROVED}, 1)]
 )
-def test_who_was_found_late_or_let_go_is_told_though_the_case_is_closed(changes: dict[str, Any], expected: int) -> None:
-    """What others have is drafted afresh for them, approved, and leaves."""
-    afresh = a_notice(let_go=(NoticeRelease(at=NOW, drafted_at=NOW),), sent_at=NOW, **changes)
+def test_people_found_late_or_released_are_told_in_a_closed_case(changes: dict[str, Any], expected: int) -> None:
+    """In a closed case, people who were found late or are no longer held are told: the notice that others have is
+    drafted afresh for them, approved and sent.
+    """
+    afresh = a_notice(releases=(NoticeRelease(at=NOW, drafted_at=NOW),), sent_at=NOW, **changes)
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     closed = a_notified_case(occurrences=waiting, state=IncidentState.CLOSED, notices=(afresh,))
     assert len(due(closed, NOW)) == expected
 
 
-def test_a_version_that_is_approved_does_not_wait_for_mailboxes_that_put_off_the_one_before() -> None:
+def test_an_approved_version_does_not_wait_for_deferring_mailboxes() -> None:
+    """An approved version is sent without waiting for the mailboxes that deferred the version before it."""
     put_off = a_notice(
-        stage=NoticeStage.APPROVED, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),), next_try_at=NOW + HOUR
+        stage=NoticeStage.APPROVED, releases=(NoticeRelease(at=NOW, drafted_at=NOW),), next_try_at=NOW + HOUR
     )
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     assert ("first-notice", 1) in due(a_notified_case(occurrences=waiting, notices=(put_off,)), NOW)

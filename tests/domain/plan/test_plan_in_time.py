@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence, is_reached, newly_reached
+from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState, RecordedOccurrence, is_reached, newly_reached
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState
-from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import Playbook, Threshold, at_severity
 from amends.domain.risk.levels import Severity
 from tests.builders import NOW, a_case, a_commitment, a_playbook, an_incident
@@ -92,8 +92,9 @@ def test_a_task_waits_for_a_person_until_its_time_is_over() -> None:
 
 
 def test_that_a_task_is_late_is_told_once() -> None:
-    told = (a_turn("only", state=OccurrenceState.WAITING), a_turn(f"{TOLD_LATE}only"))
-    assert due(a_case(playbook=only(**TASK), occurrences=told), NOW + 400 * DAY) == set()
+    waiting, told = a_turn("only", state=OccurrenceState.WAITING), a_turn("only", kind=OccurrenceKind.LATE)
+    case = a_case(playbook=only(**TASK), occurrences=(waiting,), recorded_reminders=(told,))
+    assert due(case, NOW + 400 * DAY) == set()
 
 
 def late(name: str, after: timedelta, state: CommitmentState = CommitmentState.OPEN) -> Any:

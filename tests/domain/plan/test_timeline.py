@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import ALERT, ALERT_LETTERS, Case, IncidentState, OccurrenceState
+from amends.domain.case.case import (
+    ALERT_CHARACTERS,
+    Alert,
+    Case,
+    IncidentState,
+    OccurrenceKind,
+    OccurrenceState,
+    RecordedOccurrence,
+)
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty
@@ -159,7 +167,8 @@ def test_an_incident_without_a_playbook_waits_for_one() -> None:
     assert "amends run" in timeline(a_case(playbook=None), NOW).waiting[0].do
 
 
-def test_a_paused_incident_waits_to_be_resumed_and_still_says_what_comes() -> None:
+def test_a_paused_incident_waits_for_resume_and_says_what_comes() -> None:
+    """A paused incident waits to be resumed, and its timeline still says what comes next."""
     case = a_told_case(state=IncidentState.PAUSED)
     assert Wait.RESUME in [one.wait for one in timeline(case, LATER).waiting]
     assert "update 1" in expected(case, LATER)
@@ -185,7 +194,8 @@ def test_legal_deadlines_and_promises_to_come_are_expected() -> None:
     assert {LineKind.DEADLINE, LineKind.PROMISE} <= {line.kind for line in timeline(case, LATER).coming}
 
 
-def test_the_time_that_people_were_given_for_the_next_news_is_expected() -> None:
+def test_the_named_time_of_the_next_update_is_expected() -> None:
+    """The time that people were given for the next update stands among the expected events of the timeline."""
     named = NOW + 3 * DAY
     sent = a_notice(stage=NoticeStage.SENT, sent_at=NOW, next_news_at=named)
     assert expected(a_told_case(notices=(sent,)), LATER)["next news promised by first-notice"] == named
@@ -204,7 +214,11 @@ def test_it_says_how_far_the_next_news_has_come() -> None:
     assert the_news(update, now=LATER) == [f"{promised}: update-1 waits for 1 approval"]
 
 
-def test_a_time_for_news_that_was_missed_waits_for_the_lead_until_news_has_come() -> None:
+def test_a_missed_update_waits_for_the_lead_until_one_has_come() -> None:
+    """A missed time for the next update waits for the lead until an update has been sent.
+
+    Then the timeline says how late it came.
+    """
     sent = a_notice(stage=NoticeStage.SENT, sent_at=NOW, next_news_at=NOW + 3 * DAY)
     late = a_notice(id="update-1", step="update", stage=NoticeStage.SENT, sent_at=NOW + 3 * DAY + 2 * HOUR)
     after = NOW + 4 * DAY
@@ -225,7 +239,10 @@ def test_what_was_left_out_is_said_to_be() -> None:
 
 
 def test_reminders_of_deadlines_are_no_steps_of_the_past() -> None:
-    case = a_told_case(occurrences=(a_turn("deadline eu 2026-11-24T09:00Z"),))
+    given = RecordedOccurrence(
+        kind=OccurrenceKind.DEADLINE, step="eu 2026-11-24T09:00Z", number=1, due_at=NOW, state=OccurrenceState.DONE
+    )
+    case = a_told_case(occurrences=(), recorded_reminders=(given,))
     assert not [line for line in timeline(case, LATER).past if line.kind is LineKind.STEP]
 
 
@@ -248,15 +265,11 @@ def test_many_turns_that_tell_nothing_are_one_line() -> None:
     assert [(line.what, line.note) for line in found] == [("chase 1", "and 3 more up to chase 4"), ("update 1", "")]
 
 
-def test_of_what_a_ledger_notes_as_events_only_those_of_the_case_are_told() -> None:
-    events = {
-        "opened": NOW,
-        "assess": NOW,
-        "alert:Overdue: somebody should have been told": NOW,
-        "news missed 1": NOW,
-    }
-    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is LineKind.EVENT]
-    assert told == ["opened"]
+def test_of_recorded_events_only_those_of_the_case_are_told() -> None:
+    """Of the events in the ledger, the timeline tells only those of the case: no steps, alerts or missed times."""
+    alerts, missed = (Alert("Overdue: somebody should have been told", NOW),), {"2026-11-24T09:00Z": NOW}
+    case = a_case(events={"opened": NOW, "assess": NOW}, alerts=alerts, missed_updates=missed)
+    assert [line.what for line in timeline(case, LATER).past if line.kind is LineKind.EVENT] == ["opened"]
 
 
 def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
@@ -266,15 +279,16 @@ def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
 
 
 def test_the_last_alerts_of_the_fortnight_are_told_in_order() -> None:
-    events = {f"{ALERT}trouble {day:02}": NOW - timedelta(days=day) for day in range(16)}
-    told = [line.what for line in timeline(a_case(events=events), NOW).alerts]
+    alerts = tuple(Alert(f"trouble {day:02}", NOW - timedelta(days=day)) for day in range(16))
+    told = [line.what for line in timeline(a_case(alerts=alerts), NOW).alerts]
     assert told == [f"trouble {day:02}" for day in range(9, -1, -1)]
-    assert timeline(a_case(events={f"{ALERT}old": NOW - timedelta(days=15)}), NOW).alerts == ()
+    assert timeline(a_case(alerts=(Alert("old", NOW - timedelta(days=15)),)), NOW).alerts == ()
 
 
-def test_a_long_alert_is_told_as_far_as_the_ledger_knows_it_by_its_words() -> None:
-    events = {f"{ALERT}{'x' * ALERT_LETTERS} {'0' * 64}": NOW, f"{ALERT}{'y' * ALERT_LETTERS}": NOW}
-    assert [line.what for line in timeline(a_case(events=events), NOW).alerts] == [
-        f"{'x' * ALERT_LETTERS}…",
-        "y" * ALERT_LETTERS,
+def test_a_long_alert_is_told_as_far_as_the_ledger_holds_its_words() -> None:
+    """A long alert is told up to the characters that the ledger holds, with an ellipsis where its text was cut."""
+    alerts = (Alert(f"{'x' * ALERT_CHARACTERS} {'0' * 64}", NOW), Alert("y" * ALERT_CHARACTERS, NOW))
+    assert [line.what for line in timeline(a_case(alerts=alerts), NOW).alerts] == [
+        f"{'x' * ALERT_CHARACTERS}…",
+        "y" * ALERT_CHARACTERS,
     ]

@@ -68,7 +68,11 @@ def test_what_a_grave_case_asks_for_is_looked_at_too() -> None:
     assert (found.step, found.severity) == ("tell", "high")
 
 
-def test_channels_that_only_a_grave_case_has_make_its_step_one_that_sends() -> None:
+def test_channels_given_only_in_a_grave_case_make_its_step_send() -> None:
+    """A step that has channels only in a grave case is a step that sends in this case, so its approvals must be
+    possible.
+    """
+
     def graver(**changes: object) -> Playbook:
         quiet = [{"id": "assess", "phase": "assess", "of": "opened"}]
         return a_playbook(steps=quiet, by_severity={"high": {"assess": {"approvals": 3, **changes}}})

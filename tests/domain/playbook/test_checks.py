@@ -61,7 +61,8 @@ def test_a_step_behind_one_that_is_never_taken_is_never_taken() -> None:
     assert found[2].why == "thank can never be taken"
 
 
-def test_a_step_behind_one_that_another_always_replaces_is_never_taken() -> None:
+def test_a_step_behind_one_that_is_always_replaced_is_never_taken() -> None:
+    """A step that follows a step in whose place another one is always chosen is never taken."""
     book = with_steps(a_step("a", "notified", one_of="way"), a_step("b", "notified", one_of="way"), a_step("c", "b"))
     assert said(never_due(book)) == [("c", "of")]
 
@@ -135,7 +136,11 @@ def test_a_circle_with_another_way_out_is_none() -> None:
     assert circles(with_steps(a_step("ask", "notified"), again)) == {}
 
 
-def test_a_choice_never_comes_to_what_stands_behind_a_step_without_condition() -> None:
+def test_a_choice_never_reaches_a_step_behind_one_without_condition() -> None:
+    """A choice never reaches a step that stands behind a step without a condition.
+
+    The advice is to put it before the step without one.
+    """
     book = with_steps(
         a_step("all", "notified", one_of="way"),
         a_step("many", "notified", one_of="way", when={"people_at_least": 1000}),
@@ -159,9 +164,10 @@ def test_a_choice_never_comes_to_what_stands_behind_a_step_without_condition() -
         ({"open_questions": True}, {"open_questions": True, "people_at_least": 10}, False),
     ],
 )
-def test_a_choice_comes_to_a_step_unless_an_earlier_one_holds_whenever_it_does(
+def test_a_choice_reaches_a_step_unless_an_earlier_one_always_holds(
     first: dict[str, Any], second: dict[str, Any], reached: bool
 ) -> None:
+    """A choice reaches a step unless an earlier step's condition holds whenever the condition of this step holds."""
     book = with_steps(
         a_step("a", "notified", one_of="way", when=first), a_step("b", "notified", one_of="way", when=second)
     )

@@ -124,18 +124,21 @@ def test_the_envelope_recipient_goes_before_what_the_header_says() -> None:
     assert read_report(MAILS["postfix_no_such_user"], f"<B+{other}@bounces.company.example>").token == other
 
 
-def test_the_header_tells_the_token_when_the_envelope_recipient_is_a_plain_mailbox() -> None:
+def test_the_header_tells_the_token_when_the_recipient_is_a_mailbox() -> None:
+    """The token is read from the header when the envelope recipient is a plain mailbox without a token."""
     assert read_report(MAILS["postfix_no_such_user"], "bounces@company.example").token == TOKEN
 
 
-def test_a_token_in_the_text_or_the_returned_message_of_a_bounce_is_not_taken() -> None:
+def test_a_token_in_the_text_or_returned_message_is_not_taken() -> None:
+    """A token that stands in the text of a bounce, or in the message that it returns, is not taken."""
     mail = MAILS["exim_no_such_user"]
     head, _, body = mail.partition(b"\n\n")
     assert BOUNCES.encode() in body
     assert read_report(head.replace(BOUNCES.encode(), b"care@company.example") + b"\n\n" + body).token == ""
 
 
-def test_a_complaint_is_known_by_the_sender_of_the_message_that_it_encloses() -> None:
+def test_a_complaint_is_known_by_the_sender_of_its_enclosed_message() -> None:
+    """A complaint is matched by the sender of the message that it encloses, because its own header has no token."""
     assert BOUNCES.encode() not in MAILS["complaint_abuse"].partition(b"\n\n")[0]
     assert read_report(MAILS["complaint_abuse"], "complaints@company.example").token == TOKEN
 
@@ -154,7 +157,8 @@ def test_the_message_id_of_the_report_itself_is_never_taken_for_ours() -> None:
 
 
 @pytest.mark.parametrize("mark", ["", "> "])
-def test_the_message_is_known_by_what_a_server_without_a_report_returns_as_text(mark: str) -> None:
+def test_a_message_is_known_by_headers_returned_as_plain_text(mark: str) -> None:
+    """The message is known by the headers that a mail server without reports returns as plain text, quoted or not."""
     head = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\n\nNo such user.\n\n"
     returned = f"{mark}Received: from relay.example\n{mark}Message-ID: {MESSAGE}\n"
     assert read_report((head + returned).encode()).message_id == MESSAGE
@@ -178,7 +182,10 @@ def test_a_delayed_report_is_no_failure_whatever_its_status(status: str) -> None
 
 
 @pytest.mark.parametrize("action", ["expanded", "relayed", "delivered", "exploded"])
-def test_nothing_is_delivered_or_failed_when_action_and_status_disagree(action: str) -> None:
+def test_contradicting_action_and_status_decide_nothing(action: str) -> None:
+    """When the action and the status of a report contradict each other, the message counts neither as delivered nor as
+    failed.
+    """
     assert read_report(a_status(Action=action, Status="5.1.1")).kind is UNKNOWN
 
 
@@ -209,9 +216,10 @@ def test_nothing_is_delivered_or_failed_when_action_and_status_disagree(action: 
         ("", "", GAVE_UP),
     ],
 )
-def test_a_failure_condemns_the_address_only_when_the_address_is_to_blame(
-    status: str, diagnostic: str, kind: ReportKind
-) -> None:
+def test_a_failure_condemns_an_address_only_if_it_is_to_blame(status: str, diagnostic: str, kind: ReportKind) -> None:
+    """A failure counts against the address only when the address is to blame: an unknown mailbox or domain, not a full
+    mailbox, a policy or a fault of the sender.
+    """
     assert read_report(a_status(Action="failed", Status=status, Diagnostic_Code=diagnostic)).kind is kind
 
 
@@ -253,7 +261,8 @@ def test_a_mail_server_is_understood_in_other_words(said: str, kind: ReportKind)
 
 
 @pytest.mark.parametrize("charset", ["gb18030", "gb2312", "x-nobody-knows", "punycode", ""])
-def test_a_chinese_report_is_read_though_its_charset_is_wrong_or_missing(charset: str) -> None:
+def test_a_chinese_report_is_read_with_a_wrong_or_missing_charset(charset: str) -> None:
+    """A Chinese report is read although its charset is wrong, unknown or missing."""
     head = f"From: postmaster@qq.example\nTo: {BOUNCES}\nContent-Type: text/html; charset={charset}\n\n"
     assert read_report(head.encode() + "<p>退信原因:收件人邮件地址不存在</p>".encode("gb18030")).kind is FAILED
 
@@ -285,7 +294,8 @@ def test_each_sign_of_a_machine_makes_it_an_automatic_answer(sign: str) -> None:
         "From: Systemadministrator <x@elsewhere.example>\nContent-Type: multipart/report; report-type=delivery-status\n",
     ],
 )
-def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(head: str) -> None:
+def test_a_mail_servers_words_that_are_not_understood_go_to_people(head: str) -> None:
+    """A mail server's report in words that are not understood is of unknown kind and is left to a person."""
     mail = f"Return-Path: <>\n{head}To: {BOUNCES}\nSubject: consegna\n\nIl messaggio non e' stato recapitato.\n"
     assert read_report(mail.encode()).kind is UNKNOWN
 
@@ -300,7 +310,10 @@ def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(
         ("Courier mail server <@>", "cannot be delivered: <<< 550 User unknown."),
     ],
 )
-def test_a_failure_that_a_machine_of_another_name_tells_of_is_left_for_people(sender: str, said: str) -> None:
+def test_a_failure_told_by_an_unknown_machine_goes_to_people(sender: str, said: str) -> None:
+    """A failure that a sender without a mail server's usual name tells of is of unknown kind and is left to a
+    person.
+    """
     mail = f"Return-Path: <>\nFrom: {sender}\nTo: {BOUNCES}\nAuto-Submitted: auto-replied\n\n{said}\n"
     assert read_report(mail.encode()).kind is UNKNOWN
 
@@ -319,7 +332,8 @@ def test_words_about_one_recipient_of_several_are_nobodys(recipients: int, kind:
     assert read_report(f"Content-Type: multipart/report; boundary=b\n\n{parts}".encode()).kind is kind
 
 
-def test_a_message_that_is_returned_is_no_report_whatever_its_header_says() -> None:
+def test_a_returned_message_is_no_report_whatever_its_header_says() -> None:
+    """A message that is returned is no report, even if its own header looks like one."""
     mail = f"To: {BOUNCES}\nContent-Type: message/rfc822\n\nAction: failed\nStatus: 5.1.1\n\nHello\n"
     assert read_report(mail.encode()).kind is UNKNOWN
 
@@ -498,9 +512,10 @@ def test_no_pieces_of_mail_in_any_order_make_it_raise(pieces: list[bytes]) -> No
     st.sampled_from(sorted(MAILS)),
     st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6), st.integers(0, 40)), max_size=8),
 )
-def test_no_change_to_a_real_report_makes_it_raise_or_tell_of_a_person(
+def test_no_change_to_a_real_report_raises_or_names_a_person(
     name: str, changes: list[tuple[float, bytes, int]]
 ) -> None:
+    """No random change to a real report makes the reading raise an error, or puts an address into what is recorded."""
     raw = MAILS[name]
     for where, put, cut in changes:
         place = int(where * len(raw))

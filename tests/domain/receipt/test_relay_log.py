@@ -149,14 +149,19 @@ def again(*entries: str) -> list[str]:
     return [entry.replace("6D569B06588", "6D569B06599") for entry in entries]
 
 
-def test_a_bounce_of_a_first_try_does_not_stay_when_a_later_one_was_delivered() -> None:
+def test_a_bounce_of_a_first_try_is_void_when_a_later_one_arrived() -> None:
+    """A bounce of a first try does not stay when a later try was delivered, in whichever order the lines come.
+
+    It stays while the later try has no end.
+    """
     first, second = (NAMED, ACTIVE), again(NAMED, ACTIVE)
     assert read(postfix(*first, BOUNCED, REMOVED, *second, *again(SENT))).came_back == {}
     assert read(postfix(*first, *second, *again(SENT), BOUNCED)).came_back == {}
     assert read(postfix(*first, BOUNCED, *second)).came_back.keys() == {KEY}
 
 
-def test_what_a_filter_took_and_then_came_back_is_told_whichever_line_comes_first() -> None:
+def test_a_bounce_after_a_filter_is_told_in_any_order_of_lines() -> None:
+    """A message that a content filter took and that then came back is told as bounced, whichever line comes first."""
     first, second = (NAMED, ACTIVE), again(NAMED, ACTIVE)
     assert read(postfix(*first, *second, SENT, *again(BOUNCED))).came_back.keys() == {KEY}
     assert read(postfix(*first, *second, *again(BOUNCED), SENT)).came_back.keys() == {KEY}
@@ -174,7 +179,10 @@ def test_what_was_given_up_or_refused_at_its_end_has_not_left(entries: tuple[str
     assert outcome(read(postfix(BEGUN, *entries))) == "refused"
 
 
-def test_older_postfixes_say_nothing_of_a_cut_connection_so_it_is_unclear() -> None:
+def test_a_cut_connection_in_an_older_postfix_is_unclear() -> None:
+    """Older versions of Postfix do not log what became of a message whose connection was cut, so the message is
+    unclear.
+    """
     assert outcome(
         read(postfix(BEGUN, NAMED, "smtpd[1]: lost connection after DATA (99 bytes) from a[192.0.2.7]"))
     ) == ("unclear")
@@ -186,7 +194,8 @@ def test_what_was_refused_first_and_taken_later_has_left() -> None:
     assert outcome(read(postfix(*again, BEGUN, NAMED, GREYLISTED))) == "left"
 
 
-def test_what_was_refused_once_and_may_have_been_taken_another_time_is_unclear() -> None:
+def test_refused_once_and_perhaps_taken_once_is_unclear() -> None:
+    """A message that was refused at one try, and may have been taken at another, is unclear."""
     again = [entry.replace("6D569B06588", "6D569B06599") for entry in (BEGUN, NAMED)]
     assert outcome(read(postfix(BEGUN, NAMED, GREYLISTED, *again))) == "unclear"
 
@@ -274,7 +283,8 @@ def plain(*lines: str) -> list[bytes]:
     return [f"{line}\n".encode() for line in lines]
 
 
-def test_what_exim_refused_has_not_left_though_its_rejectlog_shows_the_header() -> None:
+def test_what_exim_refused_was_not_sent_despite_its_rejectlog() -> None:
+    """A message that Exim refused was not sent, although its rejectlog shows the header of the message."""
     refused = plain(f"{EXIM_REFUSED} id={KEY}@shop.example")
     assert outcome(read(refused, plain(*REJECTLOG))) == "refused"
     assert outcome(read(plain(*REJECTLOG), refused)) == "refused"
@@ -322,9 +332,13 @@ def of_sendmail(*ends: str) -> set[str]:
 
 
 @pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
-def test_what_sendmail_had_in_its_queue_has_left_and_what_it_only_read_has_not(
+def test_what_sendmail_queued_was_sent_and_what_it_only_read_was_not(
     style: Callable[[bytes], bytes],
 ) -> None:
+    """A message that Sendmail had in its queue was sent.
+
+    A message that it read and refused was not, and the fate of any other one is unclear, in each style of log.
+    """
     log = read(map(style, SENDMAIL))
     assert log.left == of_sendmail("a06", "a07", "d01")
     assert log.refused == of_sendmail("a01", "a02", "a04", "f01")

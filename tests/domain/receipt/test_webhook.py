@@ -58,7 +58,8 @@ def test_a_delivered_sms_is_delivered(word: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["30003", "30007"])
-def test_what_was_delivered_stays_so_whatever_trouble_is_named_beside_it(code: str) -> None:
+def test_a_delivered_sms_stays_delivered_whatever_error_code_it_has(code: str) -> None:
+    """An SMS that was delivered stays delivered, whatever error code stands beside it."""
     assert twilio_says("delivered", code).status is Status.DELIVERED
 
 
@@ -166,7 +167,11 @@ def test_a_name_that_leads_into_another_ones_value_spells_nothing(fields: dict[s
         nested(fields)
 
 
-def test_a_gateway_without_ids_of_its_own_names_the_message_by_our_key() -> None:
+def test_a_gateway_without_ids_names_the_message_by_our_key() -> None:
+    """A gateway without ids of its own names the message by our idempotency key.
+
+    A report without the key is no receipt.
+    """
     by_key = replace(PLAIN, id_field="")
     told = {"state": "ok", "reference": "k1", "message": {"id": "m1"}}
     assert sms_receipt(by_key, told) == ProviderReceipt("k1", Status.DELIVERED, "ok", "k1")
@@ -289,7 +294,8 @@ def test_a_signed_report_is_read() -> None:
 
 
 @pytest.mark.parametrize("charset", ["latin-1", "gb18030", "utf-8-sig"])
-def test_a_signed_report_is_read_whatever_alphabet_the_words_beside_it_are_in(charset: str) -> None:
+def test_a_signed_report_is_read_in_whatever_charset_its_text_is(charset: str) -> None:
+    """A signed report is read whatever charset the text beside the status is written in."""
     body = '{"message": {"id": "7"}, "state": "ok", "text": "§"}'.encode(charset)
     assert read_reports(BY_BODY, signed_report(body), NOW) == (ProviderReceipt("7", Status.DELIVERED, "ok"),)
 
@@ -359,7 +365,8 @@ def test_an_address_made_from_another_messages_is_none() -> None:
         read_reports(BY_ADDRESS, report, NOW)
 
 
-def test_what_comes_to_an_address_is_no_last_word_while_the_message_is_under_way() -> None:
+def test_an_interim_state_at_a_messages_address_is_no_last_word() -> None:
+    """A state such as queued, reported to the address of a message while the message is in flight, is no receipt."""
     assert read_reports(BY_ADDRESS, at_address(state="queued"), NOW) == ()
 
 

@@ -68,7 +68,8 @@ def test_the_first_outage_that_ends_is_worth_another_try() -> None:
     assert script(outages=both).outage_ends(START + 2 * HOUR) == START + 3 * HOUR
 
 
-def test_a_share_of_the_addresses_bounces_and_it_is_the_same_ones_each_time() -> None:
+def test_a_share_of_addresses_bounces_and_always_the_same_ones() -> None:
+    """The given share of the addresses bounces, and always the same addresses."""
     bounces = script(bounces=(Bounces(channel=EMAIL, refused=0.1),))
     first = {n for n in PEOPLE if bounces.refuses(EMAIL, f"p{n}@mail.example")}
     again = {n for n in PEOPLE if bounces.refuses(EMAIL, f"p{n}@mail.example")}
@@ -232,7 +233,8 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)).filter(lambda moment: 1 < moment.year < 9999))
-def test_the_next_full_hour_is_never_before_nor_more_than_an_hour_away(moment: datetime) -> None:
+def test_the_next_full_hour_is_less_than_an_hour_away(moment: datetime) -> None:
+    """The next full hour is never before the moment and always less than an hour away."""
     hour = full_hour(moment)
     assert timedelta(0) <= hour - moment < HOUR
     assert (hour.minute, hour.second, hour.microsecond) == (0, 0, 0)

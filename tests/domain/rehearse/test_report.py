@@ -89,7 +89,11 @@ def test_a_notice_about_one_promise_is_not_the_news_that_were_named() -> None:
     assert (named.outcome, named.next_notice) == (RehearsedOutcome.MISSED, "")
 
 
-def test_the_longest_silence_comes_first_and_the_end_counts_while_the_case_is_open() -> None:
+def test_the_longest_silence_is_first_and_an_open_end_counts() -> None:
+    """The longest silence comes first.
+
+    While the case is open, the time until the end of the rehearsal counts as silence too.
+    """
     first_at = {"one": START + DAY, "two": START + 4 * DAY}
     found = silences(a_case(state=IncidentState.OPEN), START, END, first_at)
     assert [(one.after, one.length) for one in found] == [("two", 26 * DAY), ("one", 3 * DAY), ("opened", DAY)]
@@ -147,7 +151,10 @@ def test_whoever_was_never_told_stands_first_among_what_was_not_kept() -> None:
     assert report.bad == 2
 
 
-def test_people_who_wait_in_the_end_for_what_others_have_got_are_named() -> None:
+def test_people_who_still_wait_at_the_end_are_named() -> None:
+    """People who in the end still wait for a notice that others have got are counted in the report, and the notice is
+    named.
+    """
     notice = Noticed(
         id="update-1", template="update", step="update", stands="sending", drafted_at=START, first_at=START,
         people={PersonState.SENT: 7, PersonState.WAITING: 3},

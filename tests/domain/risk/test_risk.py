@@ -113,7 +113,10 @@ def test_a_thief_with_ciphertext_only_can_do_nothing() -> None:
     assert ids(told) == ["R11-CIPHERTEXT-ONLY"]
 
 
-def test_the_word_ciphertext_alone_protects_nobody_while_nobody_speaks_of_encryption() -> None:
+def test_ciphertext_alone_protects_nobody_without_encryption() -> None:
+    """A recipient who is said to have only ciphertext protects nobody while the facts do not say that the data was
+    encrypted.
+    """
     assert risk(STOLEN | {"recipient": {"kind": "thief_ciphertext_only"}}) is Risk.RISK
 
 
@@ -123,13 +126,17 @@ def test_ciphertext_protects_nobody_when_the_key_is_or_seems_lost(certainty: str
     assert risk(STOLEN | {"recipient": {"kind": "thief_ciphertext_only"}, "encryption_key_safe": lost}) is Risk.RISK
 
 
-def test_data_that_was_misused_was_readable_whatever_is_said_of_the_key() -> None:
+def test_misused_data_was_readable_whatever_is_said_of_the_key() -> None:
+    """Data that was misused was readable, even if the facts say that it was encrypted and that the key is safe."""
     told = SEALED | {"misuse_observed": True}
     assert risk(told) is Risk.HIGH
     assert "R10-SAFE-KEY" not in ids(told)
 
 
-def test_health_data_that_a_former_employee_used_was_readable_whatever_is_said_of_the_key() -> None:
+def test_health_data_used_by_an_ex_employee_was_readable() -> None:
+    """Health data that a former employee used later was readable, even if the facts say that it was encrypted and that
+    the key is safe.
+    """
     told = SEALED | {"data_categories": ["health"], "recipient": {"kind": "former_employee"}}
     assert (risk(told), risk(told | {"exfiltration_evidence": "later_use"})) == (Risk.UNLIKELY, Risk.HIGH)
 
@@ -147,7 +154,10 @@ def test_no_copy_without_sound_evidence_is_not_believed(evidence: str | None) ->
     assert risk(STOLEN | {"exfiltration": "no", "exfiltration_evidence": evidence}) is Risk.RISK
 
 
-def test_a_letter_to_the_wrong_house_is_with_somebody_though_copying_is_not_applicable() -> None:
+def test_a_misdirected_message_is_with_somebody_without_copying() -> None:
+    """Health data that was sent to the wrong person is a high risk, although the facts say that copying is not
+    applicable.
+    """
     told = MAILED | {"data_categories": ["health"], "exfiltration": "not_applicable"}
     assert risk(told) is Risk.HIGH
 
@@ -159,7 +169,10 @@ def test_a_known_recipient_outweighs_the_finding_that_nobody_has_it(kind: str) -
 
 
 @pytest.mark.parametrize("shown_by", [{"vector": "misdelivered_post"}, {"misuse_observed": True}])
-def test_what_was_sent_or_used_is_with_somebody_though_nobody_is_named(shown_by: Told) -> None:
+def test_sent_or_misused_data_is_with_somebody_though_nobody_is_named(shown_by: Told) -> None:
+    """Data that was sent to a wrong place or misused is with somebody, although the facts name no recipient and an
+    investigation found no copy.
+    """
     nobody = {"exfiltration": "no", "exfiltration_evidence": "internal_investigation", "recipient": None}
     assert (risk(STOLEN | nobody), "R12-NO-COPY" in ids(STOLEN | nobody | shown_by)) == (Risk.UNLIKELY, False)
 
@@ -169,7 +182,8 @@ def test_an_attacker_who_took_nothing_has_nothing() -> None:
     assert risk(STOLEN | nobody) is Risk.UNLIKELY
 
 
-def test_where_it_is_known_that_no_personal_data_was_touched_nobody_is_at_risk() -> None:
+def test_nobody_is_at_risk_when_no_personal_data_was_touched() -> None:
+    """Where it is known that no personal data was touched, nobody is at risk."""
     assert ids(STOLEN | {"data_categories": []}) == ["R14-NO-PERSONAL-DATA"]
 
 
@@ -205,12 +219,18 @@ def test_one_sick_person_is_enough_for_a_high_risk() -> None:
     assert risk(STOLEN | {"data_categories": ["health"]}, 1) is Risk.HIGH
 
 
-def test_health_data_with_a_professional_who_deleted_it_can_be_no_risk() -> None:
+def test_health_data_deleted_by_a_professional_can_be_no_risk() -> None:
+    """A risk is unlikely when a professional under secrecy got health data by mistake and has confirmed its
+    deletion.
+    """
     recipient = {"kind": "professional_under_secrecy", "deletion_confirmed": True}
     assert risk(MAILED | {"data_categories": ["health"], "recipient": recipient}) is Risk.UNLIKELY
 
 
-def test_health_data_with_a_professional_who_has_not_deleted_it_is_a_risk() -> None:
+def test_health_data_not_deleted_by_a_professional_is_a_risk() -> None:
+    """Health data that a professional under secrecy got by mistake, and has not deleted, is a risk, but not a
+    high one.
+    """
     recipient = {"kind": "professional_under_secrecy", "trusted": True}
     assert risk(MAILED | {"data_categories": ["health"], "recipient": recipient}) is Risk.RISK
 
@@ -227,7 +247,8 @@ def test_a_professional_who_means_harm_is_not_bound_by_anything(intent: Any) -> 
     assert (risk(told), risk(told | {"malicious": intent})) == (Risk.UNLIKELY, Risk.HIGH)
 
 
-def test_after_a_theft_a_partner_is_relied_on_only_when_somebody_vouches_for_it() -> None:
+def test_after_a_theft_a_partner_counts_only_if_vouched_for() -> None:
+    """After a theft, a partner is relied on only when the facts say that the partner is trusted."""
     told = STOLEN | {"recipient": {"kind": "trusted_partner"}}
     vouched = STOLEN | {"recipient": {"kind": "trusted_partner", "trusted": True}}
     assert (risk(told), risk(vouched)) == (Risk.RISK, Risk.UNLIKELY)
@@ -272,11 +293,17 @@ def test_a_slip_about_more_than_a_hundred_people_is_a_risk(kind: str) -> None:
     ]
 
 
-def test_names_of_a_hundred_thousand_people_with_strangers_are_a_high_risk() -> None:
+def test_names_of_100000_people_with_strangers_are_a_high_risk() -> None:
+    """Names and addresses of 100,000 people or more, or of an unknown number of people, in the hands of strangers are a
+    high risk.
+    """
     assert [risk(STOLEN, people) for people in (99_999, 100_000, None)] == [Risk.RISK, Risk.HIGH, Risk.HIGH]
 
 
-def test_four_ordinary_kinds_of_data_make_a_picture_of_somebody_for_strangers() -> None:
+def test_four_ordinary_kinds_of_data_make_a_profile_for_strangers() -> None:
+    """Four ordinary kinds of data together make a profile of a person, which is a high risk in the hands of strangers
+    but not with a few known people.
+    """
     kinds = {"data_categories": ["basic_identity", "contact", "purchase", "photo"]}
     assert (risk(STOLEN | kinds), risk(MAILED | kinds)) == (Risk.HIGH, Risk.UNLIKELY)
 
@@ -287,11 +314,13 @@ def test_a_work_history_weighs_more_in_an_application_for_work() -> None:
 
 
 @pytest.mark.parametrize("how", [{"vector": "credential_stuffing"}, {"recipient": {"kind": "impostor"}}])
-def test_whoever_got_in_as_the_customer_is_a_high_risk_whatever_the_data(how: Told) -> None:
+def test_access_as_the_customer_is_a_high_risk_whatever_the_data(how: Told) -> None:
+    """An attacker who got in as the customer is a high risk, whatever the data."""
     assert risk(STOLEN | {"data_categories": ["user_id"]} | how) is Risk.HIGH
 
 
-def test_misuse_by_strangers_is_a_high_risk_and_by_a_former_employee_a_risk() -> None:
+def test_misuse_by_strangers_is_high_and_by_an_ex_employee_a_risk() -> None:
+    """Misuse by strangers is a high risk, and misuse by a former employee is a risk."""
     told = STOLEN | {"misuse_observed": True}
     assert (risk(told), risk(told | {"recipient": {"kind": "former_employee"}})) == (Risk.HIGH, Risk.RISK)
 
@@ -312,7 +341,10 @@ def test_a_backup_does_not_make_up_for_treatment_that_was_delayed() -> None:
     assert risk(told) is Risk.HIGH
 
 
-def test_an_outage_that_nobody_noticed_is_no_risk_if_it_ended_within_three_days() -> None:
+def test_an_unnoticed_outage_is_no_risk_if_over_in_three_days() -> None:
+    """A risk is unlikely after an outage that nobody noticed, if it ended within 72 hours or its length is not
+    known.
+    """
     told = OUTAGE | {"restored": "full", "service_impact": "none"}
     assert [risk(told | {"restore_hours": hours}) for hours in (None, 72, 73)] == [
         Risk.UNLIKELY,
@@ -338,7 +370,8 @@ def test_a_stolen_device_takes_nothing_away_that_is_in_a_backup() -> None:
     assert (risk(told), risk(told | {"backup": "electronic"})) == (Risk.RISK, Risk.UNLIKELY)
 
 
-def test_a_stolen_device_that_people_miss_is_a_risk_for_all_its_backup() -> None:
+def test_a_stolen_device_that_people_miss_is_a_risk_despite_a_backup() -> None:
+    """A stolen device whose service people miss is a risk, although there is a backup of its data."""
     told = OUTAGE | {"cause": "theft", "vector": "stolen_device", "backup": "electronic", "service_impact": "minor"}
     assert risk(told) is Risk.RISK
 
@@ -376,17 +409,23 @@ def test_a_harm_counts_though_its_kind_of_breach_is_not_listed(harm: Told, level
     assert risk(SEALED | harm) is level
 
 
-def test_a_kind_of_breach_that_is_only_suspected_outweighs_what_the_way_in_tells() -> None:
+def test_a_suspected_kind_of_breach_outweighs_the_way_in() -> None:
+    """A kind of breach that is only suspected outweighs the kind to which the way in points."""
     kinds = {"value": ["availability"], "certainty": "suspected"}
     assert risk(SEALED | {"vector": "phishing", "breach_types": kinds}) is Risk.RISK
 
 
-def test_a_hospital_whose_data_was_perhaps_out_of_reach_is_not_one_that_stood_still() -> None:
+def test_data_perhaps_out_of_reach_is_no_standstill_of_a_hospital() -> None:
+    """A hospital whose data was perhaps out of reach is a risk.
+
+    Only a hospital whose data is known to have been out of reach is a high one.
+    """
     told = SEALED | {"sector": "hospital", "breach_types": None}
     assert (risk(told), risk(told | {"breach_types": ["availability"]})) == (Risk.RISK, Risk.HIGH)
 
 
-def test_when_nobody_says_what_kind_of_breach_it_was_an_outage_is_not_ruled_out() -> None:
+def test_an_outage_is_not_ruled_out_when_the_breach_is_unknown() -> None:
+    """When the facts name no kind of breach, an outage is not ruled out, and so there is a risk."""
     told = SEALED | {"breach_types": None}
     assert (risk(told), ids(told)[0]) == (Risk.RISK, "R53-UNAVAILABLE")
 
@@ -432,7 +471,8 @@ def test_among_many_of_whom_nothing_is_known_some_may_need_protection() -> None:
 
 
 @pytest.mark.parametrize("known", [{"vulnerable_subjects": False}, {"data_subjects": ["users"]}])
-def test_whoever_is_known_not_to_need_protection_is_not_suspected_of_it(known: Told) -> None:
+def test_people_known_not_to_need_protection_are_not_suspected(known: Told) -> None:
+    """People who are known not to need protection are not suspected to need it, however many they are."""
     assert risk(STOLEN | {"data_subjects": None, "vulnerable_subjects": None} | known, 101) is Risk.RISK
 
 
@@ -639,9 +679,13 @@ def test_what_nobody_can_say_weighs_no_less_than_the_harmless(
 
 @often
 @given(FACTS, PEOPLE, st.sampled_from(BREACHES))
-def test_unknown_kinds_of_breach_weigh_no_less_than_any_unless_the_way_in_only_shows_data(
+def test_unknown_kinds_of_breach_weigh_no_less_than_known_ones(
     facts: Facts, people: int | None, some: tuple[BreachType, ...]
 ) -> None:
+    """Unknown kinds of breach weigh no less than any known ones, up to a risk.
+
+    If the way in only shows data, they weigh no less than a loss of confidentiality.
+    """
     if facts.vector.sure(*DISCLOSING_VECTORS):
         some = tuple(set(some) & {BreachType.CONFIDENTIALITY})
     known, unknown = level(but(facts, breach_types=some), people), level(but(facts, breach_types=None), people)

@@ -209,7 +209,8 @@ def test_a_promise_of_many_to_delete_it_is_worth_little() -> None:
     assert part({"exfiltration": "yes", "recipient": recipient}, CONFIDENTIALITY) == 0.25
 
 
-def test_an_unknown_kind_of_data_in_the_list_makes_the_whole_list_unknown() -> None:
+def test_an_unknown_kind_of_data_makes_the_whole_list_unknown() -> None:
+    """An unknown kind of data in the list makes the whole list of touched data unknown."""
     assert touched(Facts.model_validate({"data_categories": ["contact", None]})) is None
 
 
@@ -231,7 +232,8 @@ def test_every_part_of_the_score_gives_its_reason_as_a_sentence() -> None:
     assert all(item.reason.endswith(".") for item in components(Facts(), None))
 
 
-def test_a_part_is_marked_as_assumed_only_where_something_unknown_raises_it() -> None:
+def test_a_part_is_marked_assumed_only_where_an_unknown_raises_it() -> None:
+    """A part of the severity is marked as assumed only where an unknown fact raises it."""
     known = components(Facts.model_validate({"data_categories": ["contact"], "malicious": True}), 3)
     marks = {part.name: part.assumed for part in known}
     assert marks["malicious intent"] is False and marks["many people"] is False

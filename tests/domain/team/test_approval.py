@@ -241,7 +241,8 @@ STORED_WITH_A_NUMBER: dict[str, Any] = {
 """What a draft bound when `approvals` was a number."""
 
 
-def test_a_draft_that_was_stored_before_there_were_roles_keeps_its_hash() -> None:
+def test_a_draft_stored_before_there_were_roles_keeps_its_hash() -> None:
+    """A draft that was stored when its approvals were a plain number, without roles, keeps its hash."""
     stored = STORED_WITH_A_NUMBER | {"step": "first-notice", "occurrence": 1}
     assert Draft.model_validate(stored).binding == digest(STORED_WITH_A_NUMBER)
 
@@ -313,7 +314,8 @@ def test_a_deputy_speaks_only_for_who_asked_them_and_only_until_then() -> None:
     assert "until 2026-11-25 09:00 UTC" in (why_not_speak_for(omar, wei, ("lena",), NOW + DAY) or "")
 
 
-def test_neither_a_deputy_nor_whom_they_stand_in_for_may_be_the_author() -> None:
+def test_neither_a_deputy_nor_the_absent_member_may_be_an_author() -> None:
+    """A deputy may not speak for a member when either of the two is an author of the notice."""
     omar, wei, _ = DEPUTY
     assert "omar wrote" in (why_not_speak_for(omar, wei, ("lena", "omar"), NOW) or "")
     assert "wei wrote" in (why_not_speak_for(omar, wei, ("lena", "wei"), NOW) or "")
@@ -378,7 +380,10 @@ def test_an_emergency_stands_for_the_approvals_that_are_missing() -> None:
     assert (outcome.still_needed, outcome.missing_roles, outcome.emergency) == (0, (), EMERGENCY)
 
 
-def test_an_emergency_is_of_one_binding_of_two_who_may_and_of_its_time() -> None:
+def test_an_emergency_counts_for_one_binding_two_members_and_a_time() -> None:
+    """An emergency counts only for the binding that it names, only while both members may release, and only until it
+    expires.
+    """
     other = EMERGENCY.model_copy(update={"binding": OTHER})
     without_priya = stands(emergency=EMERGENCY, members=TEAM[:2])
     too_late = stands(emergency=EMERGENCY, now=NOW + DAY, expires_after=DAY)

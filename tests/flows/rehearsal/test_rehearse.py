@@ -41,7 +41,7 @@ from amends.domain.rehearse.report import (
 )
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
-from amends.settings import FILE, read_settings
+from amends.settings import SETTINGS_FILE, read_settings
 from flows.rehearsal.play import rehearse
 from flows.rehearsal.virtual_loop import VirtualLoop
 from tests.delivery.sending import channel_settings
@@ -217,7 +217,8 @@ def whole(rehearsed: Rehearse) -> RehearsalReport:
     return rehearsed("customer-data-theft", days=60)
 
 
-def test_in_sixty_quiet_days_every_time_is_kept_and_the_case_is_closed(whole: RehearsalReport) -> None:
+def test_in_sixty_quiet_days_every_time_is_kept_and_the_case_closes(whole: RehearsalReport) -> None:
+    """In a rehearsal of sixty quiet days every time is kept, nothing goes wrong, and the case is closed at the end."""
     assert whole.state is IncidentState.CLOSED
     assert whole.bad == 0
     assert whole.troubles == ()
@@ -234,7 +235,10 @@ def test_updates_come_by_the_time_that_was_named(whole: RehearsalReport) -> None
     assert {one.outcome for one in whole.named_times} == {RehearsedOutcome.MET}
 
 
-def test_people_are_never_left_in_silence_for_longer_than_the_playbook_says(whole: RehearsalReport) -> None:
+def test_people_never_wait_longer_than_the_playbook_says(whole: RehearsalReport) -> None:
+    """No silence towards people is longer than the playbook says, and the report lists the silences with the longest
+    first.
+    """
     assert whole.silences[0].length <= 7 * DAY + 12 * HOUR
     assert [one.length for one in whole.silences] == sorted((s.length for s in whole.silences), reverse=True)
 
@@ -267,7 +271,10 @@ def test_an_approver_whom_nobody_stands_in_for_keeps_people_waiting(rehearsed: R
     assert "rehearsal-legal" in first.approved_by
 
 
-def test_a_notice_that_is_never_approved_stands_in_the_report_as_waiting(rehearsed: Rehearse, tmp_path: Path) -> None:
+def test_a_notice_never_approved_is_reported_as_waiting(rehearsed: Rehearse, tmp_path: Path) -> None:
+    """When nobody approves a notice during the rehearsal, the report shows the notice as waiting, no message leaves,
+    and nobody counts as notified.
+    """
     away = tmp_path / "away.yaml"
     away.write_text("title: Nobody steps in\napprovers_away:\n  - {who: legal, at: 0h, lasts: 30d, deputy: false}\n")
     found = rehearsed("customer-data-theft", str(away), days=3)
@@ -275,7 +282,10 @@ def test_a_notice_that_is_never_approved_stands_in_the_report_as_waiting(rehears
     assert "notified" not in found.events
 
 
-def test_a_list_that_is_too_old_stops_the_send_until_the_lead_has_looked(rehearsed: Rehearse, tmp_path: Path) -> None:
+def test_an_outdated_list_stops_the_send_until_the_lead_looks(rehearsed: Rehearse, tmp_path: Path) -> None:
+    """When an outdated list makes too many emails bounce, the send stops until the lead has looked: the report names
+    the trouble, no fault of the ledger, and no message sent twice.
+    """
     old = tmp_path / "old.yaml"
     old.write_text("title: An old list\nbounces:\n  - {channel: email, refused: 0.6}\n")
     found = rehearsed("customer-data-theft", str(old), days=3)
@@ -293,9 +303,8 @@ steps:
 
 
 @pytest.mark.parametrize("within", ["30min", "4h", "3d"])
-def test_the_team_does_each_task_in_its_time_and_what_waits_for_it_comes(
-    rehearsed: Rehearse, tmp_path: Path, within: str
-) -> None:
+def test_the_team_does_tasks_in_time_and_the_next_ones_follow(rehearsed: Rehearse, tmp_path: Path, within: str) -> None:
+    """The rehearsed team does each task within its time, and the task that waits for another one follows."""
     playbook = tmp_path / "ours.yaml"
     playbook.write_text(TASK.replace("WITHIN", within))
     found = rehearsed(str(playbook), days=2)
@@ -316,7 +325,7 @@ def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: RehearsalRepo
 
 CANARIES = ("canary-one@canary.example", "canary-two@canary.example")
 PROBE = """
-from flows.rehearsal.cut_off import CutOff, cut_off
+from flows.rehearsal.network_block import CutOff, cut_off
 cut_off()
 import json, os, socket, subprocess, sys
 def refused(act):
@@ -370,7 +379,7 @@ def home(tmp_path: Path, servers: tuple[MailServer, WebServices]) -> Path:
     lines = ['public_url = "https://btepai.example"']
     for kind, own in channel_settings(mail.port, web.url, tmp_path).items():
         lines += [f"[channels.{kind}]", *(f"{name} = {json.dumps(value)}" for name, value in own.items())]
-    (home / FILE).write_text("\n".join(lines))
+    (home / SETTINGS_FILE).write_text("\n".join(lines))
     assert read_settings(home).channels[EMAIL]["port"] == str(mail.port)
     return home
 
@@ -468,7 +477,9 @@ def test_a_rehearsal_that_is_stopped_leaves_nothing_behind(tmp_path: Path, numbe
 # Virtual time
 
 
-def test_whoever_sleeps_in_virtual_time_is_woken_at_once_and_an_hour_later() -> None:
+def test_a_sleeper_in_virtual_time_wakes_at_once_an_hour_later() -> None:
+    """In virtual time a sleep of an hour ends at once by the machine's clock and an hour later by the loop's clock."""
+
     async def an_hour() -> float:
         loop = asyncio.get_running_loop()
         before = loop.time()

@@ -14,7 +14,8 @@ from tests.builders import a_case
 from tests.story import INCIDENT, START
 
 
-def test_incidents_whose_names_differ_only_by_a_dash_have_pages_of_their_own() -> None:
+def test_incidents_that_differ_only_by_a_dash_have_own_pages() -> None:
+    """Incidents whose ids differ only by a dash or an underscore have pages with different keys in Prefect."""
     names = ("a-b", "a_b", "a--b", "a-b-c", "a_b-c", "a-b_c", "a_b_c")
     assert len({page_key(name, "timeline") for name in names}) == len(names)
 

@@ -21,7 +21,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_what_another_machine_wrote_is_noted_here_so_that_an_older_copy_lacks_it(tmp_path: Path, home: Path) -> None:
+def test_what_another_machine_wrote_is_recorded_here_as_well(tmp_path: Path, home: Path) -> None:
+    """When a flow opens a ledger to which another machine has written, this machine records the head of the audit
+    chain, so that an older copy of the ledger would be found out.
+    """
     ledger = open_ledger(read_settings(home))
     elsewhere = Ledger(read_settings(home).ledger_url, ledger.store.keys, tmp_path / "audit-head")
     with elsewhere.store.write() as write:

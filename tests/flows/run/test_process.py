@@ -27,7 +27,8 @@ def started(environment: dict[str, str], *arguments: str) -> "subprocess.Complet
     return subprocess.run([program, *module, *arguments], env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_a_run_is_started_by_prefects_engine_in_the_environment_of_amends(environment: dict[str, str]) -> None:
+def test_a_run_is_started_by_prefects_engine_in_our_environment(environment: dict[str, str]) -> None:
+    """A flow run is started by Prefect's engine, in an environment that has Prefect and Amends."""
     ended = started(environment, "no-run")
     assert "Invalid flow run id" in ended.stdout + ended.stderr, "only an environment with Prefect and Amends says so"
 

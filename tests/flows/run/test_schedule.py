@@ -25,7 +25,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from amends.cli.home.up import deploy, end_pauses
 from amends.cli.terminal import prefect
-from amends.cli.terminal.prefect import POOL, held, nudge
+from amends.cli.terminal.prefect import POOL, nudge, why_idle
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import OccurrenceState
@@ -138,7 +138,9 @@ def test_what_is_due_stands_as_one_run_with_the_name_people_look_for(lead: Lead)
     assert run.parameters == {"incident_id": INCIDENT, "step": "assess", "occurrence": 1}
 
 
-def test_a_run_that_somebody_cancelled_holds_its_step_and_is_not_made_again(lead: Lead) -> None:
+def test_a_run_that_was_cancelled_holds_its_step_and_is_not_remade(lead: Lead) -> None:
+    """A run that somebody cancelled in Prefect holds its step, and no other run is made for it."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
@@ -152,7 +154,11 @@ def test_a_run_that_somebody_cancelled_holds_its_step_and_is_not_made_again(lead
     assert turn.state is OccurrenceState.HELD
 
 
-def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_ended(lead: Lead) -> None:
+def test_a_suspended_run_holds_its_step_though_its_process_ended(lead: Lead) -> None:
+    """A run that somebody suspended in Prefect stays paused and holds its step with a note, although its process has
+    ended.
+    """
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
@@ -181,7 +187,9 @@ def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:
     asyncio.run(deleted())
 
 
-def test_after_prefect_lost_its_database_everything_stands_there_again(lead: Lead) -> None:
+def test_runs_stand_again_after_prefect_lost_its_database(lead: Lead) -> None:
+    """After Prefect has lost its database, the next mirror sets up the runs again."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         for run in await lead.runs(client):
@@ -192,7 +200,9 @@ def test_after_prefect_lost_its_database_everything_stands_there_again(lead: Lea
     assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} assess 1"]
 
 
-def test_a_crashed_run_is_set_up_again_three_times_and_then_the_lead_is_told(lead: Lead) -> None:
+def test_a_crashed_run_is_made_thrice_and_then_the_lead_is_told(lead: Lead) -> None:
+    """A run that crashes is set up again three times; then its step is held and the lead gets an alert."""
+
     async def act(client: PrefectClient) -> int:
         for _ in range(MOST_CRASHES + 2):
             await lead.mirror()
@@ -207,7 +217,9 @@ def test_a_crashed_run_is_set_up_again_three_times_and_then_the_lead_is_told(lea
     assert [turn.state for turn in lead.ledger.cases.read(INCIDENT).occurrences] == [OccurrenceState.HELD]
 
 
-def test_a_run_that_ended_without_finishing_its_turn_is_followed_by_another(lead: Lead) -> None:
+def test_a_run_ending_without_its_occurrence_is_followed_by_another(lead: Lead) -> None:
+    """A run that ended without finishing its occurrence is followed by another run."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
@@ -250,7 +262,9 @@ def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
     assert in_prefect(act) == []
 
 
-def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_moves_with_it(lead: Lead) -> None:
+def test_a_deadlines_next_reminder_is_a_run_that_moves_with_it(lead: Lead) -> None:
+    """The next reminder of a deadline stands in Prefect as a scheduled run, and moves when the deadline moves."""
+
     def assessed(version: int, due_at: datetime) -> None:
         duty = a_duty(due_at=due_at, starts_at=due_at - timedelta(days=30))
         lead.ledger.assessments.record(INCIDENT, an_assessment(version=version, duties=(duty,)), START)
@@ -267,7 +281,9 @@ def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_mov
     assert in_prefect(act) == [START + timedelta(days=19), START + timedelta(days=9)]
 
 
-def test_a_run_whose_parameters_somebody_edited_is_replaced_by_the_right_one(lead: Lead) -> None:
+def test_a_run_with_edited_parameters_is_replaced_by_a_right_one(lead: Lead) -> None:
+    """A run whose parameters somebody edited in Prefect is replaced by a run with the right parameters."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
@@ -321,7 +337,9 @@ def test_two_sweeps_at_the_same_time_set_up_one_run(lead: Lead, before: str) -> 
     assert not any(turn.revision > 1 for turn in lead.ledger.cases.read(INCIDENT).occurrences)
 
 
-def test_a_run_that_is_late_because_nobody_was_there_to_begin_it_is_left_standing(lead: Lead) -> None:
+def test_a_run_late_because_nobody_began_it_is_left_standing(lead: Lead) -> None:
+    """A run that is late because no runner was there to begin it is left standing, and is not made anew."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.WAITING, START)  # goes on at once
         await lead.mirror()
@@ -350,8 +368,10 @@ def test_a_turn_that_went_on_often_is_not_held_for_one_crash(lead: Lead) -> None
     assert OccurrenceState.HELD not in lead.states()
 
 
-def test_a_turn_that_fails_now_and_then_and_always_gets_on_is_not_held(lead: Lead) -> None:
-    """It goes on for weeks, and each time that the machine is started anew it cost a run."""
+def test_an_occurrence_that_fails_at_times_and_gets_on_is_not_held(lead: Lead) -> None:
+    """An occurrence whose runs crash now and then and get on in between is not held. An occurrence goes on for weeks,
+    and each restart of the machine costs a run.
+    """
 
     async def act(client: PrefectClient) -> list[FlowRun]:
         for _ in range(MOST_CRASHES + 1):
@@ -389,7 +409,7 @@ def test_after_each_crash_a_turn_rests_longer(lead: Lead) -> None:
 
 def ended_process() -> str:
     """A process that is no more, as the label of its run names it."""
-    say = "from amends.ledger.holder import this_process; print(this_process())"
+    say = "from amends.ledger.store.leases import this_process; print(this_process())"
     return subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -433,10 +453,10 @@ def test_a_run_without_a_process_is_followed_by_another(
 
 
 @pytest.mark.parametrize("process", [str, ended_process], ids=["for the first time", "once more"])
-def test_a_run_that_was_late_and_is_just_being_started_is_not_taken_for_dead(
-    lead: Lead, process: Callable[[], str]
-) -> None:
-    """Its time was hours ago, when nobody was there to begin it; and its process is not there yet."""
+def test_a_late_run_that_is_just_starting_is_not_taken_for_dead(lead: Lead, process: Callable[[], str]) -> None:
+    """A run that is late and just being started is not taken for dead, for the first time or once more: its time was
+    hours ago, when no runner was there, and its process does not exist yet.
+    """
 
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
@@ -451,7 +471,9 @@ def test_a_run_that_was_late_and_is_just_being_started_is_not_taken_for_dead(
     assert [run.state_type for run in in_prefect(act)] == [StateType.PENDING]
 
 
-def test_a_run_that_was_never_started_is_followed_by_another_in_the_end(lead: Lead) -> None:
+def test_a_run_that_was_never_started_is_followed_by_another(lead: Lead) -> None:
+    """A run that stays pending beyond the time of silence counts as crashed, and is followed by another run."""
+
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
@@ -483,8 +505,10 @@ def test_a_run_that_somebody_retried_in_prefect_is_not_taken_for_dead(lead: Lead
     assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
 
 
-def test_a_run_that_was_retried_is_not_taken_for_dead_before_it_names_its_process(lead: Lead) -> None:
-    """What stands there is the process of the try before, which has ended."""
+def test_a_retried_run_is_not_dead_before_it_names_its_process(lead: Lead) -> None:
+    """A run that was retried is not taken for dead before it names its process: the process that stands there is that
+    of the try before, which has ended.
+    """
 
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
@@ -541,8 +565,10 @@ def test_a_run_that_took_long_does_not_take_itself_for_dead(lead: Lead) -> None:
     assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
 
 
-def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put_forward(lead: Lead) -> None:
-    """Prefect's time is the machine's, whatever the rehearsal's clock says."""
+def test_rehearsal_runs_stand_at_prefects_time_and_move_along(lead: Lead) -> None:
+    """In a rehearsal, runs stand at Prefect's time, which is the machine's whatever the rehearsal clock says, and move
+    as the rehearsal clock is put forward.
+    """
 
     async def act(client: PrefectClient) -> list[datetime | None]:
         lead.ledger.incidents.note_event(INCIDENT, "notified", START)
@@ -558,7 +584,10 @@ def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put
     assert in_prefect(act) == [prefects_now + timedelta(days=3), prefects_now + timedelta(days=1), prefects_now]
 
 
-def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deployed(lead: Lead) -> None:
+def test_prefect_sweeps_once_when_a_run_dies_though_deployed_twice(lead: Lead) -> None:
+    """When a run has died, Prefect starts one sweep of the incident at once, also after the flows were deployed more
+    than once.
+    """
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}
     deploy(environment)
     deploy(environment)
@@ -578,9 +607,12 @@ def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deploye
 
 
 @pytest.mark.timeout(600)
-def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
+def test_what_is_paused_in_prefect_is_named_and_ended_by_a_start(
     lead: Lead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What somebody paused in Prefect (work pool, work queue, deployment, schedule) is named as the reason why nothing
+    runs, and the next start ends the pauses.
+    """
     server = PREFECT_API_URL.value()
     environment = {**os.environ, "PREFECT_API_URL": server}
     port = urlsplit(server).port
@@ -601,7 +633,7 @@ def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
     monkeypatch.setattr(prefect, "PATIENCE_SECONDS", 60)
     deploy(environment)
     in_prefect(pause)
-    assert [why.split("`")[0].strip() for why in held(settings)] == [
+    assert [why.split("`")[0].strip() for why in why_idle(settings)] == [
         "its work pool",
         "its work queue",
         "its deployment sweep has no schedule, or is paused",
@@ -609,10 +641,11 @@ def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
     assert not nudge(settings, INCIDENT), "a sweep was asked for, and nothing begins it"
     deploy(environment)
     end_pauses(environment)
-    assert held(settings) == ("no runner takes runs from it",)
+    assert why_idle(settings) == ("no runner takes runs from it",)
 
 
-def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lead: Lead, tmp_path: Path) -> None:
+def test_a_case_that_cannot_be_planned_spares_the_others(lead: Lead, tmp_path: Path) -> None:
+    """A case that cannot be planned is named by the sweep, and the runs of the other cases are set up."""
     lead.ledger.incidents.open(an_incident(), iter(()), "mei", START)
     playbook, wording = load_playbook("customer-data-theft")
     beyond = {"id": "beyond", "phase": "collect_feedback", "on": "2300-12-31T23:00:00Z", "at": "09:00"}
@@ -627,7 +660,9 @@ def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lea
     assert [run.name for run in runs] == [f"{INCIDENT} assess 1"]
 
 
-def test_what_was_to_come_stands_there_no_more_once_a_person_has_closed_the_case(lead: Lead, tmp_path: Path) -> None:
+def test_closing_a_case_removes_the_runs_that_were_to_come(lead: Lead, tmp_path: Path) -> None:
+    """After a person has closed a case, no run of the case waits in Prefect any more."""
+
     async def act(client: PrefectClient) -> tuple[list[FlowRun], list[FlowRun]]:
         lead.ledger.incidents.note_event(INCIDENT, "notified", START)
         lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
@@ -642,9 +677,8 @@ def test_what_was_to_come_stands_there_no_more_once_a_person_has_closed_the_case
     assert after == []
 
 
-def test_a_follow_up_that_outlives_the_case_is_set_up_again_after_prefect_lost_its_database(
-    lead: Lead, tmp_path: Path
-) -> None:
+def test_a_follow_up_after_closing_is_set_up_again_in_prefect(lead: Lead, tmp_path: Path) -> None:
+    """A follow-up that outlives its closed case is set up again after Prefect has lost its database."""
     renew = {
         "id": "renew", "phase": "follow_up", "after": "90d", "of": "opened", "task": "Renew the monitoring.",
         "owner": "Privacy office", "within": "5d",

@@ -35,6 +35,7 @@ from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock, Run
+from flows.run import turn as turn_module
 from flows.run.context import Context, using
 from flows.run.turn import conclude, step_of
 from flows.sweep import sweep
@@ -106,7 +107,10 @@ async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
     assert (found.messages > 5, found.wrong) == (True, ())
 
 
-async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp_path: Path) -> None:
+async def test_a_lead_hears_at_once_of_a_message_with_a_gap(tmp_path: Path) -> None:
+    """When a draft's message to one person cannot be put together, the lead gets an alert at once, with the reason and
+    the person's number.
+    """
     ledger = a_ledger(tmp_path)
     first, *others = islice(everybody(), 5)
     opened(ledger, [first._replace(name="None"), *others])
@@ -143,9 +147,12 @@ def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) ->
     ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
 
 
-async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobody_counts_as_told(
+async def test_a_notice_to_an_empty_segment_alerts_and_tells_nobody(
     context: Context,
 ) -> None:
+    """When a notice goes to a segment in which nobody is, the lead gets an alert that names the segment, and nobody
+    counts as told.
+    """
     pin_with_first_notice_to("househld", context.ledger)
     await draft_and_approve(context)
     await notify.fn(INCIDENT, "first-notice", 1)
@@ -170,9 +177,12 @@ def correct(ledger: Ledger, people: Iterable[Person]) -> None:
     ledger.corrections.apply(correction, said, "", "lena", START)
 
 
-async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_segment_any_more(
+async def test_told_people_count_though_a_new_list_lacks_their_segment(
     context: Context,
 ) -> None:
+    """People who were told stay told when a corrected list has nobody in their segment any more: the case counts as
+    notified and its updates are planned.
+    """
     pin_with_first_notice_to("household", context.ledger)
     await draft_and_approve(context)
     async with connected(context.channels) as channels:
@@ -184,7 +194,10 @@ async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_
     assert "update" in {turn.step for turn in plan(case, START).upcoming}
 
 
-async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anything_left(context: Context) -> None:
+async def test_people_a_new_list_dropped_before_sending_are_not_told(context: Context) -> None:
+    """People whom a corrected list left out before any message was sent do not count as told, and the occurrence is
+    done.
+    """
     pin_with_first_notice_to("household", context.ledger)
     await draft_and_approve(context)
     context.ledger.notices.release(INCIDENT, "first-notice", START)
@@ -196,9 +209,12 @@ async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anyth
     assert "notified" not in context.ledger.cases.read(INCIDENT, START).events
 
 
-async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without_another_approval(
+async def test_an_email_to_a_vanished_segment_ends_without_approval(
     context: Context,
 ) -> None:
+    """A released email notice to a segment that a corrected list has no more ends without another approval, and nobody
+    counts as notified. When a list brings people of the segment again, the notice waits for approval.
+    """
     by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
     pin_with_first_notice_to("household", context.ledger, **by_mail)
     await draft_and_approve(context)
@@ -222,9 +238,10 @@ ENDS = "first-notice ends, and nobody is asked to approve it: "
 
 
 @pytest.mark.parametrize("approved", [False, True])
-async def test_a_draft_to_a_segment_that_has_left_the_list_is_dropped_until_a_list_brings_somebody(
-    context: Context, approved: bool
-) -> None:
+async def test_a_draft_to_a_vanished_segment_is_dropped_until_it_returns(context: Context, approved: bool) -> None:
+    """A draft to a segment that a corrected list has no more is dropped, approved or not, the lead hears why, and
+    nothing more is planned. When a list brings somebody of the segment, the notice is drafted and can be sent.
+    """
     by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
     pin_with_first_notice_to("household", context.ledger, **by_mail)
     await assess.fn(INCIDENT, "assess", 1)
@@ -266,9 +283,12 @@ async def released_but_to_one(context: Context) -> int:
     return waits
 
 
-async def test_a_notice_that_has_reached_all_whom_a_corrected_list_has_ends_without_another_approval(
+async def test_a_notice_that_reached_all_of_a_new_list_ends_unapproved(
     context: Context,
 ) -> None:
+    """A notice that has reached everybody whom the corrected list still has ends as sent without another approval, and
+    the lead hears that nobody in the list waits for it.
+    """
     without(context.ledger, await released_but_to_one(context))
     await notify.fn(INCIDENT, "first-notice", 1)
     case = context.ledger.cases.read(INCIDENT, START)
@@ -277,7 +297,10 @@ async def test_a_notice_that_has_reached_all_whom_a_corrected_list_has_ends_with
     assert ENDS + "nobody in the list waits for it" in alerts(context.ledger)
 
 
-async def test_a_version_for_latecomers_whom_the_next_list_has_no_more_is_dropped(context: Context) -> None:
+async def test_a_version_for_newcomers_dropped_by_a_list_is_dropped(context: Context) -> None:
+    """A version for people whom one list added and the next removed is dropped; when a list adds them again, the notice
+    waits for approval.
+    """
     await draft_and_approve(context)
     await notify.fn(INCIDENT, "first-notice", 1)
     for people in (6, 5):
@@ -291,9 +314,12 @@ async def test_a_version_for_latecomers_whom_the_next_list_has_no_more_is_droppe
     assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
-async def test_a_notice_of_which_not_every_message_was_stored_does_not_end_though_nothing_waits(
+async def test_a_notice_not_stored_in_full_does_not_end(
     context: Context,
 ) -> None:
+    """A notice of which not every message was stored does not end, although no message waits, but is drafted again for
+    approval.
+    """
     await draft_and_approve(context)
     context.ledger.notices.release(INCIDENT, "first-notice", START)
     with context.ledger.store.write() as write:
@@ -304,9 +330,12 @@ async def test_a_notice_of_which_not_every_message_was_stored_does_not_end_thoug
     assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
-async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
+async def test_a_lead_hears_at_once_of_a_notice_too_few_may_approve(
     context: Context,
 ) -> None:
+    """When too few members may approve a notice because the others wrote its facts or its list, the lead gets an alert
+    at once that names the authors.
+    """
     correction = context.ledger.corrections.compare(INCIDENT, islice(everybody(), 6))
     context.ledger.corrections.apply(correction, dict.fromkeys(Ask), "", "wei", START)
     await assess.fn(INCIDENT, "assess", 2)
@@ -319,7 +348,8 @@ async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because
     assert "only 1 in the team may besides mei and wei" in alert
 
 
-async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_drafted(context: Context) -> None:
+async def test_a_channel_not_set_up_does_not_stop_a_draft(context: Context) -> None:
+    """A notice is drafted, without a preflight, although a channel that it needs is not set up."""
     without_sms = {kind: own for kind, own in context.channels.items() if kind != "sms"}
     with using(replace(context, channels=without_sms)):
         await assess.fn(INCIDENT, "assess", 1)
@@ -355,10 +385,10 @@ async def test_a_parked_message_waits_for_a_person_and_holds_up_nobody_else(cont
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
 
-async def test_a_turn_waits_without_failing_while_the_ledger_may_lack_what_has_left(
-    context: Context, tmp_path: Path
-) -> None:
-    """Four runs that fail in a row would hold its step, also after a person has said what was lost."""
+async def test_an_occurrence_waits_unfailed_until_a_restore_is_settled(context: Context, tmp_path: Path) -> None:
+    """While a restored ledger may lack what was sent, a run of an occurrence ends without failing and sends nothing,
+    because four failed runs in a row would hold the step. After the reconciliation the notice is sent.
+    """
     await draft_and_approve(context)
     (tmp_path / "audit-head").write_text(f"999 {'00' * 32}\n")  # as after an older copy was put back
     state = await notify.fn(INCIDENT, "first-notice", 1)
@@ -381,7 +411,10 @@ async def at_once(flow: Run, step: str, runs: int = 3) -> None:
     await asyncio.gather(*(flow.fn(INCIDENT, step, 1) for _ in range(runs)))
 
 
-async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_once(context: Context) -> None:
+async def test_concurrent_runs_draft_one_notice_and_send_it_once(context: Context) -> None:
+    """Runs of one occurrence that begin at the same time assess, draft, release and send once, and every message is
+    sent.
+    """
     ticks = count(1)
     with using(replace(context, clock=lambda: START + timedelta(milliseconds=next(ticks)))):
         await at_once(assess, "assess")
@@ -395,14 +428,15 @@ async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_
     assert {line.state for line in context.ledger.statistics.lines(INCIDENT, "first-notice")} == {DeliveryState.SENT}
 
 
-async def test_who_was_slower_than_another_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
+async def test_a_slower_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
+    """When two runs write the same draft, the slower one keeps the draft of the faster one and shows none of its own."""
     await assess.fn(INCIDENT, "assess", 1)
     case = context.ledger.cases.read(INCIDENT, START)
     turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
     (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
     slower = replace(context, clock=lambda: START + timedelta(minutes=1))
-    assert turn._write(context, case, step_of(case, turn), turn, wanted)
-    assert turn._write(slower, case, step_of(case, turn), turn, wanted) is None
+    assert turn_module._write(context, case, step_of(case, turn), turn, wanted)
+    assert turn_module._write(slower, case, step_of(case, turn), turn, wanted) is None
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
@@ -428,7 +462,8 @@ async def test_who_misspells_a_step_is_told_which_there_are(context: Context) ->
     )
 
 
-async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_others(context: Context) -> None:
+async def test_trouble_in_one_incident_does_not_stop_the_sweep_of_others(context: Context) -> None:
+    """When one incident is damaged in the ledger, the sweep names it and goes on with the other incidents."""
     context.ledger.incidents.open(an_incident(), iter(()), "mei", START)
     with context.ledger.store.write() as write:
         write.session.connection().exec_driver_sql(
@@ -469,9 +504,12 @@ async def told(context: Context) -> PassedClock:
 
 
 @pytest.mark.parametrize("evidence", [("stops", "fits"), ("fits", "stops")])
-async def test_what_stops_the_notice_of_one_promise_stops_no_other_and_the_run_names_it(
+async def test_what_stops_one_commitments_notice_stops_no_other(
     context: Context, told: PassedClock, evidence: tuple[str, str]
 ) -> None:
+    """When the notice of one commitment is blocked by lint, the notices of the other commitments are sent all the same;
+    the run names the blocked notice only, and the occurrence waits.
+    """
     kept = dict(zip(evidence, keep(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
     fits, stops = (f"promise-kept-{kept[one]}-1" for one in SAYS)
     for _ in range(2):
@@ -532,7 +570,10 @@ async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
 
 
 @pytest.mark.usefixtures("lame_and_sound")
-async def test_a_run_names_what_cannot_be_sent_beside_what_cannot_be_drafted(context: Context) -> None:
+async def test_a_run_names_what_it_can_neither_send_nor_draft(context: Context) -> None:
+    """A run that can send one notice not, for want of a channel, and draft another one not, because of its words, names
+    both in one error.
+    """
     third = context.ledger.commitments.all(INCIDENT)[2].id
     context.ledger.commitments.keep(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
     with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
@@ -594,8 +635,10 @@ async def approved_update(context: Context, clock: PassedClock) -> None:
     approve_all(context.ledger, clock.now)
 
 
-async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_next_sweep(tmp_path: Path) -> None:
-    """Also when the update was sent to its end: its turn goes on for this one person."""
+async def test_people_an_update_missed_get_the_next_channel_at_a_sweep(tmp_path: Path) -> None:
+    """A person whom an update did not reach gets it on the next channel at the next sweep, also when the update was
+    sent to its end: its occurrence goes on for this one person.
+    """
     ledger = a_ledger(tmp_path)
     opened(ledger, islice(everybody(), 20))
     context, clock = a_context(ledger, tmp_path)
@@ -613,7 +656,10 @@ async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_ne
     ledger.dispose()
 
 
-async def test_a_turn_is_not_done_when_an_email_comes_back_just_before_that_is_noted(tmp_path: Path) -> None:
+async def test_a_bounce_just_before_the_conclusion_keeps_it_waiting(tmp_path: Path) -> None:
+    """When an email bounces between the look at the case and the conclusion of the occurrence, the occurrence is not
+    done but waits, and the next run sends the SMS.
+    """
     ledger = a_ledger(tmp_path)
     opened(ledger, islice(everybody(), 20))
     context, clock = a_context(ledger, tmp_path)

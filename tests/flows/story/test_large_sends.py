@@ -63,8 +63,10 @@ def test_each_process_is_a_task_and_everybody_is_told_once(
     assert asyncio.run(_artifacts()) == [(f"{INCIDENT}-sending-{NOTICE}", 100.0)]
 
 
-def test_no_part_is_taken_for_another_where_prefect_is_set_to_keep_results(server: None, tmp_path: Path) -> None:
-    """It would say of the second that its result is there already."""
+def test_no_part_takes_anothers_result_where_prefect_keeps_results(server: None, tmp_path: Path) -> None:
+    """Where Prefect is set to keep results, each part of a send runs and gives its own result; else Prefect would say
+    of the second part that its result exists already.
+    """
 
     @flow(name="sending")
     async def sending() -> list[int]:

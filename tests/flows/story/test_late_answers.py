@@ -29,9 +29,10 @@ async def swept(clock: PassedClock, after: timedelta) -> None:
         assert (await sweep.fn()).is_completed()
 
 
-async def test_a_question_that_waits_for_too_long_calls_for_the_team_once_a_day(
-    ledger: Ledger, clock: PassedClock
-) -> None:
+async def test_an_overdue_question_calls_for_the_team_once_a_day(ledger: Ledger, clock: PassedClock) -> None:
+    """A question that waits for longer than its time raises an alert with the command that lists it, and another one
+    each day.
+    """
     ask(ledger, clock)
     await swept(clock, HOUR)
     assert alerts(ledger) == []
@@ -55,9 +56,8 @@ async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Le
     assert len(alerts(ledger)) == 1
 
 
-async def test_a_question_that_stands_open_when_the_incident_is_resolved_calls_for_the_team(
-    ledger: Ledger, clock: PassedClock
-) -> None:
+async def test_an_open_question_calls_for_the_team_after_resolution(ledger: Ledger, clock: PassedClock) -> None:
+    """A question that stands open when the incident is resolved still raises an alert when its time has passed."""
     ask(ledger, clock)
     ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
     await swept(clock, 3 * HOUR)

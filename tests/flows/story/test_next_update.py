@@ -100,7 +100,10 @@ def weeks(tmp_path: Path) -> Iterator[Weeks]:
     ledger.dispose()
 
 
-async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_languages(weeks: Weeks) -> None:
+async def test_a_missed_update_is_recorded_once_and_said_in_each_language(weeks: Weeks) -> None:
+    """A next update that was missed is recorded once in the audit, and the next notice says so in both languages and on
+    each channel. The notice after it does not say so again.
+    """
     await weeks.told()
     assert awaited(weeks.case) == NAMED
     await weeks.on(NAMED)
@@ -137,8 +140,10 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
     assert weeks.noted("news missed") == ["first-notice"]
 
 
-async def test_by_a_clock_that_jumped_nothing_is_missed_and_nobody_is_reminded(weeks: Weeks) -> None:
-    """What is noted as missed stays so when the clock is right again, and everybody would be told that we are sorry."""
+async def test_by_a_clock_that_jumped_nothing_is_missed_and_no_one_warned(weeks: Weeks) -> None:
+    """While the clock is in doubt after a jump, no next update is recorded as missed and no alert is raised. A record
+    of a miss would stay when the clock is right again, and everybody would be told that we are sorry.
+    """
     await weeks.told()
     weeks.ledger.questions.ask(INCIDENT, an_asked("Am I in it?", person=2, reply_within=2 * HOUR, at=START), START)
     weeks.ledger.clocks.observe(Seen("host-1", "boot-1", 0.0, START))
@@ -165,7 +170,10 @@ async def test_what_is_kept_is_no_reason_to_be_sorry(weeks: Weeks) -> None:
     assert "We had said" not in weeks.text("update-1", "en")
 
 
-async def test_what_was_approved_in_time_and_left_late_goes_as_it_is_and_the_one_after_says_it(weeks: Weeks) -> None:
+async def test_a_notice_approved_in_time_and_sent_late_stays_as_it_is(weeks: Weeks) -> None:
+    """A notice that was approved in time and sent late goes as it is, and the notice after it says that the last one
+    was late, in both languages.
+    """
     await weeks.told()
     await weeks.on(NAMED - HOUR)
     approve_all(weeks.ledger, weeks.clock.now)
@@ -181,7 +189,10 @@ async def test_what_was_approved_in_time_and_left_late_goes_as_it_is_and_the_one
     assert "前通报情况。上次通报晚了，对不起。" in weeks.text("update-2", "zh-CN")
 
 
-async def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time_once_each(weeks: Weeks) -> None:
+async def test_a_lead_is_warned_once_at_half_and_once_at_a_quarter_left(weeks: Weeks) -> None:
+    """The lead gets an alert when half of the time for approvals is left, and another when a quarter is left, once
+    each.
+    """
     await weeks.told()
     warned = []
     for hours in (13, 12, 11, 7, 6, 5, 1):
@@ -191,7 +202,10 @@ async def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time_once_each(w
     assert warned == [0, 1, 1, 1, 2, 2, 2]
 
 
-async def test_in_a_pause_a_holding_statement_is_drafted_and_leaves_when_it_goes_on(weeks: Weeks) -> None:
+async def test_a_pause_drafts_a_holding_notice_that_leaves_on_resuming(weeks: Weeks) -> None:
+    """While an incident is paused, a holding statement is drafted and can be approved, and is sent when the incident is
+    resumed, so that the next update is kept.
+    """
     await weeks.told()
     await weeks.on(NAMED - 2 * DAY)
     weeks.ledger.incidents.pause(INCIDENT, LEAD.name, weeks.clock.now)

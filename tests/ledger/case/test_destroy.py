@@ -136,11 +136,11 @@ def test_counts_times_and_the_audit_chain_stay(over: Ledger) -> None:
 
 def test_how_many_letters_were_handed_over_can_still_be_told(over: Ledger) -> None:
     with over.store.write() as write:
-        to_print = "UPDATE delivery SET channel = 'letter', provider_id = 'batch 1' WHERE channel = 'email'"
+        to_print = "UPDATE delivery SET channel = 'letter', batch = 1 WHERE channel = 'email'"
         write.session.execute(text(to_print))
     destroy(over)
     with over.store.read() as session:
-        found = "SELECT count(*) FROM delivery WHERE channel = 'letter' AND provider_id = 'batch 1'"
+        found = "SELECT count(*) FROM delivery WHERE channel = 'letter' AND batch = 1"
         assert session.execute(text(found)).scalar_one() == 2
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.case.case import OccurrenceState
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.cascade import FAULT, MAY_HAVE_IT, STRIKES
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.deliver.cascade import STRIKES
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.people.person import Flag, Person
@@ -51,7 +51,12 @@ def opened(ledger: Ledger, *listed: Person) -> Ledger:
 
 
 def sent(
-    ledger: Ledger, status: Status = Status.SENT, *only: int, detail: str = "550 5.1.1 unknown", now: datetime = LATER
+    ledger: Ledger,
+    status: Status = Status.SENT,
+    *only: int,
+    cause: Cause = Cause.NONE,
+    doubtful: bool = False,
+    now: datetime = LATER,
 ) -> list[Claim]:
     """Everything that waits, or what waits for these people, gets this answer; what was handed out."""
     claims = [
@@ -60,7 +65,8 @@ def sent(
         if not only or (claim.about and claim.about.number in only)
     ]
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, now)
-    answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
+    said = {"detail": "550 5.1.1 unknown", "cause": cause, "doubtful": doubtful}
+    answers = [(claim, Receipt(claim.key, status, **said)) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, NOTICE, now)
     ledger.deliveries.end_leases([claim.lease for claim in claims], {}, INCIDENT, NOTICE, now)
     return claims
@@ -244,7 +250,7 @@ def test_nor_does_it_when_the_same_link_went_to_an_address_that_stays(ledger_on_
 
 def test_nor_does_one_that_a_provider_may_have_sent_to_a_number_that_was_replaced(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS))
-    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    sent(ledger, Status.DEFERRED, doubtful=True)
     before = links(ledger, 1)
     correct(ledger, [people(1)[0]._replace(phone="+4915199900099")])
     assert works(ledger, *before) == [False]
@@ -348,7 +354,7 @@ def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for
     ledger_on_sqlite: Ledger,
 ) -> None:
     ledger = released(ledger_on_sqlite, people(2), channels=(WEBSITE, SMS))
-    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    sent(ledger, Status.DEFERRED, doubtful=True)
     correct(ledger, people(2)[1:])
     assert states(ledger)[1] == ["uncertain"]
     correct(ledger, people(2))
@@ -377,7 +383,7 @@ def test_whom_a_gateway_may_have_told_is_told_elsewhere_only_by_a_persons_word(
     ledger_on_sqlite: Ledger, number: str
 ) -> None:
     ledger, (person,) = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS), cascade=(SMS, EMAIL)), people(1)
-    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    sent(ledger, Status.DEFERRED, doubtful=True)
     correct(ledger, [person._replace(phone=number)])
     assert states(ledger)[1] == ["uncertain"]
 
@@ -489,7 +495,7 @@ def test_when_the_guardian_is_gone_the_child_is_held_again(ledger_on_sqlite: Led
     child, parent = a_person(number=1, flags=MINOR), a_person(number=2, guardian_of="C-00001", data=())
     correct(released(ledger_on_sqlite, [child, parent]), [child])
     lines = [line for line in ledger_on_sqlite.statistics.lines(INCIDENT, NOTICE) if line.person]
-    assert [(line.person, line.state, line.detail) for line in lines if line.person == 1] == [
+    assert [(line.person, line.state, line.reason) for line in lines if line.person == 1] == [
         (1, DeliveryState.HELD, "minor_without_guardian")
     ]
 
@@ -688,7 +694,7 @@ def test_who_is_found_while_the_last_of_it_leaves_keeps_it_from_its_end(ledger_o
 def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(1))
     for tries in range(STRIKES):
-        sent(ledger, Status.DEFERRED, detail=f"{FAULT}KeyError", now=LATER + tries * timedelta(hours=5))
+        sent(ledger, Status.DEFERRED, cause=Cause.FAULT, now=LATER + tries * timedelta(hours=5))
     correct(ledger, people(2))
     ledger.decisions.give_up_parked(INCIDENT, NOTICE, 1, a_member(), LATER)
     (notice,) = ledger.cases.read(INCIDENT).notices

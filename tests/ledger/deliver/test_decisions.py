@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
@@ -116,7 +116,7 @@ def with_faults(ledger: Ledger) -> Ledger:
     for hours in range(3):
         now = LATER + timedelta(hours=hours)
         emails = ledger.deliveries.claim(INCIDENT, "first-notice", [EMAIL], 100, now)
-        faults = [(claim, Receipt(claim.key, Status.DEFERRED, "fault KeyError")) for claim in emails]
+        faults = [(claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)) for claim in emails]
         ledger.deliveries.record((), faults, INCIDENT, "first-notice", now)
     answer_all(ledger, Status.SENT)
     return ledger
@@ -154,7 +154,7 @@ def test_one_of_them_is_tried_again_as_if_for_the_first_time(parked: Ledger) -> 
 def test_whose_message_is_given_up_is_written_to_on_the_next_channel(parked: Ledger) -> None:
     assert parked.decisions.give_up_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
     lines = [line for line in parked.statistics.lines(INCIDENT, "first-notice") if line.person == 1]
-    assert {(line.channel, line.state.value, line.detail) for line in lines} == {
+    assert {(line.channel, line.state.value, line.reason) for line in lines} == {
         (EMAIL, "failed", "given up: fault KeyError"), (SMS, "waiting", ""),
     }  # fmt: skip
 
@@ -179,14 +179,14 @@ def test_all_of_them_are_given_up_at_once_and_the_audit_says_by_whom(parked: Led
 @pytest.mark.parametrize("verb", ["try_parked", "give_up_parked"])
 def test_only_who_may_approve_decides_on_what_is_parked(parked: Ledger, verb: str) -> None:
     with pytest.raises(NotAllowed, match="role"):
-        getattr(parked, verb)(INCIDENT, "first-notice", None, RESPONDER, LATER)
+        getattr(parked.decisions, verb)(INCIDENT, "first-notice", None, RESPONDER, LATER)
     assert counted(parked)["parked"] == 3
 
 
 @pytest.mark.parametrize("verb", ["try_parked", "give_up_parked"])
 def test_there_is_nothing_to_decide_where_nothing_is_parked(parked: Ledger, verb: str) -> None:
     with pytest.raises(NotInLedger, match="nothing of first-notice is parked for person 3"):
-        getattr(parked, verb)(INCIDENT, "first-notice", 3, a_member(), LATER)
+        getattr(parked.decisions, verb)(INCIDENT, "first-notice", 3, a_member(), LATER)
 
 
 def test_the_page_is_tried_again_and_never_given_up(parked: Ledger) -> None:

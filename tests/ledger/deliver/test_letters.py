@@ -166,6 +166,14 @@ def test_a_batch_is_handed_over_once_and_marked(ledger: Ledger) -> None:
     assert ledger.letters.to_print(INCIDENT, NOTICE) == 0
 
 
+def test_a_letter_knows_its_batch_and_has_no_id_of_a_provider(ledger: Ledger) -> None:
+    released(ledger)
+    taken(ledger)
+    with ledger.store.read() as session:
+        query = "SELECT DISTINCT channel, batch, provider_id FROM delivery WHERE state = 'sent' OR channel = 'email'"
+        assert set(session.execute(text(query)).all()) == {("letter", 1, ""), ("email", None, "")}
+
+
 def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
     released(ledger)
     taken(ledger)
@@ -196,7 +204,7 @@ def test_a_batch_says_the_same_again_also_when_more_was_approved_since(ledger: L
     first = released(ledger) and letters_taken(ledger)
     old = ledger.letters.printed_from(INCIDENT, NOTICE, 1)
     ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
-    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
+    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(addendum="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert ledger.letters.printed_from(INCIDENT, NOTICE, 1) == old
     assert old.incident.title != "Two databases copied"
@@ -244,7 +252,7 @@ def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite:
 def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2)])
     letters_of_places = Addenda(whole=("first-notice",), addenda=(Addendum(id="us", places=("US",)),))
-    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(addenda=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
     with ledger.store.write() as write:  # they moved after it was approved
         write.session.execute(text("UPDATE person SET country = 'US' WHERE number = 2"))
@@ -256,8 +264,8 @@ def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -
 def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2, country="US")])
     letters_of_places = Addenda(whole=("first-notice",), addenda=(Addendum(id="us", places=("US",)),))
-    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
-    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(addenda=letters_of_places), "lena", LATER)
+    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(addendum="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 2
     assert [one.addendum for one in letters(ledger)] == ["general", "us"]

@@ -147,7 +147,9 @@ def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_dou
     released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
     with released.store.swift_write() as swift:
         answered = next(one for one in in_hand if one.about.number == 1)
-        swift.keep_answers([Kept("sent", "250", "", None, swift.spelled(LATER), answered.id, answered.lease)])
+        swift.keep_answers(
+            [Kept("sent", "", "250", False, "", None, swift.spelled(LATER), answered.id, answered.lease)]
+        )
         taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() == 1
     assert states(released) == {1: "sent", 2: "uncertain"}
@@ -350,7 +352,7 @@ def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_a
     first = next(one for one in uncertain if one.about.number == 1)
     with released.store.swift_write() as swift:
         at = swift.spelled(LATER)
-        swift.keep_answers([Kept("sent", "250", "", None, at, first.id, first.lease)])
+        swift.keep_answers([Kept("sent", "", "250", False, "", None, at, first.id, first.lease)])
         again = second(lambda: released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
     with pytest.raises(NotInLedger):
         again.result()

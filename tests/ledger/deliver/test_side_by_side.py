@@ -224,7 +224,7 @@ def test_each_message_is_of_the_person_of_its_own_incident(both: Ledger) -> None
         (incident, number) for incident in (INCIDENT, OTHER) for number in (1, 2, CHILD, 4)
     }
     held = [line for line in both.statistics.lines(OTHER, NOTICE) if line.state is DeliveryState.HELD]
-    assert {(line.person, line.detail) for line in held} == {(PROTECTED, Hold.PROTECTED.value)}
+    assert {(line.person, line.cause) for line in held} == {(PROTECTED, Hold.PROTECTED.value)}
 
 
 @pytest.mark.parametrize("elsewhere", [{"incident": OTHER}, {"incident": INCIDENT, "notice": "second-notice"}])

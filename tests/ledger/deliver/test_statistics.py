@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,13 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import BROKEN_OFF, NOT_KNOWN
+from amends.domain.channel.channel import Cause, ChannelKind
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
-from amends.ledger.deliver.statistics import Only, message_states, person_states, reason_of
+from amends.ledger.deliver.statistics import EXPLAINED, Only, counted_reason, message_states, person_states
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved
@@ -34,9 +34,17 @@ MESSAGES = 8
 FAILED = DeliveryState.FAILED
 BEST_FIRST = list(DeliveryState)
 
+
+class Why(NamedTuple):
+    detail: str = ""
+    cause: Cause = Cause.NONE
+    doubtful: bool = False
+
+
+DETAILS = ("", "550 5.1.1", "550 5.1.1 nobody here", "a\x1eb\x1fc\x1dd", "=1+1")
 states = st.lists(st.sampled_from(DeliveryState), min_size=MESSAGES, max_size=MESSAGES)
-details = st.lists(
-    st.sampled_from(["", "550 5.1.1", "550 5.1.1 nobody here", "no_address", "a\x1eb\x1fc\x1dd", "=1+1"]),
+reasons = st.lists(
+    st.builds(Why, st.sampled_from(DETAILS), st.sampled_from(Cause), st.booleans()),
     min_size=MESSAGES,
     max_size=MESSAGES,
 )
@@ -59,14 +67,14 @@ def released(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def set_fates(ledger: Ledger, fates: Iterable[tuple[DeliveryState, str]]) -> None:
+def set_fates(ledger: Ledger, fates: Iterable[tuple[DeliveryState, Why]]) -> None:
     """To the personal messages, one after another."""
     with ledger.store.write() as write:
         numbers = write.session.scalars(text("SELECT id FROM delivery WHERE person > 0 ORDER BY id")).all()
         assert len(numbers) == MESSAGES
-        for number, (state, detail) in zip(numbers, fates, strict=True):
-            change = text("UPDATE delivery SET state = :state, detail = :detail WHERE id = :id")
-            write.session.execute(change, {"state": state.value, "detail": detail, "id": number})
+        for number, (state, why) in zip(numbers, fates, strict=True):
+            mine = update(DeliveryRow).where(DeliveryRow.id == number)
+            write.change(mine.values(state=state, **why._asdict()))
 
 
 def best(lines: Iterable[DeliveryLine]) -> dict[int, DeliveryState]:
@@ -103,13 +111,13 @@ def people_by_state(ledger: Ledger) -> dict[str, dict[PersonState, int]]:
         return person_states(session, INCIDENT)
 
 
-any_fates = given(states, details)
+any_fates = given(states, reasons)
 on_one_ledger = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @on_one_ledger
 @any_fates
-def test_the_numbers_are_those_of_the_lines(on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]) -> None:
+def test_the_numbers_are_those_of_the_lines(on_sqlite: Ledger, fates: list[DeliveryState], why: list[Why]) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
     lines, numbers = on_sqlite.statistics.lines(INCIDENT, NOTICE), on_sqlite.statistics.numbers(INCIDENT, NOTICE)
     assert numbers.messages == Counter(line.state for line in lines)
@@ -117,12 +125,15 @@ def test_the_numbers_are_those_of_the_lines(on_sqlite: Ledger, fates: list[Deliv
     assert numbers.by_channel == by(lines, lambda line: line.channel)
     assert numbers.by_variant == by(lines, lambda line: line.variant)
     assert numbers.by_country == by(lines, lambda line: line.country if line.person else "public")
+    assert numbers.reasons == Counter(
+        (line.state, counted_reason(line.reason.replace("\x1e", " "))) for line in lines if line.state in EXPLAINED
+    )
 
 
 @on_one_ledger
 @any_fates
 def test_a_substitute_notice_is_decided_by_who_was_reached_where(
-    on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]
+    on_sqlite: Ledger, fates: list[DeliveryState], why: list[Why]
 ) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
     assert on_sqlite.statistics.numbers(INCIDENT, NOTICE).reach == reach(on_sqlite)
@@ -131,7 +142,7 @@ def test_a_substitute_notice_is_decided_by_who_was_reached_where(
 @on_one_ledger
 @any_fates
 def test_people_stand_where_their_best_message_stands(
-    on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]
+    on_sqlite: Ledger, fates: list[DeliveryState], why: list[Why]
 ) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
     expected = Counter(PERSON_STATE[state] for state in best(on_sqlite.statistics.lines(INCIDENT, NOTICE)).values())
@@ -145,7 +156,7 @@ def test_people_stand_where_their_best_message_stands(
 def test_filters_leave_out_all_else(
     on_sqlite: Ledger, state: DeliveryState | None, channel: ChannelKind | None, country: str | None
 ) -> None:
-    set_fates(on_sqlite, [(DeliveryState.SENT, ""), (DeliveryState.FAILED, "550 5.1.1")] * 4)
+    set_fates(on_sqlite, [(DeliveryState.SENT, Why()), (DeliveryState.FAILED, Why("550 5.1.1"))] * 4)
     wanted = [
         line
         for line in on_sqlite.statistics.lines(INCIDENT, NOTICE)
@@ -157,13 +168,14 @@ def test_filters_leave_out_all_else(
 
 
 def test_both_databases_count_alike(opened: Ledger) -> None:
-    fates = [(state, "550 5.1.1 \x1e") for state in BEST_FIRST[-MESSAGES:]]
+    fates = [(state, Why("550 5.1.1 \x1e", Cause.POLICY, doubtful=True)) for state in BEST_FIRST[-MESSAGES:]]
     set_fates(opened, fates)
     lines, numbers = opened.statistics.lines(INCIDENT, NOTICE), opened.statistics.numbers(INCIDENT, NOTICE)
     assert numbers.messages == Counter(line.state for line in lines)
     assert numbers.people == Counter(best(lines).values())
     assert numbers.by_country == by(lines, lambda line: line.country if line.person else "public")
     assert numbers.reach == reach(opened)
+    assert {words for _, words in numbers.reasons} == {"may have it: policy 550 5.1.1"}
     assert people_by_state(opened)[NOTICE] == Counter(PERSON_STATE[state] for state in best(lines).values())
     with opened.store.read() as session:
         assert message_states(session, INCIDENT) == {NOTICE: numbers.messages}
@@ -182,12 +194,13 @@ def test_who_stops_reading_lines_leaves_the_ledger_free(opened: Ledger) -> None:
     lines = opened.statistics.stream_lines(INCIDENT, NOTICE)
     next(lines)
     lines.close()
-    assert opened.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert opened.store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
 def test_reasons_are_counted_by_their_codes(opened: Ledger) -> None:
-    words = ["550 5.1.1 a b", "550 5.1.1 c", "policy 550 5.7.1 d", "no_address"]
-    set_fates(opened, [(DeliveryState.FAILED, word) for word in words] + [(DeliveryState.SENT, "250 2.0.0")] * 4)
+    policy, nowhere = Why("550 5.7.1 d", Cause.POLICY), Why(cause=Cause.NO_ADDRESS)
+    why = [Why("550 5.1.1 a b"), Why("550 5.1.1 c"), policy, nowhere]
+    set_fates(opened, [(FAILED, one) for one in why] + [(DeliveryState.SENT, Why("250 2.0.0"))] * 4)
     assert opened.statistics.numbers(INCIDENT, NOTICE).reasons == {
         (DeliveryState.FAILED, "550 5.1.1"): 2,
         (DeliveryState.FAILED, "policy 550 5.7.1"): 1,
@@ -208,12 +221,12 @@ def test_reasons_are_counted_by_their_codes(opened: Ledger) -> None:
     ],
 )
 def test_a_reason_is_the_codes_without_the_chatter(detail: str, reason: str) -> None:
-    assert reason_of(detail) == reason
+    assert counted_reason(detail) == reason
 
 
 @given(st.text())
 def test_a_reason_is_how_its_detail_begins_and_never_long(detail: str) -> None:
-    reason = reason_of(detail)
+    reason = counted_reason(detail)
     assert detail.startswith(reason)
     assert len(reason) <= 80
 
@@ -249,9 +262,9 @@ def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_som
     assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
 
 
-@pytest.mark.parametrize(("why", "counted"), [("no answer", 2), (BROKEN_OFF, 1), (NOT_KNOWN, 1)])
+@pytest.mark.parametrize(("why", "counted"), [(Cause.NONE, 2), (Cause.BROKEN_OFF, 1), (Cause.NOT_KNOWN, 1)])
 def test_what_a_crash_or_an_old_backup_left_open_the_channel_has_not_refused(
-    opened: Ledger, why: str, counted: int
+    opened: Ledger, why: Cause, counted: int
 ) -> None:
     ends_at(opened, (1, EMAIL), FAILED, NOW)
     ends_at(opened, (2, EMAIL), DeliveryState.UNCERTAIN, NOW, why)
@@ -259,9 +272,9 @@ def test_what_a_crash_or_an_old_backup_left_open_the_channel_has_not_refused(
 
 
 def ends_at(
-    ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime, why: str = ""
+    ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime, why: Cause = Cause.NONE
 ) -> None:
     person, channel = message
     mine = (DeliveryRow.person == person, DeliveryRow.channel == channel)
     with ledger.store.write() as write:
-        write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at, detail=why))
+        write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at, cause=why))

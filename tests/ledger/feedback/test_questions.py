@@ -86,7 +86,7 @@ def test_an_answer_needs_words(opened: Ledger) -> None:
 @pytest.mark.parametrize("verb", ["answer", "file_under"])
 def test_a_question_that_nobody_asked_is_not_in_the_ledger(opened: Ledger, verb: str) -> None:
     with pytest.raises(NotInLedger, match="no question 9"):
-        getattr(opened, verb)(INCIDENT, 9, "x", "mei", NOW)
+        getattr(opened.questions, verb)(INCIDENT, 9, "x", "mei", NOW)
 
 
 def test_questions_come_with_the_one_due_first_in_front(opened: Ledger) -> None:

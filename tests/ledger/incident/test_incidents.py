@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from amends.domain.base.errors import AlreadyInLedger, KeyMissing, LedgerUnavailable, NotAllowed, NotInLedger
-from amends.domain.case.case import IncidentState
+from amends.domain.case.case import Alert, IncidentState
 from amends.domain.incident.commitment import commit
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Reader
@@ -157,17 +157,17 @@ def test_amending_changes_the_digest_of_the_facts(ledger_on_sqlite: Ledger) -> N
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda ledger: ledger.amend_incident(an_incident(), "lena", NOW),
-        lambda ledger: ledger.pause_incident(INCIDENT, "lena", NOW),
-        lambda ledger: ledger.resolve_incident(INCIDENT, "lena", NOW),
-        lambda ledger: ledger.event(INCIDENT, "notified", NOW),
-        lambda ledger: ledger.alert(INCIDENT, "trouble", NOW),
-        lambda ledger: ledger.case(INCIDENT),
-        lambda ledger: ledger.audience(INCIDENT, "everyone"),
-        lambda ledger: ledger.facts_digest(INCIDENT),
-        lambda ledger: ledger.person(INCIDENT, 1),
-        lambda ledger: ledger.link_of(INCIDENT, 1),
-        lambda ledger: ledger.revoke_link(INCIDENT, 1, "lena", NOW),
+        lambda ledger: ledger.incidents.amend(an_incident(), "lena", NOW),
+        lambda ledger: ledger.incidents.pause(INCIDENT, "lena", NOW),
+        lambda ledger: ledger.incidents.resolve(INCIDENT, "lena", NOW),
+        lambda ledger: ledger.incidents.note_event(INCIDENT, "notified", NOW),
+        lambda ledger: ledger.incidents.alert(INCIDENT, "trouble", NOW),
+        lambda ledger: ledger.cases.read(INCIDENT),
+        lambda ledger: ledger.notices.audience(INCIDENT, "everyone"),
+        lambda ledger: ledger.incidents.facts_digest(INCIDENT),
+        lambda ledger: ledger.people.get(INCIDENT, 1),
+        lambda ledger: ledger.people.link_of(INCIDENT, 1),
+        lambda ledger: ledger.people.revoke_link(INCIDENT, 1, "lena", NOW),
     ],
 )
 def test_an_incident_that_was_never_opened_is_not_in_the_ledger(ledger_on_sqlite: Ledger, verb: object) -> None:
@@ -257,6 +257,15 @@ def test_only_the_first_time_of_an_event_counts(ledger: Ledger) -> None:
     assert len([entry for entry in ledger.audit.entries(INCIDENT) if entry.act in ("resolved", "event", "alert")]) == 3
 
 
+def test_an_alert_and_an_event_of_one_name_are_two(ledger: Ledger) -> None:
+    opened(ledger)
+    ledger.incidents.note_event(INCIDENT, "notified", NOW)
+    for _ in range(2):
+        ledger.incidents.alert(INCIDENT, "notified", LATER)
+    case = ledger.cases.read(INCIDENT)
+    assert (case.events, case.alerts) == ({"opened": NOW, "notified": NOW}, (Alert("notified", LATER),))
+
+
 def test_the_timeline_tells_every_act_with_its_actor(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
     ledger.incidents.pause(INCIDENT, "mei", LATER)
@@ -306,7 +315,7 @@ def ask_and_answer(ledger: Ledger) -> None:
 
 
 def test_nothing_personal_can_be_read_in_the_files_of_the_database(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
-    draft = approved(ledger_on_sqlite, [CANARY], promises=(commit(a_promise(), NOW, "first-notice"),))
+    draft = approved(ledger_on_sqlite, [CANARY], commitments=(commit(a_promise(), NOW, "first-notice"),))
     ledger_on_sqlite.notices.release(INCIDENT, draft.notice, NOW)
     ask_and_answer(ledger_on_sqlite)
     token = ledger_on_sqlite.people.link_of(INCIDENT, 1)

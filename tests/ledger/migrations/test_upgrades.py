@@ -15,6 +15,7 @@ from amends.ledger import Ledger
 from amends.ledger import ledger as ledger_module
 from amends.ledger.store import session
 from amends.ledger.store.database import revision_of
+from amends.ledger.store.tables import SCHEMA
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved
 from tests.ledger.deliver.test_locks import has_to_wait

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
@@ -461,13 +461,13 @@ def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     )
 
 
-@pytest.mark.parametrize(("why", "tries"), [("domain stopped", 1), ("not yet: quiet hours", 1), ("451 4.7.1", 4)])
-def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: str, tries: int) -> None:
+@pytest.mark.parametrize(("why", "tries"), [(Cause.DOMAIN_STOPPED, 1), (Cause.POSTPONED, 1), (Cause.NONE, 4)])
+def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: Cause, tries: int) -> None:
     release(opened)
     for turn in range(4):
         moment = NOW + turn * timedelta(minutes=1)
         held, *others = sorted(opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, moment))
-        receipt = Receipt(held.key, Status.DEFERRED, why, retry_after=30)
+        receipt = Receipt(held.key, Status.DEFERRED, "451 4.7.1", retry_after=30, cause=why)
         opened.deliveries.record((), [(held, receipt)], INCIDENT, "first-notice", moment)
         opened.deliveries.give_back(others, moment)
     assert held.attempts == tries
@@ -505,7 +505,7 @@ def test_the_same_answer_that_is_kept_again_gives_no_try_back(opened: Ledger) ->
     (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     receipt = Receipt(held.key, Status.DEFERRED, "451 4.7.1", retry_after=30)
     opened.deliveries.record((), [(held, receipt)], INCIDENT, "first-notice", NOW)
-    put_off = replace(receipt, detail="domain stopped")
+    put_off = replace(receipt, cause=Cause.DOMAIN_STOPPED)
     (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
     for _ in range(3):
         opened.deliveries.record((), [(held, put_off)], INCIDENT, "first-notice", LATER)
@@ -552,7 +552,7 @@ def test_only_a_person_sends_an_uncertain_message_again(opened: Ledger) -> None:
 def test_promises_of_a_notice_become_commitments_when_it_is_released(opened: Ledger) -> None:
     from amends.domain.incident.commitment import commit
 
-    release(opened, promises=(commit(a_promise(), NOW, "first-notice"),))
+    release(opened, commitments=(commit(a_promise(), NOW, "first-notice"),))
     assert [commitment.id for commitment in opened.commitments.all(INCIDENT)] == ["audit"]
 
 
@@ -733,7 +733,7 @@ def at_home(number: int, home: str, **more: object) -> Person:
 
 
 def pin(ledger: Ledger, letters: Addenda = LETTERS) -> None:
-    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(addenda=letters), "lena", NOW)
 
 
 def live(ledger: Ledger, *people: Person) -> Ledger:
@@ -860,7 +860,10 @@ def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_d
         write.session.execute(text(moved), {"number": damaged})
     assert written_to(opened, INCIDENT) == [(1, "kim1@mail.example"), (2, "kim2@mail.example")]
     lines = opened.statistics.lines(INCIDENT, "first-notice")
-    assert [line.state for line in lines if (line.person, line.channel) == (5, ChannelKind.EMAIL)] == ["parked"]
+    child = (5, ChannelKind.EMAIL)
+    assert [(one.state, one.cause, one.reason) for one in lines if (one.person, one.channel) == child] == [
+        ("parked", Cause.FAULT, "fault KeyMissing")
+    ]
 
 
 def test_a_message_bears_the_personal_link_that_works_and_not_one_that_was_revoked(opened: Ledger) -> None:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event
 
 from amends.domain.base.errors import LedgerRestored, LogUnfit, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.cascade import FAULT, STRIKES
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.deliver.cascade import STRIKES
 from amends.domain.notice.notice import PersonState
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.relay_log import RelayLog
@@ -383,7 +383,7 @@ def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_
     for tries in range(STRIKES):
         later = NOW + timedelta(hours=tries)
         claims = ledger.deliveries.claim(INCIDENT, NOTICE, SMS, 3, later)
-        faults = [(claim, Receipt(claim.key, Status.DEFERRED, f"{FAULT}KeyError")) for claim in claims]
+        faults = [(claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)) for claim in claims]
         ledger.deliveries.record((), faults, INCIDENT, NOTICE, later)
     back_up(ledger, tmp_path)
     ledger.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)

@@ -14,7 +14,6 @@ from sqlmodel import select
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import NAME
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.cascade import MAY_HAVE_IT
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
@@ -80,7 +79,7 @@ def release(ledger: Ledger, notice: str = SURVEY, *, optional: bool = True, **ch
 def stands(ledger: Ledger, notice: str = SURVEY) -> Stands:
     """State and reason of each person's message."""
     lines = ledger.statistics.lines(INCIDENT, notice)
-    return {line.person: (line.state.value, line.detail) for line in lines if line.person}
+    return {line.person: (line.state.value, line.reason) for line in lines if line.person}
 
 
 def withheld(ledger: Ledger, notice: str = SURVEY) -> set[int]:
@@ -92,9 +91,9 @@ def claim(ledger: Ledger, notice: str = SURVEY, kinds: Collection[ChannelKind] =
     return ledger.deliveries.claim(INCIDENT, notice, kinds, 100, LATER)
 
 
-def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY, detail: str = "x") -> None:
+def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY, *, doubtful: bool = False) -> None:
     ledger.deliveries.record(claims, (), INCIDENT, notice, LATER)
-    answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
+    answers = [(claim, Receipt(claim.key, status, "x", doubtful=doubtful)) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, notice, LATER)
 
 
@@ -128,11 +127,11 @@ def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_aga
     opened: Ledger,
 ) -> None:
     release(opened)
-    answer(opened, claim(opened), Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    answer(opened, claim(opened), Status.DEFERRED, doubtful=True)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
-    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
+    assert stands(opened)[1] == ("uncertain", "may have it: x")
     release(opened, optional=False)
-    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
+    assert stands(opened)[1] == ("uncertain", "may have it: x")
 
 
 def test_nobody_else_is_touched_by_an_opt_out(opened: Ledger) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.case import OccurrenceKind, OccurrenceState
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_assessment, an_incident
@@ -106,6 +106,18 @@ def test_a_turn_is_an_alert_each_time_it_is_held_and_not_because_somebody_looks_
     assert [(what, since[11:]) for what, _, since in told] == [
         ("update 1 is held", f"{at:%H:%M} UTC: its run was cancelled") for at in (LATER, LATER + timedelta(minutes=15))
     ]
+
+
+def test_a_reminder_is_recorded_once_and_is_no_occurrence_of_its_step(opened: Ledger) -> None:
+    mark(opened, WAITING)
+    for at in (LATER, LATER + timedelta(hours=1)):
+        opened.occurrences.record_reminder(INCIDENT, OccurrenceKind.LATE, "update", 1, NOW, at, "told the lead")
+    case = opened.cases.read(INCIDENT)
+    (reminder,) = case.recorded_reminders
+    assert (reminder.kind, reminder.step, reminder.done_at) == (OccurrenceKind.LATE, "update", LATER)
+    assert (states(opened), case.events) == ([(1, WAITING, 0)], {"opened": NOW})
+    entries = [(entry.act, entry.subject) for entry in opened.audit.entries(INCIDENT)]
+    assert entries[2:] == [("step done", "late update 1")]
 
 
 def test_a_run_that_is_set_up_again_has_a_new_revision(opened: Ledger) -> None:

@@ -18,7 +18,7 @@ from amends.ledger.store.tables import LeaseRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
-SAY_WHO = "from amends.ledger.holder import this_process; print(this_process(), flush=True); input()"
+SAY_WHO = "from amends.ledger.store.leases import this_process; print(this_process(), flush=True); input()"
 
 
 @pytest.fixture

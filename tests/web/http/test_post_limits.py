@@ -28,7 +28,10 @@ def test_only_our_own_proxies_say_where_a_form_comes_from(forwarded: str, proxie
     assert sender_address("10.0.0.9", Headers({"x-forwarded-for": forwarded}), proxies) == address
 
 
-def test_a_line_that_our_proxy_added_counts_and_not_the_one_that_was_forged() -> None:
+def test_the_proxys_own_line_counts_and_not_a_forged_one() -> None:
+    """With one trusted proxy, the sender's address is the last X-Forwarded-For line, which the proxy added, and not an
+    earlier line that the sender forged.
+    """
     lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"203.0.113.9")]
     assert sender_address("10.0.0.9", Headers(raw=lines), 1) == "203.0.113.9"
 

@@ -113,7 +113,10 @@ def test_pressed_again_and_again_it_is_kept_once(client: TestClient, ledger: Led
     assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("opted out") == 1
 
 
-def test_a_provider_that_presses_for_many_people_is_never_asked_to_wait(client: TestClient, ledger: Ledger) -> None:
+def test_a_provider_opting_out_many_people_never_has_to_wait(client: TestClient, ledger: Ledger) -> None:
+    """A mailbox provider that presses the opt-out button for many people in a row is answered 200 each time, and is
+    never asked to wait.
+    """
     paths = [address(ledger, who) for who in (ADA, LI, TOBY)] * 25
     assert {press(client, path).status_code for path in paths} == {200}
 
@@ -198,7 +201,10 @@ def test_who_pressed_by_mistake_gets_them_again_from_the_same_page(client: TestC
     assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
-def test_the_page_says_at_every_stage_that_what_the_law_demands_still_comes(client: TestClient, ledger: Ledger) -> None:
+def test_the_page_always_says_that_legal_messages_still_come(client: TestClient, ledger: Ledger) -> None:
+    """The opt-out page says before an opt-out, after it, and after it was undone that the messages that the law demands
+    will still come.
+    """
     path = address(ledger)
     for answer in (client.get(path), press(client, path), client.post(f"{path}/again")):
         assert "Letters that the law demands will still come." in answer.text
@@ -297,7 +303,10 @@ def test_the_personal_page_says_what_holds_and_not_what_was_asked_for(ada: Visit
     assert "From now on" not in ada.look("?sent=again").text
 
 
-def test_the_button_of_the_personal_page_takes_nothing_from_other_sites(ada: Visitor, ledger: Ledger) -> None:
+def test_the_opt_out_button_of_the_page_takes_no_foreign_posts(ada: Visitor, ledger: Ledger) -> None:
+    """The opt-out button of the personal page refuses a POST from another site and a POST with another form's token,
+    and records nothing.
+    """
     fields = {"form": ada.token("stop")}
     assert ada.send("stop", fields, **{"sec-fetch-site": "cross-site"}).status_code == 403
     assert ada.send("stop", {"form": ada.token("ask")}).status_code == 422

@@ -103,14 +103,20 @@ def test_a_promise_to_others_is_not_shown(ada: Visitor) -> None:
     assert "Nobody in this story" not in ada.look().text
 
 
-def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
+def test_an_untranslated_promise_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
+    """When the reason for a dropped commitment is not written in the reader's language, the page shows it in the first
+    language.
+    """
     reason = {"en": "We ran out of time."}
     ledger.commitments.drop(INCIDENT, "audit", reason, "lena", NOW)
     release(ledger, notice="late-audit-1", about="audit", change=1)
     assert "We ran out of time." in li.look().text
 
 
-def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger: Ledger, ada: Visitor) -> None:
+def test_a_commitments_outcome_is_shown_once_its_notice_is_released(ledger: Ledger, ada: Visitor) -> None:
+    """The page shows the state of a commitment at once, and the evidence or reason only after the notice about the
+    commitment is released.
+    """
     ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert page.count('<span class="state kept">') == 1
@@ -120,7 +126,8 @@ def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger
     assert "Report 2027-01" in ada.look().text
 
 
-def test_what_shows_that_a_promise_was_kept_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
+def test_a_commitments_evidence_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
+    """The evidence that a commitment was kept is shown in the reader's own language."""
     ledger.commitments.keep(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     page = li.look().text
@@ -176,9 +183,12 @@ def test_a_notice_that_is_drafted_anew_stays_listed_as_it_was_told(ledger: Ledge
     assert "What we know by now" not in page
 
 
-def test_who_got_the_first_version_reads_that_one_and_who_waited_the_next(
+def test_a_person_reads_the_version_sent_else_the_newest(
     ledger: Ledger, ada: Visitor, visitor: Callable[[int], Visitor]
 ) -> None:
+    """A person who was sent the first version of a notice reads this version, and a person who was sent none reads the
+    newest released version.
+    """
     sent(ledger, ADA)
     release(ledger, variants=headed("What we know by now"))
     assert "Your data was copied</a>" in ada.look().text
@@ -212,9 +222,10 @@ def taken_off(ledger: Ledger, person: int) -> None:
 
 
 @pytest.mark.parametrize("lang", NOT_INVOLVED)
-def test_who_is_not_in_the_list_any_more_reads_that_they_were_not_touched(
-    ledger: Ledger, ada: Visitor, lang: str
-) -> None:
+def test_a_person_off_the_list_reads_that_they_were_not_touched(ledger: Ledger, ada: Visitor, lang: str) -> None:
+    """A person who is no longer in the audience list reads in the chosen language that they were not touched, and reads
+    nothing about data of theirs.
+    """
     taken_off(ledger, ADA)
     page = ada.look(f"?lang={lang}").text
     assert NOT_INVOLVED[lang] in page
@@ -227,9 +238,10 @@ def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledge
     assert NOT_INVOLVED["zh-CN"] not in li.look().text
 
 
-def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
-    ledger: Ledger, ada: Visitor
-) -> None:
+def test_a_person_perhaps_listed_under_another_id_is_not_cleared(ledger: Ledger, ada: Visitor) -> None:
+    """A person who may stand in the corrected list under another id is not told that they were not touched, but that
+    they may be on the list under another entry.
+    """
     doubled = ledger.corrections.compare(INCIDENT, [*people()[1:], people()[0]._replace(number=0, ref="C-90001")])
     ledger.corrections.apply(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
     page = ada.look().text
@@ -243,9 +255,10 @@ def test_who_is_not_in_the_list_any_more_can_still_ask(ledger: Ledger, ada: Visi
     assert [question.person for question in ledger.questions.all(INCIDENT)] == [ADA]
 
 
-def test_who_is_not_in_the_list_any_more_reads_what_they_were_told_and_nothing_later(
-    ledger: Ledger, ada: Visitor
-) -> None:
+def test_a_person_off_the_list_reads_what_they_were_told_only(ledger: Ledger, ada: Visitor) -> None:
+    """A person who is no longer in the audience list still reads the notice and the commitments that they were told of,
+    and no later notice.
+    """
     sent(ledger, ADA)
     taken_off(ledger, ADA)
     release(ledger, notice="update", variants=headed("News for all"))
@@ -260,9 +273,8 @@ def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> Non
 
 
 @pytest.mark.parametrize("column", ["sealed_text", "sealed_answer"])
-def test_words_that_cannot_be_read_any_more_take_nothing_else_from_the_page(
-    ledger: Ledger, ada: Visitor, column: str
-) -> None:
+def test_unreadable_words_take_nothing_else_from_the_page(ledger: Ledger, ada: Visitor, column: str) -> None:
+    """When one question or answer can no longer be decrypted, the page says so at this place and shows everything else."""
     for said in ("Was my card copied?", "Was my address copied?"):
         ledger.questions.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
     with ledger.store.write() as write:
@@ -283,9 +295,10 @@ def test_an_open_question_says_when_it_will_be_answered(ledger: Ledger, ada: Vis
     assert "We will answer by 26 December 2026." in ada.look().text
 
 
-def test_a_late_answer_is_said_to_be_late_and_not_promised_for_a_day_that_has_passed(
-    ledger: Ledger, ada: Visitor, li: Visitor
-) -> None:
+def test_a_late_answer_is_said_to_be_late_not_promised_for_the_past(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    """When the time for an answer has passed, the page says in the reader's language that the answer is late, and does
+    not promise it for a day in the past.
+    """
     for person, asked in ((ADA, "Was my card copied?"), (LI, "我的卡呢？")):
         ask_by_hotline(ledger, person, asked)
     for visitor, promised, late in (
@@ -406,9 +419,10 @@ def damage(ledger: Ledger, person: int) -> None:
         write.session.execute(text("UPDATE person SET sealed = :sealed WHERE number = :person"), sealed)
 
 
-def test_a_person_whose_data_is_damaged_reads_that_the_fault_is_ours_and_how_to_reach_us(
-    ledger: Ledger, ada: Visitor
-) -> None:
+def test_a_person_with_damaged_data_reads_how_to_reach_us(ledger: Ledger, ada: Visitor) -> None:
+    """A person whose stored data is damaged gets a page with status 500 that says that the fault is ours and how to
+    reach us, without technical words.
+    """
     damage(ledger, ADA)
     answer = ada.look()
     assert answer.status_code == 500
@@ -426,7 +440,8 @@ def test_the_team_hears_once_of_a_page_whose_person_s_data_is_damaged(ledger: Le
     assert "`amends audience correct`" in alert
 
 
-def test_where_the_key_of_an_incident_was_destroyed_there_is_no_page_any_more(ledger: Ledger, ada: Visitor) -> None:
+def test_a_destroyed_incident_key_ends_the_page(ledger: Ledger, ada: Visitor) -> None:
+    """When the key of an incident was destroyed, the personal page is not found any more."""
     with ledger.store.write() as write:
         write.session.execute(text("UPDATE incident SET wrapped_key = :gone"), {"gone": b""})
     assert ada.look().status_code == 404

@@ -74,8 +74,10 @@ def test_two_forms_opened_in_the_same_instant_have_two_tokens(ada: Visitor) -> N
     assert ada.token() != ada.token()
 
 
-def test_a_question_sent_again_after_going_back_is_one_as_long_as_it_waits(ledger: Ledger, ada: Visitor) -> None:
-    """Going back loads the page anew, so the form has another token."""
+def test_a_question_sent_again_after_going_back_is_one_while_open(ledger: Ledger, ada: Visitor) -> None:
+    """A question that is sent again after going back, which loads the page anew with another token, counts as one as
+    long as it is open; after it was answered, the same words are a new question.
+    """
     assert [ada.ask("Was my card copied?").status_code for _ in range(2)] == [303, 303]
     assert len(texts(ledger)) == 1
     ledger.questions.answer(INCIDENT, 1, "No.", "sam", ada.clock.now)
@@ -83,9 +85,8 @@ def test_a_question_sent_again_after_going_back_is_one_as_long_as_it_waits(ledge
     assert len(texts(ledger)) == 2
 
 
-def test_the_same_words_as_a_complaint_or_by_somebody_else_are_another_question(
-    ledger: Ledger, ada: Visitor, li: Visitor
-) -> None:
+def test_the_same_words_as_complaint_or_from_another_are_new(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    """The same words sent as a complaint, or by another person, are another question."""
     ada.ask("Was my card copied?")
     ada.ask("Was my card copied?", kind="complaint")
     li.ask("Was my card copied?")
@@ -238,10 +239,12 @@ def test_a_form_on_our_own_page_is_taken(ada: Visitor, headers: dict[str, str]) 
     ],
     ids=["capitals", "port", "chinese"],
 )
-def test_a_browser_that_spells_our_address_in_its_own_way_is_on_our_page(
+def test_a_browser_that_spells_our_address_its_way_is_on_our_page(
     ledger: Ledger, settings: Settings, clock: Clock, public_url: str, origin: str
 ) -> None:
-    """Old phones send an Origin and no Sec-Fetch-Site."""
+    """A POST is taken from our own page when the browser, such as an old phone's that sends an Origin and no
+    Sec-Fetch-Site, spells our address in another way: lower case, without the default port, or in Punycode.
+    """
     portal = create_app(settings.model_copy(update={"public_url": public_url}), ledger, clock)
     ada = Visitor(TestClient(portal), ledger.people.link_of(INCIDENT, ADA), clock)
     fields = {"form": ada.token(), "text": "Hello?"}
@@ -261,9 +264,12 @@ def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visi
 
 
 @pytest.mark.usefixtures("as_many_at_once_as_come")
-def test_who_has_to_wait_gets_back_what_was_typed_and_can_send_it_later(
+def test_a_person_asked_to_wait_keeps_the_text_and_can_send_it_later(
     ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]
 ) -> None:
+    """A person who has asked too many questions at once gets the typed text back with the request to wait; later, also
+    after a restart, the same form is taken, and once only.
+    """
     for number in range(10):
         ada.ask(f"Question {number}")
     answer = ada.ask("One more")
@@ -281,7 +287,10 @@ def test_others_need_not_wait_for_one_who_sends_too_much(ada: Visitor, li: Visit
     assert li.ask("你好？").status_code == 303
 
 
-def test_in_a_flood_forms_are_turned_away_before_anything_of_them_is_read(client: TestClient) -> None:
+def test_in_a_flood_forms_are_turned_away_unread(client: TestClient) -> None:
+    """In a flood of POSTs, forms beyond the limit are answered with 429, a Retry-After and a page in words, before
+    anything of the form is read.
+    """
     answers = [client.post(f"/p/{number:027}/ask", data={"text": "x"}) for number in range(AT_ONCE.amount + 30)]
     known = Counter(answer.status_code for answer in answers)
     assert known.keys() == {404, 429}
@@ -349,9 +358,12 @@ def test_a_locked_ledger_gives_back_what_was_typed(ledger: Ledger, impatient: Ca
     assert "Was my card copied?" in answer.text
 
 
-def test_what_was_typed_while_the_ledger_was_locked_is_one_question_afterwards(
+def test_a_question_typed_while_the_ledger_was_locked_is_one_later(
     ledger: Ledger, impatient: Callable[[int], Visitor]
 ) -> None:
+    """A question that could not be stored while the ledger was locked is given back with a token, and counts as one
+    question when it is sent twice afterwards.
+    """
     ada = impatient(ADA)
     with ledger.store.engine.connect() as other:
         other.execution_options(writes=True).execute(sql("SELECT 1"))
@@ -388,9 +400,12 @@ def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledge
     ],
     ids=["ask", "survey"],
 )
-def test_while_the_ledger_is_gone_what_was_typed_can_be_sent_again_from_the_answer(
+def test_a_form_sent_while_the_ledger_is_gone_can_be_sent_again(
     settings: Settings, ledger: Ledger, ada: Visitor, form: str, fields: dict[str, str]
 ) -> None:
+    """While the ledger is gone, a POST is answered with 503 and a form that holds all that was typed, and this form is
+    taken once the ledger is back.
+    """
     typed = {"form": ada.token(form)} | fields
     ada.clock.forward(seconds=30)
     ledger.dispose()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from amends.domain.incident.incident import Contacts
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web.app import create_app
@@ -106,6 +107,17 @@ def test_a_number_that_was_corrected_is_the_one_to_call(ledger: Ledger, ada: Vis
     ledger.incidents.amend(incident.model_copy(update={"organisation": organisation}), "lena", clock())
     ada.look()
     assert "tel:+49305550199" in ada.client.get("/").text
+
+
+def test_a_number_that_an_amendment_left_out_still_answers(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    """An amendment without contacts takes the number off the personal page, and leaves it where people look for help."""
+    assert PHONE in ada.client.get("/").text
+    incident = ledger.cases.incident_file(INCIDENT)
+    organisation = incident.organisation.model_copy(update={"contacts": Contacts()})
+    ledger.incidents.amend(incident.model_copy(update={"organisation": organisation}), "lena", clock())
+    page = ada.look()
+    assert (page.status_code, 'href="tel:' in page.text, 'href="mailto:' in page.text) == (200, False, False)
+    assert PHONE in ada.client.get("/").text
 
 
 def test_without_any_incident_there_is_nobody_to_call(settings: Settings) -> None:

@@ -58,10 +58,12 @@ def test_the_portal_serves_pages_and_prints_no_link(running: tuple[str, Path], l
     assert link not in printed.read_text()
 
 
-def test_pages_are_read_while_many_wait_for_a_ledger_that_somebody_writes_to(
+def test_pages_are_read_while_many_wait_for_a_locked_ledger(
     running: tuple[str, Path], ledger: Ledger, settings: Settings
 ) -> None:
-    """A release to a million people is one transaction; meanwhile mailbox providers go on pressing the button."""
+    """Pages can be read while sixty opt-outs wait for a ledger that somebody is writing to: a release to a million
+    people is one transaction, and mailbox providers go on pressing the button meanwhile.
+    """
     url, _ = running
     page = f"{url}/p/{ledger.people.link_of(INCIDENT, ADA)}"
     get(page)

@@ -123,9 +123,12 @@ def test_a_message_that_we_do_not_know_is_no_news_to_the_gateway(
     assert not ledger.statistics.troubles(INCIDENT, NOTICE)
 
 
-async def test_a_report_that_is_faster_than_the_gateways_own_answer_is_not_lost(
+async def test_a_report_faster_than_the_gateways_answer_is_not_lost(
     settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A report that arrives before the gateway's own answer to the SMS is recorded waits for this answer, and is then
+    recorded.
+    """
     monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.05, 0.5))
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
@@ -264,13 +267,16 @@ async def _post(client: httpx2.AsyncClient, fields: dict[str, str]) -> httpx2.Re
     return await client.post(PATH, content=urlencode(fields), headers=FORM | signed(fields))
 
 
-def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
+def test_a_report_is_put_off_while_the_ledger_cannot_be_written(
     gateway: TestClient,
     ledger: Ledger,
     settings: Settings,
     texts: dict[int, Claim],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """While the ledger cannot be written, a report is answered with 503 and a Retry-After, and is taken when the
+    gateway sends it again.
+    """
     monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0)
     with sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -281,9 +287,11 @@ def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
     assert report(gateway, says(texts[ADA])).status_code == 200
 
 
-def test_the_gateway_is_told_to_come_again_while_a_restored_ledger_is_not_reconciled(
+def test_a_report_is_put_off_while_a_restore_is_not_reconciled(
     gateway: TestClient, ledger: Ledger, texts: dict[int, Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While a restored ledger is not reconciled, a report is answered with 503, so that the gateway sends it again."""
+
     def refuse(*_: object) -> None:
         raise LedgerRestored("an older copy")
 
@@ -307,9 +315,12 @@ def test_a_gateway_that_signs_the_body_is_believed_for_five_minutes(
     assert state(ledger) == "bounced"
 
 
-async def test_a_gateway_that_knows_our_key_alone_tells_what_became_of_an_sms_that_was_sent(
+async def test_a_gateway_that_knows_only_our_key_reports_on_an_sms_by_it(
     settings: Settings, ledger: Ledger, clock: Clock, tmp_path: Path
 ) -> None:
+    """A gateway that gives no id and takes our key reports on an SMS by this key, and the report changes only the SMS
+    with this key.
+    """
     by_key = {key: value for key, value in PLAIN.items() if key != "id_field"} | {"key_field": "reference"}
     with WebServices(tmp_path / "web") as web:
         await text_everybody(ledger, by_key | {"url": f"{web.url}/sms"})
@@ -321,9 +332,12 @@ async def test_a_gateway_that_knows_our_key_alone_tells_what_became_of_an_sms_th
     assert (state(ledger, ADA), state(ledger, LI)) == ("bounced", "sent")
 
 
-async def test_a_gateway_that_signs_nothing_reports_at_the_address_that_it_was_told(
+async def test_an_unsigned_gateway_reports_at_the_url_it_was_given(
     settings: Settings, ledger: Ledger, clock: Clock, tmp_path: Path
 ) -> None:
+    """A gateway that signs nothing reports at the secret address that it was given with each SMS; a report at an
+    address that Amends did not give out is refused.
+    """
     kannel = PLAIN | {"id_field": "", "callback_field": "dlr-url", "callback_url": URL, "callback_query": "status=%d"}
     kannel |= {"shape": "query", "delivered_words": "1", "rejected_words": "2, 16"}
     with WebServices(tmp_path / "web") as web:

@@ -188,7 +188,10 @@ def test_a_number_is_known_however_it_is_spelled(spelled: str, country: str) -> 
     assert international(spelled, country) == "+4930555001"
 
 
-def test_numbers_of_the_gateways_country_come_first_and_all_others_are_known_too() -> None:
+def test_numbers_of_the_gateways_country_first_then_all_others() -> None:
+    """A sender's number without a plus is read as a number of the gateway's country where it fits, and as an
+    international number otherwise.
+    """
     assert international("13812345678", "CN") == "+8613812345678"
     assert international("8613812345678", "CN") == "+8613812345678"
     assert international("447911123456", "CN") == "+447911123456"
@@ -295,9 +298,12 @@ def test_who_guesses_again_and_again_is_not_heard_for_a_while(hand: Hand) -> Non
     assert answers[-1].status_code == 429
 
 
-def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
+def test_a_reply_is_put_off_while_the_ledger_cannot_be_written(
     hand: Hand, ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While the ledger cannot be written, an SMS reply is answered with 503 and a Retry-After, and the wish in it is
+    obeyed when the gateway sends it again.
+    """
     monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0)
     with sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,5 @@
-"""Writes an incident file from a VERIS record: what it says, where that comes from, and what a person must add."""
+"""Writing of an incident file from a VERIS record: each value, its source, and the values that a person must add."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,42 +8,39 @@ from typing import Any
 
 from amends.content.file.binding import bind
 from amends.content.file.codes import Code
+from amends.content.file.commented import Noted, commented_yaml, without_comments
 from amends.content.file.countries import COUNTRIES
 from amends.content.file.document import Document
-from amends.content.incident.veris.mapping import Noted, facts_of, noted, sector
+from amends.content.incident.veris.mapping import facts_of, noted, sector
 from amends.content.incident.veris.record import Length, Record, RecordTimeline, Victim
 from amends.domain.base.errors import ContentError, Finding
 
 
 @dataclass(frozen=True)
 class VerisImport:
-    """An incident file in the making."""
+    """The draft of an incident file."""
 
     said: dict[str, Any]
-    """What it says, with the comments."""
+    """The values of the file, with their comments."""
     head: tuple[str, ...]
 
     @property
     def content(self) -> dict[str, Any]:
-        """What the file says."""
-        return {key: _bare(value) for key, value in self.said.items()}
+        """Return the values of the file without their comments."""
+        return {key: without_comments(value) for key, value in self.said.items()}
 
     @property
     def todo(self) -> tuple[str, ...]:
-        """The keys that a person must fill in."""
+        """Return the keys that a person must fill in."""
         return tuple(key.removeprefix(".") for key in _todo(self.said, ""))
 
     def yaml(self) -> str:
-        """The file's text."""
-        lines = [f"# {line}" for line in self.head]
-        for key, value in self.said.items():
-            entry = list(_entry(f"{key}:", value))
-            lines += [""] * (len(entry) > 1) + entry
-        return "\n".join(lines) + "\n"
+        """Return the text of the file."""
+        return commented_yaml(self.said, self.head)
 
 
 def from_veris(document: Document) -> VerisImport:
-    """The incident file that a record gives. Raises ContentError with every finding."""
+    """Return the incident file of a record. Raises ContentError with every finding."""
     record = bind(document, Record)
     if record.security_incident in ("False positive", "Near miss"):
         where = document.where(("security_incident",))
@@ -95,7 +91,7 @@ def _name(victim: Victim) -> Noted:
 
 
 def _established_in(victim: Victim) -> Noted:
-    """Only when one country is named."""
+    """Return the victim's country, or a TODO unless VERIS names exactly one country."""
     said = f"victim.country = {', '.join(victim.country) or 'Unknown'}"
     if len(victim.country) != 1 or victim.country[0] not in COUNTRIES:
         return Noted(None, f"TODO the country, in two letters; VERIS: {said}")
@@ -140,21 +136,6 @@ def _texts() -> Noted:
     return Noted({"en": asked}, "VERIS has no words for customers; its summary can name people and is not taken over")
 
 
-# The file: what stands in it, with its comments or without. Written by hand, because a comment that ruamel.yaml puts
-# beside a mapping in a list gave a text that cannot be read again.
-
-
-def _bare(value: Any) -> Any:
-    match value:
-        case Noted():
-            return _bare(value.value)
-        case dict():
-            return {key: _bare(inner) for key, inner in value.items()}
-        case list():
-            return [_bare(inner) for inner in value]
-    return value
-
-
 def _todo(value: Any, trail: str) -> Iterator[str]:
     match value:
         case Noted():
@@ -164,39 +145,3 @@ def _todo(value: Any, trail: str) -> Iterator[str]:
         case dict():
             for key, inner in value.items():
                 yield from _todo(inner, f"{trail}.{key}")
-
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_OTHER_THINGS = frozenset({"false", "n", "no", "null", "off", "on", "true", "y", "yes"})
-"""Words that some reader of YAML takes for something else than a text."""
-
-
-def _entry(head: str, value: Any) -> Iterator[str]:
-    """`head` and the value, on as many lines as it needs; the comment stands on the first."""
-    comment = ""
-    if isinstance(value, Noted):
-        value, comment = value.value, f"  # {value.comment}"
-    match value:
-        case dict() if head != "-":
-            yield f"{head}{comment}"
-            for key, inner in value.items():
-                yield from (f"  {line}" for line in _entry(f"{key}:", inner))
-        case [Noted(), *_]:
-            yield f"{head}{comment}"
-            for inner in value:
-                yield from (f"  {line}" for line in _entry("-", inner))
-        case _:
-            yield f"{head} {_scalar(value)}".rstrip() + comment
-
-
-def _scalar(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case list():
-            return f"[{', '.join(map(_scalar, value))}]"
-        case dict():
-            return f"{{{', '.join(f'{key}: {_scalar(inner)}' for key, inner in value.items())}}}"
-        case str() if _PLAIN.fullmatch(value) and value.casefold() not in _OTHER_THINGS:
-            return value
-    return json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""What the words of VERIS mean for the facts of an incident, by the tables of `meanings.yaml`.
+"""The mapping of the words of VERIS to the facts of an incident, by the tables of `meanings.yaml`.
 
-What VERIS does not say stays unknown, never "no".
+A fact on which VERIS is silent stays unknown; silence never means "no".
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from amends.content.file.binding import bind
+from amends.content.file.commented import Noted
 from amends.content.file.document import read_document
 from amends.content.incident.veris.record import Action, Record
 from amends.domain.base.value import Value
@@ -25,16 +26,18 @@ from amends.domain.incident.facts import (
     Vector,
 )
 
-
-class Noted(NamedTuple):
-    """What will stand in the file, and the comment beside it."""
-
-    value: Any
-    comment: str
+HARMFUL = frozenset({"hacking", "malware", "social", "misuse", "physical"})
+BY_ACTOR = {"external": Cause.EXTERNAL_ATTACK, "internal": Cause.INSIDER, "partner": Cause.VENDOR}
+TECHNICAL = frozenset({"Capacity shortage", "Malfunction", "Programming error"})
+VAGUE = frozenset({"Other", "Unknown"})
+DEVICES = ("U - ", "M - ", "S - ", "T - ", "N - ", "E - ")
+"""The prefixes by which VERIS marks assets that are devices."""
+ON_PURPOSE = HARMFUL - {"misuse"}
+"""The kinds of action that are always deliberate. Misuse may be a shortcut that was meant to harm nobody."""
 
 
 class Said(NamedTuple):
-    """A value of a fact, and by which words of VERIS."""
+    """A value of a fact, and the words of VERIS from which it follows."""
 
     value: Any
     by: str
@@ -43,7 +46,7 @@ class Said(NamedTuple):
 
 
 class Way(Value):
-    """How it happened, if these words stand in a record."""
+    """A row of the table of vectors: the vector that follows when a record holds these words."""
 
     action: str = ""
     varieties: frozenset[str] = frozenset()
@@ -63,7 +66,7 @@ class Way(Value):
 
 
 class Meanings(Value):
-    """The tables; what each is for stands beside it there."""
+    """The tables of `meanings.yaml`, where a comment explains each of them."""
 
     sectors: dict[str, str]
     schools: tuple[str, ...]
@@ -87,14 +90,14 @@ def meanings() -> Meanings:
 
 
 def facts_of(record: Record) -> dict[str, Noted | None]:
-    """Every fact in the order of the vocabulary; empty where VERIS says nothing."""
+    """Return every fact in the order of the vocabulary, None for a fact on which VERIS is silent."""
     doubt = record.security_incident == "Suspected"
-    found = {name: SAYING[name](record) if name in SAYING else None for name in Facts.model_fields}
+    found = {name: FACT_READERS[name](record) if name in FACT_READERS else None for name in Facts.model_fields}
     return {name: said and noted(said, doubt=doubt) for name, said in found.items()}
 
 
 def noted(said: Said, *, doubt: bool = False) -> Noted:
-    """As an incident file says it; each of several kinds has its own certainty and source."""
+    """Return a fact as an incident file writes it; each of several kinds has its own certainty and source."""
     sure, by = said.sure and not doubt, f"VERIS: {said.by}"
     if said.value is None:
         return Noted({"certainty": "unknown"}, by)
@@ -106,16 +109,8 @@ def noted(said: Said, *, doubt: bool = False) -> Noted:
     return Noted({"value": said.value, "certainty": "confirmed" if sure else "suspected", **note}, by)
 
 
-HARMFUL = frozenset({"hacking", "malware", "social", "misuse", "physical"})
-ON_PURPOSE = HARMFUL - {"misuse"}
-"""Misuse may be a shortcut that meant no harm."""
-
-TECHNICAL = frozenset({"Capacity shortage", "Malfunction", "Programming error"})
-VAGUE = frozenset({"Other", "Unknown"})
-
-
 def sector(record: Record) -> Said | None:
-    """The sector of the victim's industry."""
+    """Return the sector of the victim's industry, or None for an industry that the tables lack."""
     industry, sectors = record.victim.industry or "", meanings().sectors
     starts = (industry[:length] for length in range(len(industry), 1, -1))
     found = next((sectors[start] for start in starts if start in sectors), "")
@@ -123,11 +118,11 @@ def sector(record: Record) -> Said | None:
 
 
 def _breach_types(record: Record) -> Said | None:
-    """Which attributes VERIS names. It may simply not know of others, so only all three of them are sure."""
+    """Return the types of breach that VERIS names. Others may be unknown to VERIS, so only all three are certain."""
     attribute = record.attribute
     touched = {
         BreachType.CONFIDENTIALITY: attribute.confidentiality and record.confidentiality.data_disclosure != "No",
-        # People who were talked into something are no data that was changed.
+        # "Alter behavior" is a person who was talked into something, and no change of data.
         BreachType.INTEGRITY: attribute.integrity and set(attribute.integrity.variety) != {"Alter behavior"},
         BreachType.AVAILABILITY: attribute.availability,
     }
@@ -146,7 +141,7 @@ def _cause(record: Record) -> Said | None:
 
 
 def _causes(record: Record) -> Iterator[tuple[Cause, bool]]:
-    """The gravest first, each with whether it is sure."""
+    """Yield each possible cause, the gravest first, with True when the cause is certain."""
     who, harmful = record.actor.motives, HARMFUL & {*record.action.kinds}
     from_outside = harmful != {"misuse"}
     if not harmful:
@@ -156,11 +151,8 @@ def _causes(record: Record) -> Iterator[tuple[Cause, bool]]:
     elif not who and from_outside:
         yield Cause.EXTERNAL_ATTACK, False
     else:
-        # Misuse needs rights, which somebody outside hardly has.
+        # Misuse needs access rights, which an external actor hardly has.
         yield from ((BY_ACTOR[actor], from_outside or actor != "external") for actor in who)
-
-
-BY_ACTOR = {"external": Cause.EXTERNAL_ATTACK, "internal": Cause.INSIDER, "partner": Cause.VENDOR}
 
 
 def _mistake(record: Record) -> Iterator[tuple[Cause, bool]]:
@@ -177,7 +169,7 @@ def _mistake(record: Record) -> Iterator[tuple[Cause, bool]]:
 
 
 def _vector(record: Record) -> Said | None:
-    """The most telling way; it is sure when no other one competes with it."""
+    """Return the most telling vector, which is certain when no other vector competes with it."""
     ways = sorted(_ways(record), key=lambda way: _rank(way[1].vector))
     if not ways:
         return None
@@ -188,7 +180,7 @@ def _vector(record: Record) -> Said | None:
 
 
 def _ways(record: Record) -> Iterator[tuple[str, Way]]:
-    """By which words, and what they mean."""
+    """Yield the words of each variety of action that has a vector, with the row that gives their meaning."""
     through = frozenset(record.action.social.vector if record.action.social else ())
     touched = _touched(record.assets)
     for kind in record.action.kinds:
@@ -199,13 +191,10 @@ def _ways(record: Record) -> Iterator[tuple[str, Way]]:
 
 
 def _touched(assets: frozenset[str]) -> frozenset[str]:
-    """The assets, and whether paper or a device is among them."""
+    """Return the assets, with "paper" or "device" added when one of the assets is of this kind."""
     papers = assets & meanings().paper
     devices = {asset for asset in assets - papers - meanings().no_device if asset.startswith(DEVICES)}
     return assets | ({"paper"} if papers else set()) | ({"device"} if devices else set())
-
-
-DEVICES = ("U - ", "M - ", "S - ", "T - ", "N - ", "E - ")
 
 
 def _rank(vector: Vector | None) -> tuple[bool, int]:
@@ -221,11 +210,11 @@ def _partly_unknown(action: Action) -> bool:
 def _malicious(record: Record) -> Said | None:
     kinds = record.action.kinds
     motives = [(who, motive) for who, given in record.actor.motives.items() for motive in given]
-    told = [f"actor.{who}.motive = {motive}" for who, motive in motives if motive in meanings().motives_of_malice]
+    malice = [f"actor.{who}.motive = {motive}" for who, motive in motives if motive in meanings().motives_of_malice]
     if {*kinds} <= {"error", "environmental"}:
-        return None if told else Said(value=False, by=f"action = {', '.join(kinds)}")
-    if told:
-        return Said(value=True, by="; ".join(told))
+        return None if malice else Said(value=False, by=f"action = {', '.join(kinds)}")
+    if malice:
+        return Said(value=True, by="; ".join(malice))
     if any(motive == "Fun" for _, motive in motives):
         return Said(value=True, by="motive = Fun", sure=False, note="VERIS means fun, curiosity or pride by it.")
     if on_purpose := sorted(ON_PURPOSE & {*kinds}):
@@ -266,7 +255,7 @@ def _vulnerable_subjects(record: Record) -> Said | None:
 
 
 def _people(record: Record) -> Said | None:
-    """At most as many as there are records; at least one."""
+    """Return a range of people, from one to the number of personal records, or None when the number is not known."""
     total = record.confidentiality.data_total
     personal = [one.amount for one in record.confidentiality.data if one.variety in meanings().counts_people]
     amounts = [amount for amount in personal if amount is not None]
@@ -292,7 +281,7 @@ def _exfiltration(record: Record) -> Said | None:
 
 
 def _exfiltration_evidence(record: Record) -> Said | None:
-    """Only what shows that data left; VERIS never says what a "no" rests on."""
+    """Return the evidence that data left, or None. VERIS never names the evidence for a "no"."""
     if record.confidentiality.data_disclosure == "Yes":
         for reported, evidence in meanings().evidence.items():
             if reported in record.discovery_method.external.variety:
@@ -301,7 +290,7 @@ def _exfiltration_evidence(record: Record) -> Said | None:
 
 
 def _recipient(record: Record) -> Said | None:
-    """Whoever took it, as far as the words tell."""
+    """Return the recipient of the data, or None when the words of VERIS do not tell."""
     external, cause = record.actor.external, _cause(record)
     if record.confidentiality.data_disclosure not in ("Yes", "Potentially") or not external:
         return None
@@ -318,7 +307,7 @@ def _misuse_observed(record: Record) -> Said | None:
     return Said(abuse != "No", f"plus.attribute.confidentiality.data_abuse = {abuse}", sure=abuse != "No")
 
 
-SAYING: dict[str, Callable[[Record], Said | None]] = {
+FACT_READERS: dict[str, Callable[[Record], Said | None]] = {
     "sector": sector,
     "breach_types": _breach_types,
     "cause": _cause,
@@ -334,4 +323,4 @@ SAYING: dict[str, Callable[[Record], Said | None]] = {
     "recipient": _recipient,
     "misuse_observed": _misuse_observed,
 }
-"""How each fact is read out of a record; VERIS says nothing about the others."""
+"""The function that reads each fact from a record. VERIS is silent on the facts that are not listed."""

@@ -1,6 +1,6 @@
-"""A VERIS record, as far as it is read. The rest is passed over: summary, notes and references can name people.
+"""The parts of a VERIS record that are read. The rest is ignored: summary, notes and references can name people.
 
-The words are those of `words.yaml`, under their names since VERIS 1.3.4.
+The words of VERIS are listed in `words.yaml`, under the names of fields that VERIS has since 1.3.4.
 """
 
 import re
@@ -21,17 +21,23 @@ from amends.domain.base.value import NAME, Value
 
 Word = TypeVar("Word", bound=str)
 
+Number = Annotated[float, Field(strict=True, ge=0)]
+"""A number of JSON, which has only one kind of number: some records count in 12.0."""
+
+ABUSE = AliasPath("plus", "attribute", "confidentiality", "data_abuse")
+"""A field of the VERIS Community Database. Any other database may hold anything under `plus`."""
+
 
 @lru_cache(1)
 def words() -> dict[str, dict[str, str]]:
-    """Per field the words of VERIS, by how they read in small letters."""
+    """Return the words of VERIS for each field, by their spelling in small letters."""
     listed = read_document(Path(__file__).with_name("words.yaml")).content
     listed["country"] = [*sorted(COUNTRIES), *listed["country"]]
     return {field: {word.casefold(): word for word in known} for field, known in listed.items()}
 
 
 def one_of(field: str) -> AfterValidator:
-    """Takes one of this field's words, in any case."""
+    """Return a validator that accepts the words of this field, in upper or lower case."""
 
     def check(word: str) -> str:
         known = words()[field]
@@ -43,7 +49,7 @@ def one_of(field: str) -> AfterValidator:
 
 
 def _readable(name: str) -> str:
-    """On one line, and without what could become a header of a mail."""
+    """Return the name on one line. Raises ValueError for a character that could become a header of an email."""
     name = " ".join(name.split())
     if odd := ODD_IN_TEXT.search(name):
         raise ValueError(f"{code_point(odd[0])} stands in this name; delete it and type the name again")
@@ -65,12 +71,8 @@ def _readable_version(version: str) -> str:
     return version
 
 
-Number = Annotated[float, Field(strict=True, ge=0)]
-"""JSON knows one kind of number, and some records count in 12.0."""
-
-
 class RecordPart(Value):
-    """A part of a record; what it holds beside the named keys is not read."""
+    """A part of a record. Keys without a field here are ignored."""
 
     model_config = ConfigDict(**{**Value.model_config, "extra": "ignore", "use_attribute_docstrings": False})
 
@@ -94,7 +96,7 @@ class Action(Value):
     unknown: RecordPart | None = None
 
     @model_validator(mode="after")
-    def _said(self) -> "Action":
+    def _not_empty(self) -> "Action":
         if not self.kinds:
             raise ValueError("it says nothing; an action that nobody knows is written unknown: {}")
         return self
@@ -104,7 +106,7 @@ class Action(Value):
         return tuple(kind for kind, said in self if said is not None)
 
     def varieties(self, kind: str) -> tuple[str, ...]:
-        """What is said about this kind of action."""
+        """Return the varieties of this kind of action."""
         return getattr(getattr(self, kind), "variety", ())
 
 
@@ -124,7 +126,7 @@ class Actor(Value):
 
     @property
     def motives(self) -> dict[str, tuple[str, ...]]:
-        """Of each actor that is known."""
+        """Return the motives of each known actor."""
         return {who: actor.motive for who, actor in self if isinstance(actor, Insider)}
 
 
@@ -157,7 +159,7 @@ class Attribute(Value):
 
 
 class PartialDate(RecordPart):
-    """As much of a date as is known."""
+    """A date of which the month or the day may be unknown."""
 
     year: int = Field(strict=True, ge=1950, le=2100)
     month: int | None = Field(default=None, strict=True, ge=1, le=12)
@@ -173,7 +175,7 @@ class PartialDate(RecordPart):
 
     @property
     def known(self) -> tuple[int, ...]:
-        """The year, month and day; a day without its month says nothing."""
+        """Return the known ones of year, month and day. A day without a month does not count."""
         return tuple(takewhile(bool, (self.year, self.month or 0, self.day or 0)))
 
     @property
@@ -181,7 +183,7 @@ class PartialDate(RecordPart):
         return len(self.known) == 3
 
     def bounds(self) -> tuple[datetime, datetime]:
-        """The first and the last second of the day, month or year, in UTC."""
+        """Return the first and the last second of the day, month or year, in UTC."""
         year, month, day = (*self.known, 0, 0)[:3]
         last_day = day or monthrange(year, month or 12)[1]
         return (
@@ -198,7 +200,10 @@ class Length(RecordPart):
     value: Number | None = None
 
     def after(self, start: datetime) -> datetime | None:
-        """None when it is not said to the day, or longer than any calendar."""
+        """Return the moment this long after the start, or None.
+
+        None means that the length is vaguer than days, or that the moment lies beyond the calendar.
+        """
         if self.value is None or self.unit not in ("Seconds", "Minutes", "Hours", "Days"):
             return None
         try:
@@ -218,7 +223,10 @@ class RecordTimeline(RecordPart):
 
     @property
     def discovered(self) -> datetime | None:
-        """Counted from the start of the day of the first compromise, as VERIS does."""
+        """Return the time of discovery, or None when the record is not exact to the day.
+
+        VERIS counts from the first compromise; here from the start of its day.
+        """
         at_once = self.compromise is None or self.compromise.unit in ("Seconds", "Minutes", "NA")
         if at_once and self.incident and self.incident.exact and self.discovery:
             return self.discovery.after(self.incident.bounds()[0])
@@ -226,7 +234,7 @@ class RecordTimeline(RecordPart):
 
     @property
     def contained(self) -> datetime | None:
-        """Counted from the discovery."""
+        """Return the time of containment, counted from the discovery, or None when one of the two is not exact."""
         start = self.discovered
         return self.containment.after(start) if self.containment and start else None
 
@@ -243,12 +251,8 @@ class Discovery(RecordPart):
     external: Varied[Annotated[str, one_of("reported_by")]] = Varied()
 
 
-ABUSE = AliasPath("plus", "attribute", "confidentiality", "data_abuse")
-"""The community database's own; in `plus` any other database may hold what it likes."""
-
-
 class Record(RecordPart):
-    """A VERIS record, as far as it is read."""
+    """The parts of a VERIS record that are read."""
 
     incident_id: Annotated[str, AfterValidator(_as_slug)]
     schema_version: Annotated[str, AfterValidator(_readable_version)] | None = None

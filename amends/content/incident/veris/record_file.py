@@ -1,4 +1,4 @@
-"""Reads one VERIS record from a file that may hold many."""
+"""Reading of one VERIS record from a file that may hold many."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from amends.domain.base.errors import ContentError, Finding
 
 
 def read_record(path: Path, wanted: str = "") -> Document:
-    """One record of a .json or .jsonl file, chosen by its id or its number. Raises ContentError."""
+    """Read one record of a .json or .jsonl file, chosen by its id or its number. Raises ContentError."""
     lines = _lines(path) if path.suffix == ".jsonl" else [(1, read_text(path))]
     number, text = _chosen(path, lines, wanted.strip())
     reading = JsonReading(str(path), "\n" * (number - 1) + text)
@@ -23,7 +23,7 @@ def read_record(path: Path, wanted: str = "") -> Document:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers."""
+    """Yield each line that is not blank, with its number."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(iter(lambda: file.readline(MOST_BYTES + 1), ""), 1):

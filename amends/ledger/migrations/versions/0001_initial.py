@@ -186,13 +186,14 @@ def upgrade() -> None:
     op.create_table(
         "event",
         sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
         ),
-        sa.PrimaryKeyConstraint("incident", "name"),
+        sa.PrimaryKeyConstraint("incident", "kind", "name"),
     )
     op.create_table(
         "filing",
@@ -265,6 +266,7 @@ def upgrade() -> None:
     op.create_table(
         "occurrence",
         sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("step", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("due_at", TIME, nullable=False),
@@ -276,7 +278,7 @@ def upgrade() -> None:
             ["incident"],
             ["incident.id"],
         ),
-        sa.PrimaryKeyConstraint("incident", "step", "number"),
+        sa.PrimaryKeyConstraint("incident", "kind", "step", "number"),
     )
     op.create_table(
         "person",
@@ -430,8 +432,11 @@ def upgrade() -> None:
         sa.Column("address_index", sa.LargeBinary(), nullable=False),
         sa.Column("variant", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("cause", sa.String(), server_default="", nullable=False),
+        sa.Column("detail", sa.String(), server_default="", nullable=False),
+        sa.Column("doubtful", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("provider_id", sa.String(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease", sa.BigInteger(), nullable=True),
         sa.Column("next_try_at", TIME, nullable=True),

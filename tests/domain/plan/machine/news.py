@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
-from amends.domain.case.next_update import MISSED, noted_as, warnings
+from amends.domain.case.next_update import missed_event, warnings
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.plan.closing import ready_to_close
@@ -161,12 +161,13 @@ class News(Sending):
     def a_named_time_is_met_or_known_as_missed(self) -> None:
         for named in self._named():
             if named.until and named.until < self.looked_at and self._surely_not_met(named):
-                assert noted_as(named.until) in self.case.events, named
+                assert missed_event(named.until) in self.case.missed_updates, named
 
     @invariant()
     def only_what_was_missed_is_known_as_missed(self) -> None:
-        noted = {name for name in self.case.events if name.startswith(MISSED)}
-        assert noted <= {noted_as(one.until) for one in self._named() if one.until and not self._was_kept(one.until)}
+        assert self.case.missed_updates.keys() <= {
+            missed_event(one.until) for one in self._named() if one.until and not self._was_kept(one.until)
+        }
 
     @invariant()
     def somebody_writes_before_people_have_waited_in_vain(self) -> None:

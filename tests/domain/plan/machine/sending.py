@@ -147,6 +147,14 @@ class Counted:
     incident: Incident
     notice: Written
 
+    @property
+    def cases(self) -> "Counted":
+        return self
+
+    @property
+    def deliveries(self) -> "Counted":
+        return self
+
     def incident_file(self, incident: str) -> Incident:
         return self.incident
 
@@ -328,8 +336,8 @@ class Sending(World):
         self._tried(notice, message)
 
     def _answered(self, notice: Written, message: Message, receipt: Receipt) -> None:
-        state, _, _, next_try_at = outcome(receipt, message.tries, notice.let_go[-1].at, self.now)
-        message.state, message.next_try_at = state, next_try_at
+        answer = outcome(receipt, message.tries, notice.let_go[-1].at, self.now)
+        message.state, message.next_try_at = answer.state, answer.next_try_at
         message.says, message.written_at, message.left_at = notice.facts, notice.drafted_at, self.now
 
     def _tried(self, notice: Written, message: Message) -> None:
@@ -347,7 +355,7 @@ class Sending(World):
         if ready_to_close(self.seen):
             self._change(state=IncidentState.CLOSED, events=self.case.events | {Event.CLOSED: self.now})
         missed = (clock for clock in next_updates(self.seen, self.now) if clock.fate is Fate.MISSED)
-        self._change(events={clock.noted_as: self.now for clock in missed} | self.case.events)
+        self._change(missed_updates={clock.missed_event: self.now for clock in missed} | self.case.missed_updates)
         self.looked_at = self.now
 
     def _reopen(self, notice: Written) -> None:

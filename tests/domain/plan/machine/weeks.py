@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
-from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from tests.builders import a_commitment, a_playbook, an_assessment
 from tests.domain.plan.machine.world import DAY, HOUR, OPENED, World
@@ -215,10 +215,9 @@ class Weeks(World):
         begun = any((o.step, o.number) == (turn.step, turn.number) for o in self.case.occurrences)
         if step.task:
             if begun:
-                told = RecordedOccurrence(
-                    step=TOLD_LATE + step.id, number=turn.number, due_at=turn.due_at, state=OccurrenceState.DONE
-                )
-                self._change(occurrences=(*self.case.occurrences, told))
+                kind, done = OccurrenceKind.LATE, OccurrenceState.DONE
+                told = RecordedOccurrence(kind=kind, step=step.id, number=turn.number, due_at=turn.due_at, state=done)
+                self._change(recorded_reminders=(*self.case.recorded_reminders, told))
             else:
                 self._note(turn, OccurrenceState.WAITING)
         elif step.notice:

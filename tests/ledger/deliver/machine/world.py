@@ -18,8 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlmodel import SQLModel, select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerRestored, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.cascade import FAULT, MAY_HAVE_IT
+from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, NoticeStatus
@@ -360,7 +359,7 @@ class World(RuleBasedStateMachine):
             "lost before": Receipt(claim.key, Status.UNCERTAIN, "no answer"),
             "asks key": Receipt(claim.key, Status.UNCERTAIN, "no answer")
             if claim.channel is EMAIL
-            else Receipt(claim.key, Status.DEFERRED, f"{MAY_HAVE_IT}no answer"),
+            else Receipt(claim.key, Status.DEFERRED, "no answer", doubtful=True),
             "refused": Receipt(claim.key, Status.REJECTED, "550 5.1.1"),
             "later": Receipt(claim.key, Status.DEFERRED, "450 4.2.0"),
         }[verdict]
@@ -415,7 +414,7 @@ class World(RuleBasedStateMachine):
     def a_message_cannot_be_put_together(self, which: int) -> None:
         if hand := self.some_hand(which):
             for piece in hand.fresh[:1]:
-                piece.receipt = Receipt(piece.claim.key, Status.DEFERRED, f"{FAULT}KeyError")
+                piece.receipt = Receipt(piece.claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)
 
     @precondition(lambda self: self.some_hand(0))
     @rule(which=SOME)
@@ -854,7 +853,7 @@ class World(RuleBasedStateMachine):
                 continue  # who opts in again hears from the next notice on
             failed = {(row.channel, row.address_index) for row in theirs if row.state in (S.BOUNCED, S.FAILED)}
             left = [kind for kind in CASCADE if self.address(ref, kind) and (kind, self.index(ref, kind)) not in failed]
-            assert not left, f"{ref} is forgotten: {[(row.channel, row.state, row.detail) for row in theirs]}, {left}"
+            assert not left, f"{ref} is forgotten: {[(row.channel, row.state, row.cause) for row in theirs]}, {left}"
 
     def index(self, ref: str, channel: ChannelKind) -> bytes:
         kind = {EMAIL: "email", SMS: "phone", LETTER: "postal"}[channel]

@@ -1,0 +1,36 @@
+"""The vocabulary of an incident file: its facts, and its times, of which most come from the table of duties."""
+
+from amends.content.law.regimes import read_duties
+from amends.domain.incident.incident import CLOCK_EVENTS, Times
+from amends.domain.incident.vocabulary import Entry, facts_vocabulary, markdown_table
+
+OCCURRED = "When did it happen? Write `from` and `to`, one moment, or a date."
+CONTAINED = "From when on was no more harm done?"
+FACTS_HEAD = ("fact", "meaning", "written as")
+TIMES_HEAD = ("time", "meaning", "ask yourself")
+
+
+def times_vocabulary() -> tuple[Entry, ...]:
+    """Return every time that an incident file may give: those of the incident itself, then the clock events."""
+    own, events = Times.model_fields, read_duties().clock_events
+    return (
+        Entry("occurred", own["occurred"].description or "", OCCURRED),
+        Entry("contained", own["contained"].description or "", CONTAINED),
+        *(Entry(name, f"{_capital(events[name].means)}.", events[name].ask) for name in events if name in CLOCK_EVENTS),
+    )
+
+
+def sectors() -> tuple[str, ...]:
+    """Return the words for a trade that some law goes by, in alphabetical order."""
+    return tuple(sorted({sector for regime in read_duties().all_regimes() for sector in regime.sectors}))
+
+
+def vocabulary_page() -> str:
+    """Return the two tables of docs/facts.md, with the words for a trade between them."""
+    facts = markdown_table(FACTS_HEAD, facts_vocabulary())
+    times = markdown_table(TIMES_HEAD, times_vocabulary())
+    return f"{facts}\n\nLaws know these sectors: {', '.join(sectors())}.\n\n## Times\n{times}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,49 @@
+"""Which tests `make test` runs, and which of them wait for `make test-all`."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+WAITS_FOR_TEST_ALL = (
+    "chaos/",
+    "cli/home/test_demo.py",
+    "cli/home/test_up_parts.py",
+    "content/people/test_read_ahead.py",
+    "delivery/faults/test_clock_jumps.py",
+    "delivery/faults/test_flooded_send.py",
+    "delivery/send/test_workers.py",
+    "e2e/",
+    "flows/rehearsal/test_rehearse.py",
+    "flows/run/test_process.py",
+    "flows/run/test_schedule.py",
+    "flows/story/test_large_sends.py",
+    "ledger/deliver/test_at_scale.py",
+    "ledger/deliver/test_concurrency.py",
+    "ledger/deliver/test_large_notices.py",
+    "ledger/deliver/test_side_by_side.py",
+    "ledger/store/test_copied.py",
+    "ledger/store/test_lost_connections.py",
+    "replays/",
+    "test_benchmarks.py",
+    "web/portal/test_portal_browser.py",
+    "web/portal/test_portal_process.py",
+)
+"""Files and folders with whole processes, browsers, a Prefect server, kills, or many people."""
+ON_BOTH_DATABASES = (
+    "ledger/deliver/test_locks.py",
+    "ledger/migrations/",
+    "ledger/notice/test_approvals_at_once.py",
+    "ledger/store/",
+)
+"""Where the database itself is what is tested; elsewhere PostgreSQL waits for `make test-all`."""
+
+
+def waits_for_test_all(item: pytest.Item) -> bool:
+    """Return True when `make test` leaves this test out. One marked `journey` is never left out."""
+    if item.get_closest_marker("journey"):
+        return False
+    path = item.path.relative_to(TESTS).as_posix()
+    if path.startswith(WAITS_FOR_TEST_ALL):
+        return True
+    return item.get_closest_marker("postgres") is not None and not path.startswith(ON_BOTH_DATABASES)
