@@ -24,18 +24,31 @@ def small_reserve() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def frozen_imports() -> Iterator[None]:
+    """Keep the million objects of imported modules out of garbage collections, which take half a second with them.
+
+    A send freezes all objects of its process, which is this one, so that the ledgers of tests would stay in memory:
+    this is switched off.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        gc.collect()
+        gc.freeze()
+        patch.setattr(gc, "freeze", lambda: None)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def freed_memory() -> Iterator[None]:
     """Free after each file what would make this process grow to more than a gigabyte.
 
-    FastAPI keeps the functions of the last apps in caches, and with them their ledgers; and a send makes the garbage
-    collector rare in its process, which is this one.
+    FastAPI keeps the functions of the last apps in caches, and with them their ledgers; and a send makes garbage
+    collections rare in its process, which is this one.
     """
     yield
     for value in vars(fastapi.dependencies.models).values():
         if hasattr(value, "cache_clear"):
             value.cache_clear()
-    gc.unfreeze()
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
 

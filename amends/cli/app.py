@@ -31,7 +31,9 @@ COMMANDS = {
     "doctor": CommandEntry("home.doctor:doctor", "Check that everything here is as it must be."),
     "demo": CommandEntry("home.demo:demo", "Run a complete invented incident on this machine."),
     "up": CommandEntry("home.up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
-    "assess": CommandEntry("assess.assess:assess", "Work out how grave an incident is, from its file alone; facts are enough."),
+    "assess": CommandEntry(
+        "assess.assess:assess", "Work out how grave an incident is, from its file alone; facts are enough."
+    ),
     "incident": CommandEntry("incident.incident:app", "Write, open, check, amend, follow and close incidents."),
     "audience": CommandEntry("people.audience:app", "Check an audience file, correct a list of people, count them."),
     "playbook": CommandEntry("playbook.playbook:app", "List, check and try out playbooks."),

@@ -1,1 +1,1 @@
-"""The sending engine: claim, render, send, record. Knows channels only by their protocol, and no Prefect."""
+"""The sending engine: claim, compose, send, record. The engine knows channels only by their protocol, not Prefect."""

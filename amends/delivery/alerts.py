@@ -1,7 +1,7 @@
-"""Reminds approvers and alerts leads, each through their own channel, by Apprise.
+"""Reminders to approvers and alerts to leads, sent by Apprise through each member's own channel.
 
-Safe to repeat and to be killed at any moment. An address holds secrets, and Apprise and what it stands on would log it:
-nothing of theirs is logged or raised here.
+The functions may be repeated, and killed at any moment. An address holds secrets, and Apprise and its libraries would
+log the address: nothing of theirs is logged or raised here.
 """
 
 import logging
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 LIMIT = 15.0
-"""Seconds that a message may take; those of one round are sent side by side."""
-Told = TypeVar("Told")
-"""What a message tells of."""
+"""Seconds that all messages of one call may take; they are sent side by side."""
+Subject = TypeVar("Subject")
+"""The reminder or the alerts that a message brings."""
 LOUD = ("apprise", "urllib3")
-"""Loggers that would name addresses."""
+"""The loggers that would write addresses."""
 
 
 def is_understood(address: str) -> bool:
-    """Whether this is one address that Apprise can send to; it is not tried."""
-    return _courier(address) is not None
+    """Return True when the text is one address that Apprise can send to; nothing is sent."""
+    return _apprise_for(address) is not None
 
 
 def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT) -> int:
-    """Give every reminder that is due and was not given; how many were sent. What fails is an alert for the lead."""
+    """Send each due reminder that was not sent before, and return how many were sent; a failure alerts the lead."""
     incident, team = case.incident.id, ledger.team.members()
     ledger.alerts.give_up_reminders(incident, now)
     due, reachable = approval_reminders(case, team, now), {one.name for one in team if one.can_be_reached}
     if not (due and reachable):
-        return 0  # a team that has no addresses at all does without reminders
+        return 0  # a team without any addresses has chosen to do without reminders
     given = ledger.alerts.reminders_given(incident)
     for name in sorted({one.to for one in due} - reachable):
         ledger.alerts.not_reachable(incident, name, now)
@@ -51,7 +51,7 @@ def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = L
 def alert_leads(
     ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, doubts: bool = True, rehearsal: bool = False
 ) -> int:
-    """Bring the alerts that are news to each lead who can be reached, in one message each; how many were sent."""
+    """Send each reachable lead one message with the alerts that are new to the lead; return how many were sent."""
     news, incident, zone = lead_alerts(case, now, doubts=doubts), case.incident.id, case.incident.organisation.timezone
     if not news:
         return 0
@@ -60,10 +60,10 @@ def alert_leads(
     on_their_way = []
     for lead in leads:
         if keys := ledger.alerts.claim(incident, lead, [alert.key for alert in news], now):
-            told = [alert for alert in news if alert.key in keys]
-            on_their_way.append(((lead, keys), _begun(ledger, lead, title, alert_text(incident, told, zone))))
+            alerts = [alert for alert in news if alert.key in keys]
+            on_their_way.append(((lead, keys), _started(ledger, lead, title, alert_text(incident, alerts, zone))))
     sent = 0
-    for (lead, keys), failure in _ended(on_their_way, limit):
+    for (lead, keys), failure in _finished(on_their_way, limit):
         ledger.alerts.settle(incident, lead, keys, failure, now)
         sent += not failure
     return sent
@@ -71,32 +71,32 @@ def alert_leads(
 
 @dataclass
 class _Sending:
-    """One message on its way, in a thread of its own: whatever hangs holds up nobody else."""
+    """A message that is being sent in a thread of its own, so that a channel that hangs delays no other message."""
 
     title: str
     failure: str = ""
     thread: threading.Thread | None = None
 
-    def begin(self, address: str, said: str) -> None:
-        """Let it go to this address."""
-        courier = _courier(address)
-        if courier is None:
+    def start(self, address: str, body: str) -> None:
+        """Start the thread that sends the message to this address; an address that is not understood is a failure."""
+        apprise = _apprise_for(address)
+        if apprise is None:
             self.failure = "Apprise does not understand their address any more"
             return
-        self.thread = threading.Thread(target=self._send, args=(courier, said), daemon=True)
+        self.thread = threading.Thread(target=self._send, args=(apprise, body), daemon=True)
         self.thread.start()
 
-    def end(self, latest: float) -> str:
-        """Why it failed, or empty; what takes longer than until then has failed."""
+    def finish(self, latest: float) -> str:
+        """Wait until this time of the monotonic clock, and return why the message failed, or ""."""
         if self.thread:
             self.thread.join(max(latest - time.monotonic(), 0))
             if self.thread.is_alive():
                 return "their channel did not answer in time"
         return self.failure
 
-    def _send(self, courier: "Apprise", said: str) -> None:
+    def _send(self, apprise: "Apprise", body: str) -> None:
         try:
-            taken = courier.notify(body=said, title=self.title, body_format="text")
+            taken = apprise.notify(body=body, title=self.title, body_format="text")
             self.failure = "" if taken else "their channel did not take it"
         except Exception as error:  # noqa: BLE001 - its text may hold the address
             self.failure = type(error).__name__
@@ -104,42 +104,42 @@ class _Sending:
 
 def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: datetime, limit: float) -> int:
     on_their_way = [
-        (one, _begun(ledger, one.to, title(one), text(one, zone, now)))
+        (one, _started(ledger, one.to, title(one), text(one, zone, now)))
         for one in new
         if ledger.alerts.claim_reminder(one, now)
     ]
     sent = 0
-    for reminder, failure in _ended(on_their_way, limit):
+    for reminder, failure in _finished(on_their_way, limit):
         ledger.alerts.settle_reminder(reminder, failure, now)
         sent += not failure
     return sent
 
 
-def _begun(ledger: Ledger, to: str, title: str, said: str) -> _Sending:
+def _started(ledger: Ledger, to: str, title: str, body: str) -> _Sending:
     sending = _Sending(title)
     try:
-        sending.begin(ledger.team.contact(to), said)
-    except Exception as error:  # noqa: BLE001 - of one person's address; the others hear theirs
+        sending.start(ledger.team.contact(to), body)
+    except Exception as error:  # noqa: BLE001 - one member's address must not stop the messages to the others
         sending.failure = type(error).__name__
     return sending
 
 
-def _ended(on_their_way: Iterable[tuple[Told, _Sending]], limit: float) -> Iterator[tuple[Told, str]]:
-    """Why each failed, or empty; all of them together have so many seconds."""
+def _finished(on_their_way: Iterable[tuple[Subject, _Sending]], limit: float) -> Iterator[tuple[Subject, str]]:
+    """Yield each subject with why its message failed, or ""; `limit` is the seconds for all messages together."""
     latest = time.monotonic() + limit
-    for told, sending in on_their_way:
-        yield told, sending.end(latest)
+    for subject, sending in on_their_way:
+        yield subject, sending.finish(latest)
 
 
-def _courier(address: str) -> "Apprise | None":
-    """What sends to this address; None for what is no address, and for several."""
+def _apprise_for(address: str) -> "Apprise | None":
+    """Return an Apprise that sends to this address; None when the text holds no address, or several."""
     from apprise import Apprise, AppriseAsset
 
-    _quiet()
-    courier = Apprise(asset=AppriseAsset(app_id="Amends", app_desc="Amends"))
-    return courier if courier.add(address) and len(courier) == 1 else None
+    _silence_loggers()
+    apprise = Apprise(asset=AppriseAsset(app_id="Amends", app_desc="Amends"))
+    return apprise if apprise.add(address) and len(apprise) == 1 else None
 
 
-def _quiet() -> None:
+def _silence_loggers() -> None:
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

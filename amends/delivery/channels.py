@@ -1,4 +1,4 @@
-"""Channels by name: a provider is one module in the channels package, named in the settings."""
+"""The channels of an installation: each provider is one module of the channels package, named in the settings."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -14,23 +14,23 @@ from amends.domain.notice.notice import Draft
 Channels = Mapping[ChannelKind, Channel]
 ChannelSettings = Mapping[ChannelKind, Mapping[str, str]]
 OURS = frozenset({"use", "rate"})
-"""Settings that every channel may have, and that the engine reads itself."""
+"""Settings that every channel may have, and that the engine reads instead of the channel."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast one channel may be used."""
+    """The pace at which one process may use a channel."""
 
     bucket: Bucket | None = None
-    """Of messages, or of SMS parts."""
+    """The token bucket, which counts messages or SMS parts; None when the channel has no rate."""
     patience: float = 60.0
-    """So many seconds of a channel that does not work are waited for in one run."""
+    """Seconds for which one run keeps trying a channel that does not work."""
     processes: int = 1
-    """How many share the channel's connections."""
+    """The number of processes that share the channel's connections."""
 
 
 def providers() -> tuple[str, ...]:
-    """The names that `use` may have: modules in channels/ named after a kind, outbox, and simulated for rehearsals."""
+    """Return the names that `use` may have: modules of channels/ named after a kind, outbox, and simulated."""
     package = import_module("channels")
     kinds = tuple(f"{kind}_" for kind in ChannelKind)
     names = (module.name for module in iter_modules(package.__path__))
@@ -38,7 +38,7 @@ def providers() -> tuple[str, ...]:
 
 
 def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:
-    """The channel that these settings describe. Raises ChannelMisconfigured."""
+    """Return the channel that these settings describe. Raises ChannelMisconfigured."""
     rest = {key: value for key, value in settings.items() if key not in OURS}
     name = settings.get("use", "")
     if name not in providers():
@@ -51,7 +51,7 @@ def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:
 
 @asynccontextmanager
 async def connected(settings: ChannelSettings) -> AsyncIterator[Channels]:
-    """All channels of this installation, closed at the end. Raises ChannelMisconfigured."""
+    """Yield all channels of these settings, and close them at the end. Raises ChannelMisconfigured."""
     channels = {kind: connect(kind, own) for kind, own in settings.items()}
     try:
         yield channels
@@ -61,7 +61,7 @@ async def connected(settings: ChannelSettings) -> AsyncIterator[Channels]:
 
 
 def paces(settings: ChannelSettings, processes: int = 1) -> dict[ChannelKind, Pace]:
-    """How fast one of so many processes may use each channel: `rate` is written 100/s, 50/min or 2000/h.
+    """Return the pace of each channel for one of this many processes; a rate is written 100/s, 50/min or 2000/h.
 
     Raises ChannelMisconfigured.
     """
@@ -81,7 +81,7 @@ def _pace(kind: ChannelKind, rate: str, processes: int) -> Pace:
 
 
 def require(channels: Collection[ChannelKind], draft: Draft) -> None:
-    """Raises ChannelMisconfigured when a channel that the notice needs is not set up; paper needs none."""
+    """Raise ChannelMisconfigured when a channel that the notice needs is not set up; paper needs no channel."""
     kinds = dict.fromkeys((*draft.channels, *draft.cascade))
     missing = [kind for kind in kinds if kind not in channels and not kind.printed]
     if missing:

@@ -1,4 +1,4 @@
-"""From a variant and a person to a message: all that is the same is made once, only the values differ."""
+"""Composing messages: the form of a variant is made once, and each person's values are put into the form."""
 
 import re
 from functools import cache
@@ -17,11 +17,11 @@ from amends.ledger import Claim
 SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 QUOTED_OPEN, QUOTED_CLOSE = quote(SLOT_OPEN), quote(SLOT_CLOSE)
 CELL_HOLDS = 32_767
-"""Characters in one cell of a spreadsheet, which is what a print shop gets a letter in."""
+"""The most characters in one cell of a spreadsheet; a print shop gets the text of a letter in such a cell."""
 
 
 class Composer:
-    """Makes the messages of one notice."""
+    """A composer of the messages of one notice."""
 
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
@@ -30,15 +30,15 @@ class Composer:
         for variant in draft.variants:
             kind = (variant.reader, variant.addendum, variant.channel)
             self._offered.setdefault(kind, []).append(variant.locale)
-        # Few answers to questions that are asked for everybody.
+        # Both are called for every message and have few different answers.
         self._locale_for = cache(self._find_locale)
         self._say = cache(self._say_data)
 
     def message(self, claim: Claim) -> Message:
-        """The message of this claim, complete.
+        """Return the complete message of this claim.
 
-        Raises KeyError when no variant was approved for its reader and its letter: another letter would tell what the
-        laws of a place forbid, or not tell what they ask for.
+        Raises KeyError when no variant was approved for the claim's reader and addendum: a variant with another
+        addendum would say what the laws of a place forbid, or not say what those laws require.
         """
         locale = self._locale_for(claim.locale, claim.reader, claim.addendum, claim.channel)
         return Message(
@@ -52,24 +52,24 @@ class Composer:
         )
 
     def on_paper(self, claim: Claim) -> Message:
-        """The message that this letter is printed from: the email that the person cannot get. Raises as `message`."""
+        """Return the email whose text is printed as this letter. Raises KeyError as `message` does."""
         return self.message(claim._replace(channel=ChannelKind.EMAIL))
 
-    def _find_locale(self, wanted: str, reader: str, letter: str, channel: ChannelKind) -> str:
-        """The locale of the variant that this reader gets, of those that were approved for such a reader."""
-        offered = self._offered[reader, letter, channel]
+    def _find_locale(self, wanted: str, reader: str, addendum: str, channel: ChannelKind) -> str:
+        """Return the locale that comes nearest to the wanted one, among the variants approved for such a reader."""
+        offered = self._offered[reader, addendum, channel]
         default = self._incident.default_locale
         return nearest_locale(wanted, offered, default if default in offered else offered[0])
 
     def _form(self, variant: Variant) -> VariantForm:
-        """The variant with its HTML, ready to be filled."""
+        """Return the form of the variant, with its HTML and with slots for the values of each person."""
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
         return VariantForm(
             kind=variant.channel,
             locale=variant.locale,
             subject=_pieces(variant.subject),
-            text=_pieces(_in_words(variant, slots_as_such)),
+            text=_pieces(_without_markup(variant, slots_as_such)),
             html=_pieces(slots_as_such),
             link=self._links.page(self._draft.incident, variant.locale),
             incident=self._draft.incident,
@@ -108,15 +108,15 @@ def _pieces(text: str) -> Pieces:
     return tuple(SLOT.split(text))
 
 
-def _in_words(variant: Variant, markup: str) -> str:
-    """What is read where no markup is: all of a mail without any marks, the beginning of a page for feeds."""
+def _without_markup(variant: Variant, markup: str) -> str:
+    """Return the text for readers without markup: all of a message, but only a summary of a page."""
     if variant.channel is ChannelKind.WEBSITE:
         return _summary(variant)
     return plain_text(blocks_of(markup)) if markup else variant.text
 
 
 def _summary(variant: Variant) -> str:
-    """The first part in plain words, for feeds."""
+    """Return the first line below the headings as plain text, for feeds; the subject when there is no such line."""
     first = next(iter(variant.parts.values()), variant.text)
     lines = [line for line in first.splitlines() if line.strip() and not line.startswith("#")]
     return re.sub(r"[*_`<>]", "", lines[0]) if lines else variant.subject

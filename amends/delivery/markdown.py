@@ -1,6 +1,6 @@
-"""Markdown as markup, and what that says without any: as plain text for mails and lists, as blocks for a printed page.
+"""Markdown as HTML, and that HTML as blocks for a printed page and as plain text for emails and lists.
 
-The person's own values are escaped in the markup, so nothing in a name or an address can become a heading or a link.
+A person's values are escaped in the HTML, so nothing in a name or an address can become a heading or a link.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LISTS = ("ul", "ol")
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A piece of text in one style: strong, em, or plain when it is empty."""
+    """A piece of text in one style: "strong", "em", or "" for plain text."""
 
     text: str = field(repr=False)
     style: str = ""
@@ -31,23 +31,23 @@ class Block:
     """heading, paragraph or entry."""
     runs: tuple[TextRun, ...]
     marker: str = ""
-    """Before an entry: a dot, or its number."""
+    """The mark before an entry: a bullet, or the entry's number with a dot."""
     depth: int = 0
-    """How deep in lists it stands."""
+    """The number of lists around the block."""
 
     @property
     def text(self) -> str:
-        """The words alone."""
+        """Return the text without styles."""
         return "".join(run.text for run in self.runs).strip()
 
 
 def to_html(markdown: str) -> str:
-    """Markdown as markup; HTML inside it stays text."""
+    """Return the Markdown as HTML; HTML within the Markdown stays text."""
     return str(MARKDOWN.render(markdown))
 
 
 def blocks_of(markup: str) -> tuple[Block, ...]:
-    """The blocks of markup that was made from Markdown; what a link leads to is written out after its words."""
+    """Return the blocks of HTML that `to_html` made; the target of each link is written out after the link's text."""
     reading = _MarkupPass()
     reading.feed(markup)
     reading.close()
@@ -56,7 +56,7 @@ def blocks_of(markup: str) -> tuple[Block, ...]:
 
 
 def plain_text(blocks: tuple[Block, ...]) -> str:
-    """All of it without any marks: blocks apart by an empty line, the entries of a list each on a line."""
+    """Return the blocks as text: an empty line between blocks, each entry of a list on a line of its own."""
     return "".join(_with_gaps(blocks)).strip()
 
 
@@ -70,7 +70,7 @@ def _with_gaps(blocks: tuple[Block, ...]) -> Iterator[str]:
 
 
 class _MarkupPass(HTMLParser):
-    """One pass over the markup."""
+    """One pass over HTML that collects its blocks."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -79,10 +79,10 @@ class _MarkupPass(HTMLParser):
         self._kind = "paragraph"
         self._styles: list[str] = []
         self._lists: list[int] = []
-        """For each list around, the number of its next entry, or 0 where it has dots."""
+        """The lists that are open, each as the number of its next entry, or 0 for a list with bullets."""
         self._marker = ""
         self._links: list[tuple[str, int]] = []
-        """Where a link leads, and how many runs stood before it."""
+        """The links that are open, each as its target and the number of runs before the link."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in LISTS:
@@ -113,12 +113,12 @@ class _MarkupPass(HTMLParser):
             self._write_out(*self._links.pop())
 
     def handle_data(self, data: str) -> None:
-        # A line of the source is no line of the letter; only a forced break is.
+        # A line break of the source is a space in the text; only a forced break begins a new line.
         after_break = bool(self._runs) and self._runs[-1].text == "\n"
         self._add((data.lstrip() if after_break else data).replace("\n", " "))
 
     def end_block(self) -> None:
-        """What was read since the last block is one."""
+        """Make a block of the text that was read since the last block; blank text makes none."""
         if any(run.text.strip() for run in self._runs):
             kind = "entry" if self._lists and self._kind == "paragraph" else self._kind
             self.blocks.append(Block(kind, tuple(self._runs), self._marker, len(self._lists)))

@@ -1,4 +1,4 @@
-"""Everybody's first message, put together and checked as it would be for sending, before anybody may approve it."""
+"""The preflight of a draft: every person's first message is composed and checked as for sending, before approval."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -19,10 +19,10 @@ Check = Callable[[Message], Flaw | None]
 
 
 async def look_over(ledger: Ledger, draft: Draft, settings: ChannelSettings, links: Links, now: datetime) -> Preflight:
-    """What is known of everybody's message of this draft; found out now, and kept, unless all was well before.
+    """Return the preflight of this draft; make and record a new one unless an earlier one found nothing wrong.
 
-    Takes about a minute for a million people. Raises ChannelMisconfigured when the installation lacks one of the
-    notice's channels, and NotInLedger without a playbook, whose words the messages need.
+    A preflight takes about a minute for a million people. Raises ChannelMisconfigured when the installation lacks one
+    of the notice's channels, and NotInLedger without a playbook, whose words the messages need.
     """
     known = ledger.notices.preflight(draft)
     if known and not known.wrong:
@@ -44,8 +44,8 @@ async def _put_together(ledger: Ledger, draft: Draft, settings: ChannelSettings,
 
 
 @dataclass
-class _Some:
-    """How many messages have a trouble, how many people they are about, and the first of these."""
+class _FlawCount:
+    """The count of messages with one flaw, the count of the people concerned, and the first of these people."""
 
     messages: int = 0
     people: int = 0
@@ -53,7 +53,7 @@ class _Some:
     latest: int = 0
 
     def add(self, person: int) -> None:
-        """One more message; those of one person come one after the other."""
+        """Count one more message; the messages of one person come one after another."""
         self.messages += 1
         if person == self.latest:
             return
@@ -63,7 +63,7 @@ class _Some:
 
 
 class Inspection:
-    """Looks at one message after the other; what it keeps does not grow with them."""
+    """An inspection of messages, one after another; its memory does not grow with their number."""
 
     def __init__(self, composer: Composer, channels: Channels) -> None:
         self._composer = composer
@@ -71,21 +71,21 @@ class Inspection:
             kind: channel.flaw for kind, channel in channels.items() if isinstance(channel, CheckingChannel)
         }
         self._slots = cache(_slots)
-        self._troubles: dict[Flaw, _Some] = {}
+        self._troubles: dict[Flaw, _FlawCount] = {}
 
     def of(self, claims: Iterable[Claim]) -> Preflight:
-        """What was found in the messages of these claims."""
+        """Compose and check the messages of these claims, and return the findings."""
         messages = 0
         for claim in claims:
             messages += 1
             if (flaw := self._flaw(claim)) and claim.about:
-                self._troubles.setdefault(flaw, _Some()).add(claim.about.number)
+                self._troubles.setdefault(flaw, _FlawCount()).add(claim.about.number)
         return Preflight(messages=messages, wrong=self._found(of_address=False), unusable=self._found(of_address=True))
 
     def _found(self, *, of_address: bool) -> tuple[Trouble, ...]:
         return tuple(
-            Trouble(why=flaw.why, messages=some.messages, people=some.people, first=tuple(some.first))
-            for flaw, some in self._troubles.items()
+            Trouble(why=flaw.why, messages=count.messages, people=count.people, first=tuple(count.first))
+            for flaw, count in self._troubles.items()
             if flaw.of_address is of_address
         )
 
@@ -118,12 +118,15 @@ class Inspection:
 
 
 def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What every person must have a value for, and what is shown; a name stands on an envelope and in a header too."""
+    """Return the slots that need a value for every person, and the slots that are shown.
+
+    A name also stands on an envelope and in the header of an email.
+    """
     needed = form.slots | ({Slot.NAME} if channel.printed else set())
     shown = needed | ({Slot.NAME} if channel is ChannelKind.EMAIL else set())
     return tuple(sorted(needed)), tuple(sorted(shown))
 
 
 def _no_text(claim: Claim) -> str:
-    letter = "" if claim.addendum == GENERAL else f" in the letter {claim.addendum}"
-    return f"no text for reader {claim.reader}{letter} by {claim.channel}"
+    addendum = "" if claim.addendum == GENERAL else f" in the letter {claim.addendum}"
+    return f"no text for reader {claim.reader}{addendum} by {claim.channel}"

@@ -1,4 +1,4 @@
-"""Asks a gateway what became of the SMS that it took, where it does not tell of its own accord."""
+"""Polling: asking an SMS gateway for receipts that the gateway does not report by itself."""
 
 import asyncio
 from collections import Counter
@@ -14,47 +14,48 @@ from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger import Ledger
 from amends.ledger.receipt.receipts import Effect
 
-AT_ONCE = 8
-PAGE = 200
 SOONEST, LATEST = timedelta(minutes=10), timedelta(days=3)
-"""When an SMS is asked for, from when it was taken: before, it is under way, and after that no gateway knows more."""
+"""The age at which an SMS is asked for, counted from when the gateway took the SMS: a younger one may still be on its
+way, and of an older one no gateway knows more."""
+PAGE = 200
+AT_ONCE = 8
 
 
 @runtime_checkable
 class Askable(Protocol):
-    """A channel whose provider answers questions about one message."""
+    """A channel whose provider can be asked for the receipt of one message."""
 
     @property
     def can_be_asked(self) -> bool:
-        """Whether the settings say where."""
+        """Return True when the settings name the address for such requests."""
 
     async def poll(self, provider_id: str) -> ProviderReceipt | None:
-        """What became of it, or None while there is no last word. Raises ChannelError."""
+        """Return the message's final receipt, or None while the outcome is open. Raises ChannelError."""
 
 
 @dataclass
 class PollResult:
-    """What came of the questions."""
+    """The result of polling one gateway."""
 
     messages: int = 0
-    """How many were asked for."""
+    """The number of messages whose receipt was requested."""
     effects: Counter[Effect] = field(default_factory=Counter)
     handed_over: int = 0
-    """How many people are written to on another channel now."""
+    """The number of people who now get a message on the next channel."""
     waiting: set[tuple[str, str]] = field(default_factory=set)
-    """Incident and notice of those messages."""
+    """The incident and the notice of each of these new messages."""
     trouble: str = ""
-    """Why it stopped before the end."""
+    """The reason why polling stopped early; empty when every message was polled."""
 
 
 async def ask(
     ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime], share: float = 0
 ) -> PollResult:
-    """Ask for every SMS of which nothing was told yet, and keep what is a last word. Safe to repeat.
+    """Ask for every SMS without a final receipt, and record each final receipt. Safe to repeat.
 
-    It stops when the gateway does not answer; what it said before that is kept. It begins behind this share of them,
-    from 0 to 1, and goes on from the last to the first: a gateway that answers only a few questions a run is asked for
-    all of them in time when each run begins somewhere else. Raises LedgerRestored.
+    Polling stops when the gateway does not answer; receipts until then are recorded. Polling begins behind this share
+    (0 to 1) of the messages and continues from the last to the first: a gateway that answers only a few requests a run
+    is asked for all messages in time when each run begins at another share. Raises LedgerRestored.
     """
     asked = PollResult()
     begin = ledger.polling.number_at(share, clock() - LATEST, clock() - SOONEST)
@@ -67,11 +68,11 @@ async def _ask_between(
     ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime],
     after: int, upto: int, asked: PollResult,
 ) -> None:  # fmt: skip
-    """Ask for those with numbers after the one and up to the other."""
+    """Ask for the messages whose numbers are above `after` and at most `upto`."""
     while not asked.trouble and (page := ledger.polling.to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
         after = page[-1][0]
-        told = await _ask_page(channel, bucket, [name for _, name in page], asked)
-        reported = await asyncio.to_thread(ledger.receipts.take, told, clock())
+        receipts = await _ask_page(channel, bucket, [name for _, name in page], asked)
+        reported = await asyncio.to_thread(ledger.receipts.take, receipts, clock())
         asked.effects.update(reported.counts)
         asked.handed_over += reported.handed_over
         asked.waiting |= reported.waiting
@@ -80,8 +81,8 @@ async def _ask_between(
 async def _ask_page(
     channel: Askable, bucket: Bucket | None, names: Sequence[str], asked: PollResult
 ) -> list[ProviderReceipt]:
-    """The last words on these, a few questions at once and as fast as the channel may be used."""
-    left, told, loop = list(reversed(names)), list[ProviderReceipt](), asyncio.get_running_loop()
+    """Return the final receipts of these messages; AT_ONCE requests run at a time, at the rate of the channel."""
+    left, receipts, loop = list(reversed(names)), list[ProviderReceipt](), asyncio.get_running_loop()
 
     async def lane() -> None:
         while left and not asked.trouble:
@@ -93,7 +94,7 @@ async def _ask_page(
                 asked.trouble = str(error)
                 return
             asked.messages += 1
-            told.extend([found] if found else [])
+            receipts.extend([found] if found else [])
 
     await asyncio.gather(*(lane() for _ in range(AT_ONCE)))
-    return told
+    return receipts

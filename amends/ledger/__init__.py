@@ -1,4 +1,4 @@
-"""The ledger: what is true about every incident, person, notice, message, promise and question."""
+"""The ledger: the records of all incidents, people, notices, messages, commitments and questions."""
 
 from amends.ledger.deliver.claims import Claim
 from amends.ledger.deliver.statistics import DeliveryLine

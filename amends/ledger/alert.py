@@ -1,4 +1,4 @@
-"""Verbs about reminders to approvers and alerts to leads: written down before they are sent, so each is given once."""
+"""Reminders to approvers and alerts to leads in the ledger: claimed before they are sent, so that each is sent once."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -15,36 +15,36 @@ from amends.ledger.store.session import Store
 from amends.ledger.store.tables import ApprovalReminderRow
 
 NO_NOTICE = ""
-"""In place of the notice, for an alert."""
+"""The value of an alert in place of the notice of a reminder."""
 PATIENCE = timedelta(minutes=10)
-"""Whoever has not said by then what came of a reminder has died over it."""
+"""The time after which a process that has not settled its claim counts as dead."""
 
 
 class ReminderState(StrEnum):
-    """What is known of a reminder."""
+    """The state of a reminder or an alert."""
 
     CLAIMED = "claimed"
     SENT = "sent"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
-    """Whoever sent it died over it, so nobody knows whether it left; it is not sent again."""
+    """The sending process died, so that nobody knows whether the reminder was sent; it is not sent again."""
 
 
 class Alerts:
-    """Claim, and note what came of it."""
+    """The reminders to approvers and the alerts to leads, each claimed and then settled."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def reminders_given(self, incident: str) -> frozenset[tuple[str, str, str]]:
-        """Notice, member and key of each reminder that somebody has taken on."""
+        """Return notice, member and key of each reminder and alert that was claimed."""
         row = ApprovalReminderRow
         with self._store.read() as session:
             query = select(row.notice, row.member, row.occasion).where(row.incident == incident)
             return frozenset((notice, member, key) for notice, member, key in session.exec(query))
 
     def claim_reminder(self, reminder: ApprovalReminder, now: datetime) -> bool:
-        """Take a reminder on; False when it was taken on already, whatever came of it."""
+        """Claim a reminder and return True; return False when it was claimed before, whatever its outcome."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
         with self._store.write() as write:
             write.incident(reminder.incident)
@@ -58,7 +58,7 @@ class Alerts:
             return True
 
     def settle_reminder(self, reminder: ApprovalReminder, failure: str, now: datetime) -> None:
-        """Note that it was sent, or why not; then the lead is told, because somebody must be called."""
+        """Record that a reminder was sent, or why not; a failure is also an alert to call the member instead."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
         with self._store.write() as write:
             write.incident(reminder.incident)
@@ -73,7 +73,10 @@ class Alerts:
                 note_alert(write, reminder.incident, what, now)
 
     def give_up_reminders(self, incident: str, now: datetime) -> int:
-        """Those whose sender died over them; how many. Nobody knows whether they left, so the lead is told."""
+        """Make reminders uncertain whose sending process has died, and return how many.
+
+        Each is also an alert, because nobody knows whether the reminder was sent.
+        """
         row = ApprovalReminderRow
         lost = select(row).where(
             row.incident == incident,
@@ -94,7 +97,7 @@ class Alerts:
             return len(rows)
 
     def not_reachable(self, incident: str, member: str, now: datetime) -> None:
-        """Note once that a member whose word is needed has no address to be reminded at."""
+        """Record an alert, once, that a member whose approval is needed has no address for reminders."""
         what = f"{member} cannot be reminded of approvals; `amends team contact {member} --as NAME` says where"
         with self._store.read() as session:
             if alerted(session, incident, what):
@@ -104,9 +107,9 @@ class Alerts:
             note_alert(write, incident, what, now)
 
     def claim(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
-        """Take on those of these alerts that nobody has brought to this lead, or is about to.
+        """Claim those of these alerts that were not sent to this lead and are claimed by no other; return their keys.
 
-        One that failed, or whose sender died over it, is taken on again: to hear it twice harms nobody.
+        An alert that failed, or whose sending process died, is claimed again: a second copy harms nobody.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -127,7 +130,10 @@ class Alerts:
             return tuple(taken)
 
     def settle(self, incident: str, lead: str, keys: Collection[str], failure: str, now: datetime) -> None:
-        """Note that they were brought, or once why not; they make no other alert, which would come as little."""
+        """Record that these alerts were sent, or, once, why they were not.
+
+        A failure makes no further alert, which would not reach the lead either.
+        """
         state = ReminderState.FAILED if failure else ReminderState.SENT
         with self._store.write() as write:
             write.incident(incident)
@@ -141,13 +147,13 @@ class Alerts:
             elif first:
                 write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)
 
-    def note_missed_update(self, incident: str, clock: NextUpdate, zone: str, now: datetime) -> bool:
-        """Note once that a named time passed without news, and tell the lead; whether it is new."""
+    def note_missed_update(self, incident: str, update: NextUpdate, zone: str, now: datetime) -> bool:
+        """Record once, with an alert, that the time of a next update passed without an update; return True if new."""
         with self._store.write() as write:
             write.incident(incident)
-            if not happened(write.session, incident, clock.missed_event, now, EventKind.MISSED_UPDATE):
+            if not happened(write.session, incident, update.missed_event, now, EventKind.MISSED_UPDATE):
                 return False
-            named = ", ".join(clock.named_by)
-            write.note(now, incident, "news missed", named, named_for=in_both(clock.until, zone), came_in=clock.by)
-            note_alert(write, incident, missed_line(clock, zone), now)
+            named = ", ".join(update.named_by)
+            write.note(now, incident, "news missed", named, named_for=in_both(update.until, zone), came_in=update.by)
+            note_alert(write, incident, missed_line(update, zone), now)
             return True

@@ -1,4 +1,4 @@
-"""Verbs about commitments: keep, put off, drop, and tell those promised."""
+"""Commitments in the ledger: keep, put off and drop them, and record which changes their audience was told."""
 
 from datetime import datetime
 
@@ -14,28 +14,29 @@ from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, ReleaseRow
 
 
 class Commitments:
-    """What was promised, and what became of it."""
+    """The commitments of the incidents, and their outcomes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def all(self, incident: str) -> tuple[Commitment, ...]:
-        """Every promise given, the earliest due first. Raises NotInLedger."""
+        """Return all commitments of the incident, the earliest due first. Raises NotInLedger."""
         with self._store.read() as session:
             incident_row(session, incident)
             return commitments_of(session, incident)
 
     def get(self, incident: str, commitment: str) -> Commitment:
-        """One of them. Raises NotInLedger."""
+        """Return one commitment of the incident. Raises NotInLedger."""
         given = {one.id: one for one in self.all(incident)}
         if commitment not in given:
             raise _not_given(incident, commitment)
         return given[commitment]
 
     def keep(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
-        """It is kept, and this shows it. Those promised will be told.
+        """Record that a commitment is kept, with the evidence; its audience will be told.
 
-        Until they are, other evidence takes its place. Raises NotAllowed without evidence.
+        Until a notice about it is released, other evidence may replace this evidence. Raises NotAllowed without
+        evidence, and for a commitment that has ended otherwise; NotInLedger.
         """
         if not any(text.strip() for text in evidence.values()):
             raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
@@ -47,9 +48,10 @@ class Commitments:
             write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)
 
     def put_off(self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime) -> None:
-        """It will be late: a new date, and why, in words for those promised, who will be told.
+        """Record that a commitment will be late, with a new date and a reason that its audience will be told.
 
-        Raises NotAllowed for a date that has passed or is no later than the promised one, and for what was said before.
+        Raises NotAllowed for a commitment that has ended, for a date that has passed or is no later than the promised
+        one, and for the same date with the same reason again; NotInLedger.
         """
         if until <= now:
             raise NotAllowed(f"the new date of {commitment} has passed already")
@@ -65,7 +67,10 @@ class Commitments:
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
 
     def drop(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
-        """It will not be kept; those promised are told why. Until they are, another reason takes its place."""
+        """Record that a commitment will not be kept; its audience will be told the reason.
+
+        Until a notice about it is released, another reason may replace this reason. Raises NotAllowed, NotInLedger.
+        """
         with self._store.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
@@ -74,7 +79,7 @@ class Commitments:
             write.note(now, incident, "commitment dropped", commitment, actor=by)
 
     def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
-        """The owner was reminded, or the lead told that it is late."""
+        """Record that the owner was reminded of a commitment, or that the lead was told that it is late."""
         with self._store.write() as write:
             row = _open_row(write.session, incident, commitment)
             if chase is Chase.REMIND:
@@ -85,13 +90,13 @@ class Commitments:
 
 
 def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
-    """The incident's promises as values."""
+    """Return the incident's commitments, the earliest due first."""
     query = select(CommitmentRow).where(CommitmentRow.incident == incident).order_by(col(CommitmentRow.due_at))
     return tuple(_commitment(row) for row in session.exec(query))
 
 
 def untold(session: Session, incident: str) -> dict[str, int]:
-    """Commitments whose latest change those promised have not heard of, with the number of that change."""
+    """Return the number of the latest change of each commitment whose audience was not told of that change."""
     query = select(CommitmentRow.id, CommitmentRow.changes).where(
         CommitmentRow.incident == incident, col(CommitmentRow.told) < CommitmentRow.changes
     )
@@ -99,19 +104,19 @@ def untold(session: Session, incident: str) -> dict[str, int]:
 
 
 def worded_by(session: Session, incident: str) -> dict[str, str]:
-    """Who gave the evidence or the reason of each promise that has one."""
+    """Return who gave the evidence or the reason of each commitment that has one."""
     query = select(CommitmentRow.id, CommitmentRow.worded_by)
     return dict(session.exec(query.where(CommitmentRow.incident == incident, CommitmentRow.worded_by != "")).all())
 
 
 def told(session: Session, incident: str, commitment: str, change: int) -> None:
-    """Those promised have heard of this change of its fate."""
+    """Record that the commitment's audience was told of this change. Raises NotInLedger."""
     row = _row(session, incident, commitment)
     row.told = max(row.told, change)
 
 
 def untold_again(session: Session, incident: str, commitment: str, change: int) -> None:
-    """Whoever was promised, and is back in the list, has not heard of this change of its fate."""
+    """Record that people who are back in the list were not told of this change. Raises NotInLedger."""
     row = _row(session, incident, commitment)
     row.told = min(row.told, change - 1)
 
@@ -135,21 +140,21 @@ def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow
 
 
 def _settle(session: Session, row: CommitmentRow, state: CommitmentState, now: datetime, *, reworded: bool) -> None:
-    """Its end, or other words for the same end as long as nobody may have read the first ones. Raises NotAllowed.
+    """End the commitment, or reword the same end as long as nobody may have read the first words. Raises NotAllowed.
 
-    Other words are a change of their own, so a notice that was drafted with the first ones is overtaken.
+    New words count as a change, so that a notice drafted with the first words is overtaken.
     """
     if row.state != CommitmentState.OPEN:
         if row.state != state or not reworded:
             raise NotAllowed(f"{row.id} is {row.state} already")
-        if row.told >= row.changes or _is_being_told(session, row):
+        if row.told >= row.changes or _may_be_read(session, row):
             raise NotAllowed(f"{row.id} is {row.state} already, and those promised were told so in the words of then")
     row.state, row.settled_at = state, row.settled_at or now
     row.changes += 1
 
 
-def _is_being_told(session: Session, row: CommitmentRow) -> bool:
-    """A notice about its latest change was let go, so some may have read it."""
+def _may_be_read(session: Session, row: CommitmentRow) -> bool:
+    """Return True when a notice about the commitment's latest change was released, so that people may have read it."""
     about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
     query = (
         select(ReleaseRow.notice)

@@ -1,4 +1,4 @@
-"""Verbs about filings: what a person handed in to an authority."""
+"""Filings in the ledger: record and read what was handed in for the duties of an incident."""
 
 from datetime import datetime
 
@@ -18,13 +18,13 @@ from amends.ledger.store.tables import AssessmentRow, FilingRow
 
 
 class Filings:
-    """What was handed in, and what shows it."""
+    """The filings of the incidents, each with its receipt."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def all(self, incident: str) -> tuple[Filing, ...]:
-        """Everything recorded as handed in, in the order in which it was recorded."""
+        """Return all filings of the incident, in the order in which they were recorded."""
         with self._store.read() as session:
             return filings_of(session, incident)
 
@@ -41,10 +41,10 @@ class Filings:
         part: Part | None = None,
         corrects: int = 0,
     ) -> Filing:
-        """Record that a duty was filed; without a part, the first is initial and what follows a supplement.
+        """Record a filing for a duty, and return it; by default the first part is initial, a later one a supplement.
 
-        The same once more changes nothing and gives the one there is. Raises NotInLedger for an unknown duty or
-        filing, NotAllowed without a receipt, for a time that cannot be, and for people told nobody says how.
+        The same filing again changes nothing, and the recorded one is returned. Raises NotInLedger for an unknown duty
+        or filing; NotAllowed without a receipt, for an impossible time, and without a note of how people were told.
         """
         said = {"filed_at": filed_at, "by": member, "receipt": receipt.strip(), "note": note.strip()}
         filing = Filing(number=1, duty=duty_id, corrects=corrects, recorded_at=now, **said)
@@ -52,22 +52,22 @@ class Filings:
         with self._store.write() as write:
             _refuse_impossible(_times(write, incident), filed_at, now)
             owed = _owed(write.session, incident, duty_id, self._store.cache)
-            _refuse_people_told_somehow(owed, filing)
+            _refuse_people_without_note(owed, filing)
             known = filings_of(write.session, incident)
             placed = _placed(known, filing, owed, part)
             return _found(known, placed, part) or _stored(write, incident, known, placed)
 
 
 def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
-    """The incident's filings as values."""
+    """Return the incident's filings, in the order in which they were recorded."""
     query = select(FilingRow).where(FilingRow.incident == incident).order_by(col(FilingRow.number))
     return tuple(Filing.model_validate(row.model_dump(exclude={"incident"})) for row in session.exec(query))
 
 
 def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:
-    """What was concluded last, or None; read once, because an assessment that is kept never changes.
+    """Return the latest assessment, or None without one; cached, because a stored assessment never changes.
 
-    One that was made after a backup was restored may be another of the same version.
+    The time is a part of the cache's key: after a restore from a backup, another assessment may have the same version.
     """
     versions = select(AssessmentRow.version, AssessmentRow.at).where(AssessmentRow.incident == incident)
     latest = session.exec(versions.order_by(col(AssessmentRow.version).desc()).limit(1)).first()
@@ -91,8 +91,11 @@ def _refuse_without_receipt(filing: Filing) -> None:
         raise NotAllowed(f"{filing.duty} needs a receipt: the authority's reference, or what shows that it was filed")
 
 
-def _refuse_people_told_somehow(owed: Duty | SetAside, filing: Filing) -> None:
-    """Whom Amends tells counts by itself, so what is recorded here was done outside of it."""
+def _refuse_people_without_note(owed: Duty | SetAside, filing: Filing) -> None:
+    """Raise NotAllowed for a duty to people without a note of how they were told.
+
+    People whom Amends tells count by themselves, so such a filing records messages outside Amends.
+    """
     if isinstance(owed, Duty) and owed.addressee is Addressee.PEOPLE and not filing.note:
         raise NotAllowed(
             f"{filing.duty} is owed to people: those to whom Amends writes count by themselves; if they were told "
@@ -109,7 +112,7 @@ def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
 
 
 def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Filing) -> None:
-    """Only one for the same duty, and only one that stands."""
+    """Raise NotInLedger for a correction of a filing that does not stand, or is for another duty."""
     standing = {one.number for one in standing_filings(known) if one.duty == filing.duty}
     if filing.corrects and filing.corrects not in standing:
         what = f"no filing {filing.corrects} for {filing.duty} stands in incident {incident}"
@@ -117,7 +120,7 @@ def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Fili
 
 
 def _next_part(known: tuple[Filing, ...], duty_id: str, corrects: int) -> Part:
-    """A correction is the part that it corrects."""
+    """Return the part of the next filing: of a correction, the corrected part; else initial, then supplement."""
     corrected = next((filing.part for filing in known if filing.number == corrects), None)
     if corrected:
         return corrected
@@ -126,14 +129,14 @@ def _next_part(known: tuple[Filing, ...], duty_id: str, corrects: int) -> Part:
 
 
 def _placed(known: tuple[Filing, ...], filing: Filing, owed: Duty | SetAside, part: Part | None) -> Filing:
-    """With its number among the incident's filings, its part, and the clock event that it starts."""
+    """Return the filing with its number in the incident, its part, and the clock event that it starts."""
     sets = owed.sets if isinstance(owed, Duty) else ""
     number, part = len(known) + 1, part or _next_part(known, filing.duty, filing.corrects)
     return filing.model_copy(update={"number": number, "part": part, "sets": sets})
 
 
 def _owed(session: Session, incident: str, duty_id: str, memory: Memory) -> Duty | SetAside:
-    """As assessed last. Raises NotInLedger for a duty that was never looked at."""
+    """Return the duty from the latest assessment. Raises NotInLedger for a duty that was not assessed."""
     assessment = latest_assessment(session, incident, memory)
     if assessment is None:
         raise NotInLedger(f"incident {incident} is not assessed yet, so its duties are not known")
@@ -145,7 +148,7 @@ def _owed(session: Session, incident: str, duty_id: str, memory: Memory) -> Duty
 
 
 def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Filing | None:
-    """The same filing as recorded already; the part counts only when somebody named it."""
+    """Return the same filing that stands already, or None; parts are compared only when the caller named one."""
 
     def essence(one: Filing) -> tuple[object, ...]:
         return one.duty, one.filed_at, one.receipt, one.corrects, one.part if part else None
@@ -154,7 +157,7 @@ def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Fili
 
 
 def _stored(write: Write, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:
-    """Raises NotInLedger when it corrects what does not stand."""
+    """Store the filing and return it. Raises NotInLedger for a correction of a filing that does not stand."""
     _refuse_uncorrectable(known, incident, filing)
     write.session.add(FilingRow(incident=incident, **filing.model_dump()))
     write.note(

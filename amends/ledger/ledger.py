@@ -1,4 +1,4 @@
-"""The ledger: one store, its verbs by subject, and the migrations that keep its tables up to date."""
+"""The ledger: one class for each subject over one store, and the migrations that keep the tables up to date."""
 
 import threading
 from contextlib import suppress
@@ -54,10 +54,10 @@ AT_WORK = (
 
 
 class Ledger:
-    """Everything the ledger can be asked and told, by subject. Safe to use from several threads and processes."""
+    """A ledger, with its operations by subject: `incidents.open` …; safe for use by several threads and processes."""
 
     def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
-        """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose what was written."""
+        """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose commits."""
         self._opened_with, self._durable = (url, keys, anchor), durable
         self.store = store = Store(url, keys, anchor, durable=durable)
         self.audit, self.team, self.clocks, self.channels = (
@@ -89,9 +89,10 @@ class Ledger:
     def migrate(self) -> Self:
         """Bring the tables up to date and check the master key; return the ledger.
 
-        Several processes may do so at once; a ledger that is up to date is only read. While a process sends by the
-        tables as they are, they stay so. Of a ledger on a server the end of its chain is noted here: others write to
-        it too, and so this machine misses that in an older copy. Raises KeyMissing, LedgerUnavailable.
+        Several processes may do so at once; a ledger that is up to date is only read. The tables do not change while a
+        process sends by the old ones. For a ledger on a server, to which other machines write too, the head of the
+        audit chain is written to the anchor, so that this machine can tell an older copy. Raises KeyMissing,
+        LedgerUnavailable, LedgerNewer.
         """
         with self.store.errors_in_words("opened"):
             with self.store.engine.connect() as connection:
@@ -101,12 +102,12 @@ class Ledger:
                 self._upgrade()
         self.store.check_key()
         if self.store.path is None:
-            with suppress(LedgerUnavailable):  # where nothing can be noted nothing is sent either
+            with suppress(LedgerUnavailable):  # where the anchor cannot be written, no message is sent either
                 self.store.note_newest()
         return self
 
     def _refuse_wrong(self, revision: str | None) -> None:
-        """Raise LedgerUnavailable for an empty database where a ledger was, LedgerNewer for newer tables."""
+        """Raise LedgerUnavailable for an empty database beside an anchor, LedgerNewer for newer tables."""
         anchor = self.store.anchor
         if revision is None and anchor and anchor.exists():
             raise LedgerUnavailable(
@@ -115,13 +116,13 @@ class Ledger:
         refuse_newer(revision or "")
 
     def _upgrade(self) -> None:
-        # Needed once in months, and a quarter of a second to import.
+        # Imported here, because Alembic takes a quarter of a second to import and is needed once in months.
         from alembic import command
         from alembic.config import Config
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        # Alembic keeps what it works on in a global variable.
+        # Alembic holds its context in a global variable, so only one thread may run a migration.
         with ALEMBIC_ALONE, self.store.engine.execution_options(writes=True).connect() as connection:
             alone(connection, SCHEMA_LOCK)
             if _revision(connection) != SCHEMA and any_at_work(connection):

@@ -1,4 +1,4 @@
-"""Verbs about the people of the team."""
+"""The team in the ledger: add, remove and authenticate members, and record their deputies and contacts."""
 
 import hmac
 import secrets
@@ -17,23 +17,28 @@ from amends.ledger.store.tables import MemberRow
 
 LONGEST_NAME = 100
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""Kinds of characters that show nothing, break lines or turn the text around."""
+"""The Unicode categories of characters that are invisible, break lines or change the direction of the text."""
 JOINERS = "\u200c\u200d"
-"""Of that kind, yet part of how Persian and several Indian scripts write a name."""
+"""Two characters of these categories that names in Persian and in several Indian scripts contain.
+
+They are allowed in a name.
+"""
+ALONE = {"deputy": "", "deputy_until": None}
+"""The values of a member without a deputy."""
 
 
 class Team:
-    """Who works here, and who somebody is."""
+    """The team of the ledger: its members, with their tokens, deputies and contacts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def add(self, name: str, role: TeamRole, by: str, now: datetime) -> str:
-        """Add a person to the team; their token, shown this once.
+        """Add a member to the team, and return the member's token, which is shown only this once.
 
-        Raises NotAllowed for what is no name, AlreadyInLedger for one in use, be it in other capitals.
+        Raises NotAllowed for an invalid name, AlreadyInLedger for a name in use, even in other capitals.
         """
-        _refuse_what_is_no_name(name)
+        _refuse_invalid_name(name)
         token = secrets.token_urlsafe(24)
         with self._store.write() as write:
             _refuse_name_in_use(write.session, name)
@@ -42,7 +47,10 @@ class Team:
         return token
 
     def remove(self, name: str, by: str, now: datetime) -> None:
-        """The person's word counts no more, not even where it was given already and nothing has left yet."""
+        """Remove a member from the team. Raises NotAllowed for a name that is not in the team.
+
+        The member's approvals become void, even those of notices of which nothing was sent yet.
+        """
         with self._store.write() as write:
             row = write.session.get(MemberRow, name, with_for_update=True)
             if row is None or not row.active:
@@ -51,9 +59,9 @@ class Team:
             write.note(now, "", "member removed", name, actor=by)
 
     def delegate(self, name: str, to: str, until: datetime, now: datetime) -> None:
-        """Until then this deputy may give the member's word; a deputy before is none any more.
+        """Let a deputy approve in the member's place until this time; the deputy replaces an earlier one.
 
-        Raises NotAllowed when one of the two could not approve anything themselves, and when it would make a chain.
+        Raises NotAllowed when the member or the deputy may not approve, and when deputies would form a chain.
         """
         with self._store.write() as write:
             row, *_ = _locked(write.session, name, to)
@@ -65,7 +73,7 @@ class Team:
             write.note(now, "", "word delegated", name, actor=name, to=to, until=minute(until))
 
     def end_delegation(self, name: str, by: str, now: datetime) -> None:
-        """The member speaks for themselves again. Raises NotAllowed when they did all the time."""
+        """End the delegation of a member's approvals. Raises NotAllowed when the member has no deputy."""
         with self._store.write() as write:
             (row,) = _locked(write.session, name)
             deputy = next(one.deputy_at(now) for one in team(write.session) if one.name == name)
@@ -75,26 +83,32 @@ class Team:
             write.note(now, "", "word taken back", name, actor=by, from_=deputy)
 
     def set_contact(self, name: str, address: str, by: str, now: datetime) -> None:
-        """Where the member is reminded, as Apprise writes it; empty for nowhere. Kept sealed: it holds passwords."""
+        """Store the address for the member's reminders, an Apprise URL, or remove it when it is empty.
+
+        The address is sealed, because it holds passwords. Raises NotAllowed for a name that is not in the team.
+        """
         with self._store.write() as write:
             (row,) = _locked(write.session, name)
             row.sealed_contact = self._store.keys.team_seal.close(address, _contact_of(name)) if address else None
             write.note(now, "", "contact set" if address else "contact removed", name, actor=by)
 
     def contact(self, name: str) -> str:
-        """Where the member is reminded; empty when nobody has said so. A secret: never log or print it."""
+        """Return the address for the member's reminders, or empty without one. A secret: never log or print it."""
         with self._store.read() as session:
             row = session.get(MemberRow, name)
             sealed = row.sealed_contact if row and row.active else None
         return self._store.keys.team_seal.open(sealed, _contact_of(name)) if sealed else ""
 
     def members(self) -> tuple[Member, ...]:
-        """Everybody who is or was in the team."""
+        """Return all present and former members, as `team` does."""
         with self._store.read() as session:
             return team(session)
 
     def authenticate(self, name: str, token: str) -> Member:
-        """The member whom this token proves. Raises NotAllowed, with the same words for a wrong name or token."""
+        """Return the member to whom the token belongs.
+
+        Raises NotAllowed, in the same words for a wrong name as for a wrong token.
+        """
         with self._store.read() as session:
             row = session.get(MemberRow, name)
         known = row.token_hash if row else b""
@@ -103,8 +117,11 @@ class Team:
         return as_member(row)
 
 
-def _refuse_what_is_no_name(name: str) -> None:
-    """Raises NotAllowed: a name stands in approvals for ever, so it must be seen there whole and mean one person."""
+def _refuse_invalid_name(name: str) -> None:
+    """Raise NotAllowed for a name that cannot be seen whole, or could be mistaken for the program itself.
+
+    A name stands in approvals for ever, and must mean one person there.
+    """
     if not name.strip():
         raise NotAllowed("the name is empty; write who it is, and look whether a variable of your shell is not set")
     if name != name.strip():
@@ -118,7 +135,7 @@ def _refuse_what_is_no_name(name: str) -> None:
 
 
 def _refuse_name_in_use(session: Session, name: str) -> None:
-    """Raises AlreadyInLedger."""
+    """Raise AlreadyInLedger for a name that a present or former member has, even in other capitals."""
     alike = [known for known in session.exec(select(MemberRow.name)) if known.casefold() == name.casefold()]
     if name in alike:
         raise AlreadyInLedger(f"{name} is in the team already")
@@ -127,9 +144,9 @@ def _refuse_name_in_use(session: Session, name: str) -> None:
 
 
 def _locked(session: Session, *names: str) -> list[MemberRow]:
-    """The rows of these members until the transaction ends. Raises NotAllowed for who is not in the team.
+    """Lock and return the rows of these members until the transaction ends. Raises NotAllowed for any other name.
 
-    In one order for all, so that two who delegate to each other at once do not wait for each other for ever.
+    All callers lock in one order, so that two members who delegate to each other at once cause no deadlock.
     """
     rows = {name: session.get(MemberRow, name, with_for_update=True) for name in sorted(names)}
     found = [row for name in names if (row := rows[name]) and row.active]
@@ -140,24 +157,20 @@ def _locked(session: Session, *names: str) -> list[MemberRow]:
 
 
 def _contact_of(name: str) -> str:
-    """The place that a contact is sealed for."""
+    """Return the place for which a member's contact is sealed."""
     return f"member:contact:{name}"
 
 
 def team(session: Session) -> tuple[Member, ...]:
-    """Everybody who is or was in the team; who left stands in for nobody, and nobody for them."""
+    """Return all present and former members; a former member neither is nor has a deputy."""
     rows = session.exec(select(MemberRow).order_by(col(MemberRow.name))).all()
     here = {row.name for row in rows if row.active}
     members = map(as_member, rows)
     return tuple(one if {one.name, one.deputy} <= here else one.model_copy(update=ALONE) for one in members)
 
 
-ALONE = {"deputy": "", "deputy_until": None}
-"""Of a member who speaks for themselves."""
-
-
 def as_member(row: MemberRow) -> Member:
-    """The row as a value, also with a word that was given to somebody who left since."""
+    """Return the member of a row, even with a deputy who has left the team since."""
     return Member(
         name=row.name,
         role=TeamRole(row.role),

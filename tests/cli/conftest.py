@@ -101,20 +101,57 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Office:
     return office
 
 
+@pytest.fixture(scope="session")
+def ready_template(template: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """The template after both approvals of the first notice."""
+    office = a_copy(template, tmp_path_factory.mktemp("approved") / "home")
+    assert approve(office, "omar", "wei").exit_code == 0
+    return office
+
+
+@pytest.fixture(scope="session")
+def sent_template(ready_template: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """The template after the first notice has left."""
+    office = a_copy(ready_template, tmp_path_factory.mktemp("sent") / "home")
+    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    return office
+
+
 @pytest.fixture
 def office(template: Office, tmp_path: Path) -> Office:
     """An office whose incident waits for the first approvals."""
-    home = tmp_path / "home"
-    shutil.copytree(template.home, home)
-    settings = home / "amends.toml"
-    settings.write_text(settings.read_text().replace(str(template.home), str(home)))
-    return Office(home, dict(template.tokens))
+    return a_copy(template, tmp_path / "home")
+
+
+@pytest.fixture
+def ready(ready_template: Office, tmp_path: Path) -> Office:
+    """An office whose first notice is approved and has not left."""
+    return a_copy(ready_template, tmp_path / "home")
+
+
+@pytest.fixture
+def sent(sent_template: Office, tmp_path: Path) -> Office:
+    """An office whose first notice has left."""
+    return a_copy(sent_template, tmp_path / "home")
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Office:
     """A home in which nothing has happened yet."""
     return make_home(tmp_path / "home")
+
+
+def a_copy(office: Office, home: Path) -> Office:
+    """Return an office like this one, with this folder as its home."""
+    shutil.copytree(office.home, home)
+    settings = home / "amends.toml"
+    settings.write_text(settings.read_text().replace(str(office.home), str(home)))
+    return Office(home, dict(office.tokens))
+
+
+def become(office: Office, other: Office) -> None:
+    """Bring an office whose ledger nobody has opened yet to the state of another copy of the same template."""
+    shutil.copytree(other.home, office.home, ignore=shutil.ignore_patterns("amends.toml"), dirs_exist_ok=True)
 
 
 def tamper(office: Office, entry: int) -> None:

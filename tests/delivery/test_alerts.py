@@ -79,9 +79,8 @@ def test_what_arrives_names_the_command_and_nobody_of_those_affected(
     assert "Kim" not in json.dumps(content)
 
 
-def test_they_hear_again_at_half_time_and_at_the_end_if_it_is_still_needed(
-    ledger: Ledger, draft: Draft, desks: Desks
-) -> None:
+def test_approvers_are_reminded_again_at_half_time_and_at_the_end(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    """Approvers are reminded again at half of the time and at its end, as long as their approval is still needed."""
     reachable(ledger, desks)
     remind(ledger)
     ledger.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW + HOUR)
@@ -109,9 +108,10 @@ def test_ten_sweeps_at_once_remind_everybody_once(ledger: Ledger, draft: Draft, 
 
 
 @pytest.mark.parametrize("answers", ["never", "drips"])
-def test_a_channel_that_hangs_holds_up_nobody_for_longer_than_the_limit(
+def test_a_channel_that_hangs_holds_up_nobody_beyond_the_limit(
     ledger: Ledger, draft: Draft, desks: Desks, answers: str
 ) -> None:
+    """A channel that hangs holds up no reminder for longer than the limit, and an alert says whom to call."""
     reachable(ledger, desks, mei=answers)
     is_understood(desks.address("mei"))  # Apprise takes a while to be loaded
     began = time.monotonic()
@@ -132,9 +132,8 @@ def test_what_fails_is_an_alert_for_the_lead_and_is_not_tried_again(ledger: Ledg
     assert desks.heard() == {"mei": 1, "omar": 1, "wei": 1}
 
 
-def test_an_address_that_does_not_open_keeps_nobody_else_from_being_reminded(
-    ledger: Ledger, draft: Draft, desks: Desks
-) -> None:
+def test_an_unreadable_address_keeps_nobody_else_from_a_reminder(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    """A contact address that does not open keeps nobody else from being reminded, and raises an alert."""
     reachable(ledger, desks)
     with ledger.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE member SET sealed_contact = x'01020304' WHERE name = 'mei'")
@@ -150,9 +149,8 @@ def test_a_server_that_is_not_there_is_a_failure(ledger: Ledger, draft: Draft, d
     assert len(alerts(ledger)) == 1
 
 
-def test_who_has_no_address_is_an_alert_once_and_reminded_when_they_have_one(
-    ledger: Ledger, draft: Draft, desks: Desks
-) -> None:
+def test_a_member_without_an_address_is_alerted_once_then_reminded(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    """A member without an address is an alert once, and is reminded as soon as the member has an address."""
     reachable(ledger, desks)
     ledger.team.set_contact("wei", "", "mei", NOW)
     assert [remind(ledger), remind(ledger)] == [2, 0]
@@ -191,9 +189,13 @@ def remind_and_hang(folder: Path) -> None:
     remind(ledger, limit=60)
 
 
-def test_whoever_is_killed_in_the_middle_reminds_nobody_twice_and_the_lead_hears_of_the_doubt(
+def test_a_killed_reminder_repeats_nobody_and_the_lead_hears_of_it(
     ledger: Ledger, draft: Draft, desks: Desks, tmp_path: Path
 ) -> None:
+    """When the process that reminds is killed in the middle, nobody is reminded twice.
+
+    The lead hears which reminders are in doubt, and the next reminder comes in its time.
+    """
     reachable(ledger, desks, mei="never", omar="never", wei="never")
     sender = multiprocessing.get_context("spawn").Process(target=remind_and_hang, args=(tmp_path,))
     sender.start()
@@ -248,10 +250,11 @@ def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks
     assert bring(ledger, DAY - HOUR) == 1
 
 
-def test_a_lead_whom_an_alert_does_not_reach_is_no_further_alert_and_hears_it_later(
-    ledger: Ledger, draft: Draft, desks: Desks
-) -> None:
-    """What stops a send may keep its alert from leaving, too: the network is away for both."""
+def test_an_alert_that_fails_is_no_further_alert_and_comes_later(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    """A lead whom an alert does not reach is no further alert, and hears the first one later.
+
+    What stops a send may keep its alert from leaving, too: the network is away for both.
+    """
     reachable(ledger, desks, mei="refuses")
     ledger.incidents.alert(INCIDENT, STOPPED, NOW)
     assert [bring(ledger), bring(ledger)] == [0, 0]

@@ -84,7 +84,8 @@ def test_the_text_names_the_person_the_data_and_the_link() -> None:
     assert text.count("https://betapai.example/p/token-of-1-xxxxxxxxxxxx") == 2
 
 
-def test_the_markup_leads_to_the_personal_page_wherever_the_link_stands() -> None:
+def test_each_link_in_the_markup_leads_to_the_personal_page() -> None:
+    """The markup leads to the personal page wherever the link stands in the text."""
     seen = Seen(a_composer().message(a_claim(a_person())).html)
     assert seen.links == ["https://betapai.example/p/token-of-1-xxxxxxxxxxxx"] * 2
 
@@ -113,7 +114,8 @@ def test_a_hostile_name_stands_in_the_text_as_it_is(name: str) -> None:
     assert a_composer().message(a_claim(a_person(name=name))).text.startswith(f"Dear {name},\n")
 
 
-def test_whoever_reads_a_mail_without_markup_sees_no_marks_and_every_link() -> None:
+def test_mail_without_markup_has_no_marks_and_shows_every_link() -> None:
+    """A mail that is read without markup shows no marks of Markdown, and the address of every link."""
     text = f"## What to do\n\n1. **Call** us\n2. Read [your page]({LINKS.personal})\n"
     message = a_composer(a_variant(text=text)).message(a_claim(a_person(name="Kim", number=7)))
     link = LINKS.personal.replace(Slot.PERSONAL_LINK.mark, "token-of-7-xxxxxxxxxxxx")
@@ -126,7 +128,8 @@ def test_a_value_inside_an_attribute_cannot_leave_it() -> None:
     assert seen.tags == ["p", "img"]
 
 
-def test_a_guardian_reads_the_guardians_variant_under_their_own_name_about_the_child() -> None:
+def test_a_guardian_reads_of_the_child_under_the_guardians_name() -> None:
+    """A guardian reads the guardian's variant, under the guardian's own name and about the child."""
     child = a_person(number=5, name="Bo Child", data=(DataCategory.CREDENTIALS_HASHED,))
     guardian = a_person(number=6, name="Ana Parent")
     claim = a_claim(child, reader=Reader.GUARDIAN.value, to=guardian)
@@ -135,7 +138,8 @@ def test_a_guardian_reads_the_guardians_variant_under_their_own_name_about_the_c
     assert message.text.startswith("Dear Ana Parent,\n\nit is about Bo Child: password in scrambled form.")
 
 
-def test_who_has_no_data_of_their_own_listed_reads_what_was_touched_in_general() -> None:
+def test_a_person_without_listed_data_reads_what_was_touched() -> None:
+    """A person without data of their own on the list reads what was touched in general."""
     text = a_composer().message(a_claim(a_person(data=()))).text
     assert "your name, contact details and password in scrambled form" in text
 
@@ -163,9 +167,8 @@ def test_whose_language_nobody_wrote_in_reads_that_of_the_incident(approved: tup
 
 
 @pytest.mark.parametrize(("locale", "organisation"), [("en", "Betapai"), ("zh-CN", "贝塔派")])
-def test_who_writes_and_where_the_page_is_are_said_in_the_language_of_the_message(
-    locale: str, organisation: str
-) -> None:
+def test_sender_and_page_are_named_in_the_language_of_the_message(locale: str, organisation: str) -> None:
+    """Who writes and where the web page is are said in the language of the message."""
     message = a_composer().message(a_claim(a_person(locale=locale)))
     assert (message.form.sender, message.form.link) == (organisation, LINKS.page(an_incident().id, locale))
 
@@ -253,7 +256,8 @@ COMPOSER = a_composer()
 
 
 @given(NAMES)
-def test_any_name_stands_exactly_in_the_text_and_escaped_in_the_markup(name: str) -> None:
+def test_a_name_is_exact_in_the_text_and_escaped_in_the_markup(name: str) -> None:
+    """Any name stands exactly in the text and escaped in the markup."""
     message = COMPOSER.message(a_claim(a_person(name=name)))
     assert message.to_name == name
     assert message.text.startswith(f"Dear {name},\n\n")

@@ -7,7 +7,8 @@ import pytest
 from amends.delivery.markdown import blocks_of, plain_text, to_html
 
 
-def test_markdown_in_plain_words_has_no_marks_and_says_where_a_link_leads() -> None:
+def test_markdown_in_plain_words_has_no_marks_and_names_its_links() -> None:
+    """Markdown in plain words has no marks and says where each link leads."""
     markdown = "# A notice\n\nIt was **your** data.\nRead on.\n\n1. Change it\n2. Watch out\n   - here\n\nSee [your page](https://a.example/p)."
     assert plain_text(blocks_of(to_html(markdown))) == (
         "A notice\n\nIt was your data. Read on.\n\n1. Change it\n2. Watch out\n  • here\n\nSee your page (https://a.example/p)."
@@ -38,7 +39,8 @@ def test_a_style_ends_where_its_words_end() -> None:
     ]  # fmt: skip
 
 
-def test_a_heading_between_lists_is_no_entry_and_what_follows_is_no_heading() -> None:
+def test_a_heading_between_lists_is_no_entry_of_them() -> None:
+    """A heading between two lists is no entry, and the paragraph after the lists is no heading."""
     blocks = blocks_of(to_html("- a\n\n## B\n\n- c\n\nD"))
     assert [(block.kind, block.depth) for block in blocks] == [
         ("entry", 1), ("heading", 0), ("entry", 1), ("paragraph", 0),

@@ -146,9 +146,8 @@ def test_a_number_that_is_of_no_use_is_counted_too(ledger: Ledger, real: Channel
     assert looked_over(ledger, draft, real) == Preflight(messages=1, unusable=wrong("not an E.164 number", 1))
 
 
-def test_stored_data_that_does_not_open_is_found_and_hides_no_trouble_of_the_others(
-    ledger: Ledger, real: ChannelSettings
-) -> None:
+def test_data_that_does_not_open_is_found_and_hides_no_trouble(ledger: Ledger, real: ChannelSettings) -> None:
+    """Stored data that does not open is found, and hides no trouble of the other people."""
     draft = drafted(ledger, a_person(number=1), a_person(number=2, name=""), a_person(number=3))
     with ledger.store.write() as write:
         write.change(update(PersonRow).where(col(PersonRow.number) == 1).values(sealed=b"\1\2\3\4"))
@@ -160,7 +159,8 @@ def test_stored_data_that_does_not_open_is_found_and_hides_no_trouble_of_the_oth
 # What is said and kept of it.
 
 
-def test_of_many_only_the_first_are_named_and_nothing_personal_is_said(ledger: Ledger, real: ChannelSettings) -> None:
+def test_only_the_first_people_are_named_and_nothing_personal(ledger: Ledger, real: ChannelSettings) -> None:
+    """When many messages are wrong, only the first people are named, and nothing personal is said."""
     draft = drafted(ledger, *(a_person(number=number, name="None", email=f"a{number}@x@y") for number in range(1, 31)))
     found = looked_over(ledger, draft, real)
     assert found.wrong == wrong("name is a word for nothing, such as null", *range(1, MOST_NAMED + 1), people=30)
@@ -195,9 +195,8 @@ def test_without_a_channel_that_the_notice_needs_nobody_can_look(ledger: Ledger,
     assert ledger.notices.preflight(draft) is None
 
 
-def test_a_person_whose_message_would_be_wrong_blocks_the_approval_until_the_list_is_corrected(
-    ledger: Ledger, real: ChannelSettings
-) -> None:
+def test_a_wrong_message_blocks_the_approval_until_a_corrected_list(ledger: Ledger, real: ChannelSettings) -> None:
+    """A person whose message would be wrong blocks the approval until the list is corrected."""
     others = [a_person(number=number) for number in range(2, 6)]
     draft = drafted(ledger, a_person(number=1, name=""), *others)
     looked_over(ledger, draft, real)

@@ -72,7 +72,8 @@ def states(ledger: Ledger, channel: ChannelKind = ChannelKind.SMS) -> dict[int, 
 LAST_WORDS = {"SM1": says("delivered"), "SM2": says("undelivered", error_code=30003), "SM3": says("queued")}
 
 
-async def test_last_words_settle_what_was_sent_and_the_next_channel_takes_over(texted: Ledger) -> None:
+async def test_last_words_settle_what_was_sent_and_hand_over(texted: Ledger) -> None:
+    """The gateway's last words settle the SMS that were sent; where an SMS came back, the next channel takes over."""
     found = await asked(texted, LAST_WORDS)
     assert (found.messages, found.handed_over, found.waiting, found.trouble) == (3, 1, {(INCIDENT, NOTICE)}, "")
     assert found.effects == {"delivered": 1, "bounced": 1}
@@ -123,9 +124,10 @@ class Stingy:
 
 
 @pytest.mark.parametrize(("share", "first"), [(0, "SM1"), (0.4, "SM2"), (0.999, "SM3")])
-async def test_a_gateway_that_answers_few_questions_is_asked_for_others_when_a_run_begins_elsewhere(
+async def test_a_gateway_with_few_answers_is_asked_for_others_each_run(
     texted: Ledger, share: float, first: str
 ) -> None:
+    """A gateway that answers few questions is asked about other messages when a run begins elsewhere in the list."""
     asked_for: set[str] = set()
     await ask(texted, Stingy(asked_for), None, lambda: SOON, share)
     assert asked_for == {first}

@@ -75,7 +75,8 @@ def test_the_lead_hears_of_it_in_the_incident_that_it_belongs_to(ready: Ledger) 
     assert (len(alerts(ready)), len(alerts(ready, OTHER))) == (0, 1)
 
 
-def test_the_lead_hears_each_time_that_a_reminder_may_not_have_arrived(ready: Ledger) -> None:
+def test_the_lead_hears_of_each_reminder_that_may_not_have_come(ready: Ledger) -> None:
+    """The lead is alerted each time that a reminder may not have arrived, because it failed or was never answered."""
     for draft, at in (("b", NOW), ("c", SOON)):
         ready.alerts.claim_reminder(a_reminder(draft), at)
         ready.alerts.settle_reminder(a_reminder(draft), "no answer", at)
@@ -90,7 +91,9 @@ def test_that_somebody_has_no_address_is_said_once(ready: Ledger) -> None:
     assert len(alerts(ready)) == 1
 
 
-def test_an_alert_is_brought_once_and_again_where_it_failed_or_its_sender_died(ready: Ledger) -> None:
+def test_an_alert_is_brought_once_and_again_only_after_a_failure(ready: Ledger) -> None:
+    """An alert is brought to a member once, and again only when it failed or its sender died."""
+
     def claimed(after: timedelta = timedelta(0)) -> tuple[str, ...]:
         return ready.alerts.claim(INCIDENT, "omar", ["a", "b"], NOW + after)
 
@@ -102,7 +105,11 @@ def test_an_alert_is_brought_once_and_again_where_it_failed_or_its_sender_died(r
     assert alerts(ready) == []
 
 
-def test_that_an_alert_does_not_get_through_is_noted_once_however_often_it_is_tried(ready: Ledger) -> None:
+def test_an_alert_that_fails_is_recorded_once_however_often_tried(ready: Ledger) -> None:
+    """That an alert does not get through is recorded once, however often the alert is tried.
+
+    That it got through at last is recorded as well.
+    """
     for _ in range(3):
         assert ready.alerts.claim(INCIDENT, "omar", ["a"], NOW) == ("a",)
         ready.alerts.settle(INCIDENT, "omar", ["a"], "no answer", NOW)

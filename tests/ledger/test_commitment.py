@@ -70,7 +70,8 @@ def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
         promised.commitments.keep(INCIDENT, "audit", {"*": " "}, "mei", NOW)
 
 
-def test_a_promise_that_is_put_off_keeps_its_first_date_beside_the_new_one(promised: Ledger) -> None:
+def test_a_postponed_commitment_keeps_its_first_date(promised: Ledger) -> None:
+    """A commitment that is put off keeps its first due date beside the new date and the reason."""
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     late = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (late.due_at, late.new_due_at, late.reason) == (NOW + 60 * DAY, NOW + 90 * DAY, REASON)
@@ -82,7 +83,8 @@ def test_a_promise_is_not_put_off_into_the_past(promised: Ledger) -> None:
 
 
 @pytest.mark.parametrize("days", [30, 60])
-def test_a_promise_is_not_said_to_be_late_for_a_day_by_which_it_is_promised(promised: Ledger, days: int) -> None:
+def test_a_commitment_is_not_put_off_to_a_day_that_is_no_later(promised: Ledger, days: int) -> None:
+    """A commitment may not be put off to a day that is no later than the day on which it is due."""
     with pytest.raises(NotAllowed, match="no later"):
         promised.commitments.put_off(INCIDENT, "audit", NOW + days * DAY, REASON, "mei", NOW)
 
@@ -150,7 +152,8 @@ def test_a_reason_is_reworded_until_those_promised_are_told(promised: Ledger) ->
     assert (dropped.reason, untold(promised)) == ({"*": "Nobody does such audits."}, {"audit": 2})
 
 
-def test_what_was_approved_in_the_first_words_does_not_leave_after_others_were_found(promised: Ledger) -> None:
+def test_a_notice_approved_with_replaced_evidence_is_not_released(promised: Ledger) -> None:
+    """A notice approved with the first evidence of a kept commitment is not released after the evidence changed."""
     settle(promised, "keep")
     draft = about(promised, change=1, template="promise-kept")
     settle(promised, "keep", "Report 18")
@@ -166,7 +169,11 @@ def test_once_its_notice_is_let_go_the_words_stay(ledger: Ledger, how: str) -> N
         settle(ledger, how, "Report 18")
 
 
-def test_once_those_promised_know_the_words_stay_also_after_the_notice_before(promised: Ledger) -> None:
+def test_evidence_stays_once_the_people_concerned_were_told(promised: Ledger) -> None:
+    """The evidence of a kept commitment cannot be changed once the people concerned were told of it.
+
+    The notice that told of the earlier postponement does not count for that.
+    """
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     send(promised, about(promised, change=1))
     settle(promised, "keep")
@@ -187,7 +194,8 @@ def test_when_the_notice_about_it_was_sent_those_promised_know(promised: Ledger)
     assert untold(promised) == {}
 
 
-def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised: Ledger) -> None:
+def test_a_change_after_a_notice_was_drafted_is_still_to_be_told(promised: Ledger) -> None:
+    """A commitment's change after a notice about an earlier change was drafted is still to be told."""
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
     promised.notices.release(INCIDENT, draft.notice, NOW)
@@ -196,7 +204,8 @@ def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised
     assert untold(promised) == {"audit": 2}
 
 
-def test_a_draft_that_was_overtaken_never_leaves_and_nobody_is_asked_to_approve_it(promised: Ledger) -> None:
+def test_an_overtaken_draft_is_never_released_nor_up_for_approval(promised: Ledger) -> None:
+    """A draft about a commitment that a later change overtook is never released, and nobody is asked to approve it."""
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
     promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
@@ -211,9 +220,13 @@ def correct(ledger: Ledger, *people: Person) -> tuple[Followed, ...]:
     return ledger.corrections.apply(correction, said, "", "lena", NOW)
 
 
-def test_a_notice_about_it_is_dropped_when_nobody_is_left_and_drafted_afresh_when_somebody_is_back(
+def test_a_commitment_notice_follows_the_people_left_on_the_list(
     ledger: Ledger,
 ) -> None:
+    """A notice about a commitment is dropped when a corrected list leaves nobody to tell.
+
+    The notice is drafted afresh when a later list brings somebody back.
+    """
     settle(promise_in(ledger), "keep")
     draft = about(ledger, change=1, template="promise-kept")
     correct(ledger)
@@ -237,7 +250,8 @@ def test_nobody_approves_what_is_dropped(promised: Ledger) -> None:
         promised.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
-def test_a_notice_does_not_end_as_long_as_somebody_has_no_message_of_it(promised: Ledger) -> None:
+def test_a_notice_does_not_end_while_somebody_has_no_message_of_it(promised: Ledger) -> None:
+    """A notice about a commitment does not end as long as somebody has no message of the notice."""
     settle(promised, "keep")
     draft = about(promised, change=1, template="promise-kept")
     assert not promised.corrections.end_notice(INCIDENT, draft.notice, NOW)

@@ -46,7 +46,11 @@ def test_a_filing_is_part_of_the_case(ledger: Ledger) -> None:
     assert (filed.filed_at, filed.recorded_at, filed.note) == (NOW, NOW + HOUR, "by the portal")
 
 
-def test_what_follows_the_first_filing_is_a_supplement_unless_somebody_says_final(owing: Ledger) -> None:
+def test_later_filings_are_supplements_unless_called_final(owing: Ledger) -> None:
+    """A filing after the first one is a supplement, unless the member who files it calls it final.
+
+    The first filing for another duty is an initial one.
+    """
     file(owing)
     assert file(owing, receipt="DPA-18").part is Part.SUPPLEMENT
     assert file(owing, receipt="DPA-19", part=Part.FINAL).part is Part.FINAL
@@ -69,7 +73,8 @@ def test_a_filing_is_in_the_audit_chain_with_its_receipt(owing: Ledger) -> None:
     assert (entry.actor, entry.act, entry.subject, entry.detail["receipt"]) == ("lena", "filed", AUTHORITY, "DPA-17")
 
 
-def test_a_correction_takes_the_place_of_what_was_wrong_and_deletes_nothing(owing: Ledger) -> None:
+def test_a_corrected_filing_replaces_the_wrong_one_deleting_nothing(owing: Ledger) -> None:
+    """A corrected filing takes the place of the wrong one, also for the terms it starts, and both stay recorded."""
     file(owing, WARNING, NOW)
     right = file(owing, WARNING, NOW - HOUR, "CSIRT-3", corrects=1)
     assert (right.part, len(owing.filings.all(INCIDENT))) == (Part.INITIAL, 2)
@@ -145,7 +150,8 @@ def test_without_a_receipt_nothing_was_filed(owing: Ledger) -> None:
         file(owing, receipt="  ")
 
 
-def test_people_were_told_outside_of_amends_only_when_somebody_says_how(owing: Ledger) -> None:
+def test_telling_people_outside_of_amends_needs_a_note_of_how(owing: Ledger) -> None:
+    """A filing that people were told outside of Amends is recorded only with a note that says how."""
     for note in ("", "  "):
         with pytest.raises(NotAllowed, match="say how with --note"):
             owing.filings.record(INCIDENT, PEOPLE, NOW, "lena", "R-1", note, NOW)

@@ -122,7 +122,7 @@ def _send(desk: Desk, incident: str, notice: str, listener: Callable[["Tally"], 
     clock = rehearsal_clock(settings) or wall_clock
     work = Work(desk.ledger, settings.channels, incident, notice, links, clock, settings.limits)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(send(work, listener, ending=lambda: desk.hint(STOPPING)))
+        return runner.run(send(work, listener, on_signal=lambda: desk.hint(STOPPING)))
 
 
 class Waits:

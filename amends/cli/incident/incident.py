@@ -76,9 +76,7 @@ def open_(
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
-    if why := portal_elsewhere(desk.settings.public_url, incident):
-        desk.hint(why)
-    for hint in gap_hints(incident):
+    for hint in filter(None, (portal_elsewhere(desk.settings.public_url, incident), *gap_hints(incident))):
         desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
 
@@ -215,7 +213,9 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     asked = case.questions
     yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
     yield "\nnext"
-    yield table(("due", "step", "turn"), ((o.due_at, o.step, o.number) for o in (*planned.due, *planned.upcoming)))
+    yield table(
+        ("due", "step", "occurrence"), ((o.due_at, o.step, o.number) for o in (*planned.due, *planned.upcoming))
+    )
 
 
 def _next_update_lines(updates: tuple[NextUpdate, ...]) -> Iterator[str]:

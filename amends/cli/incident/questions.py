@@ -1,8 +1,9 @@
 """The ten questions of `amends incident new`, each checked as the incident file itself would be."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ INTRODUCTION = (
 )
 MARGIN = "      "
 DATE = len("2026-03-02")
+CHOICE = f"\n{MARGIN}".join(f"{example}: {MEANS[example]}" for example in Example)
 YES_OR_NO = {"yes": True, "y": True, "no": False, "n": False}
 
 Read = Callable[[str, Answers, datetime], Any]
@@ -99,18 +101,27 @@ def _yes_or_no(said: str, _answers: Answers, _at: datetime) -> bool:
 
 def _moment(said: str, answers: Answers, at: datetime) -> str:
     """Return the time with the organisation's zone, as the file gives it."""
-    zone = answers.timezone or "UTC"
-    moment = time_from(said, zone)
+    zone = _zone(answers)
+    moment = time_from(said, zone.key).astimezone(zone)
     if moment > at:
         raise typer.BadParameter(f"{said} is still to come")
-    return moment.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")
+    return moment.isoformat(timespec="minutes")
 
 
 def _moment_or_day(said: str, answers: Answers, at: datetime) -> str:
-    return said if len(said) == DATE else _moment(said, answers, at)
+    """Return the time as `_moment` does, or the day as it was typed; what is no day is a finding of the file."""
+    if len(said) != DATE:
+        return _moment(said, answers, at)
+    with suppress(ValueError):
+        if date.fromisoformat(said) > at.astimezone(_zone(answers)).date():
+            raise typer.BadParameter(f"{said} is still to come")
+    return said
 
 
-CHOICE = f"\n{MARGIN}".join(f"{example}: {MEANS[example]}" for example in Example)
+def _zone(answers: Answers) -> ZoneInfo:
+    return ZoneInfo(answers.timezone or "UTC")
+
+
 QUESTIONS: tuple[tuple[Question, ...], ...] = (
     (
         Question(

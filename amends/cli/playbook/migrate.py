@@ -142,7 +142,7 @@ def _in_words(
     yield from change_lines(found)
     yield f"\nThe calendar of the next {days} days, if what waits is decided now ({zone})"
     shifts = [_shift_row(shift, at, zone) for shift in planned.shifts]
-    yield table(("turn", "before", "after", "whom"), shifts) if shifts else "every turn comes as before"
+    yield table(("occurrence", "before", "after", "whom"), shifts) if shifts else "every occurrence comes as before"
     if planned.stranded:
         yield "\nBegun, and not in the new playbook"
         yield from (f"  {_begun(one)}" for one in planned.stranded)

@@ -13,7 +13,9 @@ from amends.domain.case.case import OccurrenceState, RecordedOccurrence
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id.")]
 Number = Annotated[
     int,
-    typer.Argument(metavar="NUMBER", parser=number_or_none, help="Which turn of the step; 1 when it has only one."),
+    typer.Argument(
+        metavar="NUMBER", parser=number_or_none, help="Which occurrence of the step; 1 when it has only one."
+    ),
 ]
 
 app = noun()
@@ -58,7 +60,7 @@ def _held(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurren
     """Return the held occurrence. Raises NotAllowed when the occurrence is not held."""
     occurrence, stands = _found(desk, incident, step, number)
     if occurrence is None or occurrence.state is not OccurrenceState.HELD:
-        raise NotAllowed(f"{step} {number} is {stands}; only a held turn waits for a decision")
+        raise NotAllowed(f"{step} {number} is {stands}; only a held occurrence waits for a decision")
     return occurrence
 
 

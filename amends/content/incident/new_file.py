@@ -40,7 +40,7 @@ IDS = re.compile(r"[a-z0-9]+")
 
 
 class Example(StrEnum):
-    """What happened, as people say it."""
+    """A kind of incident, in the words of people who were just told of it."""
 
     THEFT = "theft"
     RANSOMWARE = "ransomware"
@@ -138,7 +138,7 @@ ASK = QUESTIONS | {
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known so far; None for what nobody knows yet."""
+    """The answers about a new incident; None for what nobody knows yet."""
 
     what: Example | None = None
     title: str | None = None

@@ -49,9 +49,9 @@ def _wrong_places(document: Document) -> Iterator[Finding]:
 def _twice(document: Document) -> Iterator[Finding]:
     """Yield a finding for each place with two addenda, each content code with two items and each repeated id."""
     kinds = {
-        "places": "there is a letter for {} already",
+        "places": "there is an addendum for {} already",
         "codes": "an item answers {} already",
-        "id": "another letter is called {}",
+        "id": "another addendum is called {}",
     }
     for key, what in kinds.items():
         seen: set[str] = set()

@@ -128,7 +128,7 @@ def _past_dates(places: Places, now: datetime) -> Iterator[Finding]:
 
 def _missing_addenda(places: Places, wording: Wording) -> Iterator[Finding]:
     if not wording.addenda.addenda:
-        what = f"no {ADDENDA_FILE} stands beside the notices, so everybody gets the general letter"
+        what = f"no {ADDENDA_FILE} stands beside the notices, so everybody gets the general notice"
         advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
         yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)
 

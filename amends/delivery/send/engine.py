@@ -1,4 +1,4 @@
-"""Sends what is approved: claim, mark, deliver, record, in pages. May be killed and repeated at any moment."""
+"""The engine that sends approved notices in pages: claim, mark, deliver, record. A run may be killed and repeated."""
 
 import asyncio
 from collections import Counter
@@ -26,16 +26,17 @@ from amends.ledger import Claim, Ledger
 from amends.ledger.store.disk_reserve import no_room
 
 RENEW_SECONDS = 5
-"""Pages that are through are ended as often: what is noted of those in hand is looked at whenever one is claimed."""
+"""Seconds between renewals of leases. Finished leases end as often: each claim reads the marker files of all leases."""
 LOOK_SECONDS = 0.5
 PAGE_SECONDS = 15.0
-"""So long a run waits for another worker that is putting up the page."""
+"""The most seconds that a run waits for another worker that is putting up the page."""
 CLAIM_SECONDS = 1.0
-"""So long another worker may take to claim the page; PostgreSQL shows neither the message nor the lease meanwhile."""
+"""The most seconds that another worker may take to claim the page; until the commit PostgreSQL shows neither the
+message as claimed nor the lease."""
 ROUNDS = (
-    (ChannelKind.WEBSITE,),  # the page is there before anybody gets a link to it
+    (ChannelKind.WEBSITE,),  # the page is up before anybody gets a link to it
     (ChannelKind.EMAIL, ChannelKind.SMS),
-    (ChannelKind.SOCIAL,),  # those concerned hear of it before the public does
+    (ChannelKind.SOCIAL,),  # the people concerned are told before the public
 )
 Rounds = Sequence[Collection[ChannelKind]]
 NO_PAGE = "the page, to which every message leads, is not up yet"
@@ -45,37 +46,37 @@ Clock = Callable[[], datetime]
 
 @dataclass
 class Tally:
-    """What one run of the engine did, in numbers."""
+    """The counts of one engine run."""
 
     messages: int = 0
-    """How many were pending when the run began."""
+    """The number of messages that were pending when the run began."""
     answers: Counter[Status] = field(default_factory=Counter)
     trouble: dict[str, str] = field(default_factory=dict)
-    """Channels that were stopped, and why; `ledger` while it cannot be written; `guard`, `clock`, `disk`: all
-    were stopped."""
+    """The reason for each stop: by channel; under `ledger` while the ledger cannot be written; under `guard`, `clock`
+    or `disk` when all channels were stopped."""
     uncertain_after_crash: int = 0
     finished: bool = False
-    """Nothing of the notice is pending any more, and nothing is parked."""
+    """True when no message of the notice is pending or parked any more."""
     parked: int = 0
-    """Messages on which a person must decide."""
+    """The number of messages on which a person must decide."""
     people: dict[PersonState, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was found when a send began."""
+    """A send that has begun: the released draft, and counts of its messages."""
 
     draft: Draft
     messages: int
-    """How many are pending."""
+    """The number of pending messages."""
     uncertain: int = 0
-    """How many a crash left open."""
+    """The number of messages that a crash left uncertain."""
 
 
 def begin(ledger: Ledger, channels: Collection[ChannelKind], incident: str, notice: str, now: datetime) -> Begun:
-    """Release the notice, and free what a crash left behind. Raises as `deliver` does."""
+    """Release the notice, and free the messages that a crash left claimed. Raises as `deliver` does."""
     drafted = ledger.notices.latest_draft(incident, notice)
-    require(channels, drafted)  # before the promises in it are given
+    require(channels, drafted)  # before the release records the commitments of the draft
     require_open(ledger, drafted, now)
     draft = ledger.notices.release(incident, notice, now)
     uncertain = ledger.deliveries.recover(incident, notice, now)
@@ -95,12 +96,13 @@ async def deliver(
     limits: Limits = DEFAULT,
     begun: Begun | None = None,
 ) -> Tally:
-    """Send an approved notice to everybody it has not reached yet. Any number of runs may be at it at once.
+    """Send an approved notice to everybody who was not reached yet. Any number of runs may send a notice at once.
 
-    Who cancels it waits until the messages that are under way have their answers. A SteadyClock that jumps stops it.
-    Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
-    when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
-    bring the notice to its end. Whoever takes part in a send that has `begun` does not begin it anew.
+    A cancelled run first waits for the answers to messages in flight. A wall clock that jumps under a MonotonicClock
+    stops the run. Only a run of all rounds finishes the notice. A run that is given a `begun` send does not begin one.
+
+    Raises ApprovalMissing when exactly this notice is not approved (any more), NotAllowed when the incident is paused,
+    and ChannelMisconfigured, before anything leaves, when the installation lacks a channel of the notice.
     """
     begun = begun or begin(ledger, channels, incident, notice, clock())
     draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
@@ -116,7 +118,7 @@ async def deliver(
 
 
 def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: Tally) -> Tally:
-    """How it ended, when nothing more is to be tried."""
+    """Finish the notice if nothing more is to be tried, and return the tally with the final counts."""
     tally.parked = parked(ledger, incident, notice)
     tally.finished = ledger.deliveries.finish(incident, notice, now)
     tally.people = ledger.statistics.people(incident, notice)
@@ -124,15 +126,15 @@ def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: T
 
 
 def parked(ledger: Ledger, incident: str, notice: str) -> int:
-    """On how many messages a person must decide."""
+    """Return the number of messages on which a person must decide."""
     return ledger.statistics.troubles(incident, notice).get(DeliveryState.PARKED, 0)
 
 
 def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
-    """Raises NotAllowed when something keeps the notice from leaving, however many have approved it.
+    """Raise NotAllowed when a gate of the notice is shut or the clock is in doubt, whatever its approvals.
 
-    The ledger itself looks for an embargo at each claim. A whole case counts every message, so it is read only when it
-    has something to say.
+    The ledger itself checks for an embargo at each claim. Reading a whole case counts every message, so the case is
+    read only when one of these reasons is possible.
     """
     if not (Gate.AUTHORITIES in draft.waits_for or ledger.clocks.doubts()):
         return
@@ -154,25 +156,25 @@ class EngineRun:
         group_commit = GroupCommit(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = ClaimSource(
-            self._claim, self._give_back, self._alert, composer, group_commit, self._told, self._surprised,
+            self._claim, self._give_back, self._alert, composer, group_commit, self._report, self._canary_refused,
             not_yet if not_yet.decides else None,
         )  # fmt: skip
         self._leases: Counter[int] = Counter()
-        """How many messages of each lease have no answer in the ledger yet."""
+        """The number of messages of each lease whose answers are not in the ledger yet."""
         self._answered: Counter[str] = Counter()
-        self._lines: list[ChannelQueue] = []
+        self._queues: list[ChannelQueue] = []
 
     async def rounds(self, rounds: Rounds) -> None:
-        """One after the other, as long as there is no trouble; the public hears nothing while others are at work."""
+        """Send one round after another until there is trouble; nothing is posted while another run sends to people."""
         tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
         for task in tasks:
-            task.add_done_callback(self._no_longer_looked_after)
+            task.add_done_callback(self._halt_when_broken)
         try:
             for kinds in rounds:
                 if ChannelKind.SOCIAL in kinds and self._others_at_work():
                     break
                 while await self._round([kind for kind in kinds if kind in self._channels]):
-                    pass  # a channel that failed somebody has handed over to one that was through already
+                    pass  # the cascade may have given messages to a channel whose queue was empty already
                 if ChannelKind.WEBSITE in kinds and not await self._page_is_up():
                     self._tally.trouble.setdefault(ChannelKind.WEBSITE, NO_PAGE)
                 if self._tally.trouble:
@@ -185,32 +187,32 @@ class EngineRun:
                 self._end_leases()
 
     async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
-        """Everything that is due on these channels; whether one of them may have left something to another."""
+        """Send all that is due on these channels; return True when the cascade may have made more messages for them."""
         before = self._tally.answers.total()
-        self._lines = [
+        self._queues = [
             ChannelQueue(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
             for kind in kinds
         ]
-        under_way = asyncio.gather(*(line.send_all() for line in self._lines), return_exceptions=True)
+        sending = asyncio.gather(*(queue.send_all() for queue in self._queues), return_exceptions=True)
         try:
-            ends = await asyncio.shield(under_way)
+            ends = await asyncio.shield(sending)
         except asyncio.CancelledError:
-            for line in self._lines:
-                line.call_off()  # all of them come to their end: none is cut off after its mark
+            for queue in self._queues:
+                queue.call_off()  # no queue is cancelled, so every message with a commit mark gets its answer
             self._source.group_commit.refuse()
-            await under_way
+            await sending
             raise
         finally:
             await self._source.group_commit.settled()
-            self._told()
+            self._report()
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-        self._tally.trouble |= {line.kind: line.trouble for line in self._lines if line.trouble}
+        self._tally.trouble |= {queue.kind: queue.trouble for queue in self._queues if queue.trouble}
         return len(kinds) > 1 and self._tally.answers.total() > before and not self._tally.trouble
 
     async def _page_is_up(self) -> bool:
-        """Wait for it, while another worker is putting it up."""
+        """Return True when the page is up; wait while another worker is putting the page up."""
         time = asyncio.get_running_loop().time
         latest, at_work = time() + PAGE_SECONDS, time()
         while not self._ledger.deliveries.published(self._incident, self._notice):
@@ -222,16 +224,16 @@ class EngineRun:
         return True
 
     def _others_at_work(self) -> bool:
-        """Somebody else still has messages to people in hand, so the public has to wait for the end of that run."""
+        """Return True while another run holds messages to people, so that the public has to wait."""
         return self._ledger.deliveries.at_work(
             self._incident, self._notice, [kind for kind in ChannelKind if kind.personal]
         )
 
-    # What the lines ask of the ledger.
+    # Calls of the queues to the ledger.
 
     @contextmanager
     def _stopping_when_full(self) -> Iterator[None]:
-        """Who finds the disk full makes room for what is in hand. With the reserve gone nothing more is marked."""
+        """Free the disk reserve when the disk is full, for the answers to messages in flight, and halt the run."""
         reserve = self._ledger.store.reserve
         try:
             yield
@@ -246,7 +248,7 @@ class EngineRun:
         with self._stopping_when_full():
             claims = self._ledger.deliveries.claim(self._incident, self._notice, [kind], limit, self._clock())
         self._leases.update([claim.lease for claim in claims])
-        if claims and claims[0].released.binding != self._binding:  # a page was released as one
+        if claims and claims[0].released.binding != self._binding:  # all claims of a page have the same binding
             self._give_back(list(claims))
             raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
         self._share_rates()
@@ -271,9 +273,9 @@ class EngineRun:
         return ours
 
     def _share_rates(self) -> None:
-        """A rate is that of all who use the channel now, also for other notices and on other machines."""
+        """Divide each channel's rate among all processes that use the channel, for any notice and on any machine."""
         for kind, pace in self._paces.items():
-            with suppress(LedgerUnavailable):  # nobody can claim anything, so nobody comes
+            with suppress(LedgerUnavailable):  # nobody can claim messages, so no further process joins
                 if pace.bucket:
                     senders = self._ledger.deliveries.senders(kind, self._clock())
                     pace.bucket.share(max(senders, pace.processes), asyncio.get_running_loop().time())
@@ -288,7 +290,7 @@ class EngineRun:
             jumped = self._clock.trouble() if isinstance(self._clock, MonotonicClock) else ""
             if jumped:
                 self._halt("clock", jumped)
-            with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again
+            with suppress(LedgerUnavailable):  # nothing leaves meanwhile, and the next pass of the loop looks again
                 if jumped:
                     self._alert(f"{self._notice} was stopped at {minute(self._clock())}: {jumped}")
                     return
@@ -297,25 +299,25 @@ class EngineRun:
                     return
                 self._share_rates()
 
-    def _surprised(self, kind: ChannelKind, why: str) -> None:
+    def _canary_refused(self, kind: ChannelKind, why: str) -> None:
         with suppress(LedgerUnavailable):
-            if self._watch.stops_surprised(kind, why, self._clock()):
+            if self._watch.stop_new_channel(kind, why, self._clock()):
                 self._halt("guard", f"{kind}: {why}")
 
-    def _no_longer_looked_after(self, task: "asyncio.Task[None]") -> None:
-        """Nothing leaves unwatched, or under leases that run out."""
+    def _halt_when_broken(self, task: "asyncio.Task[None]") -> None:
+        """Halt when the watchdog or the renewal of leases has failed: nothing may leave without them."""
         if not task.cancelled() and (error := task.exception()):
             self._halt("guard", f"what looks after the send broke off: {type(error).__name__}")
 
     def _halt(self, who: str, why: str) -> None:
         self._tally.trouble[who] = why
-        for line in self._lines:
-            line.halt()
+        for queue in self._queues:
+            queue.halt()
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            with suppress(LedgerUnavailable):  # the group_commit says so, and what is held is renewed the next time
+            with suppress(LedgerUnavailable):  # the group commit reports this, and the next pass renews the leases
                 self._end_leases()
                 self._ledger.deliveries.renew([lease for lease, held in self._leases.items() if held], self._clock())
 
@@ -328,12 +330,12 @@ class EngineRun:
         for lease in ended:
             del self._leases[lease]
 
-    # What is told of it.
+    # Progress.
 
-    def _told(self) -> None:
-        for line in self._lines:
-            self._tally.answers.update(line.answers)
-            line.answers.clear()
+    def _report(self) -> None:
+        for queue in self._queues:
+            self._tally.answers.update(queue.answers)
+            queue.answers.clear()
         self._progress(self._tally)
 
     def _ledger_trouble(self, why: str) -> None:

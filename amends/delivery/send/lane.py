@@ -1,4 +1,4 @@
-"""What one lane has in hand: messages handed out one after another, their last call, and their answers."""
+"""The messages in flight on one lane, which is one connection: their claims, last calls and answers."""
 
 from typing import Protocol
 
@@ -8,34 +8,34 @@ from amends.ledger import Claim
 
 
 class Hand(Protocol):
-    """What hands out the messages, and hears what becomes of them."""
+    """The queue as a lane sees it: hands out claims, and records what happens to their messages."""
 
     def take(self) -> Claim | None:
-        """The next claim whose turn it is now, if this lane is to go on."""
+        """Return the next claim that may be sent now, or None when there is none or this lane must end."""
 
     def put_back(self, claim: Claim) -> None:
-        """It was not handed to the channel after all; it is the next."""
+        """Put a claim that was not given to the channel back to the front of the queue."""
 
     def message(self, claim: Claim) -> Message:
-        """The claim's message. Raises when it cannot be put together."""
+        """Return the claim's message. Raises an error when the message cannot be composed."""
 
-    async def turn(self, message: Message) -> bool:
-        """Wait until this message may go; whether it may, for meanwhile all may have been stopped."""
+    async def may_go(self, message: Message) -> bool:
+        """Wait until the rate allows this message; return False when the queue was stopped meanwhile."""
 
     def may_go_now(self, message: Message) -> bool:
-        """Whether this message may go at once; only then it counts as gone."""
+        """Return True when the rate allows this message now, and count the message in the rate; else count nothing."""
 
     def mark(self, claim: Claim, then: Called) -> None:
-        """See `Errands.last_call`."""
+        """Record the claim's commit mark, as `MessagesInFlight.last_call`."""
 
     def stale(self, claim: Claim) -> None:
-        """It must not leave any more."""
+        """Drop a claim whose message must not leave any more."""
 
-    def left(self, claim: Claim) -> None:
-        """Nothing was tried with it."""
+    def untried(self, claim: Claim) -> None:
+        """Give a claim back whose message was not tried."""
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
-        """What the channel said of it."""
+        """Record the channel's answer to the claim's message."""
 
 
 class LaneMessages(MessagesInFlight):
@@ -49,7 +49,7 @@ class LaneMessages(MessagesInFlight):
     async def next(self) -> Message | None:
         while claim := self._hand.take():
             if message := self._message(claim):
-                if await self._hand.turn(message):
+                if await self._hand.may_go(message):
                     return message
                 self._hand.put_back(self._claims.pop(message.key))
                 return None
@@ -58,7 +58,7 @@ class LaneMessages(MessagesInFlight):
     def next_at_once(self) -> Message | None:
         while claim := self._hand.take():
             if claim.key in self._claims:
-                # We stood still, and it was claimed anew since: the one in hand is found stale at its last call.
+                # This process was halted and the message claimed anew: the older claim is refused at its last call.
                 self._hand.put_back(claim)
                 return None
             if message := self._message(claim):
@@ -83,23 +83,24 @@ class LaneMessages(MessagesInFlight):
         self._hand.answered(self._claims.pop(receipt.key), receipt)
 
     def end(self, cause: Cause, detail: str = "", *, now: bool) -> None:
-        """Answer for the lane's messages when the lane broke off.
+        """Record a receipt for each message that the channel has not answered.
 
-        A message that may have left is uncertain; every other message is tried again, at once (`now`) or later.
+        A message with a commit mark may have left and is uncertain; every other one is tried again, at once (`now`) or
+        later.
         """
         for key in tuple(self._claims):
             unmarked = Receipt(key, Status.DEFERRED, detail, retry_after=0 if now else None, cause=cause)
             self.answer(Receipt(key, Status.UNCERTAIN, detail, cause=cause) if key in self._marked else unmarked)
 
-    def leave(self) -> None:
-        """The channel cannot be reached: what has not left is tried again, and it does not count as a try."""
+    def give_back(self) -> None:
+        """Give back each claim without a commit mark, because the channel cannot be reached; this counts as no try."""
         for key in tuple(self._claims.keys() - self._marked):
-            self._hand.left(self._claims.pop(key))
+            self._hand.untried(self._claims.pop(key))
 
     def _message(self, claim: Claim) -> Message | None:
         self._claims[claim.key] = claim
         try:
             return self._hand.message(claim)
-        except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
+        except Exception as error:  # noqa: BLE001 - a fault in one message must not stop the others
             self.answer(Receipt(claim.key, Status.DEFERRED, type(error).__name__, cause=Cause.FAULT))
             return None

@@ -1,4 +1,4 @@
-"""Why an approved message does not leave yet: it is night where the person lives, or the public would hear first."""
+"""Postponed messages: approved messages that wait for the end of quiet hours, or until people are told first."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,15 +14,15 @@ from amends.ledger import Claim, Ledger
 QUIET = "quiet hours"
 PEOPLE_FIRST = "people are told before the public"
 NEARLY_ALL = 0.95
-"""Of the messages to people: when so many have left, the public may hear of it."""
+"""The share of the messages to people that must have left before the public may be told."""
 LOOK_AGAIN = timedelta(minutes=5)
 
 Postponed = tuple[str, float]
-"""Why a message is postponed, and for how many seconds."""
+"""The reason to postpone a message, and the seconds until the next try."""
 
 
 class NotYet:
-    """Decides for the messages of one notice."""
+    """A rule that postpones messages of one notice."""
 
     def __init__(self, ledger: Ledger, draft: Draft, clock: Callable[[], datetime]) -> None:
         self._ledger, self._draft, self._clock = ledger, draft, clock
@@ -30,11 +30,11 @@ class NotYet:
 
     @property
     def decides(self) -> bool:
-        """Whether there is anything to decide with this notice."""
+        """Return True when messages of this notice may have to be postponed."""
         return self._draft.quiet_hours is not None or Gate.DIRECT_NOTICES in self._draft.waits_for
 
     def __call__(self, claim: Claim) -> Postponed | None:
-        """Why this message waits, and how long; None when it may leave."""
+        """Return why and for how long this message is postponed, or None when the message may leave now."""
         if claim.channel is ChannelKind.SOCIAL:
             return self._of_public()
         return self._of_person(claim)
@@ -54,16 +54,16 @@ class NotYet:
 
 
 def zones(timezone: str, country: str) -> tuple[str, ...]:
-    """The person's zone, else all of their country; none when neither is known."""
+    """Return the person's time zone, else all zones of the country; empty when neither is known."""
     return (timezone,) if timezone else _of_countries().get(country, ())
 
 
 @cache
 def _of_countries() -> dict[str, tuple[str, ...]]:
-    """The zones of each country, as zone.tab of the time zone database lists them."""
+    """Read the time zones of each country from zone.tab of the time zone database."""
     found: dict[str, list[str]] = {}
     for line in files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             country, _, zone, *_ = line.split("\t")
             found.setdefault(country, []).append(zone)
-    return {country: tuple(of_it) for country, of_it in found.items()}
+    return {country: tuple(names) for country, names in found.items()}

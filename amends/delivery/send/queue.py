@@ -1,4 +1,4 @@
-"""Everything of a notice that is due on one channel: who comes next, on how many lanes, how fast, and when to stop."""
+"""The queue of one channel: which due message of a notice is next, on how many lanes, how fast, and when to stop."""
 
 import asyncio
 import re
@@ -38,15 +38,16 @@ from amends.ledger import Claim
 FIRST_LANES = 4
 TICK_SECONDS = 0.05
 GROWING_SECONDS = 0.005
-"""The same while more lanes may be allowed any moment."""
+"""The tick while more lanes may be allowed at any moment."""
 SET_ASIDE = 1000
-"""How many messages may wait for their turn in their domain before no more are claimed."""
+"""The most messages set aside for their domains; no page is claimed while there are so many."""
 SLOW_ASIDE = 100
-"""The same for one domain that asked us to slow down; the others of it are put off, so as not to be in the way."""
+"""The most messages set aside for one domain that asked us to slow down; further ones are put off, so that they do not
+keep other domains waiting."""
 COME_BACK = 300.0
 """Seconds until the next try when a domain takes nothing now."""
 GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
-"""The reply codes of greylisting (RFC 6647), which many servers give to one person's mail after the other."""
+"""The reply codes of greylisting (RFC 6647), which many servers give to the mail of one person after another."""
 OUR_TROUBLE = frozenset({Cause.FAULT, Cause.DOMAIN_STOPPED, Cause.DOMAIN_SLOWED})
 """Causes that say nothing about the channel."""
 UNHEARD = frozenset({Cause.CHANNEL_FAILED, Cause.NOT_SENT})
@@ -55,52 +56,54 @@ UNHEARD = frozenset({Cause.CHANNEL_FAILED, Cause.NOT_SENT})
 
 @dataclass(frozen=True)
 class ClaimSource:
-    """Where a line gets its claims from, and where it says what becomes of them."""
+    """The engine as a queue sees it: gives claims out, and is told about events."""
 
     claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
-    """The next page, of so many at the most; empty when nothing is due."""
+    """Claims the next page of at most this many messages; empty when nothing is due."""
     give_back: Callable[[list[Claim]], None]
     alert: Callable[[str], None]
-    """Has a person look at something while the rest goes on."""
+    """Asks a person to look at something while sending goes on."""
     composer: Composer
     group_commit: GroupCommit
-    told: Callable[[], None]
-    """Hears now and then that something may have happened."""
-    surprised: Callable[[ChannelKind, str], None]
-    """Hears why the rest does not follow on this channel, when none of those that went first was taken."""
+    progress: Callable[[], None]
+    """Called at each tick, because answers may have come."""
+    canary_refused: Callable[[ChannelKind, str], None]
+    """Called with the reason when the channel took none of the canary messages."""
     not_yet: Callable[[Claim], Postponed | None] | None = None
-    """Why a message that is due does not leave yet; None when there is nothing to ask."""
+    """Returns why a message that is due is postponed; None when no message of the notice can be postponed."""
 
 
 @dataclass
 class Canary:
-    """The first few messages, which go alone."""
+    """The canary messages: the first few, which go alone."""
 
     left: int
     answers: list[Status] = field(default_factory=list)
 
 
 class ChannelQueue:
-    """One channel, one notice, one run."""
+    """The queue of one channel for one notice in one engine run."""
 
     def __init__(self, kind: ChannelKind, channel: Channel, source: ClaimSource, pace: Pace, messages: int) -> None:
-        """`messages` is how many of the notice are pending, on all channels and for all processes."""
+        """Begin empty; `messages` is the number of pending messages of the notice, on all channels and processes."""
         self.kind, self.answers, self.trouble = kind, Counter[Status](), ""
         self._channel, self._source, self._pace = channel, source, pace
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Claim] = deque()
         self._aside: dict[str, deque[Claim]] = {}
-        """Messages that wait for their turn in their domain."""
-        self._under_way: dict[str, int] = {}
+        """Messages set aside until their domain takes another one, by domain."""
+        self._in_flight: dict[str, int] = {}
+        """The number of messages in flight, by domain."""
         self._left_over: list[Claim] = []
+        """Claims to give back at the end, untried."""
         self._recalled: list[Claim] = []
-        """Pages that may not leave as they are: given back before the next one is claimed."""
+        """Claims of pages that may not leave as they are; given back before the next page is claimed."""
         self._lanes: set[asyncio.Task[None]] = set()
         self._surplus = 0
         self._exhausted = False
         self._halted = asyncio.Event()
         self._no_ledger: float | None = None
-        """Since when no page could be claimed because the ledger cannot be written."""
+        """The time since which no page could be claimed because the ledger cannot be written."""
         self._width, self._breaker, self._domains, self._same = (
             Lanes(channel.at_once // pace.processes, FIRST_LANES),
             Breaker(),
@@ -114,38 +117,38 @@ class ChannelQueue:
         self._waits_for_ledger = True
         self._failure: AmendsError | None = None
         self._down: tuple[float, str] | None = None
-        """Since when the channel does not work, and why."""
+        """The time since which the channel does not work, and the reason."""
 
     async def send_all(self) -> None:
-        """Everything that is due. Raises ApprovalMissing or NotAllowed when it may not leave any more."""
+        """Send every due message. Raises ApprovalMissing or NotAllowed when the notice may not leave any more."""
         self._fill()
-        here = len(self._queue)  # fewer than were asked for: there are no more on this channel
+        here = len(self._queue)  # fewer than were asked for means that the channel has no more
         self._canary = Canary(here if here == self._first else canary_size(here))
         try:
             while self._lanes or self._more():
                 self._set_lanes()
                 await self._wait()
-                self._look_around()
+                self._review()
         finally:
             await self._end()
         if self._failure:
             raise self._failure
 
     def halt(self, why: str = "") -> None:
-        """No new message goes out; those under way get their answers."""
+        """Hand out no more messages; messages in flight still get their answers."""
         self.trouble, self._stopped = self.trouble or why, True
         self._halted.set()
 
     def call_off(self) -> None:
-        """The send is called off: what has not left is given back where the ledger can be written, and else not.
+        """Halt without waiting for a ledger that cannot be written.
 
-        Who holds it is gone then, and it is freed with the next run.
+        Claims that cannot be given back stay with their lease. Once this process has ended, the next run frees them.
         """
         self._waits_for_ledger = False
         self.halt()
 
     async def _end(self) -> None:
-        """Wait for the answers; what has not left is given back."""
+        """Halt, wait for the answers to messages in flight, and give back the other claims."""
         self.halt()
         while self._lanes:
             await self._wait()
@@ -168,7 +171,7 @@ class ChannelQueue:
             return self._failure is not None
         return True
 
-    # Who works.
+    # Lanes.
 
     def _set_lanes(self) -> None:
         wanted = self._width.allowed if self._breaker.may_go else 1
@@ -177,19 +180,19 @@ class ChannelQueue:
             if not self._breaker.may_try(self._loop.time()):
                 break
             self._lanes.add(asyncio.create_task(self._lane()))
-            self._source.group_commit.company += 1
+            self._source.group_commit.lanes += 1
 
     def _may_hand_out(self) -> bool:
         return bool(self._queue) and not self._stopped and (self._canary is None or self._canary.left > 0)
 
     async def _wait(self) -> None:
-        """Until a lane ends, or a moment."""
+        """Wait until a lane ends, but one tick at most."""
         if not self._lanes:
             await asyncio.sleep(RETRY_SECONDS if self._no_ledger else TICK_SECONDS)
             return
         seconds = TICK_SECONDS if self._width.full or not self._may_hand_out() else GROWING_SECONDS
         ended, self._lanes = await asyncio.wait(self._lanes, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        self._source.group_commit.company -= len(ended)
+        self._source.group_commit.lanes -= len(ended)
         for lane in ended:
             lane.result()
 
@@ -200,12 +203,12 @@ class ChannelQueue:
         except ChannelError as error:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):
-                messages.leave()
+                messages.give_back()
             messages.end(Cause.CHANNEL_FAILED, now=True)
         except AmendsError as error:
             self._failure = error
             self.halt()
-        except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
+        except Exception as error:  # noqa: BLE001 - a fault in one message must not stop the others
             messages.end(Cause.FAULT, type(error).__name__, now=False)
         messages.end(Cause.NOT_SENT, now=True)
 
@@ -216,7 +219,8 @@ class ChannelQueue:
         if isinstance(error, ChannelMisconfigured):
             self.halt(str(error))
 
-    def _look_around(self) -> None:
+    def _review(self) -> None:
+        """Halt a channel that has not worked for too long, or whose canary messages say that the rest must wait."""
         if self._down and not self._breaker.may_go and self._loop.time() - self._down[0] >= self._pace.patience:
             self.halt(self._down[1])
         if self._canary and not self._lanes:
@@ -224,23 +228,23 @@ class ChannelQueue:
             if rest and not self._canary.left and (why := canary_verdict(self._canary.answers)):
                 self.halt(why)
                 if nothing_taken(self._canary.answers):
-                    self._source.surprised(self.kind, why)
+                    self._source.canary_refused(self.kind, why)
             if not rest or not self._canary.left:
                 self._canary = None
-        self._source.told()
+        self._source.progress()
 
-    # Who is next.
+    # The next message.
 
     def _more(self) -> bool:
-        """Whether anything is left to do; looked at anew when all lanes have ended, because of what came due since."""
+        """Return True when messages are left; called when all lanes have ended, as more may have become due since."""
         self._exhausted = False
         for aside in self._aside.values():
-            self._queue += aside  # nothing is under way, so nobody else will call them
+            self._queue += aside  # no message is in flight whose end would call them
         self._aside.clear()
         return not self._stopped and self._fill()
 
     def _fill(self) -> bool:
-        """Claim the next page when none is left; whether there is anything to do."""
+        """Claim the next page when the queue is empty; return True when there is something to send or to wait for."""
         if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
             try:
                 self._give_back_recalled()
@@ -262,9 +266,9 @@ class ChannelQueue:
             self._recalled = []
 
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
-        """No page can be claimed; it is asked again when the lanes have ended, up to the group_commit's patience.
+        """Plan the next try of a ledger that cannot be written, up to PATIENCE; then halt with the error.
 
-        A ledger that a newer Amends has does not come back.
+        A ledger that a newer Amends has migrated is not tried again.
         """
         now = self._loop.time()
         self._exhausted, self._no_ledger = True, self._no_ledger or now
@@ -289,18 +293,18 @@ class ChannelQueue:
         return None
 
     def _may_start(self, claim: Claim) -> bool:
-        """Whether its domain takes it now; if not, it waits or is put off."""
+        """Return True when the message may be sent now; else put the message off, or set it aside for its domain."""
         if self._source.not_yet and (postponed := self._source.not_yet(claim)):
             why, seconds = postponed
             self._put_off(claim, Cause.POSTPONED, why, seconds)
-            self._next_of(claim.domain)
+            self._call_next_to(claim.domain)
             return False
         domain = claim.domain
         if self._domains.stopped(domain):
             self._put_off(claim, Cause.DOMAIN_STOPPED)
-            self._next_of(domain)
-        elif (under_way := self._under_way.get(domain, 0)) < self._domains.allowed(domain) or not domain:
-            self._under_way[domain] = under_way + 1
+            self._call_next_to(domain)
+        elif (in_flight := self._in_flight.get(domain, 0)) < self._domains.allowed(domain) or not domain:
+            self._in_flight[domain] = in_flight + 1
             return True
         elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
             self._aside.setdefault(domain, deque()).append(claim)
@@ -314,13 +318,13 @@ class ChannelQueue:
         self._source.group_commit.answer(claim, receipt)
 
     def put_back(self, claim: Claim) -> None:
-        self._untried(claim)
+        self._undo_take(claim)
         self._queue.appendleft(claim)
 
     def message(self, claim: Claim) -> Message:
         return self._source.composer.message(claim)
 
-    async def turn(self, message: Message) -> bool:
+    async def may_go(self, message: Message) -> bool:
         bucket = self._pace.bucket
         if bucket and (seconds := bucket.wait(self._cost(message), self._loop.time())):
             with suppress(TimeoutError):
@@ -334,7 +338,7 @@ class ChannelQueue:
     def _cost(self, message: Message) -> int:
         return self._channel.cost(message) if isinstance(self._channel, CostlyChannel) else 1
 
-    # What becomes of it.
+    # Marks and answers.
 
     def mark(self, claim: Claim, then: Called) -> None:
         if self._stopped:
@@ -343,26 +347,29 @@ class ChannelQueue:
             self._source.group_commit.mark(claim, then)
 
     def stale(self, claim: Claim) -> None:
-        """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
-        self._untried(claim)
+        """Recall the whole page: another worker holds its lease, or the page may not leave.
+
+        The ledger decides about each message when the page is given back.
+        """
+        self._undo_take(claim)
         self._recalled += [claim, *(other for other in self._queue if other.lease == claim.lease)]
         self._queue = deque(other for other in self._queue if other.lease != claim.lease)
 
-    def left(self, claim: Claim) -> None:
-        self._untried(claim)
+    def untried(self, claim: Claim) -> None:
+        self._undo_take(claim)
         self._left_over.append(claim)
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
-        self._gone(claim)
+        self._end_flight(claim)
         self.answers[receipt.status] += 1
         self._source.group_commit.answer(claim, receipt)
         if self._canary:
             self._canary.answers.append(receipt.status)
         if receipt.cause not in UNHEARD:
-            self._weigh(claim, receipt)
+            self._adjust_to(claim, receipt)
 
-    def _weigh(self, claim: Claim, receipt: Receipt) -> None:
-        """What the answer says about the channel and the domain."""
+    def _adjust_to(self, claim: Claim, receipt: Receipt) -> None:
+        """Adjust the lanes, the circuit breaker and the domain to the answer, and halt when the channel is at fault."""
         now = self._loop.time()
         self._breaker.worked()
         self._down = None
@@ -370,33 +377,33 @@ class ChannelQueue:
             self._width.went_well(now)
         elif slows_channel(receipt):
             self._width.slow_down(now)
-            self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # at once: a refused lane is soon back
+            self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # before a refused lane takes the next claim
         if why := self._domains.note(claim.domain, receipt, now):
             self._source.alert(why)
         if _is_about_channel(receipt) and (why := self._same.note(receipt)):
             self.halt(why)
 
-    def _untried(self, claim: Claim) -> None:
-        """Another goes first in its place, where it was to go first."""
-        self._gone(claim)
+    def _undo_take(self, claim: Claim) -> None:
+        """Count a claim that was taken as not taken; another message becomes a canary in its place."""
+        self._end_flight(claim)
         if self._canary:
             self._canary.left += 1
 
-    def _gone(self, claim: Claim) -> None:
-        """It is not under way any more, so another of its domain may be."""
+    def _end_flight(self, claim: Claim) -> None:
+        """Count the claim's message as in flight no longer, and call the next message to the same domain."""
         domain = claim.domain
-        if left := self._under_way.pop(domain, 1) - 1:
-            self._under_way[domain] = left
-        self._next_of(domain)
+        if left := self._in_flight.pop(domain, 1) - 1:
+            self._in_flight[domain] = left
+        self._call_next_to(domain)
 
-    def _next_of(self, domain: str) -> None:
-        """The next message that waits for its turn in this domain."""
+    def _call_next_to(self, domain: str) -> None:
+        """Move the next message that was set aside for this domain to the front of the queue, if there is one."""
         if aside := self._aside.get(domain):
             self._queue.appendleft(aside.popleft())
 
 
 def _is_about_channel(receipt: Receipt) -> bool:
-    """Return False when the answer tells only of one person's mail, or of trouble of our own."""
+    """Return False when the answer is only about one person's mail, or about trouble of our own."""
     if receipt.status is Status.SENT:
         return True
     return receipt.cause not in OUR_TROUBLE and not GREYLISTED.match(receipt.detail)

@@ -1,4 +1,4 @@
-"""What would end the process in the middle of a send waits until what is under way has its answers."""
+"""Shutdown of a process that is sending: delayed until every message in flight has its answer."""
 
 import asyncio
 import signal
@@ -12,42 +12,43 @@ from amends.system.processes import heeded_signals
 T = TypeVar("T")
 
 
-async def answered_first(sending: Coroutine[Any, Any, T], ending: Callable[[], None]) -> T:
-    """Carry it out. One of TERMINATION_SIGNALS cancels it, and takes effect once it is at its end.
+async def delay_shutdown(sending: Coroutine[Any, Any, T], on_signal: Callable[[], None]) -> T:
+    """Run the coroutine to its end, and only then let a termination signal take effect.
 
-    `ending` is called each time. Only in the main thread, which is the one that signals come to.
+    The first of TERMINATION_SIGNALS cancels the coroutine; each one calls `on_signal`. Outside the main thread, which
+    gets the signals, the coroutine is only run.
     """
     task = asyncio.create_task(sending)
-    heard: list[int] = []
+    received: list[int] = []
 
-    def hear(number: int) -> None:
-        heard.append(number)
+    def receive(number: int) -> None:
+        received.append(number)
         cancel_once(task)
-        ending()
+        on_signal()
 
     try:
-        with _heard_by(hear):
+        with _signals_go_to(receive):
             return await task
     finally:
-        if heard:
-            signal.raise_signal(heard[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def cancel_once(task: "asyncio.Task[Any]") -> None:
-    """Ask it to end. Who is asked twice breaks off what it waits for, and that may be the answer to a message."""
+    """Cancel the task unless it was cancelled already: a second time would break off its wait for an answer."""
     if not task.cancelling():
         task.cancel()
 
 
 @contextmanager
-def _heard_by(hear: Callable[[int], None]) -> Iterator[None]:
+def _signals_go_to(receive: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in heeded_signals()}
     for number in before:
-        loop.add_signal_handler(number, hear, number)
+        loop.add_signal_handler(number, receive, number)
     try:
         yield
     finally:

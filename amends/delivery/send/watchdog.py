@@ -1,9 +1,9 @@
-"""Looks every half second whether what was promised still holds while a notice leaves; if not, all of it stops.
+"""The watchdog of a send: checks every half second that the limits hold, and stops the whole send when one does not.
 
-Each share is of one set. What this process sent itself is judged each time: earlier runs sent other messages, and other
-processes are sending theirs, so what comes back of those says nothing here. When five in a hundred come back of what
-several processes sent, then five in a hundred come back of what one of them sent. What was ever sent of the notice is
-judged when the run begins and now and then, because it takes long to count; so an earlier wave stops the next one.
+Each rate is a share of one set of messages. The messages that this process sent are judged at each check, without the
+messages of earlier runs and of other processes: when five in a hundred of all messages come back, then about five in a
+hundred of this process's messages come back too. All messages of the notice, whoever sent them, are judged at the first
+check and then now and then, because counting them takes long; so an earlier wave can stop the next one.
 """
 
 from collections import Counter
@@ -21,34 +21,36 @@ from amends.ledger.deliver.statistics import CAME_BACK
 from amends.ledger.store.session import ENGINE
 
 PAGE_BITS = 32_768
-"""A page of the map of what was sent: a bit for each message, four kilobytes."""
+"""Messages in one page of the bitmap of sent messages: a bit for each, four kilobytes."""
 COUNT_PER_SECOND = 10_000
-"""For so many people all is counted once a second, for a million every hundred: a hundredth of the time."""
+"""People for each second between two counts of all messages: every hundred seconds for a million people, so that
+counting takes a hundredth of the time."""
 
 
 class Watch:
-    """Counts for itself what this run sends, and asks the ledger what came back."""
+    """A watchdog of one engine run: counts the messages that the run sends, and asks the ledger which came back."""
 
     def __init__(self, ledger: Ledger, draft: Draft, limits: Limits) -> None:
         self._ledger, self._draft, self._limits = ledger, draft, limits
         self._approved = approved(draft)
         self._answers: Counter[tuple[ChannelKind, Status]] = Counter()
         self._sent: dict[int, bytearray] = {}
-        """A bit for each message that was sent, in pages."""
+        """A bitmap of the messages that this run sent, in pages."""
         self._twice = 0
+        """The number of messages that were sent a second time."""
         self._back: Counter[DeliveryState] = Counter()
-        """How many messages of the notice have come back, whoever sent them."""
+        """Messages of the notice that have come back, whoever sent them."""
         self._looked: Counter[DeliveryState] = Counter()
-        """How many had, when somebody last looked which of them are ours."""
+        """Messages that had come back at the last look-up of those that this run sent."""
         self._ours: Counter[tuple[ChannelKind, DeliveryState]] = Counter()
-        """How many of those were."""
+        """Messages that this run sent and that had come back at that look-up."""
         self._counted: Counter[DeliveryState] = Counter()
-        """How many had come back when all was counted last."""
+        """Messages that had come back at the last count of all messages."""
         self._count_again: datetime | None = None
         self._warned = ""
 
     def note(self, claim: Claim, receipt: Receipt) -> None:
-        """An answer, as it is written down."""
+        """Count an answer that was recorded in the ledger."""
         self._answers[claim.channel, receipt.status] += 1
         if receipt.status is Status.SENT:
             number, place = divmod(claim.id, PAGE_BITS)
@@ -60,7 +62,7 @@ class Watch:
             page[place // 8] |= bit
 
     def alarm(self, now: datetime) -> str:
-        """Why all of it was stopped just now, or empty; then the incident is paused, so that every process stops."""
+        """Return why a limit is passed, and pause the incident, which stops every process; "" when the limits hold."""
         found = self._ledger.statistics.troubles(*self._named)
         self._back = Counter({state: found[state] for state in CAME_BACK if state in found})
         counts = self._own()
@@ -70,11 +72,11 @@ class Watch:
         self._warn(warning(counts, self._limits), now)
         return ""
 
-    def stops_surprised(self, kind: ChannelKind, why: str, now: datetime) -> bool:
-        """Whether all of it was stopped because those who went first were refused or left open.
+    def stop_new_channel(self, kind: ChannelKind, why: str, now: datetime) -> bool:
+        """Pause the incident over refused canary messages, and return True; False for a channel that has worked.
 
-        So it is where this channel has never taken a message of the notice, or nothing since as many as stop a run:
-        each run would fail the next few people.
+        A channel has worked when it took a message of the notice and has refused fewer since than stop a run. On any
+        other channel each run would fail the next few people.
         """
         taken = self._ledger.statistics.taken_over(*self._named).get(kind)
         in_vain = self._ledger.statistics.taken_nothing(*self._named, kind)
@@ -85,9 +87,9 @@ class Watch:
 
     def _stop(self, why: str, now: datetime) -> None:
         incident = self._draft.incident
-        # With its time: the same trouble once more, after a person has looked, is another alert.
+        # The time makes it a new alert when the same trouble returns after a person has looked.
         self._ledger.incidents.alert(incident, f"stopped by itself at {minute(now)}: {why}", now)
-        with suppress(NotAllowed):  # somebody else was faster
+        with suppress(NotAllowed):  # the incident is paused already
             self._ledger.incidents.pause(incident, ENGINE, now)
 
     @property
@@ -105,17 +107,20 @@ class Watch:
     def _unwanted(self, counts: SendCounts) -> str:
         return complaints(counts, self._limits) if self._draft.optional else ""
 
-    # What this run sent.
+    # The messages of this run.
 
     def _own(self) -> SendCounts:
-        """Which messages came back is looked up only where it matters: when there were trouble if all were ours."""
+        """Return the counts of this run's messages.
+
+        The messages that came back are looked up only when there would be trouble if this run had sent all of them.
+        """
         at_worst = self._counts()
         if self._trouble(at_worst) or (warning(at_worst, self._limits) and not self._warned):
             self._look()
         return self._counts()
 
     def _look(self) -> None:
-        """Look which of the messages that came back this run sent."""
+        """Look up which of the messages that came back were sent by this run."""
         came_back, self._looked = self._ledger.statistics.came_back(*self._named), self._back
         self._ours = Counter((one.channel, one.state) for one in came_back if self._has_sent(one.id))
 
@@ -142,13 +147,19 @@ class Watch:
         return self._answers[kind, Status.SENT] + self._answers[kind, Status.DELIVERED]
 
     def _came_back(self, kind: ChannelKind, state: DeliveryState) -> int:
-        """At worst: all that came back since anybody looked was sent by this run, on this channel."""
+        """Return the most messages of this run that can have come back on this channel.
+
+        Every message that came back since the last look-up counts as sent by this run on this channel.
+        """
         return self._ours[kind, state] + self._back[state] - self._looked[state]
 
-    # What was ever sent.
+    # All messages of the notice.
 
     def _trouble_in_all(self, now: datetime) -> str:
-        """Counted anew when more has come back, but not at once where many messages must be read for it."""
+        """Return why the rates over all messages of the notice are an alarm, or "".
+
+        The messages are counted anew when more have come back, but not before `_count_again`: counting reads them all.
+        """
         if self._back == self._counted or (self._count_again and now < self._count_again):
             return ""
         counts = SendCounts(self._approved, self._ledger.statistics.taken_over(*self._named))

@@ -1,4 +1,4 @@
-"""One process for each core, all at the same notice: any number of runs of the engine may be at it at once."""
+"""Workers: several processes send one notice, one for each core; any number of engine runs may share a notice."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ import uvloop
 from amends.delivery.channels import ChannelSettings, Pace, connected, paces
 from amends.delivery.send.clock import MonotonicClock, seen
 from amends.delivery.send.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
-from amends.delivery.send.shutdown import answered_first, cancel_once
+from amends.delivery.send.shutdown import cancel_once, delay_shutdown
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured
 from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
 from amends.domain.deliver.limits import DEFAULT, Limits
@@ -35,36 +35,37 @@ from amends.system.processes import (
 )
 
 SHARE = 5_000
-"""Fewer people than this are not worth a process of their own."""
+"""The fewest people that are worth a process of their own."""
 FIRST, TO_PEOPLE = ROUNDS[:1], ROUNDS[1:2]
-LOOK_SECONDS = 0.003
-TELL_SECONDS = 0.2
-"""How often a process tells how far it is."""
 ANSWERS_SECONDS = 4_800.0
-"""A process that is to stop may take so long: a relay has an hour for its answer at most (final_timeout), and a ledger
-that cannot be written is tried again for ten minutes. Who is killed before that leaves messages in doubt."""
+"""The most seconds that a process may take to stop: a relay has an hour for its answer at most (final_timeout), and a
+ledger that cannot be written is tried again for ten minutes. A process killed earlier leaves messages in doubt."""
 HALTED_SECONDS = 10.0
-"""One that somebody has halted hears no answer, so there is nothing to wait for."""
+"""Seconds until a halted process is killed: it receives no answers, so waiting longer would bring none."""
+LOOK_SECONDS = 0.003
+PROGRESS_SECONDS = 0.2
+"""The least time between two tallies of one process."""
 
 ENDED = (EOFError, OSError)
-"""What a pipe raises when its other side has ended; OSError where that was killed in the middle of telling."""
+"""The errors of a pipe whose other side has ended; OSError when the other side was killed while writing."""
 
 Shares = Mapping[ChannelKind, int]
-"""How many processes use each channel."""
+"""The number of processes that use each channel."""
 UNSHARED: Shares = {}
-Told = Callable[[Tally], None]
+Progress = Callable[[Tally], None]
+"""A function that is called with each new tally of a send."""
 Part = Callable[[], Awaitable[Tally]]
-"""One process's part of the work, to be begun."""
+"""A function that runs one process's part of the send."""
 
 
 def wall_clock() -> datetime:
-    """Now, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Work:
-    """One notice to be sent, with all that a process needs for it. Holds secrets: never log or print it."""
+    """A notice to be sent, with all that a process needs to send the notice. Holds secrets: never log or print it."""
 
     ledger: Ledger = field(repr=False)
     channels: ChannelSettings = field(repr=False)
@@ -74,66 +75,71 @@ class Work:
     clock: Clock = wall_clock
     limits: Limits = DEFAULT
     begun: Begun | None = field(default=None, repr=False)
-    """What was found when it began, once it has."""
+    """The begun send that the process takes part in; None before the send has begun."""
 
     @property
     def named(self) -> tuple[str, str]:
-        """The incident and the notice."""
+        """Return the ids of the incident and of the notice."""
         return self.incident, self.notice
 
 
-async def _as_it_is(_number: int, part: Part) -> Tally:
+async def _run_directly(_number: int, part: Part) -> Tally:
     return await part()
 
 
 async def send(
     work: Work,
-    told: Told = lambda _: None,
+    progress: Progress = lambda _: None,
     cores: int | None = None,
-    each: Callable[[int, Part], Awaitable[Tally]] = _as_it_is,
-    ending: Callable[[], None] = lambda: None,
+    each: Callable[[int, Part], Awaitable[Tally]] = _run_directly,
+    on_signal: Callable[[], None] = lambda: None,
 ) -> Tally:
-    """Send the notice with as many processes as help. See `deliver` for what is raised, and for being cancelled.
+    """Send the notice with as many processes as make it faster. Raises and may be cancelled as `deliver`.
 
-    `each` carries out one numbered part; flows make a task of it. A signal that would end this process stops the send,
-    which is told by `ending`, and takes effect when what is under way has its answers.
+    `each` runs one numbered part; flows make a task of the part. A signal that would end this process stops the send,
+    calls `on_signal`, and takes effect when every message in flight has its answer.
     """
-    return await answered_first(_send(work, told, cores, each), ending)
+    return await delay_shutdown(_send(work, progress, cores, each), on_signal)
 
 
-async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, Part], Awaitable[Tally]]) -> Tally:
+async def _send(
+    work: Work, progress: Progress, cores: int | None, each: Callable[[int, Part], Awaitable[Tally]]
+) -> Tally:
     if work.clock is not wall_clock:
-        return await _alone(work, ROUNDS, told)
+        return await _run_engine(work, ROUNDS, progress)
     work.ledger.clocks.observe(seen(), work.ledger.clocks.server_time())
     draft = work.ledger.notices.latest_draft(*work.named)
     shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
     if max(shares.values(), default=1) < 2:
-        return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
-    gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
+        return await _run_engine(replace(work, begun=await _begun(work)), ROUNDS, progress)
+    gc.freeze()  # a collection would take long, and in a fork would copy every page of memory that it looks at
     work.ledger.dispose()  # a connection must not be in two processes
-    async with _crew(work, shares) as workers:
+    async with _started_workers(work, shares) as workers:
         begun = await _begun(work)
-        parts = [await _first(work, begun, told)]
+        parts = [await _put_up_page(work, begun, progress)]
         if not parts[0].trouble:
-            board, theirs = _Board(parts[0], told), replace(begun, uncertain=0)
-            under_way = [each(number, board.part(worker, theirs)) for number, worker in enumerate(workers, 1)]
-            parts += _tallies(await asyncio.gather(*under_way, return_exceptions=True))
+            total, theirs = _Total(parts[0], progress), replace(begun, uncertain=0)
+            running = [each(number, total.part(worker, theirs)) for number, worker in enumerate(workers, 1)]
+            parts += _tallies(await asyncio.gather(*running, return_exceptions=True))
     if any(part.trouble for part in parts):
-        standing, aside = work.ledger.statistics.people(*work.named), parked(work.ledger, *work.named)
-        return replace(_sum(parts), people=standing, parked=aside)
+        people, for_a_person = work.ledger.statistics.people(*work.named), parked(work.ledger, *work.named)
+        return replace(_sum(parts), people=people, parked=for_a_person)
     end = conclude(work.ledger, *work.named, work.clock(), Tally())
     if not end.finished and work.ledger.deliveries.pending(*work.named):
-        return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
+        return _sum([*parts, await _run_engine(work, ROUNDS, lambda tally: progress(_sum([*parts, tally])))])
     return _sum([*parts, end])
 
 
 async def _begun(work: Work) -> Begun:
-    """Begin it, in a thread: to store what is to leave takes a while for very many people."""
+    """Begin the send in a thread, because storing the messages of very many people takes a while."""
     return await asyncio.to_thread(_begin, work)
 
 
 def _begin(work: Work) -> Begun:
-    """Raises as `begin` does, and ChannelMisconfigured where one writes files that has a provider elsewhere."""
+    """Begin the send, unless a channel writes files here but has a provider on other machines.
+
+    Raises as `begin` does, and ChannelMisconfigured for such a channel.
+    """
     draft = work.ledger.notices.latest_draft(*work.named)
     needed = work.channels.keys() & {*draft.channels, *draft.cascade}
     if wrong := kept_here(work.channels, sorted(needed & work.ledger.channels.used())):
@@ -147,10 +153,10 @@ def _begin(work: Work) -> Begun:
 
 
 async def _shares(settings: ChannelSettings, draft: Draft, processes: int) -> Shares:
-    """How many of so many processes use each channel on which people are written to: none without a connection.
+    """Return how many of at most this many processes use each channel to people, at most one for each connection.
 
-    Those that only follow where another channel has failed are not worth a process. All channels are connected, so that
-    a fault in their settings is found before anything leaves.
+    A channel that is only in the cascade is not worth more processes. All channels are connected, so that a fault in
+    their settings is found before anything leaves.
     """
     needed = {*draft.channels, *draft.cascade}.intersection(*TO_PEOPLE)
     async with connected(settings) as channels:
@@ -164,21 +170,21 @@ def _paces(settings: ChannelSettings, shares: Shares) -> dict[ChannelKind, Pace]
     return {kind: paces({kind: own}, shares.get(kind, 1))[kind] for kind, own in settings.items()}
 
 
-async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHARED) -> Tally:
-    """One run of the engine, here; one of those that share connections and rate."""
+async def _run_engine(work: Work, rounds: Rounds, progress: Progress, shares: Shares = UNSHARED) -> Tally:
+    """Run the engine in this process, with this process's share of the connections and of the rate."""
     clock = MonotonicClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
-            work.ledger, channels, *work.named, work.links, clock, told,
+            work.ledger, channels, *work.named, work.links, clock, progress,
             _paces(work.channels, shares), rounds, work.limits, work.begun,
         )  # fmt: skip
 
 
-async def _first(work: Work, begun: Begun, told: Told) -> Tally:
-    """The page, which is there before anybody gets a link to it, unless it is up already or there is none."""
+async def _put_up_page(work: Work, begun: Begun, progress: Progress) -> Tally:
+    """Put up the page before any message links to the page; do nothing when it is up, or when there is none."""
     if work.ledger.deliveries.published(*work.named):
         return Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
-    return await _alone(replace(work, begun=begun), FIRST, told)
+    return await _run_engine(replace(work, begun=begun), FIRST, progress)
 
 
 def _tallies(ends: Sequence[Tally | BaseException]) -> list[Tally]:
@@ -189,7 +195,7 @@ def _tallies(ends: Sequence[Tally | BaseException]) -> list[Tally]:
 
 
 def _sum(parts: Sequence[Tally]) -> Tally:
-    """All of them as one; the first one knows how much there was, the last one how it ended."""
+    """Add the tallies up: the first knows how many messages there were, the last how the send ended."""
     return Tally(
         messages=parts[0].messages,
         answers=sum((part.answers for part in parts), Counter()),
@@ -201,49 +207,52 @@ def _sum(parts: Sequence[Tally]) -> Tally:
     )
 
 
-class _Board:
-    """What each part last told, added up."""
+class _Total:
+    """The sum of the latest tallies of all parts."""
 
-    def __init__(self, first: Tally, told: Told) -> None:
-        self._parts, self._told = [first], told
+    def __init__(self, first: Tally, progress: Progress) -> None:
+        self._parts, self._progress = [first], progress
 
     def part(self, worker: "_Worker", begun: Begun) -> Part:
-        """This one's part of the work, to be begun; it tells the board how far it is."""
+        """Return the part of this worker, whose tallies are added to the total."""
         number = len(self._parts)
         self._parts.append(Tally())
 
-        def heard(tally: Tally) -> None:
+        def update(tally: Tally) -> None:
             self._parts[number] = tally
-            self._told(_sum(self._parts))
+            self._progress(_sum(self._parts))
 
-        return lambda: worker.carry_out(begun, heard)
+        return lambda: worker.carry_out(begun, update)
 
 
 class _Worker:
-    """A process of its own, which makes itself ready and waits for the work to begin. It ends when we are killed."""
+    """A child process that prepares itself, waits until the send begins, and ends when this process is killed."""
 
     def __init__(self, work: Work, shares: Shares, ends: list[Connection]) -> None:
-        """`ends` are our ends of the pipes to all of them, which a fork inherits."""
+        """Start the process; `ends` are this process's ends of the pipes to all workers, which a fork inherits."""
         self._pipe, theirs = Pipe()
         ends.append(self._pipe)
         self._process = process_kind()(target=_work, args=(work, shares, theirs, ends), daemon=True)
-        with signals_deferred():  # until it can stop in good order
+        with signals_deferred():  # until the worker has its own signal handlers
             self._process.start()
         theirs.close()
         self._has_ended = False
 
-    async def carry_out(self, begun: Begun, heard: Told) -> Tally:
-        """Messages to people; with its share of connections and rate. Cancelled, it ends as `deliver` does."""
+    async def carry_out(self, begun: Begun, progress: Progress) -> Tally:
+        """Have the worker send its part of the messages to people, and return its last tally."""
         tally = Tally()
-        with suppress(ConnectionError):  # it has ended
+        with suppress(ConnectionError):  # the worker has ended
             self._pipe.send(begun)
-        while news := await _news(self._pipe):
-            heard(tally := news)
+        while latest := await _next_tally(self._pipe):
+            progress(tally := latest)
         self._has_ended = True
         return tally
 
-    async def dismissed(self) -> None:
-        """It is gone; one still at work waits for the answers to what is under way, if it can hear them."""
+    async def stop(self) -> None:
+        """Terminate the worker and wait for its end: a worker that runs first waits for answers to messages in flight.
+
+        A halted worker receives no answers and is killed after HALTED_SECONDS, any other one after ANSWERS_SECONDS.
+        """
         if not self._has_ended:
             self._process.terminate()
         began = runs_at = time.monotonic()
@@ -254,26 +263,27 @@ class _Worker:
                 self._process.kill()
             with suppress(AmendsError, *ENDED):
                 while self._pipe.poll():
-                    _listen(self._pipe)  # it would wait for ever to tell what nobody hears
+                    _receive(self._pipe)  # a worker would block for ever on a full pipe
             await asyncio.sleep(LOOK_SECONDS)
         self._process.join()
         self._pipe.close()
 
     def _is_halted(self) -> bool:
-        """Whether it stands still (SIGSTOP), where the system tells; macOS does from Python 3.13 on."""
+        """Return True when the process is halted (SIGSTOP); False where Python cannot tell (macOS before 3.13)."""
         if not hasattr(os, "waitid"):
             return False
-        look = os.WSTOPPED | os.WNOHANG | os.WNOWAIT  # without taking the news away
-        with suppress(ChildProcessError):  # it has just ended
+        look = os.WSTOPPED | os.WNOHANG | os.WNOWAIT  # WNOWAIT leaves the state to be read again
+        with suppress(ChildProcessError):  # the process has just ended
             return os.waitid(os.P_PID, self._process.pid or 0, look) is not None
         return False
 
 
 @asynccontextmanager
-async def _crew(work: Work, shares: Shares) -> AsyncIterator[list[_Worker]]:
-    """As many processes as the channel takes that takes most; at the end none is left.
+async def _started_workers(work: Work, shares: Shares) -> AsyncIterator[list[_Worker]]:
+    """Start as many workers as the largest share asks for, yield them, and stop all of them at the end.
 
-    A channel that takes fewer is used by the first of them only, so that nowhere more connections open than are set.
+    A channel with a smaller share is used by the first workers only, so that no more connections are opened to the
+    channel than its settings allow.
     """
     ends: list[Connection] = []
     workers = [
@@ -283,7 +293,7 @@ async def _crew(work: Work, shares: Shares) -> AsyncIterator[list[_Worker]]:
     try:
         yield workers
     finally:
-        await asyncio.shield(asyncio.gather(*(worker.dismissed() for worker in workers)))
+        await asyncio.shield(asyncio.gather(*(worker.stop() for worker in workers)))
 
 
 def _channels_of(work: Work, shares: Shares, number: int) -> ChannelSettings:
@@ -291,7 +301,7 @@ def _channels_of(work: Work, shares: Shares, number: int) -> ChannelSettings:
 
 
 async def _readable(pipe: Connection) -> None:
-    """Until something is said over it, or it ends."""
+    """Wait until something can be read from the pipe, or its other side has ended."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(pipe.fileno(), readable.set)
@@ -301,29 +311,29 @@ async def _readable(pipe: Connection) -> None:
         loop.remove_reader(pipe.fileno())
 
 
-async def _news(pipe: Connection) -> Tally | None:
-    """What is told next; None when the other side has ended. Raises what went wrong there."""
+async def _next_tally(pipe: Connection) -> Tally | None:
+    """Wait for the worker's next tally, and return it, or None when the worker has ended. Raises the worker's error."""
     await _readable(pipe)
     with suppress(*ENDED):
-        return _listen(pipe)
+        return _receive(pipe)
     return None
 
 
-def _listen(pipe: Connection) -> Tally:
-    """What is told next. Raises what went wrong there, and one of ENDED at its end."""
-    heard: Tally | AmendsError = pipe.recv()
-    if isinstance(heard, AmendsError):
-        raise heard
-    return heard
+def _receive(pipe: Connection) -> Tally:
+    """Return the worker's next tally. Raises the worker's error, and one of ENDED when the worker has ended."""
+    received: Tally | AmendsError = pipe.recv()
+    if isinstance(received, AmendsError):
+        raise received
+    return received
 
 
-# In the process of its own.
+# In the worker's process.
 
 
 def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connection]) -> None:
     for end in ends:
-        end.close()  # as long as it is open here, a pipe does not end when the other side is killed
-    signal.set_wakeup_fd(-1)  # a fork has that of the other's event loop, which would take our signals for its own
+        end.close()  # while a copy is open here, a pipe does not end when the parent is killed
+    signal.set_wakeup_fd(-1)  # a fork inherits the parent's, so the parent's event loop would get this one's signals
     expect_few_cycles()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -343,16 +353,16 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 
 async def _part(work: Work, shares: Shares, pipe: Connection) -> None:
     try:
-        work.ledger.notices.latest_draft(*work.named)  # its connection to the ledger is open before it is needed
-        if begun := await _begins(pipe):
-            _stop_when_alone(pipe)
-            pipe.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(pipe), shares))
+        work.ledger.notices.latest_draft(*work.named)  # opens the connection to the ledger before it is needed
+        if begun := await _receive_begun(pipe):
+            _stop_when_orphaned(pipe)
+            pipe.send(await _run_engine(replace(work, begun=begun), TO_PEOPLE, _ProgressPipe(pipe), shares))
     finally:
         work.ledger.dispose()
 
 
-async def _begins(pipe: Connection) -> Begun | None:
-    """What was found when the send began; None when it does not begin."""
+async def _receive_begun(pipe: Connection) -> Begun | None:
+    """Wait until the send has begun, and return the begun send, or None when the parent has ended before."""
     await _readable(pipe)
     with suppress(*ENDED):
         begun: Begun = pipe.recv()
@@ -360,21 +370,21 @@ async def _begins(pipe: Connection) -> Begun | None:
     return None
 
 
-def _stop_when_alone(pipe: Connection) -> None:
-    """Have this task end as if it was asked to, when nobody is there any more who could stop it."""
-    gone = asyncio.create_task(_readable(pipe))
+def _stop_when_orphaned(pipe: Connection) -> None:
+    """Cancel the current task when the parent has ended, because nobody else could stop this process then."""
+    parent_ended = asyncio.create_task(_readable(pipe))
     if task := asyncio.current_task():
-        gone.add_done_callback(lambda _: cancel_once(task))
+        parent_ended.add_done_callback(lambda _: cancel_once(task))
 
 
-class _Told:
-    """Passes on how far it is, not more often than anybody looks; another trouble at once."""
+class _ProgressPipe:
+    """A progress function that sends tallies to the parent: every PROGRESS_SECONDS, and at once on new trouble."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe, self._next, self._trouble = pipe, 0.0, dict[str, str]()
 
     def __call__(self, tally: Tally) -> None:
         if (now := time.monotonic()) >= self._next or tally.trouble != self._trouble:
-            self._next, self._trouble = now + TELL_SECONDS, dict(tally.trouble)
-            with suppress(ConnectionError):  # nobody hears it any more; it is about to be stopped
+            self._next, self._trouble = now + PROGRESS_SECONDS, dict(tally.trouble)
+            with suppress(ConnectionError):  # the parent has ended, so this process is about to stop
                 self._pipe.send(tally)

@@ -1,9 +1,8 @@
 """The base class of all domain values, and the small types that several of them share."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -13,13 +12,10 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    ValidationInfo,
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
 
-STORED = "stored"
-"""The validation context in which `Value.as_stored` reads."""
 UNKNOWN = "unknown"
 """The word that stands in an incident file for any value that nobody knows yet."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -42,11 +38,6 @@ class Value(BaseModel):
     """A frozen value that refuses unknown keys; two values are equal when their content is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-    @classmethod
-    def as_stored(cls, content: object) -> Self:
-        """Return the value that the ledger stored; content accepted before a limit existed stays readable."""
-        return cls.model_validate(content, context=STORED)
 
 
 class Unfinished(Value):
@@ -176,16 +167,6 @@ class Span(timedelta):
         return span
 
     @classmethod
-    def stored(cls, text: object) -> "Span":
-        """Read a span from the ledger; a longer one, stored before there was a limit, counts as LONGEST."""
-        return min(cls._read(text), cls(days=LONGEST.days))
-
-    @classmethod
-    def reader(cls, info: ValidationInfo) -> Callable[[object], "Span"]:
-        """Return `stored` where content of the ledger is read, else `parse`."""
-        return cls.stored if info.context == STORED else cls.parse
-
-    @classmethod
     def _read(cls, text: object) -> "Span":
         if isinstance(text, timedelta):
             return cls(seconds=text.total_seconds())
@@ -208,8 +189,8 @@ class Span(timedelta):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            lambda text, info: cls.reader(info)(text),
+        return core_schema.no_info_plain_validator_function(
+            cls.parse,
             serialization=core_schema.plain_serializer_function_ser_schema(str),
             json_schema_input_schema=core_schema.str_schema(pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+)\s*$"),
         )

@@ -38,7 +38,7 @@ class Addendum(Value):
     @model_validator(mode="after")
     def _makes_sense(self) -> "Addendum":
         if self.id == GENERAL:
-            raise ValueError("the general letter is there without being listed")
+            raise ValueError("the general notice is there without being listed")
         if both := sorted({*self.adds} & {*self.leaves_out}):
             raise ValueError(f"{', '.join(both)} cannot be added and left out")
         return self
@@ -58,9 +58,9 @@ class Addenda(Value):
         if unknown := sorted(used - self.items.keys()):
             raise ValueError(f"no item is called {', '.join(unknown)}")
         if twice := _twice(addendum.id for addendum in self.addenda):
-            raise ValueError(f"two letters are called {', '.join(twice)}")
+            raise ValueError(f"two addenda are called {', '.join(twice)}")
         if twice := _twice(place for addendum in self.addenda for place in addendum.places):
-            raise ValueError(f"two letters are for {', '.join(twice)}")
+            raise ValueError(f"two addenda are for {', '.join(twice)}")
         if twice := _twice(code for item in self.items.values() for code in item.codes):
             raise ValueError(f"two items answer {', '.join(twice)}")
         return self

@@ -16,17 +16,6 @@ from amends.domain.team.approval import ApprovalRule, Standing
 SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
 """Marks around the name of a value that differs from person to person; private-use characters that no text may hold."""
 
-LATER_IN_VARIANT: dict[str, object] = {"addendum": GENERAL, "items": []}
-LATER_IN_DRAFT: dict[str, object] = {
-    "earlier_authors": [],
-    "optional": False,
-    "waits_for": [],
-    "waves": None,
-    "quiet_hours": None,
-    "sorry_for": None,
-}
-"""Fields that were added later, with the value that says nothing new."""
-
 
 class Reader(StrEnum):
     """A kind of reader of a variant: the person affected, or the guardian of a child."""
@@ -141,19 +130,12 @@ class Draft(Value):
     @property
     def binding(self) -> str:
         """Return the hash that an approval binds; any change of texts, recipients or times changes the hash."""
-        content = self.model_dump(mode="json", exclude={"occurrence", "step"})
-        content["variants"] = [_as_bound(variant, LATER_IN_VARIANT) for variant in content["variants"]]
-        return digest(_as_bound(content, LATER_IN_DRAFT))
+        return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
 
     def variant(self, locale: str, reader: Reader, channel: ChannelKind, addendum: str = GENERAL) -> Variant:
         """Return the variant for this reader. Raises KeyError when none was drafted."""
         name = f"{text_name(locale, reader, addendum)}/{channel}"
         return {variant.id: variant for variant in self.variants}[name]
-
-
-def _as_bound(content: dict[str, object], later: dict[str, object]) -> dict[str, object]:
-    """Return the content without later fields that say nothing new, so that earlier approvals still hold."""
-    return {name: value for name, value in content.items() if name not in later or value != later[name]}
 
 
 def digest(content: object) -> str:

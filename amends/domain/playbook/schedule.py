@@ -7,7 +7,6 @@ a change of the clocks skips is read as an hour later; a time of day that comes 
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -75,8 +74,8 @@ class Delay:
     business_days: int = 0
 
     @classmethod
-    def parse(cls, text: object, read: Callable[[object], Span] = Span.parse) -> "Delay":
-        """Read a delay, and a span with `read`. Raises ValueError, with the forms that are understood."""
+    def parse(cls, text: object) -> "Delay":
+        """Read a delay. Raises ValueError, with the forms that are understood."""
         if isinstance(text, Delay):
             return text
         if isinstance(text, str) and (match := BUSINESS_DAYS.fullmatch(text.strip())):
@@ -84,7 +83,7 @@ class Delay:
                 raise ValueError(f"give 1 to {LONGEST_IN_BUSINESS_DAYS} business days")
             return cls(business_days=int(match[1]))
         try:
-            return cls(read(text))
+            return cls(Span.parse(text))
         except ValueError as error:
             raise ValueError(f"{error}; or 5 business days") from None
 
@@ -110,8 +109,8 @@ class Delay:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            lambda text, info: cls.parse(text, Span.reader(info)),
+        return core_schema.no_info_plain_validator_function(
+            cls.parse,
             serialization=core_schema.plain_serializer_function_ser_schema(str),
             json_schema_input_schema=core_schema.str_schema(
                 pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+|\d{1,3}\s+business\s+days?)\s*$"

@@ -1,4 +1,4 @@
-"""Reading the whole case of an incident, in one consistent view."""
+"""Cases in the ledger: read the whole case of an incident, in one consistent view."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ from amends.ledger.store.tables import (
 )
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
-"""Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
+"""By notice: the number of messages in each state, of people in each state, and the deferred messages."""
 
 DIGEST = select(IncidentVersionRow.digest).where(
     IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
@@ -58,21 +58,21 @@ DIGEST = select(IncidentVersionRow.digest).where(
 
 
 class Cases:
-    """The case, read from the ledger."""
+    """The cases of the incidents, as they are read from the ledger."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store
         self._notices = notices
 
     def incident_file(self, incident: str) -> Incident:
-        """The incident file in force. Raises NotInLedger."""
+        """Return the incident file in force. Raises NotInLedger."""
         with self._store.read() as session:
             return self._file(session, incident_row(session, incident))
 
     def read(self, incident: str, now: datetime | None = None) -> Case:
-        """Everything known about one incident, in numbers. Raises NotInLedger.
+        """Return the case of an incident: all that the ledger knows, in numbers. Raises NotInLedger.
 
-        With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
+        With `now`, the case also has the number of overdue questions, and the drafts that name a time that has passed.
         """
         with self._store.read() as session:
             bare = self._uncounted(session, incident)
@@ -86,14 +86,14 @@ class Cases:
         return as_news_stands(changed, now) if now else changed
 
     def outline(self, incident: str) -> Outline:
-        """The case without what is counted: for that all messages are read, for each notice. Raises NotInLedger."""
+        """Return the case without its counts, which need all messages of each notice. Raises NotInLedger."""
         with self._store.read() as session:
             row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._store.cache)
             events = _events(session, incident)[EventKind.EVENT]
             return self._outline(session, row, pin_row(session, incident), assessment, events)
 
     def _uncounted(self, session: Session, incident: str) -> Case:
-        doubt = self._store.doubt_in(session)  # before anything else is read
+        doubt = self._store.doubt_in(session)  # must be the first to read
         row = incident_row(session, incident)
         version = version_row(session, incident, row.version)
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
@@ -141,14 +141,17 @@ class Cases:
         if pin is None:
             return None
         name = ("playbook", pin.digest, severity)
-        return self._store.cache.get(name, lambda: at_severity(Playbook.as_stored(pin.playbook), severity))
+        return self._store.cache.get(name, lambda: at_severity(Playbook.model_validate(pin.playbook), severity))
 
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
-        """The news that all have heard; the event that the facts are others than those that people heard last."""
-        heard = case.last_told()
-        if not heard:
+        """Return the case with the news that everybody was told, or as it is when no notice was sent to everybody.
+
+        When the facts have changed since, the case also has the event of this change and the facts told wrongly.
+        """
+        told_at = case.last_told()
+        if not told_at:
             return case
-        until, files = heard[0], [self._file_at(session, case.incident.id, at) for at in heard]
+        until, files = told_at[0], [self._file_at(session, case.incident.id, at) for at in told_at]
         told = case.model_copy(update={"news_told": tuple(news for news in files[0].news if news.at <= until)})
         others = [file.facts for file in files if file != case.incident]
         if not others:
@@ -158,7 +161,7 @@ class Cases:
         return told.model_copy(update={"events": events, "told_wrongly": tuple(wrong)})
 
     def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
-        """The incident file as it was then."""
+        """Return the incident file that was in force at this time."""
         version = select(func.max(IncidentVersionRow.version)).where(
             IncidentVersionRow.incident == incident, IncidentVersionRow.at <= at
         )
@@ -168,16 +171,21 @@ class Cases:
         return self._version(session, row.id, row.version)
 
     def _version(self, session: Session, incident: str, version: int) -> Incident:
-        """Read once; one that was amended after a backup was restored may be another of the same version."""
+        """Return this version of the incident file, from the cache when it was read before.
+
+        The digest is part of the cache key, because after a restored backup the same version may be another file.
+        """
         digest = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
         name = ("incident", incident, version, digest)
-        return self._store.cache.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
+        return self._store.cache.get(
+            name, lambda: Incident.model_validate(version_row(session, incident, version).content)
+        )
 
     def _counted(self, session: Session, incident: str) -> Counted:
         return message_states(session, incident), person_states(session, incident), next_tries(session, incident)
 
     def _statuses(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
-        """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
+        """Return the status of each notice in its latest version, without drafts that were overtaken before release."""
         query = (
             select(NoticeRow)
             .where(NoticeRow.incident == incident)
@@ -186,7 +194,7 @@ class Cases:
         )
         latest: dict[str, NoticeRow] = {}
         rows = session.exec(query).all()
-        let_go = self._let_go(session, incident, {(row.notice, row.version): row for row in rows})
+        releases = self._releases(session, incident, {(row.notice, row.version): row for row in rows})
         for row in rows:
             if row.notice not in latest or latest[row.notice].version < row.version:
                 latest[row.notice] = row
@@ -198,12 +206,12 @@ class Cases:
                 return None
             wave = self._next_wave_at(session, row, draft, now)
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
-            return _status(session, row, draft, messages, tuple(let_go.get(name, ())), now)
+            return _status(session, row, draft, messages, tuple(releases.get(name, ())), now)
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
 
     def _next_wave_at(self, session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
-        """When the next wave begins, if only people of later waves wait still."""
+        """Return the beginning of the next wave when only people of later waves still wait, or None."""
         release = session.get(ReleaseRow, (row.incident, row.notice, row.version)) if draft.waves else None
         if release is None or draft.waves is None or now is None:
             return None
@@ -216,26 +224,29 @@ class Cases:
         begins = draft.waves.begins(person, *self._notices.waves_go_on(session, row))
         return begins if begins > now else None
 
-    def _let_go(
+    def _releases(
         self, session: Session, incident: str, rows: dict[tuple[str, int], NoticeRow]
     ) -> dict[str, list[NoticeRelease]]:
-        """Of each notice, every version that was let go, the first one first."""
+        """Return the released versions of each notice, the first one first.
+
+        The only released version of a notice counts as told even before a message of it was sent.
+        """
         query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
         releases = session.exec(query).all()
         versions, found = Counter(release.notice for release in releases), defaultdict(list)
         for release in releases:
             row = rows[release.notice, release.version]
             said = self._notices.drafted(row)
-            heard = versions[row.notice] == 1 or self._is_heard(session, row, said)
+            told = versions[row.notice] == 1 or self._was_sent(session, row, said)
             one = NoticeRelease(
-                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, told=heard,
+                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, told=told,
                 next_news_at=said.next_news_at, sorry_for=said.sorry_for,
             )  # fmt: skip
             found[release.notice].append(one)
         return found
 
-    def _is_heard(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
-        """Whether something of this version has left: for people, where it is for any."""
+    def _was_sent(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
+        """Return True when a message of this version was sent, to a person if the notice has any channel to people."""
         to_people = any(kind.personal for kind in draft.channels)
         left = select(DeliveryRow.id).where(
             DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
@@ -245,11 +256,11 @@ class Cases:
         def look(known: int | None) -> int | None:
             return session.exec(left.where(DeliveryRow.id == known) if known else left.limit(1)).first()
 
-        return self._store.cache.again(("heard", row.incident, row.notice, row.version), look) is not None
+        return self._store.cache.again(("sent", row.incident, row.notice, row.version), look) is not None
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:
-    """Who handed in the versions before this one, without its own author; sorted."""
+    """Return the authors of earlier versions, sorted, without the author of this version."""
     query = select(IncidentVersionRow.author).where(
         IncidentVersionRow.incident == version.incident,
         IncidentVersionRow.version < version.version,
@@ -290,13 +301,13 @@ def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, .
 
 @dataclass(frozen=True)
 class _Messages:
-    """Where the messages of one notice stand."""
+    """The messages of one notice in numbers, with the times at which the next ones are due."""
 
     states: dict[DeliveryState, int]
     people: dict[PersonState, int]
     later: DeferredMessages | None
     next_wave_at: datetime | None = None
-    """When those begin to be told whose wave has not begun; None when there are none."""
+    """The beginning of the next wave; None unless only people of later waves still wait."""
 
     @property
     def pending(self) -> int:
@@ -304,7 +315,7 @@ class _Messages:
 
     @property
     def only_deferred_until(self) -> datetime | None:
-        """When the next message is due, if nothing else is left to do."""
+        """Return when the next message is due, or None when a message is due already or none is pending."""
         busy = (DeliveryState.CLAIMED,) if self.next_wave_at else (DeliveryState.WAITING, DeliveryState.CLAIMED)
         if any(state in self.states for state in busy):
             return None
@@ -317,7 +328,7 @@ def _status(
     row: NoticeRow,
     draft: Draft,
     messages: _Messages,
-    let_go: tuple[NoticeRelease, ...],
+    releases: tuple[NoticeRelease, ...],
     now: datetime | None,
 ) -> NoticeStatus:
     outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
@@ -341,7 +352,7 @@ def _status(
         sent_at=row.sent_at,
         next_news_at=draft.next_news_at,
         sorry_for=draft.sorry_for,
-        releases=let_go,
+        releases=releases,
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),

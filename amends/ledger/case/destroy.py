@@ -1,7 +1,7 @@
-"""The end of an incident's personal data: its key is destroyed, and with it whatever was sealed with it.
+"""Destruction of an incident's personal data: its data key is destroyed, and so is everything sealed with that key.
 
-The keyed indexes are made with the master key, so they would still tell whoever has that and guesses an address; they
-are replaced by random ones. The names that providers have for messages lead to addresses in their logs, so they go too.
+The keyed indexes are made with the master key, which could still confirm a guessed address, so random values replace
+them. The providers' ids of messages lead to addresses in the providers' logs, so they are removed too.
 """
 
 import os
@@ -21,7 +21,7 @@ from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow
 
 PAGE = 5_000
-"""So many rows are changed in one transaction: an incident that is being told about goes on meanwhile."""
+"""The number of rows changed in one transaction, so that messages of other incidents are sent in between."""
 RANDOM = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
 PEOPLE = """
 UPDATE person SET ref_index = {random}, link_index = {random},
@@ -31,15 +31,15 @@ postal_index = CASE WHEN postal_index IS NOT NULL THEN {random} END,
 child_index = CASE WHEN child_index IS NOT NULL THEN {random} END
 WHERE incident = :incident AND number BETWEEN :first AND :last
 """
-"""Who had an address still counts as somebody who had one."""
+"""An index that is not null stays not null, so that the counts of people with an address stay right."""
 MESSAGES = """
 UPDATE delivery SET address_index = {random},
 provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
-"""The id of a post stays: it says where everybody reads the post."""
+"""The provider's id of a post stays, because it leads to a public place."""
 QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
-"""What a question was known by is a hash of its words."""
+"""The idempotency key of a question is replaced, because it is a hash of the question's words."""
 STILL_READ = (
     "the key of incident {incident} is destroyed, but the ledger is being read, so that its file {file}-wal may still "
     "hold the key as it was: do the same again, if need be while `amends up` does not run"
@@ -47,18 +47,18 @@ STILL_READ = (
 
 
 class Destruction:
-    """Destroy what is personal of an incident that is over."""
+    """The destruction of the personal data of incidents that are over."""
 
     def __init__(self, store: Store, cases: Cases) -> None:
         self._store = store
         self._cases = cases
 
     def destroy(self, incident: str, first: Member, second: Member, now: datetime) -> None:
-        """Nobody of this incident can be read, found or written to any more; counts, times and the audit stay.
+        """Destroy the personal data of an incident, whose people can then never be read, found or written to again.
 
-        The key goes in one transaction, the rest in pages; called again after a crash, it finishes. Raises NotAllowed
-        when these two may not, or as long as the data is still needed; LedgerUnavailable when the key is destroyed, but
-        old pages of the ledger's file may still hold it.
+        Counts, times and the audit chain stay. The key is destroyed in one transaction, the rest in pages; a second
+        call after a crash finishes the work. Raises NotAllowed when the two members may not, or as long as the data is
+        needed; LedgerUnavailable when the key is destroyed, but old pages of the ledger's file may still hold it.
         """
         if first.name == second.name:
             raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
@@ -100,7 +100,10 @@ class Destruction:
                 write.session.execute(statement, asked)
 
     def _leave_no_old_pages(self, incident: str) -> None:
-        """SQLite's log holds pages as they were; what PostgreSQL keeps of them is for its VACUUM and its backups."""
+        """Truncate SQLite's log, which holds old pages with the key. Raises LedgerUnavailable.
+
+        Old row versions on PostgreSQL are left to its VACUUM, and to the rotation of its backups.
+        """
         if self._store.path is None:
             return
         with self._store.errors_in_words("written"), self._store.raw() as raw:
@@ -108,4 +111,4 @@ class Destruction:
         if busy:
             raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._store.path))
         with suppress(FileNotFoundError), self._store.path.with_name(f"{self._store.path.name}-wal").open("rb") as log:
-            os.fsync(log.fileno())  # SQLite cuts it off without waiting, so a power cut would bring the old pages back
+            os.fsync(log.fileno())  # SQLite truncates without fsync, so a power cut would bring the old pages back

@@ -1,4 +1,4 @@
-"""Verbs about somebody who looks at their personal page: whether they are in the list, and what they were told."""
+"""Visits to personal pages: read whether the person is still in the list, and which notices the person got."""
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
@@ -12,32 +12,32 @@ from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, Pers
 
 
 class Visits:
-    """What a personal page shows of its person, beside what stands in their row."""
+    """The content of personal pages, beyond the row of the person."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store
         self._notices = notices
 
     def left_the_list(self, incident: str, number: int) -> Left | None:
-        """Whether a corrected list does not have this person any more, and what is known of that; None when it has."""
+        """Return what is known about a person whom a corrected list no longer has; None for a person in the list."""
         with self._store.read() as session:
             row = session.get(PersonRow, (incident, number))
             if row is None or row.gone_at is None:
                 return None
-            # All people are looked through for it, and only another list changes the answer.
+            # Cached by list, because the query scans all people, and only another list changes its answer.
             name = ("left", incident, session.get_one(IncidentRow, incident).audience_digest, number)
             twice = self._store.cache.get(name, lambda: _address_is_listed(session, row))
             return Left.PERHAPS_TWICE if twice else Left.NOT_TOUCHED
 
     def released_versions(self, incident: str) -> tuple[tuple[int, Draft], ...]:
-        """Every version of every notice that was let go, the first of each before the next."""
+        """Return number and draft of each released version of each notice, in the order of the numbers."""
         with self._store.read() as session:
             query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
             keys = [(incident, release.notice, release.version) for release in session.exec(query)]
             return tuple((key[-1], self._notices.drafted(session.get_one(NoticeRow, key))) for key in keys)
 
     def versions_got(self, incident: str, number: int) -> dict[str, int]:
-        """Of each notice that came to this person, or may have, which version that was; the last one of several."""
+        """Return the last version of each notice that this person got, or may have got."""
         with self._store.read() as session:
             released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
             theirs = (
@@ -49,7 +49,7 @@ class Visits:
 
 
 def _address_is_listed(session: Session, gone: PersonRow) -> bool:
-    """Whether somebody who is in the list has an address of theirs: it may be they, under another id."""
+    """Return True when a person in the list has an address of this one, and so may be the same under another id."""
     names = [name for name in ("email_index", "phone_index", "postal_index") if getattr(gone, name)]
     same = or_(*(col(getattr(PersonRow, name)) == getattr(gone, name) for name in names))
     listed = (PersonRow.incident == gone.incident, col(PersonRow.gone_at).is_(None))

@@ -1,4 +1,4 @@
-"""When a channel has failed a person for good: the next one of the notice's cascade takes over."""
+"""The cascade in the ledger: when a channel has failed a person for good, the next channel takes over."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,16 +20,16 @@ from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, Pers
 
 
 def released_last(session: Session, incident: str, notice: str) -> NoticeRow:
-    """The latest version of the notice that was let go."""
+    """Return the row of the latest released version of the notice."""
     here = (ReleaseRow.incident == incident, ReleaseRow.notice == notice)
     version = session.exec(select(func.max(ReleaseRow.version)).where(*here)).one()
     return session.get_one(NoticeRow, (incident, notice, version))
 
 
 def pass_on(session: Session, draft: Draft, version: int, gone: Sequence[DeliveryRow], now: datetime) -> int:
-    """How many of these that came back get a message on the next channel, as this version has it.
+    """Store a message of this version on the next channel for each message that came back; return how many were stored.
 
-    With the first of them the notice is being sent again.
+    A notice that was over is reopened.
     """
     theirs = sorted(gone, key=lambda row: row.person)
     handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in theirs)
@@ -40,7 +40,7 @@ def pass_on(session: Session, draft: Draft, version: int, gone: Sequence[Deliver
 
 
 def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: datetime) -> None:
-    """Call for a person when something is handed over in a closed case, where nobody may look any more."""
+    """Alert a person to a message for the next channel in a closed case, at which nobody may look any more."""
     if case.state == IncidentState.CLOSED:
         which = f"{case.id} {notice}"
         go_on = f"`amends deliver {which}` writes to them elsewhere, `amends letters {which}` says whether letters wait"
@@ -48,14 +48,15 @@ def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: dateti
 
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
-    """Store the message about this person on the next channel, with the same text's name; whether there is one.
+    """Store a message about this person on the next channel, with the text of this name; return False without one.
 
-    A channel on which they have another address by now, from a corrected list, was not tried. The person is locked, so
-    that of two channels that fail them at once the second sees what became of the first. Who calls this for several
-    people goes by their numbers. Where it may have left before a backup was restored, it waits for a person.
+    A channel on which a corrected list gives the person another address counts as untried. The person is locked, so
+    that of two channels that fail at once the second sees the first one's message; to avoid deadlocks, callers go
+    through several people in the order of their numbers. A message that may have left before a backup was restored is
+    uncertain, and waits for a person.
     """
     if person == PUBLIC or _locked(session, draft.incident, person).hold:
-        return False  # somebody who was told, and whom a corrected list has no more, or lets nobody write to
+        return False  # a corrected list has removed the person, or nobody may write to the person any more
     known = reachable_at(session, draft.incident, person)
     messages = session.exec(
         select(DeliveryRow.channel, DeliveryRow.address_index).where(
@@ -69,8 +70,8 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     if channel is None:
         return False
     connection = session.connection()
-    post = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
-    store_messages(connection, [post.row(person, channel, known[channel], name)])
+    writer = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
+    store_messages(connection, [writer.row(person, channel, known[channel], name)])
     return True
 
 
@@ -79,7 +80,7 @@ def _locked(session: Session, incident: str, person: int) -> PersonRow:
 
 
 def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:
-    """Where whoever is written to about this person can be reached: they themselves, or their guardian."""
+    """Return the addresses for messages about this person, which are the guardian's if there is a guardian."""
     about = session.get_one(PersonRow, (incident, person))
     return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)
 
@@ -88,9 +89,9 @@ AGAIN = {NoticeStage.SENT: NoticeStage.SENDING, NoticeStage.DROPPED: NoticeStage
 
 
 def reopen(session: Session, row: NoticeRow) -> None:
-    """A notice that was over goes on, because somebody waits for it once more; so does its turn."""
+    """Reopen a notice that was over, and its occurrence, because somebody waits for the notice again."""
     if row.stage in AGAIN:
         row.stage = AGAIN[NoticeStage(row.stage)]
-    turn = occurrence_row(session, row.incident, row.draft["step"], row.draft["occurrence"])
-    if turn and turn.state == OccurrenceState.DONE:
-        turn.state, turn.done_at = OccurrenceState.WAITING, None
+    occurrence = occurrence_row(session, row.incident, row.draft["step"], row.draft["occurrence"])
+    if occurrence and occurrence.state == OccurrenceState.DONE:
+        occurrence.state, occurrence.done_at = OccurrenceState.WAITING, None

@@ -1,4 +1,4 @@
-"""Verbs about which channels reach people, whichever machine they are used from."""
+"""The channels that have sent messages of this ledger through a provider, from any machine."""
 
 from collections.abc import Collection
 
@@ -10,18 +10,18 @@ from amends.ledger.store.tables import ProvidedRow
 
 
 class ChannelsUsed:
-    """Remember which channels have had a provider."""
+    """The record of channels that have had a provider."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def used(self) -> frozenset[ChannelKind]:
-        """The channels by which messages of this ledger have left, on any machine."""
+        """Return the channels that have had a provider on any machine."""
         with self._store.read() as session:
             return frozenset(map(ChannelKind, session.exec(select(ProvidedRow.channel))))
 
     def note_used(self, kinds: Collection[ChannelKind]) -> None:
-        """On this machine these have a provider, and messages leave by it."""
+        """Record that these channels have a provider on this machine, through which messages leave."""
         if new := set(kinds) - self.used():
             with self._store.write() as write:
                 for kind in sorted(new):

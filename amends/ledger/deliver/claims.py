@@ -1,4 +1,4 @@
-"""Messages in hand: what the engine gets of each, with the person's own data readable."""
+"""Claims: the messages that a worker has claimed, each with the personal data that its message needs."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from amends.ledger.store.session import Store
 
 
 class Contact(NamedTuple):
-    """What a message needs of one of the people. Holds personal data: never log or print it."""
+    """The personal data that a message needs of one person: never log or print a contact."""
 
     number: int
     name: str
@@ -33,53 +33,53 @@ class Contact(NamedTuple):
     data: tuple[DataCategory, ...]
     country: str = ""
     timezone: str = ""
-    """As the list says it; empty when it does not."""
+    """The time zone in the list; empty when the list has none."""
     readable: bool = True
-    """Whether the data could be opened: it was not altered, moved, or sealed with another key. Else all is empty."""
+    """False when the data was altered, moved, or sealed with another key; all other fields are then empty."""
 
     def __repr__(self) -> str:
         return f"Contact(number={self.number})"
 
 
 class Claim(NamedTuple):
-    """One message that this worker alone may send, as long as its lease runs."""
+    """A claim on a message, which this worker alone may send as long as the lease runs."""
 
     id: int
     lease: int
-    """Never the same again: a worker that fell behind is told by it."""
+    """The number of the lease and its fencing token: no number is used twice, so an outdated worker is refused."""
     key: str
     bounce: str
-    """Names the message in the address of its bounces."""
+    """The token that names the message in its bounce address."""
     released: "Released"
     attempts: int
-    """How often it was claimed, this time included."""
+    """The number of times that the message was claimed, this time included."""
     channel: ChannelKind
     locale: str
     reader: str
     addendum: str
-    """Which laws decide what it says: those of the home of the person it is about."""
+    """The addendum of the message, by the laws of the home of the person affected."""
     about: Contact | None
-    """Whose data it is about; None for the public."""
+    """The person whose data the message is about; None for the public."""
     to: Contact | None
-    """Who is written to: the same person, or the guardian."""
+    """The person who is written to: the person affected, or the guardian."""
     domain: str = ""
-    """Of the email address, when it goes there."""
+    """The domain of the email address; empty on other channels."""
     link: str = ""
-    """The token of the personal link of the person it is about."""
+    """The token of the personal link of the person affected."""
     opt_out: str = ""
-    """The token that ends the optional messages to the person; only where the message is one of them."""
+    """The token that ends optional messages to the person; empty when the message is not optional."""
     doubtful: bool = False
-    """Whether its provider may have it from an earlier try."""
+    """True when a provider may have the message from an attempt whose answer was lost."""
 
     @property
     def readable(self) -> bool:
-        """Whether there is anything to be sent: the data of those whom it concerns could be opened."""
+        """Return True when the data of the person affected, and of the person who is written to, could be opened."""
         return (self.about is None or self.about.readable) and (self.to is None or self.to.readable)
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What stood approved of a notice when a page of its messages was claimed."""
+    """The released version of a notice at the moment when a page of its messages was claimed."""
 
     template: str
     at: datetime
@@ -87,13 +87,13 @@ class Released:
     binding: str = ""
     """The hash of what was approved."""
     optional: bool = False
-    """Whoever opted out does not get it."""
+    """True when people who opted out do not get the notice."""
     people: int | None = None
-    """Up to which person its waves have begun; None when it leaves all at once."""
+    """The number of the last person whose wave has begun; None when the notice has no waves."""
 
 
 class WaitingMessage(NamedTuple):
-    """A stored message that waits for its turn."""
+    """A stored message that is to be sent."""
 
     id: int
     person: int
@@ -103,17 +103,17 @@ class WaitingMessage(NamedTuple):
     attempts: int
     notice: str
     doubtful: bool = False
-    """Whether a provider may have the message from an earlier try."""
+    """True when a provider may have the message from an attempt whose answer was lost."""
 
     @classmethod
     def of(cls, number: int, row: dict[str, Any]) -> "WaitingMessage":
-        """Not stored yet; the row has the values of DELIVERY."""
+        """Make a message that is not stored; `row` has the values of DELIVERY."""
         names = ("person", "channel", "address_index", "variant", "attempts", "notice")
         return cls(number, *(row[name] for name in names))
 
 
 class Claims:
-    """Turns stored messages into claims."""
+    """A maker of claims from stored messages."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store
@@ -122,16 +122,16 @@ class Claims:
     def of_rows(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
-        """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
+        """Return claims on these messages, each with its addendum chosen anew: the addenda in force may have changed."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
-        letters = self._notices.addenda(session, incident)
-        letter = cache(lambda country, region: addendum_of(letters, released.template, country, region))
-        return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
+        addenda = self._notices.addenda(session, incident)
+        addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
+        return tuple([self._claim(incident, row, known, addendum, released, lease) for row in rows])
 
     def _claim(
-        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"], letter: Callable[[str, str], str],
+        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"], addendum: Callable[[str, str], str],
         released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         locale, reader, _ = name_parts(row.variant)
@@ -148,21 +148,21 @@ class Claims:
             channel,
             locale,
             reader,
-            letter(person.country, person.region) if person else GENERAL,
+            addendum(person.country, person.region) if person else GENERAL,
             person.contact if person else None,
             to,
             domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
             self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
-            bool(row.doubtful),  # SQLite has a number for it
+            bool(row.doubtful),  # SQLite returns a number
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
-        """What is needed of these people, by number, each opened once."""
+        """Read and open the data of these people, by number."""
         if not numbers:
             return {}
         connection, seal = session.connection(), self._store.seal(session, incident)
-        # Without the bounds PostgreSQL holds every person of the incident against the list.
+        # Without the bounds PostgreSQL compares every person of the incident with the list.
         bounds = {"first": min(numbers), "last": max(numbers)}
         asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}
         rows = connection.execute(statement(KNOWN + among(connection, "number")), asked).all()
@@ -170,7 +170,7 @@ class Claims:
 
 
 class KnownPerson(NamedTuple):
-    """One of the people as stored, opened. Holds personal data: never log or print it."""
+    """A stored person whose data was opened. Holds personal data: never log or print a known person."""
 
     contact: Contact
     country: str

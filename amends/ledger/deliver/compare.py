@@ -1,4 +1,4 @@
-"""A corrected list of people held against the one in force: who is new, changed, back or gone."""
+"""Comparison of a corrected list of people with the list in force: who is new, changed, back or gone."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -23,28 +23,28 @@ from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.tables import IncidentRow, PersonRow
 
 ADDRESSES = {"email_index": "email", "phone_index": "phone", "postal_index": "postal_address"}
-"""Columns by which an address is found, and what it is called in the list."""
+"""The columns with the keyed index of an address, each with the name of the address in the list."""
 NO_CONTACT = ("",) * 6
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A corrected list as it was compared with the one in force; of the people themselves only what is sealed."""
+    """A corrected list after its comparison with the list in force. Holds personal data only sealed."""
 
     incident: str
     base: str
-    """The digest of the list that it was compared with."""
+    """The digest of the list in force at the comparison."""
     digest: str
-    """Of the list that it makes of that."""
+    """The digest of the list after the correction."""
     difference: Difference
     rows: Mapping[int, tuple[Any, ...]] = field(repr=False)
-    """The values of PEOPLE_COLUMNS of whoever is new, back or changed, by number."""
+    """The values of PEOPLE_COLUMNS of each person who is new, back or changed, by number."""
     anew: frozenset[int]
-    """Those of whom it must be decided again whether they are held."""
+    """The people of whom it must be decided again whether they are held."""
 
 
 class Comparing:
-    """One pass over a corrected list. Keeps keyed hashes and sealed rows, and those of the differences only."""
+    """A comparison in one pass over a corrected list; keeps keyed hashes and sealed rows, of the differences only."""
 
     def __init__(self, keys: Keys, seal: Seal, session: Session, row: IncidentRow) -> None:
         self._keys, self._seal, self._session, self._incident, self._row = keys, seal, session, row.id, row
@@ -55,21 +55,21 @@ class Comparing:
         self._rows: dict[int, tuple[Any, ...]] = {}
         self._anew: set[int] = set()
         self._taken: dict[bytes, list[tuple[int, str]]] = {}
-        """Who has which address now that they had not before."""
+        """The people who have an address that they did not have before, by the index of the address."""
         self._running = hashlib.sha256(row.audience_digest.encode())
 
     def take(self, people: Sequence[Person]) -> None:
-        """A page of the corrected list."""
+        """Compare a page of the corrected list."""
         refs = [self._keys.index(self._incident, "ref", person.ref) for person in people]
         stored = {row.ref_index: row for row in self._session.execute(_with_refs(self._incident, refs))}
         for ref, person in zip(refs, people, strict=True):
             if row := stored.get(ref):
-                self._hold_against(row, person)
+                self._compare(row, person)
             else:
                 self._keep(DifferenceKind.NEW, person._replace(number=self._next), person.number)
                 self._next += 1
 
-    def _hold_against(self, row: Any, person: Person) -> None:
+    def _compare(self, row: Any, person: Person) -> None:
         self._seen.add(row.number)
         old = self._stored(row)
         fields = changed_fields(old, person)
@@ -81,7 +81,7 @@ class Comparing:
         self._keep(kind, person._replace(number=row.number), person.number, fields, row)
 
     def _stored(self, row: Any) -> Person:
-        """As the list in force has them; contact data that was altered counts as none, so that this list mends it."""
+        """Return the person as in the list in force; altered contact data counts as none, so that the list mends it."""
         try:
             return opened_person(self._incident, row, self._seal)
         except KeyMissing:
@@ -93,17 +93,17 @@ class Comparing:
         values = person_values(self._keys, self._incident, self._seal, person)
         self._rows[person.number] = values
         self._changes[person.number] = PersonChange(kind, person.number, place, fields)
-        self._note(spelled_person(person))
+        self._add_to_digest(spelled_person(person))
         for column, address in _addresses(values).items():
             if address and address != (getattr(old, column) if old else None):
                 self._taken.setdefault(address, []).append((person.number, ADDRESSES[column]))
 
-    def _note(self, what: str) -> None:
-        """A keyed hash: the digest is shown, and nobody must be able to try out what one row may say."""
+    def _add_to_digest(self, what: str) -> None:
+        """Add a keyed hash of the text to the digest: the digest is shown, and must not let anybody guess a row."""
         self._running.update(self._keys.index(self._incident, "correction", what))
 
     def end(self) -> Correction:
-        """When all of the list was taken: who is not in it, and whose addresses went to others."""
+        """Find who is gone and whose addresses went to others, and return the result; called after the last page."""
         query = select(PersonRow.number, PersonRow.gone_at, *map(_column, ADDRESSES)).where(
             PersonRow.incident == self._incident
         )
@@ -111,7 +111,7 @@ class Comparing:
         for number, gone_at, *addresses in self._session.execute(ordered, execution_options={"yield_per": CHUNK}):
             if gone_at is None and number not in self._seen:
                 self._changes[number] = PersonChange(DifferenceKind.GONE, number)
-                self._note(f"gone {number}")
+                self._add_to_digest(f"gone {number}")
             for address in addresses:
                 if address in self._taken and not self._still_has(number, address):
                     self._taken_over(address)

@@ -290,5 +290,5 @@ def _somebody_is_left(session: Session, draft: Draft) -> bool:
 def _telling_steps(session: Session, incident: str) -> frozenset[str]:
     """The steps that tell people for the first time: whoever is found later must have what they say."""
     pin = pin_row(session, incident)
-    steps = Playbook.as_stored(pin.playbook).steps if pin else ()
+    steps = Playbook.model_validate(pin.playbook).steps if pin else ()
     return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)

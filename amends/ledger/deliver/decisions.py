@@ -203,7 +203,7 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Addenda, n
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
     query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
-    draft = Draft.as_stored(row.draft)
+    draft = Draft.model_validate(row.draft)
     post = FirstMessages(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
     messages = post.first_rows(*session.execute(query).one())
     if any(message[CAUSE] == Cause.OPTED_OUT for message in messages):

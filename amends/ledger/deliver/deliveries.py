@@ -1,4 +1,4 @@
-"""Verbs about messages: claim, mark, record, and what is left when a worker is gone."""
+"""Messages of a released notice: claim, mark and record them, and recover the messages of a worker that has died."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -37,10 +37,10 @@ from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
 
 SPAN = 20_000
-"""So far the numbers of put off messages in one page may lie apart."""
+"""The largest difference between the ids of deferred messages in one page."""
 
 Answer = tuple[Claim, Receipt]
-"""A message and what its channel said of it."""
+"""A claim, and the channel's receipt for its message."""
 
 DUE_ROWS = """
 SELECT id, person, channel, address_index, variant, attempts, notice, doubtful FROM delivery
@@ -63,12 +63,12 @@ RELEASED_AT = select(ReleaseRow.at).where(
     ReleaseRow.notice == bindparam("notice"),
     ReleaseRow.version == bindparam("version"),
 )
-# One query per state, no order, and the words of the index: so it leads to the next page, however many were sent.
+# One query per state, without an order and in the words of the index: so the index leads to the next page at once.
 WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= :now"
 
 
 class Deliveries:
-    """What the sending engine asks of the ledger."""
+    """The messages of a ledger, as the sending engine uses them."""
 
     def __init__(self, store: Store, claims: Claims, notices: Notices) -> None:
         self._store = store
@@ -78,20 +78,20 @@ class Deliveries:
     def claim(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
     ) -> tuple[Claim, ...]:
-        """Take up to this many messages that are due; nobody else gets them while their lease runs.
+        """Claim up to this many due messages under a new lease; no other worker gets them while the lease runs.
 
-        Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident
-        is paused, and LedgerRestored, also when that was done under a running send. What was claimed before is stopped
-        when it is marked.
+        Raises ApprovalMissing when the released version is not what is approved now, NotAllowed while the incident is
+        paused or under an embargo, and LedgerRestored, also when a backup is restored during a send. Messages that were
+        claimed before are refused at their commit mark.
         """
         while (claims := self._claim_page(incident, notice, channels, limit, now)) == ():
-            pass  # all of that page had left already
+            pass  # no message of that page may be sent
         return claims or ()
 
     def _claim_page(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
     ) -> tuple[Claim, ...] | None:
-        """The next page, or None when nothing is due."""
+        """Claim the next page; return None when nothing is due, and () when no message of the page may be sent."""
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
             released, facts = self.may_send(write.session, incident, notice, now)
@@ -102,9 +102,9 @@ class Deliveries:
                 return None
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
             _take(write.session, rows, released.version, lease, now)
-            # Noted beside the ledger too, so that an older copy of it is known as one.
+            # The head of the audit chain is also written beside the ledger, which identifies an older copy.
             write.note(now, incident, "claimed", notice, messages=len(rows))
-        # Others wait for that transaction, so what takes longest is done after it.
+        # Other workers wait for that transaction, so the longest work is done after it.
         with self._store.read() as session:
             claims = self._claims.of_rows(session, incident, rows, released, lease)
             named = left_among(session, [claim.key for claim in claims])
@@ -113,7 +113,7 @@ class Deliveries:
         return claims if all(claim.readable for claim in claims) else self._without_unreadable(claims, now)
 
     def _rename(self, rows: Sequence[WaitingMessage], claims: Sequence[Claim]) -> None:
-        """Store which text each gets, where that has become another since the message was stored."""
+        """Store the name of each message's text where the addendum has changed since the message was stored."""
         both = zip(rows, claims, strict=True)
         if others := [claim for row, claim in both if claim.addendum != name_parts(row.variant)[2]]:
             with self._store.write() as write:
@@ -122,20 +122,20 @@ class Deliveries:
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
 
     def _without_named(self, claims: tuple[Claim, ...], named: Mapping[str, bool], now: datetime) -> tuple[Claim, ...]:
-        """Without those that a relay's log knows of, after a backup was restored."""
+        """Return the claims that a relay's log does not name; record the others as the log says (restored backup)."""
         with self._store.write() as write:
             as_the_log_says(write, {claim.id: claim.key for claim in claims}, named, now)
         return tuple(claim for claim in claims if claim.key not in named)
 
     def _without_unreadable(self, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
-        """Whose data cannot be opened waits for a person; the others do not wait for them."""
+        """Return the claims whose data could be opened, and park the others for a person to look at."""
         with self._store.write() as write:
             park(write, [claim.id for claim in claims if not claim.readable], now)
         return tuple(claim for claim in claims if claim.readable)
 
     def may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
-        """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
-        # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
+        """Return the released version and the version of the facts. Raises ApprovalMissing, NotAllowed."""
+        # The row is locked for reading: no other list of people comes into force before the claims have their lease.
         facts = session.exec(FACTS, params={"incident": incident}).first()
         if facts is None or facts[0] == IncidentState.PAUSED:
             raise NotAllowed(
@@ -160,7 +160,7 @@ class Deliveries:
         return Released(draft.template, released_at, row.version, row.binding, draft.optional, begun), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
-        """Hold these leases longer, while answers are awaited."""
+        """Renew these leases, whose messages still wait for answers."""
         with self._store.write() as write:
             these = col(LeaseRow.id).in_(list(leases))
             lock(write.session, these)
@@ -169,20 +169,20 @@ class Deliveries:
     def record(
         self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
     ) -> frozenset[int]:
-        """Mark that these may leave and record the answers, in one commit; the numbers of those that may.
+        """Record commit marks and answers in one commit, and return the ids of the messages that may leave.
 
-        Who was refused for good has a commit before that, in which the next channel of the cascade takes over.
+        Refusals for good are recorded in a commit before, in which the next channel of the cascade takes over.
 
-        A leaving message of which the number is not returned must not be sent: somebody else holds it, the incident
-        is paused, or the facts changed since it was claimed. An answer for a message that another lease holds by now
-        is dropped.
+        A message in `leaving` whose id is not returned must not be sent: another worker holds the message, the incident
+        is paused, or the facts have changed since the claim. An answer to a message that another lease holds by now is
+        dropped.
         """
         outcomes = [(claim, _outcome(claim, receipt, now)) for claim, receipt in answers]
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
         self._store.mark_notes.begin({claim.lease for claim in leaving})
         with self._store.swift_write() as swift:
-            # A lease before its messages, as whoever recovers it does: else each could wait for the other.
+            # Each lease is locked before its messages, as in `recover`: otherwise the two could deadlock.
             marks = _mark(swift, leaving, {claim.lease for claim, _ in answers}, now)
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
@@ -190,15 +190,15 @@ class Deliveries:
         return frozenset(message for messages in marks.values() for message in messages)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
-        """A channel has failed these people for good; the next of the cascade gets a message for them.
+        """Record that a channel has failed these people for good, and store their messages on the next channel.
 
-        An answer that comes late may find the notice at its end; then that goes on.
+        A notice that is over when a late answer comes is reopened.
         """
         with self._store.write() as write:
             case, handed_over = write.incident(incident), 0
             lock(write.session, col(LeaseRow.id).in_({claim.lease for claim, _ in failed}))
             for claim, answer in sorted(failed, key=_whose):
-                if write.change(_failing(claim, answer, now)):  # else it was handed over already
+                if write.change(_failing(claim, answer, now)):  # no row: an earlier call has handed the message over
                     row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
                     handed_over += _next_message(write.session, self._notices.drafted(row), claim, now)
             latest = notice_row(write.session, incident, notice)
@@ -207,7 +207,7 @@ class Deliveries:
                 call_after_the_end(write, case, notice, now)
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
-        """Nothing of these has left; they wait again."""
+        """Make messages that have not left wait again; the claim counts as no attempt."""
         with self._store.write() as write:
             connection = write.session.connection()
             for lease in {claim.lease for claim in claims}:
@@ -218,24 +218,25 @@ class Deliveries:
     def end_leases(
         self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime
     ) -> None:
-        """Nothing of these leases is in hand any more; what came of them, for the audit.
+        """End these leases, whose messages all have answers, and write the counts of answers to the audit chain.
 
-        One of which that is not true stays, until it runs out and somebody recovers what it holds.
+        A lease that still holds messages stays, until it has ended and another worker recovers its messages.
         """
         with self._store.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
-            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # its marks go with it
+            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # deletes their marks too
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
             here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
         self._store.mark_notes.drop(set(leases).difference(here))
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
-        """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
+        """Recover the messages of leases that have ended, as after a crash, and return how many are uncertain.
 
-        A machine never sends an uncertain message again. A page is no message: put up again, it is the same page.
-        Raises LedgerRestored: in an older copy a mark may be missing.
+        A message with a commit mark becomes uncertain, and no machine sends it again; every other message waits again.
+        A page of the website waits in both cases, because a page that is put up again is the same page. Raises
+        LedgerRestored, because an older copy may lack a mark.
         """
         with self._store.write() as write:
             freed = doubtful = 0
@@ -245,43 +246,43 @@ class Deliveries:
                 doubtful += put_in_doubt(write.session, lease, now)
                 freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
-            if stale:  # also when nothing was left of it: its marks are gone now, and the chain must tell of them
+            if stale:  # even for leases without messages: their marks are deleted, and the audit chain must say so
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
         self._store.mark_notes.drop([lease.id for lease in stale if lease.id])
         return doubtful
 
     def busy(self, incident: str, now: datetime) -> bool:
-        """Whether some worker holds messages of this incident right now."""
+        """Return True while a worker holds messages of this incident."""
         with self._store.read() as session:
             query = select(LeaseRow.holder).where(LeaseRow.incident == incident, not_(run_out(now)))
             return not all(map(has_ended, session.exec(query)))
 
     def unanswered(self, incident: str) -> int:
-        """How many messages of this incident may have left and have no answer yet."""
+        """Count the messages of this incident that have a commit mark and no answer yet."""
         with self._store.read() as session:
             leases = select(LeaseRow).where(LeaseRow.incident == incident)
             return sum(len(open_marks(session, lease)) for lease in session.exec(leases))
 
     def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
-        """Whether some worker has messages of this notice on these channels in hand."""
+        """Return True while a lease holds messages of this notice on these channels."""
         with self._store.read() as session:
             on_these = col(DeliveryRow.channel).in_(list(channels))
             return any(held_by(session, lease, on_these) for lease in leases_of(session, incident, notice))
 
     def senders(self, channel: ChannelKind, now: datetime) -> int:
-        """How many processes have messages for this channel in hand, of whichever notices, on all machines."""
+        """Count the processes that hold messages for this channel, of any notice and on any machine."""
         with self._store.read() as session:
             pages = select(LeaseRow.holder).join(DeliveryRow, col(DeliveryRow.id) == LeaseRow.first)
             here = pages.where(DeliveryRow.channel == channel, not_(run_out(now))).distinct()
             return sum(not has_ended(holder) for holder in session.exec(here))
 
     def pending(self, incident: str, notice: str) -> int:
-        """How many messages of the notice have not come to an end yet."""
+        """Count the messages of the notice that are due, deferred or claimed."""
         with self._store.read() as session:
             return _pending(session, incident, notice)
 
     def share_left(self, incident: str, notice: str) -> float:
-        """The share of the messages to people of this notice with which the engine has nothing to do any more."""
+        """Return the share of this notice's messages to people that are neither due, nor deferred, nor claimed."""
         to_people = col(DeliveryRow.person) != PUBLIC
         counted = select(func.count()).select_from(DeliveryRow)
         here = counted.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, to_people)
@@ -292,9 +293,9 @@ class Deliveries:
         return 1 - (due + in_hand) / messages if messages else 1.0
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
-        """Note that nothing of the notice is pending any more, if so; whether it is sent.
+        """Record that the notice is sent when no message is pending any more; return True when the notice is sent.
 
-        It is not as long as something is parked, or somebody whom a corrected list brought has no message of it.
+        A notice is not sent while a message is parked, or while a person from a corrected list has no message.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -318,7 +319,7 @@ class Deliveries:
         return True
 
     def published(self, incident: str, notice: str) -> bool:
-        """Whether every page of the notice, as it was last drafted, stands on the website; true when it has none."""
+        """Return True when every page of the latest version is on the website, or when the version has no page."""
         with self._store.read() as session:
             row = notice_row(session, incident, notice)
             missing = select(DeliveryRow.id).where(
@@ -340,10 +341,10 @@ def park(write: Write, messages: Collection[int], now: datetime) -> None:
 
 
 def _pending(session: Session, incident: str, notice: str) -> int:
-    """Due or in hand, in one look: between two, somebody could give back what is in hand."""
+    """Count due and claimed messages in one query: between two queries a claim could be given back and be missed."""
     messages = select(func.count()).select_from(DeliveryRow)
     due = messages.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
-    held = messages.where(HELD).correlate(LeaseRow).scalar_subquery()  # lease by lease, and not every message
+    held = messages.where(HELD).correlate(LeaseRow).scalar_subquery()  # counted by lease, without a scan of messages
     leases = select(func.coalesce(func.sum(held), 0)).select_from(LeaseRow)
     in_hand = leases.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
     return int(session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one())
@@ -353,10 +354,10 @@ def _due(
     session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
     people: int | None,
 ) -> list[WaitingMessage]:  # fmt: skip
-    """Those that were put off come first: a send of many hours must not let them wait for its end.
+    """Return the next due messages: first deferred ones, which must not wait for the end of a send of many hours.
 
-    They are a page of their own, whose numbers are not far apart, because what a lease holds is looked for among all
-    numbers that it spans.
+    Deferred messages make a page of their own, with ids close together, because the messages of a lease are searched
+    in the whole range of ids that the lease spans.
     """
     connection = session.connection()
     wave = IN_A_WAVE_BEGUN if people is not None else ""
@@ -370,8 +371,8 @@ def _due(
         rows = connection.execute(query, {**asked, **moment, **wave_begun, "limit": most})
         return list(map(WaitingMessage._make, rows.all()))
 
-    put_off = found(DEFERRED, limit)
-    return [row for row in put_off if abs(row.id - put_off[0].id) <= SPAN] or found(WAITING, limit)
+    deferred = found(DEFERRED, limit)
+    return [row for row in deferred if abs(row.id - deferred[0].id) <= SPAN] or found(WAITING, limit)
 
 
 NEW_LEASE = insert(LeaseRow).returning(col(LeaseRow.id))
@@ -395,7 +396,7 @@ def _new_lease(
 
 TAKE = """
 UPDATE delivery SET state = 'claimed', lease = :lease, attempts = attempts + 1, updated_at = :now WHERE """
-# Whatever version is written is looked up among those released, so it is written only where it is another one.
+# Each written version costs a foreign-key check, so it is written only where it changes.
 TAKE_OVER = "UPDATE delivery SET version = :version WHERE version <> :version AND "
 
 
@@ -411,9 +412,9 @@ def _ids(rows: Iterable[WaitingMessage]) -> list[int]:
 
 
 def _mark(swift: Swift, claims: Sequence[Claim], answered: set[int], now: datetime) -> dict[int, list[int]]:
-    """Keep that these may leave; the numbers of those of which the lease still holds, by lease.
+    """Record commit marks, and return by lease the ids of the messages whose lease is still valid.
 
-    The leases of which messages were answered are locked too.
+    The leases of the answered messages are locked too.
     """
     marks: dict[int, list[int]] = {}
     for lease in sorted({claim.lease for claim in claims} | answered):
@@ -452,7 +453,7 @@ def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:
-    """Store a message for the same person on the next channel of the cascade; whether there is one."""
+    """Store a message for the same person on the next channel of the cascade; return False when there is none."""
     if claim.to is None or claim.about is None:
         return False
     version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.addendum)

@@ -355,7 +355,7 @@ def _facts(session: Session, draft: Draft) -> Incident:
     query = select(IncidentVersionRow.content).where(
         IncidentVersionRow.incident == draft.incident, IncidentVersionRow.digest == draft.facts_digest
     )
-    return Incident.as_stored(session.exec(query.limit(1)).one())
+    return Incident.model_validate(session.exec(query.limit(1)).one())
 
 
 def _words(session: Session, draft: Draft) -> Wording:

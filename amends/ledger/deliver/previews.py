@@ -1,4 +1,4 @@
-"""Verbs that look ahead: what a draft would do if it were released as it is."""
+"""Previews of a draft: counts and samples of the messages that its release would store."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -21,16 +21,16 @@ from amends.ledger.store.tables import PersonRow
 
 
 class Expected(NamedTuple):
-    """What would come of a draft at first, in numbers of people."""
+    """The numbers of people in each state right after a release of the draft."""
 
     people: dict[PersonState, int]
-    """How many would wait for a message, be held, or be unreachable."""
+    """The people who would wait for a message, be held, or be unreachable."""
     letters: int
-    """How many of them would be written to on paper only, because there is no other address of theirs."""
+    """The people among them who would get only a letter, because no other address of theirs is known."""
 
 
 class Previews:
-    """Reads only; nothing is released or claimed."""
+    """The previews of a ledger. They only read: nothing is released or claimed."""
 
     def __init__(self, store: Store, claims: Claims, notices: Notices) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class Previews:
         self._notices = notices
 
     def expected(self, draft: Draft) -> Expected:
-        """What would come of it, counted without opening any row; all people are read, a second for a million."""
+        """Count the people in each state after a release, without opening their data: a second for a million people."""
         people: Counter[PersonState] = Counter()
         letters = 0
         for planned, count in self._first_messages(draft):
@@ -47,19 +47,19 @@ class Previews:
         return Expected(dict(people), letters)
 
     def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], int]]:
-        """What people would get at first, and how many would get that."""
-        addressee = aliased(PersonRow)
-        told = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
+        """Yield each combination of first messages, with the number of people who would get these messages."""
+        reader = aliased(PersonRow)
+        addressee = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
         columns = {
-            ChannelKind.EMAIL: addressee.email_index,
-            ChannelKind.SMS: addressee.phone_index,
-            ChannelKind.LETTER: addressee.postal_index,
+            ChannelKind.EMAIL: reader.email_index,
+            ChannelKind.SMS: reader.phone_index,
+            ChannelKind.LETTER: reader.postal_index,
         }
-        kept = (*columns.values(), addressee.opted_out_at)
+        kept = (*columns.values(), reader.opted_out_at)
         kinds = (PersonRow.hold, *(col(column).is_not(None) for column in kept))
         query = (
             select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
-            .join(addressee, and_(col(addressee.incident) == PersonRow.incident, col(addressee.number) == told))
+            .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee))
             .where(*in_audience(draft.incident, draft.audience))
             .group_by(*kinds)
         )
@@ -70,7 +70,7 @@ class Previews:
                 yield first_messages(why, addresses, draft.channels, draft.cascade), count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
-        """The first messages of some people chosen at random, as claims that nobody can send."""
+        """Return the first messages of people chosen at random, as claims that cannot be sent."""
         has_address = or_(
             col(PersonRow.email_index).is_not(None),
             col(PersonRow.phone_index).is_not(None),
@@ -83,7 +83,7 @@ class Previews:
             return tuple(claim for claim in claims if claim.readable)
 
     def first_claims(self, draft: Draft) -> Iterator[Claim]:
-        """Everybody's first messages, letters among them, by person, as claims that nobody can send; page by page."""
+        """Yield every person's first messages, letters included, by person, as claims that cannot be sent."""
         after = 0
         while True:
             with self._store.read() as session:
@@ -98,9 +98,9 @@ class Previews:
     def _claims_of(
         self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
     ) -> tuple[Claim, ...]:
-        """The first messages of these people that would be in one of these states; the columns are `addressees`."""
-        post = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
-        rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in post.first_rows(*person)]
+        """Return the first messages in one of these states, as claims; `people` has the columns of `addressees`."""
+        writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
+        rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
         released = Released(draft.template, draft.dated, optional=draft.optional)
         return self._claims.of_rows(session, draft.incident, waiting, released)

@@ -1,4 +1,4 @@
-"""Verbs about questions, complaints, suggestions and the survey."""
+"""Questions, complaints, suggestions and the survey in the ledger: store, answer, read and count them."""
 
 import hashlib
 import json
@@ -26,21 +26,24 @@ from amends.ledger.store.session import Store
 from amends.ledger.store.tables import QuestionRow, SurveyRow
 
 LONGEST_QUESTION = 4_000
-"""Characters; what a person can write in one go."""
+"""The largest number of characters in one question or comment."""
 
 
 class Questions:
-    """Take in what people ask, and keep what they were answered."""
+    """The questions of people with their answers, and the answers to the survey."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def ask(self, incident: str, asked: NewQuestion, now: datetime) -> int:
-        """Keep a question; its id, also when it was kept before. Raises NotAllowed for an empty or overlong text."""
+        """Store a question, unless it is stored already, and return its id.
+
+        Raises NotAllowed for an empty or overlong text.
+        """
         wording = asked.text.strip()
         if not wording or len(wording) > LONGEST_QUESTION:
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
-        theme = theme_of(wording)  # before the transaction, which others wait for
+        theme = theme_of(wording)  # before the transaction, because other writers wait for it
         with self._store.write() as write:
             write.incident(incident)
             if (known := _known(write.session, incident, asked.once)) is not None:
@@ -55,8 +58,9 @@ class Questions:
             return number
 
     def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
-        """Answer a question; the person reads it on their page. A given answer is not changed, it is added to by
-        another question. Raises NotAllowed, NotInLedger.
+        """Store the answer to a question, which the person reads on their personal page.
+
+        A given answer is never changed; another question adds to it. Raises NotAllowed, NotInLedger.
         """
         if not text.strip():
             raise NotAllowed("an answer needs words")
@@ -70,14 +74,14 @@ class Questions:
             write.note(now, incident, "answered question", f"question {question}", actor=by)
 
     def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
-        """Move a question to another theme."""
+        """Move a question to another theme. Raises NotInLedger."""
         with self._store.write() as write:
             row = _row(write.session, incident, question, locked=True)
             row.theme = theme
             write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
 
     def all(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
-        """The questions, the one due first in front; words that were altered, or moved, are empty.
+        """Return the questions, the earliest reply due first; a text that was altered or moved is empty.
 
         Raises NotInLedger, KeyMissing.
         """
@@ -91,14 +95,14 @@ class Questions:
             return tuple(_question(row, seal) for row in session.exec(query))
 
     def get(self, incident: str, question: int) -> Question:
-        """One of them; no other is opened for it. Raises NotInLedger, KeyMissing."""
+        """Return one question, without decrypting any other. Raises NotInLedger, KeyMissing."""
         with self._store.read() as session:
             return _question(_row(session, incident, question), self._store.seal(session, incident))
 
     def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
-        """Keep a person's answers; other ones replace them, and a comment is replaced only by another one.
+        """Store a person's answers, which replace earlier answers; only a new comment replaces an earlier comment.
 
-        Raises NotAllowed for what the survey did not ask.
+        Raises NotAllowed for scores that the survey does not ask for, and for an overlong comment.
         """
         if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
             raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
@@ -116,7 +120,7 @@ class Questions:
             write.note(now, incident, "survey answered", f"person {person}")
 
     def comments(self, incident: str) -> tuple[Comment, ...]:
-        """What people added to their answers to the survey, the latest first; what was altered, or moved, is empty.
+        """Return the comments on the survey, the latest first; a comment that was altered or moved is empty.
 
         Raises NotInLedger, KeyMissing.
         """
@@ -125,19 +129,19 @@ class Questions:
             seal = self._store.seal(session, incident)
             rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
             given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
-        # An empty one was sealed once, too.
+        # An earlier version of Amends also sealed empty comments.
         return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given if said != "")
 
     def comments_given(self, incident: str) -> int:
-        """How many comments there are to read; none of them is opened to count them."""
-        # An empty one was sealed once, too.
+        """Return the number of comments that are not empty, without decrypting any."""
+        # An earlier version of Amends also sealed empty comments.
         given = func.length(SurveyRow.sealed_comment) > SEALED_EMPTY
         with self._store.read() as session:
             query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
             return session.exec(query).one()
 
     def has_answered_survey(self, incident: str, person: int) -> bool:
-        """Whether this person has answered."""
+        """Return True when this person has answered the survey."""
         with self._store.read() as session:
             return session.get(SurveyRow, (incident, person)) is not None
 
@@ -162,7 +166,7 @@ def _store(session: Session, incident: str, number: int, asked: NewQuestion, sea
 
 
 def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
-    """The question, if need be locked until the transaction ends. Raises NotInLedger."""
+    """Return the question's row; `locked` until the transaction ends. Raises NotInLedger."""
     row = session.get(QuestionRow, (incident, question), with_for_update=locked or None)
     if row is None:
         raise NotInLedger(f"incident {incident} has no question {question}; `amends questions list {incident}`")
@@ -180,12 +184,12 @@ def _next_number(session: Session, incident: str) -> int:
 
 
 def once_for(*parts: object) -> str:
-    """A name for something that must be kept only once, from what makes it the same."""
+    """Return an idempotency key from the parts that identify something which must be stored only once."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 def question_counts(session: Session, incident: str, now: datetime | None) -> QuestionCounts:
-    """The questions in numbers; none is overdue without a now."""
+    """Return the questions in numbers; without `now`, none counts as overdue."""
     waits, due = col(QuestionRow.answered_at).is_(None), col(QuestionRow.reply_due_at)
     is_late = false() if now is None else waits & (due < now)
     themes = (
@@ -205,7 +209,10 @@ def question_counts(session: Session, incident: str, now: datetime | None) -> Qu
 
 
 def survey_counts(session: Session, incident: str) -> SurveyCounts:
-    """The survey in numbers. Of many answers few differ, so the database counts those that are alike."""
+    """Return the survey in numbers.
+
+    The database counts equal answers together, because few of many answers differ.
+    """
     scores = cast(SurveyRow.scores, String)
     alike = select(scores, func.count()).where(SurveyRow.incident == incident).group_by(scores)
     given = [(json.loads(words), people) for words, people in session.exec(alike)]
@@ -216,7 +223,7 @@ def survey_counts(session: Session, incident: str) -> SurveyCounts:
 
 
 def _mean(given: Sequence[tuple[dict[str, int], int]], measure: str) -> float | None:
-    """The mean of those who answered this; each set of scores stands with how many people gave it."""
+    """Return the mean score of a measure, or None without scores; `given` has each set of scores with its count."""
     answered = [(scores[measure], people) for scores, people in given if measure in scores]
     people = sum(count for _, count in answered)
     return round(sum(score * count for score, count in answered) / people, 2) if people else None
@@ -231,7 +238,7 @@ def _comment_place(row: SurveyRow) -> str:
 
 
 def _opened(seal: Seal, sealed: bytes | None, place: str) -> str | None:
-    """The words; None when they were altered or moved, which must not keep the others from being read."""
+    """Return the sealed text, or None when it was altered or moved, so that all other texts can still be read."""
     try:
         return seal.open(sealed, place) if sealed else ""
     except KeyMissing:

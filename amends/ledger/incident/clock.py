@@ -1,4 +1,4 @@
-"""Verbs about the clocks of the machines that work with this ledger."""
+"""Clocks in the ledger: compare the clocks of machines, and record and settle doubt about them."""
 
 from datetime import datetime
 
@@ -11,26 +11,26 @@ from amends.ledger.store.session import Store
 from amends.ledger.store.tables import ClockRow
 
 EVERY_INCIDENT = ""
-"""The incident of an audit entry that is about all of them."""
+"""The incident of an audit entry that is about all incidents."""
 
 
 class MachineClocks:
-    """Notice a wall clock that jumped or is wrong, and let a person say that it is right."""
+    """The clocks of all machines that work with the ledger, each believed or in doubt."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def server_time(self) -> datetime | None:
-        """What the clock of the ledger's server shows; None for a file, which has none."""
+        """Return the time on the ledger's server, or None for a ledger in a file."""
         with self._store.read() as session:
             connection = session.connection()
             return connection.scalar(text("SELECT clock_timestamp()")) if on_postgresql(connection) else None
 
     def observe(self, seen: Seen, server: datetime | None = None) -> str:
-        """Compare with what was last seen of this machine; why its clock is not believed, empty when it is.
+        """Compare with the machine's last reading, and return why its clock is not believed; empty when it is believed.
 
-        A machine that is new to the ledger, or was started anew, is compared with the ledger's server. A doubt stays
-        until a person settles it: a clock that was set wrong and right again has jumped twice.
+        The clock of a machine that is new to the ledger, or was restarted, is also compared with the ledger's server. A
+        doubt stays until a person settles it: a clock that was set wrong and right again has jumped twice.
         """
         with self._store.write() as write:
             row = write.session.get(ClockRow, seen.host)
@@ -47,12 +47,12 @@ class MachineClocks:
             return row.doubt
 
     def doubts(self) -> tuple[str, ...]:
-        """Why nobody can tell what time it is; empty when every clock is believed."""
+        """Return the reason for doubt about each doubted clock; empty when every clock is believed."""
         with self._store.read() as session:
             return clock_doubts(session)
 
     def trust(self, by: str, now: datetime) -> None:
-        """A person has looked: the clocks are right as they stand, and what is due by them is due."""
+        """Settle all doubts after a person has checked the clocks, which then decide again what is due."""
         with self._store.write() as write:
             for row in write.session.exec(select(ClockRow).where(col(ClockRow.doubt) != "")):
                 write.note(now, EVERY_INCIDENT, "clock trusted", row.host, actor=by, was=row.doubt)
@@ -60,5 +60,5 @@ class MachineClocks:
 
 
 def clock_doubts(session: Session) -> tuple[str, ...]:
-    """Why no clock is believed."""
+    """Return the reason for doubt about each doubted clock, ordered by host."""
     return tuple(session.exec(select(ClockRow.doubt).where(col(ClockRow.doubt) != "").order_by(col(ClockRow.host))))

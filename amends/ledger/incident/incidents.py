@@ -1,4 +1,4 @@
-"""Verbs about incidents."""
+"""Incidents in the ledger: open, amend, pause, embargo, resolve and close them, and record their events and alerts."""
 
 import hashlib
 from collections.abc import Collection, Iterable
@@ -31,7 +31,7 @@ from amends.ledger.store.tables import EventRow, IncidentRow, IncidentVersionRow
 
 @dataclass(frozen=True, slots=True)
 class IncidentLine:
-    """One incident in a list."""
+    """An incident as one line of a list."""
 
     id: str
     title: str
@@ -39,20 +39,20 @@ class IncidentLine:
     people: int
     opened_at: datetime
     destroyed_at: datetime | None = None
-    """Since when nobody of it can be read, found or written to any more."""
+    """The time since which no person of the incident can be read, found or written to any more, or None."""
 
 
 class Incidents:
-    """Opens, amends, pauses, resolves and closes incidents."""
+    """The incidents of a ledger."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def open(self, incident: Incident, people: Iterable[Person], author: str, now: datetime) -> int:
-        """Store an incident with its audience, all or nothing; the number of people.
+        """Store an incident with its audience, all or nothing; return the number of people.
 
-        Whatever reading the people raises passes through, and nothing is stored. Raises AlreadyInLedger when the id
-        is taken.
+        An error raised while the people are read passes through, and nothing is stored. Raises AlreadyInLedger when
+        the id is taken.
         """
         with self._store.write() as write:
             if write.session.get(IncidentRow, incident.id):
@@ -92,9 +92,9 @@ class Incidents:
         return census.counts(running.hexdigest())
 
     def amend(self, incident: Incident, author: str, now: datetime) -> int:
-        """A new version of the incident file; the old ones stay. The number of the version in force.
+        """Store a new version of the incident file beside the old ones; return the number of the version in force.
 
-        Every approval of what has not yet left is void from here on, because it bound the facts as they stood. The
+        Approvals become void for all messages that are not yet sent, because they bound the facts as they stood. The
         same content again changes nothing.
         """
         with self._store.write() as write:
@@ -107,21 +107,25 @@ class Incidents:
             return row.version
 
     def pause(self, incident: str, by: str, now: datetime) -> None:
-        """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of.
+        """Stop sending, and let no step begin, until the incident is resumed.
 
-        What is just being marked may leave: see `marks_are_kept`.
+        A closed incident can be paused too, because messages about its commitments may still be sent. A message that is
+        being marked at this moment may be sent: see `marks_are_kept`.
         """
         with self._store.write() as write:
-            _turn(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+            _set_state(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
 
     def resume(self, incident: str, by: str, now: datetime) -> None:
-        """Go on as before; what came due meanwhile is due now."""
+        """End the pause; steps that came due during the pause are due now."""
         with self._store.write() as write:
             write.incident(incident)
-            _turn(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
+            _set_state(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
-        """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
+        """Let no message be sent before this time, not even one that is claimed; replaces an earlier embargo.
+
+        Raises NotAllowed without a reason, and for a time that has passed.
+        """
         with self._store.write() as write:
             row = write.incident(incident)
             if not why.strip():
@@ -132,9 +136,9 @@ class Incidents:
             write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
 
     def marks_are_kept(self, incident: str) -> bool:
-        """Wait for whoever is just marking what may leave, and began before a pause; whether all of them are through.
+        """Wait for the workers that began to mark messages before a pause; return True when all marks are stored.
 
-        False when one is not through in the time that is waited for others who write: it has been halted.
+        Return False when a worker has not finished within BUSY_SECONDS, which means that it was halted.
         """
         try:
             with self._store.write() as write:
@@ -144,7 +148,7 @@ class Incidents:
         return True
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
-        """What is approved may leave. Raises NotAllowed when nothing holds it back."""
+        """Let released messages be sent again. Raises NotAllowed when no embargo is in force."""
         with self._store.write() as write:
             row = write.incident(incident)
             if row.embargo_until is None or row.embargo_until <= now:
@@ -153,44 +157,47 @@ class Incidents:
             write.note(now, incident, "embargo lifted", actor=by)
 
     def close(self, incident: str, by: str, now: datetime) -> None:
-        """Nothing more is begun, except for promises that are still open."""
+        """Close an open incident: no step begins any more, except for commitments that are still open."""
         with self._store.write() as write:
-            _turn(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
+            _set_state(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
 
     def resolve(self, incident: str, by: str, now: datetime, note: str = "") -> None:
-        """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
+        """Record the lead's word that there is no more news: series of updates that run until then end.
+
+        The closing of the incident begins.
+        """
         with self._store.write() as write:
             write.incident(incident)
             if happened(write.session, incident, "resolved", now):
                 write.note(now, incident, "resolved", actor=by, note=note)
 
     def note_event(self, incident: str, name: str, now: datetime) -> None:
-        """Note that an event of the case happened; only its first time counts."""
+        """Record an event of the case; only its first time counts."""
         with self._store.write() as write:
             write.incident(incident)
             if happened(write.session, incident, name, now):
                 write.note(now, incident, "event", name)
 
     def alert(self, incident: str, what: str, now: datetime) -> None:
-        """Note that a person must look, once for the same trouble."""
+        """Record an alert, which asks a person to act; once for the same trouble."""
         with self._store.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
 
     def facts_digest(self, incident: str) -> str:
-        """Changes when anything that the incident file says changes. Raises NotInLedger."""
+        """Return a hash that changes with any change of the incident file. Raises NotInLedger."""
         with self._store.read() as session:
             return version_row(session, incident, incident_row(session, incident).version).digest
 
     def all(self) -> tuple[IncidentLine, ...]:
-        """All incidents, the newest first."""
+        """Return all incidents, the newest first."""
         with self._store.read() as session:
             rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
             return tuple(_line(session, row) for row in rows)
 
 
 def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:
-    """Record in the caller's transaction that a person must look, once for the same trouble."""
+    """Record an alert in the caller's transaction, once for the same trouble."""
     if happened(write.session, incident, _alert_name(what), now, EventKind.ALERT):
         write.note(now, incident, "alert", what)
 
@@ -205,7 +212,7 @@ def _alert_name(what: str) -> str:
     return what if len(what) <= ALERT_CHARACTERS else f"{what[:ALERT_CHARACTERS]} {digest(what)}"
 
 
-def _turn(
+def _set_state(
     write: Write, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime
 ) -> None:
     row = write.incident(incident)
@@ -251,7 +258,7 @@ def _digest(incident: Incident) -> str:
 
 
 def version_row(session: Session, incident: str, version: int) -> IncidentVersionRow:
-    """This version of the incident file. Raises NotInLedger."""
+    """Return the row of this version of the incident file. Raises NotInLedger."""
     row = session.get(IncidentVersionRow, (incident, version))
     if row is None:
         raise NotInLedger(f"incident {incident} has no version {version}")

@@ -1,4 +1,4 @@
-"""Verbs about the words of approvers. Every try is in the audit chain, those that were refused too."""
+"""Approvals of a notice: record, refuse and override them. The audit chain has each attempt, also a refused one."""
 
 from datetime import datetime
 
@@ -29,7 +29,7 @@ from amends.ledger.team import team
 
 
 class Approvals:
-    """Approve and reject; however many do so at once, one after the other is heard and told what it came to."""
+    """The approvals of a ledger; members who decide at the same time are served one after another."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store
@@ -39,11 +39,11 @@ class Approvals:
         self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime,
         *, in_place_of: str = "",
     ) -> NoticeStage:  # fmt: skip
-        """A member's word on exactly the draft with this binding; how far the notice has come with it.
+        """Record a member's decision on exactly the draft with this binding, and return the notice's new stage.
 
-        A deputy gives the word of whom they stand in for. Raises NotAllowed when this member may not decide, when it
-        was decided already, when the draft is another by now, or when it is to be approved and not everybody's
-        message could be put together; LedgerRestored.
+        A deputy decides in the place of an absent member. Raises NotAllowed when this member may not decide, when the
+        decision was made already, when the draft is another one by now, and when an approval finds that not every
+        person's message can be composed. Raises LedgerRestored.
         """
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
@@ -69,10 +69,10 @@ class Approvals:
     def release_in_emergency(
         self, incident: str, notice: str, first: Member, second: Member, binding: str, why: str, now: datetime
     ) -> Emergency:
-        """Exactly this draft may leave on the word of these two, with fewer approvals than asked; said out loud.
+        """Record that two members release exactly this draft with too few approvals, and alert the lead.
 
-        Raises NotAllowed when these two may not, when somebody rejected it, when it has its approvals anyway, and
-        whenever nobody could approve it.
+        Raises NotAllowed when these two may not release it, when somebody rejected the draft, when the draft has its
+        approvals anyway, and whenever nobody could approve the draft.
         """
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
@@ -99,7 +99,7 @@ class Approvals:
 
 
 def _take_stage(session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
-    """How far the notice has come with this word; the first time that one is approved is an event of the case."""
+    """Store the notice's stage after a decision; the first approved notice is an event of the case."""
     row.stage = stage_of(row, standing_of(session, row, draft, now))
     if row.stage == NoticeStage.APPROVED:
         happened(session, row.incident, Event.APPROVED, now)
@@ -112,7 +112,7 @@ def _subject(row: NoticeRow) -> str:
 def _note_refusal(
     write: Write, row: NoticeRow, act: str, member: Member, why: str, detail: dict[str, str], now: datetime
 ) -> None:
-    """Kept although nothing came of it: who tried what is part of what happened."""
+    """Record a refused decision in the audit chain, because an attempt is part of the history of the incident."""
     write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, why=why, **detail)
 
 
@@ -132,9 +132,12 @@ def _why_not_speak(
 
 
 def _why_not_by_authors(session: Session, draft: Draft, *members: Member) -> Refusal | None:
-    """Why those of them who wrote it may not decide on it, and what helps where too few are left who may; or None."""
-    wrote = next((one for one in members if one.name in draft.authors), None)
-    refusal = why_not_approve(wrote, draft.authors) if wrote else None
+    """Return why an author among these members may not decide, or None when none of them is an author.
+
+    When too few other members are left, the refusal also says how to add members.
+    """
+    author = next((one for one in members if one.name in draft.authors), None)
+    refusal = why_not_approve(author, draft.authors) if author else None
     if refusal is None:
         return None
     lacking = too_few(draft.approvals, team(session), draft.authors)
@@ -142,7 +145,7 @@ def _why_not_by_authors(session: Session, draft: Draft, *members: Member) -> Ref
 
 
 def _why_not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> Refusal | None:
-    """What has happened meanwhile, so that nobody can decide on this any more; None when they can."""
+    """Return why nobody can decide on this version any more, or None when members can."""
     if row.stage in RELEASED:
         release = session.get_one(ReleaseRow, (row.incident, row.notice, row.version))
         return Refusal(f"{row.notice} has been released already, {_at(release.at)}; your word changes nothing any more")
@@ -158,7 +161,7 @@ def _why_not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, 
 
 
 def _rejection(session: Session, row: NoticeRow, stands: Standing) -> ApprovalRow | None:
-    """The word by which it stands rejected."""
+    """Return the rejection that counts, or None when the version is not rejected."""
     query = select(ApprovalRow).where(
         ApprovalRow.incident == row.incident, ApprovalRow.notice == row.notice, ApprovalRow.version == row.version,
         ApprovalRow.member == stands.rejected_by,
@@ -187,7 +190,7 @@ def _keep(
 
 
 def _as_now(session: Session, member: Member) -> Member:
-    """The member as they are in the team at this moment; who is not in it any more is not active."""
+    """Return the member as the team has them now; a member who has left the team is not active."""
     gone = member.model_copy(update={"active": False})
     return next((one for one in team(session) if one.name == member.name), gone)
 
@@ -201,7 +204,7 @@ def _keep_emergency(
     )
     old = write.session.get(EmergencyRow, (row.incident, row.notice, row.version))
     if old:
-        write.session.delete(old)  # it had run out; the audit chain keeps both
+        write.session.delete(old)  # the older one has expired; the audit chain keeps both
         write.session.flush()
     write.session.add(
         EmergencyRow(incident=row.incident, notice=row.notice, version=row.version, **emergency.model_dump())

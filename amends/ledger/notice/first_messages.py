@@ -1,4 +1,4 @@
-"""What people get at first when a notice is released, and who is written to about whom."""
+"""First messages: what each person gets when a notice is released, and to whom messages about a person are written."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -33,37 +33,37 @@ from amends.ledger.store.bulk import DELIVERY, on_postgresql
 from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow
 
 PAGE = 10_000
-"""So many people of the list at most get their messages in one transaction."""
+"""The most people whose messages are stored in one transaction."""
 MOST_KINDS = 500
-"""So many kinds of people in one statement: databases take only so many values in one."""
+"""The most kinds of people in one statement; databases limit the number of values in a statement."""
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
-"""In the order in which `addressees` tells the addresses."""
+"""The channels to people, in the order of the address columns of `addressees`."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
 NAMED = ("hold", "country", "region", "locale")
 TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
-"""What decides which messages a person gets. Of a million people few differ in it."""
+"""The columns that decide which messages a person gets; a million people are of few different kinds."""
 PLANNED = ("channel", "variant", "state", "cause")
 GUARDED = col(PersonRow.guardian) > 0
-"""Somebody else is written to for this person."""
+"""The condition that messages about a person are written to a guardian."""
 
 
 class FirstMessages:
-    """Writes the first messages of one notice, for whoever they are."""
+    """A writer of the first messages of one version of a notice."""
 
     def __init__(
-        self, draft: Draft, version: int, letters: Addenda, at: Any, may_have_left: Collection[ChannelKind] = ()
+        self, draft: Draft, version: int, addenda: Addenda, at: Any, may_have_left: Collection[ChannelKind] = ()
     ) -> None:
-        self._draft, self._letters, self._may_have_left = draft, letters, may_have_left
+        self._draft, self._addenda, self._may_have_left = draft, addenda, may_have_left
         self._head, self._tail = (draft.incident, draft.notice, version), ("", 0, at)
-        # Few answers to questions that are asked for everybody.
+        # Called for every person, with few different answers.
         self._plan = cache(self._planned)
 
     def store_page(self, connection: Connection, after: int, end: int) -> int:
-        """Store what the next people of the list get at first; up to which number everybody has a message now.
+        """Store the first messages of the next people, and return the number up to which every person has a message.
 
-        The database makes the rows, from what each kind of people gets. Who has messages of an earlier version is left
-        alone. Raises LedgerUnavailable when people were changed meanwhile, with nothing stored.
+        The database makes the rows from the messages of each kind of people. A person who has a message of an earlier
+        version gets none. Raises LedgerUnavailable, with nothing stored, when people were changed meanwhile.
         """
         last = min(after + PAGE, end)
         part = self._part(after, last)
@@ -71,7 +71,7 @@ class FirstMessages:
         people = self._without_messages(part, after, last)
         for start in range(0, len(kinds), MOST_KINDS):
             connection.execute(self._first_messages(people, kinds[start : start + MOST_KINDS]))
-        # On SQLite nobody else can have changed anything meanwhile.
+        # On SQLite a transaction that writes is alone, so that people cannot have been changed meanwhile.
         if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
         return last
@@ -80,7 +80,7 @@ class FirstMessages:
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
-        """What a person gets at first, as values of DELIVERY; the arguments are the columns of `addressees`."""
+        """Return a person's first messages as values of DELIVERY; the arguments are the columns of `addressees`."""
         addresses = {EMAIL: email, SMS: phone, LETTER: postal}
         known = (email is not None, phone is not None, postal is not None)
         planned = self._plan(hold, country, region, locale, guardian > 0, *known, bool(opted_out))
@@ -90,14 +90,14 @@ class FirstMessages:
         ]
 
     def name(self, guarded: bool, country: str, region: str, locale: str) -> str:
-        """Names the text that a person gets who is like this."""
+        """Return the name of the text for people of this kind."""
         reader = Reader.GUARDIAN if guarded else Reader.SELF
-        return text_name(locale, reader, addendum_of(self._letters, self._draft.template, country, region))
+        return text_name(locale, reader, addendum_of(self._addenda, self._draft.template, country, region))
 
     def row(
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
     ) -> tuple[Any, ...]:
-        """One message, as values of DELIVERY."""
+        """Return one message as values of DELIVERY."""
         begins = in_doubt(planned or Planned(channel, starts_as(channel)), self._may_have_left)
         return (*self._head, person, channel.value, address, name, begins.state.value, begins.cause.value, *self._tail)
 
@@ -105,7 +105,7 @@ class FirstMessages:
         self, hold: str, country: str, region: str, locale: str, guarded: bool,
         email: bool, phone: bool, postal: bool, opted_out: bool,
     ) -> list[tuple[str, str, str, str]]:  # fmt: skip
-        """The PLANNED messages of anybody who is of this KIND."""
+        """Return the messages of a person of this KIND, as values of PLANNED."""
         draft = self._draft
         name = self.name(guarded, country, region, locale)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
@@ -115,22 +115,22 @@ class FirstMessages:
         return [(one.channel.value, name, one.state.value, one.cause.value) for one in planned]
 
     def _part(self, after: int, last: int) -> Any:
-        """Those of the list with these numbers: their KIND and their addresses.
+        """Return a query for the KIND and the addresses of the people with these numbers.
 
-        Whoever reads for themselves is not joined with anybody: databases would hold the page against the whole list.
+        People without a guardian are read without a join: databases would join the page with the whole list.
         """
         who, here = (self._draft.incident, self._draft.audience), col(PersonRow.number).between(after + 1, last)
-        themselves = _told_by(PersonRow).where(*in_audience(*who), ~GUARDED, here)
+        themselves = _columns_with(PersonRow).where(*in_audience(*who), ~GUARDED, here)
         part = union_all(themselves, addressees(*who).where(GUARDED, here)).subquery()
         has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
         known = [found.label(f"has_{name}") for name, found in has.items()]
         return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
 
     def _without_messages(self, part: Any, after: int, last: int) -> Any:
-        """Those of them who have no message of the notice.
+        """Return a query for the people of this part who have no message of the notice.
 
-        By a list of those who have one: without an up-to-date idea of how many they are, PostgreSQL would hold each of
-        the others against all of them.
+        NOT IN first lists the people who have one: otherwise PostgreSQL, without current statistics, would compare each
+        of the other people with all of these.
         """
         draft, person = self._draft, col(DeliveryRow.person)
         theirs = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
@@ -141,7 +141,7 @@ class FirstMessages:
         columns = [column(name, Boolean if name in TRUE_OR_NOT else String) for name in (*KIND, *PLANNED)]
         rows = [(*kind, *one) for kind in kinds for one in self._plan(*kind)]
         listed = values(*columns, name="listed").data(rows).cte()
-        # SQLite looks a kind up by an index of its own only among stored rows, and only by columns of the same type.
+        # SQLite makes an index of its own only for materialised rows, and only for columns of the same type.
         typed = (cast(listed.c[one.name], one.type).label(one.name) for one in columns)
         planned = sql(*typed).cte("planned").prefix_with("MATERIALIZED")
         theirs = {EMAIL: people.c.email_index, SMS: people.c.phone_index, LETTER: people.c.postal_index}
@@ -152,28 +152,31 @@ class FirstMessages:
         return insert(DeliveryRow).from_select(DELIVERY, chosen.join(planned, same).order_by(people.c.number))
 
 
-def last_told(session: Session, draft: Draft) -> int:
-    """The number of the last person in the audience of this notice; 0 when nobody is in it."""
-    told = in_audience(draft.incident, draft.audience)
-    return session.exec(select(func.max(PersonRow.number)).where(*told)).one() or 0
+def last_person(session: Session, draft: Draft) -> int:
+    """Return the number of the last person in the audience of this notice, or 0 when the audience is empty."""
+    audience = in_audience(draft.incident, draft.audience)
+    return session.exec(select(func.max(PersonRow.number)).where(*audience)).one() or 0
 
 
 def may_have_left(session: Session, draft: Draft) -> frozenset[ChannelKind]:
-    """On which channels a message of this notice may have left that the ledger does not hold: a backup was restored."""
+    """Return the channels on which messages of this notice may have left that a restored ledger does not hold."""
     row = session.get(RestoredNoticeRow, (draft.incident, draft.notice))
     return frozenset(ChannelKind(word) for word in row.may_have_left.split("|") if word) if row else frozenset()
 
 
 def addressees(incident: str, audience: str) -> Select[Any]:
-    """Of each person of this audience: what decides which messages they get, and who is written to for them."""
+    """Return a query for what decides each person's messages, and for the addresses of the person's reader.
+
+    The reader is the person, or the person's guardian.
+    """
     reader = aliased(PersonRow)
-    told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
-    joined = and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told)
-    return _told_by(reader).join(reader, joined).where(*in_audience(incident, audience))
+    addressee = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    joined = and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee)
+    return _columns_with(reader).join(reader, joined).where(*in_audience(incident, audience))
 
 
-def _told_by(reader: Any) -> Select[Any]:
-    """The columns of `addressees`, where this is who reads what is written."""
+def _columns_with(reader: Any) -> Select[Any]:
+    """Return a query for the columns of `addressees`, with `reader` as the table of the readers."""
     decisive = ("number", "hold", "guardian", "country", "region")
     address = ("locale", "email_index", "phone_index", "postal_index")
     columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
@@ -181,21 +184,21 @@ def _told_by(reader: Any) -> Select[Any]:
 
 
 def in_audience(incident: str, name: str) -> list[Any]:
-    """Conditions that the people of this audience meet; nobody is in one who is gone from the list."""
+    """Return the conditions for the people of this audience, which leaves out people who are gone from the list."""
     conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
 
 
-def addendum_of(letters: Addenda, template: str, country: str, region: str) -> str:
-    """The letter in which a notice is written about somebody who lives there.
+def addendum_of(addenda: Addenda, template: str, country: str, region: str) -> str:
+    """Return the addendum with which a notice is written about a person who lives in this place.
 
-    The home of the person whose data it is decides, as the laws do, and not that of a guardian who reads it for them.
+    As in the laws, the home of the person affected decides, and not the home of a guardian who reads the message.
     """
-    return letters.in_notice(template, letters.addendum_for(country, region))
+    return addenda.in_notice(template, addenda.addendum_for(country, region))
 
 
 def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
-    """The personal channels on which this person has an address, with its keyed index."""
+    """Return the channels on which this person has an address, each with the address's keyed index."""
     indexes = {
         ChannelKind.EMAIL: person.email_index,
         ChannelKind.SMS: person.phone_index,

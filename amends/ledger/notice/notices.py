@@ -1,4 +1,4 @@
-"""Verbs about notices: draft, look over, release."""
+"""Notices: record drafts and preflights, and release what is approved."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.team.approval import Standing
-from amends.ledger.notice.first_messages import FirstMessages, in_audience, last_told, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, in_audience, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
@@ -38,42 +38,43 @@ from amends.ledger.store.tables import (
 )
 
 PUBLIC = 0
-"""The person number of what is said to everybody at once."""
+"""The person number of messages to the public: pages and posts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The part of an incident's people that a notice goes to, as it stands now."""
+    """The part of an incident's people that a notice goes to, by the list in force."""
 
     digest: str
     people: int
     readers: frozenset[tuple[str, Reader, str]]
-    """Every locale, kind of reader and letter in it."""
+    """The combinations of locale, kind of reader and addendum in the audience."""
 
 
 class Notices:
-    """Draft notices, release what is approved."""
+    """The notices of a ledger: their drafts, preflights and releases."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def audience(self, incident: str, name: str) -> Audience:
-        """Count the people of this audience: everyone, or a segment."""
+        """Count the people and the kinds of readers of this audience, which is everyone or a segment."""
         with self._store.read() as session:
             row = incident_row(session, incident)
             counted = session.exec(_readers(incident, name)).all()
-            letters = self.addenda(session, incident)
+            addenda = self.addenda(session, incident)
         readers = frozenset(
-            (locale, Reader.GUARDIAN if child else Reader.SELF, letters.addendum_for(country, region))
+            (locale, Reader.GUARDIAN if child else Reader.SELF, addenda.addendum_for(country, region))
             for locale, child, country, region, _ in counted
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
     def draft(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
-        """Keep a draft; the version in force. The same content again changes nothing; other content is a new version.
+        """Record a draft and return the version in force: a new one, or the present one when the content is the same.
 
-        What has already left stays with the version that people got. With the version that was seen before it was
-        written (0 for none), a later one stays in force, unless it must not leave: somebody may have approved it.
+        Messages that have left stay with the version that people got. `seen` is the version that the author saw before
+        writing (0 for none): a later version stays in force when the notice is over, or when the later version may
+        leave, because somebody may have approved it.
         """
         with self._store.write() as write:
             write.incident(draft.incident)
@@ -106,18 +107,18 @@ class Notices:
         return NoticeStage(latest.stage).is_over or not why_not_release(session, self.drafted(latest), now)
 
     def latest_draft(self, incident: str, notice: str) -> Draft:
-        """The latest draft of a notice. Raises NotInLedger."""
+        """Return the latest draft of a notice. Raises NotInLedger."""
         with self._store.read() as session:
             return self.drafted(existing_row(session, incident, notice))
 
     def preflight(self, draft: Draft) -> Preflight | None:
-        """What was found in everybody's message of exactly this draft; None when nobody has looked."""
+        """Return the recorded preflight of exactly this draft, or None when none was made."""
         with self._store.read() as session:
             row = existing_row(session, draft.incident, draft.notice)
             return _preflight(row) if row.binding == draft.binding else None
 
     def keep_preflight(self, draft: Draft, found: Preflight, now: datetime) -> None:
-        """Keep what was found in everybody's message of this draft; nothing when there is another by now."""
+        """Record the preflight of this draft, unless the notice has another draft by now."""
         with self._store.write() as write:
             write.incident(draft.incident)
             row, kept = existing_row(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
@@ -128,9 +129,9 @@ class Notices:
             write.note(now, draft.incident, "looked over", subject, messages=found.messages, cannot_be_made=wrong)
 
     def release(self, incident: str, notice: str, now: datetime) -> Draft:
-        """Let an approved notice leave: one waiting message per person and channel. Safe to repeat at any moment.
+        """Release an approved notice: store a waiting message per person and channel. Safe to repeat at any moment.
 
-        Raises ApprovalMissing when exactly this is not approved (any more), and LedgerRestored.
+        Raises ApprovalMissing when exactly this notice is not approved (any more), and LedgerRestored.
         """
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
@@ -142,10 +143,10 @@ class Notices:
                 self._begin(write.session, row, draft, now)
             if row.optional:
                 withdraw(write.session, incident, now)
-            if begins:  # after all messages are locked, as whoever claims does, so that nobody waits in a circle
+            if begins:  # after all messages are locked, in the order in which claims lock too, against deadlocks
                 subject = f"{notice} v{row.version}"
                 write.note(now, incident, "released", subject, binding=row.binding, people=draft.people)
-            doubt, end = may_have_left(write.session, draft), last_told(write.session, draft)
+            doubt, end = may_have_left(write.session, draft), last_person(write.session, draft)
         while self._prepare_page(draft, row.version, end, now):
             pass
         if doubt:
@@ -165,12 +166,13 @@ class Notices:
         if not row.optional:
             self._forget_opt_outs(session, draft, row.version, now)
         _store_public(session, draft, row.version, now)
-        _give_promises(session, draft)
+        _record_commitments(session, draft)
 
     def _forget_opt_outs(self, session: Session, draft: Draft, version: int, now: datetime) -> None:
-        """An earlier version was optional and this one is not, so who opted out gets it like everybody else.
+        """Delete the messages held for opt-outs from an earlier, optional version: this version goes to everybody.
 
-        Whom a channel had failed by then gets it on the next one; who has no other message of it, with their page.
+        A person whom a channel had failed before opting out gets this version on the next channel. A person without
+        any other message of the notice gets the first messages of this version with their page.
         """
         here = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
         held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause) == Cause.OPTED_OUT)
@@ -182,17 +184,17 @@ class Notices:
             redirect(session, draft, version, self.addenda(session, draft.incident), people, now, anew=True)
 
     def _prepare_page(self, draft: Draft, version: int, end: int, now: datetime) -> bool:
-        """Store the messages for the next page of people; whether there is another, up to the person at the end."""
+        """Store the messages for the next page of people; return True when people up to number `end` are left."""
         with self._store.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
-            letters, doubt = self.addenda(write.session, draft.incident), may_have_left(write.session, draft)
-            post = FirstMessages(draft, version, letters, spelled(connection, now), doubt)
-            release.prepared = max(post.store_page(connection, release.prepared, end), release.prepared)
+            addenda, doubt = self.addenda(write.session, draft.incident), may_have_left(write.session, draft)
+            writer = FirstMessages(draft, version, addenda, spelled(connection, now), doubt)
+            release.prepared = max(writer.store_page(connection, release.prepared, end), release.prepared)
             return release.prepared < end
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
-        """When the waves of a released version begin, and behind which person."""
+        """Return when the waves of a released version begin, and the number of the person behind whom they begin."""
         mine = (ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice, ReleaseRow.version <= row.version)
         query = (
             select(NoticeRow, ReleaseRow.at, ReleaseRow.prepared)
@@ -205,12 +207,15 @@ class Notices:
         return go_on([ReleasedVersion(at, people, self.drafted(one).waves) for one, at, people in released])
 
     def drafted(self, row: NoticeRow) -> Draft:
-        """The row as a value, read once. A version that was drafted after a backup was restored may be another one."""
+        """Return the draft in this row, from the cache when it was read before.
+
+        The binding is part of the cache key, because after a restored backup the same version may be another draft.
+        """
         name = ("draft", row.incident, row.notice, row.version, row.binding)
-        return self._store.cache.get(name, lambda: Draft.as_stored(row.draft))
+        return self._store.cache.get(name, lambda: Draft.model_validate(row.draft))
 
     def addenda(self, session: Session, incident: str) -> Addenda:
-        """The letters that the words in force know; none before a playbook runs."""
+        """Return the addenda of the words in force; none before a playbook runs."""
         row = pin_row(session, incident)
         if row is None:
             return Addenda()
@@ -220,39 +225,42 @@ class Notices:
 
 
 def _readers(incident: str, name: str) -> Any:
-    """Locale of who is written to, whether they are a guardian, where the person affected lives, and how many."""
+    """Return a query that counts the people of an audience by their kind of reader.
+
+    A kind is the reader's locale, whether the reader is a guardian, and the country and region of the person affected.
+    """
     reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
-    told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    addressee = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
     kinds = (col(reader.locale), guarded, col(PersonRow.country), col(PersonRow.region))
     return (
         select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
         .select_from(PersonRow)
-        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
+        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee))
         .where(*in_audience(incident, name))
         .group_by(*kinds)
     )
 
 
 def not_told(session: Session, incident: str, notice: str, audience: str) -> int:
-    """How many people of this audience have no message of the notice: they were found after it was released."""
+    """Count the people of this audience who were found after the release, and so have no message of the notice."""
     have_one = sql(col(DeliveryRow.person)).where(
         col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice
     )
-    # As one set without another: PostgreSQL may look through all messages for each person where it has no statistics.
+    # EXCEPT, because PostgreSQL without statistics may test a condition by scanning all messages for each person.
     without = sql(col(PersonRow.number)).where(*in_audience(incident, audience)).except_(have_one)
     return session.exec(select(func.count()).select_from(without.subquery())).one()
 
 
 def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> int:
-    """How many people a notice of which something was released has not told, because a corrected list brought them.
+    """Count the people whom a corrected list added and who have no message of a notice that was released before.
 
-    Audience and digest are those of this version, which is the latest.
+    `row` is the latest version of the notice; `audience` and `digest` are those of its draft.
     """
     in_force = f"{session.get_one(IncidentRow, row.incident).audience_digest}:{audience}"
     if row.stage in RELEASED and digest == in_force:
-        return 0  # it was released to all of them
-    once = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
-    if session.exec(once.limit(1)).first() is None:
+        return 0  # this version was released to the list in force
+    releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
+    if session.exec(releases.limit(1)).first() is None:
         return 0
     return not_told(session, row.incident, row.notice, audience)
 
@@ -267,12 +275,12 @@ LATEST_NOTICE = (
 
 
 def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
-    """The latest version of a notice."""
+    """Return the row of the latest version of a notice, or None when the notice was never drafted."""
     return session.exec(LATEST_NOTICE, params={"incident": incident, "notice": notice}).first()
 
 
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
-    """The latest version of the notice. Raises NotInLedger."""
+    """Return the row of the latest version of a notice. Raises NotInLedger."""
     row = notice_row(session, incident, notice)
     if row is None:
         incident_row(session, incident)
@@ -292,16 +300,16 @@ IN_FORCE = (
     .join(PinRow, (col(PinRow.incident) == IncidentRow.id) & (col(PinRow.number) == _NEWEST), isouter=True)
     .where(col(IncidentRow.id) == bindparam("incident"))
 )
-"""The facts, the audience and the words of an incident, by their hashes."""
+"""A query for the hashes of an incident's facts, audience and words that are in force."""
 
 
 def is_current(session: Session, draft: Draft) -> bool:
-    """Drafted from the facts, the audience and the words as they stand now."""
+    """Return True when the facts, the audience and the words in force are those that the draft was made from."""
     return not changed_since(session, draft)
 
 
 def changed_since(session: Session, draft: Draft) -> str:
-    """What is not as it was when this was drafted, in words; empty when all of it is."""
+    """Return in words which of facts, list and playbook have changed since the draft was made, or ""."""
     facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
     stands = {
         "the facts": draft.facts_digest == facts,
@@ -312,13 +320,13 @@ def changed_since(session: Session, draft: Draft) -> str:
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
-    """What it says of a promise is not the latest any more."""
-    promise = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
-    return promise is not None and promise.changes > draft.change
+    """Return True when the commitment that the draft is about has changed again since."""
+    commitment = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
+    return commitment is not None and commitment.changes > draft.change
 
 
 def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | None:
-    """Why this draft must not leave as it is, or None."""
+    """Return why this draft must not leave as it is, or None."""
     if changed := changed_since(session, draft):
         return Refusal(f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first")
     if is_overtaken(session, draft):
@@ -333,7 +341,7 @@ def _preflight(row: NoticeRow) -> Preflight | None:
 
 
 def why_not_fit(row: NoticeRow) -> Refusal | None:
-    """Why nobody may approve what would be printed wrongly, or None."""
+    """Return why the preflight keeps this version from being approved, or None."""
     found = _preflight(row)
     if found is None:
         look = f"`amends preview {row.incident} {row.notice}`"
@@ -344,9 +352,9 @@ def why_not_fit(row: NoticeRow) -> Refusal | None:
 
 
 def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
-    """The notice, if exactly this may leave now; once released it may go on. Raises ApprovalMissing."""
+    """Return the notice's row when exactly this notice may leave, or was released already. Raises ApprovalMissing."""
     row = existing_row(session, incident, notice)
-    draft = Draft.as_stored(row.draft)
+    draft = Draft.model_validate(row.draft)
     if draft.binding != row.binding or not is_current(session, draft):
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
     if row.stage in RELEASED:
@@ -365,12 +373,12 @@ def _releasable(session: Session, incident: str, notice: str, now: datetime) -> 
 
 
 def _ran_out(stands: Standing) -> str:
-    """Whose approval counts no more, as an addition to a sentence."""
+    """Return in words whose approvals have expired, to end a sentence with, or ""."""
     return f" (too long ago, so it must be given anew: {listed(stands.expired)})" if stands.expired else ""
 
 
 def _carry_over(session: Session, row: NoticeRow) -> None:
-    """Who was not reached by an earlier version of this notice gets this one."""
+    """Move the messages that have not left from earlier versions of the notice to this version."""
     here = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice) == row.notice)
     state = col(DeliveryRow.state)
     due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
@@ -383,7 +391,7 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
 
 
 def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
-    """One message per locale on the website and each social channel; a page that stands already is put up afresh."""
+    """Store a message per locale for the website and each social channel; a new version puts its page up again."""
     query = select(DeliveryRow.channel, DeliveryRow.variant, DeliveryRow.version).where(
         DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == PUBLIC
     )
@@ -392,18 +400,18 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         for channel, name, stands in session.exec(query)
         if channel != ChannelKind.WEBSITE or stands == version
     }
-    post = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
+    writer = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
         name = text_name(variant.locale, variant.reader, variant.addendum)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
-            rows.append(post.row(PUBLIC, variant.channel, place.encode(), name))
+            rows.append(writer.row(PUBLIC, variant.channel, place.encode(), name))
     store_messages(session.connection(), rows)
 
 
-def _give_promises(session: Session, draft: Draft) -> None:
-    for promise in draft.commitments:
-        if session.get(CommitmentRow, (draft.incident, promise.id)):
+def _record_commitments(session: Session, draft: Draft) -> None:
+    for commitment in draft.commitments:
+        if session.get(CommitmentRow, (draft.incident, commitment.id)):
             continue
-        session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))
+        session.add(CommitmentRow(incident=draft.incident, **commitment.model_dump(), changes=0, told=0))

@@ -1,4 +1,4 @@
-"""What becomes of stored messages when a corrected list says something else of the people they are for."""
+"""Redirecting stored messages after a corrected list has changed the people they are for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from amends.ledger.store.tables import DeliveryRow, PersonRow
 
 @dataclass(frozen=True, slots=True)
 class Redirected:
-    """What was done to messages, in numbers."""
+    """The numbers of messages that a correction changed."""
 
     moved: int = 0
-    """How many go to another address, or in other words, than before."""
+    """Messages that go to another address, or with another text, than before."""
     held: int = 0
-    """How many do not leave any more: the person is held now, or has no such address."""
+    """Messages that do not leave any more, because the person is held now or has no such address."""
     new: int = 0
 
     def __add__(self, other: "Redirected") -> "Redirected":
@@ -35,25 +35,25 @@ class Redirected:
 
 
 def redirect(
-    session: Session, draft: Draft, version: int, letters: Addenda, people: Sequence[int], now: datetime, *, anew: bool
+    session: Session, draft: Draft, version: int, addenda: Addenda, people: Sequence[int], now: datetime, *, anew: bool
 ) -> Redirected:
-    """Let the messages of these people follow what the list says of them; with `anew` also those that reached nobody.
+    """Change the messages of these people to follow the list in force; `anew` also writes again to unreached people.
 
-    The numbers of the people come in order. None of the messages may be in anybody's hands.
+    The numbers of the people come in order. No worker may hold any of the messages.
     """
     connection, done = session.connection(), Redirected()
     addressed = {row.number: row for row in session.execute(_addressed(session, draft, people))}
-    post = FirstMessages(draft, version, letters, spelled(connection, now), may_have_left(session, draft))
+    writer = FirstMessages(draft, version, addenda, spelled(connection, now), may_have_left(session, draft))
     dropped: list[int] = []
     new: list[tuple[Any, ...]] = []
     for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):
         person, messages = addressed.get(number), {row.id or 0: row for row in rows}
         taken = _course(draft, person, messages)
-        name = post.name(person.guardian > 0, person.country, person.region, person.locale) if person else ""
+        name = writer.name(person.guardian > 0, person.country, person.region, person.locale) if person else ""
         done += _apply(messages, taken, name, now)
         if anew:
             dropped += taken.dropped
-            new += [post.row(number, one.channel, address, name, one) for one, address in taken.new]
+            new += [writer.row(number, one.channel, address, name, one) for one, address in taken.new]
     session.flush()
     those = text(among(connection, "id")).bindparams(ids=listed(connection, dropped))
     session.execute(delete(DeliveryRow).where(those).execution_options(synchronize_session=False))
@@ -62,14 +62,14 @@ def redirect(
 
 
 def _addressed(session: Session, draft: Draft, people: Sequence[int]) -> Any:
-    """Those who belong to the audience of the notice, as it decides about their messages."""
+    """Return a query, as `addressees`, for those of these people who are in the audience of the notice."""
     connection = session.connection()
     chosen = text(among(connection, "person.number")).bindparams(ids=listed(connection, people))
     return addressees(draft.incident, draft.audience).where(_within(PersonRow.number, people), chosen)
 
 
 def _within(column: Any, people: Sequence[int]) -> ColumnElement[bool]:
-    """For PostgreSQL, which may hold every person there is against every one of a long list, one by one."""
+    """Return bounds for a list of numbers, without which PostgreSQL may compare every row with the whole list."""
     return col(column).between(people[0], people[-1])
 
 
@@ -104,7 +104,7 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:
-    """Write down how the messages are to be; what has yet to leave is the text that the person gets now."""
+    """Store the changes to the messages; a message that has yet to leave gets the text with this name."""
     moved = held = 0
     for one in taken.changed:
         row = messages[one.id]
@@ -122,7 +122,7 @@ def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: d
 
 
 def waits_for_somebody(session: Session, incident: str, notice: str) -> bool:
-    """Whether anything of the notice has still to leave."""
+    """Return True when a message of the notice has still to leave."""
     states = [state.value for state in OPEN]
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, col(DeliveryRow.state).in_(states))
     return session.exec(select(DeliveryRow.id).where(*here).limit(1)).first() is not None

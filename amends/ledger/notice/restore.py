@@ -1,7 +1,8 @@
-"""After a backup was restored: nothing leaves until the ledger was compared with what the relay knows.
+"""A ledger restored from a backup: nothing leaves until the ledger was compared with the relay's log.
 
-The ledger is then older than what was noted beside it, and would send again what has left since. The key of a message,
-which is its Message-ID, is made of who gets what, so it is the same in the restored ledger and in the relay's log.
+A restored ledger is older than the marker files beside it, and would send again what has left since the backup. The key
+of a message, which is its Message-ID, is made of the notice, the person and the address, so the key is the same in the
+restored ledger and in the relay's log.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,24 +28,25 @@ from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, LeftRow, NoticeRow, ReleaseRow, RestoredNoticeRow
 
 Pair = tuple[str, str]
-"""Incident and notice."""
+"""The ids of an incident and of a notice."""
 PAGE = 2_000
 OPEN = (
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
     DeliveryState.TO_PRINT, DeliveryState.PARKED,
 )  # fmt: skip
 LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
-"""A page is no message: put up again, it is the same page."""
+"""The channels on which a message can reach somebody twice; a page that is put up again is the same page."""
 
 TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
 EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
 WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.cause != Cause.IN_LOG)
-"""By what the ledger wrote down itself: what it has from a log says nothing of when that log begins."""
+"""The conditions for emails that were sent by the ledger's own records: emails that are known from a log only cannot
+prove when that log begins."""
 IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
 MANY_LEASES = 1_000_000
-"""More than were taken since any backup: each holds up to two thousand messages."""
+"""A number larger than that of the leases since any backup: each lease holds up to two thousand messages."""
 LATEST = 20
-"""Of so many emails the log must name one, or it begins after the backup was made."""
+"""The number of latest emails of which the log must name one; else the log begins after the backup was made."""
 GAPS = (
     "the log says itself that lines of it were lost, because there were too many at a time: it does not hold all that "
     "has left. Nothing was changed. Take a log without gaps, or leave --complete away"
@@ -54,7 +56,8 @@ OTHER_DAYS = (
     "days or of another relay. Nothing was changed. Give the older log too: --log OLDER --log NEWER"
 )
 NUMBERS_END = 1 << 40
-"""No message of ours has such a number; a token of another ledger seems to, but for one in some millions."""
+"""A bound above the numbers of our messages. A token of another ledger decrypts to a larger number, except one token
+among some millions."""
 NOT_STORED = (
     "the log names {count} emails by nothing but their bounce address, and this ledger does not know them: they are of "
     "an incident or a list from after the backup. Nothing was changed. Leave --complete away"
@@ -67,7 +70,7 @@ OTHER_LEDGER = (
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What came of the comparison, in messages."""
+    """The result of a comparison with a log, in numbers of messages."""
 
     sent: int
     uncertain: int
@@ -75,13 +78,13 @@ class Reconciled:
 
 
 class Restore:
-    """Brings a restored ledger up to what has really left."""
+    """The comparison of a restored ledger with what has really left."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def check_log(self, log: RelayLog) -> None:
-        """Raises LogUnfit when this cannot be a log of all emails that have left since the ledger's backup was made."""
+        """Raise LogUnfit when the log cannot hold all emails that have left since the ledger's backup was made."""
         if log.has_gaps:
             raise LogUnfit(GAPS)
         if log.tokens:
@@ -90,15 +93,16 @@ class Restore:
             if self._names_latest(session, log):
                 return
             names_one = any(log.names(key) for _, key in self._emails(session))
-            if names_one and _told_of_email(session):
+            if names_one and _sent_an_email(session):
                 raise LogUnfit(OTHER_DAYS)
             if not names_one and not (log.names_any and self._lacks_incidents(session)):
                 raise LogUnfit(OTHER_LEDGER)
 
     def named(self, log: RelayLog) -> RelayLog:
-        """This log with keys in place of tokens; only tokens of ours stay whose key is not to be found.
+        """Return the log with bounce tokens replaced by message keys; our tokens without a known key stay.
 
-        A token holds half of a key, so it tells also of a message that is not stored yet, or has another number now.
+        A token holds half of the message's key. So the key is found even for a message that is not stored yet, or that
+        has another number now.
         """
         opened = ((token, self._store.keys.bounced(token) or (0, "")) for token in log.tokens)
         starts = {start: token for token, (number, start) in opened if 0 < number < NUMBERS_END}
@@ -117,16 +121,16 @@ class Restore:
         known: Collection[ChannelKind] = (),
         unclear: Collection[str] = (),
     ) -> Reconciled:
-        """Take these keys as sent, also of messages that this ledger does not hold yet; then sending may go on.
+        """Record the messages with these keys as sent, also those that are not stored yet; then sending may go on.
 
-        What is not among them is as before on the channels of which all that has left since the backup is `known`.
-        All else becomes uncertain, for a person to decide, and so does what is `unclear`, be it stored only later; and
-        so does what is stored from now on of a notice that had been released, be it only by what was noted beside the
-        ledger. Raises NotAllowed when this member may not do that.
+        Other messages keep their state on the channels in `known`, for which `left` holds all that has left since the
+        backup. On every other channel they become uncertain, for a person to decide about. Messages in `unclear` become
+        uncertain too, even if they are stored only later. So do messages of a notice that was released before, by the
+        ledger or by the marker files, and that are stored from now on. Raises NotAllowed when the member may not do so.
         """
         must_approve(by)
         with self._store.write() as write:
-            # Of two words about the same backup the second counts.
+            # A second comparison after the same backup replaces the first one.
             if ChannelKind.EMAIL in known and not self._store.doubt_in(write.session):
                 write.change(delete(LeftRow).where(col(LeftRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
@@ -146,9 +150,9 @@ class Restore:
         return found
 
     def not_taken(self, refused: Collection[str]) -> list[tuple[str, str, int]]:
-        """Incident, notice and person of each uncertain email among these, of which the relay says that it took none.
+        """Return incident, notice and person of each uncertain email that the relay refused by these keys.
 
-        Not of whom another message of the same notice is uncertain too: a person decides about both at once.
+        People with another uncertain message of the same notice are left out: a person decides about both at once.
         """
         if not refused:
             return []
@@ -158,7 +162,7 @@ class Restore:
             return [place for place in places if _is_all_that_is_uncertain(session, *place)]
 
     def proven(self, came_back: Mapping[str, MailReport]) -> list[MailReport]:
-        """These reports, by key, with the tokens that mails about the same messages would bear."""
+        """Return these reports, given by message key, each with the bounce token of its message."""
         if not came_back:
             return []
         open_to_it = col(DeliveryRow.state).in_((DeliveryState.SENT, DeliveryState.UNCERTAIN))
@@ -182,23 +186,23 @@ class Restore:
             only_named = [row.id for row in rest if named[row.id] in unclear]
             unnamed = [row for row in rest if named[row.id] not in unclear]
             in_doubt = [row.id for row in unnamed if row.channel in doubt]
-            sent += _turn(write, gone, DeliveryState.SENT, Cause.IN_LOG, now)
-            uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
-            uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN, now)
+            sent += _set_state(write, gone, DeliveryState.SENT, Cause.IN_LOG, now)
+            uncertain += _set_state(write, only_named, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
+            uncertain += _set_state(write, in_doubt, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN, now)
             waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in unnamed)
         return sent, uncertain, waiting
 
     def _remember_unclear(self, session: Session, unclear: set[str]) -> None:
-        """Those of which no message is stored: they are uncertain as soon as one is."""
+        """Record the unclear keys without a stored message, so that the message becomes uncertain once it is stored."""
         if missing := unclear.difference(key for _, key in self._stored(session)) if unclear else ():
             known = set(session.exec(select(LeftRow.key)).all())
             _insert(session, [{"key": key, "unclear": True} for key in sorted(missing - known)])
 
     def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
-        """Of each notice that was released: on which channels something may have left that the ledger lacks.
+        """Record the channels on which messages of each released notice may have left that the ledger lacks.
 
-        What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
-        words about the same backup the second counts.
+        A channel that is in doubt since an earlier backup stays in doubt: a log is known to be complete only since the
+        last backup. A second comparison after the same backup replaces the first one.
         """
         earlier = session.exec(select(RestoredNoticeRow)).all() if self._store.doubt_in(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
@@ -207,7 +211,7 @@ class Restore:
             session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left="|".join(sorted(kinds))))
 
     def _released(self, session: Session) -> set[Pair]:
-        """Also by what was noted beside the ledger."""
+        """Return the notices that were released, by the ledger or by the marker files beside it."""
         stored = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
         return self._store.released_notes.all().union((pair[0], pair[1]) for pair in stored)
 
@@ -217,7 +221,7 @@ class Restore:
         return any(log.names(_key(self._store.keys, row)) for row in latest)
 
     def _emails(self, session: Session) -> Iterator[tuple[Pair, str]]:
-        """All that are stored, then all that any notice may have sent to those who are in the list now."""
+        """Yield notice and key of all stored emails, then of all that any notice may have sent by the list in force."""
         yield from self._stored(session)
         drafted = session.exec(select(NoticeRow.incident, NoticeRow.notice).distinct()).all()
         yield from self._planned(session, {*drafted, *self._store.released_notes.all()})
@@ -233,14 +237,14 @@ class Restore:
                 yield (incident, notice), self._store.keys.message_key(*key)
 
     def _lacks_incidents(self, session: Session) -> bool:
-        """Something was released of an incident that the ledger does not know at all."""
+        """Return True when the marker files name a released notice of an incident that is not in the ledger."""
         known = set(session.exec(select(IncidentRow.id)).all())
         return any(incident not in known for incident, _ in self._store.released_notes.all())
 
 
 def _skip_leases(session: Session) -> None:
-    """Numbers of leases taken since the backup must not come again: a sender that stood still may hold such a page."""
-    if on_postgresql(session.connection()):  # a sender at a file holds the file that was there before
+    """Skip the numbers of leases taken since the backup, as a worker that was halted may still hold such a lease."""
+    if on_postgresql(session.connection()):  # a worker with an SQLite ledger still has the replaced file open
         sequence = "pg_get_serial_sequence('lease', 'id')"
         session.execute(text(f"SELECT setval({sequence}, nextval({sequence}) + {MANY_LEASES})"))
 
@@ -250,12 +254,12 @@ def _is_all_that_is_uncertain(session: Session, incident: str, notice: str, pers
     return session.exec(select(func.count()).select_from(DeliveryRow).where(*here, IS_UNCERTAIN)).one() == 1
 
 
-def _told_of_email(session: Session) -> bool:
+def _sent_an_email(session: Session) -> bool:
     return session.exec(select(DeliveryRow.id).where(*WAS_SENT).limit(1)).first() is not None
 
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
-    """What was stored as uncertain of this notice, and a relay's log names, is as the log says; how many."""
+    """Give the notice's uncertain messages that a relay's log names the state in the log, and return their number."""
     if not (named := dict(write.session.exec(select(LeftRow.key, LeftRow.unclear)).all())):
         return 0
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.cause == Cause.NOT_KNOWN)
@@ -264,16 +268,16 @@ def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datet
 
 
 def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[str, bool], now: datetime) -> int:
-    """Those of these messages that have left count as sent, and those that the log only names are uncertain; how many.
+    """Record these messages as sent, or as uncertain when the log only names them, and return how many changed.
 
-    Whoever has such a one sent again has decided about it.
+    The key of an uncertain one is forgotten, so that a person who sends the message again has decided about it.
     """
     left = [number for number, key in messages.items() if key in named and not named[key]]
     unclear = {number: key for number, key in messages.items() if named.get(key)}
     if unclear:
         write.change(delete(LeftRow).where(col(LeftRow.key).in_(unclear.values())))
-    sent = _turn(write, left, DeliveryState.SENT, Cause.IN_LOG, now)
-    return sent + _turn(write, unclear, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
+    sent = _set_state(write, left, DeliveryState.SENT, Cause.IN_LOG, now)
+    return sent + _set_state(write, unclear, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
 
 
 def _key(keys: Keys, row: DeliveryRow) -> str:
@@ -284,9 +288,9 @@ ANY_LEFT = select(LeftRow.key).limit(1)
 
 
 def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
-    """Those of these messages that a relay's log knows of, and whether it only names them.
+    """Return the keys among these that a relay's log names, each with whether the log only names the message.
 
-    Nearly always there is no such log at all.
+    A quick first query returns early in the usual case, that no log was ever read.
     """
     if session.exec(ANY_LEFT).first() is None:
         return {}
@@ -294,7 +298,7 @@ def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
 
 
 def _remember(session: Session, left: Iterable[str]) -> set[str]:
-    """These, and those that were known to have left before."""
+    """Record these keys as sent, and return them with the keys that were recorded as sent before."""
     keys, known = set(left), dict(session.exec(select(LeftRow.key, LeftRow.unclear)).all())
     if clear_now := sorted(key for key in keys if known.get(key)):
         session.execute(update(LeftRow), [{"key": key, "unclear": False} for key in clear_now])
@@ -308,7 +312,7 @@ def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
-    """Messages that have not come to an end, and for which this holds."""
+    """Yield, page by page, the messages that are still open and meet these conditions."""
     last = 0
     here = (col(DeliveryRow.state).in_(OPEN), col(DeliveryRow.channel).in_(LEAVE), *where)
     while True:
@@ -320,7 +324,7 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
         last = page[-1].id or 0
 
 
-def _turn(write: Write, numbers: Collection[int | None], state: DeliveryState, cause: Cause, now: datetime) -> int:
+def _set_state(write: Write, numbers: Collection[int | None], state: DeliveryState, cause: Cause, now: datetime) -> int:
     return write.change(
         update(DeliveryRow)
         .where(col(DeliveryRow.id).in_(list(numbers)))

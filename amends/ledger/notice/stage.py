@@ -1,4 +1,4 @@
-"""The words of approvers as they are stored, and how a notice stands with them; for other verbs."""
+"""The stage of a notice: the stored approvals of a version, and what follows from them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,13 +13,13 @@ from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, Pin
 from amends.ledger.team import team
 
 RELEASED = (NoticeStage.SENDING, NoticeStage.SENT)
-"""Nobody can take back what stands so."""
+"""The stages of a released version, which nobody can take back."""
 
 
 def standing_of(session: Session, row: NoticeRow, draft: Draft, now: datetime | None = None) -> Standing:
-    """How this version stands with those of its approvers who are in the team now.
+    """Return the standing of this version, by the approvals of members who are in the team now.
 
-    With a now, what was said too long ago counts no more; once it is released, nothing runs out.
+    With `now`, expired approvals do not count; after the release no approval expires.
     """
     words, emergency, released = approvals_of(session, row), emergency_of(session, row), row.stage in RELEASED
     expiring = now is not None and bool(words or emergency) and not released
@@ -27,12 +27,12 @@ def standing_of(session: Session, row: NoticeRow, draft: Draft, now: datetime | 
         row.binding, draft.approvals, draft.authors, words, team(session),
         now if expiring else None, _expires_after(session, row) if expiring else EXPIRES_AFTER, emergency,
     )  # fmt: skip
-    # Who released it does not change when they leave the team.
+    # An emergency release stays one when the members who released the version leave the team.
     return stands.model_copy(update={"emergency": emergency}) if released else stands
 
 
 def stage_of(row: NoticeRow, stands: Standing) -> NoticeStage:
-    """How far the notice has come."""
+    """Return the stage of this version with this standing; a stage of a release or a dropped notice stays."""
     if row.stage in (*RELEASED, NoticeStage.DROPPED):
         return NoticeStage(row.stage)
     if stands.rejected_by:
@@ -41,7 +41,7 @@ def stage_of(row: NoticeRow, stands: Standing) -> NoticeStage:
 
 
 def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
-    """Every word that was given on this version."""
+    """Return the latest approval or rejection of each member on this version, the earliest first."""
     return tuple(
         Approval(
             member=word.member,
@@ -57,7 +57,7 @@ def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
 
 
 def keep_word(session: Session, row: NoticeRow, word: Approval) -> None:
-    """Their latest word is the one that counts, from when it was given; the audit chain keeps them all."""
+    """Record a member's approval or rejection in place of an earlier one; the audit chain keeps them all."""
     for said in _words(session, row):
         if said.member == word.member:
             session.delete(said)
@@ -74,14 +74,14 @@ def _words(session: Session, row: NoticeRow) -> Sequence[ApprovalRow]:
 
 
 def emergency_of(session: Session, row: NoticeRow) -> Emergency | None:
-    """On whose word this version leaves with fewer approvals than asked, if it does."""
+    """Return the emergency release of this version, which needs fewer approvals, or None."""
     kept = session.get(EmergencyRow, (row.incident, row.notice, row.version))
     return Emergency.model_validate(kept.model_dump(include=set(Emergency.model_fields))) if kept else None
 
 
 def _expires_after(session: Session, row: NoticeRow) -> timedelta:
-    """As the playbook in force says; one that was pinned before playbooks said so has the default."""
+    """Return when approvals expire by the playbook in force; EXPIRES_AFTER when the playbook does not say."""
     newest = select(func.max(PinRow.number)).where(PinRow.incident == row.incident).scalar_subquery()
     written = col(PinRow.playbook)["approval_expires_after"].as_string()
     text = session.exec(select(written).where(PinRow.incident == row.incident, PinRow.number == newest)).first()
-    return Span.stored(text) if text else EXPIRES_AFTER
+    return Span.parse(text) if text else EXPIRES_AFTER

@@ -1,4 +1,4 @@
-"""Counts the people of an incident who are stored, in the same way as those who come in."""
+"""A count of the people stored for an incident, by the same attributes as the count of the people of a list."""
 
 from sqlmodel import Session, col, func, select
 
@@ -10,11 +10,11 @@ ALIKE = (
     *(col(getattr(PersonRow, name)) for name in ("country", "region", "locale", "segment", "data", "flags")),
     *(col(getattr(PersonRow, name)).is_not(None) for name in ("email_index", "phone_index", "child_index")),
 )
-"""What is counted of a person: who is alike in it is counted together, by the database and in one pass."""
+"""The attributes by which people are counted; the database counts people with the same attributes in one pass."""
 
 
 def count_people(session: Session, incident: str, digest: str) -> AudienceCounts:
-    """The people of an incident in numbers; the digest of their list is known already."""
+    """Return the people of an incident in numbers; `digest` is the digest of their list."""
     census, here, gone_at = Census(), PersonRow.incident == incident, col(PersonRow.gone_at)
     alike = select(*ALIKE, func.count()).where(here, gone_at.is_(None)).group_by(*ALIKE)  # type: ignore[call-overload]
     for *columns, people in session.execute(alike):

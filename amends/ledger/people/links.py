@@ -1,4 +1,4 @@
-"""Personal links after a correction: whoever reads at an address that is not the person's any more loses the page."""
+"""Personal links after a correction: a link stops working when it was sent to an address that is no longer right."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,13 +17,13 @@ from amends.ledger.store.tables import DeliveryRow, PersonRow, ReleaseRow
 CAME_TO_THEM = (
     DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN,
 )  # fmt: skip
-"""States of messages that somebody has, or may have, whatever is kept of their tries."""
+"""The states of messages that somebody has or may have, whether or not their attempts are in doubt."""
 
 Held = Mapping[int, frozenset[bytes]]
-"""Of each person, the addresses at which somebody has their link."""
+"""The addresses at which somebody has a person's link, by the number of the person."""
 
 Reader = aliased(PersonRow)
-"""Who is written to about a person: they themselves, or their guardian."""
+"""The person to whom messages about a person go: the same person, or the guardian."""
 IS_READER = and_(
     col(Reader.incident) == PersonRow.incident,
     col(Reader.number) == case((col(PersonRow.guardian) > 0, PersonRow.guardian), else_=PersonRow.number),
@@ -31,7 +31,10 @@ IS_READER = and_(
 
 
 def links_held(session: Session, incident: str, people: Collection[int]) -> Held:
-    """Where the links of these people, and of the children who are told through them, are read by the list in force."""
+    """Return the addresses to which the links of these people, and of children told through them, were sent.
+
+    Only addresses that the reader has in the list in force count.
+    """
     guarded = sql(col(PersonRow.number)).where(col(PersonRow.incident) == incident, col(PersonRow.guardian) > 0)
     children = (number for (number,) in _of(session, guarded, "guardian", people))
     held: dict[int, set[bytes]] = {}
@@ -41,7 +44,10 @@ def links_held(session: Session, incident: str, people: Collection[int]) -> Held
 
 
 def renew_links(session: Session, keys: Keys, incident: str, held: Held) -> int:
-    """Give a new link to each person whose link is held where neither they nor their guardian are now; how many."""
+    """Renew the link of each person whose link is held at an address of neither the person nor the guardian now.
+
+    Return how many links were renewed.
+    """
     renewed = [
         _renewed(keys, incident, number, version + 1)
         for number, version, *addresses in _of(session, _addresses_now(incident), "number", held)
@@ -58,7 +64,7 @@ def _renewed(keys: Keys, incident: str, number: int, version: int) -> dict[str, 
 
 
 def _sent(session: Session, incident: str) -> Any:
-    """Person and address of each message that went where the person's reader is."""
+    """Return the query for person and address of each message that went to a present address of the person's reader."""
     released = session.scalars(sql(col(ReleaseRow.notice)).where(col(ReleaseRow.incident) == incident).distinct()).all()
     message = (
         col(DeliveryRow.incident) == PersonRow.incident,
@@ -72,7 +78,7 @@ def _sent(session: Session, incident: str) -> Any:
 
 
 def _addresses_now(incident: str) -> Any:
-    """Number, version of the link, and all addresses of the person and of their reader."""
+    """Return the query for number, version of the link, and all addresses of each person and of the reader."""
     columns = (col(PersonRow.number), col(PersonRow.link_version), *_addresses(PersonRow), *_addresses(Reader))
     return sql(*columns).where(col(PersonRow.incident) == incident).join(Reader, IS_READER)
 
@@ -82,7 +88,7 @@ def _addresses(whose: Any) -> tuple[Any, ...]:
 
 
 def _of(session: Session, query: Any, column: str, numbers: Iterable[int]) -> Iterator[Any]:
-    """What the query finds for those whose number, or whose guardian's, is one of these."""
+    """Yield the rows of the query for the people whose `column`, number or guardian, is one of these numbers."""
     connection, wanted = session.connection(), list(numbers)
     chosen = text(among(connection, f"person.{column}"))
     for start in range(0, len(wanted), CHUNK):

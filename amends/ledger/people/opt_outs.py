@@ -1,4 +1,4 @@
-"""Verbs about people who want no optional messages. What people must get, they get all the same."""
+"""Opt-outs in the ledger: end or resume the optional messages to a person, who still gets all required messages."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,8 +21,11 @@ notice IN (
     )
 )
 """
-"""Of a notice that is optional as it was released last: what is given back of an earlier version leaves as this one."""
-# What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
+"""The condition that a message's notice is optional in the version released last.
+
+A waiting message of an earlier version will be sent in that version.
+"""
+# The `|| ''` keeps SQLite from using the index of due messages, which would scan the messages of all people.
 WAITS = f"""
 WHERE incident = :incident AND {{people}} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
 AND {OPTIONAL}"""
@@ -32,7 +35,11 @@ state = CASE WHEN doubtful THEN 'uncertain' ELSE 'held' END,
 cause = CASE WHEN doubtful THEN cause ELSE '{Cause.OPTED_OUT}' END,
 detail = CASE WHEN doubtful THEN detail ELSE '' END
 {WAITS}"""
-"""A message that a provider may have is not held: a version that all must get would go to the person once more."""
+"""The statement that holds waiting messages.
+
+A message that a provider may have becomes uncertain instead: held, it would be sent once more when a version that
+everybody must get is released.
+"""
 WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
 IN_HAND = f"""
 SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {{people}} AND state || '' = 'claimed'
@@ -40,17 +47,18 @@ AND {OPTIONAL}"""
 
 
 class OptOuts:
-    """Stop the optional messages to a person, or let them go on."""
+    """The opt-outs of the people of all incidents from optional messages."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def add(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
-        """The person wants no optional messages; whether that is new. What waits for them is withdrawn at once.
+        """Record that the person wants no optional messages, and return True when that is new.
 
-        Who reads for a child speaks for both. Raises NotInLedger.
+        Optional messages that wait for the person are held at once. For a child the guardian decides, for both. Raises
+        NotInLedger.
         """
-        if self._is_heeded(incident, person):  # one button pressed a thousand times must keep no send from writing
+        if self._is_in_force(incident, person):  # repeated clicks must not take the write lock from a running send
             return False
         with self._store.write() as write:
             new = opted_out(write.session, incident, person, now)
@@ -59,9 +67,9 @@ class OptOuts:
             return new
 
     def end(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
-        """They want them again, from the next notice on; whether that is new. Raises NotInLedger.
+        """Record that the person wants optional messages again, from the next notice on; return True when that is new.
 
-        What was withdrawn stays so: weeks later it would come as a surprise.
+        Messages that were held stay held: weeks later they would come as a surprise. Raises NotInLedger.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -73,48 +81,51 @@ class OptOuts:
             return new
 
     def has(self, incident: str, person: int) -> bool:
-        """Whether no optional messages go to whoever reads for this person. Raises NotInLedger."""
+        """Return True when the person, or for a child the guardian, gets no optional messages. Raises NotInLedger."""
         with self._store.read() as session:
             return reader_of(session, incident, person).opted_out_at is not None
 
-    def _is_heeded(self, incident: str, person: int) -> bool:
-        """Whether they opted out before, and nothing has come to wait for them since."""
+    def _is_in_force(self, incident: str, person: int) -> bool:
+        """Return True when the person opted out before, and no optional message waits for the person since."""
         with self._store.read() as session:
             reader = reader_of(session, incident, person)
             if reader.opted_out_at is None:
                 return False
-            connection, theirs = session.connection(), _read_for(session, incident, reader.number)
+            connection, theirs = session.connection(), _people_of(session, incident, reader.number)
             asked = {"incident": incident, "ids": listed(connection, theirs)}
             waiting = statement(WAITING.format(people=among(connection, "person")))
             return connection.execute(waiting, asked).first() is None
 
 
 def opted_out(session: Session, incident: str, person: int, now: datetime) -> bool:
-    """Keep that the person wants no optional messages, and withdraw those that wait; whether that is new.
+    """Record in the caller's transaction that the person wants no optional messages, and hold those that wait.
 
-    For whoever has a transaction open and notes in the audit what it was about. Raises NotInLedger.
+    Return True when that is new. The caller writes the entry in the audit chain. Raises NotInLedger.
     """
-    # With both locks no page of an optional notice can be prepared meanwhile for people as they stood before.
+    # Both locks keep messages of an optional notice from being prepared meanwhile for people as they stood before.
     incident_row(session, incident, locked=True)
     _lock_releases(session, incident)
     reader = reader_of(session, incident, person)
     new = reader.opted_out_at is None
     reader.opted_out_at = reader.opted_out_at or now
     session.flush()
-    theirs = _read_for(session, incident, reader.number)
-    _withdraw(session, incident, theirs, now)  # waits for whoever is just claiming, so what they took is seen below
+    theirs = _people_of(session, incident, reader.number)
+    _withdraw(session, incident, theirs, now)  # waits for running claims, so that _recall sees what they took
     if new:
         _recall(session, incident, theirs)
     return new
 
 
 def withdraw(session: Session, incident: str, now: datetime) -> int:
-    """Hold what came to wait for people who opted out: given back, put off, or next in a cascade; how many."""
-    return _withdraw(session, incident, _read_for(session, incident), now)
+    """Hold the optional messages that wait for people who opted out, and return how many.
+
+    Messages come to wait after an opt-out when they are given back, put off, or next in a cascade.
+    """
+    return _withdraw(session, incident, _people_of(session, incident), now)
 
 
 def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
-    """What is in hand of the optional messages to them is claimed anew, and that leaves out who opted out."""
+    """Recall the leases on optional messages to these people; the next claim leaves out those who opted out."""
     connection = session.connection()
     query = statement(IN_HAND.format(people=among(connection, "person")))
     asked = {"incident": incident, "ids": listed(connection, people)}
@@ -139,13 +150,16 @@ def _lock_releases(session: Session, incident: str) -> None:
 
 
 def reader_of(session: Session, incident: str, person: int) -> PersonRow:
-    """Who is written to about this person: they themselves, or the guardian."""
+    """Return the row of the person to whom messages about this person go: the same person, or the guardian.
+
+    Raises NotInLedger.
+    """
     row = person_row(session, incident, person)
     return person_row(session, incident, row.guardian) if row.guardian else row
 
 
-def _read_for(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
-    """The people whose messages go to this one, or to anybody who opted out: themselves, and the child."""
+def _people_of(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
+    """Return the people whose messages go to this reader, or to all who opted out: the readers and their children."""
     adult, child = aliased(PersonRow), aliased(PersonRow)
     chosen = col(adult.number) == reader if reader else col(adult.opted_out_at).is_not(None)
     here = (col(adult.incident) == incident, chosen)

@@ -1,4 +1,4 @@
-"""People as rows: their contact data sealed, found by keyed hashes, and opened again."""
+"""People in the ledger: store them with sealed contact data, find them by keyed indexes, and open their data again."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,11 @@ from amends.ledger.store.session import Store
 from amends.ledger.store.tables import PersonRow
 
 CHUNK = 2_000
-"""So many people are read or written at once."""
+"""The number of people who are read or written at once."""
+SEPARATOR = "\x1f"
+"""The character between the parts of the contact data; no part may hold a control character."""
+OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
+"""The columns from which a person is made."""
 PEOPLE_COLUMNS = (
     "incident", "number", "sealed", "ref_index", "email_index", "phone_index", "postal_index", "link_index",
     "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian",
@@ -28,18 +32,18 @@ PEOPLE_COLUMNS = (
 
 
 class People:
-    """Finds the people of an incident, and their personal links."""
+    """The people of the incidents, and their personal links."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def get(self, incident: str, number: int) -> Person:
-        """One person. Raises NotInLedger."""
+        """Return the person with this number. Raises NotInLedger."""
         with self._store.read() as session:
             return opened_person(incident, person_row(session, incident, number), self._store.seal(session, incident))
 
     def get_many(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
-        """These people, by number."""
+        """Return the people with these numbers, by number."""
         with self._store.read() as session:
             rows = session.exec(
                 select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
@@ -48,26 +52,26 @@ class People:
             return {row.number: opened_person(incident, row, seal) for row in rows}
 
     def number_of(self, incident: str, ref: str) -> int | None:
-        """The number of the person whom the company calls so, or None."""
+        """Return the number of the person with this reference of the company's, or None."""
         with self._store.read() as session:
             wanted = self._store.keys.index(incident, "ref", ref)
             query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
             return session.exec(query).first()
 
     def whose_link(self, token: str) -> tuple[str, int] | None:
-        """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
+        """Return incident and person of a personal link; None for a wrong or revoked one, or one never given out."""
         with self._store.read() as session:
             row = session.exec(select(PersonRow).where(PersonRow.link_index == link_index(token))).first()
             return (row.incident, row.number) if row else None
 
     def link_of(self, incident: str, number: int) -> str:
-        """The token of this person's link. Raises NotInLedger."""
+        """Return the token of this person's personal link. Raises NotInLedger."""
         with self._store.read() as session:
             version = person_row(session, incident, number).link_version
             return self._store.keys.link_token(incident, number, version)
 
     def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
-        """The person's link stops working; the next message carries a new one."""
+        """Revoke the person's personal link; the next message carries a new link."""
         with self._store.write() as write:
             write.incident(incident)
             row = person_row(write.session, incident, number, locked=True)
@@ -77,7 +81,7 @@ class People:
 
 
 def person_row(session: Session, incident: str, number: int, *, locked: bool = False) -> PersonRow:
-    """The person's row, if need be locked until the transaction ends. Raises NotInLedger."""
+    """Return the person's row; `locked` until the transaction ends. Raises NotInLedger."""
     row = session.get(PersonRow, (incident, number), with_for_update=locked or None)
     if row is None:
         raise NotInLedger(f"incident {incident} has no person {number}")
@@ -85,7 +89,7 @@ def person_row(session: Session, incident: str, number: int, *, locked: bool = F
 
 
 def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tuple[Any, ...]:
-    """The values of PEOPLE_COLUMNS, of somebody who is stored for the first time."""
+    """Return the values of PEOPLE_COLUMNS for a person who is stored for the first time."""
     number = person.number
     data, flags, hold = _spelled(person.data, person.flags, person.guardian_of != "")
     return (
@@ -113,29 +117,25 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
 
 @lru_cache(4096)
 def _spelled(data: tuple[DataCategory, ...], flags: frozenset[Flag], is_guardian: bool) -> tuple[str, str, str]:
-    """Kinds of data and flags as they are stored, and why somebody with them is held at first, or nothing."""
+    """Return kinds of data and flags as they are stored, and the first reason to hold such a person, or empty."""
     hold = hold_for(flags, has_guardian=False, only_guardian=is_guardian and not data)
     return "|".join(data), "|".join(sorted(flags)), hold or ""
 
 
 def link_index(token: str) -> bytes:
-    """How a personal link's token is looked up; the token itself is never stored."""
+    """Return the hash by which the token of a personal link is found; the token itself is never stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def address_as_written(person: Person) -> str:
-    """The postal address without differences that the post does not see: case, width and spaces."""
+    """Return the postal address without differences that do not matter to the post: case, width and spaces."""
     address = person.postal_address
     return " ".join((address if address.isascii() else normalize("NFKC", address)).casefold().split())
 
 
 def contact_place(incident: str, number: int) -> str:
-    """Where a person's contact data belongs: it opens nowhere else."""
+    """Return the place for which a person's contact data is sealed; it opens in no other place."""
     return f"person:contact:{incident}:{number}"
-
-
-SEPARATOR = "\x1f"
-"""Between the parts of the contact data; no part may hold a control character."""
 
 
 def _contact(person: Person) -> str:
@@ -144,17 +144,16 @@ def _contact(person: Person) -> str:
     )
 
 
-OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
-"""What makes a person of a row."""
-
-
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
-    """The row, or its columns OPENED, as a value, its contact data readable. Raises KeyMissing when it was altered."""
+    """Return the person of a row, or of its columns OPENED, with readable contact data.
+
+    Raises DataDamaged when the contact data was altered or moved.
+    """
     return person_of(row, opened_contact(incident, row.number, row.sealed, seal))
 
 
 def person_of(row: Any, contact: Sequence[str]) -> Person:
-    """The row, or its columns OPENED, with this contact data."""
+    """Return the person of a row, or of its columns OPENED, with this contact data."""
     ref, name, email, phone, postal_address, guardian_of = contact
     return Person(
         number=row.number,
@@ -175,13 +174,16 @@ def person_of(row: Any, contact: Sequence[str]) -> Person:
 
 
 def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal) -> list[str]:
-    """A person's contact data: ref, name, email, phone, postal address, and whose guardian they are."""
+    """Return a person's contact data: ref, name, email, phone, postal address, and the ref of the person's child.
+
+    Raises DataDamaged when the data was altered or moved.
+    """
     return seal.open(sealed, contact_place(incident, number)).split(SEPARATOR)
 
 
 @lru_cache(4096)
 def categories(words: str) -> tuple[DataCategory, ...]:
-    """The kinds of data that a person's row names."""
+    """Return the kinds of data that a person's row names."""
     return tuple(DataCategory(word) for word in words.split("|") if word)
 
 
@@ -191,7 +193,7 @@ def _flags(words: str) -> frozenset[Flag]:
 
 
 def spelled_person(person: Person) -> str:
-    """All that the audience file says of a person, for its digest."""
+    """Return everything that the audience file says about a person, as text for the file's digest."""
     data, flags, _ = _spelled(person.data, person.flags, person.guardian_of != "")
     return SEPARATOR.join(
         (
@@ -202,15 +204,18 @@ def spelled_person(person: Person) -> str:
 
 
 def insert_people(session: Session) -> str:
-    """A statement that takes the values of PEOPLE_COLUMNS."""
-    # As the driver reads it: what SQLAlchemy does for each row takes longer than the database does.
+    """Return a statement that stores a person from the values of PEOPLE_COLUMNS."""
+    # The statement goes to the driver itself: SQLAlchemy needs more time for a row than the database does.
     mark = "?" if session.get_bind().dialect.paramstyle == "qmark" else "%s"
     marks = ", ".join([mark] * len(PEOPLE_COLUMNS))
     return f"INSERT INTO person ({', '.join(PEOPLE_COLUMNS)}) VALUES ({marks})"
 
 
 def find_guardians(session: Session, incident: str) -> tuple[int, ...]:
-    """A child whose guardian is in the audience is told through the guardian, so it is not held any more; which are."""
+    """Assign guardians in the audience to children who are held for want of one, and return the children's numbers.
+
+    Such a child is told through the guardian, and held no longer.
+    """
     child, guardian = aliased(PersonRow), aliased(PersonRow)
     pairs = session.exec(
         select(child.number, func.min(guardian.number))
@@ -220,6 +225,6 @@ def find_guardians(session: Session, incident: str) -> tuple[int, ...]:
         .group_by(col(child.number))
     ).all()
     if pairs:
-        told = [{"incident": incident, "number": number, "guardian": instead, "hold": ""} for number, instead in pairs]
-        session.execute(update(PersonRow), told)
+        found = [{"incident": incident, "number": number, "guardian": adult, "hold": ""} for number, adult in pairs]
+        session.execute(update(PersonRow), found)
     return tuple(number for number, _ in pairs)

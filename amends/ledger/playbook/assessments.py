@@ -1,4 +1,4 @@
-"""Verbs about assessments."""
+"""Assessments in the ledger: record and read them."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from amends.ledger.store.tables import AssessmentRow
 
 
 class Assessments:
-    """Records what was concluded from each version of the facts."""
+    """The assessments of the incidents, one for each version of an incident file that was assessed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def record(self, incident: str, assessment: Assessment, now: datetime) -> None:
-        """Keep what was concluded from this version of the facts; the same version twice changes nothing."""
+        """Record the assessment of a version of the incident file; the same version twice changes nothing."""
         with self._store.write() as write:
             write.incident(incident)
             if write.session.get(AssessmentRow, (incident, assessment.version)):
@@ -28,7 +28,7 @@ class Assessments:
             write.note(now, incident, "assessed", f"version {assessment.version}", band=assessment.band)
 
     def all(self, incident: str) -> tuple[Assessment, ...]:
-        """Every assessment ever made of it, the oldest first: a newer one replaces none."""
+        """Return every assessment of the incident, the oldest first; a newer one replaces none."""
         query = (
             select(AssessmentRow.content).where(AssessmentRow.incident == incident).order_by(col(AssessmentRow.version))
         )

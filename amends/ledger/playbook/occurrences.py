@@ -1,4 +1,4 @@
-"""Verbs about the playbook in force, the turns of its steps, and assessments."""
+"""Occurrences of steps in the ledger: record their states, their revisions, and the reminders about them."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,7 +14,7 @@ from amends.ledger.store.tables import NoticeRow, OccurrenceRow
 
 
 class Occurrences:
-    """Records where each occurrence of a step stands."""
+    """The occurrences of the steps of all incidents, with the state of each."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,10 +30,10 @@ class Occurrences:
         note: str = "",
         after: Collection[str] = (),
     ) -> None:
-        """Note where a step's turn stands; a turn that is done stays done.
+        """Record the state of an occurrence; an occurrence that is done stays done.
 
-        With the notices that it comes `after`, nothing is noted while one of them goes on, be it since just now.
-        One that is held is an alert, each time.
+        `after` names the notices on which the occurrence depends: while one of them is not over, perhaps only since
+        a moment ago, nothing is recorded. Each time an occurrence is held, an alert is recorded.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -55,9 +55,9 @@ class Occurrences:
         self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str,
         after: int | None = None,
     ) -> int:  # fmt: skip
-        """A turn's run must be set up again, under a new key; the turn's new revision.
+        """Record that the occurrence's run must be set up again, under a new key; return the new revision.
 
-        Two who look at the same time both say after which one, and get the same.
+        Two processes that find this at the same time both pass the old revision as `after`, and get the same new one.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -72,7 +72,7 @@ class Occurrences:
     def record_reminder(
         self, incident: str, kind: OccurrenceKind, step: str, number: int, due_at: datetime, now: datetime, note: str
     ) -> None:
-        """Record a reminder that was given; the second time nothing changes."""
+        """Record a reminder that was given; the same reminder again changes nothing."""
         with self._store.write() as write:
             write.incident(incident)
             if occurrence_row(write.session, incident, step, number, kind):
@@ -85,12 +85,12 @@ class Occurrences:
 def occurrence_row(
     session: Session, incident: str, step: str, number: int, kind: OccurrenceKind = OccurrenceKind.STEP
 ) -> OccurrenceRow | None:
-    """Return what is recorded of an occurrence or of a reminder, or None."""
+    """Return the row of an occurrence or of a reminder, or None when none is recorded."""
     return session.get(OccurrenceRow, (incident, kind, step, number))
 
 
 def _are_over(session: Session, incident: str, notices: Collection[str]) -> bool:
-    """Whether nothing is to be done for these any more; of each, its latest version tells."""
+    """Return True when the latest version of each of these notices is over."""
     here = (NoticeRow.incident == incident, col(NoticeRow.notice).in_(notices))
     stages = session.exec(select(NoticeRow.notice, NoticeRow.stage).where(*here).order_by(col(NoticeRow.version)))
     return all(NoticeStage(stage).is_over for stage in dict(stages.all()).values())
@@ -104,7 +104,7 @@ def _begun(
     due_at: datetime,
     kind: OccurrenceKind = OccurrenceKind.STEP,
 ) -> OccurrenceRow:
-    """Add the row of an occurrence or of a reminder of which nothing was stored yet, and return the row."""
+    """Add the first row of an occurrence or of a reminder, and return the row."""
     row = OccurrenceRow(
         incident=incident, kind=kind, step=step, number=number, due_at=due_at,
         state=OccurrenceState.PLANNED, revision=0, note="",

@@ -1,4 +1,4 @@
-"""Which playbook and which words each incident runs with, pinned by content hash."""
+"""Pins in the ledger: the playbook and the wording with which each incident runs, by content hash."""
 
 from datetime import datetime
 from typing import Any
@@ -13,14 +13,22 @@ from amends.domain.playbook.playbook import Playbook
 from amends.ledger.store.session import Write
 from amends.ledger.store.tables import PinRow
 
+LATEST_PIN = (
+    select(PinRow)
+    .where(PinRow.incident == bindparam("incident"))
+    .order_by(col(PinRow.number).desc())
+    .limit(1)
+    .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
+)
+
 
 def content_hash(playbook: Playbook, wording: Wording) -> str:
-    """Names exactly this content."""
+    """Return the hash that identifies exactly this content."""
     return digest(_spelled(playbook, wording))
 
 
 def pin(write: Write, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
-    """Put this content in force; its hash."""
+    """Put this content in force for the incident, and return its hash."""
     current, content = pin_row(write.session, incident), content_hash(playbook, wording)
     number, spelled = current.number + 1 if current else 1, _spelled(playbook, wording)
     write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))
@@ -32,15 +40,6 @@ def _spelled(playbook: Playbook, wording: Wording) -> dict[str, Any]:
     return {"playbook": playbook.model_dump(mode="json", by_alias=True), "wording": wording.model_dump(mode="json")}
 
 
-LATEST_PIN = (
-    select(PinRow)
-    .where(PinRow.incident == bindparam("incident"))
-    .order_by(col(PinRow.number).desc())
-    .limit(1)
-    .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
-)
-
-
 def pin_row(session: Session, incident: str) -> PinRow | None:
-    """The pin in force."""
+    """Return the pin in force, or None when no playbook runs."""
     return session.exec(LATEST_PIN, params={"incident": incident}).first()

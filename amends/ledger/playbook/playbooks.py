@@ -1,4 +1,4 @@
-"""Verbs about the playbook of an incident: pin it, read its words, replace it while it runs."""
+"""Playbooks in the ledger: pin a playbook and its wording to an incident, read both, and replace them in mid-run."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ HELD_WHY = "the playbook does not have this step any more; nothing of it has lef
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What an incident runs with, as it was pinned."""
+    """The playbook and the wording with which an incident runs, as they were pinned."""
 
     content: str
-    """Its hash."""
+    """The hash of both."""
     playbook: Playbook
     wording: Wording
 
 
 class Playbooks:
-    """Pins the playbook and the words of an incident."""
+    """The pinned playbooks of the incidents, each with its wording."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -41,9 +41,10 @@ class Playbooks:
     def pin(
         self, incident: str, playbook: Playbook, wording: Wording, by: str, now: datetime, seen: str | None = None
     ) -> str:
-        """From now on the incident runs with exactly this content; its hash. Pinning the same again changes nothing.
+        """Pin exactly this content to the incident, and return its hash; the same content again changes nothing.
 
-        With what was seen in force (empty for nothing), it raises NotAllowed when that is another content by now.
+        `seen` is the hash that the caller saw in force, empty for none. Raises NotAllowed when `seen` is given and
+        another content is in force by now.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -61,7 +62,7 @@ class Playbooks:
         return content
 
     def wording(self, incident: str) -> Wording:
-        """The words in force. Raises NotInLedger when no playbook runs."""
+        """Return the wording in force. Raises NotInLedger when no playbook runs."""
         with self._store.read() as session:
             row = pin_row(session, incident)
             if row is None:
@@ -69,7 +70,7 @@ class Playbooks:
             return self._store.cache.get(("wording", row.digest), lambda: Wording.model_validate(row.wording))
 
     def pinned(self, incident: str) -> Pinned:
-        """The playbook and the words in force, as they were handed in. Raises NotInLedger when none runs."""
+        """Return the playbook and the wording in force, as they were pinned. Raises NotInLedger when none runs."""
         with self._store.read() as session:
             return _pinned(session, incident)
 
@@ -84,21 +85,21 @@ class Playbooks:
         now: datetime,
         hold: Collection[tuple[str, int]] = (),
     ) -> str:
-        """From now on the incident runs with this content instead of the one that was seen; its hash.
+        """Replace the content with the hash `seen` by this content, and return the new hash.
 
-        Every approval of what has not left is void from here on, because it bound the words as they stood. The turns
-        to hold wait for a person. Raises NotAllowed when another content is in force by now, when a turn that has
-        begun would be left without its step, and when something is weaker and no second person wants it too.
+        Approvals become void for all messages that are not yet sent, because they bound the wording as it stood. The
+        occurrences in `hold` wait for a person. Raises NotAllowed when another content than `seen` is in force, when a
+        begun occurrence would be left without its step, and when a change is weaker and no second approver agrees.
         """
         with self._store.write() as write:
-            # With the whole lock on it: whoever claims holds it for reading, and what they took is recalled below.
+            # An exclusive lock: claims take a shared lock on this row, so they end first and are recalled below.
             write.session.get(IncidentRow, incident, with_for_update=True)
             old = _pinned(write.session, incident)
             weaker = sum(bool(change.weaker) for change in _changes(old, playbook, wording))
-            unfit = _why_not_theirs(lead, second, weaker) or _why_not_as_seen(old, seen)
-            if refusal := unfit or _why_not_complete(write.session, incident, playbook):
+            refusal = _why_not_by(lead, second, weaker) or _why_not_as_seen(old, seen)
+            if refusal := refusal or _why_not_complete(write.session, incident, playbook):
                 raise NotAllowed(refusal)
-            recall(write.session, incident)  # before anything is noted, as those do who end a lease
+            recall(write.session, incident)  # locks leases before the audit chain, in the order that workers use
             for step, number in sorted(hold):
                 _hold(write, incident, step, number, now)
             content = pin(write, incident, playbook, wording, now)
@@ -116,10 +117,10 @@ def _pinned(session: Session, incident: str) -> Pinned:
     if row is None:
         incident_row(session, incident)
         raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
-    return Pinned(row.digest, Playbook.as_stored(row.playbook), Wording.model_validate(row.wording))
+    return Pinned(row.digest, Playbook.model_validate(row.playbook), Wording.model_validate(row.wording))
 
 
-def _why_not_theirs(lead: Member, second: Member | None, weaker: int) -> Refusal | None:
+def _why_not_by(lead: Member, second: Member | None, weaker: int) -> Refusal | None:
     if lead.role is not TeamRole.LEAD:
         return Refusal(f"{lead.name} is {lead.role}; only a lead may replace the playbook of a running incident")
     if not weaker:
@@ -140,7 +141,7 @@ def _why_not_as_seen(old: Pinned, seen: str) -> Refusal | None:
 
 
 def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Refusal | None:
-    """That a turn would wait for ever, because nothing says any more what it is."""
+    """Return that an open occurrence would wait for ever, because the playbook lacks its step, or None."""
     known = [*BUILT_IN_STEPS, *(step.id for step in playbook.steps)]
     query = select(OccurrenceRow).where(
         OccurrenceRow.incident == incident,

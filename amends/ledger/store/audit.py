@@ -1,4 +1,4 @@
-"""Verbs about the audit chain: read its entries, and check that nobody altered it."""
+"""The audit chain as a part of the ledger: read its entries, and check that nobody altered them."""
 
 import json
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from amends.ledger.store.tables import AuditRow
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One entry as people read it; the detail holds ids and numbers, never personal data."""
+    """An entry of the audit chain as people read it; the detail holds ids and numbers, never personal data."""
 
     seq: int
     at: datetime
@@ -27,26 +27,26 @@ class AuditEntry:
 
 
 class Audit:
-    """Reads the audit chain."""
+    """The audit chain, for reading and checking."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def entries(self, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:
-        """Return every entry of the incident but those of these acts, the oldest first."""
+        """Return the entries of the incident except those with the acts in `without`, the oldest first."""
         with self._store.read() as session:
             return entries(session, incident, without)
 
     def verify(self) -> tuple[str, ...]:
-        """Return what was done to the chain behind the ledger's back; nothing when the chain holds."""
+        """Return in words each alteration of the chain that the ledger did not make; empty when the chain is intact."""
         with self._store.read() as session:
             return self._store.chain.problems(session)
 
 
 def entries(session: Session, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:
-    """What was done and what changed, but for these acts, the oldest first.
+    """Return the entries of the incident except those with the acts in `without`, the oldest first.
 
-    Of each entry its columns are read and no row object is made, which would take more than half of the time.
+    Only the columns are read: making a row object of each entry would take more than half of the time.
     """
     columns = [col(getattr(AuditRow, field.name)) for field in fields(AuditEntry)]
     wanted = (col(AuditRow.incident) == incident, col(AuditRow.act).not_in(without))

@@ -1,6 +1,6 @@
-"""Statements about many rows at once, written as each database does them fastest.
+"""Statements about many rows at once, in the form that each database executes fastest.
 
-What SQLAlchemy does for each row takes longer than the database does, and these rows are a million.
+SQLAlchemy needs more time for a row than the database does, and an incident may have a million rows.
 """
 
 import json
@@ -15,7 +15,7 @@ DELIVERY = (
     "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "cause", "provider_id",
     "attempts", "updated_at",
 )  # fmt: skip
-"""Columns of a new message; the others have their defaults."""
+"""Columns of a new message; all other columns have their defaults."""
 KEEP_MARK = """
 INSERT INTO mark (lease, messages)
 SELECT lease.id, ? FROM lease JOIN incident ON incident.id = lease.incident
@@ -45,23 +45,23 @@ UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND state
 
 
 def on_postgresql(connection: Connection) -> bool:
-    """Whether this is PostgreSQL; else it is SQLite."""
+    """Return True when the database is PostgreSQL, False when it is SQLite."""
     return connection.dialect.name == "postgresql"
 
 
 def spelled(connection: Connection, moment: datetime | None) -> Any:
-    """The time as a bare statement stores it."""
+    """Return the time in the form in which a bare statement stores it."""
     return moment if on_postgresql(connection) else stamp(moment)
 
 
 @cache
 def statement(spelled_out: str, *lists: str) -> TextClause:
-    """A bare statement, made once; the values of these names are lists."""
+    """Return a bare statement, made once for each text; `lists` are the parameters whose values are lists."""
     return text(spelled_out).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
 def among(connection: Connection, column: str, name: str = "ids") -> str:
-    """The condition that a column is one of many numbers, which are given as `listed` makes them."""
+    """Return the condition that a column is one of many numbers; the parameter's value comes from `listed`."""
     return (
         f"{column} = ANY(:{name})"
         if on_postgresql(connection)
@@ -70,28 +70,28 @@ def among(connection: Connection, column: str, name: str = "ids") -> str:
 
 
 def listed(connection: Connection, numbers: Iterable[int]) -> Any:
-    """Many numbers as one value for `among`."""
+    """Return many numbers as the one parameter value that the condition of `among` takes."""
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
 
 
 def take_stock(connection: Connection, table: str) -> None:
-    """Let PostgreSQL look at a table that has just got very many rows.
+    """Update PostgreSQL's statistics of a table that has just received very many rows.
 
-    It does so by itself within a minute. Until then it plans as if the rows of an incident were a handful, and a query
-    that joins a list of people with itself holds each of them against all.
+    PostgreSQL updates them by itself within a minute. Until then its plans assume a handful of rows for an incident,
+    and a query that joins a list of people with itself compares each person with all others.
     """
     if on_postgresql(connection):
         connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 def make_room(connection: Connection) -> None:
-    """Let SQLite keep 64 MB of pages in memory from now on; of a long list it writes those twice that have no room."""
+    """Let SQLite cache 64 MB of pages from now on; pages of a long list that do not fit would be written twice."""
     if not on_postgresql(connection):
         connection.exec_driver_sql("PRAGMA cache_size=-64000")
 
 
 class Kept(NamedTuple):
-    """An answer as it is stored, in the order of KEEP; times as they are `spelled`."""
+    """The outcome of a message as KEEP stores it, in the order of its parameters; times as `spelled` returns them."""
 
     state: str
     cause: str
@@ -105,19 +105,20 @@ class Kept(NamedTuple):
 
 
 class Swift:
-    """A transaction on the database driver itself, for what happens many times a second."""
+    """A transaction on the database driver itself, for writes that happen many times a second."""
 
     def __init__(self, cursor: Any, *, postgresql: bool) -> None:
         self._cursor, self._postgresql = cursor, postgresql
 
     def spelled(self, moment: datetime | None) -> Any:
-        """The time as it is stored."""
+        """Return the time in the form in which the database stores it."""
         return moment if self._postgresql else stamp(moment)
 
     def keep_mark(self, lease: int, messages: Sequence[int], now: datetime) -> bool:
-        """Keep that these messages of a lease may have left; whether they may.
+        """Store the mark that these messages of a lease may have left; return True when they may be sent.
 
-        They may when the lease was not taken over, and nothing was paused, amended or held back.
+        Return False, without a mark, when the lease was taken over or recalled, or the incident was paused, amended or
+        put under an embargo.
         """
         asked = (json.dumps(messages), lease, self.spelled(now))
         self._cursor.execute(KEEP_MARK_POSTGRESQL if self._postgresql else KEEP_MARK, asked)
@@ -125,12 +126,12 @@ class Swift:
         return kept == 1
 
     def lock(self, lease: int) -> None:
-        """Lock it until the transaction ends; SQLite's transactions are alone anyway."""
+        """Lock the lease until the transaction ends; on SQLite only one transaction writes at a time anyway."""
         if self._postgresql:
             self._cursor.execute("SELECT id FROM lease WHERE id = %s FOR UPDATE", (lease,))
 
     def keep_answers(self, answers: Sequence[Kept]) -> None:
-        """A message that another lease holds by now, or of which more is known already, stays as it is."""
+        """Store the outcomes, except for messages that another lease holds by now or whose outcome is known already."""
         if answers and self._postgresql:
             columns = [list(column) for column in zip(*answers, strict=True)]
             self._cursor.execute(KEEP_POSTGRESQL, columns)
@@ -138,18 +139,18 @@ class Swift:
             self._cursor.executemany(KEEP, answers)
 
     def not_tried(self, messages: Sequence[tuple[int, int]]) -> None:
-        """That these were claimed, each under its lease, counts as no try; to be said before their answers are kept."""
+        """Take the attempt back that the claim of each of these (message, lease) counted; before `keep_answers`."""
         if messages:
             self._cursor.executemany(NOT_TRIED.replace("?", "%s") if self._postgresql else NOT_TRIED, messages)
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """The time as SQLite keeps it."""
+    """Return the time, in UTC, in the form in which SQLite stores it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if moment else None
 
 
 def store_messages(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """New messages, with the values of DELIVERY."""
+    """Store new messages; each row holds the values of the columns in DELIVERY."""
     columns = ", ".join(DELIVERY)
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""Values read before, so that what cannot change is not read and checked again for every look at a case."""
+"""A cache of values that cannot change, so that they are not read and validated again whenever a case is read."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -8,18 +8,18 @@ from typing import TypeVar, cast
 V = TypeVar("V")
 
 MOST = 512
-"""How many values are kept; the one that was not asked for longest goes first."""
+"""The largest number of values in the cache; beyond it, the least recently used value is removed."""
 
 
 class Memory:
-    """Keeps values under names that change whenever the value does: a content hash, or a version that stays."""
+    """A cache of values under names that change whenever the value does: a content hash, or a version that stays."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, object] = OrderedDict()
         self._lock = Lock()
 
     def get(self, name: Hashable, read: Callable[[], V]) -> V:
-        """The value under this name, read now if it is not known."""
+        """Return the value under this name; `read` it first when the cache does not have it."""
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
@@ -29,7 +29,11 @@ class Memory:
         return value
 
     def again(self, name: Hashable, look: Callable[[V | None], V | None]) -> V | None:
-        """What is found now. First what was found last is looked at, which is quick, and if it is gone, everywhere."""
+        """Return what `look` finds now, or None.
+
+        First `look` gets the value that it found last, which is quick to check; when that value is gone, it gets None
+        and searches everywhere.
+        """
         with self._lock:
             known = cast("V | None", self._kept.get(name))
         found = look(known)

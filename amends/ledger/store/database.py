@@ -1,4 +1,4 @@
-"""Connections that keep what was committed, on SQLite and PostgreSQL alike."""
+"""Connections to the ledger's database, SQLite or PostgreSQL, on which a commit survives a crash."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from amends.domain.base.errors import DiskFull, LedgerUnavailable
 from amends.ledger.store.disk_reserve import no_room
 
 BUSY_SECONDS = 15
-"""So long is waited for others who write."""
+"""The time for which a transaction waits for others that write."""
 NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
-"""A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
+"""The server ends an idle transaction after a minute, so that a halted worker delays the others no longer than that."""
 ON_DISK = "-c synchronous_commit=on"
-"""Whatever the server is set to: a mark that a crash of the server takes back is a message that leaves twice."""
+"""Overrides the server's setting: if a crash of the server undid a commit mark, its message would be sent twice."""
 DEAD_LINE = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -31,9 +31,9 @@ DEAD_LINE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""A server that is gone without a word is missed within half a minute; by itself the system waits for two hours."""
+"""A silent loss of the server is noticed within half a minute; by default the system waits for two hours."""
 FRESH_SECONDS = 1.0
-"""A connection that was in use so lately is still one."""
+"""A connection that was used within this time is taken to be alive without a ping."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
 MUST_WRITE = "whoever reads it must be able to write it, its folder, and the files -wal and -shm beside it"
@@ -42,18 +42,32 @@ PRAGMAS = (
     *("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON"),
     *("foreign_keys=ON", "secure_delete=ON", "cache_size=-4000", "wal_autocheckpoint=1000"),
 )
-"""Every commit on disk, also on macOS, where an fsync alone leaves it in the drive's own memory; what was replaced or
-deleted stands in the file no more, least of all a key that was destroyed; 4 MB of pages in memory; a log that is used
-again after 4 MB, because a file that grows takes twice as long to reach the disk."""
-
+"""SQLite's settings. Every commit is on disk, also on macOS, where an fsync alone leaves it in the drive's own memory.
+Replaced and deleted content is overwritten in the file, above all a key that was destroyed. The cache has 4 MB.
+The log is reused after 4 MB, because a file that grows takes twice as long to reach the disk."""
 CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374
-"""Any numbers; they name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""
+"""Arbitrary numbers that name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""
+SERVER = """
+SELECT concat_ws(' ', (SELECT system_identifier FROM pg_control_system()),
+                 (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+"""PostgreSQL's identifiers of a server's data and of a database."""
+TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+"""PostgreSQL's timeline, which changes at each point-in-time recovery and at each failover."""
+TABLE = "SELECT to_regclass('key_check')::oid"
+"""PostgreSQL's identifier of a table, which changes when a dump is restored, even under running processes."""
+KEPT_BACK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '5 seconds'
+"""
+"""Commits that have waited for a synchronous standby longer than any commit waits for a standby that answers."""
+NO_ANSWER = "?"
 
 
 def connect(url: str, *, durable: bool = True) -> Engine:
-    """An engine for this ledger; on SQLite in WAL mode, every commit on disk before it returns.
+    """Return an engine for this ledger; on SQLite in WAL mode, with every commit on disk before the commit returns.
 
-    Its errors do not show the values of a statement, which may be personal data.
+    The engine's errors do not show the values of a statement, which may be personal data.
     """
     file = file_of(url)
     if file is None:
@@ -63,19 +77,19 @@ def connect(url: str, *, durable: bool = True) -> Engine:
             connect_args={**DEAD_LINE, "options": f"{NO_IDLING} {ON_DISK} -c lock_timeout={BUSY_SECONDS * 1000:.0f}"},
         )
         event.listen(server, "checkin", _note_use)
-        event.listen(server, "checkout", partial(_ask_when_idle, server.dialect))
+        event.listen(server, "checkout", partial(_ping_when_idle, server.dialect))
         return server
-    _private_file(file)
+    _create_private(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", partial(_prepare_sqlite, file))
     event.listen(engine, "begin", _begin_sqlite)
     if not durable:
-        event.listen(engine, "connect", _without_waiting_for_the_disk)
+        event.listen(engine, "connect", _without_fsync)
     return engine
 
 
-def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+def _without_fsync(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")
 
 
@@ -83,8 +97,11 @@ def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["used"] = time.monotonic()
 
 
-def _ask_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-    """Replace a connection that the server has ended. To ask before each of many commits would cost as much as one."""
+def _ping_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Replace a connection that the server has ended.
+
+    Only an idle connection is pinged: a ping before each of many commits would take as long as a commit.
+    """
     if time.monotonic() - record.info.get("used", time.monotonic()) < FRESH_SECONDS:
         return
     try:
@@ -94,18 +111,21 @@ def _ask_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntr
 
 
 def file_of(url: str) -> Path | None:
-    """The file that the ledger is in, where it really lies; None when it is on a server."""
+    """Return the real path of the ledger's file, or None for a ledger on a server."""
     parsed = make_url(url)
     return Path(parsed.database or "").resolve() if parsed.get_backend_name() == "sqlite" else None
 
 
 def disk_is_full(error: object) -> bool:
-    """Whether this is how SQLite's driver says so."""
+    """Return True when SQLite's driver reports with this error that the disk is full."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
-def _private_file(path: Path) -> None:
-    """Made before SQLite makes it, because SQLite would let others read it; WAL and journal take over its mode."""
+def _create_private(path: Path) -> None:
+    """Create the ledger's file before SQLite does, because SQLite would let others read it.
+
+    SQLite gives the mode of the file to its WAL and its journal. Raises LedgerUnavailable.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -113,38 +133,38 @@ def _private_file(path: Path) -> None:
 
 
 def _prepare_sqlite(file: Path, connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see below
+    connection.isolation_level = None  # _begin_sqlite executes BEGIN itself
     cursor = connection.cursor()
-    _turn_to_wal(cursor, file)
+    _switch_to_wal(cursor, file)
     for pragma in (*PRAGMAS, f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _turn_to_wal(cursor: sqlite3.Cursor, file: Path) -> None:
-    """Raises LedgerUnavailable when SQLite cannot open its files, such as in a folder that it may not write."""
-    # Two who open a new file at once lock each other out for a moment, and only here SQLite does not wait by itself.
+def _switch_to_wal(cursor: sqlite3.Cursor, file: Path) -> None:
+    """Switch to WAL mode. Raises LedgerUnavailable when SQLite cannot open its files, as in a read-only folder."""
+    # Two processes that open a new file at once lock each other out briefly; only here SQLite does not wait by itself.
     latest = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if disk_is_full(error) or (_others_are_in_the_way(error) and time.monotonic() > latest):
+            if disk_is_full(error) or (_is_locked(error) and time.monotonic() > latest):
                 raise
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR and not shutil.disk_usage(file.parent).free:
                 raise DiskFull(no_room()) from None
-            if not _others_are_in_the_way(error):
+            if not _is_locked(error):
                 raise LedgerUnavailable(f"the ledger {file} cannot be opened: {error}; {MUST_WRITE}") from None
             time.sleep(0.02)
 
 
-def _others_are_in_the_way(error: sqlite3.OperationalError) -> bool:
+def _is_locked(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later can fail when it wants to write; one that will write says so.
+    # A transaction that reads first and writes later can fail at its first write, so it must declare that it writes.
     if not connection.get_execution_options().get("writes", False):
         connection.exec_driver_sql("BEGIN")
         return
@@ -152,15 +172,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def begin(database: object) -> None:
-    """Begin a transaction that writes, on the driver's own connection; PostgreSQL's begins with its first statement."""
+    """Begin a transaction that writes, on the driver's own connection.
+
+    On PostgreSQL nothing is executed: there a transaction begins with its first statement.
+    """
     if isinstance(database, sqlite3.Connection):
-        _wait_for_turn(database)
+        _begin_immediate(database)
 
 
-def _wait_for_turn(database: sqlite3.Connection) -> None:
-    """Begin to write as soon as nobody else does. Raises sqlite3.OperationalError after BUSY_SECONDS.
+def _begin_immediate(database: sqlite3.Connection) -> None:
+    """Begin to write as soon as no other transaction does. Raises sqlite3.OperationalError after BUSY_SECONDS.
 
-    SQLite itself waits a whole millisecond and then longer and longer, while another commit takes a third of one.
+    SQLite's own wait begins with a whole millisecond and grows, while another commit takes a third of a millisecond.
     """
     latest, pause = time.monotonic() + BUSY_SECONDS, SHORTEST_PAUSE
     database.execute("PRAGMA busy_timeout=0")
@@ -179,71 +202,52 @@ def _wait_for_turn(database: sqlite3.Connection) -> None:
 
 
 def alone(connection: Connection, lock: int) -> None:
-    """Wait until no other transaction has passed here with the same lock; SQLite's write transactions are alone anyway.
+    """Take an exclusive lock, on PostgreSQL, until the transaction ends; wait for all others that hold the lock.
 
-    It holds until the transaction ends.
+    On SQLite only one transaction writes at a time anyway.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
 def together(connection: Connection, lock: int) -> None:
-    """Let others pass here with the same lock, but nobody who is alone with it; until the transaction ends."""
+    """Share a lock, on PostgreSQL, with other callers until the transaction ends; a caller of `alone` excludes them."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({lock})")
 
 
 def revision_of(connection: Connection) -> str:
-    """The last migration of the tables; empty when there was none."""
+    """Return the last migration of the tables; empty when there was none."""
     return str(connection.exec_driver_sql("SELECT version_num FROM amends_schema").scalar() or "")
 
 
-SERVER = """
-SELECT concat_ws(' ', (SELECT system_identifier FROM pg_control_system()),
-                 (SELECT oid FROM pg_database WHERE datname = current_database()))
-"""
-"""PostgreSQL's names for a server's data and for a database."""
-TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
-"""Another one after each recovery to a time and each fail-over."""
-TABLE = "SELECT to_regclass('key_check')::oid"
-"""A table is made anew when a dump is restored, be it under those who are at work."""
-NOT_TOLD = "?"
-
-
 def place_of(connection: Connection) -> str:
-    """Which database this is; a copy that was restored is another one. Empty for a file, which is like its copies."""
+    """Return an identifier of the database that no restored copy shares; empty for a file, whose copies look alike."""
     if connection.dialect.name != "postgresql":
         return ""
-    if "server" not in connection.info:  # it stays as long as the connection does
-        connection.info["server"] = f"{_told(connection, SERVER)} {_told(connection, TIMELINE)}"
+    if "server" not in connection.info:  # a connection never changes its server
+        connection.info["server"] = f"{_answer(connection, SERVER)} {_answer(connection, TIMELINE)}"
     return f"{connection.info['server']} {connection.exec_driver_sql(TABLE).scalar_one()}"
 
 
-KEPT_BACK = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '5 seconds'
-"""
-"""Commits that wait for a synchronous standby for longer than any does that one answers."""
-
-
 def kept_back(connection: Connection) -> int:
-    """How many commits the server keeps back because its synchronous standby is silent; none for a file."""
-    told = _told(connection, KEPT_BACK) if connection.dialect.name == "postgresql" else NOT_TOLD
-    return 0 if told == NOT_TOLD else int(told)
+    """Return how many commits wait because the server's synchronous standby is silent; 0 for a file."""
+    answer = _answer(connection, KEPT_BACK) if connection.dialect.name == "postgresql" else NO_ANSWER
+    return 0 if answer == NO_ANSWER else int(answer)
 
 
-def _told(connection: Connection, query: str) -> str:
-    """The answer, or NOT_TOLD where a provider's own PostgreSQL has none."""
+def _answer(connection: Connection, query: str) -> str:
+    """Return the query's one value, or NO_ANSWER where a hosting provider's PostgreSQL does not allow the query."""
     try:
         with connection.begin_nested():
             return str(connection.exec_driver_sql(query).scalar_one())
     except (NotSupportedError, ProgrammingError):
-        return NOT_TOLD
+        return NO_ANSWER
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """One consistent view; nothing is kept."""
+    """Yield a session with one consistent view of the database; changes are not stored."""
     options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with Session(engine.execution_options(**options)) as session:
         yield session
@@ -251,7 +255,7 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """All of it is kept, or nothing."""
+    """Yield a session whose changes are stored together, or not at all."""
     with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
         yield session
         session.commit()

@@ -1,4 +1,4 @@
-"""Room beside the ledger that is given up when its disk is full, so that what is in hand can still be written down."""
+"""Disk space reserved beside the ledger, and freed when the disk is full, to record the messages still in flight."""
 
 import errno
 import os
@@ -7,50 +7,50 @@ from pathlib import Path
 
 SIZE = 64 * 1024 * 1024
 LEAST = 4 * 1024 * 1024
-"""Bytes that must be free beside it: what the ledger's log takes before it is used again."""
+"""Bytes that must be free beside the reserve: the size that the ledger's log reaches before it is reused."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def no_room() -> str:
-    """What is wrong when the disk is full, and what to do."""
+    """Return in words that the disk is full, and what to do."""
     wanted = (SIZE + LEAST) // (1024 * 1024)
     return f"the disk with the ledger is full: make room, at least {wanted} MB, and run it again; nothing leaves before"
 
 
 class Reserve:
-    """A file beside the ledger that takes up SIZE bytes; none for a ledger that is not in a file."""
+    """A file beside the ledger that takes up SIZE bytes; there is no such file for a ledger on a server."""
 
     def __init__(self, ledger: Path | None) -> None:
         self._file = ledger.with_name(f"{ledger.name}.reserve") if ledger else None
-        self._missed = False
-        """Whether it means something that the file is not there."""
+        self._expected = False
+        """True once this process made or freed the reserve; only then a missing file says that the disk was full."""
 
     def keep(self) -> bool:
-        """Put it there, unless it is; whether there is room for it."""
+        """Create the reserve unless it exists; return False when the disk has no room for it."""
         if self._file is None or not self.has_room:
             return self._file is None
         try:
             _allocate(self._file)
         except OSError as error:
             self._file.unlink(missing_ok=True)
-            return error.errno not in FULL  # a file system that cannot promise room has none to give up
-        self._missed = True
+            return error.errno not in FULL  # a file system that cannot reserve space works without a reserve
+        self._expected = True
         return True
 
     def give_up(self) -> None:
-        """The room is there for the ledger now, and everybody who sends finds the reserve gone."""
+        """Free the reserved space for the ledger; every process that sends then finds the reserve gone."""
         if self._file:
             self._file.unlink(missing_ok=True)
-            self._missed = True
+            self._expected = True
 
     @property
     def gone(self) -> bool:
-        """Somebody found the disk full, in whichever process, and gave it up: nothing more may leave."""
-        return self._missed and self._file is not None and not self._file.exists()
+        """Return True when some process found the disk full and freed the reserve: no more messages may be sent."""
+        return self._expected and self._file is not None and not self._file.exists()
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for it, or was when it was put there, and for the ledger beside it."""
+        """Return True when the disk has room for the reserve, which counts as free, and for the ledger beside it."""
         if self._file is None:
             return True
         taken = SIZE if self._file.exists() else 0
@@ -58,10 +58,10 @@ class Reserve:
 
 
 def _allocate(file: Path) -> None:
-    """Not a sparse file: its blocks are taken. Raises OSError."""
+    """Create a file of SIZE bytes whose blocks are allocated, not a sparse file. Raises OSError."""
     descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        if hasattr(os, "posix_fallocate"):  # macOS has none; there the file only tells others to stop
+        if hasattr(os, "posix_fallocate"):  # macOS has none; there the missing file only tells other processes to stop
             os.posix_fallocate(descriptor, 0, SIZE)
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""Encryption of personal data, keyed look-up, and the keys derived for it. The master key lives outside the database.
+"""Encryption of personal data, keyed indexes, and the keys derived for both; the master key is not in the database.
 
-Each incident has a data key of its own, wrapped by the master key: destroying the wrapped key makes every name,
-address and question of that incident unreadable, and leaves counts, times and the audit chain as they are. So does
-destroying.py, which also replaces the keyed indexes: those are made with the master key, and would outlive the other.
+Each incident has a data key of its own, wrapped by the master key. Destroying the wrapped key makes every name, address
+and question of that incident unreadable, and leaves counts, times and the audit chain as they are. `case/destroy.py`
+also replaces the keyed indexes: they are made with the master key, and would outlive the data key.
 """
 
 import base64
@@ -24,12 +24,12 @@ FORMAT = b"\x01"
 NONCE_BYTES = 12
 TAG_BYTES = 16
 SEALED_EMPTY = len(FORMAT) + NONCE_BYTES + TAG_BYTES
-"""How many bytes an empty text has when it is sealed; every other one has more."""
+"""The bytes of a sealed empty text; every other sealed text has more."""
 INDEX_BYTES = 16
 
 
 class Keys:
-    """What is derived from the master key, each for one purpose. Holds secrets: repr shows none."""
+    """The keys derived from the master key, each for one purpose. All are secrets, and repr shows none of them."""
 
     def __init__(self, master: bytes) -> None:
         if len(master) != 32:
@@ -44,7 +44,7 @@ class Keys:
 
     @classmethod
     def from_text(cls, text: str) -> "Keys":
-        """From the base64 text of a key file. Raises KeyMissing when it is not one."""
+        """Return the keys for the base64 text of a key file. Raises KeyMissing for a text that is not a master key."""
         try:
             return cls(base64.b64decode(text.strip(), validate=True))
         except ValueError as error:
@@ -71,46 +71,46 @@ class Keys:
 
     @cached_property
     def audit(self) -> bytes:
-        """The key of the audit chain."""
+        """Return the key of the audit chain."""
         return self._derive(b"audit")
 
     @cached_property
     def form_key(self) -> bytes:
-        """Signs the forms of the portal."""
+        """Return the key that signs the forms of the portal."""
         return self._derive(b"form")
 
     @cached_property
     def team_seal(self) -> "Seal":
-        """Seals what is secret about the team itself, which belongs to no incident."""
+        """Return the seal of secrets about the team itself, which belong to no incident."""
         return Seal(AESGCM(self._derive(b"team")))
 
     def check(self) -> bytes:
-        """A value that tells this master key from any other, without giving it away."""
+        """Return a value that identifies this master key without revealing the key."""
         return hmac.digest(self._derive(b"check"), b"amends", "sha256")
 
     def new_data_key(self, incident: str) -> bytes:
-        """A fresh data key for this incident, wrapped."""
+        """Return a new data key for this incident, wrapped by the master key."""
         return _seal(self._wrapping, os.urandom(32), incident.encode())
 
     def seal_for(self, incident: str, wrapped: bytes) -> "Seal":
-        """The seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
+        """Return the seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
         try:
             return Seal(AESGCM(_open(self._wrapping, wrapped, incident.encode())))
         except InvalidTag as error:
             raise KeyMissing(f"the master key does not open incident {incident}") from error
 
     def index(self, incident: str, kind: str, value: str) -> bytes:
-        """The blind index of a value: equal for equal values, telling nothing without the key."""
+        """Return the blind index of a value: equal for equal values, and meaningless without the key."""
         return _mac(self._index, f"{incident}\0{kind}\0{value}")[:INDEX_BYTES]
 
     def message_key(self, incident: str, notice: str, person: int, channel: str, address: bytes) -> str:
-        """The opaque name of a message, the same at every try."""
+        """Return the key of a message: opaque, and the same at every attempt."""
         spelled = f"{incident}\0{notice}\0{person}\0{channel}\0{address.hex()}".encode()
         return hashlib.blake2b(spelled, key=self._message, digest_size=16).hexdigest()
 
     @cached_property
     def _bounce(self) -> Cipher[modes.ECB]:
-        # One block that never repeats, so that the mode does not matter; it is a permutation that only we can invert.
+        # ECB is safe for a single block that never repeats: AES is then a permutation that only the key can invert.
         return Cipher(algorithms.AES(self._derive(b"bounce")), modes.ECB())  # noqa: S305
 
     @cached_property
@@ -118,13 +118,13 @@ class Keys:
         return self._bounce.encryptor()
 
     def bounce_token(self, message: int, key: str) -> str:
-        """Names a message in the address that its bounces go to: its number and half of its key, encrypted."""
+        """Return the token of a message for its bounce address: its number and half of its key, encrypted."""
         return self._bounce_maker.update(message.to_bytes(8, "big") + bytes.fromhex(key[:16])).hex()
 
     def bounced(self, token: str) -> tuple[int, str] | None:
-        """The number of the message that this token names, and how its key begins; None for what is no token at all.
+        """Return the message's number and the first half of its key from a bounce token; None for any other text.
 
-        A forged token gives a number too, but hardly ever one whose message has a key that begins so.
+        A forged token yields a number too, but hardly ever one whose message has a key with that first half.
         """
         try:
             block = self._bounce.decryptor().update(bytes.fromhex(token))
@@ -133,7 +133,7 @@ class Keys:
         return (int.from_bytes(block[:8], "big"), block[8:].hex()) if len(block) == 16 else None
 
     def link_token(self, incident: str, person: int, version: int) -> str:
-        """The secret part of a personal link, 160 bits; raising the version revokes it."""
+        """Return the secret part of a personal link, 160 bits; a higher version revokes the link."""
         return base64.urlsafe_b64encode(_mac(self._link, f"{incident}\0{person}\0{version}"))[:27].decode()
 
     @cached_property
@@ -141,15 +141,16 @@ class Keys:
         return AESSIV(self._derive(b"opt-out"))
 
     def opt_out_token(self, incident: str, person: int) -> str:
-        """Names whose optional messages end, in the address that one POST ends them at; it opens no page of theirs.
+        """Return the token of a person for the address where one POST ends the optional messages to that person.
 
-        The same at every try, like all of a message; 128 bits of it are a seal that nobody else can make.
+        The token opens no page of the person. It is the same at every attempt, like the rest of a message, and 128 of
+        its bits are an authentication tag that nobody can forge without the key.
         """
         sealed = self._opt_out.encrypt(f"{incident}\0{person}".encode(), None)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def opted_out(self, token: str) -> tuple[str, int] | None:
-        """The incident and the person that this token names; None for what we never gave out."""
+        """Return the incident and the person of an opt-out token; None for a token that was never given out."""
         try:
             sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             named = self._opt_out.decrypt(sealed, None)
@@ -160,7 +161,7 @@ class Keys:
 
 
 class Seal:
-    """Encrypts and decrypts for one incident; what is sealed opens only in the row and column it was sealed for."""
+    """The encryption of one incident; a sealed text opens only in the row and the column for which it was sealed."""
 
     def __init__(self, cipher: AESGCM) -> None:
         self._cipher = cipher
@@ -170,7 +171,7 @@ class Seal:
         return _seal(self._cipher, text.encode(), place.encode())
 
     def open(self, sealed: bytes, place: str) -> str:
-        """The text again. Raises DataDamaged when it was altered or moved."""
+        """Return the text that was sealed for this place. Raises DataDamaged when it was altered or moved."""
         try:
             return _open(self._cipher, sealed, place.encode()).decode()
         except InvalidTag as error:
@@ -178,7 +179,7 @@ class Seal:
 
 
 def _mac(keyed: HMAC, text: str) -> bytes:
-    """The text's HMAC; from a copy of one that has its key already, which takes half as long."""
+    """Return the text's HMAC, from a copy of an HMAC that has its key already, which halves the time."""
     mac = keyed.copy()
     mac.update(text.encode())
     return mac.finalize()
@@ -196,5 +197,5 @@ def _open(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
 
 
 def token_hash(token: str) -> bytes:
-    """How a random token is stored: a plain hash suffices, since nobody can guess 160 random bits."""
+    """Return the form in which a random token is stored: a plain hash, because nobody can guess 192 random bits."""
     return hashlib.sha256(token.encode()).digest()

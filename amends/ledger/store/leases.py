@@ -1,4 +1,4 @@
-"""Leases: which messages a worker has in hand, how they are taken from it, and what is left when it is gone."""
+"""Leases: the messages that a worker has in hand, their recall, and their recovery after the worker has died."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -15,40 +15,44 @@ from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
 
 LEASE = timedelta(seconds=90)
-"""How long a claim holds without being renewed."""
+"""The time after which a lease ends unless it is renewed."""
 CLOCKS_APART = LEASE
-"""So far the clocks of two machines may be apart; more, and each would take the other's leases for ended anyway."""
+"""The largest difference between two machines' clocks; beyond it, each takes the other's leases for ended anyway."""
 NO_FACTS = 0
-"""No version of an incident file is called so: a page that was claimed under it may not leave."""
+"""A number that no version of an incident file has; messages of a lease with this number may not be sent."""
 
 HELD = and_(
     col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last),
     col(DeliveryRow.lease) == LeaseRow.id,
     col(DeliveryRow.state) == DeliveryState.CLAIMED,
 )
-"""That a lease holds a message: looked for among the numbers it spans, because no index leads to it."""
+"""The condition that a lease holds a message; the range of ids narrows the search, because no index has the lease."""
 
 DOUBT = f"""
 UPDATE delivery SET state = 'uncertain', cause = '{Cause.BROKEN_OFF}', detail = '', doubtful = false, updated_at = :now
 WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
 OPEN = "SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND "
+PROC = Path("/proc")
+UNKNOWN = ""
+"""The name of every process where nothing identifies processes reliably; leases then end by time alone."""
 
 
 def leases_of(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
-    """All that hold messages of this notice, or did."""
+    """Return the leases that hold, or held, messages of this notice."""
     return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
 
 
 def held_by(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
-    """How many messages this lease holds."""
+    """Return how many messages this lease holds that meet the conditions."""
     held = select(func.count()).select_from(LeaseRow).join(DeliveryRow, HELD)
     return session.exec(held.where(LeaseRow.id == lease.id, *conditions)).one()
 
 
 def recall(session: Session, incident: str, leases: Collection[int] | None = None) -> None:
-    """What is marked from now on of these leases, or of all that the incident has, is refused; what has left counts.
+    """Refuse from now on to mark messages of these leases, or of all leases of the incident.
 
-    The worker gives such a page back, and what may still leave of it is claimed anew.
+    Messages that were sent before still count. The worker gives the others back, and those that may still be sent are
+    claimed again.
     """
     these = [col(LeaseRow.incident) == incident]
     if leases is not None:
@@ -58,15 +62,16 @@ def recall(session: Session, incident: str, leases: Collection[int] | None = Non
 
 
 def lock(session: Session, *these: ColumnElement[bool]) -> Sequence[int | None]:
-    """Those of these leases that are there, locked until the transaction ends; to be done before their messages are.
+    """Lock the leases that meet the conditions until the transaction ends, and return their numbers.
 
-    By their numbers, as a worker marks them: in the table's order each could wait for the other.
+    A transaction locks leases before their messages, and in the order of their numbers, as a worker marks them: in
+    another order two transactions could wait for each other.
     """
     return session.exec(select(LeaseRow.id).where(*these).order_by(col(LeaseRow.id)).with_for_update()).all()
 
 
 def ended_leases(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:
-    """The leases that have ended, or whose holder has; who still holds one is not disturbed."""
+    """Return, locked, the leases that have ended or whose worker has died; skip those that a transaction has locked."""
     query = select(LeaseRow.id, LeaseRow.holder, run_out(now)).where(
         LeaseRow.incident == incident, LeaseRow.notice == notice
     )
@@ -75,12 +80,15 @@ def ended_leases(session: Session, incident: str, notice: str, now: datetime) ->
 
 
 def run_out(now: datetime) -> ColumnElement[bool]:
-    """That a lease has ended. One that ends later than any can was taken before the clock was set back."""
+    """Return the condition that a lease has ended.
+
+    A lease whose end is later than any new lease's has ended too: it was taken before the clock was set back.
+    """
     return or_(col(LeaseRow.until) < now, col(LeaseRow.until) > now + LEASE + CLOCKS_APART)
 
 
 def any_at_work(connection: Connection) -> bool:
-    """Whether some worker holds messages, by the database's own clock; of tables as old as leases are."""
+    """Return True when some worker holds a lease, by the database's own clock; False when no table has leases yet."""
     if not inspect(connection).has_table("lease"):
         return False
     now: datetime = connection.execute(select(type_coerce(func.current_timestamp(), UtcDateTime))).scalar_one()
@@ -88,7 +96,7 @@ def any_at_work(connection: Connection) -> bool:
 
 
 def open_marks(session: Session, lease: LeaseRow) -> list[int]:
-    """The messages of this lease that were marked and are still in hand."""
+    """Return the ids of this lease's messages that were marked and have no outcome yet."""
     marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == lease.id)).all()
     connection = session.connection()
     query = statement(OPEN + among(connection, "id"))
@@ -97,7 +105,10 @@ def open_marks(session: Session, lease: LeaseRow) -> list[int]:
 
 
 def put_in_doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
-    """What of this lease may have left and is no page. A late answer of the worker that held it still counts."""
+    """Make the lease's messages that may have left uncertain, website pages excluded; return how many.
+
+    A late answer of the worker that held the lease still counts.
+    """
     connection = session.connection()
     asked = {
         "now": spelled(connection, now),
@@ -108,7 +119,7 @@ def put_in_doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
 
 
 def free_rest(session: Session, lease: LeaseRow, now: datetime) -> int:
-    """The rest of this lease waits again."""
+    """Let the messages that this lease still holds wait again; return how many."""
     held = (
         col(DeliveryRow.id).between(lease.first, lease.last),
         col(DeliveryRow.lease) == lease.id,
@@ -119,24 +130,19 @@ def free_rest(session: Session, lease: LeaseRow, now: datetime) -> int:
     return freed.rowcount
 
 
-PROC = Path("/proc")
-UNKNOWN = ""
-"""Where nothing tells processes apart for sure; then only time does."""
-
-
 class Life(StrEnum):
-    """What is known of a process."""
+    """The state of a process, as far as it is known."""
 
     ALIVE = "alive"
-    """It is there, at work or halted."""
+    """The process exists, at work or halted."""
     ENDED = "ended"
     UNKNOWN = "unknown"
-    """It has no name, is hidden from us, or is on another machine or in another container, where the same number is
-    another process."""
+    """The process has no name, is hidden from this one, or runs on another machine or in another container, where the
+    same number is another process."""
 
 
 def this_process() -> str:
-    """This process, named as no other ever was or will be: boot, process namespace, number, and when it was started."""
+    """Return a name that no other process ever has: boot, process namespace, number and start time; else UNKNOWN."""
     try:
         return f"{_machine()} {os.getpid()} {_started(os.getpid())}"
     except OSError:
@@ -144,7 +150,7 @@ def this_process() -> str:
 
 
 def life_of(holder: str) -> Life:
-    """Whether that process still is; two that have had the same number differ by when they were started."""
+    """Return the state of the named process; its start time tells it from a later process with the same number."""
     named, _, started = holder.rpartition(" ")
     place, _, number = named.rpartition(" ")
     try:
@@ -159,17 +165,17 @@ def life_of(holder: str) -> Life:
 
 
 def has_ended(holder: str) -> bool:
-    """Whether that process surely is no more."""
+    """Return True when the named process has certainly ended, False also when its state is unknown."""
     return life_of(holder) is Life.ENDED
 
 
 def _is_there(number: int) -> bool:
-    """Also of a process of another user that /proc does not show (hidepid, ProtectProc=invisible)."""
+    """Return True when a process has this number, also one that /proc hides (hidepid, ProtectProc=invisible)."""
     try:
         os.kill(number, 0)  # no signal is sent
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is somebody else's
+    except PermissionError:  # the process belongs to another user
         return True
     return True
 
@@ -180,7 +186,7 @@ def _machine() -> str:
 
 
 def _started(number: int) -> str:
-    """When it was started, in ticks since the boot; `ended` when only its exit is waited for. See proc_pid_stat(5)."""
-    told = (PROC / str(number) / "stat").read_text(encoding="ascii", errors="replace")
-    state, *fields = told.rpartition(")")[2].split()
+    """Return the process's start time in ticks since the boot, or `ended` for a zombie. See proc_pid_stat(5)."""
+    stat = (PROC / str(number) / "stat").read_text(encoding="ascii", errors="replace")
+    state, *fields = stat.rpartition(")")[2].split()
     return "ended" if state in "ZX" else fields[18]

@@ -1,8 +1,7 @@
-"""Small files beside the ledger: the marks of each lease, and which notices were released.
+"""Small files beside the ledger: the number of marks of each lease, and the notices that were released.
 
-A ledger that was restored from a backup is compared with them.
-
-The audit chain tells of a page when it is claimed and when it is through; between the two, only marks are added.
+A comparison with these files shows that a ledger was restored from a backup. The audit chain has an entry for the claim
+and one for the end of a page of messages; between the two, only marks are added.
 """
 
 import os
@@ -19,12 +18,17 @@ from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.disk_reserve import FULL, no_room
 from amends.system.files import append
 
+COUNTED = """
+SELECT lease.id, count(mark.id) FROM lease LEFT JOIN mark ON mark.lease = lease.id
+WHERE {these} GROUP BY lease.id
+"""
+
 
 class MarkNotes:
-    """A small file for each lease in hand; none where nothing is noted beside the ledger.
+    """A small file for each lease in hand, with the number of its marks; no files without an anchor.
 
-    They outlast the process at once, and a power cut after half a minute, when the system has written them down: to
-    wait for the disk as well would cost as much as the mark itself.
+    The files survive the end of the process at once, and a power cut after half a minute, when the system has written
+    them to the disk: waiting for the disk would take as long as the mark itself.
     """
 
     def __init__(self, anchor: Path | None) -> None:
@@ -32,48 +36,48 @@ class MarkNotes:
         self._files: dict[int, int] = {}
         self._marks: dict[int, int] = {}
         self._lock = Lock()
-        """What one thread has in hand another may end, and a closed file's number is soon that of another file."""
+        """Guards the files: one thread may end another's lease, and the number of a closed file is soon reused."""
 
     def begin(self, leases: Iterable[int]) -> None:
-        """Make room for the notes of these, before the first mark. Raises DiskFull, LedgerUnavailable."""
+        """Create the files of these leases, before the first mark. Raises DiskFull, LedgerUnavailable."""
         if self._folder is None:
             return
-        with self._lock, self._told_apart():
+        with self._lock, self._errors_in_words():
             for lease in leases:
                 if lease not in self._files:
                     self._folder.mkdir(mode=0o700, exist_ok=True)
                     self._files[lease] = os.open(self._folder / str(lease), os.O_CREAT | os.O_WRONLY, 0o600)
-                    self._note(lease, 0)
+                    self._write(lease, 0)
 
     def add(self, leases: Iterable[int]) -> None:
-        """One more mark of each of these was committed, and nothing of it can have left yet. Raises as `begin`.
+        """Count one more committed mark of each lease, before any of its messages is sent. Raises as `begin`.
 
-        What somebody has taken over since has come to an end, and the audit chain tells of it.
+        A lease that was taken over since has ended, and has its entry in the audit chain.
         """
         if self._folder is None:
             return
-        with self._lock, self._told_apart():
+        with self._lock, self._errors_in_words():
             for lease in leases:
                 if lease in self._files:
-                    self._note(lease, self._marks[lease] + 1)
+                    self._write(lease, self._marks[lease] + 1)
 
-    def _note(self, lease: int, marks: int) -> None:
+    def _write(self, lease: int, marks: int) -> None:
         self._marks[lease] = marks
         os.pwrite(self._files[lease], b"%020d" % marks, 0)
 
     def drop(self, leases: Collection[int]) -> None:
-        """These have come to an end."""
+        """Remove the files of these leases, which have ended."""
         with self._lock:
             for lease in leases:
                 self._marks.pop(lease, None)
                 if (file := self._files.pop(lease, None)) is not None:
                     os.close(file)
                 if self._folder:
-                    with suppress(OSError):  # one that stays names a lease that is nowhere
+                    with suppress(OSError):  # a file that stays names a lease that does not exist
                         (self._folder / str(lease)).unlink()
 
     def all(self) -> dict[int, int]:
-        """How many marks were noted, by lease. Raises LedgerUnavailable."""
+        """Return the number of marks in each file, by lease. Raises LedgerUnavailable."""
         try:
             files = list(self._folder.iterdir()) if self._folder else []
             return {int(file.name): _read(file) for file in files if file.name.isdecimal()}
@@ -83,7 +87,7 @@ class MarkNotes:
             raise LedgerUnavailable(f"{self._folder} cannot be read: {error.strerror}") from error
 
     @contextmanager
-    def _told_apart(self) -> Iterator[None]:
+    def _errors_in_words(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -93,7 +97,7 @@ class MarkNotes:
 
 
 def _read(file: Path) -> int:
-    """0 when it has just ended, or just begun. Raises LedgerUnavailable."""
+    """Return the number in the file, or 0 when its lease has just begun or ended. Raises LedgerUnavailable."""
     try:
         return int(file.read_text(encoding="ascii") or 0)
     except FileNotFoundError:
@@ -106,22 +110,16 @@ def _read(file: Path) -> int:
 
 
 class Missed(NamedTuple):
-    """Leases of which something is noted that the ledger does not hold."""
+    """The leases that have a file but are missing, or lack marks, in the ledger."""
 
     marks: frozenset[int]
-    """It holds the lease, but not all of its marks: it is an older copy."""
+    """Leases that are in the ledger without all of their marks, which shows that the ledger is an older copy."""
     leases: frozenset[int]
-    """They have ended, or were taken after an older copy was made; the audit chain tells which."""
-
-
-COUNTED = """
-SELECT lease.id, count(mark.id) FROM lease LEFT JOIN mark ON mark.lease = lease.id
-WHERE {these} GROUP BY lease.id
-"""
+    """Leases that have ended, or were taken after an older copy was made; the audit chain shows which."""
 
 
 def missed(session: Session, noted: Mapping[int, int]) -> Missed:
-    """What the ledger lacks of what is noted beside it."""
+    """Return the leases of the marker files that the ledger lacks, wholly or in part."""
     connection = session.connection()
     counted = statement(COUNTED.format(these=among(connection, "lease.id")))
     held: dict[int, int] = dict(connection.execute(counted, {"ids": listed(connection, noted)}).all()) if noted else {}
@@ -130,13 +128,13 @@ def missed(session: Session, noted: Mapping[int, int]) -> Missed:
 
 
 class ReleasedNotes:
-    """A file with the ids of an incident and a notice on each line; none where nothing is noted beside the ledger."""
+    """A file with the ids of incident and notice for each released notice, one a line; no file without an anchor."""
 
     def __init__(self, anchor: Path | None) -> None:
         self._file = anchor.with_name("released") if anchor else None
 
     def add(self, incident: str, notice: str) -> None:
-        """On the disk before anything of the notice can leave from here. Raises DiskFull, LedgerUnavailable."""
+        """Write the notice to the disk, before any message of it is sent here. Raises DiskFull, LedgerUnavailable."""
         if self._file is None or (incident, notice) in self.all():
             return
         try:
@@ -147,7 +145,7 @@ class ReleasedNotes:
             raise LedgerUnavailable(f"{self._file} cannot be written: {error.strerror}") from error
 
     def all(self) -> set[tuple[str, str]]:
-        """Incident and notice of all that was noted, without lines that were cut off. Raises LedgerUnavailable."""
+        """Return incident and notice of each whole line, without lines that were cut off. Raises LedgerUnavailable."""
         try:
             text = self._file.read_text(encoding="utf-8", errors="replace") if self._file else ""
         except FileNotFoundError:

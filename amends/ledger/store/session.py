@@ -1,4 +1,4 @@
-"""What all verbs of the ledger stand on: one transaction, its audit entries, and the seal of an incident."""
+"""The store on which all classes of the ledger work: transactions, their audit entries, and the seals of incidents."""
 
 import os
 import sqlite3
@@ -51,7 +51,7 @@ from amends.ledger.store.marker_files import MarkNotes, ReleasedNotes, missed
 from amends.ledger.store.tables import SCHEMA, EventRow, IncidentRow, KeyCheckRow
 
 ENGINE = "amends"
-"""The actor of what no person did."""
+"""The actor of an audit entry about an act of no person."""
 DAMAGED = "it is damaged: keep a copy of it, and restore a backup, as docs/operations.md says under `Restore a backup`"
 OLDER = "this ledger is older than what was noted beside it, as after a backup was restored"
 COPIED = (
@@ -63,14 +63,12 @@ THEN = (
     "has said that nothing is lost; docs/operations.md has both, under `Restore a backup` and `When another database "
     "server takes over`"
 )
-
-
 PLACE = select(KeyCheckRow.place)
 WRAPPED_KEY = select(IncidentRow.wrapped_key).where(IncidentRow.id == bindparam("incident"))
 
 
 class Write:
-    """An open transaction that notes its acts in the audit chain as it goes."""
+    """An open transaction that records its acts in the audit chain."""
 
     def __init__(self, session: Session, chain: Chain) -> None:
         self.session = session
@@ -80,25 +78,25 @@ class Write:
     def note(
         self, now: datetime, incident: str, act: str, subject: str = "", *, actor: str = ENGINE, **detail: object
     ) -> None:
-        """Add to the audit chain; kept or dropped together with the rest of the transaction."""
+        """Add an entry to the audit chain, which is stored or dropped together with the rest of the transaction."""
         self.head = self._chain.add(self.session, now, incident, actor, act, subject, detail)
 
     def change(self, statement: UpdateBase) -> int:
-        """Carry out an update; how many rows it changed."""
+        """Execute an update, and return how many rows it changed."""
         return cast("CursorResult[Any]", self.session.execute(statement)).rowcount
 
     def add_once(self, row: SQLModel) -> None:
-        """Store it, unless a row with this key is there, be it since just now and from another machine."""
-        dialect = import_module(f"sqlalchemy.dialects.{self.session.get_bind().dialect.name}")  # in use, so loaded
+        """Store the row unless a row with its key exists, even one that another machine has just stored."""
+        dialect = import_module(f"sqlalchemy.dialects.{self.session.get_bind().dialect.name}")  # loaded already
         self.session.connection().execute(dialect.insert(type(row)).on_conflict_do_nothing(), row.model_dump())
 
     def incident(self, incident: str) -> IncidentRow:
-        """The incident's row, locked until the transaction ends. Raises NotInLedger, DataDestroyed."""
+        """Return the incident's row, locked until the transaction ends. Raises NotInLedger, DataDestroyed."""
         return incident_row(self.session, incident, locked=True)
 
 
 class Store:
-    """A ledger database with the keys to it."""
+    """The database of a ledger, with its keys and the files beside it."""
 
     def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
         self.engine = connect(url, durable=durable)
@@ -109,11 +107,11 @@ class Store:
         self.chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
         self.seals: dict[str, tuple[bytes, Seal]] = {}
-        """Each with the wrapped key that it was made of."""
+        """The seal of each incident, with the wrapped key from which the seal was made."""
         self.cache = Memory()
 
     def check_key(self) -> None:
-        """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""
+        """Raise KeyMissing when the master key is not the one with which the ledger was written."""
         with self.read() as session:
             row = session.get(KeyCheckRow, 1)
         if row is None or not (row.place or self.path):
@@ -125,7 +123,7 @@ class Store:
             )
 
     def _first_check(self) -> KeyCheckRow:
-        """What tells the key, and where the ledger is, is stored by whoever opens it first."""
+        """Store and return what identifies the master key and the database, when the ledger is opened first."""
         with writing(self.engine) as session:
             alone(session.connection(), SCHEMA_LOCK)
             row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
@@ -135,15 +133,15 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent view of the ledger. Raises LedgerUnavailable."""
+        """Yield a session with one consistent view of the ledger. Raises LedgerUnavailable."""
         with self.errors_in_words("read"), reading(self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Write]:
-        """One transaction. Raises AlreadyInLedger when it would store a key twice, LedgerUnavailable.
+        """Yield one transaction. Raises AlreadyInLedger when a key would be stored twice, LedgerUnavailable.
 
-        The tables may have become those of a newer Amends since they were opened here.
+        Raises LedgerNewer when a newer Amends has migrated the tables since this ledger was opened.
         """
         with self.errors_in_words("written"), writing(self.engine) as session:
             together(session.connection(), SCHEMA_LOCK)
@@ -156,7 +154,7 @@ class Store:
 
     @contextmanager
     def swift_write(self) -> Iterator[Swift]:
-        """One transaction on the driver itself. Raises as `write` does."""
+        """Yield one transaction on the database driver itself. Raises AlreadyInLedger, LedgerUnavailable."""
         with self.errors_in_words("written"), self.raw() as raw:
             begin(raw.driver_connection)
             yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
@@ -164,12 +162,12 @@ class Store:
 
     @contextmanager
     def raw(self) -> Iterator[PoolProxiedConnection]:
-        """The driver's connection. What was not committed on it is taken back."""
+        """Yield the driver's connection; changes that were not committed on it are rolled back."""
         raw = self.engine.raw_connection()
         try:
             yield raw
         except self._unavailable:
-            if self.path is None:  # the server may have ended it, and all others
+            if self.path is None:  # the server may have ended this connection, and all others
                 raw.invalidate()
                 self.engine.dispose()
             raise
@@ -178,14 +176,17 @@ class Store:
 
     @cached_property
     def _unavailable(self) -> tuple[type[Exception], ...]:
-        """How a database says that it cannot do it now; an InternalError is a server that idled or only reads."""
+        """Return the errors by which a database reports that it is unavailable.
+
+        An InternalError comes from a server that has ended an idle transaction or is read-only.
+        """
         driver = self.engine.dialect.loaded_dbapi
         ours = (OperationalError, InterfaceError, InternalError)
         return (*ours, driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
     @contextmanager
     def errors_in_words(self, tried: str) -> Iterator[None]:
-        """The database's errors in our words; the values of a statement are personal data, so they are not in them."""
+        """Raise the database's errors as Amends' own, without a statement's values, which may be personal data."""
         try:
             yield
         except (IntegrityError, self.engine.dialect.loaded_dbapi.IntegrityError) as error:
@@ -193,29 +194,29 @@ class Store:
         except (DatabaseError, InterfaceError, self.engine.dialect.loaded_dbapi.Error) as error:
             cause = getattr(error, "orig", error)
             if not isinstance(error, self._unavailable) and type(cause) is not sqlite3.DatabaseError:
-                raise  # a fault of ours; that very type is a file that is damaged
+                raise  # a bug in Amends; sqlite3.DatabaseError itself, of no subclass, means a damaged file
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
-            said = str(cause).partition(" with text ")[0]  # behind which SQLite shows what it could not read
+            said = str(cause).partition(" with text ")[0]  # after it SQLite quotes the unreadable value
             then = f"; {DAMAGED}" if type(cause) is sqlite3.DatabaseError else ""
-            raise LedgerUnavailable(f"{self._called} cannot be {tried}: {said}{then}") from None
+            raise LedgerUnavailable(f"{self._name} cannot be {tried}: {said}{then}") from None
 
     @property
-    def _called(self) -> str:
+    def _name(self) -> str:
         return f"the ledger {self.path}" if self.path else "the ledger"  # a server's address holds its password
 
     def check_writable(self) -> None:
-        """Look, without writing, whether it could be written. Raises LedgerUnavailable."""
+        """Check, without writing, that the ledger can be written. Raises LedgerUnavailable, DiskFull."""
         if self.path and not os.access(self.path, os.W_OK):
             raise LedgerUnavailable("the ledger cannot be written: it is read-only")
         if not self.reserve.has_room:
             raise DiskFull(no_room())
 
     def seal(self, session: Session, incident: str) -> Seal:
-        """The seal that this incident's personal data is written with. Raises NotInLedger, DataDestroyed, KeyMissing.
+        """Return the seal of this incident's personal data. Raises NotInLedger, DataDestroyed, KeyMissing.
 
-        Also one that is known here is not used any more once its key was destroyed, perhaps from another machine, or
-        when the incident was opened again, with another key, after a backup was restored.
+        A seal made before is not reused once its key was destroyed, perhaps from another machine, or once the incident
+        was opened again, with another key, after a backup was restored.
         """
         wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first() or b""
         if not wrapped:
@@ -226,27 +227,31 @@ class Store:
         return known[1]
 
     def kept_back(self) -> int:
-        """How many commits the ledger's server keeps back, because its synchronous standby does not answer."""
+        """Return how many commits wait because the server's synchronous standby does not answer; 0 for a file."""
         with self.read() as session:
             return kept_back(session.connection())
 
     def refuse_if_restored(self, session: Session) -> None:
-        """Raises LedgerRestored when this is an older copy of the ledger: it does not know what has left since.
+        """Raise LedgerRestored when the ledger is an older copy, which does not hold all messages that were sent.
 
-        To be asked before anything is written. What is found is noted, so that this machine misses it in an older copy.
+        A caller checks this before its first write. Otherwise the head of the audit chain is written to the anchor, so
+        that this machine can tell an older copy later.
         """
         if why := self.doubt_in(session):
             raise LedgerRestored(f"{why}: {THEN}")
         self._keep_newest(session)
 
     def doubt(self) -> str:
-        """Why it may lack what has left, as after a backup was restored; empty when nothing says so."""
+        """Return why the ledger may lack sent messages, as after a restore from a backup; empty without evidence."""
         with self.read() as session:
             return self.doubt_in(session)
 
     def doubt_in(self, session: Session) -> str:
-        """The same; to be asked before anything else is read, or what is marked meanwhile seems to be missing."""
-        # What is noted beside the ledger is read before it, so that what is added meanwhile is not missing.
+        """Return the same as `doubt`; call this before anything else is read in the session.
+
+        Otherwise marks that are made meanwhile would seem to be missing.
+        """
+        # The files beside the ledger are read first, so that marks that are added meanwhile do not seem to be missing.
         noted, behind = self.mark_notes.all(), self.chain.is_behind(session)
         if self._is_elsewhere(session):
             return COPIED
@@ -257,7 +262,7 @@ class Store:
         return ""
 
     def note_newest(self) -> None:
-        """Note the end of the chain, so that this machine misses it in an older copy; not of what is one itself."""
+        """Write the head of the chain to the anchor, so that this machine can tell an older copy; skip such a copy."""
         with self.read() as session:
             if not self.doubt_in(session):
                 self._keep_newest(session)
@@ -267,22 +272,22 @@ class Store:
             self.chain.keep(newest)
 
     def _is_elsewhere(self, session: Session) -> bool:
-        """Whether it is in another database than it was written in; every machine knows such a copy."""
+        """Return True when the ledger is in another database than it was written in; every machine can tell that."""
         place = session.exec(PLACE).first()
         return place not in (None, "", place_of(session.connection()))
 
     def stays_here(self, session: Session) -> None:
-        """It was compared with what has left: where it is now is its place."""
+        """Record the present database as the ledger's own, once the ledger was compared with the sent messages."""
         if row := session.get(KeyCheckRow, 1):
             row.place = place_of(session.connection())
 
     def dispose(self) -> None:
-        """Give back the connections."""
+        """Close all connections to the database."""
         self.engine.dispose()
 
 
 def refuse_newer(revision: str) -> None:
-    """Raises LedgerNewer for tables that are not known here."""
+    """Raise LedgerNewer for tables of a later revision than this program knows."""
     if revision > SCHEMA:
         raise LedgerNewer(
             f"the ledger was written by a newer Amends: its tables are {revision}, and this one knows those up to "
@@ -295,15 +300,15 @@ def _cause(error: Exception) -> str:
 
 
 def must_approve(by: Member, what: str = "decide this") -> None:
-    """Raises NotAllowed for a member whose role may not approve, and so may not do this either."""
+    """Raise NotAllowed for a member whose role may not approve, and who therefore may not do this either."""
     if not by.role.may_approve:
         raise NotAllowed(f"{by.name} may not {what}: it needs a role that may approve")
 
 
 def incident_row(session: Session, incident: str, *, locked: bool = False) -> IncidentRow:
-    """The incident's row, if need be locked until the transaction ends, to change something of it.
+    """Return the incident's row; `locked`, for a change, until the transaction ends.
 
-    Raises NotInLedger, and DataDestroyed for one that is to be changed after its data was destroyed.
+    Raises NotInLedger, and DataDestroyed when an incident would be changed after its data was destroyed.
     """
     row = session.get(IncidentRow, incident, with_for_update={"key_share": True} if locked else None)
     if row is None:
@@ -314,7 +319,7 @@ def incident_row(session: Session, incident: str, *, locked: bool = False) -> In
 
 
 def _refuse_destroyed(session: Session, row: IncidentRow) -> None:
-    """Raises DataDestroyed."""
+    """Raise DataDestroyed for an incident whose data key was destroyed."""
     if row.wrapped_key:
         return
     event = session.get(EventRow, (row.id, EventKind.EVENT, DESTROYED))

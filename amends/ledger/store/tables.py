@@ -1,4 +1,4 @@
-"""The tables. Rows never leave amends.ledger; its verbs speak in domain values."""
+"""The tables of the ledger. Rows never leave amends.ledger, which takes and returns domain values."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,17 +21,28 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 SCHEMA = "0001"
-"""The last of the migrations, which are named in their order; what makes these tables."""
+"""The last migration, which leads to these tables; the names of migrations sort in their order."""
+KEY = ("incident", "notice", "version")
+"""The columns that identify one version of a notice."""
+OPTED_OUT = "opted_out_at IS NOT NULL"
+DUE = "('waiting', 'deferred')"
+TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
+"""The states that are queried often and that few messages have once the sending is over.
+
+For each row that it changes, SQLite evaluates whether the row belongs into the index. It compares two words directly,
+but builds a table for a longer list each time, which takes longer than all the rest of the change. A query must spell
+this condition as the index does.
+"""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware in and out, UTC inside; SQLite keeps no zone, so it is put back on reading."""
+    """A column of aware datetimes, stored in UTC; SQLite stores no zone, so UTC is added again on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC. Raises ValueError for a datetime without a zone."""
+        """Return the value in UTC. Raises ValueError for a datetime without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -39,7 +50,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
+        """Return the stored value as an aware datetime in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -62,17 +73,17 @@ def _json() -> Any:
 
 
 class KeyCheckRow(SQLModel, table=True):
-    """Tells whether the master key is the one this ledger was written with, and whether it still is where it was."""
+    """The one row that identifies the ledger's master key and the database in which the ledger was written."""
 
     __tablename__ = "key_check"
     id: int = Field(default=1, primary_key=True)
     mac: bytes = Field(sa_type=LargeBinary)
     place: str = ""
-    """The database that it is in, see `place_of`; empty until it is noted, and on SQLite."""
+    """The database of the ledger as `place_of` identifies it; empty until it is recorded, and on SQLite."""
 
 
 class AuditRow(SQLModel, table=True):
-    """One act or change of state; `mac` covers this row and the one before it. Never updated, never deleted."""
+    """An act or a change of state; `mac` covers this row and the row before. Never updated, never deleted."""
 
     __tablename__ = "audit"
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
@@ -95,14 +106,14 @@ class MemberRow(SQLModel, table=True):
     active: bool
     added_at: datetime = _time()
     deputy: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    """Who may give their word for them, or empty."""
+    """The member who may approve in this member's place, or empty."""
     deputy_until: datetime | None = _time_or_none()
     sealed_contact: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
-    """Where they are reminded, as Apprise writes it; it holds passwords, so it is sealed."""
+    """The address for reminders, as an Apprise URL; sealed, because it holds passwords."""
 
 
 class IncidentRow(SQLModel, table=True):
-    """An incident, its data key wrapped by the master key, and its audience in sum."""
+    """An incident, its data key wrapped by the master key, and its audience in numbers."""
 
     __tablename__ = "incident"
     id: str = Field(primary_key=True)
@@ -113,14 +124,14 @@ class IncidentRow(SQLModel, table=True):
     people: int
     audience_digest: str
     embargo_until: datetime | None = _time_or_none()
-    """Before this time nothing may leave."""
+    """The time before which no message may be sent."""
     embargo_why: str = Field(default="", sa_column_kwargs={"server_default": ""})
     counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
-    """The people in numbers, counted when the incident was opened and whenever the list is corrected."""
+    """The audience in numbers, counted when the incident is opened and whenever the list is corrected."""
 
 
 class ClockRow(SQLModel, table=True):
-    """What was last seen of a machine's clocks, and why its wall clock is not believed."""
+    """The last reading of a machine's clocks, and the clock doubt: why its wall clock is not believed, or empty."""
 
     __tablename__ = "clock"
     host: str = Field(primary_key=True)
@@ -131,7 +142,7 @@ class ClockRow(SQLModel, table=True):
 
 
 class IncidentVersionRow(SQLModel, table=True):
-    """The incident file as it stood; every version stays."""
+    """A version of the incident file; every version is kept."""
 
     __tablename__ = "incident_version"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -142,11 +153,8 @@ class IncidentVersionRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-OPTED_OUT = "opted_out_at IS NOT NULL"
-
-
 class PersonRow(SQLModel, table=True):
-    """A person: contact data sealed, found again by keyed indexes."""
+    """A person of an incident; contact data is sealed, and found by keyed indexes."""
 
     __tablename__ = "person"
     __table_args__ = (
@@ -162,7 +170,7 @@ class PersonRow(SQLModel, table=True):
     email_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     phone_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     postal_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
-    """None without a postal address, and for everybody who was stored before there were letters: they get none."""
+    """None without a postal address."""
     link_index: bytes = Field(sa_type=LargeBinary)
     link_version: int
     locale: str
@@ -173,19 +181,19 @@ class PersonRow(SQLModel, table=True):
     segment: str
     flags: str
     child_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
-    """The keyed index of the child this person is guardian of."""
+    """The keyed index of the child whose guardian this person is."""
     guardian: int
-    """The number of the person who is told in this one's stead, or 0."""
+    """The number of the guardian, who is told instead of this person, or 0."""
     hold: str
-    """Why nothing is sent for this person, or empty."""
+    """The reason why no messages are sent for this person, or empty."""
     opted_out_at: datetime | None = _time_or_none()
-    """Since when this person wants no optional messages, those that they read for a child included."""
+    """The time since which this person wants no optional messages, including those about a child of theirs."""
     gone_at: datetime | None = _time_or_none()
-    """Since when a corrected list does not have this person any more; they stay here, and nothing new goes to them."""
+    """The time since which a corrected list lacks this person; the row stays, and no new messages are sent."""
 
 
 class PinRow(SQLModel, table=True):
-    """The playbook and the words an incident runs with, by content; the highest number is in force."""
+    """A playbook and its wording, pinned to an incident by content; the highest number is in force."""
 
     __tablename__ = "pin"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -207,7 +215,7 @@ class EventRow(SQLModel, table=True):
 
 
 class OccurrenceRow(SQLModel, table=True):
-    """One occurrence of a step, once begun, or one reminder that was given."""
+    """An occurrence of a step that has begun, or a reminder that was given."""
 
     __tablename__ = "occurrence"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -222,7 +230,7 @@ class OccurrenceRow(SQLModel, table=True):
 
 
 class AssessmentRow(SQLModel, table=True):
-    """What was concluded from one version of the facts."""
+    """The assessment of one version of the incident file."""
 
     __tablename__ = "assessment"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -244,13 +252,13 @@ class NoticeRow(SQLModel, table=True):
     drafted_at: datetime = _time()
     sent_at: datetime | None = _time_or_none()
     optional: bool = False
-    """As the draft says it, where a statement about messages can ask for it."""
+    """The draft's own value, repeated in a column that SQL about messages can use."""
     preflight: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
-    """What was found when everybody's message of exactly this version was put together; None until that was done."""
+    """The findings of the preflight, which composes every message of exactly this version; None before it has run."""
 
 
 class ApprovalRow(SQLModel, table=True):
-    """A member's word on exactly one binding."""
+    """A member's decision on a version of a notice, bound to its content by the hash in `binding`."""
 
     __tablename__ = "approval"
     __table_args__ = (UniqueConstraint("incident", "notice", "version", "member"),)
@@ -265,11 +273,11 @@ class ApprovalRow(SQLModel, table=True):
     note: str
     at: datetime = _time()
     given_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    """The deputy who gave it in the member's place, or empty."""
+    """The deputy who decided in the member's place, or empty."""
 
 
 class EmergencyRow(SQLModel, table=True):
-    """Two members let a version leave with fewer approvals than were asked."""
+    """An emergency release: two members released a version with fewer approvals than are needed."""
 
     __tablename__ = "emergency"
     incident: str = Field(primary_key=True)
@@ -288,7 +296,7 @@ class EmergencyRow(SQLModel, table=True):
 
 
 class ApprovalReminderRow(SQLModel, table=True):
-    """A reminder to an approver or an alert to a lead, written down before it is sent, so that it is given once."""
+    """A reminder to an approver or an alert to a lead, recorded before it is sent, so that it is sent once."""
 
     __tablename__ = "approval_reminder"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -296,14 +304,14 @@ class ApprovalReminderRow(SQLModel, table=True):
     """Empty for an alert."""
     member: str = Field(primary_key=True, foreign_key="member.name")
     occasion: str = Field(primary_key=True)
-    """Why it was due, of which draft and since when; or which alert."""
+    """The key of a reminder, which names its reason, the draft and the time since when; or the key of an alert."""
     state: str
     at: datetime = _time()
     settled_at: datetime | None = _time_or_none()
 
 
 class ReleaseRow(SQLModel, table=True):
-    """A notice that may leave. No delivery can be stored without one: a foreign key sees to it."""
+    """The release of a version of a notice; a foreign key lets no message be stored without a release."""
 
     __tablename__ = "release"
     incident: str = Field(primary_key=True)
@@ -311,7 +319,7 @@ class ReleaseRow(SQLModel, table=True):
     version: int = Field(primary_key=True)
     binding: str
     prepared: int
-    """Deliveries are stored for everybody up to this number."""
+    """The number of the last person for whom messages are stored."""
     at: datetime = _time()
     __table_args__ = (
         ForeignKeyConstraint(["incident", "notice", "version"], ["notice.incident", "notice.notice", "notice.version"]),
@@ -319,7 +327,7 @@ class ReleaseRow(SQLModel, table=True):
 
 
 class LeaseRow(SQLModel, table=True):
-    """A page of messages in the hands of one worker; taken over, the row is gone, and its number never comes again."""
+    """A lease of one worker on a page of messages; deleted when it is taken over, and its number is never reused."""
 
     __tablename__ = "lease"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -327,17 +335,17 @@ class LeaseRow(SQLModel, table=True):
     incident: str = Field(foreign_key="incident.id")
     notice: str
     facts: int
-    """The version of the incident file at that time; when it changes, nothing of the page may leave any more."""
+    """The version of the incident file at the claim; after an amendment no message of the page may be sent."""
     first: int = Field(sa_type=BigInteger)
     last: int = Field(sa_type=BigInteger)
-    """The lowest and the highest number of a message in it."""
+    """The highest id of a message of the page; `first` is the lowest."""
     until: datetime = _time()
     holder: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    """The process that has it, as long as that is there; see holder.py."""
+    """The name of the worker's process, as `this_process` in leases.py gives it."""
 
 
 class MarkRow(SQLModel, table=True):
-    """Messages that may have left: kept before the last byte of the first of them can leave."""
+    """A mark that messages of a lease may have been sent, committed before the last byte of the first one is sent."""
 
     __tablename__ = "mark"
     id: int | None = _number()
@@ -345,21 +353,12 @@ class MarkRow(SQLModel, table=True):
     messages: list[int] = Field(sa_type=JSON)
 
 
-DUE = "('waiting', 'deferred')"
-TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
-"""States that are looked for often and that few messages are in, once the sending is over.
-
-For each row that it changes SQLite asks whether it belongs into the index. Two words it compares; for a list of more it
-builds a table each time, which takes longer than all the rest. A query must spell them as the index does.
-"""
-
-
 def _partial(name: str, where: str, *columns: str) -> Index:
     return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
 
 
 class DeliveryRow(SQLModel, table=True):
-    """One message: a notice for one person on one channel at one address. Person 0 is the public."""
+    """A message: a notice for one person on one channel at one address. Person 0 is the public."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -380,52 +379,52 @@ class DeliveryRow(SQLModel, table=True):
     channel: str
     address_index: bytes = Field(sa_type=LargeBinary)
     variant: str
-    """Locale and reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
+    """Locale and reader, and the addendum unless it is the general one: en/self, en/self/us-ma."""
     state: str
     cause: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    """Why the message stands as it does, wherever something depends on the reason, see `Cause`."""
+    """The reason for the state of the message, where a decision depends on it; see `Cause`."""
     detail: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    """Words for people; nothing is decided by them."""
+    """The reason in words for people; no decision depends on them."""
     doubtful: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    """Whether a provider may have the message from a try whose answer was lost."""
+    """True when a provider may have the message from an attempt whose answer was lost."""
     provider_id: str
     batch: int | None = None
     """The number of the batch in which a letter was handed over."""
     attempts: int
     lease: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
-    """The last one that held it; whoever answers for the message must still name it."""
+    """The last lease that held the message, as its fencing token: an outcome counts only under this lease."""
     next_try_at: datetime | None = _time_or_none()
     updated_at: datetime = _time()
 
 
 class LeftRow(SQLModel, table=True):
-    """A message that a relay's log knows of, by its key; only after a backup was restored."""
+    """The key of a message that a relay's log names; stored only after a restore from a backup."""
 
     __tablename__ = "left_message"
     key: str = Field(primary_key=True)
     unclear: bool = False
-    """The log only names it, and no message of it was stored by then."""
+    """True when the log only names the message, and no such message was stored yet."""
 
 
 class RestoredNoticeRow(SQLModel, table=True):
-    """A notice of which more may have left than the ledger holds, since a backup was restored."""
+    """A notice of which more messages may have been sent than the restored ledger holds."""
 
     __tablename__ = "restored_notice"
     incident: str = Field(primary_key=True)
     notice: str = Field(primary_key=True)
     may_have_left: str
-    """On which channels, parted by |."""
+    """The channels on which the messages may have been sent, separated by |."""
 
 
 class ProvidedRow(SQLModel, table=True):
-    """A channel that has had a provider: by it messages have really left."""
+    """A channel that has had a provider, so that messages on it were really sent."""
 
     __tablename__ = "provided"
     channel: str = Field(primary_key=True)
 
 
 class CommitmentRow(SQLModel, table=True):
-    """A promise that was given."""
+    """A commitment to the people of an incident."""
 
     __tablename__ = "commitment"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -444,15 +443,15 @@ class CommitmentRow(SQLModel, table=True):
     reminded_at: datetime | None = _time_or_none()
     escalated_at: datetime | None = _time_or_none()
     changes: int
-    """How often its fate changed: kept, dropped or put off."""
+    """The number of changes to the commitment: kept, dropped, put off, or worded anew after its end."""
     told: int
-    """The last of these changes that those promised were told."""
+    """The number of the last change that the commitment's audience was told."""
     worded_by: str = ""
-    """Who gave the evidence or the reason; empty as long as nobody did."""
+    """The member who gave the evidence or the reason; empty as long as there is none."""
 
 
 class FilingRow(SQLModel, table=True):
-    """Something that was handed in to an authority. Never updated, never deleted."""
+    """A filing: the record that a duty was fulfilled outside Amends. Never updated, never deleted."""
 
     __tablename__ = "filing"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
@@ -469,18 +468,18 @@ class FilingRow(SQLModel, table=True):
 
 
 class QuestionRow(SQLModel, table=True):
-    """A question; its text and its answer are sealed."""
+    """A question, complaint or suggestion; its text and its answer are sealed."""
 
     __tablename__ = "question"
     __table_args__ = (
         UniqueConstraint("incident", "once"),
-        # Leads to the questions of one person; the last three, so that counting all of them reads no row.
+        # The index finds the questions of one person; its last three columns let a count of all questions read no row.
         Index("ix_question_person", "incident", "person", "theme", "answered_at", "reply_due_at"),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     once: str
-    """The same for the same form sent twice."""
+    """The idempotency key, which is the same for a form that is sent twice."""
     person: int | None
     kind: str
     source: str
@@ -496,7 +495,7 @@ class QuestionRow(SQLModel, table=True):
 
 
 class HeardRow(SQLModel, table=True):
-    """A text that somebody sent us and that was obeyed or kept, whatever else the gateway does."""
+    """The idempotency key of an SMS from a person that was obeyed or stored, should the gateway repeat the SMS."""
 
     __tablename__ = "heard"
     once: str = Field(primary_key=True)
@@ -512,6 +511,3 @@ class SurveyRow(SQLModel, table=True):
     scores: dict[str, int] = _json()
     sealed_comment: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     at: datetime = _time()
-
-
-KEY = ("incident", "notice", "version")

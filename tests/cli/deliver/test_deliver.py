@@ -6,9 +6,9 @@ from multiprocessing import Pipe
 from amends.cli.deliver.deliver import KeptBack, Waits, _goes_on
 from amends.cli.terminal.desk import Desk
 from amends.delivery.send.engine import Tally
-from amends.delivery.send.workers import _Told
+from amends.delivery.send.workers import _ProgressPipe
 from amends.domain.channel.channel import ChannelKind
-from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+from tests.cli.conftest import INCIDENT, NOTICE, Office
 
 GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
 
@@ -40,15 +40,14 @@ def test_commits_kept_back_and_their_end_are_said_once_each() -> None:
     assert second == "the ledger's server keeps nothing back any more: it goes on"
 
 
-def test_a_second_send_hears_first_and_last_of_the_one_under_way(office: Office) -> None:
+def test_a_second_send_hears_first_and_last_of_the_one_under_way(ready: Office) -> None:
     """When another send of the incident is under way, a second send says at its start that both share the rest, and at
     its end that some messages are in the hands of the other send.
     """
-    approve(office, "omar", "wei")
-    ledger, now = office.ledger(), datetime.now(UTC)
+    ledger, now = ready.ledger(), datetime.now(UTC)
     ledger.notices.release(INCIDENT, NOTICE, now)
     assert len(ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now)) == 1
-    said = office.amends("deliver", INCIDENT, NOTICE).stderr
+    said = ready.amends("deliver", INCIDENT, NOTICE).stderr
     ledger.dispose()
     assert "another send of this incident is under way: it and this one share what is left" in said
     assert "some are in the hands of another send, which goes on with them" in said
@@ -59,7 +58,7 @@ def test_a_sending_process_tells_trouble_at_once_progress_rarely() -> None:
     progress only now and then.
     """
     ours, theirs = Pipe()
-    told = _Told(theirs)
+    told = _ProgressPipe(theirs)
     for tally in (Tally(messages=1), Tally(messages=2), GONE, GONE, Tally()):
         told(tally)
     theirs.close()

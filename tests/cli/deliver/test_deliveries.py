@@ -23,7 +23,7 @@ from amends.cli.terminal.files import whole
 from amends.domain.channel.channel import Cause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger
-from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+from tests.cli.conftest import INCIDENT, NOTICE, Office, a_copy, become
 
 SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 FATES = {
@@ -35,14 +35,23 @@ FATES = {
 """Person 4 has no address. The public messages wait."""
 
 
-@pytest.fixture
-def ledger(office: Office) -> Iterator[Ledger]:
-    """The first notice released, and some of its messages told apart by hand."""
-    approve(office, "omar", "wei")
+@pytest.fixture(scope="session")
+def released(ready_template: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office that has released the first notice, and some of its messages told apart by hand."""
+    office = a_copy(ready_template, tmp_path_factory.mktemp("released") / "home")
     ledger = office.ledger()
     ledger.notices.release(INCIDENT, NOTICE, ledger.notices.latest_draft(INCIDENT, NOTICE).dated)
     for (channel, person), fate in FATES.items():
         set_fate(ledger, f"channel = '{channel}' AND person = {person}", *fate)
+    ledger.dispose()
+    return office
+
+
+@pytest.fixture
+def ledger(office: Office, released: Office) -> Iterator[Ledger]:
+    """The ledger of the office, which has released the first notice."""
+    become(office, released)
+    ledger = office.ledger()
     yield ledger
     ledger.dispose()
 

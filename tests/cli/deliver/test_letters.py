@@ -24,7 +24,7 @@ from amends.domain.team.member import TeamRole
 from amends.ledger import Ledger
 from amends.ledger.store.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person
-from tests.cli.conftest import Office, make_home
+from tests.cli.conftest import Office, a_copy, make_home
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
 EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
@@ -61,13 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Office:
 
 @pytest.fixture
 def office(made: Office, tmp_path: Path) -> Office:
-    from shutil import copytree
-
-    home = tmp_path / "home"
-    copytree(made.home, home)
-    settings = home / "amends.toml"
-    settings.write_text(settings.read_text().replace(str(made.home), str(home)))
-    return Office(home, dict(made.tokens))
+    return a_copy(made, tmp_path / "home")
 
 
 @pytest.fixture

@@ -9,7 +9,18 @@ import pytest
 from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment
-from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, TEAM, Office, make_home, write_draft
+from tests.cli.conftest import (
+    AUDIENCE_HEAD,
+    INCIDENT,
+    NOTICE,
+    PLAYBOOK,
+    STORY,
+    TEAM,
+    Office,
+    a_copy,
+    make_home,
+    write_draft,
+)
 from tests.cli.deliver.test_deliveries import set_fate
 from tests.domain.law.test_substitute import HIPAA, a_duty
 
@@ -20,23 +31,18 @@ AUDIENCE = (
 )
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    """Eleven of thirteen people have only a postal address, and one has none at all."""
-    office = make_home(tmp_path / "home")
+@pytest.fixture(scope="session")
+def by_post(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """Eleven of thirteen people have only a postal address, and one has none at all; machines have sent what they can."""
+    folder = tmp_path_factory.mktemp("by-post")
+    office = make_home(folder / "home")
     for name, role in TEAM.items():
         by = "" if name == "lena" else "lena"
         office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
-    audience = tmp_path / "audience.csv"
+    audience = folder / "audience.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
     office.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
     office.values("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
-    return office
-
-
-@pytest.fixture
-def ledger(office: Office) -> Iterator[Ledger]:
-    """With the first notice sent as far as machines send it."""
     ledger = office.ledger()
     write_draft(ledger)
     for name in ("omar", "wei"):
@@ -47,6 +53,18 @@ def ledger(office: Office) -> Iterator[Ledger]:
         ledger.deliveries.record(
             (), [(one, Receipt(one.key, Status.DELIVERED)) for one in claims], INCIDENT, NOTICE, NOW
         )
+    ledger.dispose()
+    return office
+
+
+@pytest.fixture
+def office(by_post: Office, tmp_path: Path) -> Office:
+    return a_copy(by_post, tmp_path / "home")
+
+
+@pytest.fixture
+def ledger(office: Office) -> Iterator[Ledger]:
+    ledger = office.ledger()
     yield ledger
     ledger.dispose()
 

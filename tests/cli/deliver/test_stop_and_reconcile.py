@@ -15,28 +15,26 @@ from amends.cli.terminal.exits import Exit
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.ledger import Claim
 from amends.ledger.store.tables import LeaseRow
-from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office, approve, make_home
-from tests.cli.receipt.test_bounces import bounced, message
+from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office, a_copy, become, make_home
+from tests.cli.receipt.test_bounces import bounced, message, sent_by_email
 from tests.databases import NEEDS_POSTGRES, fresh_database
 
-__all__ = ["message"]
+__all__ = ["message", "sent_by_email"]
 
 
-def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) -> None:
-    approve(office, "omar", "wei")
-    stopped = office.values("stop", INCIDENT, by="lena")
+def test_a_stopped_incident_sends_nothing_until_it_is_resumed(ready: Office) -> None:
+    stopped = ready.values("stop", INCIDENT, by="lena")
     assert stopped == {"incident": INCIDENT, "state": "paused", "unanswered": 0, "halted": False}
-    said = office.amends("deliver", INCIDENT, NOTICE).output
+    said = ready.amends("deliver", INCIDENT, NOTICE).output
     assert "paused" in said
     assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
 
 
-def test_stop_and_deliver_show_the_command_that_resumes(office: Office) -> None:
+def test_stop_and_deliver_show_the_command_that_resumes(ready: Office) -> None:
     """The command stop, and a deliver after it, show the whole command with which the incident is resumed."""
-    approve(office, "omar", "wei")
     whole = f"`amends incident resume {INCIDENT} --as NAME`"
-    assert whole in office.amends("stop", INCIDENT, by="lena").output
-    assert whole in office.amends("deliver", INCIDENT, NOTICE).output
+    assert whole in ready.amends("stop", INCIDENT, by="lena").output
+    assert whole in ready.amends("deliver", INCIDENT, NOTICE).output
 
 
 def test_stopping_twice_is_no_mistake(office: Office) -> None:
@@ -89,18 +87,17 @@ def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeyp
     ("tables", "reason"),
     [("0001", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
 )
-def test_a_stop_refused_by_another_version_says_how_to_stop(office: Office, tables: str, reason: str) -> None:
+def test_a_stop_refused_by_another_version_says_how_to_stop(ready: Office, tables: str, reason: str) -> None:
     """When the ledger belongs to an older or a newer version of Amends, the command stop says that nothing was stopped,
     how to end the senders without the ledger, and what keeps it from the ledger.
     """
-    approve(office, "omar", "wei")
-    ledger = office.ledger()
+    ledger = ready.ledger()
     ledger.notices.release(INCIDENT, NOTICE, now())
     ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
     ledger.dispose()
-    with sqlite3.connect(office.home / "ledger.sqlite3") as tables_of:
+    with sqlite3.connect(ready.home / "ledger.sqlite3") as tables_of:
         tables_of.execute("UPDATE amends_schema SET version_num = ?", (tables,))
-    answer = office.amends("stop", INCIDENT, by="lena")
+    answer = ready.amends("stop", INCIDENT, by="lena")
     assert answer.exit_code == Exit.ERROR
     first, then = answer.stderr.splitlines()
     assert "NOTHING WAS STOPPED" in first
@@ -159,10 +156,10 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "mail.log"
 
 
-@pytest.fixture
-def doubtful(office: Office) -> Claim:
-    """An email of which a crash left open whether it has left."""
-    approve(office, "omar", "wei")
+@pytest.fixture(scope="session")
+def crashed(ready_template: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[Office, Claim]:
+    """An office in which a crash left open whether an email has left, and the email."""
+    office = a_copy(ready_template, tmp_path_factory.mktemp("crashed") / "home")
     ledger = office.ledger()
     ledger.notices.release(INCIDENT, NOTICE, now())
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
@@ -171,7 +168,14 @@ def doubtful(office: Office) -> Claim:
     )
     ledger.deliveries.end_leases([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
     ledger.dispose()
-    return claims[0]
+    return office, claims[0]
+
+
+@pytest.fixture
+def doubtful(office: Office, crashed: tuple[Office, Claim]) -> Claim:
+    """An email of which a crash left open whether it has left."""
+    become(office, crashed[0])
+    return crashed[1]
 
 
 def uncertain(office: Office) -> int:

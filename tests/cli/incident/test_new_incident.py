@@ -184,13 +184,14 @@ def test_a_wrong_answer_is_asked_for_again_with_the_reason(file: Path) -> None:
     with at_a_terminal(file) as terminal:
         terminal.answer(
             "ab", "Copied", "", "germany", "DE", "Berlin", "Europe/Berlin", "fire", "insider",
-            "2026-03-02", "2299-01-01 08:00", "2026-03-02 08:00", "2026-03-03", "2026-03-01 23:30",
+            "2026-03-02", "2299-01-01 08:00", "2026-03-02 08:00", "2299-01-01", "2026-02-30", "2026-03-03", "2026-03-01 23:30",
             "card", "payment_card", "many", "5", "3", "9", "perhaps", "yes", "nobody", "", "call us", "", "com", "",
         )  # fmt: skip
         said = " ".join(terminal.end().split())
     reasons = (
         "title: at least 3 characters", "two capital letters as in DE", "no IANA time zone", "one of theft, ransomware",
-        "has no hour", "is still to come", "discovered is before occurred.from", "'card' is not a known word",
+        "has no hour", "2299-01-01 08:00 is still to come", "> 2299-01-01 2299-01-01 is still to come",
+        "times.occurred: a time is expected here", "discovered is before occurred.from", "'card' is not a known word",
         "must be a whole number", "min is above max", "yes or no is meant", "an email address is expected",
         "this is not a phone number", "a domain of the organisation is meant",
     )  # fmt: skip

@@ -342,10 +342,9 @@ def _converse(terminal: int, answers: dict[bytes, str]) -> bytes:
     return said
 
 
-def test_a_rejected_notice_is_not_sent(office: Office) -> None:
-    approve(office, "omar", "wei")
-    assert office.values("reject", INCIDENT, NOTICE, "--note", "wrong date", by="omar")["stage"] == "rejected"
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 4
+def test_a_rejected_notice_is_not_sent(ready: Office) -> None:
+    assert ready.values("reject", INCIDENT, NOTICE, "--note", "wrong date", by="omar")["stage"] == "rejected"
+    assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 4
 
 
 def test_nothing_is_delivered_before_it_is_approved(office: Office) -> None:
@@ -354,46 +353,40 @@ def test_nothing_is_delivered_before_it_is_approved(office: Office) -> None:
     assert not (office.home / "outbox").exists()
 
 
-def test_a_delivered_notice_is_in_the_outbox_once_per_person(office: Office) -> None:
+def test_a_delivered_notice_is_in_the_outbox_once_per_person(ready: Office) -> None:
     """After a delivery, the outbox holds exactly one message for each person and channel."""
-    approve(office, "omar", "wei")
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
-    messages = [json.loads(path.read_text()) for path in (office.home / "outbox").glob("*.json")]
+    assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    messages = [json.loads(path.read_text()) for path in (ready.home / "outbox").glob("*.json")]
     assert sorted(message["to"] for message in messages if message["to"]) == [
         "+493055500001", "+8613800138000", "kim@mail.example", "lilei@mail.example",
     ]  # fmt: skip
 
 
-def test_delivering_again_sends_nothing_twice(office: Office) -> None:
-    approve(office, "omar", "wei")
-    office.amends("deliver", INCIDENT, NOTICE)
-    before = {path: path.stat().st_mtime_ns for path in (office.home / "outbox").iterdir()}
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
-    assert {path: path.stat().st_mtime_ns for path in (office.home / "outbox").iterdir()} == before
+def test_delivering_again_sends_nothing_twice(sent: Office) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (sent.home / "outbox").iterdir()}
+    assert sent.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in (sent.home / "outbox").iterdir()} == before
 
 
-def test_unreachable_people_do_not_leave_a_delivery_partly_done(office: Office) -> None:
+def test_unreachable_people_do_not_leave_a_delivery_partly_done(ready: Office) -> None:
     """People without any address are counted as unreachable, and do not make the delivery count as partly done: the
     exit code is 0.
     """
-    approve(office, "omar", "wei")
-    answer = office.amends("deliver", INCIDENT, NOTICE)
+    answer = ready.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "1 unreachable" in answer.stdout) == (0, True)
 
 
-def test_a_channel_in_trouble_leaves_it_partly_delivered(office: Office) -> None:
-    approve(office, "omar", "wei")
+def test_a_channel_in_trouble_leaves_it_partly_delivered(ready: Office) -> None:
     # A file stands where the folder should be, so nothing can be put there.
-    (office.home / "outbox").write_text("")
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 5
+    (ready.home / "outbox").write_text("")
+    assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 5
 
 
-def test_a_channel_that_is_not_set_up_is_an_error(office: Office) -> None:
-    approve(office, "omar", "wei")
-    settings = office.home / "amends.toml"
+def test_a_channel_that_is_not_set_up_is_an_error(ready: Office) -> None:
+    settings = ready.home / "amends.toml"
     text = settings.read_text()
     settings.write_text(text[: text.index("[channels.email]")])
-    answer = office.amends("deliver", INCIDENT, NOTICE)
+    answer = ready.amends("deliver", INCIDENT, NOTICE)
     assert answer.exit_code == 1
     assert "channels." in answer.stderr
 

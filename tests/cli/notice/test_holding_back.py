@@ -6,7 +6,6 @@ import pytest
 
 from amends.domain.base.clock import Seen
 from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office
-from tests.cli.notice.test_approval import approve
 
 HOUR = timedelta(hours=1)
 
@@ -15,15 +14,14 @@ def until(hours: int = 48) -> str:
     return (datetime.now(UTC) + hours * HOUR).isoformat(timespec="minutes")
 
 
-def test_an_embargo_holds_back_what_is_approved_until_it_is_lifted(office: Office) -> None:
-    approve(office, "omar", "wei")
-    office.values("incident", "embargo", INCIDENT, "--until", until(), "--why", "letter 17 of the police", by="lena")
-    answer = office.amends("deliver", INCIDENT, NOTICE)
+def test_an_embargo_holds_back_what_is_approved_until_it_is_lifted(ready: Office) -> None:
+    ready.values("incident", "embargo", INCIDENT, "--until", until(), "--why", "letter 17 of the police", by="lena")
+    answer = ready.amends("deliver", INCIDENT, NOTICE)
     assert answer.exit_code == 1
     assert "letter 17 of the police" in answer.stderr
     assert "amends incident lift" in answer.stderr
-    office.values("incident", "lift", INCIDENT, by="lena")
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    ready.values("incident", "lift", INCIDENT, by="lena")
+    assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 0
 
 
 def test_an_embargo_needs_a_time_to_come(office: Office) -> None:
@@ -52,20 +50,19 @@ def jumped(office: Office) -> None:
     ledger.dispose()
 
 
-def test_after_a_clock_jump_nothing_leaves_until_it_is_trusted(office: Office) -> None:
+def test_after_a_clock_jump_nothing_leaves_until_it_is_trusted(ready: Office) -> None:
     """After the clock has jumped, nothing leaves until a member says with `amends clock trust` that the clock is right;
     the commands deliver and clock show name this command.
     """
-    approve(office, "omar", "wei")
-    jumped(office)
-    answer = office.amends("deliver", INCIDENT, NOTICE)
+    jumped(ready)
+    answer = ready.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "amends clock trust" in answer.stderr) == (1, True)
-    shown = office.amends("clock", "show")
+    shown = ready.amends("clock", "show")
     assert "jumped ahead by about 12 days" in shown.stdout
     assert "amends clock trust" in shown.stderr
-    assert len(office.values("clock", "trust", by="lena")["settled"]) == 1
-    assert office.values("clock", "show") == {"doubts": []}
-    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    assert len(ready.values("clock", "trust", by="lena")["settled"]) == 1
+    assert ready.values("clock", "show") == {"doubts": []}
+    assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 0
 
 
 def test_resuming_asks_when_the_facts_have_changed_meanwhile(office: Office, tmp_path_factory: object) -> None:

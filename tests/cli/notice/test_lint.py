@@ -24,7 +24,7 @@ from amends.domain.notice.notice import Reader
 from amends.domain.notice.wording import Wording
 from amends.domain.people.person import AudienceCounts
 from tests.builders import a_case, an_assessment
-from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, Office, approve, write_draft
+from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, Office, write_draft
 
 TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 IN_THE_STATES = (
@@ -174,9 +174,8 @@ def test_what_stands_drafted_is_linted(office: Office) -> None:
     assert (code, answer["notices"]) == (0, [NOTICE])
 
 
-def test_one_notice_can_be_linted_after_it_was_approved(office: Office) -> None:
-    approve(office, "omar", "wei")
-    assert linted(office, INCIDENT, NOTICE)[1]["notices"] == [NOTICE]
+def test_one_notice_can_be_linted_after_it_was_approved(ready: Office) -> None:
+    assert linted(ready, INCIDENT, NOTICE)[1]["notices"] == [NOTICE]
 
 
 def test_a_notice_that_is_not_there_is_an_error(office: Office) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, Office, approve, write_draft
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, Office, write_draft
 
 KIM, LI, NOBODY = AUDIENCE.splitlines()[1:]
 NEWCOMER = "C-4,Ada Late,ada@mail.example,,en,DE,household"
@@ -56,25 +56,22 @@ def test_nothing_of_anybody_is_shown(office: Office, tmp_path: Path) -> None:
     assert not any(secret in shown for secret in PERSONAL)
 
 
-def test_a_correction_takes_its_place_and_voids_what_was_approved(office: Office, tmp_path: Path) -> None:
-    approve(office, "omar", "wei")
+def test_a_correction_takes_its_place_and_voids_what_was_approved(ready: Office, tmp_path: Path) -> None:
     file = a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER)
-    assert correct(office, file)[0] == 0
-    assert people(office) == 4
-    assert not office.ledger().cases.read(INCIDENT).notice(NOTICE).current  # type: ignore[union-attr]
-    refused = office.amends("deliver", INCIDENT, NOTICE)
+    assert correct(ready, file)[0] == 0
+    assert people(ready) == 4
+    assert not ready.ledger().cases.read(INCIDENT).notice(NOTICE).current  # type: ignore[union-attr]
+    refused = ready.amends("deliver", INCIDENT, NOTICE)
     assert refused.exit_code == 4
 
 
-def test_one_newcomer_is_counted_as_one_and_unchanged_messages_said(office: Office, tmp_path: Path) -> None:
+def test_one_newcomer_is_counted_as_one_and_unchanged_messages_said(sent: Office, tmp_path: Path) -> None:
     """When a corrected list adds one person, the answer speaks of one person without a message, and says that no
     message of the notice changes.
     """
-    approve(office, "omar", "wei")
-    office.amends("deliver", INCIDENT, NOTICE)
-    _, shown, _ = correct(office, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
+    _, shown, _ = correct(sent, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
     assert f"{NOTICE}: no message changes; 1 person has no message of it" in shown
-    standing = office.amends("deliveries", INCIDENT, NOTICE).stdout
+    standing = sent.amends("deliveries", INCIDENT, NOTICE).stdout
     assert "not told: 1 person of the list, without a message of it" in standing
 
 
@@ -151,11 +148,9 @@ def test_programs_are_told_who_by_number_only(office: Office, tmp_path: Path) ->
     ]
 
 
-def test_a_preview_says_how_many_have_it_already(office: Office, tmp_path: Path) -> None:
-    approve(office, "omar", "wei")
-    office.amends("deliver", INCIDENT, NOTICE)
-    correct(office, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
-    write_draft(office.ledger())
-    answer = office.amends("preview", INCIDENT, NOTICE)
+def test_a_preview_says_how_many_have_it_already(sent: Office, tmp_path: Path) -> None:
+    correct(sent, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
+    write_draft(sent.ledger())
+    answer = sent.amends("preview", INCIDENT, NOTICE)
     assert "2 of them have a message of an earlier version already, and get no second one" in answer.stdout
     assert "4 people: 3 to be reached in all, 1 unreachable" in answer.stdout

@@ -73,13 +73,12 @@ def test_what_is_not_weaker_a_lead_applies_alone(office: Office, stronger: Path)
     assert runs(office) == applied["content"]
 
 
-def test_after_it_the_notice_needs_all_its_approvals_anew(office: Office, stronger: Path) -> None:
-    approve(office, "omar", "wei")
-    office.values("migrate", INCIDENT, "--to", stronger, "--yes", by="lena")
-    ledger = office.ledger()
+def test_after_it_the_notice_needs_all_its_approvals_anew(ready: Office, stronger: Path) -> None:
+    ready.values("migrate", INCIDENT, "--to", stronger, "--yes", by="lena")
+    ledger = ready.ledger()
     write_draft(ledger)
     ledger.dispose()
-    waiting = office.values("timeline", INCIDENT)["waiting"]
+    waiting = ready.values("timeline", INCIDENT)["waiting"]
     assert next(one["missing"] for one in waiting if one["wait"] == "approval") == 2
 
 

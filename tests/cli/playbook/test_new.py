@@ -27,7 +27,7 @@ def test_it_is_valid_as_it_is(nowhere: Office, tmp_path: Path, like: str) -> Non
 def test_it_has_a_calendar(nowhere: Office, tmp_path: Path) -> None:
     made = nowhere.values("playbook", "new", "our-own", "--to", tmp_path)
     plan = nowhere.values("playbook", "plan", made["file"], "--incident", STORY / "incident.yaml")
-    assert {"assess", "first-notice", "update"} <= {turn["step"] for turn in plan["turns"]}
+    assert {"assess", "first-notice", "update"} <= {turn["step"] for turn in plan["occurrences"]}
 
 
 def test_its_comments_say_what_to_change(nowhere: Office, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_file_that_is_there_stays_as_it_is(nowhere: Office, tmp_path: Path) ->
     assert "is there already" in answer.stderr
 
 
-@pytest.mark.parametrize("name", ["Our Own", "../own", "customer-data-theft", "letters", ""])
+@pytest.mark.parametrize("name", ["Our Own", "../own", "customer-data-theft", "addenda", ""])
 def test_a_name_that_cannot_be_is_refused(nowhere: Office, tmp_path: Path, name: str) -> None:
     assert nowhere.amends("playbook", "new", name, "--to", tmp_path / "new").exit_code == 2
     assert not (tmp_path / "new").exists()

@@ -45,19 +45,19 @@ def test_an_unknown_playbook_is_a_finding(nowhere: Office) -> None:
 
 def test_a_plan_begins_with_the_assessment(nowhere: Office) -> None:
     plan = nowhere.values("playbook", "plan", PLAYBOOK, "--incident", STORY / "incident.yaml")
-    assert [turn["step"] for turn in plan["turns"]][:2] == ["assess", "first-notice"]
+    assert [turn["step"] for turn in plan["occurrences"]][:2] == ["assess", "first-notice"]
 
 
 def test_a_plan_is_in_order_of_time(nowhere: Office) -> None:
     plan = nowhere.values("playbook", "plan", PLAYBOOK, "--incident", STORY / "incident.yaml")
-    times = [turn["due_at"] for turn in plan["turns"]]
+    times = [turn["due_at"] for turn in plan["occurrences"]]
     assert times == sorted(times)
 
 
 def test_a_plan_looks_as_far_ahead_as_asked(nowhere: Office) -> None:
     words = ("playbook", "plan", PLAYBOOK, "--incident", STORY / "incident.yaml", "--days")
     near, far = nowhere.values(*words, 3), nowhere.values(*words, 20)
-    assert len(near["turns"]) < len(far["turns"])
+    assert len(near["occurrences"]) < len(far["occurrences"])
 
 
 def test_a_plan_names_the_steps_that_wait_for_what_has_no_date(nowhere: Office) -> None:
@@ -67,7 +67,7 @@ def test_a_plan_names_the_steps_that_wait_for_what_has_no_date(nowhere: Office) 
 
 def test_a_plan_for_a_case_of_the_ledger_goes_on_where_it_stands(office: Office) -> None:
     """A plan for an incident that is in the ledger goes on from where the incident stands."""
-    assert office.values("playbook", "plan", "customer-data-theft", INCIDENT)["turns"]
+    assert office.values("playbook", "plan", "customer-data-theft", INCIDENT)["occurrences"]
 
 
 def test_a_plan_stores_nothing(office: Office) -> None:

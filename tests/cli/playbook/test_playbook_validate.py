@@ -169,7 +169,7 @@ def test_a_migration_keeps_the_holidays(opened: Office, in_business_days: Path) 
 
 
 def test_a_plan_for_the_incident_counts_the_holidays(opened: Office, in_business_days: Path) -> None:
-    turns = opened.values("playbook", "plan", in_business_days, INCIDENT, "--days", 20)["turns"]
+    turns = opened.values("playbook", "plan", in_business_days, INCIDENT, "--days", 20)["occurrences"]
     assert [turn["step"] for turn in turns if turn["step"] in ("assess", "tell")][:2] == ["assess", "tell"]
 
 

@@ -13,7 +13,7 @@ from amends.cli.terminal.exits import Exit
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.channel.identifiers import bounce_address
 from amends.ledger import Claim
-from tests.cli.conftest import INCIDENT, NOTICE, Office
+from tests.cli.conftest import INCIDENT, NOTICE, Office, a_copy, become
 from tests.domain.receipt.test_dsn import MAILS, TOKEN
 from tests.privileges import given_to_nobody, of_nobody
 
@@ -22,9 +22,10 @@ KEY = "4ce821ef6583365ec4a70edb81c2cc8a"
 HARMLESS = b"From: kim@mail.example\nSubject: Hello\n\nWhen do you open?\n"
 
 
-@pytest.fixture
-def message(office: Office) -> Claim:
-    """An email to somebody who has a telephone too, where it goes only if the email fails; it was sent."""
+@pytest.fixture(scope="session")
+def sent_by_email(template: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[Office, Claim]:
+    """An office that has sent the first notice by email, and one of its emails."""
+    office = a_copy(template, tmp_path_factory.mktemp("emails") / "home")
     ledger = office.ledger()
     only_email = {"channels": (ChannelKind.WEBSITE, ChannelKind.EMAIL)}
     ledger.notices.draft(ledger.notices.latest_draft(INCIDENT, NOTICE).model_copy(update=only_email), now())
@@ -37,7 +38,14 @@ def message(office: Office) -> Claim:
     answers = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, NOTICE, now())
     ledger.dispose()
-    return claims[0]
+    return office, claims[0]
+
+
+@pytest.fixture
+def message(office: Office, sent_by_email: tuple[Office, Claim]) -> Claim:
+    """An email to somebody who has a telephone too, where it goes only if the email fails; it was sent."""
+    become(office, sent_by_email[0])
+    return sent_by_email[1]
 
 
 def about(message: Claim, name: str = "postfix_no_such_user") -> bytes:

@@ -47,7 +47,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
 def test_a_program_gets_all_of_it(done: Done) -> None:
     assert done.found.people == 240
     assert done.found.messages > 400
-    assert {"notices", "deadlines", "named_times", "silences", "questions", "promises"} <= done.values.keys()
+    assert {"notices", "deadlines", "named_times", "silences", "questions", "commitments"} <= done.values.keys()
 
 
 def test_it_needs_no_home_and_leaves_none(done: Done) -> None:

@@ -9,6 +9,7 @@ from amends.domain.base.errors import ContentError
 from amends.domain.base.value import Value
 from amends.domain.incident.facts import Facts
 from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Times
+from amends.domain.playbook.playbook import Playbook
 
 
 class Colour(StrEnum):
@@ -118,7 +119,6 @@ def test_a_key_inside_a_fact_is_found_however_the_fact_is_written(write, text, p
         ("title: A lost laptop", "title: X", "title: at least 3 characters are expected here"),
         ("title: A lost laptop", "title:", "title: nothing stands here"),
         ("title: A lost laptop", "title: " + "x" * 121, "title: at most 120 characters have room here"),
-        ("[example.org]", "[]", "organisation.own_domains: nothing stands here"),
         ("care@example.org", "care", "email: an email address is expected here, as in care@example.org"),
     ],
 )
@@ -126,6 +126,13 @@ def test_what_is_expected_is_said_in_plain_words(write, incident, was, now, said
     path = write("b.yaml", incident().read_text("utf-8").replace(was, now, 1))
     [found] = findings(path, Incident)
     assert said in found.what
+
+
+def test_an_empty_list_that_must_not_be_empty_is_named(write, playbook):
+    text = playbook().read_text("utf-8")
+    path = write("b.yaml", text[: text.index("steps:")] + "steps: []\n")
+    [found] = findings(path, Playbook)
+    assert found.what == "steps: nothing stands here"
 
 
 @pytest.mark.parametrize(

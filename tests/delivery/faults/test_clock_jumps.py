@@ -87,7 +87,11 @@ def test_a_clock_that_is_corrected_a_little_is_followed(correction: timedelta) -
     ],
     ids=str,
 )
-def test_a_jump_is_said_in_plain_words_and_the_time_from_before_goes_on(jump: timedelta, words: str) -> None:
+def test_a_clock_jump_is_named_plainly_and_the_old_time_goes_on(jump: timedelta, words: str) -> None:
+    """A jump of the machine's clock is named in plain words, with its direction and size.
+
+    The run's clock goes on from the time before the jump.
+    """
     machine = Set()
     clock = machine.steady()
     machine.passes(HOUR)
@@ -144,9 +148,13 @@ def alerts(kept: Ledger) -> list[str]:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -MONTH], ids=by)
-def test_a_clock_that_jumps_stops_the_send_and_the_next_run_tells_the_others(
+def test_a_clock_jump_stops_a_send_and_the_next_run_tells_the_rest(
     slowly: Rig, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """When the clock jumps, the send stops with an alert, and the next run tells everybody who was not told yet.
+
+    Nobody is told twice, and the public hears last.
+    """
     clock = Stepped(jump)
     monkeypatch.setattr(workers, "wall_clock", clock)
     approved(slowly.ledger, people(PEOPLE), channels=EMAIL_FIRST)
@@ -172,15 +180,18 @@ def test_a_clock_that_was_set_since_the_last_send_lets_nothing_leave(rig: Rig) -
 
 
 @ON_SQLITE
-def test_each_process_of_a_large_send_knows_that_its_clock_is_that_of_the_machine(rig: Rig) -> None:
+def test_each_process_of_a_large_send_has_the_machines_clock(rig: Rig) -> None:
+    """Each process of a large send knows that its clock is that of the machine."""
     work = Work(rig.ledger, rig.settings, INCIDENT, NOTICE, LINKS)
     assert pickle.loads(pickle.dumps(work)).clock is workers.wall_clock
 
 
 @ON_SQLITE
-def test_who_is_put_off_while_the_clock_is_a_month_ahead_is_not_given_up(
-    slowly: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_is_given_up_while_the_clock_is_a_month_ahead(slowly: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person whose email is deferred while the clock is a month ahead is not given up.
+
+    The next run, with the right time, tells the person by email.
+    """
     monkeypatch.setattr(engine, "LOOK_SECONDS", 60)  # worse than ever: nobody looks while the answers come
     clock = Stepped(MONTH)
     monkeypatch.setattr(workers, "wall_clock", clock)
@@ -193,7 +204,8 @@ def test_who_is_put_off_while_the_clock_is_a_month_ahead_is_not_given_up(
 
 
 @ON_SQLITE
-def test_a_clock_that_is_moved_at_will_as_in_a_rehearsal_stops_nothing(slowly: Rig) -> None:
+def test_a_clock_moved_at_will_as_in_a_rehearsal_stops_nothing(slowly: Rig) -> None:
+    """A clock that is moved at will, as in a rehearsal, stops no send."""
     approved(slowly.ledger, people(20), channels=EMAIL_FIRST)
     tally = sending(slowly, Stepped(MONTH))
     assert (tally.finished, tally.trouble) == (True, {})
@@ -211,7 +223,11 @@ def left_behind(rig: Rig, count: int, marked: int) -> None:
 
 
 @pytest.mark.parametrize("jump", [HOUR, -MONTH], ids=by)
-def test_what_a_dead_worker_held_is_taken_up_at_once_whichever_way_the_clock_was_set(rig: Rig, jump: timedelta) -> None:
+def test_a_dead_workers_messages_go_on_however_the_clock_was_set(rig: Rig, jump: timedelta) -> None:
+    """The messages of a dead worker are taken up at once, whichever way the clock was set.
+
+    Marked messages are uncertain, and all others are sent.
+    """
     left_behind(rig, 5, marked=2)
     assert rig.ledger.deliveries.busy(INCIDENT, rig.clock())
     rig.clock.forward(jump)
@@ -252,9 +268,8 @@ async def through(rig: Rig, worker: Gated) -> Tally:
 
 
 @pytest.mark.parametrize("jump", [-HOUR, MONTH], ids=by)
-async def test_a_living_worker_sends_nothing_that_another_took_over_when_the_clock_was_set(
-    rig: Rig, jump: timedelta
-) -> None:
+async def test_a_living_worker_sends_nothing_taken_over_by_a_set_clock(rig: Rig, jump: timedelta) -> None:
+    """When the clock was set and another run took over its messages, a living worker sends none of them."""
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     worker = Gated()
     tally, other = await set_while_under_way(rig, worker, jump)
@@ -264,7 +279,11 @@ async def test_a_living_worker_sends_nothing_that_another_took_over_when_the_clo
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=by)
-async def test_the_late_answers_of_a_living_worker_count_when_the_clock_was_set(rig: Rig, jump: timedelta) -> None:
+async def test_late_answers_of_a_living_worker_count_after_a_set_clock(rig: Rig, jump: timedelta) -> None:
+    """When the clock was set and another run took over, the late answers of a living worker still count.
+
+    No other run sends what may have been sent already.
+    """
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     worker = Gated(after_the_call=True)
     tally, other = await set_while_under_way(rig, worker, jump)
@@ -273,9 +292,8 @@ async def test_the_late_answers_of_a_living_worker_count_when_the_clock_was_set(
 
 
 @ON_SQLITE
-async def test_a_living_worker_holds_on_to_its_messages_once_it_has_renewed_its_lease(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_renewed_its_lease_keeps_its_messages(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A living worker keeps its messages after the clock was set back, once the worker has renewed its lease."""
     monkeypatch.setattr(engine, "RENEW_SECONDS", 0.05)
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     worker = Gated()

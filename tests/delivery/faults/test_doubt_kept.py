@@ -93,9 +93,11 @@ def test_the_doubt_outlives_a_new_version_of_the_notice(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("tried_again", [False, True])
-def test_what_the_gateway_has_delivered_is_not_tried_again_after_it_was_parked(
-    ledger: Ledger, tried_again: bool
-) -> None:
+def test_an_sms_reported_delivered_after_parking_is_not_tried_again(ledger: Ledger, tried_again: bool) -> None:
+    """An SMS that was parked, and that the gateway reports as delivered, is delivered and not tried again.
+
+    That also holds when a team member had the SMS tried again before the report.
+    """
     answered(ledger, LOST, FAULTY)
     key = answer(ledger, NOW + timedelta(hours=16), FAULTY)
     if tried_again:
@@ -104,7 +106,8 @@ def test_what_the_gateway_has_delivered_is_not_tried_again_after_it_was_parked(
     assert states(ledger) == {ChannelKind.SMS: DeliveryState.DELIVERED}
 
 
-def test_whom_we_keep_back_ourselves_counts_so_also_when_a_gateway_may_have_it(ledger: Ledger) -> None:
+def test_a_message_kept_back_by_us_counts_so_despite_a_gateway(ledger: Ledger) -> None:
+    """A message that Amends keeps back itself counts as kept back, also when a gateway may have the message."""
     answered(ledger, LOST, QUIET)
     assert ledger.cases.read(INCIDENT, NOW).notice(NOTICE).kept_back == 1
 

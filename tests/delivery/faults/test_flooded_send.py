@@ -74,9 +74,8 @@ def post_until(sent: threading.Event, rig: Rig, url: str, client: int) -> dict[s
     return answers
 
 
-def test_while_the_portal_is_flooded_everybody_is_told_once_and_no_question_that_was_taken_is_lost(
-    rig: Rig, tmp_path: Path
-) -> None:
+def test_a_flooded_portal_loses_no_person_and_no_question_it_took(rig: Rig, tmp_path: Path) -> None:
+    """While the portal is flooded with forms, everybody is told once and no question that the portal took is lost."""
     people = [a_person(number=number) for number in range(1, PEOPLE + 1)]
     approved(rig.ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     rig.settings[ChannelKind.EMAIL] |= {"rate": "120/s"}

@@ -27,7 +27,11 @@ def correct(rig: Rig, *listed: Person) -> None:
     rig.ledger.corrections.apply(correction, said, "", "lena", rig.clock())
 
 
-def test_after_a_correction_in_the_middle_everybody_is_told_once_at_the_right_address(rig: Rig) -> None:
+def test_after_a_correction_in_mid_send_everybody_is_told_once(rig: Rig) -> None:
+    """After a list was corrected in the middle of a send, everybody on it is told once, at the right address.
+
+    The message of a person who is no longer on the list is held.
+    """
     told, wrong, late, leaves = (
         with_mail(1, "kim"),
         with_mail(2, "bounce"),
@@ -58,7 +62,8 @@ def test_who_is_found_when_all_was_sent_is_told_and_nobody_else_is(rig: Rig) -> 
     assert Counter(rig.mailed()) == Counter(f"kim{number}@mail.example" for number in range(1, 61))
 
 
-def test_a_run_that_is_cut_off_and_a_correction_after_it_tell_nobody_twice(rig: Rig) -> None:
+def test_a_cut_off_run_and_a_later_correction_tell_nobody_twice(rig: Rig) -> None:
+    """A run that is cut off and a correction of the list after it tell everybody once and nobody twice."""
     first = [with_mail(number, "old") for number in range(1, 31)]
     approved(rig.ledger, first, **BY_EMAIL)
     rig.mail.delay = 0.02

@@ -38,6 +38,7 @@ from amends.ledger.store import database
 from amends.ledger.store.leases import LEASE
 from amends.ledger.store.tables import SCHEMA, DeliveryRow
 from amends.sandbox.mail import AfterDot, MailServer
+from channels.base.one_by_one import OneByOne
 from tests.builders import NOW, a_member, a_person, a_variant, an_incident
 from tests.delivery.sending import (
     APPROVERS,
@@ -159,7 +160,8 @@ def test_the_progress_grows_up_to_all_messages(rig: Rig) -> None:
     assert seen[-1] == (pages + 510 + posts, 514)
 
 
-def test_a_child_is_written_to_through_the_guardian_even_when_they_read_another_language(rig: Rig) -> None:
+def test_a_child_is_told_through_a_guardian_of_another_language(rig: Rig) -> None:
+    """A child is written to through the guardian, even when the two read different languages."""
     child = a_person(number=1, name="Bo Child", locale="zh-CN", flags=frozenset({Flag.MINOR}))
     guardian = a_person(number=2, guardian_of=child.ref, data=())
     guardian_reads = (a_variant(locale="zh-CN", reader=Reader.GUARDIAN), *(_self_variants()))
@@ -185,7 +187,8 @@ def test_a_bounced_address_hands_over_to_sms(rig: Rig) -> None:
     assert tally.people == {PersonState.SENT: 2}
 
 
-def test_whom_no_channel_reaches_is_unreachable_and_the_notice_is_finished(rig: Rig) -> None:
+def test_a_notice_finishes_when_no_channel_reaches_a_person(rig: Rig) -> None:
+    """A person whom no channel reaches is unreachable, and the notice is finished."""
     approved(rig.ledger, [a_person(email="bounce@mail.example", phone="+49305550404")], channels=EMAIL_FIRST)
     tally = rig.run()
     assert tally.finished
@@ -228,7 +231,8 @@ def test_a_relay_that_is_down_is_named_and_nothing_is_lost(rig: Rig) -> None:
     assert rig.mailed() == addresses(100)
 
 
-def test_the_public_hears_nothing_while_those_concerned_cannot_be_written_to(rig: Rig) -> None:
+def test_the_public_hears_nothing_while_people_cannot_be_written_to(rig: Rig) -> None:
+    """The public hears nothing while the people concerned cannot be written to."""
     approved(rig.ledger, people(3))
     rig.settings[ChannelKind.EMAIL]["port"] = closed_port()
     rig.run()
@@ -242,7 +246,11 @@ def test_a_relay_that_is_down_does_not_keep_sms_from_going_out(rig: Rig) -> None
     assert len(rig.texted()) == 3
 
 
-def test_a_message_at_which_the_relay_always_hangs_up_is_given_up_in_time_and_the_others_go_out(rig: Rig) -> None:
+def test_a_message_that_breaks_each_connection_is_given_up_in_time(rig: Rig) -> None:
+    """A message at which the relay always hangs up is given up after some days and handed over.
+
+    All other messages are sent in the first run.
+    """
     approved(rig.ledger, people(30), channels=EMAIL_FIRST)
     first = asyncio.run(_send_through(rig, HangsUpAt("kim7@mail.example")))
     assert first.people == {PersonState.SENT: 29, PersonState.WAITING: 1}
@@ -253,7 +261,8 @@ def test_a_message_at_which_the_relay_always_hangs_up_is_given_up_in_time_and_th
     assert rig.texted() == [a_person(number=7).phone]
 
 
-def test_when_the_relay_dies_in_the_middle_everybody_is_told_once_or_uncertain(rig: Rig, tmp_path: Path) -> None:
+def test_a_dying_relay_leaves_people_told_once_or_uncertain(rig: Rig, tmp_path: Path) -> None:
+    """When the relay dies in the middle of a send, everybody is told once or is uncertain. Only a few are uncertain."""
     approved(rig.ledger, people(150), channels=EMAIL_FIRST)
     doomed, fresh_port = MailServer(tmp_path / "doomed"), rig.settings[ChannelKind.EMAIL]["port"]
     doomed.delay = 0.01
@@ -276,7 +285,8 @@ def test_when_the_relay_dies_in_the_middle_everybody_is_told_once_or_uncertain(r
 
 
 @pytest.mark.parametrize("ending", [AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP])
-def test_a_message_with_a_lost_answer_is_uncertain_and_no_run_sends_it_again(rig: Rig, ending: AfterDot) -> None:
+def test_a_message_with_a_lost_answer_is_never_sent_again(rig: Rig, ending: AfterDot) -> None:
+    """A message whose answer was lost after its final dot is uncertain, and no later run sends it again."""
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
     rig.mail.after_dot = ending
     rig.run()
@@ -298,7 +308,8 @@ def test_an_uncertain_message_goes_out_again_when_a_person_says_so(rig: Rig) -> 
     assert rig.mailed() == ["kim2@mail.example"]
 
 
-def test_a_relay_that_leaves_every_answer_open_is_stopped_before_many_are_uncertain(rig: Rig) -> None:
+def test_a_relay_without_answers_is_stopped_before_many_are_in_doubt(rig: Rig) -> None:
+    """A relay that leaves every answer open is stopped before many messages are uncertain."""
     approved(rig.ledger, people(100), channels=EMAIL_FIRST)
     rig.mail.after_dot = AfterDot.KEEP_AND_DROP
     tally = rig.run()
@@ -306,7 +317,8 @@ def test_a_relay_that_leaves_every_answer_open_is_stopped_before_many_are_uncert
     assert tally.people[PersonState.UNCERTAIN] <= 20
 
 
-def test_an_sms_gateway_that_is_down_is_stopped_before_everybody_was_tried(rig: Rig) -> None:
+def test_a_dead_sms_gateway_is_stopped_before_everybody_is_tried(rig: Rig) -> None:
+    """An SMS gateway that is down is stopped before everybody's message was tried."""
     approved(rig.ledger, people(200), channels=(ChannelKind.WEBSITE, ChannelKind.SMS))
     rig.settings[ChannelKind.SMS]["url"] = f"http://127.0.0.1:{closed_port()}/sms"
     tally = rig.run()
@@ -314,7 +326,8 @@ def test_an_sms_gateway_that_is_down_is_stopped_before_everybody_was_tried(rig: 
     assert tally.answers[Status.DEFERRED] < 20
 
 
-def test_a_relay_that_refuses_everybody_is_stopped_before_all_are_handed_over(rig: Rig) -> None:
+def test_a_relay_that_refuses_everybody_is_stopped_early(rig: Rig) -> None:
+    """A relay that refuses everybody is stopped before all messages are handed over to the next channel."""
     refused = [person._replace(email=f"content{person.number}@mail.example") for person in people(200)]
     approved(rig.ledger, refused, channels=EMAIL_FIRST)
     tally = rig.run()
@@ -342,7 +355,8 @@ def test_while_the_page_waits_for_its_next_try_no_link_to_it_goes_out(rig: Rig, 
     assert rig.mailed() + rig.texted() + rig.posts() == []
 
 
-def test_a_page_that_a_crash_left_in_doubt_is_written_again_because_that_changes_nothing(rig: Rig) -> None:
+def test_a_page_left_in_doubt_by_a_crash_is_written_again(rig: Rig) -> None:
+    """A web page that a crash left in doubt is written again, because writing it twice changes nothing."""
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
     rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
     rig.ledger.deliveries.record(
@@ -388,7 +402,11 @@ def test_a_pause_stops_a_run_at_the_next_message(rig: Rig) -> None:
     assert rig.mailed() == addresses(200)
 
 
-def test_amended_facts_stop_a_run_at_the_next_message_and_the_new_words_reach_only_the_others(rig: Rig) -> None:
+def test_amended_facts_stop_a_run_and_the_new_words_reach_the_rest(rig: Rig) -> None:
+    """Amended facts stop a run at the next message.
+
+    After a new approval, the new words reach only the people who were not told before.
+    """
     approved(rig.ledger, people(200), channels=EMAIL_FIRST)
     rig.mail.delay = 0.02
     amended = an_incident(title="Two databases copied")
@@ -432,9 +450,12 @@ async def cancelled_in_a_moment(run: "asyncio.Task[Tally]") -> None:
             await run
 
 
-async def test_who_cancels_a_run_does_not_wait_until_marks_can_be_kept_again(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_run_does_not_wait_until_marks_can_be_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is cancelled does not wait until marks can be kept again.
+
+    Nothing was sent, and a later run tells everybody.
+    """
+
     def read_only(*_: object) -> int:
         raise OSError(errno.EROFS, "Read-only file system")
 
@@ -452,9 +473,13 @@ async def test_who_cancels_a_run_does_not_wait_until_marks_can_be_kept_again(
     assert rig.mailed() == addresses(20)
 
 
-async def test_who_cancels_a_run_does_not_wait_for_the_ledger_to_give_back_what_has_not_left(
+async def test_a_cancelled_run_does_not_wait_to_give_back_messages(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A run that is cancelled does not wait for a locked ledger to take back unsent messages.
+
+    A later run sends them once their lease ran out.
+    """
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     one_an_hour = {ChannelKind.EMAIL: Pace(Bucket(1 / 3600, 1))}
 
@@ -475,7 +500,8 @@ async def test_who_cancels_a_run_does_not_wait_for_the_ledger_to_give_back_what_
     assert rig.mailed() == addresses(3)
 
 
-def test_answers_are_kept_even_when_the_next_version_was_drafted_meanwhile(rig: Rig) -> None:
+def test_answers_are_kept_although_a_new_version_was_drafted(rig: Rig) -> None:
+    """Answers are kept even when the next version was drafted and approved while the messages were on their way."""
     approved(rig.ledger, people(40), channels=EMAIL_FIRST)
     rig.mail.delay = 0.1
 
@@ -490,7 +516,8 @@ def test_answers_are_kept_even_when_the_next_version_was_drafted_meanwhile(rig: 
     assert Counter(rig.states().values())["sent"] == len(rig.mail.arrived)
 
 
-async def test_words_that_were_approved_before_do_not_leave_under_a_later_approval(rig: Rig) -> None:
+async def test_old_words_are_not_sent_under_a_later_approval(rig: Rig) -> None:
+    """Words that were approved before are not sent once a new version is approved and released: the run ends."""
     approved(rig.ledger, people(510), channels=EMAIL_FIRST)
     slow = Gated(after_the_call=True)
     behind = asyncio.create_task(_send_through(rig, slow))
@@ -533,7 +560,8 @@ def test_two_engines_at_once_tell_nobody_twice(rig: Rig, tmp_path: Path) -> None
     assert rig.run().finished
 
 
-async def test_who_comes_while_another_is_sending_helps_and_leaves_the_public_to_the_last(rig: Rig) -> None:
+async def test_a_second_run_helps_and_leaves_the_public_to_the_last(rig: Rig) -> None:
+    """A run that begins while another run is sending helps, and leaves the public to the run that finishes last."""
     approved(rig.ledger, people(510), channels=(*EMAIL_FIRST, ChannelKind.SOCIAL))
     slow = Gated()
     first = asyncio.create_task(_send_through(rig, slow))
@@ -546,7 +574,8 @@ async def test_who_comes_while_another_is_sending_helps_and_leaves_the_public_to
     assert (await first).finished
 
 
-async def test_a_worker_whose_lease_ran_out_sends_nothing_after_another_took_over(rig: Rig) -> None:
+async def test_a_worker_whose_lease_ran_out_sends_nothing_taken_over(rig: Rig) -> None:
+    """A worker whose lease ran out sends nothing after another run took over its messages."""
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     slow = Gated()
     behind = asyncio.create_task(_send_through(rig, slow))
@@ -561,7 +590,8 @@ async def test_a_worker_whose_lease_ran_out_sends_nothing_after_another_took_ove
     assert rig.mailed() == addresses(3)
 
 
-async def test_an_answer_that_comes_after_the_lease_ran_out_settles_what_was_uncertain(rig: Rig) -> None:
+async def test_an_answer_after_the_lease_ran_out_settles_an_uncertain_one(rig: Rig) -> None:
+    """An answer that comes after the lease ran out settles the message, which had become uncertain."""
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
     slow = Gated(after_the_call=True)
     behind = asyncio.create_task(_send_through(rig, slow))
@@ -614,7 +644,7 @@ class Gated:
 
 
 @dataclass
-class HangsUpAt:
+class HangsUpAt(OneByOne):
     """An email channel whose relay breaks off at one address, every time."""
 
     address: str
@@ -697,7 +727,8 @@ def of_schema(folder: Path, revision: str) -> None:
         file.execute("UPDATE amends_schema SET version_num = ?", (revision,))
 
 
-def test_a_send_ends_when_a_newer_amends_has_the_ledger_and_that_one_tells_the_others(tmp_path: Path, rig: Rig) -> None:
+def test_a_send_ends_when_a_newer_amends_has_the_ledger(tmp_path: Path, rig: Rig) -> None:
+    """A send ends when a newer Amends has upgraded the ledger, and the newer one tells all others once."""
     approved(rig.ledger, people(30), channels=(ChannelKind.EMAIL,))
     with pytest.raises(LedgerNewer, match="written by a newer Amends"):
         rig.run(lambda _: of_schema(tmp_path, "9999") if rig.mailed() else None)
@@ -726,9 +757,11 @@ def test_one_whose_data_was_damaged_is_parked_and_the_others_are_told(tmp_path: 
 
 
 @pytest.mark.parametrize("damaged", [2, 3], ids=["the child's", "the guardian's"])
-def test_nothing_is_written_about_a_child_when_its_data_or_its_guardians_was_damaged(
-    tmp_path: Path, rig: Rig, damaged: int
-) -> None:
+def test_no_message_about_a_child_is_sent_when_data_was_damaged(tmp_path: Path, rig: Rig, damaged: int) -> None:
+    """When the data of a child or of the guardian was damaged, the message about the child is parked.
+
+    All other people are told.
+    """
     child = a_person(number=2, flags=frozenset({Flag.MINOR}))
     parents = [a_person(number=1), child, a_person(number=3, guardian_of=child.ref, data=())]
     approved(rig.ledger, parents, channels=(ChannelKind.EMAIL,))
@@ -738,7 +771,8 @@ def test_nothing_is_written_about_a_child_when_its_data_or_its_guardians_was_dam
     assert rig.states()[2] == "parked"
 
 
-def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_run(rig: Rig) -> None:
+def test_an_opt_out_during_a_send_stops_only_that_persons_message(rig: Rig) -> None:
+    """A person who opts out in the middle of an optional send gets nothing, and the same run tells all others."""
     approved(rig.ledger, people(300), channels=(ChannelKind.EMAIL,), cascade=(), optional=True)
     del rig.settings[ChannelKind.SMS]  # where there are two channels, each of them is looked at a second time
     rig.mail.delay = 0.02
@@ -753,7 +787,11 @@ def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_r
     assert Counter(rig.mailed()) == Counter(addresses(299))
 
 
-def test_one_whose_data_was_damaged_keeps_no_letter_and_no_approval_from_the_others(tmp_path: Path, rig: Rig) -> None:
+def test_damaged_data_keeps_no_letter_and_no_approval_from_others(tmp_path: Path, rig: Rig) -> None:
+    """A person whose data was damaged keeps no letter and no preview for the approval from the others.
+
+    The person's own letter is parked.
+    """
     on_paper = [a_person(number=n, email="", phone="", postal_address=f"Road {n}, Berlin") for n in range(1, 6)]
     by = (ChannelKind.EMAIL, ChannelKind.LETTER)
     draft = approved(rig.ledger, on_paper, channels=(ChannelKind.EMAIL,), cascade=by)

@@ -57,7 +57,7 @@ class Book:
 
     def group_commit(self, company: int = 1) -> GroupCommit:
         opened = GroupCommit(self.write, self.told.append)
-        opened.company = company
+        opened.lanes = company
         return opened
 
 
@@ -86,7 +86,8 @@ async def until(condition: Callable[[], bool]) -> None:
 # Together.
 
 
-async def test_each_mark_is_called_back_once_however_many_turns_its_message_waits(book: Book) -> None:
+async def test_each_mark_is_called_back_once_however_long_it_waits(book: Book) -> None:
+    """Each mark calls back exactly once, however many iterations of the event loop its message waits."""
     opened, called = book.group_commit(company=3), []
     for number in range(3):
         opened.mark(a_claim(number), lambda error, number=number: called.append((number, error)))
@@ -158,9 +159,13 @@ async def test_who_no_longer_waits_for_a_mark_keeps_nobody_else_from_theirs(book
 # The ledger cannot be written.
 
 
-async def test_while_the_ledger_cannot_be_written_nothing_leaves_and_everybody_hears_why(
+async def test_nothing_is_sent_while_marks_fail_and_the_reason_is_told(
     book: Book, patiently: Callable[..., None]
 ) -> None:
+    """While the ledger cannot be written no mark is kept, so nothing is sent, and the reason is told once.
+
+    Once the ledger can be written, the mark is kept and the trouble is over.
+    """
     book.wrong = LedgerUnavailable("the disk is full")
     opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
@@ -173,9 +178,10 @@ async def test_while_the_ledger_cannot_be_written_nothing_leaves_and_everybody_h
     assert book.told == ["the disk is full", ""]
 
 
-async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_rest(
+async def test_marks_made_while_the_ledger_fails_are_kept_with_the_rest(
     book: Book, patiently: Callable[..., None]
 ) -> None:
+    """Marks and answers that come while the ledger cannot be written are kept in one commit with the rest."""
     book.wrong = LedgerUnavailable("locked")
     opened = book.group_commit()
     marks = [asyncio.create_task(marked(opened, a_claim(number))) for number in range(3)]
@@ -188,10 +194,13 @@ async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_re
     assert book.commits == [([0, 1, 2, 3], [7])]
 
 
-async def test_a_ledger_that_cannot_be_written_is_not_tried_more_often_because_more_wait_for_it(
+async def test_a_failing_ledger_is_not_tried_more_often_for_more_marks(
     book: Book, patiently: Callable[..., None]
 ) -> None:
-    """Each try can stop everything for fifteen seconds, and with it the answers of those under way."""
+    """A ledger that cannot be written is not tried more often because more marks wait for it.
+
+    Each try can stop everything for fifteen seconds, and with it the answers of the messages in flight.
+    """
     patiently(retry=60.0)
     book.wrong = LedgerUnavailable("locked")
     opened = book.group_commit()
@@ -231,10 +240,13 @@ async def test_when_nothing_more_is_to_leave_nobody_waits_for_a_mark(
     assert book.commits == []
 
 
-async def test_once_nothing_is_left_to_be_written_down_the_ledger_is_not_tried_again(
+async def test_a_failing_ledger_is_not_tried_when_nothing_is_left_to_write(
     book: Book, patiently: Callable[..., None]
 ) -> None:
-    """Whoever called the send off would hear of its trouble for another ten minutes, although there is none left."""
+    """Once every mark was refused and nothing is left to be written, the ledger is not tried again.
+
+    The person who called off the send would hear of its trouble for another ten minutes, although there is none left.
+    """
     book.wrong = LedgerUnavailable("locked")
     opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))

@@ -33,7 +33,7 @@ class Line:
     def message(self, claim: Claim) -> Message:
         return Message(FORM, claim.key)
 
-    async def turn(self, _: Message) -> bool:
+    async def may_go(self, _: Message) -> bool:
         return True
 
     def may_go_now(self, _: Message) -> bool:
@@ -45,14 +45,18 @@ class Line:
     def stale(self, claim: Claim) -> None:
         self.queue = deque(other for other in self.queue if other.lease != claim.lease)
 
-    def left(self, claim: Claim) -> None:
+    def untried(self, claim: Claim) -> None:
         self.given_back.append(claim.key)
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
         self.answers.setdefault(claim.key, []).append(receipt)
 
 
-async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp_path: Path) -> None:
+async def test_a_lane_takes_nothing_twice_that_it_has_under_an_older_lease(tmp_path: Path) -> None:
+    """A lane does not take a message again that it has in hand under an older lease.
+
+    The older claim is refused as stale, and each newer claim is answered once.
+    """
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -94,9 +98,8 @@ async def with_two_in_hand(folder: Path) -> tuple[Line, LaneMessages, tuple[str,
 
 
 @pytest.mark.parametrize(("now", "wait"), [(True, 0), (False, None)], ids=["at once", "later"])
-async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_rest_is_tried_again(
-    tmp_path: Path, *, now: bool, wait: float | None
-) -> None:
+async def test_a_broken_lane_leaves_marked_messages_uncertain(tmp_path: Path, *, now: bool, wait: float | None) -> None:
+    """When a lane breaks off, a message that may have been sent is uncertain, and all others are deferred."""
     line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
     messages.end("why", now=now)
     assert line.answers == {
@@ -107,13 +110,17 @@ async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_re
 
 async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -> None:
     line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
-    messages.leave()
+    messages.give_back()
     messages.end("why", now=True)
     assert line.given_back == [unmarked]
     assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
 
 
-async def test_what_comes_again_after_an_answer_is_in_no_doubt_before_its_next_last_call(tmp_path: Path) -> None:
+async def test_a_message_tried_again_is_in_no_doubt_before_its_last_call(tmp_path: Path) -> None:
+    """A message that comes again after an answer is in no doubt before its next last call.
+
+    When the lane breaks off by then, the message is deferred.
+    """
     line, messages, (marked, _) = await with_two_in_hand(tmp_path)
     messages.answer(Receipt(marked, Status.DEFERRED, "connection lost"))
     line.put_back(line.claims[0])

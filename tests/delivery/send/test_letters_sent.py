@@ -99,7 +99,8 @@ def test_text_messages_keep_it_too(rig: Rig, wording: Wording) -> None:
     assert told(texts[elsewhere.phone]) == [STORY["en"].in_short]
 
 
-def test_when_the_email_bounces_the_text_message_is_of_the_same_letter(rig: Rig, wording: Wording) -> None:
+def test_after_a_bounce_the_sms_has_the_same_addendum(rig: Rig, wording: Wording) -> None:
+    """When an email bounces, the SMS that follows goes by the same addendum, here one that leaves things out."""
     there = a_person(number=1, email="bounce@mail.example", **IN_MASSACHUSETTS)
     by_email = a_playbook().step(NOTICE).model_copy(update={"channels": (ChannelKind.WEBSITE, ChannelKind.EMAIL)})
     first = drafted(rig.ledger, wording, [there])
@@ -161,7 +162,11 @@ def test_a_preview_shows_each_letter_that_the_audience_needs(ledger: Ledger, wor
     assert "1833-6972" in samples[3]
 
 
-def test_a_reader_of_each_kind_is_drafted_for_the_letter_of_whom_it_is_about(ledger: Ledger, wording: Wording) -> None:
+def test_each_reader_is_drafted_by_the_home_of_whom_it_is_about(ledger: Ledger, wording: Wording) -> None:
+    """Each kind of reader is drafted with the addendum of the person whom the message is about.
+
+    The guardian of a child reads the addendum of the child's home.
+    """
     child = a_person(number=1, flags=frozenset({Flag.MINOR}), **IN_MASSACHUSETTS)
     parent = a_person(number=2, guardian_of=child.ref, country="DE")
     kinds = {(v.reader, v.addendum) for v in drafted(ledger, wording, [child, parent]).variants if v.channel.personal}

@@ -165,9 +165,10 @@ def test_who_could_not_be_reached_is_written_to_on_the_next_channel(told: Told) 
         ("processed", "2.0.0", "sent"),
     ],
 )
-def test_what_a_provider_tells_becomes_the_state_of_that_message_alone(
+def test_a_providers_event_changes_the_state_of_its_message_alone(
     told: Told, word: str, status: str, state: str
 ) -> None:
+    """An event of a mail provider changes the state of the message that it names, and of no other message."""
     told.hears(told.event(2, word, status))
     assert told.rig.states() == {number: state if number == 2 else "sent" for number in range(1, 6)}
 
@@ -188,7 +189,8 @@ def test_the_same_again_changes_nothing(told: Told) -> None:
     assert len(told.rig.texted()) == 1
 
 
-def test_what_the_next_server_took_and_sent_back_later_is_written_on_the_next_channel(told: Told) -> None:
+def test_a_message_sent_back_after_delivery_goes_to_the_next_channel(told: Told) -> None:
+    """When the next server took a message and sent it back later, the person is written to on the next channel."""
     told.hears(told.event(1, "delivered", "2.0.0"))
     told.hears(told.event(1, "failed"))
     assert told.rig.states()[1] == "bounced"
@@ -196,7 +198,8 @@ def test_what_the_next_server_took_and_sent_back_later_is_written_on_the_next_ch
     assert told.rig.texted() == [a_person(number=1).phone]
 
 
-def test_a_token_and_a_message_id_of_two_messages_are_no_news_of_either(told: Told) -> None:
+def test_a_token_and_message_id_of_two_messages_change_neither(told: Told) -> None:
+    """An event with the token of one message and the message ID of another changes neither message."""
     told.hears(told.event(1, "failed", about=2))
     assert set(told.rig.states().values()) == {"sent"}
 
@@ -207,9 +210,11 @@ def test_a_token_that_we_never_gave_is_no_news(told: Told) -> None:
     assert set(told.rig.states().values()) == {"sent"}
 
 
-def test_bounces_that_name_no_message_are_counted_for_people_and_nobody_is_named(
-    told: Told, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bounces_that_name_no_message_are_logged_and_name_nobody(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    """Bounces that name no message are counted in the log, which says that somebody may not have been told.
+
+    The log names nobody.
+    """
     nameless = [told.provider.event(word, "", "", "5.1.1") for word in ("failed", "blocked", "delivered")]
     for event in [*nameless, told.event(1, "failed")]:
         told.hears(event)
@@ -264,7 +269,8 @@ def test_a_call_that_is_too_large_is_not_read(rig: Rig, tmp_path: Path) -> None:
     assert told.portal.post(PATH, content=b"a" * ((1 << 20) + 1)).status_code == 413
 
 
-def test_without_a_provider_that_tells_nothing_is_there_and_mail_has_no_token_for_one(rig: Rig, tmp_path: Path) -> None:
+def test_without_a_provider_that_reports_mail_has_no_token_for_one(rig: Rig, tmp_path: Path) -> None:
+    """Without a mail provider that reports by webhook, the portal has no such address and mail has no token for one."""
     silent = Script()
     silent.settings = {}
     told = Told(rig, silent, tmp_path)

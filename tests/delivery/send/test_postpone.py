@@ -43,7 +43,8 @@ def at_night(rig: Rig) -> None:
 # Quiet hours.
 
 
-def test_at_night_emails_leave_and_sms_wait_for_the_morning_where_each_person_is(rig: Rig) -> None:
+def test_at_night_emails_are_sent_and_sms_wait_for_the_morning(rig: Rig) -> None:
+    """At night emails are sent, and each SMS waits for the morning where its person is."""
     berlin, shanghai = a_person(number=1), a_person(number=2, country="CN", phone="+8613800138000")
     approved(rig.ledger, [berlin, shanghai], channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
     at_night(rig)
@@ -57,7 +58,8 @@ def test_at_night_emails_leave_and_sms_wait_for_the_morning_where_each_person_is
     assert len(rig.mailed()) == 2
 
 
-def test_where_somebody_lives_is_told_by_their_own_zone_and_else_by_where_we_are(rig: Rig) -> None:
+def test_a_home_is_told_by_its_own_zone_and_else_by_ours(rig: Rig) -> None:
+    """Quiet hours go by the person's own time zone; without zone and country, by the zone of the organisation."""
     moved = a_person(number=1, timezone="Asia/Shanghai", phone="+4915100000001")
     unknown = a_person(number=2, country="", phone="+4915100000002")
     approved(rig.ledger, [moved, unknown], channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
@@ -93,7 +95,11 @@ def test_the_list_says_why_a_message_waits_for_the_morning(rig: Rig) -> None:
     assert (waiting.state, waiting.cause, waiting.reason) == ("deferred", Cause.POSTPONED, f"not yet: {QUIET}")
 
 
-def test_a_person_is_at_home_in_their_own_zone_then_in_their_country_then_where_we_are() -> None:
+def test_a_home_zone_is_the_persons_then_the_countrys_then_ours() -> None:
+    """A person is at home in their own time zone, else in the time zones of their country.
+
+    With neither of the two, the time zone of the organisation counts.
+    """
     assert zones("Asia/Kathmandu", "DE") == ("Asia/Kathmandu",)
     assert zones("", "NP") == ("Asia/Kathmandu",)
     assert {"America/New_York", "Pacific/Honolulu"} <= set(zones("", "US"))
@@ -111,7 +117,8 @@ def test_a_sleepless_night_of_tries_does_not_use_up_anybodys_tries(rig: Rig) -> 
     assert len(rig.texted()) == 1
 
 
-def test_quiet_hours_are_bound_by_the_approval_and_give_way_to_grave_cases(rig: Rig) -> None:
+def test_quiet_hours_are_approved_and_give_way_to_grave_cases(rig: Rig) -> None:
+    """An approval binds the quiet hours of a notice. Quiet hours give way to the severity that the playbook names."""
     quiet, loud = a_draft(quiet_hours=NIGHT), a_draft()
     assert quiet.binding != loud.binding
     hours = NIGHT.model_copy(update={"unless_severity": Severity.VERY_HIGH})
@@ -142,7 +149,8 @@ def test_each_wave_leaves_at_its_time_and_nobody_gets_two(in_waves: Rig) -> None
     assert set(Counter(in_waves.mailed()).values()) == {1}
 
 
-def test_between_two_waves_there_is_nothing_to_do_and_people_do_not_count_as_told(in_waves: Rig) -> None:
+def test_between_two_waves_nothing_is_due_and_nobody_counts_as_told(in_waves: Rig) -> None:
+    """Between two waves a notice wants no work before the pause is over, and it does not count as sent."""
     in_waves.run()
     between = status(in_waves)
     assert (between.more_waves, between.has_gone) == (True, False)
@@ -186,7 +194,8 @@ def test_who_is_found_late_does_not_wait_while_those_pass_by_who_know(in_waves: 
     assert len(in_waves.mailed()) == 16
 
 
-def test_a_new_version_goes_on_with_the_wave_that_comes_next_and_keeps_the_pause(in_waves: Rig) -> None:
+def test_a_new_version_goes_on_with_the_next_wave_after_the_pause(in_waves: Rig) -> None:
+    """A new version goes on with the wave that comes next and keeps the pause; nobody is told twice."""
     in_waves.run()
     in_waves.clock.forward(HOUR / 2)
     found_late(in_waves, 11)
@@ -199,7 +208,8 @@ def test_a_new_version_goes_on_with_the_wave_that_comes_next_and_keeps_the_pause
     assert set(Counter(in_waves.mailed()).values()) == {1}
 
 
-def test_after_a_part_of_the_list_that_was_told_at_once_the_others_still_come_in_waves(rig: Rig) -> None:
+def test_after_a_part_told_at_once_the_others_come_in_waves(rig: Rig) -> None:
+    """After a part of the list was told at once, the others still come in waves."""
     shops = people(2, segment="shops")
     approved(rig.ledger, [*shops, *(a_person(number=number) for number in range(3, 11))])
     waves = Waves.model_validate({"size": 4, "pause": "2h"})
@@ -221,7 +231,11 @@ def with_grey(count: int, grey: int) -> list[Person]:
     ]
 
 
-def test_the_public_hears_of_it_once_nearly_all_messages_to_people_have_left(rig: Rig) -> None:
+def test_the_public_hears_once_nearly_all_messages_were_sent(rig: Rig) -> None:
+    """The public hears of a notice once nearly all messages to people were sent.
+
+    Until then, each post says why it waits.
+    """
     channels = (*BY_EMAIL, ChannelKind.SOCIAL)
     approved(rig.ledger, with_grey(20, grey=2), cascade=(), channels=channels, waits_for=(Gate.DIRECT_NOTICES,))
     rig.run()
@@ -231,7 +245,8 @@ def test_the_public_hears_of_it_once_nearly_all_messages_to_people_have_left(rig
     assert (len(rig.mailed()), len(rig.posts())) == (20, 2)
 
 
-def test_one_in_twenty_who_is_hard_to_reach_does_not_keep_the_public_waiting(rig: Rig) -> None:
+def test_one_in_twenty_hard_to_reach_does_not_delay_the_public(rig: Rig) -> None:
+    """One person in twenty who is hard to reach does not keep the public waiting."""
     channels = (*BY_EMAIL, ChannelKind.SOCIAL)
     approved(rig.ledger, with_grey(20, grey=1), cascade=(), channels=channels, waits_for=(Gate.DIRECT_NOTICES,))
     rig.run()
@@ -288,7 +303,11 @@ def test_people_wait_for_an_authority_that_must_hear_first(rig: Rig) -> None:
     assert rig.run().finished
 
 
-def test_an_embargo_in_the_middle_of_a_send_stops_it_and_nobody_is_told_twice(rig: Rig) -> None:
+def test_an_embargo_in_mid_send_stops_it_and_nobody_is_told_twice(rig: Rig) -> None:
+    """An embargo in the middle of a send stops the send until the embargo ends.
+
+    Then all others are told, and nobody twice.
+    """
     approved(rig.ledger, people(60), channels=BY_EMAIL, cascade=())
 
     def told(_: object) -> None:

@@ -184,9 +184,11 @@ def test_of_the_few_that_others_have_left_over_not_all_go_first(rig: Rig, relay:
     assert len(relay.offered) == canary_size(rest) < rest
 
 
-def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_few_are_tried(
-    rig: Rig, relay: WatchedRelay
-) -> None:
+def test_a_person_must_look_when_none_of_the_first_few_is_taken(rig: Rig, relay: WatchedRelay) -> None:
+    """When none of the first few messages is taken, the incident is paused.
+
+    A person must look and resume the incident before the next few are tried.
+    """
     everybody = [*people(5, "bounce{}@mail.example"), *people(95, "kim{}@mail.example", 6)]
     approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
     assert "email: 5 of the first 5" in run(rig).trouble["guard"]
@@ -197,9 +199,11 @@ def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_
     assert (len(relay.offered), reached(rig)) == (100, 95)
 
 
-def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_itself(
-    rig: Rig, relay: WatchedRelay
-) -> None:
+def test_a_channel_that_took_messages_before_goes_on_by_itself(rig: Rig, relay: WatchedRelay) -> None:
+    """When a channel has taken messages before and takes none now, the channel stops, but the incident is not paused.
+
+    The next run goes on by itself.
+    """
     everybody = [*people(5, "kim{}@mail.example"), *people(12, "grey{}@mail.example", 6)]
     approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
     run(rig)
@@ -211,9 +215,11 @@ def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_its
     assert rig.ledger.cases.read(INCIDENT).state is IncidentState.OPEN
 
 
-def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_once_and_not_in_each_run(
-    rig: Rig, relay: WatchedRelay
-) -> None:
+def test_a_channel_that_takes_none_any_more_fails_only_a_few_in_all(rig: Rig, relay: WatchedRelay) -> None:
+    """A channel that took messages and takes none any more fails a few once, and not in each run.
+
+    Then the incident is paused; after a person has looked, the few are counted anew.
+    """
     everybody = [*people(5, "kim{}@mail.example"), *people(95, "bounce{}@mail.example", 6)]
     approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
     stopped = run_until_stopped(rig)
@@ -227,10 +233,11 @@ def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_o
     assert tried < len(relay.offered) < 100
 
 
-def test_a_page_that_is_taken_away_from_the_first_few_leaves_no_verdict_to_one_of_them(
-    rig: Rig, relay: WatchedRelay
-) -> None:
-    """As from a worker that stood still: the one that was refused says nothing of the others, who go first again."""
+def test_a_page_taken_from_the_first_few_leaves_no_verdict(rig: Rig, relay: WatchedRelay) -> None:
+    """When a page is taken away from the first few, as from a worker that stood still, the one refusal decides nothing.
+
+    The refused message says nothing of the others, who go first again.
+    """
 
     def recalled() -> None:
         with rig.ledger.store.write() as write:
@@ -243,7 +250,9 @@ def test_a_page_that_is_taken_away_from_the_first_few_leaves_no_verdict_to_one_o
     assert reached(rig) == 199
 
 
-def test_nobody_seems_to_be_at_work_after_a_run_of_which_a_page_was_taken_away(rig: Rig, relay: WatchedRelay) -> None:
+def test_nobody_seems_at_work_after_a_run_that_lost_a_page(rig: Rig, relay: WatchedRelay) -> None:
+    """After a run of which a page was taken away, nobody seems to be at work on the incident."""
+
     def recalled() -> None:
         with rig.ledger.store.write() as write:
             recall(write.session, INCIDENT)
@@ -254,9 +263,8 @@ def test_nobody_seems_to_be_at_work_after_a_run_of_which_a_page_was_taken_away(r
     assert not rig.ledger.deliveries.busy(INCIDENT, rig.clock())
 
 
-def test_after_the_relay_was_away_for_the_first_few_others_go_first_in_their_place(
-    rig: Rig, relay: WatchedRelay
-) -> None:
+def test_after_a_relays_absence_others_go_first_in_their_place(rig: Rig, relay: WatchedRelay) -> None:
+    """When the relay was away for the first few messages, as many others go first in their place."""
     approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS, cascade=())
     relay.closed = relay.takes_nobody = True
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"
@@ -276,8 +284,11 @@ def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: Watch
     assert reached(rig) == 40 - first
 
 
-def test_whoever_hears_how_far_it_is_can_break_it_off_and_nobody_stays_in_hand(rig: Rig, relay: WatchedRelay) -> None:
-    """Those who wait for their turn in a domain are given back too."""
+def test_a_listener_may_break_off_a_run_and_nobody_stays_in_hand(rig: Rig, relay: WatchedRelay) -> None:
+    """The listener to a run's progress can break off the run, and no message stays in hand.
+
+    Messages that wait for their turn in a domain are given back too.
+    """
     approved(rig.ledger, people(3 * PER_DOMAIN, "kim{}@big.example"), channels=CHANNELS)
     relay.delay = 0.05
 
@@ -292,7 +303,8 @@ def test_whoever_hears_how_far_it_is_can_break_it_off_and_nobody_stays_in_hand(r
     assert states["waiting"] == 3 * PER_DOMAIN - states["sent"]
 
 
-def test_whom_the_relay_was_only_offered_when_it_is_broken_off_gets_nothing(rig: Rig, relay: WatchedRelay) -> None:
+def test_a_person_only_offered_when_a_run_breaks_off_gets_nothing(rig: Rig, relay: WatchedRelay) -> None:
+    """A person whose message the relay was only offered when the run is broken off gets nothing; the message waits."""
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     relay.hesitates = 0.5
 
@@ -334,7 +346,8 @@ async def leaving_one(rig: Rig, error: Exception | None = None) -> None:
         await deliver(rig.ledger, forgetful, INCIDENT, NOTICE, LINKS, rig.clock)
 
 
-def test_what_a_channel_leaves_without_an_answer_and_without_a_mark_is_tried_again(rig: Rig) -> None:
+def test_a_message_left_without_answer_or_mark_is_tried_again(rig: Rig) -> None:
+    """A message that a channel leaves without an answer and without a mark is deferred and tried again."""
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     asyncio.run(leaving_one(rig))
     assert Counter(rig.states().values()) == {"deferred": 1, "sent": 2}
@@ -346,9 +359,8 @@ def test_what_a_channel_leaves_without_an_answer_and_without_a_mark_is_tried_aga
 @pytest.mark.parametrize(
     ("error", "soon"), [(ChannelUnavailable("hung up"), True), (ValueError("a fault"), False)], ids=["trouble", "fault"]
 )
-def test_after_trouble_of_a_channel_it_is_tried_again_soon_and_after_a_fault_of_ours_later(
-    rig: Rig, error: Exception, *, soon: bool
-) -> None:
+def test_channel_trouble_is_tried_again_soon_our_own_fault_later(rig: Rig, error: Exception, *, soon: bool) -> None:
+    """After trouble of a channel its message is tried again within a minute; after a fault of Amends, later."""
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     asyncio.run(leaving_one(rig, error))
     rig.clock.forward(timedelta(minutes=1))
@@ -359,7 +371,8 @@ def test_after_trouble_of_a_channel_it_is_tried_again_soon_and_after_a_fault_of_
 # How many at once.
 
 
-def test_a_domain_gets_no_more_at_once_than_its_share_while_others_fill_the_rest(rig: Rig, relay: WatchedRelay) -> None:
+def test_a_domain_gets_only_its_share_while_others_fill_the_rest(rig: Rig, relay: WatchedRelay) -> None:
+    """A domain gets no more messages at once than its share, while other domains fill the rest."""
     domains = ["big", "big", "big", "small"]  # so that some always wait for their turn while others begin
     everybody = [a_person(number=n, email=f"kim{n}@{domains[n % 4]}.example") for n in range(1, 241)]
     approved(rig.ledger, everybody, channels=CHANNELS)
@@ -371,7 +384,8 @@ def test_a_domain_gets_no_more_at_once_than_its_share_while_others_fill_the_rest
     assert relay.most["all"] > PER_DOMAIN
 
 
-def test_it_starts_with_few_lanes_and_never_has_more_than_the_channel_allows(rig: Rig, relay: WatchedRelay) -> None:
+def test_a_run_starts_with_few_lanes_and_keeps_the_channels_limit(rig: Rig, relay: WatchedRelay) -> None:
+    """A run starts with few lanes, opens more, and never has more than the channel allows."""
     rig.settings[ChannelKind.EMAIL]["connections"] = "6"
     approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS)
     relay.delay = 0.01
@@ -379,10 +393,11 @@ def test_it_starts_with_few_lanes_and_never_has_more_than_the_channel_allows(rig
     assert FIRST_LANES < relay.most["all"] <= 6
 
 
-def test_those_who_wait_for_their_turn_get_it_once_also_when_who_is_before_them_falls_asleep(
-    rig: Rig, relay: WatchedRelay
-) -> None:
-    """While it is the turn of those in Shanghai it becomes night there, and not yet where the others live."""
+def test_a_waiting_turn_comes_once_though_people_ahead_fall_asleep(rig: Rig, relay: WatchedRelay) -> None:
+    """People who wait for their turn in a domain get it once, also when quiet hours begin for the people before them.
+
+    While it is the turn of the people in Shanghai it becomes night there, and not yet where the others live.
+    """
     night = QuietHours.model_validate({"from": "21:00", "until": "08:00", "channels": ["email"]})
     asleep = [a_person(number=number, email=f"kim{number}@big.example", country="CN") for number in range(101, 151)]
     others = [*people(100, "kim@mail{}.example"), *people(40, "kim{}@big.example", 151)]
@@ -414,10 +429,11 @@ def test_a_domain_that_blocks_us_is_left_alone_and_the_others_go_on(rig: Rig, re
     assert "blocks" in alert and "blocks.example" not in alert
 
 
-def test_those_who_waited_for_their_turn_in_a_domain_that_was_stopped_are_put_off_too(
-    rig: Rig, relay: WatchedRelay
-) -> None:
-    """Many more wait for their turn than are under way when the domain is stopped."""
+def test_messages_waiting_in_a_stopped_domain_are_deferred_too(rig: Rig, relay: WatchedRelay) -> None:
+    """Messages that wait for their turn in a domain that is stopped are deferred too.
+
+    Many more wait for their turn than are under way when the domain is stopped.
+    """
     everybody = [*people(20, "kim{}@mail.example"), *people(400, "policy{}@blocks.example", 21)]
     approved(rig.ledger, everybody, channels=CHANNELS)
     tally = run(rig)
@@ -434,7 +450,11 @@ def test_nobody_of_a_domain_that_blocks_us_is_given_up(rig: Rig, relay: WatchedR
     assert rig.texted() == []
 
 
-def test_a_domain_that_asks_us_to_slow_down_is_not_in_the_way_of_the_others(rig: Rig, relay: WatchedRelay) -> None:
+def test_a_domain_that_asks_us_to_slow_down_holds_up_no_other(rig: Rig, relay: WatchedRelay) -> None:
+    """A domain that asks to slow down holds up no other domain.
+
+    Its own messages are deferred, and all others are sent.
+    """
     slow = 3 * SLOW_ASIDE
     everybody = [
         *people(60, "kim{}@mail.example"),  # with these it goes well, so there are many lanes
@@ -525,7 +545,8 @@ def test_an_sms_in_several_parts_counts_for_as_many_in_the_rate(rig: Rig) -> Non
     assert len(rig.texted()) == 1
 
 
-def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives(rig: Rig, relay: WatchedRelay) -> None:
+def test_a_send_that_is_broken_off_waits_for_no_turn_of_the_rate(rig: Rig, relay: WatchedRelay) -> None:
+    """A send that is broken off does not wait for the turns that the rate gives: unsent messages are given back."""
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     one_an_hour = Pace(Bucket(1 / 3600, 1))
 
@@ -539,9 +560,13 @@ def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives
 
 
 @pytest.mark.parametrize(("locked", "left"), [(0.3, "waiting"), (60.0, "claimed")], ids=["for a moment", "for long"])
-def test_what_has_not_left_is_given_back_once_the_ledger_can_be_written_or_never(
+def test_unsent_messages_are_given_back_when_the_ledger_returns(
     rig: Rig, relay: WatchedRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: float, left: str
 ) -> None:
+    """Messages of a broken-off run that were not sent are given back once the ledger can be written again.
+
+    When the ledger stays locked for too long, the messages stay claimed.
+    """
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     one_an_hour, locks = Pace(Bucket(1 / 3600, 1)), [tmp_path / "ledger.sqlite3"]
     monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.1)
@@ -564,10 +589,13 @@ def test_what_has_not_left_is_given_back_once_the_ledger_can_be_written_or_never
     assert Counter(rig.states().values()) == {"sent": 1, left: 2}
 
 
-def test_once_it_was_given_up_to_write_the_ledger_nobody_else_is_even_offered_to_the_relay(
+def test_nobody_is_offered_once_writing_the_ledger_is_given_up(
     rig: Rig, relay: WatchedRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger can be written again a moment later, but this run has lost count."""
+    """Once a run has given up writing the ledger, no further message is even offered to the relay.
+
+    The ledger can be written again a moment later, but this run has lost count.
+    """
     approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS)
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"
     relay.hesitates = 0.005
@@ -598,9 +626,10 @@ def test_greylisting_by_one_server_after_the_other_stops_nobody(rig: Rig) -> Non
     assert reached(rig) == 10
 
 
-def test_a_relay_that_comes_back_is_found_by_one_message_and_the_run_goes_on(
+def test_a_relay_that_comes_back_is_found_by_one_message_at_a_time(
     rig: Rig, relay: WatchedRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A relay that comes back is found by one message at a time, after growing waits, and the same run goes on."""
     monkeypatch.setattr("amends.delivery.send.queue.Breaker", partial(Breaker, first_wait=0.3))
     approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS)
     relay.closed = True
@@ -636,9 +665,8 @@ def _alone(times: list[float]) -> list[float]:
     return [at for before, at in pairwise(times) if at - before > 0.25]
 
 
-def test_a_relay_that_is_away_is_named_also_when_nobody_is_left_to_be_tried_before_patience_is_over(
-    rig: Rig, relay: WatchedRelay
-) -> None:
+def test_an_absent_relay_is_named_although_nobody_is_left_to_try(rig: Rig, relay: WatchedRelay) -> None:
+    """A relay that is away is named although nobody is left to be tried before patience is over; everybody waits."""
     approved(rig.ledger, people(2, "kim{}@mail.example"), channels=CHANNELS)
     relay.closed = True
     tally = run(rig, Pace(patience=30))
@@ -656,9 +684,10 @@ def test_a_relay_that_hangs_up_on_everybody_is_left_alone(rig: Rig, relay: Watch
     assert set(rig.states().values()) <= {"waiting", "deferred"}
 
 
-def test_a_relay_that_stays_away_stops_the_channel_when_patience_is_over_and_nobody_is_lost(
+def test_an_absent_relay_stops_the_channel_when_patience_is_over(
     rig: Rig, relay: WatchedRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A relay that stays away stops the channel when patience is over, and nobody is lost: everybody waits."""
     monkeypatch.setattr("amends.delivery.send.queue.Breaker", partial(Breaker, first_wait=0.2))
     approved(rig.ledger, people(50, "kim{}@mail.example"), channels=CHANNELS)
     relay.closed = True

@@ -69,7 +69,8 @@ def test_a_message_that_was_put_off_and_then_sent_was_sent_once(ledger: Ledger) 
     assert watch.alarm(NOW) == ""
 
 
-def test_what_stops_a_send_again_after_a_person_has_looked_is_another_alert(ledger: Ledger) -> None:
+def test_a_second_stop_after_a_person_has_looked_is_another_alert(ledger: Ledger) -> None:
+    """When a send is stopped again after a person has looked and resumed the incident, another alert is raised."""
     draft = approved(ledger, people(3), channels=EMAIL)
     claims = claimed(ledger, 3)
     for hours in (0, 5):
@@ -81,7 +82,8 @@ def test_what_stops_a_send_again_after_a_person_has_looked_is_another_alert(ledg
     assert len(alerts(ledger)) == 2
 
 
-def test_two_messages_whose_numbers_are_far_apart_are_not_taken_for_one(ledger: Ledger) -> None:
+def test_messages_with_numbers_far_apart_are_not_taken_for_one(ledger: Ledger) -> None:
+    """Messages whose numbers are far apart are not taken for one message that was sent twice."""
     draft = approved(ledger, people(3), channels=EMAIL)
     watch = Watch(ledger, draft, DEFAULT)
     (first, *_) = claimed(ledger, 3)
@@ -102,7 +104,8 @@ def test_an_old_list_is_noticed_while_it_is_being_used(rig: Rig) -> None:
         rig.run()
 
 
-def test_spam_reports_stop_what_people_may_do_without_and_only_warn_otherwise(ledger: Ledger) -> None:
+def test_spam_reports_stop_optional_notices_and_only_warn_otherwise(ledger: Ledger) -> None:
+    """Spam reports stop an optional notice; about a mandatory notice they only warn, and once."""
     draft = approved(ledger, people(40), channels=EMAIL)
     claims = claimed(ledger, 40)
     ledger.deliveries.record(
@@ -138,7 +141,8 @@ def test_what_is_known_to_be_there_counts_as_sent(many: Ledger) -> None:
     assert watch.alarm(NOW) == ""
 
 
-def test_a_lead_is_warned_of_spam_reports_once_however_many_more_there_are(ledger: Ledger) -> None:
+def test_a_lead_is_warned_of_spam_reports_once(ledger: Ledger) -> None:
+    """A lead is warned of spam reports once, however many more reports come."""
     approved(ledger, people(300), channels=EMAIL)
     watch = a_watch(ledger)
     claims = sent(ledger, 200, watch)
@@ -179,14 +183,16 @@ def many(ledger: Ledger) -> Ledger:
 
 
 @pytest.mark.parametrize("kind", [ReportKind.FAILED, ReportKind.COMPLAINED])
-def test_what_came_back_of_an_earlier_run_is_no_share_of_what_this_one_sends(many: Ledger, kind: ReportKind) -> None:
+def test_bounces_of_an_earlier_run_are_no_share_of_this_run(many: Ledger, kind: ReportKind) -> None:
+    """Messages of an earlier run that came back are no share of what the present run sends."""
     come_back(many, sent(many, 400)[:8], kind)  # two in a hundred
     watch = a_watch(many)
     sent(many, 120, watch)
     assert watch.alarm(NOW) == ""
 
 
-def test_spam_reports_about_an_earlier_run_are_no_warning_about_this_one(ledger: Ledger) -> None:
+def test_spam_reports_about_an_earlier_run_warn_of_nothing(ledger: Ledger) -> None:
+    """Spam reports about an earlier run are no warning about the present run."""
     approved(ledger, people(300), channels=EMAIL)
     come_back(ledger, sent(ledger, 150)[:8], ReportKind.COMPLAINED)
     watch = a_watch(ledger)
@@ -195,7 +201,8 @@ def test_spam_reports_about_an_earlier_run_are_no_warning_about_this_one(ledger:
     assert alerts(ledger) == []
 
 
-def test_what_comes_back_of_one_process_is_no_share_of_what_another_sends(many: Ledger) -> None:
+def test_bounces_of_one_process_are_no_share_of_anothers(many: Ledger) -> None:
+    """Messages of one process that came back are no share of what another process sends."""
     watches = [a_watch(many) for _ in range(4)]
     parts = [sent(many, 120, watch) for watch in watches]
     for part in parts:
@@ -203,14 +210,19 @@ def test_what_comes_back_of_one_process_is_no_share_of_what_another_sends(many: 
     assert [watch.alarm(NOW) for watch in watches] == ["", "", "", ""]
 
 
-def test_five_in_a_hundred_of_what_several_processes_sent_stop_one_of_them(many: Ledger) -> None:
+def test_five_in_a_hundred_of_one_process_stop_that_process(many: Ledger) -> None:
+    """When more than five in a hundred of the messages of one of several processes came back, that process stops."""
     watches = [a_watch(many) for _ in range(4)]
     parts = [sent(many, 120, watch) for watch in watches]
     come_back(many, [*parts[0][:4], *parts[1][:4], *parts[2][:9], *parts[3][:7]])
     assert "9 of 120 on email" in watches[2].alarm(NOW)
 
 
-def test_five_in_a_hundred_of_what_a_run_sent_stop_it_however_many_had_arrived_before(many: Ledger) -> None:
+def test_five_in_a_hundred_of_a_run_stop_it_whatever_came_before(many: Ledger) -> None:
+    """More than five in a hundred messages of a run that came back stop the run.
+
+    How many messages had arrived before the run does not matter.
+    """
     sent(many, 400)
     watch = a_watch(many)
     claims = sent(many, 120, watch)
@@ -221,7 +233,8 @@ def test_five_in_a_hundred_of_what_a_run_sent_stop_it_however_many_had_arrived_b
     assert many.cases.read(INCIDENT).state is IncidentState.PAUSED
 
 
-def test_whoever_finds_that_another_was_faster_stops_for_the_same_reason(many: Ledger) -> None:
+def test_a_process_that_stops_second_stops_for_the_same_reason(many: Ledger) -> None:
+    """A process that finds the incident stopped by another process stops for the same reason."""
     come_back(many, sent(many, 400)[:20])
     first, second = a_watch(many), a_watch(many)
     assert "20 of 400 on email" in first.alarm(NOW)
@@ -243,7 +256,8 @@ def test_what_came_back_of_an_earlier_wave_stops_the_next_one(
     assert why in watch.alarm(NOW + timedelta(seconds=1))
 
 
-def test_what_had_come_back_when_somebody_resumed_the_incident_stops_nothing_more(many: Ledger) -> None:
+def test_bounces_before_somebody_resumed_stop_nothing_more(many: Ledger) -> None:
+    """Messages that had come back when somebody resumed the incident stop nothing more."""
     claims = sent(many, 400)
     come_back(many, claims[:30])
     assert a_watch(many).alarm(NOW)
@@ -270,9 +284,10 @@ def test_while_no_more_comes_back_no_look_reads_every_message(tmp_path: Path) ->
     assert not any(WHOLE_NOTICE in way or way.startswith("SCAN") for way in found)
 
 
-def test_the_more_people_there_are_the_longer_it_takes_until_all_is_counted_again(
+def test_more_people_mean_a_longer_wait_before_counting_all_again(
     many: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The more people a notice has, the longer it takes until all its messages are counted again."""
     monkeypatch.setattr(watching, "COUNT_PER_SECOND", 10)
     claims = sent(many, 400)
     come_back(many, claims[:1])
@@ -283,7 +298,8 @@ def test_the_more_people_there_are_the_longer_it_takes_until_all_is_counted_agai
     assert "20 of 400" in watch.alarm(NOW + timedelta(seconds=60))
 
 
-async def test_when_too_much_comes_back_of_what_is_leaving_it_stops_within_a_second(rig: Rig) -> None:
+async def test_too_many_bounces_stop_a_send_within_a_second(rig: Rig) -> None:
+    """When too many messages of a send come back while it goes on, the send stops within a second."""
     approved(rig.ledger, people(900), channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     rig.mail.delay = 0.05
     sending = asyncio.create_task(rig.send())
@@ -317,7 +333,8 @@ class AwayOnce(Ledger):
         self.incidents.alert = away_once
 
 
-def test_an_alarm_that_could_not_be_noted_is_raised_again_at_the_next_look(tmp_path: Path) -> None:
+def test_an_alarm_that_could_not_be_recorded_is_raised_again(tmp_path: Path) -> None:
+    """An alarm that could not be recorded is raised again at the next look, and pauses the incident."""
     ledger = AwayOnce(sqlite_url(tmp_path), Keys(b"m" * 32), tmp_path / "audit-head").migrate()
     approved(ledger, people(400), channels=EMAIL)
     come_back(ledger, sent(ledger, 200)[:20])

@@ -124,7 +124,8 @@ def test_there_are_no_more_processes_than_connections(
     assert Counter(big.mailed()) == EVERYBODY
 
 
-def test_a_channel_with_few_connections_is_left_to_some_of_the_processes(rig: Rig) -> None:
+def test_a_channel_with_few_connections_is_left_to_some_processes(rig: Rig) -> None:
+    """A channel with fewer connections than there are processes is left to some of the processes."""
     approved(rig.ledger, [a_person(number=1)], channels=(*EMAIL_ONLY, ChannelKind.SMS))
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"
     draft = rig.ledger.notices.latest_draft(INCIDENT, NOTICE)
@@ -149,8 +150,11 @@ def test_few_people_are_not_worth_a_second_process(rig: Rig) -> None:
     assert seen == set()
 
 
-def test_a_machine_that_would_only_write_files_does_not_join_one_that_sends(rig: Rig, tmp_path: Path) -> None:
-    """As one does that was just set up: the ledger would count everybody as told in whose place there is a file."""
+def test_a_machine_that_only_writes_files_joins_no_send(rig: Rig, tmp_path: Path) -> None:
+    """A machine that would only write files does not join a machine that sends.
+
+    A machine that was just set up writes files: the ledger would count everybody as told for whom there is a file.
+    """
     approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
     run(rig)
     outbox = {"use": "outbox", "kind": "email", "folder": str(tmp_path / "outbox")}
@@ -172,7 +176,8 @@ def test_a_machine_that_only_writes_files_may_write_more_of_them(rig: Rig, tmp_p
     assert [run(files).finished for _ in range(2)] == [True, True]
 
 
-async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(big: Rig) -> None:
+async def test_cancelling_a_send_ends_the_processes_and_leaves_no_doubt(big: Rig) -> None:
+    """Cancelling a send ends its processes and leaves no message in doubt; a later send tells all others once."""
     big.mail.delay = 0.05
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
@@ -230,7 +235,8 @@ async def test_a_process_that_runs_has_time_for_its_answers(big: Rig, monkeypatc
     assert set(big.states().values()) == {"sent", "waiting"}
 
 
-async def test_a_process_that_is_asked_to_stop_leaves_its_part_to_the_others(big: Rig) -> None:
+async def test_a_process_asked_to_stop_leaves_its_part_to_the_others(big: Rig) -> None:
+    """A process that is asked to stop leaves its part to the others, and everybody is told once."""
     big.mail.delay = 0.02
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
@@ -244,10 +250,11 @@ class Ended(BaseException):
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_prefect_makes_of_being_asked_to_end_comes_after_the_answers(big: Rig, times: int) -> None:
-    """In a run that is cancelled in its UI, or ended by systemd, it raises an error wherever that just is.
+def test_the_end_that_prefect_asks_for_comes_after_the_answers(big: Rig, times: int) -> None:
+    """When Prefect asks a run to end, the run ends after the answers of all messages in flight.
 
-    Who asks again, because it takes so long, is answered no sooner.
+    Prefect raises its error at any point of a run that is cancelled in the UI or ended by systemd. Asking again,
+    because the end takes so long, brings it no sooner.
     """
 
     def end(_number: int, _frame: object) -> None:
@@ -278,7 +285,11 @@ def test_a_send_goes_on_in_another_thread_to_which_no_signal_comes(rig: Rig) -> 
         assert elsewhere.submit(run, rig).result().finished
 
 
-async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once(big: Rig) -> None:
+async def test_killed_processes_lose_nobody_and_their_messages_go_on(big: Rig) -> None:
+    """Processes that are killed lose nobody and tell nobody twice.
+
+    What the killed processes held goes on at once, and at most the messages in flight are uncertain.
+    """
     big.mail.delay = 0.02
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
@@ -292,17 +303,19 @@ async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_
     assert tally.uncertain_after_crash == len(unsure) <= CONNECTIONS
 
 
-async def test_a_process_that_was_killed_while_it_told_how_far_it_is_has_ended() -> None:
+async def test_a_process_killed_while_it_tells_its_progress_has_ended() -> None:
+    """A process that was killed while it told its progress counts as ended."""
     ours, theirs = Pipe()
     whole = ForkingPickler.dumps(Tally())
     os.write(theirs.fileno(), struct.pack("!i", len(whole)) + whole[:20])
     theirs.close()
-    assert await workers._news(ours) is None
+    assert await workers._next_tally(ours) is None
 
 
-def test_a_process_tells_of_trouble_at_once_and_how_far_it_is_only_now_and_then() -> None:
+def test_a_process_tells_trouble_at_once_and_progress_now_and_then() -> None:
+    """A process tells of trouble at once, and of its progress only now and then."""
     ours, theirs = Pipe()
-    told, tally = workers._Told(theirs), Tally()
+    told, tally = workers._ProgressPipe(theirs), Tally()
     for answers in (1, 2):
         tally.answers[Status.SENT] = answers
         told(tally)
@@ -315,19 +328,23 @@ def test_a_process_tells_of_trouble_at_once_and_how_far_it_is_only_now_and_then(
     ]
 
 
-def test_a_process_goes_on_to_its_answers_though_nobody_hears_any_more_how_far_it_is() -> None:
+def test_a_process_goes_on_although_nobody_hears_its_progress() -> None:
+    """A process goes on to its answers although nobody hears its progress any more."""
     ours, theirs = Pipe()
     ours.close()
-    workers._Told(theirs)(Tally())
+    workers._ProgressPipe(theirs)(Tally())
     with pytest.raises(BrokenPipeError):
         theirs.send(Tally())
 
 
 @pytest.mark.parametrize("first", [signal.SIGSTOP, signal.SIGKILL], ids=["halted", "dead"])
-async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
+async def test_a_process_killed_before_it_begins_leaves_its_part_to_others(
     big: Rig, monkeypatch: pytest.MonkeyPatch, first: signal.Signals
 ) -> None:
-    """It is halted or dead first, so that it never hears that the send has begun."""
+    """A process that is killed before it begins leaves its part to the others, and everybody is told once.
+
+    The process is halted or dead first, so that it never hears that the send has begun.
+    """
     begin = workers.begin
 
     def halt_one(*asked: Any) -> Begun:
@@ -345,7 +362,11 @@ async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_
     assert Counter(big.mailed()) == EVERYBODY
 
 
-async def test_when_the_one_that_was_started_is_killed_the_others_stop_in_a_moment(big: Rig) -> None:
+async def test_when_the_first_process_is_killed_the_others_stop_soon(big: Rig) -> None:
+    """When the process that was started first is killed, the processes that it started stop in a moment.
+
+    A later send tells nobody twice.
+    """
     big.mail.delay = 0.1
     first = multiprocessing.get_context("spawn").Process(target=_send, args=(work(big),))
     first.start()
@@ -374,8 +395,11 @@ def test_what_stops_one_process_is_raised(big: Rig) -> None:
     assert big.mailed() == []
 
 
-def test_what_goes_wrong_with_one_part_is_raised_and_no_other_takes_its_place(big: Rig) -> None:
-    """As when Prefect cannot begin its task."""
+def test_an_error_of_one_part_is_raised_and_no_other_replaces_it(big: Rig) -> None:
+    """An error of one part of a send is raised, as when Prefect cannot begin its task.
+
+    No other part takes its place, no process is left, and nobody is told twice.
+    """
 
     async def each(number: int, part: Part) -> Tally:
         if number == 1:
@@ -411,7 +435,8 @@ def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
     assert big.mailed() + big.posts() == []
 
 
-def test_what_a_person_must_decide_is_counted_also_where_there_is_trouble(big: Rig) -> None:
+def test_messages_to_decide_about_are_counted_despite_trouble(big: Rig) -> None:
+    """Messages about which a person must decide are counted also where a channel is in trouble."""
     big.ledger.notices.release(INCIDENT, NOTICE, big.clock())
     with big.ledger.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
@@ -420,8 +445,11 @@ def test_what_a_person_must_decide_is_counted_also_where_there_is_trouble(big: R
     assert (set(tally.trouble), tally.parked) == ({ChannelKind.WEBSITE}, 1)
 
 
-def test_without_the_page_of_an_earlier_version_no_process_sends_a_link_to_it(big: Rig) -> None:
-    """The later version has none of its own."""
+def test_no_process_sends_a_link_to_an_earlier_page_not_published(big: Rig) -> None:
+    """Without the web page of an earlier version, no process sends a link to the page.
+
+    The later version has no page of its own.
+    """
     big.ledger.notices.release(INCIDENT, NOTICE, big.clock())
     approved_again(big.ledger, channels=(ChannelKind.EMAIL,), variants=WITHOUT_A_PAGE)
     big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
@@ -464,7 +492,8 @@ def test_without_approval_nothing_leaves_and_no_process_is_left(big: Rig) -> Non
     assert multiprocessing.active_children() == []
 
 
-def test_a_crash_before_it_counts_once_however_many_processes_there_are(big: Rig) -> None:
+def test_a_crash_before_a_send_counts_once_for_all_processes(big: Rig) -> None:
+    """Messages that an earlier crash left uncertain are counted once, however many processes a send has."""
     before = workers.wall_clock() - 2 * LEASE
     big.ledger.notices.release(INCIDENT, NOTICE, before)
     claims = big.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 3, before)

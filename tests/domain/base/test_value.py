@@ -55,12 +55,6 @@ def test_a_span_with_which_nothing_could_be_reckoned_is_refused(written: object)
         Span.parse(written)
 
 
-@pytest.mark.parametrize(("kept", "read"), [("36526d", "36525d"), ("100000d", "36525d"), ("3d", "3d")])
-def test_a_stored_span_above_the_maximum_is_read_as_the_maximum(kept: str, read: str) -> None:
-    """A span that was stored before there was a longest one, and is longer, is read as the longest one: 36525 days."""
-    assert Span.stored(kept) == Span.parse(read)
-
-
 @given(st.integers(0, 10**6))
 def test_a_span_written_out_is_read_back_the_same(minutes: int) -> None:
     span = Span.parse(f"{minutes}min")

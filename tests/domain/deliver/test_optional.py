@@ -14,7 +14,7 @@ from amends.domain.deliver.cascade import first_messages, why_held
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import LATER_IN_DRAFT, DeliveryState, Draft, Reader, digest
+from amends.domain.notice.notice import DeliveryState, Draft, Reader
 from amends.domain.playbook.playbook import Phase, Step
 from tests.builders import NOW, a_case, a_commitment, a_draft, a_wording
 
@@ -68,21 +68,6 @@ def test_a_dropped_commitment_is_told_to_all_even_if_optional() -> None:
 
 def test_an_approval_binds_the_class() -> None:
     assert a_draft(optional=True).binding != a_draft(optional=False).binding
-
-
-def test_drafts_of_before_there_were_classes_keep_their_binding() -> None:
-    content = a_draft().model_dump(mode="json", exclude={"occurrence", "step", "optional"})
-    for variant in content["variants"]:
-        del variant["letter"], variant["items"]
-    for name in LATER_IN_DRAFT.keys() & content.keys():
-        del content[name]
-    assert a_draft().binding == digest(content)
-
-
-def test_a_draft_stored_before_there_were_classes_is_mandatory() -> None:
-    """A draft that was stored before notices were either optional or mandatory is mandatory."""
-    stored = a_draft().model_dump(mode="json", exclude={"optional"})
-    assert not Draft.model_validate(stored).optional
 
 
 def test_a_phase_other_than_notify_may_be_optional() -> None:

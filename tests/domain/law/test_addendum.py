@@ -6,7 +6,6 @@ import pytest
 from pydantic import ValidationError
 
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
-from amends.domain.notice.notice import LATER_IN_DRAFT, digest
 from tests.builders import a_draft
 
 ITEMS = {
@@ -114,10 +113,10 @@ def a_letter(**changes: Any) -> dict[str, Any]:
     [
         ({"addenda": (a_letter(adds=("frieze",)),)}, "no item is called frieze"),
         ({"addenda": (a_letter(leaves_out=("natur",)),)}, "no item is called natur"),
-        ({"addenda": (a_letter(), a_letter(id="other"))}, "two letters are for US"),
-        ({"addenda": (a_letter(), a_letter(places=("CA",)))}, "two letters are called us"),
+        ({"addenda": (a_letter(), a_letter(id="other"))}, "two addenda are for US"),
+        ({"addenda": (a_letter(), a_letter(places=("CA",)))}, "two addenda are called us"),
         ({"addenda": (a_letter(leaves_out=("freeze",)),)}, "freeze cannot be added and left out"),
-        ({"addenda": (a_letter(id=GENERAL),)}, "the general letter is there without being listed"),
+        ({"addenda": (a_letter(id=GENERAL),)}, "the general notice is there without being listed"),
         ({"addenda": (a_letter(places=()),)}, "at least 1 item"),
         ({"addenda": (a_letter(places=("Massachusetts",)),)}, "should match pattern"),
         ({"items": ITEMS | {"more": Item(says="More", codes=("nature",))}}, "two items answer nature"),
@@ -127,21 +126,8 @@ def test_letters_that_make_no_sense_are_refused(changes: dict[str, Any], what: s
     assert what in wrong(**changes)
 
 
-def test_an_approval_from_before_addenda_binds_the_same_draft() -> None:
-    """An approval from before drafts had addenda still binds the same draft: fields that were added later, and say
-    nothing new, do not change the binding.
-    """
-    content = a_draft().model_dump(mode="json", exclude={"occurrence", "step"})
-    for variant in content["variants"]:
-        assert (variant.pop("letter"), variant.pop("items")) == (GENERAL, [])
-    assert content.pop("optional") is False
-    for name in LATER_IN_DRAFT.keys() & content.keys():
-        del content[name]
-    assert a_draft().binding == digest(content)
-
-
 def test_another_letter_or_another_item_is_another_draft() -> None:
     (first, *others) = a_draft().variants
-    for change in ({"letter": "us-ma"}, {"items": ("nature",)}):
+    for change in ({"addendum": "us-ma"}, {"items": ("nature",)}):
         changed = a_draft(variants=(first.model_copy(update=change), *others))
         assert changed.binding != a_draft().binding

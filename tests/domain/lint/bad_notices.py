@@ -115,7 +115,7 @@ def good(promises: tuple[Commitment, ...] = (a_commitment(),), **changes: Any) -
     """Fit to be approved: both languages on every channel, and the letter for Massachusetts."""
     variants = [_variant(locale, channel) for locale in ("en", "zh-CN") for channel in ChannelKind]
     variants += [_in_massachusetts(EMAIL), _in_massachusetts(SMS)]
-    return a_draft(**({"people": CUSTOMERS, "promises": promises, "variants": tuple(variants)} | changes))
+    return a_draft(**({"people": CUSTOMERS, "commitments": promises, "variants": tuple(variants)} | changes))
 
 
 def found(draft: Draft, duties: tuple[Duty, ...] = DUTIES, **changes: Any) -> tuple[Finding, ...]:

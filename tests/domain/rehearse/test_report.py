@@ -41,7 +41,7 @@ def a_report(**changes: object) -> RehearsalReport:
         "incident": "stolen-terminals", "title": "Stolen", "organisation": "B-Tepai", "timezone": "UTC",
         "playbook": "customer-data-theft", "injects": "nothing goes wrong", "people": 10, "days": 30,
         "start": START, "end": END, "state": IncidentState.OPEN, "events": {}, "notices": (), "deadlines": (),
-        "named_times": (), "questions": QuestionNumbers(), "promises": (), "turns": 1, "messages": 0, "twice": 0,
+        "named_times": (), "questions": QuestionNumbers(), "commitments": (), "occurrences": 1, "messages": 0, "twice": 0,
     }  # fmt: skip
     return RehearsalReport.model_validate({**ordinary, **changes})
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from amends.domain.notice.notice import Draft, digest
 from amends.domain.team.approval import (
     Approval,
     ApprovalRule,
@@ -227,29 +226,6 @@ def test_roles_are_kept_as_they_were_written() -> None:
 def test_approvals_that_nobody_could_give_are_refused(written: Any, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         ApprovalRule.model_validate(written)
-
-
-STORED_WITH_A_NUMBER: dict[str, Any] = {
-    "incident": "november-breach", "notice": "first-notice", "template": "first-notice", "about": "", "change": 0,
-    "author": "lena", "audience": "everyone", "audience_digest": "audience-1", "people": 3, "channels": ["email"],
-    "cascade": ["email"], "approvals": 2, "facts_digest": "facts-1", "pinned": "",
-    "variants": [
-        {"locale": "en", "reader": "self", "channel": "email", "subject": "Your data", "text": "Text", "parts": {}}
-    ],
-    "promises": [], "planned_for": "2026-11-25T09:00:00Z", "next_news_at": None, "dated": "2026-11-24T09:00:00Z",
-}  # fmt: skip
-"""What a draft bound when `approvals` was a number."""
-
-
-def test_a_draft_stored_before_there_were_roles_keeps_its_hash() -> None:
-    """A draft that was stored when its approvals were a plain number, without roles, keeps its hash."""
-    stored = STORED_WITH_A_NUMBER | {"step": "first-notice", "occurrence": 1}
-    assert Draft.model_validate(stored).binding == digest(STORED_WITH_A_NUMBER)
-
-
-def test_a_draft_that_was_stored_when_it_had_one_author_has_that_one() -> None:
-    stored = STORED_WITH_A_NUMBER | {"step": "first-notice", "occurrence": 1}
-    assert Draft.model_validate(stored).authors == ("lena",)
 
 
 def test_other_roles_are_another_binding() -> None:

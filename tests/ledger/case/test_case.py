@@ -59,7 +59,8 @@ def sending(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def test_everybody_stands_in_exactly_one_state_in_the_midst_of_sending(ledger: Ledger) -> None:
+def test_each_person_has_exactly_one_state_while_a_notice_is_sent(ledger: Ledger) -> None:
+    """In the middle of a send, the case counts each person of a notice in exactly one state."""
     (notice,) = sending(ledger).cases.read(INCIDENT).notices
     assert notice.people == {
         PersonState.SENT: 1,
@@ -70,7 +71,8 @@ def test_everybody_stands_in_exactly_one_state_in_the_midst_of_sending(ledger: L
     }
 
 
-def test_a_person_with_two_messages_stands_where_the_better_one_stands(ledger_on_sqlite: Ledger) -> None:
+def test_a_person_with_two_messages_counts_by_the_better_one(ledger_on_sqlite: Ledger) -> None:
+    """A person whose email was rejected and whose SMS was sent counts as sent: the better message decides."""
     approved(ledger_on_sqlite, [a_person(number=1)])
     ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     for channel, status in ((ChannelKind.EMAIL, Status.REJECTED), (ChannelKind.SMS, Status.SENT)):
@@ -82,9 +84,10 @@ def test_a_person_with_two_messages_stands_where_the_better_one_stands(ledger_on
     assert notice.people == {PersonState.SENT: 1}
 
 
-def test_a_notice_says_when_its_next_message_may_be_tried_only_when_nothing_else_is_left(
+def test_a_next_try_is_named_only_when_nothing_else_is_left(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """A notice names the time of its next try only when every other message has its answer."""
     ledger = sending(ledger_on_sqlite)
     assert ledger.cases.read(INCIDENT).notices[0].next_try_at is None
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 99, NOW)
@@ -100,7 +103,8 @@ def test_a_notice_lists_who_has_approved_exactly_this(ledger_on_sqlite: Ledger) 
     assert (notice.stage, notice.approvals) == (NoticeStage.APPROVED, ("omar", "wei"))
 
 
-def test_a_notice_falls_back_to_drafted_when_an_approver_leaves_the_team(ledger_on_sqlite: Ledger) -> None:
+def test_an_approved_notice_is_a_draft_again_when_an_approver_leaves(ledger_on_sqlite: Ledger) -> None:
+    """An approved notice falls back to a draft when one of its approvers leaves the team; the other approval stays."""
     approved(ledger_on_sqlite, [a_person(number=1)])
     ledger_on_sqlite.team.remove("wei", "lena", NOW)
     (notice,) = ledger_on_sqlite.cases.read(INCIDENT).notices
@@ -133,7 +137,11 @@ def test_a_case_is_one_view_although_others_write_meanwhile(ledger: Ledger) -> N
         assert session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar() == before
 
 
-def test_a_playbook_that_was_pinned_before_spans_had_a_limit_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
+def test_a_pinned_playbook_with_too_long_spans_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
+    """A playbook that was pinned before spans had a limit is still read and runs on.
+
+    Each of its spans that is too long counts as the longest allowed span.
+    """
     ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     ledger_on_sqlite.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     with ledger_on_sqlite.store.write() as write:

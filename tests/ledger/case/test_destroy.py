@@ -110,7 +110,11 @@ def test_what_was_sealed_cannot_be_opened_any_more(over: Ledger) -> None:
             read()
 
 
-def test_nobody_is_found_by_their_address_or_link_even_with_the_master_key(over: Ledger) -> None:
+def test_nobody_is_found_by_address_or_link_even_with_the_master_key(over: Ledger) -> None:
+    """Once an incident's personal data is destroyed, no link, reference or phone number leads to a person.
+
+    Even the master key and the right address together find no index in any column.
+    """
     link, guesses = over.people.link_of(INCIDENT, 1), indexes(over)
     assert guesses <= {bytes(value) for value in columns(over) if isinstance(value, bytes | memoryview)}
     destroy(over)
@@ -257,9 +261,13 @@ def die(*_: object) -> None:
     raise Killed
 
 
-def test_one_who_is_killed_before_the_end_of_the_transaction_has_destroyed_nothing(
+def test_a_process_killed_before_the_commit_has_destroyed_nothing(
     over: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A process that is killed before the end of the destroying transaction has destroyed nothing.
+
+    The incident's key and its people are as before.
+    """
     kept = wrapped_key(over)
     monkeypatch.setattr(destroying, "happened", die)
     with pytest.raises(Killed):
@@ -268,9 +276,11 @@ def test_one_who_is_killed_before_the_end_of_the_transaction_has_destroyed_nothi
     assert over.people.get(INCIDENT, 1).name == NAME
 
 
-def test_one_who_is_killed_after_it_is_followed_by_whoever_calls_again(
-    over: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_call_completes_a_destruction_that_was_killed(over: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a process is killed after the destroying transaction, a second call removes the indexes that were left.
+
+    The time of the destruction and the audit chain stay as they were.
+    """
     guesses = indexes(over)
     with monkeypatch.context() as patch:
         patch.setattr(Destruction, "_forget_addresses", die)

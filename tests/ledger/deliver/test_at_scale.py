@@ -121,7 +121,8 @@ def test_entries_that_nobody_asked_for_are_not_read(asked: Ledger) -> None:
     assert [statement for statement, _ in found if "FROM audit" in statement and "NOT IN" not in statement] == []
 
 
-def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(ledger_on_sqlite: Ledger) -> None:
+def test_looking_for_a_returned_letter_holds_up_no_sender(ledger_on_sqlite: Ledger) -> None:
+    """A returned letter is looked for among all letters in no writing transaction, so that no sender has to wait."""
     released(ledger_on_sqlite)
     ledger_on_sqlite.letters.take(INCIDENT, NOTICE, OMAR, NOW)
     letter = next(claim for claim in ledger_on_sqlite.letters.of_batch(INCIDENT, NOTICE, 1))
@@ -131,7 +132,8 @@ def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(
     assert of_all == [False]
 
 
-def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(ledger_on_sqlite: Ledger) -> None:
+def test_opening_letters_to_hand_over_holds_up_no_sender(ledger_on_sqlite: Ledger) -> None:
+    """The sealed data of letters to be handed over is read in no writing transaction, so that no sender has to wait."""
     released(ledger_on_sqlite)
     with statements(ledger_on_sqlite) as found:
         ledger_on_sqlite.letters.take(INCIDENT, NOTICE, OMAR, NOW)
@@ -140,8 +142,11 @@ def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(l
     assert not any(opened)
 
 
-def test_a_claim_asks_in_the_same_words_however_many_pages_are_in_hand(ledger: Ledger) -> None:
-    """What the driver prepared it keeps: with other words for each page the memory of a long send grew as its square."""
+def test_a_claim_asks_in_the_same_words_for_any_number_of_pages(ledger: Ledger) -> None:
+    """A claim asks in the same SQL words however many pages are in hand.
+
+    The driver keeps what it prepared: with other words for each page, the memory of a long send grew as its square.
+    """
     approved(ledger, [a_person(number=number) for number in range(1, 7)], channels=(ChannelKind.EMAIL,))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     asked: list[set[str]] = []

@@ -65,9 +65,10 @@ def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: L
     assert len(claimed) == len(set(claimed)) == 2 * PEOPLE
 
 
-def test_a_message_that_two_workers_believe_to_hold_is_marked_by_the_one_whose_lease_holds(
+def test_only_the_worker_whose_lease_holds_marks_a_message(
     approved_ledger: Ledger,
 ) -> None:
+    """When several workers believe to hold the same message, only the worker whose lease holds may mark the message."""
     approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
     held_before = approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
     approved_ledger.deliveries.recover(INCIDENT, NOTICE, LATER)
@@ -78,7 +79,11 @@ def test_a_message_that_two_workers_believe_to_hold_is_marked_by_the_one_whose_l
     assert marked == [frozenset()] * 7 + [{claim.id for claim in held_now}]
 
 
-def test_who_takes_over_sees_every_mark_that_was_kept_and_no_other_is_kept_afterwards(approved_ledger: Ledger) -> None:
+def test_a_takeover_sees_every_mark_and_none_is_kept_afterwards(approved_ledger: Ledger) -> None:
+    """A takeover makes every message uncertain whose mark was kept before the takeover.
+
+    No mark under the old lease is kept afterwards, and all messages without a mark wait again.
+    """
     approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = approved_ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], PEOPLE, NOW)
     takes_over = len(claims) // 3
@@ -112,7 +117,11 @@ def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Led
     assert states == {failed: PEOPLE, waiting: PEOPLE}
 
 
-def test_two_channels_that_fail_somebody_at_once_hand_over_once_and_keep_the_other_answers(ledger: Ledger) -> None:
+def test_two_channels_that_fail_a_person_at_once_hand_over_once(ledger: Ledger) -> None:
+    """When two channels refuse the same people at the same moment, the next channel takes over once for each person.
+
+    All other answers of both channels are kept.
+    """
     people = [a_person(number=n, phone=f"+49176123450{n:02}", postal_address="Road 1, Berlin") for n in range(1, 21)]
     approved(ledger, people, channels=PERSONAL, cascade=(*PERSONAL, ChannelKind.LETTER))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -135,7 +144,8 @@ def test_two_channels_that_fail_somebody_at_once_hand_over_once_and_keep_the_oth
     )
 
 
-def test_a_notice_is_not_at_its_end_while_somebody_gives_back_messages(approved_ledger: Ledger) -> None:
+def test_a_notice_is_not_finished_while_messages_are_given_back(approved_ledger: Ledger) -> None:
+    """A notice is not finished while a worker claims its messages and gives them back, however often others try."""
     approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
     page = approved_ledger.deliveries.pending(INCIDENT, NOTICE)
 
@@ -179,7 +189,11 @@ def test_two_who_decide_at_once_are_both_heard(ledger: Ledger) -> None:
     assert (notice.stage, set(notice.approvals)) == (NoticeStage.APPROVED, {"omar", "wei", "mei", "kim"})
 
 
-def test_an_approval_and_an_amendment_at_once_leave_nothing_approved_that_is_out_of_date(ledger: Ledger) -> None:
+def test_an_amendment_amid_releases_leaves_no_outdated_approval(ledger: Ledger) -> None:
+    """When a notice is released and its facts are amended at the same moment, nothing is sent by an outdated approval.
+
+    A claim is refused until the notice is approved again.
+    """
     approved(ledger, [a_person(number=1)])
 
     def act(number: int) -> object:
@@ -224,15 +238,24 @@ def test_an_event_noted_by_ten_at_once_happened_once(ledger: Ledger) -> None:
     assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("event") == 1
 
 
-def test_a_server_whose_standby_answers_or_that_has_none_keeps_no_commit_back(ledger: Ledger) -> None:
+def test_a_server_without_a_silent_standby_keeps_no_commit_back(ledger: Ledger) -> None:
+    """A server whose standby answers, or that has no standby, keeps no commit back."""
     assert ledger.store.kept_back() == 0
 
 
-def test_machines_that_begin_to_send_at_once_note_their_providers_once(ledger: Ledger) -> None:
+def test_machines_that_begin_at_once_record_their_providers_once(ledger: Ledger) -> None:
+    """When many machines begin to send at the same moment, the ledger records their providers once.
+
+    No machine fails.
+    """
     assert at_once(20, lambda _: ledger.channels.note_used(PERSONAL)) == [None] * 20
     assert ledger.channels.used() == set(PERSONAL)
 
 
-def test_processes_of_a_machine_that_is_new_to_the_ledger_look_at_its_clock_at_once(ledger: Ledger) -> None:
+def test_processes_of_a_new_machine_may_check_its_clock_at_once(ledger: Ledger) -> None:
+    """Many processes of a machine that is new to the ledger may check the machine's clock at the same moment.
+
+    None of them fails or finds a clock doubt.
+    """
     now = seen()
     assert at_once(20, lambda _: ledger.clocks.observe(now)) == [""] * 20

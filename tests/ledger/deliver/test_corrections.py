@@ -222,7 +222,11 @@ def works(ledger: Ledger, *tokens: str) -> list[bool]:
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.UNCERTAIN])
-def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: Ledger, status: Status) -> None:
+def test_a_link_sent_to_a_replaced_address_works_no_more(ledger: Ledger, status: Status) -> None:
+    """A link that was, or may have been, sent to an address works no more once a corrected list replaces the address.
+
+    The person has a new link, the links of all others still work, and the audit chain counts the replaced link.
+    """
     sent(released(ledger, people(3)), status)
     before = links(ledger, 1, 2, 3)
     correct(ledger, [people(3)[0], with_address(people(3)[1], "right@mail.example"), people(3)[2]])
@@ -232,7 +236,11 @@ def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: 
     assert corrected.detail["links"] == 1
 
 
-def test_of_two_whose_addresses_were_swapped_neither_opens_the_others_page(ledger_on_sqlite: Ledger) -> None:
+def test_after_swapped_addresses_nobody_opens_the_others_page(ledger_on_sqlite: Ledger) -> None:
+    """When a corrected list swaps the addresses of two people, neither old link works any more.
+
+    So neither person opens the page of the other.
+    """
     ledger = ledger_on_sqlite
     sent(released(ledger, people(2)))
     before, (one, two) = links(ledger, 1, 2), people(2)
@@ -248,7 +256,8 @@ def test_nor_does_it_when_the_same_link_went_to_an_address_that_stays(ledger_on_
     assert works(ledger, *before) == [False]
 
 
-def test_nor_does_one_that_a_provider_may_have_sent_to_a_number_that_was_replaced(ledger_on_sqlite: Ledger) -> None:
+def test_a_link_maybe_sent_to_a_replaced_number_works_no_more(ledger_on_sqlite: Ledger) -> None:
+    """A link that a provider may have sent by SMS works no more when a corrected list replaces the phone number."""
     ledger = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS))
     sent(ledger, Status.DEFERRED, doubtful=True)
     before = links(ledger, 1)
@@ -256,7 +265,8 @@ def test_nor_does_one_that_a_provider_may_have_sent_to_a_number_that_was_replace
     assert works(ledger, *before) == [False]
 
 
-def test_a_link_that_has_not_left_is_kept_when_the_address_is_replaced(ledger_on_sqlite: Ledger) -> None:
+def test_an_unsent_link_is_kept_when_the_address_is_replaced(ledger_on_sqlite: Ledger) -> None:
+    """A personal link that was not sent yet works on when a corrected list replaces the person's address."""
     ledger = released(ledger_on_sqlite, people(1))
     before = links(ledger, 1)
     correct(ledger, [with_address(people(1)[0], "right@mail.example")])
@@ -271,9 +281,10 @@ def test_a_link_that_came_back_is_kept_when_the_address_is_replaced(ledger_on_sq
     assert works(ledger, *before) == [True]
 
 
-def test_a_link_is_kept_when_an_address_is_added_or_one_is_taken_away_to_which_nothing_went(
+def test_a_link_is_kept_when_only_an_unused_address_changes(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """A personal link works on when a corrected list adds an address or removes one to which nothing was sent."""
     ledger = ledger_on_sqlite
     sent(released(ledger, people(2)))
     before, (one, two) = links(ledger, 1, 2), people(2)
@@ -291,7 +302,8 @@ def test_a_name_that_is_corrected_later_does_not_cost_the_new_link(ledger_on_sql
     assert works(ledger, *before) == [True]
 
 
-def test_a_link_is_kept_by_a_child_who_was_told_itself_and_has_a_guardian_now(ledger_on_sqlite: Ledger) -> None:
+def test_a_child_told_directly_keeps_its_link_when_given_a_guardian(ledger_on_sqlite: Ledger) -> None:
+    """A child who was told directly keeps its link when a corrected list names a guardian for the child."""
     ledger = ledger_on_sqlite
     child, parent, other = family()
     sent(released(ledger, [child._replace(flags=frozenset()), parent, other]))
@@ -313,7 +325,8 @@ def test_who_is_the_guardian_no_longer_does_not_read_the_childs_page(ledger: Led
     assert works(ledger, *before) == [False, True, True]
 
 
-def test_when_the_guardian_has_another_address_the_childs_link_works_no_more(ledger: Ledger) -> None:
+def test_a_childs_link_ends_when_the_guardians_address_changes(ledger: Ledger) -> None:
+    """When a corrected list replaces the address of a guardian who was told, the child's link works no more."""
     child, parent, other = family()
     sent(released(ledger, [child, parent, other]))
     before = links(ledger, 1)
@@ -329,7 +342,8 @@ def test_when_the_guardian_is_gone_the_childs_link_works_no_more(ledger_on_sqlit
     assert works(ledger_on_sqlite, *before) == [False]
 
 
-def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_on_sqlite: Ledger) -> None:
+def test_a_child_told_directly_from_now_on_gets_a_link_of_its_own(ledger_on_sqlite: Ledger) -> None:
+    """When a child was told through a guardian and is told directly from now on, the old link works no more."""
     ledger = ledger_on_sqlite
     child, parent, other = family()
     sent(released(ledger, [child, parent, other]))
@@ -341,7 +355,11 @@ def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_o
 # Who is gone, and who comes back.
 
 
-def test_what_a_corrected_list_brings_may_have_left_before_a_backup_was_restored(ledger_on_sqlite: Ledger) -> None:
+def test_messages_of_a_corrected_list_are_uncertain_after_a_restore(ledger_on_sqlite: Ledger) -> None:
+    """A message that a corrected list adds after a backup was restored is uncertain on a channel in doubt.
+
+    The message may have been sent before the restore.
+    """
     ledger, (person,) = ledger_on_sqlite, people(1)
     released(ledger, [person._replace(phone="")], cascade=(EMAIL, SMS))
     sent(ledger, Status.REJECTED)
@@ -350,9 +368,13 @@ def test_what_a_corrected_list_brings_may_have_left_before_a_backup_was_restored
     assert states(ledger)[1] == ["failed", "uncertain"]
 
 
-def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for_a_while(
+def test_a_person_maybe_told_is_not_told_again_after_an_absence(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """A person whom a gateway may have told stays uncertain when one list leaves the person out and the next does not.
+
+    So the person is not told a second time.
+    """
     ledger = released(ledger_on_sqlite, people(2), channels=(WEBSITE, SMS))
     sent(ledger, Status.DEFERRED, doubtful=True)
     correct(ledger, people(2)[1:])
@@ -361,7 +383,8 @@ def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for
     assert states(ledger)[1] == ["uncertain"]
 
 
-def test_news_that_was_sent_is_not_sent_again_to_whom_it_did_not_reach(ledger_on_sqlite: Ledger) -> None:
+def test_a_sent_update_is_not_repeated_to_people_it_did_not_reach(ledger_on_sqlite: Ledger) -> None:
+    """An update that was sent is not sent again to a person whom it did not reach, not even to a corrected address."""
     ledger, (person,) = ledger_on_sqlite, people(1)
     released(ledger, [person._replace(phone="")], step="update")
     sent(ledger, Status.REJECTED)
@@ -379,9 +402,11 @@ def test_who_is_held_now_keeps_nobody_else_from_being_sent_it_again(ledger_on_sq
 
 
 @pytest.mark.parametrize("number", ["+4915199900099", ""])
-def test_whom_a_gateway_may_have_told_is_told_elsewhere_only_by_a_persons_word(
-    ledger_on_sqlite: Ledger, number: str
-) -> None:
+def test_a_person_maybe_told_is_told_elsewhere_only_by_decision(ledger_on_sqlite: Ledger, number: str) -> None:
+    """When a corrected list replaces or removes the number of a person whom a gateway may have told, nothing is sent.
+
+    The message stays uncertain, and only a decision of a team member sends the message elsewhere.
+    """
     ledger, (person,) = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS), cascade=(SMS, EMAIL)), people(1)
     sent(ledger, Status.DEFERRED, doubtful=True)
     correct(ledger, [person._replace(phone=number)])
@@ -439,7 +464,9 @@ def test_who_was_damaged_is_mended_by_a_corrected_list(ledger_on_sqlite: Ledger)
     assert ledger.people.get(INCIDENT, 2) == people(3)[1]
 
 
-def test_a_file_that_breaks_off_in_its_last_row_leaves_everything_as_it_was(ledger_on_sqlite: Ledger) -> None:
+def test_a_list_that_breaks_off_in_its_last_row_changes_nothing(ledger_on_sqlite: Ledger) -> None:
+    """When reading a corrected list fails in its last row, the case and all people stay as they were."""
+
     def broken() -> Iterator[Person]:
         yield from (a_person(number=number, name="Changed") for number in range(1, 2501))
         raise OSError("the stick was pulled out")
@@ -507,7 +534,8 @@ def test_another_address_of_a_guardian_counts_for_the_child(ledger_on_sqlite: Le
     assert addresses(sent(released_again(ledger))) == ["right@mail.example"]
 
 
-def test_a_decision_to_write_to_somebody_after_all_outlives_a_correction_of_the_name(ledger_on_sqlite: Ledger) -> None:
+def test_a_decision_to_tell_a_held_person_outlives_a_corrected_name(ledger_on_sqlite: Ledger) -> None:
+    """A held message that a team member released still waits after a corrected list changes the person's name."""
     ledger = released(ledger_on_sqlite, [a_person(number=1, flags=MINOR)])
     ledger.decisions.release_held(INCIDENT, NOTICE, 1, a_member(), NOW)
     correct(ledger, [a_person(number=1, flags=MINOR, name="Kim B")])
@@ -536,7 +564,11 @@ def test_a_list_that_was_corrected_is_no_change_of_the_facts(ledger_on_sqlite: L
     assert (case.version, Event.FACTS_CHANGED in case.events, case.told_wrongly) == (2, False, ())
 
 
-def test_what_is_held_back_says_that_the_list_changed_and_not_the_facts(ledger_on_sqlite: Ledger) -> None:
+def test_a_refusal_to_send_tells_a_changed_list_from_changed_facts(ledger_on_sqlite: Ledger) -> None:
+    """When a list was corrected after the approval, the refusal to send names the list and not the facts.
+
+    When both changed, the refusal names both.
+    """
     ledger = released(ledger_on_sqlite, people(10))
     correct(ledger, people(11))
     with pytest.raises(ApprovalMissing, match=r"^the list of people changed after first-notice was approved"):
@@ -552,7 +584,8 @@ def test_who_hands_in_a_list_does_not_approve_it(ledger_on_sqlite: Ledger) -> No
     assert (case.author, case.version) == ("wei", 2)
 
 
-def test_who_wrote_the_facts_stays_an_author_beside_who_corrected_the_list(ledger_on_sqlite: Ledger) -> None:
+def test_the_author_of_the_facts_stays_one_beside_a_lists_corrector(ledger_on_sqlite: Ledger) -> None:
+    """The member who wrote the facts stays an author of the incident beside the members who corrected the list."""
     ledger = opened(ledger_on_sqlite)
     for count, by in ((4, "wei"), (5, "mei"), (6, "wei")):
         correct(ledger, people(count), by=by)
@@ -597,9 +630,13 @@ def test_whose_mail_bounced_is_written_to_at_the_corrected_address(ledger_on_sql
     assert states(ledger_on_sqlite) == {1: ["failed", "sent"], 2: ["failed"]}
 
 
-def test_an_uncertain_message_is_left_to_a_person_and_then_goes_to_the_corrected_address(
+def test_an_uncertain_message_sent_again_goes_to_the_new_address(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """An uncertain message stays uncertain after a corrected list until a team member has the message sent again.
+
+    Then it goes to the corrected address and has a new key.
+    """
     old = {claim.key for claim in sent(released(ledger_on_sqlite, people(1)), Status.UNCERTAIN)}
     correct(ledger_on_sqlite, [with_address(people(1)[0], "right@mail.example")])
     assert states(ledger_on_sqlite) == {1: ["uncertain"]}
@@ -610,9 +647,13 @@ def test_an_uncertain_message_is_left_to_a_person_and_then_goes_to_the_corrected
     assert claim.key not in old
 
 
-def test_whose_address_a_corrected_list_takes_away_is_sent_nothing_again_and_that_is_said(
+def test_a_message_cannot_be_sent_again_without_an_address(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """When a corrected list removes a person's addresses, sending the uncertain message again is refused.
+
+    The refusal names the person and the command that helps; neither the message nor the audit chain changes.
+    """
     sent(released(ledger_on_sqlite, people(2)), Status.UNCERTAIN)
     correct(ledger_on_sqlite, [with_address(person, "")._replace(phone="") for person in people(2)])
     released_again(ledger_on_sqlite)
@@ -680,7 +721,11 @@ def test_who_is_found_late_is_counted_and_gets_what_people_must_have(ledger: Led
     assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 4}
 
 
-def test_who_is_found_while_the_last_of_it_leaves_keeps_it_from_its_end(ledger_on_sqlite: Ledger) -> None:
+def test_a_person_found_late_keeps_a_notice_from_being_finished(ledger_on_sqlite: Ledger) -> None:
+    """A notice is not finished when a corrected list brings one more person while the last message is being sent.
+
+    The notice goes on until the new person is told as well.
+    """
     ledger = released(ledger_on_sqlite, people(2))
     sent(ledger)
     correct(ledger, people(3))
@@ -691,7 +736,8 @@ def test_who_is_found_while_the_last_of_it_leaves_keeps_it_from_its_end(ledger_o
     assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
 
 
-def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on_sqlite: Ledger) -> None:
+def test_giving_up_the_last_parked_message_leaves_people_to_be_told(ledger_on_sqlite: Ledger) -> None:
+    """Giving up the last parked message does not finish a notice when a corrected list brought one more person."""
     ledger = released(ledger_on_sqlite, people(1))
     for tries in range(STRIKES):
         sent(ledger, Status.DEFERRED, cause=Cause.FAULT, now=LATER + tries * timedelta(hours=5))
@@ -701,9 +747,13 @@ def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on
     assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
 
 
-def test_who_opted_out_and_then_got_an_address_is_told_by_a_version_that_all_must_get(
+def test_a_mandatory_version_reaches_an_opted_out_person_at_last(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """A person who opted out and got a corrected address gets no optional version of a notice.
+
+    The mandatory version goes to that address.
+    """
     person = a_person(phone="")
     ledger = released(ledger_on_sqlite, [person])
     sent(ledger, Status.REJECTED)
@@ -725,7 +775,8 @@ def test_news_that_were_sent_are_not_sent_again_for_who_is_found_late(ledger_on_
     assert ledger.cases.read(INCIDENT).notices[0].stage is NoticeStage.SENT
 
 
-def test_the_numbers_tell_who_is_gone_and_leave_them_out_of_those_who_are_owed(ledger: Ledger) -> None:
+def test_people_gone_from_a_list_are_counted_apart_from_those_owed(ledger: Ledger) -> None:
+    """The numbers of a notice count the people removed from the list apart and leave them out of all other counts."""
     sent(released(ledger, people(3)), Status.REJECTED)
     correct(ledger, people(2))
     numbers = ledger.statistics.numbers(INCIDENT, NOTICE)
@@ -762,7 +813,8 @@ def test_a_bounce_that_comes_late_writes_to_nobody_who_is_gone(ledger_on_sqlite:
 
 
 @pytest.mark.parametrize("ledger", [pytest.param("postgresql", marks=NEEDS_POSTGRES)], indirect=True)
-def test_postgresql_knows_how_long_a_list_is_as_soon_as_it_is_stored_or_corrected(ledger: Ledger) -> None:
+def test_postgresql_knows_the_length_of_a_list_at_once(ledger: Ledger) -> None:
+    """PostgreSQL plans with the right number of people as soon as a list was stored or corrected."""
     opened(ledger, *people(40))
     assert _planned_with(ledger) == 40
     correct(ledger, people(60))
@@ -776,7 +828,8 @@ def _planned_with(ledger: Ledger) -> int:
         return int(session.execute(asked).scalar_one())
 
 
-def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_one(ledger: Ledger) -> None:
+def test_a_bounce_after_a_correction_leads_to_the_right_address(ledger: Ledger) -> None:
+    """When an email bounces after the address was corrected, a new email waits and goes to the corrected address."""
     wrong = a_person(number=1, email="wrong@mail.example")._replace(phone="")
     released(ledger, [wrong])
     (claim,) = sent(ledger)

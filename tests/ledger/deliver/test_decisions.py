@@ -75,9 +75,11 @@ def test_a_responder_may_not_decide_it(opened: Ledger) -> None:
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
-def test_of_somebody_whose_messages_were_withdrawn_all_that_were_not_sent_wait_again(
-    opened: Ledger, sent_before: bool
-) -> None:
+def test_unsent_withdrawn_messages_wait_again_when_a_hold_ends(opened: Ledger, sent_before: bool) -> None:
+    """After an opt-out was taken back, releasing the held person makes all withdrawn messages wait that were not sent.
+
+    While the opt-out lasts, the release is refused; a message that was sent before stays sent.
+    """
     release(opened, optional=True)
     if sent_before:
         answer_all(opened, Status.SENT, only=EMAIL)
@@ -89,7 +91,8 @@ def test_of_somebody_whose_messages_were_withdrawn_all_that_were_not_sent_wait_a
     assert states(opened, 1) == ({"sent", "waiting"} if sent_before else {"waiting"})
 
 
-def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one(opened: Ledger) -> None:
+def test_a_person_held_during_a_handover_is_told_on_the_next_channel(opened: Ledger) -> None:
+    """A person who was held while the next channel took over is written to on that next channel once released."""
     release(opened, optional=True, channels=(EMAIL,), cascade=(SMS,))
     answer_all(opened, Status.REJECTED, only=EMAIL)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -98,7 +101,8 @@ def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one
     assert states(opened, 1) == {"failed", "waiting"}
 
 
-def test_a_notice_that_was_sent_goes_on_when_something_of_it_is_sent_again(opened: Ledger) -> None:
+def test_a_sent_notice_goes_on_when_a_message_is_sent_again(opened: Ledger) -> None:
+    """A notice that was sent is being sent again as soon as a team member has one of its messages sent again."""
     release(opened)
     answer_all(opened, Status.UNCERTAIN, only=EMAIL)
     answer_all(opened, Status.SENT)
@@ -132,7 +136,11 @@ def counted(ledger: Ledger) -> Counter[str]:
     return Counter(line.state.value for line in ledger.statistics.lines(INCIDENT, "first-notice") if line.person)
 
 
-def test_a_parked_message_keeps_the_notice_from_being_finished_until_it_is_decided(opened: Ledger) -> None:
+def test_a_parked_message_keeps_a_notice_unfinished_until_decided(opened: Ledger) -> None:
+    """A notice with parked messages is not finished and wants no work until a team member decides about them.
+
+    Once the parked messages were tried again and sent, the notice is finished.
+    """
     parked = with_faults(opened)
     assert not parked.deliveries.finish(INCIDENT, "first-notice", LATER)
     notice = standing(parked)

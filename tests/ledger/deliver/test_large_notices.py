@@ -90,15 +90,19 @@ def test_sqlite_builds_no_table_to_change_a_message(released: Ledger, statement:
     assert "OpenEphemeral" not in {step[1] for step in steps}
 
 
-def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_on_sqlite: Ledger) -> None:
-    """More than SQLite takes values in one statement, as it is built by default."""
+def test_everybody_gets_a_message_however_many_kinds_of_people(ledger_on_sqlite: Ledger) -> None:
+    """Everybody gets a message however many kinds of people there are, such as one region for each of 2,600 people.
+
+    So many kinds are more values than SQLite takes in one statement, as it is built by default.
+    """
     people = [a_person(number=number, country="US", region=f"US-{number}") for number in range(1, 2_601)]
     approved(ledger_on_sqlite, people)
     ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     assert ledger_on_sqlite.statistics.people(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
 
 
-def test_everybody_gets_a_message_however_far_apart_the_rows_are_that_were_taken(ledger: Ledger) -> None:
+def test_everybody_gets_a_message_however_far_apart_the_rows_are(ledger: Ledger) -> None:
+    """Each person gets exactly one message however far apart the rows of the list are, also after a second release."""
     rows = (1, PAGE, PAGE + 1, 2 * PAGE, 4 * PAGE + 7)
     approved(ledger, [a_person(number=row) for row in rows], channels=BY_EMAIL)
     for _ in range(2):

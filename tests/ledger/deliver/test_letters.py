@@ -78,7 +78,8 @@ def letters(ledger: Ledger, batch: int = 1) -> list[Claim]:
 # Who gets one.
 
 
-def test_whoever_has_only_a_postal_address_gets_a_letter_that_waits_for_a_person(ledger: Ledger) -> None:
+def test_people_with_only_a_postal_address_get_a_letter_to_print(ledger: Ledger) -> None:
+    """Each person who has only a postal address gets a letter, which waits until a team member has it printed."""
     assert states(released(ledger)) == {2: "to_print", 3: "to_print", 6: "to_print"}
 
 
@@ -122,7 +123,8 @@ def test_no_engine_may_claim_a_letter(ledger: Ledger) -> None:
     assert ledger.deliveries.pending(INCIDENT, NOTICE) == 5  # two pages, two posts and the email to person 1
 
 
-def test_a_notice_finishes_although_letters_wait_and_their_people_are_waiting(ledger: Ledger) -> None:
+def test_a_notice_finishes_although_letters_wait_to_be_printed(ledger: Ledger) -> None:
+    """A notice is finished although letters wait to be printed; the people of those letters count as waiting."""
     released(ledger)
     answer(ledger, Status.SENT, *(kind for kind in ChannelKind if kind is not LETTER))
     assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
@@ -200,7 +202,11 @@ def test_a_batch_of_many_pages_holds_everybody_once(ledger: Ledger, monkeypatch:
     assert [one.about.number for one in letters(ledger) if one.about] == list(range(1, 24))
 
 
-def test_a_batch_says_the_same_again_also_when_more_was_approved_since(ledger: Ledger) -> None:
+def test_a_batch_written_again_keeps_its_words_despite_new_approvals(ledger: Ledger) -> None:
+    """A batch of letters that is written again has its old facts, keys, links and addenda.
+
+    That also holds when a new version was approved and released since.
+    """
     first = released(ledger) and letters_taken(ledger)
     old = ledger.letters.printed_from(INCIDENT, NOTICE, 1)
     ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
@@ -216,7 +222,8 @@ def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
     return [(one.key, one.link, one.addendum) for one in letters(ledger)]
 
 
-def test_what_waits_when_a_new_version_is_released_is_printed_with_its_text(ledger: Ledger) -> None:
+def test_waiting_letters_are_printed_with_a_new_versions_text(ledger: Ledger) -> None:
+    """Letters that still wait when a new version is released are printed with the text of the new version."""
     released(ledger)
     ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
@@ -225,7 +232,8 @@ def test_what_waits_when_a_new_version_is_released_is_printed_with_its_text(ledg
     assert ledger.letters.printed_from(INCIDENT, NOTICE, 1).incident.title == "Two databases copied"
 
 
-def test_nothing_is_handed_over_when_the_facts_changed_since_the_approval(ledger_on_sqlite: Ledger) -> None:
+def test_no_letter_is_handed_over_after_the_approved_facts_changed(ledger_on_sqlite: Ledger) -> None:
+    """No letter is handed over when the facts changed after the approval; every letter still waits to be printed."""
     released(ledger_on_sqlite)
     ledger_on_sqlite.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     with pytest.raises(ApprovalMissing):
@@ -284,7 +292,8 @@ def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger)
     assert taken(ledger) == 1
 
 
-def test_a_parked_letter_is_to_be_printed_when_a_new_version_is_released(ledger: Ledger) -> None:
+def test_a_parked_letter_is_to_be_printed_after_a_new_release(ledger: Ledger) -> None:
+    """A parked letter is to be printed when a new version of the notice is released."""
     released(ledger)
     spoilt(ledger, 2)
     taken(ledger)
@@ -302,7 +311,11 @@ def spoilt(ledger: Ledger, person: int) -> None:
         write.session.execute(text("UPDATE person SET sealed = :other WHERE number = :n"), other)
 
 
-def test_a_batch_with_somebody_whose_data_was_damaged_names_them_and_what_mends_it(ledger_on_sqlite: Ledger) -> None:
+def test_a_batch_with_damaged_data_names_the_person_and_the_remedy(ledger_on_sqlite: Ledger) -> None:
+    """Writing a batch again names a person whose stored data was damaged, and the command that mends the data.
+
+    After a corrected list, the batch is the same as before the damage.
+    """
     released(ledger_on_sqlite, [by_post(1), by_post(2)])
     before = letters_taken(ledger_on_sqlite)
     spoilt(ledger_on_sqlite, 2)
@@ -330,7 +343,11 @@ def test_whose_wave_has_not_begun_is_not_parked_either(ledger_on_sqlite: Ledger)
     assert states(ledger_on_sqlite)[3] == "to_print"
 
 
-def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(ledger: Ledger) -> None:
+def test_a_batch_leaves_out_letters_whose_address_was_corrected(ledger: Ledger) -> None:
+    """A batch that is written again leaves out the letters that go elsewhere since a corrected list.
+
+    The letters of a child go elsewhere when the guardian's address was corrected; the references of all are named.
+    """
     child = by_post(3, flags=frozenset({Flag.MINOR}), postal_address="")
     guardian = by_post(4, guardian_of="C-00003", data=())
     released(ledger, [by_post(1), by_post(2), child, guardian])
@@ -343,7 +360,11 @@ def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(l
     assert [one.about.number for one in letters(ledger) if one.about] == [1]
 
 
-def test_each_letter_has_its_own_address_and_reference_also_when_a_batch_is_written_again(ledger: Ledger) -> None:
+def test_a_letter_to_a_corrected_address_has_its_own_reference(ledger: Ledger) -> None:
+    """A letter that is written again to a corrected address has a new reference.
+
+    The old batch leaves the person out when written again, and a second report of the old reference hands over nothing.
+    """
     released(ledger, [by_post(1), by_post(2)])
     taken(ledger)
     corrected(ledger, by_post(1), by_post(2, postal_address="Neue Straße 6"))
@@ -417,9 +438,10 @@ def corrected(ledger: Ledger, *people: Person) -> None:
     ledger.notices.release(INCIDENT, NOTICE, LATER)
 
 
-def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_again_to_the_new_one(
+def test_a_returned_letter_is_written_again_to_a_corrected_address(
     ledger: Ledger,
 ) -> None:
+    """A letter that comes back after its address was corrected is written again, to the corrected address."""
     released(ledger, [by_post(2)])
     taken(ledger)
     came_back = reference(ledger, 2)
@@ -429,7 +451,8 @@ def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_aga
     assert [one.to.postal_address for one in letters(ledger, 2) if one.to] == ["Neue Straße 5\n20095 Hamburg"]
 
 
-def test_a_letter_that_comes_back_is_followed_by_the_next_channel_once(ledger: Ledger) -> None:
+def test_a_returned_letter_is_followed_by_the_next_channel_once(ledger: Ledger) -> None:
+    """When a letter comes back, the next channel takes over; a second report of the same letter hands over nothing."""
     released(ledger, [by_post(2)], cascade=(LETTER, EMAIL, SMS))
     taken(ledger)
     came_back = reference(ledger, 2)
@@ -440,9 +463,10 @@ def test_a_letter_that_comes_back_is_followed_by_the_next_channel_once(ledger: L
     assert states(ledger, EMAIL) == {2: "waiting"}
 
 
-def test_a_notice_that_was_sent_goes_on_when_a_letter_comes_back_and_another_channel_takes_over(
+def test_a_sent_notice_goes_on_when_a_returned_letter_hands_over(
     ledger: Ledger,
 ) -> None:
+    """A notice that was sent is being sent again when a letter comes back and another channel takes over."""
     released(ledger, [by_post(2)])
     taken(ledger)
     came_back = reference(ledger, 2)
@@ -468,9 +492,13 @@ def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sql
     assert [alert for alert in alerts if "came back after the end" in alert]
 
 
-def test_where_the_next_message_may_have_left_already_nobody_says_that_it_is_on_its_way(
+def test_a_returned_letter_says_when_the_next_message_is_in_doubt(
     ledger_on_sqlite: Ledger,
 ) -> None:
+    """When a letter comes back, the answer says so if the next message may have been sent before a restore.
+
+    That message is uncertain and does not go out by itself.
+    """
     released(ledger_on_sqlite, [by_post(2)])
     taken(ledger_on_sqlite)
     came_back = reference(ledger_on_sqlite, 2)

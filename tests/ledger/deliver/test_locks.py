@@ -140,9 +140,8 @@ def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledge
     assert states(released) == {1: "uncertain", 2: "uncertain"}
 
 
-def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_doubt(
-    released: Ledger, second: Second
-) -> None:
+def test_an_answer_kept_during_a_takeover_leaves_no_doubt(released: Ledger, second: Second) -> None:
+    """A takeover waits for the answers that are just being kept: an answered message is sent and not uncertain."""
     in_hand = claim(released)
     released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
     with released.store.swift_write() as swift:
@@ -155,9 +154,8 @@ def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_dou
     assert states(released) == {1: "sent", 2: "uncertain"}
 
 
-def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_other_for_ever(
-    released: Ledger, second: Second
-) -> None:
+def test_a_worker_and_the_one_that_takes_over_do_not_deadlock(released: Ledger, second: Second) -> None:
+    """A worker that keeps its answers and a worker that takes over its page do not wait for each other for ever."""
     first, last = sorted(claim(released))
     released.deliveries.record([first, last], (), INCIDENT, NOTICE, NOW)
     answers = [(last, Receipt(last.key, Status.SENT))]
@@ -171,10 +169,11 @@ def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_oth
     assert states(released) == {first.about.number: "uncertain", last.about.number: "sent"}
 
 
-def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
-    released: Ledger, second: Second
-) -> None:
-    """PostgreSQL comes last by a row that was changed, unless it is told in which order to take them."""
+def test_marking_two_pages_and_recalling_them_do_not_deadlock(released: Ledger, second: Second) -> None:
+    """A worker that marks two pages and a process that recalls them do not wait for each other for ever.
+
+    PostgreSQL comes last by a row that was changed, unless the statement says in which order to take the rows.
+    """
     leases = [one.lease for _ in range(2) for one in claim(released, most=1)]
     released.deliveries.renew(leases[:1], NOW)
     with released.store.write() as write:
@@ -185,9 +184,8 @@ def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each
 
 
 @pytest.mark.parametrize("act", ["renew", "end"])
-def test_a_worker_that_has_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
-    released: Ledger, second: Second, act: str
-) -> None:
+def test_renewing_or_ending_two_pages_and_a_recall_do_not_deadlock(released: Ledger, second: Second, act: str) -> None:
+    """A worker that renews or ends two pages and a process that recalls them do not wait for each other for ever."""
     claims = [one for _ in range(2) for one in claim(released, most=1)]
     leases = [one.lease for one in claims]
     released.deliveries.renew(leases[:1], NOW)
@@ -204,9 +202,11 @@ def test_a_worker_that_has_two_pages_and_who_recalls_them_do_not_wait_for_each_o
     assert acted.exception() is None
 
 
-def test_a_worker_that_ends_a_page_late_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
-    released: Ledger, second: Second
-) -> None:
+def test_ending_a_page_late_and_taking_it_over_do_not_deadlock(released: Ledger, second: Second) -> None:
+    """A worker that ends its page late and a worker that takes the page over do not wait for each other for ever.
+
+    All messages of the page stay sent.
+    """
     in_hand = claim(released)
     released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
     released.deliveries.record((), sent(in_hand), INCIDENT, NOTICE, NOW)
@@ -221,9 +221,11 @@ def test_a_worker_that_ends_a_page_late_and_who_takes_it_over_do_not_wait_for_ea
     assert states(released) == {1: "sent", 2: "sent"}
 
 
-def test_a_worker_that_hands_over_late_and_who_takes_its_page_over_do_not_wait_for_each_other_for_ever(
-    released: Ledger, second: Second
-) -> None:
+def test_handing_over_late_and_taking_the_page_over_do_not_deadlock(released: Ledger, second: Second) -> None:
+    """A worker whose late refusals hand over and one that takes over its page do not wait for each other for ever.
+
+    All refusals count.
+    """
     first, last = sorted(claim(released))
     released.deliveries.record([first, last], (), INCIDENT, NOTICE, NOW)
     with released.store.write() as write:
@@ -256,10 +258,11 @@ def test_who_takes_over_leaves_alone_what_is_just_being_answered(released: Ledge
     assert states(released) == {1: "sent", 2: "sent"}
 
 
-def test_what_is_reported_of_a_page_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
-    released: Ledger, uncertain: Any, second: Second
-) -> None:
-    """It was in hand to be sent once more, so the report would recall it."""
+def test_a_report_and_a_takeover_of_its_page_do_not_deadlock(released: Ledger, uncertain: Any, second: Second) -> None:
+    """A report about a message and a takeover of the message's page do not wait for each other for ever.
+
+    The message was in hand to be sent once more, so the report would recall the page.
+    """
     released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
     (once_more,) = claim(released)
 
@@ -301,9 +304,11 @@ def test_who_stops_a_send_can_wait_for_what_is_just_being_marked(released: Ledge
     assert released.deliveries.unanswered(INCIDENT) == 2
 
 
-def test_an_answer_that_comes_late_as_a_notice_ends_hands_over_and_the_notice_goes_on(
-    ledger: Ledger, second: Second
-) -> None:
+def test_a_late_refusal_while_a_notice_ends_keeps_the_notice_going(ledger: Ledger, second: Second) -> None:
+    """When a late refusal arrives while the notice is just being finished, the next channel takes over.
+
+    The notice goes on being sent.
+    """
     approved(ledger, [a_person(number=1)], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     (late,) = claim(ledger)
@@ -323,9 +328,11 @@ def test_an_answer_that_comes_late_as_a_notice_ends_hands_over_and_the_notice_go
     assert (notice.stage, notice.pending) == (NoticeStage.SENDING, 1)
 
 
-def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
-    released: Ledger, second: Second
-) -> None:
+def test_nothing_is_marked_once_an_opt_out_under_way_is_recorded(released: Ledger, second: Second) -> None:
+    """A worker that marks its page while an opt-out is being recorded waits for the opt-out.
+
+    After that, the worker may send nothing of the page.
+    """
     in_hand = claim(released)
     with released.store.write() as write:
         opted_out(write.session, INCIDENT, 1, NOW)
@@ -333,9 +340,8 @@ def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_befo
     assert marked.result() == frozenset()
 
 
-def test_a_worker_that_wants_to_mark_what_is_just_taken_over_hears_that_it_may_not(
-    released: Ledger, second: Second
-) -> None:
+def test_a_worker_may_not_mark_messages_just_being_taken_over(released: Ledger, second: Second) -> None:
+    """A worker that marks messages while another worker takes them over learns that none of them may be sent."""
     in_hand, marks = claim(released), list[Future[Any]]()
 
     def marking() -> object:
@@ -346,9 +352,10 @@ def test_a_worker_that_wants_to_mark_what_is_just_taken_over_hears_that_it_may_n
     assert [mark.result() for mark in marks] == [frozenset()]
 
 
-def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_again(
+def test_a_message_found_sent_during_a_decision_is_not_sent_again(
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
+    """When the answer "sent" is kept while a team member decides to send the message again, the decision is refused."""
     first = next(one for one in uncertain if one.about.number == 1)
     with released.store.swift_write() as swift:
         at = swift.spelled(LATER)
@@ -359,9 +366,10 @@ def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_a
     assert states(released) == {1: "sent", 2: "uncertain"}
 
 
-def test_what_turns_out_to_be_there_while_a_worker_claims_it_once_more_does_not_leave(
+def test_a_message_reported_delivered_while_claimed_is_not_sent(
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
+    """When a message is reported delivered while a worker claims it once more, the worker may not send the message."""
     first, reports = next(one for one in uncertain if one.about.number == 1), list[Future[Any]]()
     released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
 
@@ -403,7 +411,11 @@ def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Le
     assert [question.answer for question in ledger.questions.all(INCIDENT)] == ["No."]
 
 
-def test_a_question_that_is_just_being_answered_is_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
+def test_a_question_being_answered_can_be_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
+    """A question that is just being answered can be filed under another theme.
+
+    Both the answer and the new theme are kept.
+    """
     ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     number = ledger.questions.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
 
@@ -437,7 +449,8 @@ def test_a_link_that_two_revoke_at_once_is_revoked_twice(released: Ledger, secon
     assert released.people.link_of(INCIDENT, 1) == released.store.keys.link_token(INCIDENT, 1, 3)
 
 
-def test_what_a_restored_ledger_is_just_held_uncertain_for_is_not_tried_again(released: Ledger, second: Second) -> None:
+def test_parked_messages_made_uncertain_meanwhile_are_not_tried_again(released: Ledger, second: Second) -> None:
+    """When a restored ledger's parked messages are just being made uncertain, trying them again is refused."""
     in_hand = claim(released)
     with released.store.write() as write:
         park(write, [one.id for one in in_hand], NOW)
@@ -474,7 +487,8 @@ def test_who_is_just_being_removed_is_not_removed_again(team: Ledger, second: Se
         just_before(team, "INSERT INTO audit", second, removing, removing)
 
 
-def test_two_do_not_stand_in_for_each_other_although_both_say_so_at_once(team: Ledger, second: Second) -> None:
+def test_two_members_cannot_become_each_others_deputy_at_once(team: Ledger, second: Second) -> None:
+    """When two members name each other as deputy at the same moment, the second delegation is refused."""
     with pytest.raises(NotAllowed):
         just_before(team, "INSERT INTO audit", second, stand_in(team, "omar", "wei"), stand_in(team, "wei", "omar"))
     assert {one.name: one.deputy for one in team.team.members()} == {"omar": "wei", "wei": ""}
@@ -506,9 +520,8 @@ def test_a_list_is_not_replaced_under_whoever_is_just_claiming_by_it(released: L
         just_before(released, "INSERT INTO lease", second, correcting(released), lambda: claim(released))
 
 
-def test_what_is_just_being_prepared_follows_the_list_that_is_handed_in_meanwhile(
-    ledger: Ledger, second: Second
-) -> None:
+def test_a_release_under_way_follows_a_list_corrected_meanwhile(ledger: Ledger, second: Second) -> None:
+    """When a list is corrected while a release is being prepared, the new list redirects the prepared message."""
     approved(ledger, [a_person(number=1), a_person(number=2)])
 
     def releasing() -> object:
@@ -543,9 +556,8 @@ def test_whoever_changes_while_messages_are_stored_is_not_left_out(ledger: Ledge
     assert states(ledger) == {1: "waiting", 2: "waiting"}
 
 
-def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanwhile(
-    ledger: Ledger, second: Second
-) -> None:
+def test_a_release_under_way_follows_an_opt_out_made_meanwhile(ledger: Ledger, second: Second) -> None:
+    """When a person opts out while an optional notice is being prepared for release, the person's message is held."""
     approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
 
     def opting_out() -> bool:
@@ -558,9 +570,9 @@ def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanw
     assert states(ledger) == {1: "held", 2: "waiting"}
 
 
-def test_who_takes_back_an_opt_out_that_is_just_being_kept_gets_optional_messages_again(
-    released: Ledger, second: Second
-) -> None:
+def test_taking_back_an_opt_out_that_is_being_recorded_ends_it(released: Ledger, second: Second) -> None:
+    """When a person takes back an opt-out that is just being recorded, the person gets optional messages again."""
+
     def opting(back: bool) -> Callable[[], bool]:
         return lambda: (released.opt_outs.end if back else released.opt_outs.add)(INCIDENT, 1, "test", LATER)
 
@@ -568,7 +580,8 @@ def test_who_takes_back_an_opt_out_that_is_just_being_kept_gets_optional_message
     assert not released.opt_outs.has(INCIDENT, 1)
 
 
-def test_what_is_claimed_while_the_playbook_is_replaced_does_not_leave(released: Ledger, second: Second) -> None:
+def test_messages_claimed_while_the_playbook_changes_are_not_sent(released: Ledger, second: Second) -> None:
+    """Messages that a worker claims while the playbook is being replaced may not be sent."""
     in_hand: list[Any] = []
 
     def replacing() -> str:

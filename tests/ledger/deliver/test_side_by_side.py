@@ -186,12 +186,14 @@ def seen_of_second(ledger: Ledger) -> dict[str, object]:
     return rows | counted(ledger, INCIDENT, SECOND)
 
 
-def test_each_message_is_listed_once_however_many_people_have_that_number(both: Ledger) -> None:
+def test_each_message_is_listed_once_however_many_share_a_number(both: Ledger) -> None:
+    """A notice lists each message once, however many people of other incidents have the same person number."""
     lines = both.statistics.lines(OTHER, NOTICE)
     assert len(lines) == both.statistics.numbers(OTHER, NOTICE).messages.total()
 
 
-def test_a_crash_in_one_incident_frees_nothing_that_is_in_hand_in_the_other(both: Ledger) -> None:
+def test_a_crash_in_one_incident_frees_nothing_held_in_another(both: Ledger) -> None:
+    """A takeover after a crash in one incident frees no message that a worker holds for another incident."""
     assert both.deliveries.recover(INCIDENT, NOTICE, LATER) == 0
     assert claim(both, EMAIL, OTHER) == ()
     assert {one.about.number for one in claim(both, EMAIL) if one.about} == {1, 2, CHILD, 4}
@@ -228,9 +230,11 @@ def test_each_message_is_of_the_person_of_its_own_incident(both: Ledger) -> None
 
 
 @pytest.mark.parametrize("elsewhere", [{"incident": OTHER}, {"incident": INCIDENT, "notice": "second-notice"}])
-def test_a_version_that_was_released_elsewhere_or_one_before_it_lets_no_fresh_draft_leave(
-    both: Ledger, elsewhere: dict[str, Any]
-) -> None:
+def test_another_notices_release_lets_no_fresh_draft_be_sent(both: Ledger, elsewhere: dict[str, Any]) -> None:
+    """A draft may not be sent before its own release.
+
+    What was released in another incident, or for another notice, does not matter.
+    """
     for template in ("news", "update"):
         release(both, **elsewhere, template=template)
     drafted(both, INCIDENT, template="news")

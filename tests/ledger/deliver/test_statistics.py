@@ -249,7 +249,11 @@ def test_notices_come_in_the_order_in_which_they_were_first_drafted(opened: Ledg
     assert opened.statistics.drafted_notices(INCIDENT) == (NOTICE, "a-later-one")
 
 
-def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_somebody_looked(opened: Ledger) -> None:
+def test_refusals_are_counted_since_a_taken_message_or_a_look(opened: Ledger) -> None:
+    """The messages that a channel refused or left uncertain are counted since the channel last took a message.
+
+    When a person has looked and resumed the incident since, they are counted from that moment.
+    """
     by_email = [(person, EMAIL) for person in (1, 2, 3, 4)]
     fates = (FAILED, DeliveryState.DELIVERED, DeliveryState.UNCERTAIN, FAILED)
     for minute, (message, state) in enumerate(zip(by_email, fates, strict=True)):
@@ -263,9 +267,8 @@ def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_som
 
 
 @pytest.mark.parametrize(("why", "counted"), [(Cause.NONE, 2), (Cause.BROKEN_OFF, 1), (Cause.NOT_KNOWN, 1)])
-def test_what_a_crash_or_an_old_backup_left_open_the_channel_has_not_refused(
-    opened: Ledger, why: Cause, counted: int
-) -> None:
+def test_messages_left_open_by_a_crash_or_restore_are_no_refusals(opened: Ledger, why: Cause, counted: int) -> None:
+    """A message that a crash or a restored backup left uncertain does not count as refused by its channel."""
     ends_at(opened, (1, EMAIL), FAILED, NOW)
     ends_at(opened, (2, EMAIL), DeliveryState.UNCERTAIN, NOW, why)
     assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == counted

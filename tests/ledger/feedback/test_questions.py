@@ -108,7 +108,8 @@ def test_only_open_questions_are_listed_when_asked_so(opened: Ledger) -> None:
     assert [question.text for question in opened.questions.all(INCIDENT, open_only=True)] == ["new"]
 
 
-def test_a_question_that_was_moved_to_another_does_not_open_and_the_others_do(opened: Ledger) -> None:
+def test_a_question_copied_over_another_does_not_open(opened: Ledger) -> None:
+    """When the sealed text of one question was copied over all others, the others are empty and the first is read."""
     ask(opened, "one")
     ask(opened, "two")
     with opened.store.write() as write:
@@ -157,7 +158,8 @@ def test_what_people_wrote_in_the_survey_can_be_read(opened: Ledger) -> None:
     assert opened.questions.comments(INCIDENT) == (Comment(person=2, text="My card was used yesterday.", at=NOW),)
 
 
-def test_other_scores_without_a_comment_leave_the_comment_that_was_given(opened: Ledger) -> None:
+def test_other_scores_without_a_comment_keep_the_earlier_comment(opened: Ledger) -> None:
+    """When a person answers the survey again with other scores and no comment, the earlier comment stays."""
     opened.questions.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
     opened.questions.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
     assert [comment.text for comment in opened.questions.comments(INCIDENT)] == ["Too late."]
@@ -175,7 +177,8 @@ def test_comments_are_counted_without_opening_one(ledger: Ledger, monkeypatch: p
     assert ledger.questions.comments_given(INCIDENT) == 2
 
 
-def test_a_comment_that_was_altered_is_not_left_out_and_the_others_are_read(opened: Ledger) -> None:
+def test_an_altered_comment_is_listed_empty_and_the_others_are_read(opened: Ledger) -> None:
+    """A comment whose sealed text was altered is listed with an empty text; the other comments are read."""
     for person in (1, 2):
         opened.questions.answer_survey(INCIDENT, person, {"understood": 1}, f"said by {person}", NOW)
     with opened.store.write() as write:
@@ -198,5 +201,6 @@ def test_an_overlong_comment_is_refused(opened: Ledger) -> None:
         opened.questions.answer_survey(INCIDENT, 1, {"understood": 3}, "x" * 4_001, NOW)
 
 
-def test_a_name_for_once_does_not_depend_on_how_its_parts_run_together() -> None:
+def test_an_idempotency_key_keeps_its_parts_apart() -> None:
+    """An idempotency key differs when its characters are divided into other parts, as "ab", "c" and "a", "bc" are."""
     assert once_for("ab", "c") != once_for("a", "bc")

@@ -92,7 +92,8 @@ def test_any_change_of_the_audience_changes_its_digest(ledger_on_sqlite: Ledger,
     assert digests["same"] == digests[INCIDENT] != digests["other"]
 
 
-def test_people_counted_on_their_way_in_are_as_many_as_the_database_counts(ledger_on_sqlite: Ledger) -> None:
+def test_people_counted_while_read_are_as_many_as_in_the_database(ledger_on_sqlite: Ledger) -> None:
+    """The people counted while a list is read are as many as the database counts, also by place and as guardians."""
     guardian = a_person(number=1, guardian_of="C-00002", email="", region="BY", segment="parents")
     child = a_person(number=2, flags=MINOR, phone="", country="US", region="WA", data=())
     ledger = opened(ledger_on_sqlite, guardian, child, a_person(number=3, locale="zh-CN", region="Kreuzberg"))
@@ -108,7 +109,8 @@ def test_a_segment_is_an_audience_of_its_own(ledger_on_sqlite: Ledger) -> None:
     assert ledger.notices.audience(INCIDENT, "everyone").digest != ledger.notices.audience(INCIDENT, "patients").digest
 
 
-def test_a_child_with_a_guardian_is_read_about_in_the_guardians_language(ledger: Ledger) -> None:
+def test_a_child_with_a_guardian_counts_in_the_guardians_language(ledger: Ledger) -> None:
+    """A child with a guardian counts as read about in the guardian's language, in the guardian's variant."""
     child = a_person(number=1, locale="en", flags=MINOR)
     parent = a_person(number=2, locale="zh-CN", guardian_of=child.ref)
     assert opened(ledger, child, parent).notices.audience(INCIDENT, "everyone").readers == {
@@ -210,7 +212,8 @@ def test_a_closed_incident_can_be_stopped_and_is_closed_afterwards(ledger_on_sql
     assert ledger.cases.read(INCIDENT).state is IncidentState.CLOSED
 
 
-def test_nothing_is_stored_when_it_could_not_be_noted_beside_the_ledger(tmp_path: Path) -> None:
+def test_nothing_is_stored_that_cannot_be_noted_beside_the_ledger(tmp_path: Path) -> None:
+    """An act is refused and nothing is stored when its note beside the ledger cannot be written."""
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     opened(ledger)
     ledger.dispose()
@@ -352,9 +355,13 @@ def test_nor_does_one_that_is_a_fault_of_ours(ledger: Ledger) -> None:
     assert "Canaryname" not in str(error.value)
 
 
-def test_a_ledger_that_cannot_be_written_says_so_in_our_words_and_without_values(
+def test_an_unwritable_ledger_says_so_plainly_and_without_values(
     ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A ledger that cannot be written raises LedgerUnavailable in plain words and without any stored value.
+
+    The same act succeeds once the ledger can be written.
+    """
     monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.2)
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

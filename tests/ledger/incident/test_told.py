@@ -55,7 +55,11 @@ def wrong(ledger: Ledger) -> tuple[str, ...]:
     return case.told_wrongly
 
 
-def test_those_who_heard_are_owed_a_correction_although_one_mailbox_is_full(ledger: Ledger) -> None:
+def test_people_told_are_owed_a_correction_despite_a_full_mailbox(ledger: Ledger) -> None:
+    """People who were told a wrong fact are owed a correction, although a full mailbox got only the corrected version.
+
+    The correction is owed until a notice of correction was sent to them.
+    """
     sent(begun(ledger), NOW, [Status.DEFERRED])
     ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
     found = [wrong(ledger)]
@@ -69,7 +73,8 @@ def test_those_who_heard_are_owed_a_correction_although_one_mailbox_is_full(ledg
     assert wrong(ledger) == ()
 
 
-def test_those_who_heard_are_owed_a_correction_although_latecomers_heard_what_is_so(ledger_on_sqlite: Ledger) -> None:
+def test_people_told_are_owed_a_correction_despite_latecomers(ledger_on_sqlite: Ledger) -> None:
+    """People who were told a wrong fact are owed a correction, although people found later were told the right fact."""
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW)
     ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
@@ -89,7 +94,8 @@ def test_what_reached_nobody_is_not_corrected(ledger_on_sqlite: Ledger) -> None:
     assert wrong(ledger) == ()
 
 
-def test_a_half_sent_correction_that_is_overtaken_leaves_nobody_with_what_is_wrong(ledger_on_sqlite: Ledger) -> None:
+def test_a_half_sent_overtaken_correction_leaves_a_correction_owed(ledger_on_sqlite: Ledger) -> None:
+    """When new facts overtake a correction that only one person was told, a correction is still owed."""
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW)
     ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
@@ -109,7 +115,11 @@ def test_a_corrected_list_alone_changes_no_facts(ledger_on_sqlite: Ledger) -> No
     assert Event.FACTS_CHANGED not in ledger.cases.read(INCIDENT).events
 
 
-def test_news_is_told_to_all_only_when_it_was_written_down_before_they_heard(ledger_on_sqlite: Ledger) -> None:
+def test_news_counts_as_told_only_if_recorded_before_the_notice(ledger_on_sqlite: Ledger) -> None:
+    """News counts as told only when it was recorded before people were told, however early the news itself is dated.
+
+    News recorded later counts as told after the next update.
+    """
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW + HOUR)
     late = {"at": NOW - HOUR, "text": NEWS}

@@ -41,7 +41,8 @@ def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path
         made.dispose()
 
 
-def test_who_opens_a_new_file_while_another_is_just_making_it_waits_for_that(tmp_path: Path) -> None:
+def test_opening_a_file_that_is_just_being_made_waits_for_it(tmp_path: Path) -> None:
+    """A process that opens a new ledger file waits while another process is just making the file."""
     file = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None, check_same_thread=False)
     with closing(file) as other:
         other.execute("BEGIN IMMEDIATE")

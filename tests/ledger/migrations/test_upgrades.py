@@ -82,16 +82,21 @@ def test_who_was_cut_off_does_not_keep_the_tables_as_they_are(
     assert revision(sender) == NEXT
 
 
-def test_who_is_sending_takes_no_more_when_a_newer_amends_has_the_ledger(sender: Ledger) -> None:
+def test_a_sender_claims_no_more_once_a_newer_amends_has_the_ledger(sender: Ledger) -> None:
+    """A worker claims no message once a newer Amends has upgraded the ledger.
+
+    The refusal says to install the newer one.
+    """
     has_tables_of(sender, NEWER)
     with pytest.raises(LedgerNewer, match=r"its tables are 9999, .* install the newer one here"):
         sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     assert not sender.deliveries.at_work(INCIDENT, NOTICE, EMAIL)
 
 
-def test_the_tables_stay_as_they_are_until_whoever_is_just_writing_is_through(
+def test_an_upgrade_waits_until_the_process_that_writes_is_through(
     sender: Ledger, request: pytest.FixtureRequest
 ) -> None:
+    """The tables stay as they are until the process that is just writing is through; then they are upgraded."""
     request.getfixturevalue("next_amends")
     with ThreadPoolExecutor(1) as thread, sender.store.write():
         upgraded = thread.submit(sender.migrate)

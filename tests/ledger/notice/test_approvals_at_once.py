@@ -141,9 +141,11 @@ def test_a_rejection_wins_over_all_who_approve_at_once(ledger: Ledger, draft: Dr
         ledger.notices.release(INCIDENT, NOTICE, NOW)
 
 
-def test_an_edit_voids_what_was_approved_before_it_and_refuses_the_rest(
-    ledger: Ledger, draft: Draft, at_once: AtOnce
-) -> None:
+def test_an_edit_voids_earlier_approvals_and_refuses_later_ones(ledger: Ledger, draft: Draft, at_once: AtOnce) -> None:
+    """When a notice is edited amid many approvals, the edit voids the earlier approvals and the later ones are refused.
+
+    Each try is in the audit chain once.
+    """
     answers = at_once(ledger, [Try("lena", "edit", "", 7), *wishes(draft, "approve")])
     stands, refused = status(ledger), [answer for answer in answers if answer.startswith("refused")]
     assert (stands.version, stands.stage, stands.approvals) == (2, NoticeStage.DRAFTED, ())
@@ -156,9 +158,11 @@ def test_an_edit_voids_what_was_approved_before_it_and_refuses_the_rest(
     assert sum(entry.act == "approve refused" for entry in entries) == len(refused)
 
 
-def test_what_was_released_stays_so_and_what_was_rejected_never_leaves(
-    ledger: Ledger, draft: Draft, at_once: AtOnce
-) -> None:
+def test_of_release_and_rejection_at_once_only_one_holds(ledger: Ledger, draft: Draft, at_once: AtOnce) -> None:
+    """When members release and reject a notice at the same moment, exactly one of the two holds.
+
+    A released notice stays released, a rejected notice is never sent, and each late try learns why it was refused.
+    """
     for member in PEOPLE[:2]:
         ledger.approvals.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW)
     answers = at_once(ledger, wishes(draft, "release", "reject"))

@@ -102,7 +102,8 @@ def test_the_playbook_says_how_long_an_approval_counts(ledger: Ledger) -> None:
     assert status(ledger, 2 * HOUR).stage is NoticeStage.DRAFTED
 
 
-def test_what_is_released_is_never_touched_by_the_end_of_its_approvals(ledger: Ledger) -> None:
+def test_the_end_of_its_approvals_does_not_touch_a_released_notice(ledger: Ledger) -> None:
+    """A released notice keeps its approvals and goes on being sent long after the approvals would have run out."""
     draft = drafted(ledger)
     approve(ledger, draft, OMAR, WEI)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -235,7 +236,11 @@ def test_a_rejection_stops_an_emergency_that_has_not_left_yet(ledger: Ledger) ->
         ledger.notices.release(INCIDENT, NOTICE, NOW)
 
 
-def test_an_emergency_runs_out_like_an_approval_and_can_be_declared_again(ledger: Ledger) -> None:
+def test_an_emergency_runs_out_and_can_be_declared_again(ledger: Ledger) -> None:
+    """An emergency runs out like an approval.
+
+    After that, the notice cannot be released until the emergency is declared again.
+    """
     draft = drafted(ledger)
     emergency(ledger, MEI, PRIYA, draft.binding)
     with pytest.raises(ApprovalMissing):
@@ -272,7 +277,8 @@ def test_what_cannot_be_put_together_can_be_rejected(ledger_on_sqlite: Ledger) -
     assert status(ledger_on_sqlite).stage is NoticeStage.REJECTED
 
 
-def test_a_deputy_gives_the_word_of_whom_they_stand_in_for_in_that_role(ledger: Ledger) -> None:
+def test_a_deputy_approves_in_the_role_of_the_absent_member(ledger: Ledger) -> None:
+    """A deputy's approval counts as the approval of the absent member, in the role of the absent member."""
     draft = drafted(ledger, approvals=BY_ROLE)
     ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
@@ -308,7 +314,8 @@ def test_a_deputy_who_has_given_one_word_gives_no_other(ledger: Ledger) -> None:
     assert status(ledger).approvals == ("omar",)
 
 
-def test_who_has_spoken_for_themselves_stands_in_for_nobody_on_that_notice(ledger: Ledger) -> None:
+def test_a_member_who_approved_is_no_deputy_on_the_same_notice(ledger: Ledger) -> None:
+    """A member who approved a notice for themselves may not approve the same notice as the deputy of another member."""
     draft = drafted(ledger)
     ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA)
@@ -393,7 +400,8 @@ def test_what_has_run_out_makes_no_chain(ledger: Ledger) -> None:
     ledger.team.delegate("wei", "priya", NOW + DAY, NOW + HOUR)
 
 
-def test_who_stood_in_for_somebody_that_left_may_give_away_their_own_word(ledger: Ledger) -> None:
+def test_a_deputy_of_a_member_who_left_may_name_a_deputy(ledger: Ledger) -> None:
+    """A member who was the deputy of a member that left the team may name a deputy of their own."""
     drafted(ledger)
     ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
     ledger.team.remove("omar", "mei", NOW)
@@ -409,7 +417,8 @@ def test_who_gave_their_word_to_somebody_that_left_may_be_a_deputy(ledger: Ledge
     assert [one.name for one in ledger.team.members() if one.deputy_at(NOW)] == ["priya"]
 
 
-def test_a_word_that_was_given_to_somebody_that_left_is_not_given_any_more(ledger: Ledger) -> None:
+def test_a_delegation_ends_when_the_deputy_leaves_the_team(ledger: Ledger) -> None:
+    """When a deputy leaves the team, the delegation ends: ending it once more is refused, as nobody stands in."""
     drafted(ledger)
     ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
     ledger.team.remove("wei", "mei", NOW)

@@ -136,8 +136,11 @@ def test_amended_facts_stop_a_send_that_runs(opened: Ledger) -> None:
         opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
 
 
-def test_a_draft_that_was_begun_before_another_was_kept_costs_that_one_no_approval(opened: Ledger) -> None:
-    """Two runs of the same turn draft it: what the first one kept may be approved before the second one is through."""
+def test_a_second_run_of_an_occurrence_replaces_no_kept_draft(opened: Ledger) -> None:
+    """When two runs draft the same occurrence, the draft of the second run does not replace the draft that was kept.
+
+    The kept draft may be approved before the second run is through, and must lose no approval.
+    """
     first, second = current_draft(opened), current_draft(opened, dated=LATER)
     assert opened.notices.draft(first, NOW, seen=0) == 1
     approve(opened, first, "omar", "wei")
@@ -149,7 +152,8 @@ def test_a_draft_that_was_begun_before_another_was_kept_costs_that_one_no_approv
     assert opened.notices.draft(current_draft(opened), LATER, seen=0) == 1, "everybody has been told by then"
 
 
-def test_a_draft_takes_the_place_of_one_that_was_seen_or_that_must_not_leave(opened: Ledger) -> None:
+def test_a_draft_replaces_one_that_was_seen_or_may_not_be_sent(opened: Ledger) -> None:
+    """A draft replaces an earlier draft that its run has seen, or that may not be sent since the facts changed."""
     opened.notices.draft(current_draft(opened), NOW, seen=0)
     assert opened.notices.draft(current_draft(opened, dated=LATER), LATER, seen=1) == 2
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
@@ -204,7 +208,8 @@ def test_a_claimed_message_is_nobody_elses(opened: Ledger) -> None:
     assert opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER) == ()
 
 
-def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_uncertain(opened: Ledger) -> None:
+def test_after_a_crash_marked_messages_are_uncertain_others_wait(opened: Ledger) -> None:
+    """After a crash, messages that surely were not sent wait again, and marked messages are uncertain."""
     release(opened)
     claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
     opened.deliveries.record(claims[:1], (), INCIDENT, "first-notice", NOW)
@@ -214,7 +219,8 @@ def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_unce
     assert claims[1].id in {claim.id for claim in again}
 
 
-def test_a_crash_leaves_nobody_in_hand_in_whatever_order_the_page_was_found(opened: Ledger) -> None:
+def test_a_crash_frees_a_page_in_whatever_order_it_was_found(opened: Ledger) -> None:
+    """After a crash no message of the page stays in hand, in whatever order the claim found the messages."""
     release(opened)
     opened.deliveries.give_back(opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, NOW), NOW)
     page = [claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, NOW)]
@@ -224,9 +230,13 @@ def test_a_crash_leaves_nobody_in_hand_in_whatever_order_the_page_was_found(open
     assert {claim.id for claim in again} == set(page)
 
 
-def test_the_audit_says_how_many_messages_crashed_workers_had_not_tried_and_how_many_are_uncertain(
+def test_the_audit_counts_what_crashed_workers_left(
     opened: Ledger,
 ) -> None:
+    """The audit chain says how many messages crashed workers had not tried and how many are uncertain.
+
+    One entry counts the messages of all channels.
+    """
     release(opened)
     for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
         claims = opened.deliveries.claim(INCIDENT, "first-notice", [channel], 3, NOW)
@@ -236,7 +246,8 @@ def test_the_audit_says_how_many_messages_crashed_workers_had_not_tried_and_how_
     assert recovered == {"waiting": 4, "uncertain": 2}
 
 
-def test_what_another_worker_holds_among_the_messages_of_a_crashed_one_stays_in_its_hands(opened: Ledger) -> None:
+def test_a_recovery_leaves_alone_what_another_worker_holds(opened: Ledger) -> None:
+    """When messages of a crashed worker are freed, messages between them that another worker holds stay with it."""
     release(opened)
     emails = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     texts = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, HOUR_LATER)
@@ -256,7 +267,8 @@ def test_what_two_workers_hold_is_pending_once(opened: Ledger) -> None:
     assert opened.deliveries.pending(INCIDENT, "first-notice") == before
 
 
-def test_whoever_is_at_work_on_one_channel_is_not_waited_for_on_another(opened: Ledger) -> None:
+def test_a_worker_on_one_channel_is_not_waited_for_on_another(opened: Ledger) -> None:
+    """A worker that holds messages of one channel counts as at work on that channel only."""
     release(opened)
     assert opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     at_work = {kind for kind in ChannelKind if opened.deliveries.at_work(INCIDENT, "first-notice", [kind])}
@@ -301,7 +313,8 @@ def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -
     assert email_of(opened, 1) == DeliveryState.WAITING
 
 
-def test_an_answer_of_a_worker_that_fell_behind_changes_nothing_of_what_another_holds(opened: Ledger) -> None:
+def test_a_late_answer_changes_nothing_that_another_worker_holds(opened: Ledger) -> None:
+    """A late answer of a worker whose lease was taken over changes nothing of a message that another worker holds."""
     release(opened)
     (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
@@ -312,7 +325,8 @@ def test_an_answer_of_a_worker_that_fell_behind_changes_nothing_of_what_another_
     assert email_of(opened, 1) == DeliveryState.CLAIMED
 
 
-def test_an_answer_that_comes_after_a_report_changes_nothing_of_which_more_is_known(opened: Ledger) -> None:
+def test_an_answer_after_a_report_does_not_undo_the_report(opened: Ledger) -> None:
+    """An answer that comes after a report changes nothing of a message that is known to have bounced."""
     release(opened)
     (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
@@ -332,7 +346,8 @@ def test_a_late_answer_still_settles_what_its_worker_had_marked(opened: Ledger) 
     assert email_of(opened, 1) == DeliveryState.SENT
 
 
-def test_a_late_answer_does_not_count_once_a_person_has_sent_the_message_again(opened: Ledger) -> None:
+def test_a_late_answer_does_not_count_once_a_message_is_sent_again(opened: Ledger) -> None:
+    """A late answer to the first try does not count once a team member has the message sent again."""
     release(opened)
     (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW)
@@ -360,7 +375,8 @@ def of_the_first_person(ledger: Ledger) -> dict[str, str]:
     return {line.channel.value: line.state.value for line in lines if line.person == 1}
 
 
-def test_a_late_refusal_of_what_became_uncertain_hands_over_to_the_next_channel(opened: Ledger) -> None:
+def test_a_late_refusal_of_an_uncertain_message_hands_over(opened: Ledger) -> None:
+    """A late refusal of a message that became uncertain makes the message failed, and the next channel takes over."""
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW)
@@ -379,7 +395,11 @@ def test_a_refusal_of_what_is_known_to_be_there_hands_nothing_over(opened: Ledge
     assert of_the_first_person(opened) == {"email": "delivered"}
 
 
-def test_whoever_stops_a_send_waits_for_the_answers_to_what_may_have_left_and_for_no_others(opened: Ledger) -> None:
+def test_a_stop_waits_only_for_answers_to_messages_maybe_sent(opened: Ledger) -> None:
+    """A stop waits for the answers to messages that may have been sent, and for no others.
+
+    A message that was answered, deferred or claimed anew is not waited for.
+    """
     release(opened)
     first, second, _ = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 3, NOW)
     opened.deliveries.record([first, second], (), INCIDENT, "first-notice", NOW)
@@ -422,7 +442,8 @@ def test_what_is_given_back_waits_again_as_if_nobody_had_held_it(opened: Ledger)
 
 
 @pytest.mark.parametrize("what", ["paused", "amended"])
-def test_a_message_claimed_before_the_incident_was_paused_or_amended_may_not_leave(opened: Ledger, what: str) -> None:
+def test_a_claimed_message_is_not_sent_after_a_pause_or_amendment(opened: Ledger, what: str) -> None:
+    """A message that was claimed before the incident was paused or its facts were amended may not be sent."""
     release(opened)
     claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
     if what == "paused":
@@ -581,7 +602,8 @@ def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:
     assert people()[0]._replace(name="x") != opened.people.get(INCIDENT, 1)
 
 
-def test_a_release_goes_on_although_an_approver_leaves_the_team_afterwards(opened: Ledger) -> None:
+def test_a_release_goes_on_although_an_approver_leaves_afterwards(opened: Ledger) -> None:
+    """A released notice goes on being sent although one of its approvers leaves the team after the release."""
     release(opened)
     opened.team.remove("wei", "lena", NOW)
     assert opened.notices.release(INCIDENT, "first-notice", LATER)
@@ -605,7 +627,8 @@ def test_who_changes_their_mind_before_the_release_is_heard(opened: Ledger) -> N
     assert opened.cases.read(INCIDENT).notices[0].stage is NoticeStage.REJECTED
 
 
-def test_a_notice_that_names_a_time_that_has_passed_is_neither_approved_nor_released(opened: Ledger) -> None:
+def test_a_notice_that_names_a_past_time_is_not_approved_or_released(opened: Ledger) -> None:
+    """A notice whose time of the next update has passed is neither approved nor released."""
     draft = current_draft(opened, next_news_at=LATER)
     opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "wei")
@@ -615,7 +638,8 @@ def test_a_notice_that_names_a_time_that_has_passed_is_neither_approved_nor_rele
         opened.approvals.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, draft.binding, "", LATER)
 
 
-def test_an_answer_counts_although_the_notice_was_drafted_afresh_meanwhile(opened: Ledger) -> None:
+def test_an_answer_counts_although_the_notice_was_drafted_afresh(opened: Ledger) -> None:
+    """The answer to a sent message counts although the notice was drafted afresh in the meantime."""
     release(opened)
     (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
@@ -625,9 +649,10 @@ def test_an_answer_counts_although_the_notice_was_drafted_afresh_meanwhile(opene
     assert "sent" in {line.state for line in opened.statistics.lines(INCIDENT, "first-notice")}
 
 
-def test_a_refusal_is_handed_over_as_was_approved_although_the_notice_was_drafted_afresh_meanwhile(
+def test_a_refusal_hands_over_as_approved_despite_a_fresh_draft(
     opened: Ledger,
 ) -> None:
+    """A refusal hands over to the next channel that was approved, although a fresh draft names another cascade."""
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(ChannelKind.SMS,))
     (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
@@ -653,7 +678,8 @@ def test_to_send_again_does_not_let_a_fresh_draft_leave_unapproved(opened: Ledge
     assert opened.notices.release(INCIDENT, "first-notice", NOW) == draft
 
 
-def test_a_page_of_an_earlier_version_that_never_came_up_is_not_missed_any_more(opened: Ledger) -> None:
+def test_a_page_that_never_came_up_is_not_missed_in_a_later_version(opened: Ledger) -> None:
+    """When the page of an earlier version never came up, the published page of a later version is enough."""
     for title, status in (("Two databases copied", Status.REJECTED), ("One database copied", Status.DELIVERED)):
         opened.incidents.amend(an_incident(title=title), "lena", NOW)
         release(opened, dated=NOW)
@@ -662,7 +688,8 @@ def test_a_page_of_an_earlier_version_that_never_came_up_is_not_missed_any_more(
     assert opened.deliveries.published(INCIDENT, "first-notice")
 
 
-def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: Ledger) -> None:
+def test_a_new_version_publishes_pages_afresh_and_posts_nothing_twice(opened: Ledger) -> None:
+    """A new version publishes its web pages afresh and repeats no post and no message to a person."""
     release(opened)
     answer_all(opened, Status.DELIVERED)
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
@@ -672,7 +699,11 @@ def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: 
     assert {(claim.channel, claim.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
 
 
-def test_who_was_in_hand_while_another_version_was_released_counts_as_told_by_that_one(opened: Ledger) -> None:
+def test_a_person_in_hand_at_a_release_is_told_the_new_version(opened: Ledger) -> None:
+    """A person whose message was in hand while a new version was released is told the new version.
+
+    The message was given back before it was sent.
+    """
     release(opened)
     held = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
@@ -682,7 +713,8 @@ def test_who_was_in_hand_while_another_version_was_released_counts_as_told_by_th
     assert opened.visits.versions_got(INCIDENT, 1) == {"first-notice": 2}
 
 
-def test_a_page_that_the_website_refused_does_not_stand_in_the_way_of_its_next_version(opened: Ledger) -> None:
+def test_a_refused_page_does_not_block_the_page_of_the_next_version(opened: Ledger) -> None:
+    """A page that the website refused does not stand in the way of the page of the next version."""
     release(opened)
     answer_all(opened, Status.REJECTED, only=ChannelKind.WEBSITE)
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
@@ -691,7 +723,8 @@ def test_a_page_that_the_website_refused_does_not_stand_in_the_way_of_its_next_v
     assert opened.deliveries.published(INCIDENT, "first-notice")
 
 
-def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_once_more(opened: Ledger) -> None:
+def test_the_time_when_a_notice_was_sent_does_not_move(opened: Ledger) -> None:
+    """The time when a notice was sent does not move when one of its messages is sent once more."""
     release(opened)
     (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.deliveries.record((), [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
@@ -705,7 +738,8 @@ def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_o
     assert opened.cases.read(INCIDENT).notices[0].sent_at == LATER
 
 
-def test_a_notice_of_which_only_parked_messages_are_left_notes_when_all_else_was_sent(opened: Ledger) -> None:
+def test_a_notice_with_only_parked_messages_left_records_its_time(opened: Ledger) -> None:
+    """A notice of which only parked messages are left is not finished, but records when all others were sent."""
     release(opened)
     with opened.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
@@ -781,7 +815,8 @@ def test_each_message_is_of_the_letter_of_its_persons_home(ledger: Ledger) -> No
     assert letters_of(claimed(ledger)) == {1: GENERAL, 2: "us", 3: "us-ma", 4: GENERAL}
 
 
-def test_a_follow_up_is_general_except_where_something_must_be_left_out(ledger: Ledger) -> None:
+def test_a_follow_up_has_an_addendum_only_where_text_is_left_out(ledger: Ledger) -> None:
+    """A follow-up is the general one for everybody, except where an addendum says that something must be left out."""
     live(ledger, *(at_home(number, home) for number, home in enumerate(HOMES, start=1)))
     release(ledger, template="update")
     assert letters_of(claimed(ledger)) == {1: GENERAL, 2: GENERAL, 3: "us-ma", 4: GENERAL}
@@ -818,7 +853,8 @@ def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) 
     assert letters_of(claimed(ledger)) == {1: "us-ma"}
 
 
-def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(ledger: Ledger) -> None:
+def test_changed_addenda_count_for_messages_that_still_wait(ledger: Ledger) -> None:
+    """When the addenda changed before a new release, the messages that still wait get the new addenda."""
     live(ledger, at_home(1, "MA"), at_home(2, "CA", locale="zh-CN"), at_home(3, "DE"))
     pin(ledger, Addenda())
     release(ledger)
@@ -838,7 +874,8 @@ def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
     assert not ledger.cases.read(INCIDENT).notices[0].current
 
 
-def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger: Ledger) -> None:
+def test_a_stored_message_names_its_addendum_unless_general(ledger: Ledger) -> None:
+    """The stored variant of a message names the addendum, unless the message is the general one."""
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
     release(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     assert stored(ledger, ChannelKind.EMAIL) == {1: "en/self", 2: "en/self/us-ma"}
@@ -851,9 +888,11 @@ def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledge
 
 
 @pytest.mark.parametrize("damaged", [5, 6], ids=["the child's", "the guardian's"])
-def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_damaged(
-    opened: Ledger, damaged: int
-) -> None:
+def test_no_message_about_a_child_is_sent_when_data_is_damaged(opened: Ledger, damaged: int) -> None:
+    """When the data of a child or of the guardian was damaged, no message about the child is sent.
+
+    The message is parked with its cause, and all other people are written to.
+    """
     release(opened)
     with opened.store.write() as write:
         moved = "UPDATE person SET sealed = (SELECT sealed FROM person WHERE number = 1) WHERE number = :number"
@@ -866,7 +905,8 @@ def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_d
     ]
 
 
-def test_a_message_bears_the_personal_link_that_works_and_not_one_that_was_revoked(opened: Ledger) -> None:
+def test_a_message_bears_the_link_that_works_and_no_revoked_one(opened: Ledger) -> None:
+    """A message that is claimed after the person's link was revoked bears the new link, which works."""
     release(opened)
     opened.people.revoke_link(INCIDENT, 1, "lena", NOW)
     links = {
@@ -900,7 +940,8 @@ def written_to(ledger: Ledger, incident: str) -> list[tuple[int, str]]:
     return sorted((claim.about.number, claim.to.email) if claim.about and claim.to else (0, "") for claim in claims)
 
 
-def test_people_of_two_incidents_who_have_the_same_numbers_are_told_each_at_their_own_address(opened: Ledger) -> None:
+def test_people_with_equal_numbers_are_told_at_their_own_addresses(opened: Ledger) -> None:
+    """People of two incidents who have the same numbers are told each at their own address."""
     child = a_person(number=1, email="child@other.example", flags=frozenset({Flag.MINOR}))
     parent = a_person(number=2, email="parent@other.example", guardian_of=child.ref)
     release(opened)

@@ -91,7 +91,11 @@ def test_nor_does_it_take_the_word_of_an_approver(tmp_path: Path) -> None:
     old.dispose()
 
 
-def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(tmp_path: Path) -> None:
+def test_a_bounce_waits_until_a_restored_ledger_knows_of_the_sending(tmp_path: Path) -> None:
+    """A restored ledger refuses a bounce until `amends reconcile` has recorded that the message was sent.
+
+    After that, the bounce counts.
+    """
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=1)], channels=EMAIL)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -107,7 +111,11 @@ def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(t
     old.dispose()
 
 
-def test_what_came_back_of_a_message_that_is_stored_anew_is_known_by_its_key(tmp_path: Path) -> None:
+def test_a_bounce_of_a_message_stored_anew_is_known_by_its_key(tmp_path: Path) -> None:
+    """A bounce of a message that a restored ledger stored anew is recognised by the message's key.
+
+    A forged token is foreign, and a token with the message ID of another message is contradicted.
+    """
     old, left = lacking_the_release(tmp_path, 3)
     old.restore.reconcile(left, OMAR, NOW)
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -194,7 +202,8 @@ def test_what_no_log_tells_is_uncertain(restored: tuple[Ledger, list[str]]) -> N
     assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 3, PersonState.UNCERTAIN: 7}
 
 
-def test_a_message_of_which_the_restored_ledger_knows_nothing_is_not_sent_again(tmp_path: Path) -> None:
+def test_a_message_unknown_to_the_restored_ledger_is_not_sent_again(tmp_path: Path) -> None:
+    """A message that the log names, and of which the restored ledger knows nothing, is not sent again."""
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
     ledger.dispose()
@@ -258,7 +267,11 @@ def test_who_joins_a_send_notes_the_release_as_well_as_who_began_it(tmp_path: Pa
     ledger.dispose()
 
 
-def test_an_email_that_the_log_names_has_been_sent_also_of_a_notice_released_since(tmp_path: Path) -> None:
+def test_an_email_that_the_log_names_is_sent_after_a_later_release(tmp_path: Path) -> None:
+    """An email that the log names counts as sent, also when its notice is released only after the reconciliation.
+
+    An email that the log does not name is uncertain.
+    """
     old, left = lacking_the_release(tmp_path, 2)
     old.restore.reconcile(left, OMAR, NOW)
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -279,7 +292,11 @@ def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, left: st
     assert ("inc-1", "first-notice") not in notes.all()
 
 
-def test_what_may_have_taken_over_before_the_backup_was_restored_waits_for_a_person(tmp_path: Path) -> None:
+def test_a_handover_made_before_the_restore_waits_for_a_person(tmp_path: Path) -> None:
+    """When the next channel may have taken over before the backup was restored, its message is uncertain.
+
+    A team member decides about the message.
+    """
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=1, phone="+49301234561")], channels=EMAIL, cascade=(*EMAIL, *SMS))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -377,7 +394,11 @@ def test_nor_is_an_incident_lost_with_the_ledger_told_of_twice(tmp_path: Path) -
     old.dispose()
 
 
-def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_path: Path) -> None:
+def test_a_parked_message_maybe_tried_again_waits_for_a_person(tmp_path: Path) -> None:
+    """After a restore, a parked message that may have been tried again since the backup is not simply tried again.
+
+    The message is not parked any more: a team member decides about it.
+    """
     ledger = with_phones(tmp_path)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     for tries in range(STRIKES):
@@ -397,9 +418,13 @@ def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_
 # What the log only names, and what it refused
 
 
-def test_what_the_log_only_names_waits_for_a_person_also_where_the_log_is_complete(
+def test_messages_that_the_log_only_names_wait_for_a_person(
     restored: tuple[Ledger, list[str]],
 ) -> None:
+    """A message that the log names without its outcome is uncertain, also where the log is complete.
+
+    A team member decides about the message.
+    """
     ledger, left = restored
     found = ledger.restore.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
     assert (found.sent, found.uncertain, found.waiting) == (3, 2, 3 + POSTS)
@@ -414,7 +439,11 @@ def test_nor_is_it_among_those_that_go_out_again_all_at_once(restored: tuple[Led
         ledger.decisions.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
 
 
-def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now_and_the_others_are(tmp_path: Path) -> None:
+def test_a_later_release_does_not_send_what_the_log_only_names(tmp_path: Path) -> None:
+    """A notice that is stored only after the reconciliation does not send what the log names without its outcome.
+
+    All other messages of the notice are sent.
+    """
     old, left = lacking_the_release(tmp_path, 2)
     old.restore.reconcile(left[:1], OMAR, NOW, (*EMAIL, *SMS), unclear={left[1]})
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -425,7 +454,8 @@ def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now_and_the_others_are(t
     old.dispose()
 
 
-def test_what_a_person_has_sent_again_goes_out_whatever_the_log_only_named(tmp_path: Path) -> None:
+def test_a_decision_sends_again_what_the_log_only_named(tmp_path: Path) -> None:
+    """A message that the log names without its outcome is sent when a team member has it sent again."""
     old, left = lacking_the_release(tmp_path, 1)
     old.restore.reconcile([], OMAR, NOW, (*EMAIL, *SMS), unclear=left)
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -447,7 +477,8 @@ def test_a_log_that_says_more_replaces_what_an_earlier_one_only_named(
     old.dispose()
 
 
-def test_what_an_earlier_log_had_as_left_has_left_also_where_a_second_one_does_not_name_it(tmp_path: Path) -> None:
+def test_a_second_log_does_not_undo_what_an_earlier_log_named(tmp_path: Path) -> None:
+    """A message that an earlier log named as sent stays sent when a second log does not name the message."""
     old, left = lacking_the_release(tmp_path, 2)
     old.restore.reconcile(left, OMAR, NOW, (*EMAIL, *SMS))
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -455,7 +486,8 @@ def test_what_an_earlier_log_had_as_left_has_left_also_where_a_second_one_does_n
     old.dispose()
 
 
-def test_it_may_say_more_of_more_messages_than_a_statement_has_room_for(restored: tuple[Ledger, list[str]]) -> None:
+def test_a_log_may_name_more_messages_than_a_statement_has_room_for(restored: tuple[Ledger, list[str]]) -> None:
+    """A later log may say more of more messages than one SQL statement takes values."""
     ledger, keys = restored[0], [f"{number:032x}" for number in range(2_200)]
     event.listen(
         ledger.store.engine, "connect", lambda raw, _: raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_100)
@@ -467,7 +499,11 @@ def test_it_may_say_more_of_more_messages_than_a_statement_has_room_for(restored
         assert left_among(session, keys[-2_000:]) == dict.fromkeys(keys[-2_000:], False)
 
 
-def test_a_second_word_that_says_nothing_of_emails_leaves_unclear_what_was(tmp_path: Path) -> None:
+def test_a_second_word_without_emails_leaves_unclear_emails_unclear(tmp_path: Path) -> None:
+    """A second reconciliation that says nothing of emails leaves emails unclear that were unclear before.
+
+    Such emails stay behind when all uncertain messages are sent again at once.
+    """
     old, left = lacking_the_release(tmp_path, 2)
     old.restore.reconcile([], OMAR, NOW, EMAIL, unclear=left)
     old.restore.reconcile([], OMAR, NOW, SMS)
@@ -477,9 +513,13 @@ def test_a_second_word_that_says_nothing_of_emails_leaves_unclear_what_was(tmp_p
     old.dispose()
 
 
-def test_what_is_uncertain_anyway_says_that_the_log_names_it_so_that_it_does_not_go_out_with_the_others(
+def test_an_uncertain_message_the_log_names_is_not_sent_in_bulk(
     tmp_path: Path,
 ) -> None:
+    """A message that is uncertain anyway records that the log names it without its outcome.
+
+    So it stays behind when all uncertain messages are sent again at once.
+    """
     old, left = lacking_the_release(tmp_path, 2)
     old.restore.reconcile([], OMAR, NOW, unclear=left)
     old.notices.release(INCIDENT, NOTICE, NOW)
@@ -576,7 +616,11 @@ def test_so_it_may_of_a_notice_released_since(tmp_path: Path) -> None:
     old.dispose()
 
 
-def test_but_not_where_it_tells_of_a_message_whose_key_cannot_be_found(restored: tuple[Ledger, list[str]]) -> None:
+def test_a_log_with_a_bounce_address_of_unknown_key_is_refused(restored: tuple[Ledger, list[str]]) -> None:
+    """A log that names messages by bounce addresses alone is refused when a message's key cannot be found.
+
+    The refusal says how many emails the log names so.
+    """
     ledger, left = restored
     with pytest.raises(LogUnfit, match="names 1 emails by nothing but their bounce address"):
         ledger.restore.check_log(ledger.restore.named(by_tokens(ledger, [*left, "0" * 32])))
@@ -596,7 +640,11 @@ def test_nor_may_it_begin_after_the_backup(restored: tuple[Ledger, list[str]]) -
         restored[0].restore.check_log(a_log(*restored[1]))
 
 
-def test_what_the_ledger_has_from_that_log_itself_does_not_make_it_fit(restored: tuple[Ledger, list[str]]) -> None:
+def test_a_log_is_not_fit_by_what_the_ledger_took_from_the_same_log(restored: tuple[Ledger, list[str]]) -> None:
+    """A log that begins after the backup is refused, also when the ledger has taken messages from the same log before.
+
+    The refusal asks for the older log too.
+    """
     ledger, left = restored
     late = a_log(*left[2:])
     ledger.restore.reconcile(late.left, OMAR, NOW)
@@ -616,7 +664,11 @@ def test_one_that_names_an_email_sent_just_before_the_backup_will_do(tmp_path: P
     ledger.dispose()
 
 
-def test_where_nothing_was_sent_by_then_one_that_names_any_message_of_ours_will_do(tmp_path: Path) -> None:
+def test_with_nothing_sent_by_then_any_message_of_ours_will_do(tmp_path: Path) -> None:
+    """When nothing was sent before the backup, a log will do that names any message of this ledger.
+
+    A log that names none is refused.
+    """
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -643,7 +695,11 @@ def test_what_nobody_was_sent_yet_counts_as_ours_too(uncertain: tuple[Ledger, li
     assert len(send(ledger, 5)) == 1
 
 
-def test_where_a_whole_incident_is_lost_its_messages_cannot_be_told_from_others(tmp_path: Path) -> None:
+def test_messages_of_a_lost_incident_cannot_be_told_from_others(tmp_path: Path) -> None:
+    """When the backup lacks a whole incident, the incident's messages cannot be told from those of others.
+
+    So a log with any messages will do, and an empty log is refused.
+    """
     ledger = opened(tmp_path)
     back_up(ledger, tmp_path)
     ledger.dispose()

@@ -101,7 +101,8 @@ def test_a_person_wants_everything_until_they_say_otherwise(opened: Ledger) -> N
     assert not opened.opt_outs.has(INCIDENT, 1)
 
 
-def test_an_opt_out_before_the_release_holds_the_optional_notice_with_the_reason(opened: Ledger) -> None:
+def test_an_opt_out_before_the_release_holds_the_optional_notice(opened: Ledger) -> None:
+    """An opt-out before the release holds the person's message of an optional notice, with the reason."""
     opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
     assert withheld(opened) == {1}
@@ -123,9 +124,13 @@ def test_an_opt_out_withdraws_what_was_put_off(opened: Ledger) -> None:
     assert opened.deliveries.pending(INCIDENT, SURVEY) == 4
 
 
-def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_again_once_all_must_get_it(
+def test_an_opted_out_message_maybe_sent_stays_uncertain(
     opened: Ledger,
 ) -> None:
+    """After an opt-out, a message that a provider may have is uncertain.
+
+    The message stays so, and is not sent again, when the notice becomes mandatory.
+    """
     release(opened)
     answer(opened, claim(opened), Status.DEFERRED, doubtful=True)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -214,7 +219,8 @@ def test_the_preview_counts_who_opted_out_as_the_release_does(opened: Ledger, op
     assert opened.previews.expected(draft).people == opened.statistics.people(INCIDENT, SURVEY)
 
 
-def test_whoever_presses_again_has_what_came_back_meanwhile_withdrawn_at_once(opened: Ledger) -> None:
+def test_a_repeated_opt_out_withdraws_what_came_back_meanwhile(opened: Ledger) -> None:
+    """When a person opts out once more, a message that a worker gave back in the meantime is withdrawn at once."""
     release(opened)
     in_hand = claim(opened)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -249,9 +255,11 @@ def test_a_reason_that_was_there_before_stays(opened: Ledger) -> None:
 
 @pytest.mark.parametrize("who", [CHILD, GUARDIAN])
 @pytest.mark.parametrize("first", ["opt-out", "release"])
-def test_a_guardian_opts_out_of_what_they_read_for_themselves_and_for_the_child(
-    opened: Ledger, who: int, first: str
-) -> None:
+def test_an_opt_out_by_child_or_guardian_counts_for_both(opened: Ledger, who: int, first: str) -> None:
+    """An opt-out under the link of a guardian or of the child holds the optional messages for both.
+
+    That holds before and after the release.
+    """
     if first == "release":
         release(opened)
     opened.opt_outs.add(INCIDENT, who, "test", NOW)
@@ -299,7 +307,8 @@ def test_a_notice_comes_to_its_end_with_the_held_ones_counted(opened: Ledger) ->
     assert opened.statistics.people(INCIDENT, SURVEY) == {PersonState.SENT: 2, PersonState.HELD: 4}
 
 
-def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: Ledger) -> None:
+def test_a_notice_that_became_mandatory_reaches_opted_out_people(opened: Ledger) -> None:
+    """A notice that became mandatory also goes to people who opted out, before or after the optional release."""
     opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
     opened.opt_outs.add(INCIDENT, 2, "test", NOW)
@@ -307,7 +316,8 @@ def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: 
     assert {claim.about.number for claim in claim(opened)} == {1, 2, ONLY_PHONE, CHILD, GUARDIAN}
 
 
-def test_who_was_not_reached_and_opted_out_gets_the_next_channel_of_what_became_mandatory(opened: Ledger) -> None:
+def test_a_mandatory_notice_hands_over_for_an_unreached_opted_out(opened: Ledger) -> None:
+    """When an optional notice becomes mandatory, an opted-out person whom email did not reach gets the next channel."""
     release(opened)
     in_hand = claim(opened)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -318,7 +328,8 @@ def test_who_was_not_reached_and_opted_out_gets_the_next_channel_of_what_became_
     assert [(one.about.number, one.channel) for one in claim(opened)] == [(1, ChannelKind.SMS)]
 
 
-def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened: Ledger) -> None:
+def test_a_notice_that_became_optional_skips_opted_out_people(opened: Ledger) -> None:
+    """A mandatory notice that became optional does not go to people who opted out."""
     opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened, optional=False)
     release(opened)
@@ -326,9 +337,11 @@ def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened
 
 
 @pytest.mark.parametrize("optional", [True, False])
-def test_what_comes_back_of_an_earlier_version_is_as_optional_as_the_one_that_it_leaves_in(
-    opened: Ledger, optional: bool
-) -> None:
+def test_a_returned_message_is_as_optional_as_the_current_version(opened: Ledger, optional: bool) -> None:
+    """A message that a worker claimed in an earlier version and gave back is as optional as the current version.
+
+    An opt-out holds the message only where the current version is optional.
+    """
     release(opened, optional=not optional)
     in_hand = claim(opened)
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
@@ -339,9 +352,13 @@ def test_what_comes_back_of_an_earlier_version_is_as_optional_as_the_one_that_it
     assert (1 in told, withheld(opened)) == ((False, {1}) if optional else (True, set()))
 
 
-def test_who_opted_out_while_all_had_to_get_it_does_not_get_what_comes_back_and_is_optional_by_now(
+def test_an_opt_out_holds_a_returned_message_that_became_optional(
     opened: Ledger,
 ) -> None:
+    """A person opted out while the notice was mandatory, and the notice is optional by now.
+
+    A message to the person that a worker gives back is held.
+    """
     release(opened, optional=False)
     in_hand = claim(opened)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -360,7 +377,8 @@ def test_nobody_can_opt_out_who_is_not_there(opened: Ledger) -> None:
             opened.opt_outs.end(incident, person, "test", NOW)
 
 
-def test_whoever_writes_already_can_keep_an_opt_out_in_the_same_commit(opened: Ledger) -> None:
+def test_an_opt_out_can_be_recorded_in_a_callers_own_commit(opened: Ledger) -> None:
+    """A caller that is already writing can record an opt-out in the same commit; a second opt-out changes nothing."""
     release(opened)
     with opened.store.write() as write:
         assert opted_out(write.session, INCIDENT, 1, LATER)
@@ -376,7 +394,8 @@ def test_each_notice_keeps_its_class(opened: Ledger) -> None:
     assert classes == {SURVEY: True, "update-1": False}
 
 
-def test_only_optional_messages_carry_a_token_and_it_names_whom_they_are_about(opened: Ledger) -> None:
+def test_only_optional_messages_carry_a_token_of_their_person(opened: Ledger) -> None:
+    """Only optional messages carry an opt-out token, and the token names the person whom the message is about."""
     release(opened)
     release(opened, "update-1", optional=False)
     tokens = {claim.about.number: claim.opt_out for claim in claim(opened)}
@@ -425,7 +444,8 @@ def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
     assert withheld(opened) == {1}
 
 
-def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other(opened: Ledger) -> None:
+def test_a_release_and_a_worker_withdrawing_at_once_do_not_deadlock(opened: Ledger) -> None:
+    """A release and a worker that withdraw messages at the same moment do not wait for each other."""
     release(opened)
     in_hand = claim(opened)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
@@ -483,7 +503,8 @@ def test_a_token_names_its_person_and_fits_where_it_stands(incident: str, person
     assert re.fullmatch(r"[A-Za-z0-9_-]{20,200}", token)
 
 
-def test_a_token_is_the_same_at_every_try_and_another_for_everybody_else() -> None:
+def test_an_opt_out_token_is_stable_and_unique_to_each_person() -> None:
+    """A person's opt-out token is the same at every try and differs from the token of every other person."""
     tokens = [KEYS.opt_out_token(incident, person) for incident in ("a", "b") for person in range(100)]
     assert len(set(tokens)) == 200
     assert KEYS.opt_out_token("a", 7) == tokens[7]

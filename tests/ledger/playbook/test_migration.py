@@ -167,7 +167,8 @@ def test_what_was_released_before_stops_until_it_is_approved_anew(running: Ledge
     )
 
 
-def test_a_page_in_hand_does_not_leave_in_the_words_that_were_replaced(running: Ledger) -> None:
+def test_a_page_in_hand_is_not_sent_in_replaced_words(running: Ledger) -> None:
+    """A page that was claimed before the playbook was replaced may not be sent in the replaced words."""
     approve(running, draft(running))
     running.notices.release(INCIDENT, "first-notice", NOW)
     in_hand = running.deliveries.claim(INCIDENT, "first-notice", list(ChannelKind), 100, NOW)

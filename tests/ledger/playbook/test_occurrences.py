@@ -98,7 +98,8 @@ def test_a_held_turn_goes_on_or_is_skipped_when_a_person_decides(opened: Ledger,
     assert states(opened) == [(1, decision, 0)]
 
 
-def test_a_turn_is_an_alert_each_time_it_is_held_and_not_because_somebody_looks_again(opened: Ledger) -> None:
+def test_an_occurrence_is_one_alert_each_time_it_becomes_held(opened: Ledger) -> None:
+    """An occurrence raises an alert each time that it becomes held, and none when somebody finds it held again."""
     for state, minutes in ((HELD, 0), (HELD, 5), (WAITING, 10), (HELD, 15)):
         at = LATER + timedelta(minutes=minutes)
         opened.occurrences.mark(INCIDENT, "update", 1, NOW, state, at, "its run was cancelled")
@@ -166,7 +167,8 @@ def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
     assert opened.assessments.all(INCIDENT) == ()
 
 
-def test_an_assessment_that_cannot_be_read_any_more_is_to_be_made_again(opened: Ledger) -> None:
+def test_an_assessment_that_cannot_be_read_is_to_be_made_again(opened: Ledger) -> None:
+    """When the assessment cannot be read any more, its step is due again until a new assessment is recorded."""
     opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     opened.occurrences.mark(INCIDENT, "assess", 1, NOW, DONE, LATER)
     assert "assess" in {turn.step for turn in plan(opened.cases.read(INCIDENT), LATER).due}

@@ -109,7 +109,11 @@ def acts(ledger: Ledger, act: str) -> list[dict[str, object]]:
 # Bounces
 
 
-def test_who_cannot_be_reached_by_email_is_written_to_on_the_next_channel(opened: Ledger, emails: Sent) -> None:
+def test_a_person_whose_email_bounces_gets_the_next_channel(opened: Ledger, emails: Sent) -> None:
+    """When an email bounces, the person is written to on the next channel.
+
+    The outcome of the report names the notice that has messages waiting.
+    """
     reported = opened.receipts.take([a_report(emails[1])], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 1)
     assert states(opened, EMAIL)[1] == "bounced"
@@ -123,7 +127,8 @@ def test_the_reason_that_is_kept_is_the_code_alone(opened: Ledger, emails: Sent)
     assert details == {"550 5.1.1"}
 
 
-def test_a_notice_that_was_sent_is_being_sent_again_and_reaches_the_person(opened: Ledger, emails: Sent) -> None:
+def test_a_sent_notice_goes_on_after_a_bounce(opened: Ledger, emails: Sent) -> None:
+    """A notice that was sent is being sent again after a bounce and reaches the person on the next channel."""
     assert stage(opened) is NoticeStage.SENT
     opened.receipts.take([a_report(emails[1])], LATER)
     assert stage(opened) is NoticeStage.SENDING
@@ -188,8 +193,11 @@ def test_what_a_mailbox_took_does_not_bounce_later(opened: Ledger, emails: Sent)
     assert states(opened, EMAIL)[1] == "delivered"
 
 
-def test_a_provider_that_called_it_delivered_may_say_later_that_it_came_back(opened: Ledger, emails: Sent) -> None:
-    """Its word for what the next server took; that server may find out later that it has no such mailbox."""
+def test_a_provider_may_report_a_bounce_after_a_delivery(opened: Ledger, emails: Sent) -> None:
+    """A provider that called a message delivered may say later that it came back; a later "delivered" changes nothing.
+
+    "Delivered" says that the next server took it; that server may find out later that it has no such mailbox.
+    """
     opened.receipts.take([a_report(emails[1], ReportKind.DELIVERED)], LATER)
     reported = opened.receipts.take([replace(a_report(emails[1]), by_provider=True)], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 1)
@@ -197,9 +205,11 @@ def test_a_provider_that_called_it_delivered_may_say_later_that_it_came_back(ope
 
 
 @pytest.mark.parametrize("status", ["5.7.26", "4.7.0", "5.1.8", "5.1.90", "5.4.5"])
-def test_a_refusal_for_our_sake_hands_over_too_and_calls_for_a_person_once(
-    opened: Ledger, emails: Sent, status: str
-) -> None:
+def test_a_refusal_for_our_sake_hands_over_and_alerts_once(opened: Ledger, emails: Sent, status: str) -> None:
+    """A refusal for a reason that lies with the sender hands over like any other.
+
+    An alert calls for a person once, however many messages are refused so.
+    """
     policy = {"status": status, "detail": status}
     reported = opened.receipts.take([a_report(emails[1], ReportKind.GAVE_UP, **policy)], LATER)
     opened.receipts.take([a_report(emails[2], ReportKind.GAVE_UP, **policy)], LATER)
@@ -220,7 +230,8 @@ def test_a_bounce_after_the_end_calls_for_a_person(opened: Ledger, emails: Sent)
     assert "after the end" in alert
 
 
-def test_what_is_handed_over_waits_for_approval_when_the_facts_have_changed(opened: Ledger, emails: Sent) -> None:
+def test_a_handed_over_message_waits_when_the_facts_have_changed(opened: Ledger, emails: Sent) -> None:
+    """A message that a bounce hands over waits for a new approval when the facts have changed."""
     opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     assert opened.receipts.take([a_report(emails[1])], LATER).handed_over == 1
     with pytest.raises(ApprovalMissing, match="facts changed"):
@@ -243,7 +254,8 @@ def test_a_draft_that_nobody_approved_is_not_let_out_by_a_bounce(opened: Ledger,
 # Complaints
 
 
-def test_a_complaint_is_kept_and_the_person_gets_nothing_optional_any_more(opened: Ledger, emails: Sent) -> None:
+def test_a_complaint_is_kept_and_ends_optional_messages(opened: Ledger, emails: Sent) -> None:
+    """A complaint is recorded, and the person who complained gets nothing optional any more."""
     assert effects(opened.receipts.take([a_report(emails[1], ReportKind.COMPLAINED)], LATER)) == ["complained"]
     assert states(opened, EMAIL)[1] == "complained"
     assert opened.opt_outs.has(INCIDENT, 1)
@@ -330,9 +342,13 @@ def test_the_token_of_an_sms_is_none_for_mail(opened: Ledger, texts: Sent) -> No
         (lambda claim: "nonsense", "contradicted"),
     ],
 )
-def test_a_message_id_must_be_ours_or_bear_the_relays_name_for_the_message(
+def test_a_message_id_must_be_ours_or_the_relays_for_the_message(
     opened: Ledger, emails: Sent, named: Callable[[Claim], str], effect: str
 ) -> None:
+    """A report counts only when its message ID is absent, ours, or the name that the relay gave the message.
+
+    Any other message ID contradicts the report.
+    """
     assert effects(opened.receipts.take([a_report(emails[1], message_id=named(emails[1]))], LATER)) == [effect]
 
 
@@ -371,7 +387,11 @@ def test_a_bounce_settles_an_uncertain_message(opened: Ledger) -> None:
     assert states(opened, EMAIL)[1] == "bounced"
 
 
-def test_what_a_person_sends_once_more_does_not_bounce_for_the_first_time(opened: Ledger) -> None:
+def test_a_bounce_of_a_first_try_does_not_stop_a_second_one(opened: Ledger) -> None:
+    """When a team member has a message sent again, a bounce of its first try changes nothing.
+
+    The message still waits.
+    """
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.UNCERTAIN)
@@ -404,7 +424,8 @@ def test_who_has_it_is_not_sent_it_once_more_from_a_page_in_hand(opened: Ledger)
     assert claimed(opened, EMAIL).keys() == {2}
 
 
-def test_what_another_has_in_hand_leaves_although_a_report_recalls_a_page(opened: Ledger) -> None:
+def test_a_report_that_recalls_one_page_leaves_another_in_hand(opened: Ledger) -> None:
+    """When a report recalls a page, messages that another worker has in hand may still be sent."""
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, {1: claims[1]}, Status.UNCERTAIN)
@@ -462,7 +483,8 @@ def test_an_sms_that_did_not_arrive_hands_over_to_email(opened: Ledger, texts: S
     assert not acts(opened, "alert")
 
 
-def test_an_sms_that_never_left_the_network_hands_over_and_calls_for_a_person(opened: Ledger, texts: Sent) -> None:
+def test_an_sms_lost_in_the_network_hands_over_and_alerts(opened: Ledger, texts: Sent) -> None:
+    """An SMS that never left the gateway's network hands over to the next channel, and an alert calls for a person."""
     sent_texts(opened, texts)
     assert opened.receipts.take([a_receipt(Status.DEFERRED, "SM1", detail="undelivered 30007")], LATER).handed_over == 1
     (alert,) = [entry.subject for entry in opened.audit.entries(INCIDENT) if entry.act == "alert"]
@@ -497,10 +519,11 @@ def test_a_receipt_may_be_faster_than_the_answer_of_the_gateway(opened: Ledger, 
     assert effects(opened.receipts.take([receipt], LATER)) == ["bounced"]
 
 
-def test_who_is_to_get_an_sms_again_that_came_back_is_written_to_on_the_next_channel(
-    opened: Ledger, texts: Sent
-) -> None:
-    """The gateway knows the key of the one that came back: it would say that it sent it, and send nothing."""
+def test_an_sms_to_be_sent_again_hands_over_when_it_came_back(opened: Ledger, texts: Sent) -> None:
+    """When an SMS that is to be sent again came back, the person is written to on the next channel.
+
+    The gateway knows the key of the SMS that came back: it would say that it sent the SMS, and send nothing.
+    """
     opened.deliveries.record([texts[1]], (), INCIDENT, NOTICE, LATER)
     opened.deliveries.record((), [(texts[1], Receipt(texts[1].key, Status.UNCERTAIN))], INCIDENT, NOTICE, LATER)
     opened.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
@@ -510,10 +533,13 @@ def test_who_is_to_get_an_sms_again_that_came_back_is_written_to_on_the_next_cha
 
 
 @pytest.mark.parametrize(("status", "state"), [(Status.REJECTED, "bounced"), (Status.DELIVERED, "delivered")])
-def test_a_receipt_settles_an_sms_that_was_put_off_because_its_answer_was_lost(
+def test_a_receipt_settles_an_sms_deferred_for_a_lost_answer(
     opened: Ledger, texts: Sent, status: Status, state: str
 ) -> None:
-    """The gateway knows our key, so the next try would only be told `sent`, and nobody would hear of it again."""
+    """A receipt settles an SMS that was deferred because the gateway's answer was lost.
+
+    The gateway knows our key: the next try would only be told `sent`, and nobody would hear of the SMS again.
+    """
     claim = texts[1]
     opened.deliveries.record([claim], (), INCIDENT, NOTICE, LATER)
     opened.deliveries.record((), [(claim, Receipt(claim.key, Status.DEFERRED, "502"))], INCIDENT, NOTICE, LATER)

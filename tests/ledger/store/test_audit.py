@@ -153,9 +153,8 @@ def test_a_note_of_another_entry_is_found(forger: Forger) -> None:
     assert forger.found(anchor=f"4 {'00' * 32}") == ("entry 4 is not the one that was noted beside the database",)
 
 
-def test_an_older_note_is_no_alarm_because_a_crash_may_come_before_the_note(
-    ledger_on_sqlite: Ledger, tmp_path: Path
-) -> None:
+def test_an_older_note_is_no_alarm_as_a_crash_may_precede_it(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
+    """A note beside the ledger that is older than the audit chain is no alarm: a crash may come before the note."""
     anchor = tmp_path / "audit-head"
     ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
     older = anchor.read_text()

@@ -3,7 +3,8 @@
 from amends.ledger.store.cache import MOST, Memory
 
 
-def test_what_was_found_is_looked_at_first_and_everywhere_only_when_it_is_gone() -> None:
+def test_a_remembered_place_is_looked_at_before_all_others() -> None:
+    """Something that was found once is looked for first in its place, and everywhere only when it is gone."""
     there, looks = [7, 8], list[int | None]()
 
     def look(known: int | None) -> int | None:

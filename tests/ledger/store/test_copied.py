@@ -83,9 +83,11 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
     new.dispose()
 
 
-def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
-    url: str, tmp_path: Path, sender: Ledger
-) -> None:
+def test_a_copy_is_known_also_when_made_before_places_were_recorded(url: str, tmp_path: Path, sender: Ledger) -> None:
+    """A new machine sends nothing on a restored copy, also when the ledger was made before its place was recorded.
+
+    The migration records the place.
+    """
     with sender.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE key_check SET place = ''")
     assert sender.store.doubt() == ""
@@ -114,9 +116,13 @@ def test_nor_does_one_under_which_a_dump_was_loaded_as_it_sent(url: str, sender:
         sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
 
 
-def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_over(
+def test_a_server_set_back_or_taken_over_is_known_as_a_copy(
     url: str, tmp_path: Path, sender: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A new machine sends nothing when the server was recovered to an earlier time or another server took over.
+
+    Both show in the server's timeline.
+    """
     sender.dispose()
     monkeypatch.setattr(database, "TIMELINE", "SELECT 'FFFFFFFF'")
     new = on_a_machine(url, tmp_path, "new")
@@ -132,7 +138,8 @@ def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sende
         sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
 
 
-def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_place(url: str, sender: Ledger) -> None:
+def test_a_draft_that_the_copy_lacks_is_not_read_any_more(url: str, sender: Ledger) -> None:
+    """A process that read a draft which the restored copy lacks reads the draft that was made in its place."""
     back_up(sender, url)
     lost = approved_again(sender, channels=(ChannelKind.SMS,))
     assert sender.notices.latest_draft(INCIDENT, NOTICE) == lost
@@ -143,9 +150,9 @@ def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_p
     assert sender.notices.latest_draft(INCIDENT, NOTICE) == drafted
 
 
-def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with_those(
-    url: str, sender: Ledger
-) -> None:
+def test_facts_that_the_copy_lacks_are_not_read_any_more(url: str, sender: Ledger) -> None:
+    """A process that read facts and an assessment which the restored copy lacks reads what has taken their place."""
+
     def amended(title: str, band: Severity, now: datetime) -> Case:
         sender.incidents.amend(an_incident(title=title), "lena", now)
         sender.assessments.record(INCIDENT, an_assessment(version=2, band=band), now)
@@ -162,9 +169,9 @@ def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with
     assert (case.incident.title, case.assessment.band) == ("Three databases copied", Severity.LOW)
 
 
-def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_has_not(
-    url: str, sender: Ledger
-) -> None:
+def test_a_version_sent_only_after_the_backup_is_not_told(url: str, sender: Ledger) -> None:
+    """A version that was sent after the backup, and by the restored copy was not, does not count as told."""
+
     def heard() -> list[bool]:
         return [one.told for notice in sender.cases.read(INCIDENT).notices for one in notice.releases]
 
@@ -179,9 +186,11 @@ def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_h
     assert heard() == [True, False]
 
 
-def test_an_incident_that_was_opened_again_in_the_place_of_a_lost_one_is_read_and_written_with_its_own_key(
-    url: str, tmp_path: Path
-) -> None:
+def test_an_incident_opened_again_in_a_copy_has_a_key_of_its_own(url: str, tmp_path: Path) -> None:
+    """An incident opened again in the place of a lost one is read and written with its own key.
+
+    That also holds for a process that knew the key of the lost one.
+    """
     ledger = on_a_machine(url, tmp_path, "here")
     back_up(ledger, url)
     ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
@@ -197,9 +206,8 @@ def test_an_incident_that_was_opened_again_in_the_place_of_a_lost_one_is_read_an
         one.dispose()
 
 
-def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
-    url: str, tmp_path: Path, sender: Ledger
-) -> None:
+def test_a_page_from_before_is_not_sent_under_a_later_lease(url: str, tmp_path: Path, sender: Ledger) -> None:
+    """A page that was claimed before a restore may not be sent under a lease that was taken since."""
     back_up(sender, url)
     (held,) = sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     sender.dispose()
@@ -250,9 +258,10 @@ def test_one_that_is_new_to_a_copy_notes_nothing_of_it(url: str, tmp_path: Path,
     assert not (tmp_path / "new" / "audit-head").exists()
 
 
-def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_same(
+def test_a_dump_is_known_where_the_server_hides_its_timeline(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A restored dump is known as a copy also where the server does not tell its timeline."""
     monkeypatch.setattr(database, "TIMELINE", "SELECT not_supported_here()")
     ledger = on_a_machine(url, tmp_path, "sender")
     with ledger.store.read() as session:

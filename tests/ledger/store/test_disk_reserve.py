@@ -62,9 +62,14 @@ def test_it_is_not_put_where_it_would_leave_too_little_for_the_ledger(
     [(errno.EDQUOT, False), (errno.ENOSPC, False), (errno.EOPNOTSUPP, True), (errno.EINVAL, True)],
     ids=["quota", "full", "no such call", "not on this file system"],
 )
-def test_nothing_begins_over_a_quota_but_where_room_cannot_be_promised_it_does(
+def test_nothing_begins_over_a_quota_or_on_a_full_disk(
     file: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, may_begin: bool
 ) -> None:
+    """A send may not begin when a quota or a full disk leaves no room for the reserve.
+
+    Where the file system cannot promise room at all, a send may begin without a reserve.
+    """
+
     def refused(*_: int) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -75,7 +80,8 @@ def test_nothing_begins_over_a_quota_but_where_room_cannot_be_promised_it_does(
     assert not kept.gone
 
 
-def test_it_lies_on_the_disk_of_the_ledger_also_where_a_link_leads_there(file: Path) -> None:
+def test_the_reserve_lies_on_the_ledgers_disk_also_behind_a_link(file: Path) -> None:
+    """When the ledger's file is a symbolic link, the reserve lies beside the real file and not beside the link."""
     elsewhere = file.parent / "elsewhere"
     elsewhere.mkdir()
     file.with_suffix("").symlink_to(elsewhere / "ledger.sqlite3")

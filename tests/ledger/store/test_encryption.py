@@ -101,7 +101,8 @@ def test_no_two_people_versions_or_incidents_share_a_link_token() -> None:
 
 
 @given(st.integers(1, 2**63 - 1), st.binary(min_size=16, max_size=16))
-def test_a_bounce_token_gives_back_the_number_of_its_message_and_half_of_its_key(message: int, key: bytes) -> None:
+def test_a_bounce_token_holds_the_number_and_half_of_the_key(message: int, key: bytes) -> None:
+    """A bounce token gives back the number of its message and the first half of the message's key."""
     token = MASTER.bounce_token(message, key.hex())
     assert re.fullmatch("[0-9a-f]{32}", token)
     assert MASTER.bounced(token) == (message, key.hex()[:16])
@@ -118,7 +119,11 @@ def test_what_is_no_bounce_token_at_all_names_nothing(token: str) -> None:
     assert MASTER.bounced(token) is None
 
 
-def test_who_sees_the_key_in_a_message_id_does_not_know_the_bounce_address() -> None:
+def test_a_message_id_does_not_reveal_the_bounce_address() -> None:
+    """The key that a message ID shows does not reveal the message's bounce address.
+
+    The token shows no half of the key and differs for each message and master key.
+    """
     key = MASTER.message_key("november-breach", "first-notice", 1, "email", b"x" * 16)
     token = MASTER.bounce_token(1, key)
     assert key[:16] not in token
@@ -126,7 +131,8 @@ def test_who_sees_the_key_in_a_message_id_does_not_know_the_bounce_address() -> 
     assert token != MASTER.bounce_token(2, key)
 
 
-def test_equal_values_have_equal_indexes_only_within_one_incident_and_kind() -> None:
+def test_equal_values_have_equal_indexes_in_one_incident_and_kind() -> None:
+    """Equal values have equal indexes only within one incident, one kind of value and one master key."""
     index = MASTER.index("november-breach", "email", "ada@mail.example")
     assert index == MASTER.index("november-breach", "email", "ada@mail.example")
     assert (

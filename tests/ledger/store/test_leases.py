@@ -45,7 +45,8 @@ def test_a_process_that_stands_still_is_alive(other: subprocess.Popen[str]) -> N
     assert life_of(name) is Life.ALIVE
 
 
-def test_a_process_that_was_killed_has_ended_before_anybody_waited_for_it(other: subprocess.Popen[str]) -> None:
+def test_a_killed_process_has_ended_before_anybody_waited_for_it(other: subprocess.Popen[str]) -> None:
+    """A process that was killed has ended, both before and after its parent waited for the process."""
     name = named(other)
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
@@ -61,12 +62,14 @@ def test_another_process_that_got_its_number_is_not_taken_for_it() -> None:
 
 @pytest.mark.parametrize("number", [os.getpid(), 999999999], ids=["ours", "nobodys"])
 @pytest.mark.parametrize("place", ["another-boot pid:[4026531836]", "", "nonsense"])
-def test_of_a_process_elsewhere_nothing_is_known_whatever_process_has_its_number_here(place: str, number: int) -> None:
+def test_nothing_is_known_of_a_process_elsewhere_by_its_number(place: str, number: int) -> None:
+    """Nothing is known of a process on another or an unknown machine, whatever process has its number on this one."""
     started = this_process().rpartition(" ")[2]
     assert life_of(f"{place} {number} {started}") is Life.UNKNOWN
 
 
-def test_of_a_process_in_another_container_of_this_machine_nothing_is_known() -> None:
+def test_nothing_is_known_of_a_process_in_another_container() -> None:
+    """Nothing is known of a process in another container of this machine, although the process number exists here."""
     boot, _, number, started = this_process().split(" ")
     assert life_of(f"{boot} pid:[1] {number} {started}") is Life.UNKNOWN
 
@@ -88,7 +91,9 @@ def test_of_a_process_that_the_system_hides_nothing_is_known(
     assert life_of(name) is Life.ENDED
 
 
-def test_nor_is_anything_known_of_one_that_is_hidden_and_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_known_of_a_hidden_process_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known of a process that the system hides and that belongs to another user."""
+
     def refuse(*_: int) -> str:
         raise PermissionError
 
@@ -102,7 +107,8 @@ def test_of_a_process_without_a_name_nothing_is_known() -> None:
     assert life_of(UNKNOWN) is Life.UNKNOWN
 
 
-def test_only_of_a_process_that_surely_is_no_more_it_is_said_that_it_has_ended(other: subprocess.Popen[str]) -> None:
+def test_only_a_process_that_surely_is_gone_has_ended(other: subprocess.Popen[str]) -> None:
+    """A process is said to have ended only when the process surely is gone: not a living and not an unknown one."""
     name = named(other)
     assert not has_ended(name)
     assert not has_ended(UNKNOWN)
@@ -127,9 +133,8 @@ def test_what_a_killed_process_held_is_free_at_once(ledger: Ledger, other: subpr
     assert len(ledger.deliveries.claim(INCIDENT, NOTICE, by_email, 4, NOW)) == 3
 
 
-def test_who_sends_on_a_channel_is_counted_on_all_machines_but_not_whoever_is_gone(
-    ledger: Ledger, other: subprocess.Popen[str]
-) -> None:
+def test_senders_count_on_all_machines_but_not_when_killed(ledger: Ledger, other: subprocess.Popen[str]) -> None:
+    """The senders on a channel are counted on all machines, without those that were killed or whose lease ran out."""
     approved(ledger, [a_person(number=number) for number in range(1, 6)])
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     for _ in range(4):

@@ -47,9 +47,10 @@ def end_all(url: str) -> None:
 
 
 @ON_A_SERVER
-def test_a_connection_that_idled_and_was_ended_is_replaced_without_anybody_noticing(
+def test_an_idle_connection_that_was_ended_is_replaced_unnoticed(
     ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """When the server ended an idle connection, the connection is replaced without anybody noticing."""
     monkeypatch.setattr(database, "FRESH_SECONDS", 0)
     end_all(url)
     assert ledger.cases.read(an_incident().id).incident.id == an_incident().id
@@ -155,9 +156,10 @@ def mark_and_halt(ledger: Ledger, seconds: float) -> None:
 
 
 @ON_A_SERVER
-def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
+def test_a_worker_halted_in_the_middle_of_a_commit_may_try_again(
     ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A worker that was halted in the middle of a commit gets LedgerUnavailable and can use the ledger again."""
     monkeypatch.setattr(database, "NO_IDLING", "-c idle_in_transaction_session_timeout=500")
     halted = a_ledger(url, tmp_path)
     with pytest.raises(LedgerUnavailable):
@@ -168,16 +170,21 @@ def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
 
 
 @ON_A_SERVER
-def test_one_that_stays_halted_holds_up_the_others_for_a_minute_at_most(ledger: Ledger) -> None:
+def test_a_halted_worker_holds_up_the_others_for_a_minute_at_most(ledger: Ledger) -> None:
+    """The server ends a transaction that idles, so that a worker that stays halted holds up others a minute at most."""
     with ledger.store.engine.connect() as connection:
         most = "SELECT current_setting('idle_in_transaction_session_timeout')::interval"
         assert timedelta(0) < connection.exec_driver_sql(most).scalar_one() <= timedelta(minutes=1)
 
 
 @ON_A_SERVER
-def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_others_and_is_told_of(
+def test_a_worker_halted_while_marking_keeps_nobody_from_stopping(
     ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A worker that is halted as it marks messages keeps nobody from pausing the incident.
+
+    The pause can be told that this worker is not through, until its marks are kept.
+    """
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     other = a_ledger(url, tmp_path)
     with ledger.store.write() as write:

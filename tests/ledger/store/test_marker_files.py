@@ -85,7 +85,8 @@ def test_it_goes_on_after_it_was_compared_with_the_log(in_the_middle: tuple[Ledg
     assert [claim.key for claim in ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)] == [claims[3].key]
 
 
-def test_a_ledger_of_which_only_the_sender_was_killed_goes_on_by_itself(ledger: Ledger) -> None:
+def test_a_ledger_whose_sender_was_killed_goes_on_by_itself(ledger: Ledger) -> None:
+    """A ledger of which only the sender was killed goes on by itself, and the notes of its marks are dropped."""
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
@@ -96,7 +97,8 @@ def test_a_ledger_of_which_only_the_sender_was_killed_goes_on_by_itself(ledger: 
     assert not ledger.store.mark_notes.all()
 
 
-def test_so_does_one_whose_sender_was_killed_between_a_mark_and_its_note(ledger: Ledger) -> None:
+def test_a_sender_killed_between_mark_and_note_stops_nothing(ledger: Ledger) -> None:
+    """A ledger whose sender was killed between a mark and the note of the mark goes on by itself."""
     approved(ledger, [a_person(number=1)], channels=EMAIL)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
@@ -205,7 +207,11 @@ def test_without_room_for_the_note_nothing_is_marked(tmp_path: Path, monkeypatch
     ledger.dispose()
 
 
-def test_a_page_that_was_through_when_its_worker_was_killed_is_told_of_in_the_chain(tmp_path: Path) -> None:
+def test_a_finished_page_of_a_killed_worker_is_in_the_audit_chain(tmp_path: Path) -> None:
+    """A page whose messages all had answers when its worker was killed is told of in the audit chain.
+
+    So a backup from before is known as a copy although the page left no mark.
+    """
     ledger = released(tmp_path, 3)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
     back_up(ledger, tmp_path)
@@ -239,7 +245,8 @@ def end_all_leases(ledger: Ledger) -> None:
         write.session.execute(text("UPDATE lease SET holder = '', until = '2000-01-01 00:00:00'"))
 
 
-def test_a_page_that_another_thread_ends_while_a_mark_of_it_is_kept_needs_no_note_any_more(tmp_path: Path) -> None:
+def test_a_page_ended_while_its_mark_is_kept_needs_no_note(tmp_path: Path) -> None:
+    """A page that another thread ends while one of its marks is being kept needs no note any more."""
     notes = MarkNotes(tmp_path / "audit-head")
     notes.begin([1, 2])
     notes.drop([1])

@@ -40,18 +40,18 @@ def test_the_note_of_the_last_audit_entry_outlasts_a_power_cut(
     assert kept[-2:] == [inode(tmp_path / "audit-head"), inode(tmp_path)]
 
 
-def test_the_note_of_a_release_outlasts_a_power_cut_also_when_it_is_the_first(
+def test_the_note_of_a_first_release_outlasts_a_power_cut(
     ledger_on_sqlite: Ledger, tmp_path: Path, kept: list[int]
 ) -> None:
+    """The note of a release outlasts a power cut, also when it is the first: its file and its folder are synced."""
     approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
     kept.clear()
     ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     assert kept[:2] == [inode(tmp_path / "released"), inode(tmp_path)]
 
 
-def test_the_words_of_a_note_are_in_its_file_when_the_disk_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_words_of_a_note_are_in_its_file_before_the_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All words of a note are in its file when the disk is waited for, both of a new note and of an addition."""
     note, folder, sizes = tmp_path / "note", inode(tmp_path), list[int]()
 
     def look(descriptor: int) -> None:
@@ -72,9 +72,8 @@ def test_a_note_that_cannot_take_its_place_is_no_note(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [note]
 
 
-def test_a_note_that_cannot_be_written_leaves_what_was_noted_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_note_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a note cannot be written, the note from before stays as it was, and no other file is left."""
     note = tmp_path / "note"
     files.replace_locked(note, "before")
 
@@ -87,16 +86,19 @@ def test_a_note_that_cannot_be_written_leaves_what_was_noted_and_nothing_else(
     assert (note.read_text(), list(tmp_path.iterdir())) == ("before", [note])
 
 
-def test_what_a_killed_process_left_of_a_note_is_gone_with_the_next_one(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_of_a_note_goes_with_the_next(tmp_path: Path) -> None:
+    """What a killed process left of a note is gone with the next note."""
     note = tmp_path / "note"
     note.with_name("note.new").write_text("of one that was killed, and much longer than what comes now")
     files.replace_locked(note, "after")
     assert (note.read_text(), list(tmp_path.iterdir())) == ("after", [note])
 
 
-def test_whoever_does_not_come_out_of_a_note_is_not_waited_for_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_stuck_in_a_note_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not come out of writing a note is not waited for for ever: the next one gets a TimeoutError.
+
+    Once the note is free again, it can be written.
+    """
     monkeypatch.setattr(files, "LOCK_SECONDS", 0)
     note = tmp_path / "note"
     with files.locked(note), pytest.raises(TimeoutError, match="may have been halted"), files.locked(note):
