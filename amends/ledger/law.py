@@ -71,7 +71,7 @@ def latest_assessment(session: Session, incident: str, memory: Memory) -> Assess
     """
     versions = select(AssessmentRow.version, AssessmentRow.at).where(AssessmentRow.incident == incident)
     latest = session.exec(versions.order_by(col(AssessmentRow.version).desc()).limit(1)).first()
-    if latest is None or latest[0] < 0:
+    if latest is None:
         return None
     return memory.get(("assessment", incident, *latest), lambda: _assessment(session, incident, latest[0]))
 

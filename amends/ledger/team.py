@@ -19,10 +19,7 @@ LONGEST_NAME = 100
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """The Unicode categories of characters that are invisible, break lines or change the direction of the text."""
 JOINERS = "\u200c\u200d"
-"""Two characters of these categories that names in Persian and in several Indian scripts contain.
-
-They are allowed in a name.
-"""
+"""Two characters of these categories that are allowed: Persian and several Indian scripts need them in names."""
 ALONE = {"deputy": "", "deputy_until": None}
 """The values of a member without a deputy."""
 
@@ -49,7 +46,7 @@ class Team:
     def remove(self, name: str, by: str, now: datetime) -> None:
         """Remove a member from the team. Raises NotAllowed for a name that is not in the team.
 
-        The member's approvals become void, even those of notices of which nothing was sent yet.
+        The member's approvals become void, also those given earlier for notices of which nothing was sent yet.
         """
         with self._store.write() as write:
             row = write.session.get(MemberRow, name, with_for_update=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import Cause, Receipt, Status
+from amends.domain.channel.channel import Receipt, ReceiptCause, Status
 from amends.domain.receipt.codes import OURS
 from channels.smtp.connection import Relay, Reply
 
@@ -51,7 +51,7 @@ def before_content(key: str, reply: Reply) -> Receipt:
         return receipt
     if reply.code in NO_SUCH_ADDRESS:
         return Receipt(key, Status.REJECTED, reply.codes)
-    return Receipt(key, Status.DEFERRED, reply.codes, cause=Cause.POLICY)
+    return Receipt(key, Status.DEFERRED, reply.codes, cause=ReceiptCause.POLICY)
 
 
 def after_dot(key: str, reply: Reply) -> Receipt:
@@ -66,7 +66,7 @@ def after_dot(key: str, reply: Reply) -> Receipt:
 
 def of_content(key: str, reply: Reply) -> Receipt:
     """Return the receipt for content refused before or after its end; unclear codes count as a refusal of the text."""
-    return _by_codes(key, reply) or Receipt(key, Status.REJECTED, reply.codes, cause=Cause.CONTENT)
+    return _by_codes(key, reply) or Receipt(key, Status.REJECTED, reply.codes, cause=ReceiptCause.CONTENT)
 
 
 def _by_codes(key: str, reply: Reply) -> Receipt | None:
@@ -74,11 +74,11 @@ def _by_codes(key: str, reply: Reply) -> Receipt | None:
     if reply.code < 500 or reply.enhanced == MAILBOX_FULL or reply.codes == "552":
         return Receipt(key, Status.DEFERRED, reply.codes)
     if reply.enhanced.startswith(BLOCKED):
-        return Receipt(key, Status.DEFERRED, reply.codes, cause=Cause.POLICY)
+        return Receipt(key, Status.DEFERRED, reply.codes, cause=ReceiptCause.POLICY)
     if reply.enhanced.startswith(OF_THE_MAILBOX):
         return Receipt(key, Status.REJECTED, reply.codes)
     if reply.enhanced.startswith(OF_THE_CONTENT):
-        return Receipt(key, Status.REJECTED, reply.codes, cause=Cause.CONTENT)
+        return Receipt(key, Status.REJECTED, reply.codes, cause=ReceiptCause.CONTENT)
     return None
 
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from amends.domain.base.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import Cause, LastCall, Receipt, Status
+from amends.domain.channel.channel import LastCall, Receipt, ReceiptCause, Status
 from amends.domain.receipt.webhook import json_of, plain_value
 from channels.web_api.client import CONNECT_SECONDS, IDLE_SECONDS, NetworkReach, NotAllowedThere, open_client
 
@@ -99,7 +99,7 @@ class Provider:
             if hook.writing:
                 return self._in_doubt(key, "no answer")
             if hook.called:
-                return Receipt(key, Status.DEFERRED, retry_after=0.0, cause=Cause.NOT_SENT)
+                return Receipt(key, Status.DEFERRED, retry_after=0.0, cause=ReceiptCause.NOT_SENT)
             raise ChannelDown(f"{self.name} cannot be reached: {_why(error)}") from error
         return self._trouble(answer, key) or answer
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkim import verify as dkim_verify
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Cause, Receipt, Status
+from amends.domain.channel.channel import Receipt, ReceiptCause, Status
 from amends.domain.channel.identifiers import bounce_address
 from amends.sandbox.mail import CREDENTIALS, AfterDot, MailServer
 from channels import email_smtp
@@ -111,57 +111,57 @@ async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Rece
 @pytest.mark.parametrize(
     ("verb", "reply", "status", "cause", "detail"),
     [
-        ("MAIL", "451 4.7.1 slow down", Status.DEFERRED, Cause.NONE, "451 4.7.1"),
-        ("RCPT", "550 5.1.1 <ada@example.test> unknown", Status.REJECTED, Cause.NONE, "550 5.1.1"),
-        ("RCPT", "550 unknown user", Status.REJECTED, Cause.NONE, "550"),
-        ("RCPT", "551 5.1.6 moved", Status.REJECTED, Cause.NONE, "551 5.1.6"),
-        ("RCPT", "553 5.1.3 bad syntax", Status.REJECTED, Cause.NONE, "553 5.1.3"),
-        ("RCPT", "501 5.1.3 bad syntax", Status.REJECTED, Cause.NONE, "501 5.1.3"),
-        ("RCPT", "556 5.1.10 null MX", Status.REJECTED, Cause.NONE, "556 5.1.10"),
-        ("RCPT", "551 moved", Status.REJECTED, Cause.NONE, "551"),
-        ("RCPT", "553 bad syntax", Status.REJECTED, Cause.NONE, "553"),
-        ("RCPT", "501 bad syntax", Status.REJECTED, Cause.NONE, "501"),
-        ("RCPT", "556 null MX", Status.REJECTED, Cause.NONE, "556"),
-        ("RCPT", "550 5.2.1 disabled", Status.REJECTED, Cause.NONE, "550 5.2.1"),
-        ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, Cause.NONE, "451 4.7.1"),
-        ("RCPT", "452 4.2.2 full", Status.DEFERRED, Cause.NONE, "452 4.2.2"),
-        ("RCPT", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
-        ("RCPT", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
-        ("RCPT", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
-        ("RCPT", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
-        ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
-        ("RCPT", "554 blocked", Status.DEFERRED, Cause.POLICY, "554"),
-        ("RCPT", "550 5.1.7 sender's syntax", Status.DEFERRED, Cause.POLICY, "550 5.1.7"),
-        ("RCPT", "550 5.1.8 sender's domain not found", Status.DEFERRED, Cause.POLICY, "550 5.1.8"),
-        ("RCPT", "550 5.4.5 sending quota exceeded", Status.DEFERRED, Cause.POLICY, "550 5.4.5"),
-        ("DATA", "451 4.3.0 not now", Status.DEFERRED, Cause.NONE, "451 4.3.0"),
-        ("DATA", "550 5.7.1 blocked", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
-        ("DATA", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
-        ("DATA", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
-        ("DATA", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
-        ("DATA", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
-        ("DATA", "554 5.6.0 bad content", Status.REJECTED, Cause.CONTENT, "554 5.6.0"),
-        ("DOT", "250 2.0.0 Ok", Status.SENT, Cause.NONE, "250 2.0.0"),
-        ("DOT", "451 4.3.0 not now", Status.DEFERRED, Cause.NONE, "451 4.3.0"),
-        ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, Cause.NONE, "421 4.3.2"),
-        ("DOT", "552 5.2.2 full", Status.DEFERRED, Cause.NONE, "552 5.2.2"),
-        ("DOT", "552 over quota", Status.DEFERRED, Cause.NONE, "552"),
-        ("DOT", "552 5.2.3 too long for this mailbox", Status.REJECTED, Cause.NONE, "552 5.2.3"),
-        ("DOT", "552 5.3.4 too long for us", Status.REJECTED, Cause.CONTENT, "552 5.3.4"),
-        ("DOT", "554 5.6.0 bad content", Status.REJECTED, Cause.CONTENT, "554 5.6.0"),
-        ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, Cause.POLICY, "550 5.7.1"),
-        ("DOT", "550 5.1.8 bad outbound sender", Status.DEFERRED, Cause.POLICY, "550 5.1.8"),
-        ("DOT", "550 5.1.90 your daily limit", Status.DEFERRED, Cause.POLICY, "550 5.1.90"),
-        ("DOT", "550 5.4.5 daily sending limit", Status.DEFERRED, Cause.POLICY, "550 5.4.5"),
-        ("DOT", "550 5.4.6 mail rate exceeded", Status.DEFERRED, Cause.POLICY, "550 5.4.6"),
-        ("DOT", "550 5.1.1 unknown", Status.REJECTED, Cause.NONE, "550 5.1.1"),
-        ("DOT", "354 what", Status.UNCERTAIN, Cause.NONE, "354"),
-        ("DOT", "this is no reply", Status.UNCERTAIN, Cause.NONE, "not an SMTP reply"),
-        ("DOT", "", Status.UNCERTAIN, Cause.NONE, "connection lost"),
+        ("MAIL", "451 4.7.1 slow down", Status.DEFERRED, ReceiptCause.NONE, "451 4.7.1"),
+        ("RCPT", "550 5.1.1 <ada@example.test> unknown", Status.REJECTED, ReceiptCause.NONE, "550 5.1.1"),
+        ("RCPT", "550 unknown user", Status.REJECTED, ReceiptCause.NONE, "550"),
+        ("RCPT", "551 5.1.6 moved", Status.REJECTED, ReceiptCause.NONE, "551 5.1.6"),
+        ("RCPT", "553 5.1.3 bad syntax", Status.REJECTED, ReceiptCause.NONE, "553 5.1.3"),
+        ("RCPT", "501 5.1.3 bad syntax", Status.REJECTED, ReceiptCause.NONE, "501 5.1.3"),
+        ("RCPT", "556 5.1.10 null MX", Status.REJECTED, ReceiptCause.NONE, "556 5.1.10"),
+        ("RCPT", "551 moved", Status.REJECTED, ReceiptCause.NONE, "551"),
+        ("RCPT", "553 bad syntax", Status.REJECTED, ReceiptCause.NONE, "553"),
+        ("RCPT", "501 bad syntax", Status.REJECTED, ReceiptCause.NONE, "501"),
+        ("RCPT", "556 null MX", Status.REJECTED, ReceiptCause.NONE, "556"),
+        ("RCPT", "550 5.2.1 disabled", Status.REJECTED, ReceiptCause.NONE, "550 5.2.1"),
+        ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, ReceiptCause.NONE, "451 4.7.1"),
+        ("RCPT", "452 4.2.2 full", Status.DEFERRED, ReceiptCause.NONE, "452 4.2.2"),
+        ("RCPT", "552 5.2.2 full", Status.DEFERRED, ReceiptCause.NONE, "552 5.2.2"),
+        ("RCPT", "552 over quota", Status.DEFERRED, ReceiptCause.NONE, "552"),
+        ("RCPT", "552 5.2.3 too long for this mailbox", Status.REJECTED, ReceiptCause.NONE, "552 5.2.3"),
+        ("RCPT", "552 5.3.4 too long for us", Status.REJECTED, ReceiptCause.CONTENT, "552 5.3.4"),
+        ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, ReceiptCause.POLICY, "550 5.7.1"),
+        ("RCPT", "554 blocked", Status.DEFERRED, ReceiptCause.POLICY, "554"),
+        ("RCPT", "550 5.1.7 sender's syntax", Status.DEFERRED, ReceiptCause.POLICY, "550 5.1.7"),
+        ("RCPT", "550 5.1.8 sender's domain not found", Status.DEFERRED, ReceiptCause.POLICY, "550 5.1.8"),
+        ("RCPT", "550 5.4.5 sending quota exceeded", Status.DEFERRED, ReceiptCause.POLICY, "550 5.4.5"),
+        ("DATA", "451 4.3.0 not now", Status.DEFERRED, ReceiptCause.NONE, "451 4.3.0"),
+        ("DATA", "550 5.7.1 blocked", Status.DEFERRED, ReceiptCause.POLICY, "550 5.7.1"),
+        ("DATA", "552 5.2.2 full", Status.DEFERRED, ReceiptCause.NONE, "552 5.2.2"),
+        ("DATA", "552 over quota", Status.DEFERRED, ReceiptCause.NONE, "552"),
+        ("DATA", "552 5.2.3 too long for this mailbox", Status.REJECTED, ReceiptCause.NONE, "552 5.2.3"),
+        ("DATA", "552 5.3.4 too long for us", Status.REJECTED, ReceiptCause.CONTENT, "552 5.3.4"),
+        ("DATA", "554 5.6.0 bad content", Status.REJECTED, ReceiptCause.CONTENT, "554 5.6.0"),
+        ("DOT", "250 2.0.0 Ok", Status.SENT, ReceiptCause.NONE, "250 2.0.0"),
+        ("DOT", "451 4.3.0 not now", Status.DEFERRED, ReceiptCause.NONE, "451 4.3.0"),
+        ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, ReceiptCause.NONE, "421 4.3.2"),
+        ("DOT", "552 5.2.2 full", Status.DEFERRED, ReceiptCause.NONE, "552 5.2.2"),
+        ("DOT", "552 over quota", Status.DEFERRED, ReceiptCause.NONE, "552"),
+        ("DOT", "552 5.2.3 too long for this mailbox", Status.REJECTED, ReceiptCause.NONE, "552 5.2.3"),
+        ("DOT", "552 5.3.4 too long for us", Status.REJECTED, ReceiptCause.CONTENT, "552 5.3.4"),
+        ("DOT", "554 5.6.0 bad content", Status.REJECTED, ReceiptCause.CONTENT, "554 5.6.0"),
+        ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, ReceiptCause.POLICY, "550 5.7.1"),
+        ("DOT", "550 5.1.8 bad outbound sender", Status.DEFERRED, ReceiptCause.POLICY, "550 5.1.8"),
+        ("DOT", "550 5.1.90 your daily limit", Status.DEFERRED, ReceiptCause.POLICY, "550 5.1.90"),
+        ("DOT", "550 5.4.5 daily sending limit", Status.DEFERRED, ReceiptCause.POLICY, "550 5.4.5"),
+        ("DOT", "550 5.4.6 mail rate exceeded", Status.DEFERRED, ReceiptCause.POLICY, "550 5.4.6"),
+        ("DOT", "550 5.1.1 unknown", Status.REJECTED, ReceiptCause.NONE, "550 5.1.1"),
+        ("DOT", "354 what", Status.UNCERTAIN, ReceiptCause.NONE, "354"),
+        ("DOT", "this is no reply", Status.UNCERTAIN, ReceiptCause.NONE, "not an SMTP reply"),
+        ("DOT", "", Status.UNCERTAIN, ReceiptCause.NONE, "connection lost"),
     ],
 )
 async def test_a_reply_means(
-    scripted: Callable[..., Any], end: str, verb: str, reply: str, status: Status, cause: Cause, detail: str
+    scripted: Callable[..., Any], end: str, verb: str, reply: str, status: Status, cause: ReceiptCause, detail: str
 ) -> None:
     relay = await scripted({**ENDED_BY[end], "BDAT" if (end, verb) == ("a last chunk", "DATA") else verb: reply})
     receipt = await delivered(relay.port)
@@ -173,13 +173,13 @@ async def test_a_refused_chunk_means_what_a_refused_dot_does(scripted: Callable[
     relay = await scripted({**CHUNKING, "BDAT": reply})
     by_chunk = await delivered(relay.port)
     by_dot = await delivered((await scripted({"DOT": reply})).port)
-    assert (by_chunk, by_chunk.cause) == (by_dot, Cause.CONTENT)
+    assert (by_chunk, by_chunk.cause) == (by_dot, ReceiptCause.CONTENT)
 
 
 async def test_a_relay_that_does_not_want_the_data_has_not_seen_the_content(scripted: Callable[..., Any]) -> None:
     relay, bell = await scripted({"DATA": "554 no"}), Bell()
     receipt = await delivered(relay.port, bell)
-    assert (receipt.status, receipt.cause, bell.rung) == (Status.DEFERRED, Cause.POLICY, 0)
+    assert (receipt.status, receipt.cause, bell.rung) == (Status.DEFERRED, ReceiptCause.POLICY, 0)
 
 
 async def test_one_reply_to_recipient_and_chunk_is_about_the_recipient(
@@ -189,7 +189,7 @@ async def test_one_reply_to_recipient_and_chunk_is_about_the_recipient(
     reply to RCPT.
     """
     relay = await scripted({**CHUNKING, "RCPT": "554 blocked", "BDAT": "554 blocked"})
-    assert (await delivered(relay.port)).cause is Cause.POLICY
+    assert (await delivered(relay.port)).cause is ReceiptCause.POLICY
 
 
 @pytest.mark.parametrize(

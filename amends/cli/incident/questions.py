@@ -31,7 +31,7 @@ Read = Callable[[str, Answers, datetime], Any]
 
 
 @dataclass(frozen=True)
-class Question:
+class FileQuestion:
     """One question: the field of `Answers` that it fills, its words, a line of help, and the reading of the answer."""
 
     field: str
@@ -52,7 +52,7 @@ def ask_all(file: Path, at: datetime) -> Answers:
     return answers
 
 
-def _answered(question: Question, answers: Answers, file: Path, at: datetime) -> Answers:
+def _answered(question: FileQuestion, answers: Answers, file: Path, at: datetime) -> Answers:
     """Return the answers with that to this question."""
     while True:
         said = str(typer.prompt(MARGIN, prompt_suffix="> ", default="", show_default=False, err=True)).strip()
@@ -122,20 +122,22 @@ def _zone(answers: Answers) -> ZoneInfo:
     return ZoneInfo(answers.timezone or "UTC")
 
 
-QUESTIONS: tuple[tuple[Question, ...], ...] = (
+QUESTIONS: tuple[tuple[FileQuestion, ...], ...] = (
     (
-        Question(
+        FileQuestion(
             "title", "What is it about, in a few words?", "For your team, such as: Customer database copied", _text
         ),
     ),
     (
-        Question("name", "By which name do customers know the company?", "Such as: Example Ltd", _text),
-        Question("country", "In which country is its seat?", "Two letters, such as DE, CN or US", _capitals),
-        Question("timezone", "By which clock does it tell times?", "Such as Europe/Berlin; unknown means UTC", _text),
+        FileQuestion("name", "By which name do customers know the company?", "Such as: Example Ltd", _text),
+        FileQuestion("country", "In which country is its seat?", "Two letters, such as DE, CN or US", _capitals),
+        FileQuestion(
+            "timezone", "By which clock does it tell times?", "Such as Europe/Berlin; unknown means UTC", _text
+        ),
     ),
-    (Question("what", "What happened?", CHOICE, _example),),
+    (FileQuestion("what", "What happened?", CHOICE, _example),),
     (
-        Question(
+        FileQuestion(
             "discovered",
             "When did anybody of yours first know of it?",
             "Day and hour, such as 2026-03-02 08:00; most deadlines run from here",
@@ -143,12 +145,12 @@ QUESTIONS: tuple[tuple[Question, ...], ...] = (
         ),
     ),
     (
-        Question(
+        FileQuestion(
             "occurred", "When did it happen?", "Such as 2026-03-01 23:30, or only the day: 2026-03-01", _moment_or_day
         ),
     ),
     (
-        Question(
+        FileQuestion(
             "data",
             "Which kinds of data were touched?",
             "Such as basic_identity, contact, credentials_hashed, payment_card; `amends incident facts` has all words",
@@ -156,20 +158,24 @@ QUESTIONS: tuple[tuple[Question, ...], ...] = (
         ),
     ),
     (
-        Question("at_least", "How many people are touched, at the least?", "A number, such as 200", _number),
-        Question("at_most", "And at the most?", "A number; while nobody knows, it counts as very many", _number),
+        FileQuestion("at_least", "How many people are touched, at the least?", "A number, such as 200", _number),
+        FileQuestion("at_most", "And at the most?", "A number; while nobody knows, it counts as very many", _number),
     ),
     (
-        Question(
+        FileQuestion(
             "encrypted", "Was the data encrypted where it lay?", "yes or no; a lock on the screen is none", _yes_or_no
         ),
     ),
     (
-        Question("email", "At which email address do customers reach a person?", "It stands in every notice", _text),
-        Question("phone", "And at which telephone number?", "Such as +49 30 5550100; it stands in every notice", _text),
+        FileQuestion(
+            "email", "At which email address do customers reach a person?", "It stands in every notice", _text
+        ),
+        FileQuestion(
+            "phone", "And at which telephone number?", "Such as +49 30 5550100; it stands in every notice", _text
+        ),
     ),
     (
-        Question(
+        FileQuestion(
             "own_domain",
             "Which domain of yours do customers know?",
             "Such as example.org; notices link only there and below it",

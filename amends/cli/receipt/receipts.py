@@ -60,7 +60,7 @@ async def _ask(desk: Desk) -> "PollResult":
         bucket, share = paces(settings)[ChannelKind.SMS].bucket, random.random()  # noqa: S311 - no secret
         asked = await ask(desk.ledger, channel, bucket, now, share)
         in_vain = channel.asked_in_vain if isinstance(channel, DoubtfulChannel) else ""
-        if in_vain and desk.ledger.sms_told_of(now() - LATEST, now()):
+        if in_vain and desk.ledger.polling.any_told(now() - LATEST, now()):
             desk.hint("the gateway has forgotten these SMS: it does not know them (404), and told of others meanwhile")
             in_vain = ""
         asked.trouble = "; ".join(filter(None, (in_vain, asked.trouble)))

@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, Cause, Message, MessagesInFlight, Receipt, Status
+from amends.domain.channel.channel import Called, Message, MessagesInFlight, Receipt, ReceiptCause, Status
 from amends.ledger import Claim
 
 
 class Hand(Protocol):
-    """The queue as a lane sees it: hands out claims, and records what happens to their messages."""
+    """A queue as a lane uses it: hands out claims, and records the answers to their messages."""
 
     def take(self) -> Claim | None:
         """Return the next claim that may be sent now, or None when there is none or this lane must end."""
@@ -82,7 +82,7 @@ class LaneMessages(MessagesInFlight):
         self._marked.discard(receipt.key)
         self._hand.answered(self._claims.pop(receipt.key), receipt)
 
-    def end(self, cause: Cause, detail: str = "", *, now: bool) -> None:
+    def end(self, cause: ReceiptCause, detail: str = "", *, now: bool) -> None:
         """Record a receipt for each message that the channel has not answered.
 
         A message with a commit mark may have left and is uncertain; every other one is tried again, at once (`now`) or
@@ -93,7 +93,7 @@ class LaneMessages(MessagesInFlight):
             self.answer(Receipt(key, Status.UNCERTAIN, detail, cause=cause) if key in self._marked else unmarked)
 
     def give_back(self) -> None:
-        """Give back each claim without a commit mark, because the channel cannot be reached; this counts as no try."""
+        """Give back, as untried, each claim without a commit mark, because the channel cannot be reached."""
         for key in tuple(self._claims.keys() - self._marked):
             self._hand.untried(self._claims.pop(key))
 
@@ -102,5 +102,5 @@ class LaneMessages(MessagesInFlight):
         try:
             return self._hand.message(claim)
         except Exception as error:  # noqa: BLE001 - a fault in one message must not stop the others
-            self.answer(Receipt(claim.key, Status.DEFERRED, type(error).__name__, cause=Cause.FAULT))
+            self.answer(Receipt(claim.key, Status.DEFERRED, type(error).__name__, cause=ReceiptCause.FAULT))
             return None

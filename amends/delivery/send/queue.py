@@ -23,12 +23,12 @@ from amends.domain.base.errors import (
 )
 from amends.domain.channel.channel import (
     Called,
-    Cause,
     Channel,
     ChannelKind,
     CostlyChannel,
     Message,
     Receipt,
+    ReceiptCause,
     Status,
 )
 from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_taken
@@ -48,15 +48,15 @@ COME_BACK = 300.0
 """Seconds until the next try when a domain takes nothing now."""
 GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
 """The reply codes of greylisting (RFC 6647), which many servers give to the mail of one person after another."""
-OUR_TROUBLE = frozenset({Cause.FAULT, Cause.DOMAIN_STOPPED, Cause.DOMAIN_SLOWED})
+OUR_TROUBLE = frozenset({ReceiptCause.FAULT, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED})
 """Causes that say nothing about the channel."""
-UNHEARD = frozenset({Cause.CHANNEL_FAILED, Cause.NOT_SENT})
+UNHEARD = frozenset({ReceiptCause.CHANNEL_FAILED, ReceiptCause.NOT_SENT})
 """Causes of receipts that no provider gave."""
 
 
 @dataclass(frozen=True)
 class ClaimSource:
-    """The engine as a queue sees it: gives claims out, and is told about events."""
+    """The functions of one engine run that its queues call."""
 
     claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
     """Claims the next page of at most this many messages; empty when nothing is due."""
@@ -204,13 +204,13 @@ class ChannelQueue:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):
                 messages.give_back()
-            messages.end(Cause.CHANNEL_FAILED, now=True)
+            messages.end(ReceiptCause.CHANNEL_FAILED, now=True)
         except AmendsError as error:
             self._failure = error
             self.halt()
         except Exception as error:  # noqa: BLE001 - a fault in one message must not stop the others
-            messages.end(Cause.FAULT, type(error).__name__, now=False)
-        messages.end(Cause.NOT_SENT, now=True)
+            messages.end(ReceiptCause.FAULT, type(error).__name__, now=False)
+        messages.end(ReceiptCause.NOT_SENT, now=True)
 
     def _failed(self, error: ChannelError) -> None:
         now = self._loop.time()
@@ -296,12 +296,12 @@ class ChannelQueue:
         """Return True when the message may be sent now; else put the message off, or set it aside for its domain."""
         if self._source.not_yet and (postponed := self._source.not_yet(claim)):
             why, seconds = postponed
-            self._put_off(claim, Cause.POSTPONED, why, seconds)
+            self._put_off(claim, ReceiptCause.POSTPONED, why, seconds)
             self._call_next_to(claim.domain)
             return False
         domain = claim.domain
         if self._domains.stopped(domain):
-            self._put_off(claim, Cause.DOMAIN_STOPPED)
+            self._put_off(claim, ReceiptCause.DOMAIN_STOPPED)
             self._call_next_to(domain)
         elif (in_flight := self._in_flight.get(domain, 0)) < self._domains.allowed(domain) or not domain:
             self._in_flight[domain] = in_flight + 1
@@ -309,10 +309,10 @@ class ChannelQueue:
         elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
             self._aside.setdefault(domain, deque()).append(claim)
         else:
-            self._put_off(claim, Cause.DOMAIN_SLOWED)
+            self._put_off(claim, ReceiptCause.DOMAIN_SLOWED)
         return False
 
-    def _put_off(self, claim: Claim, cause: Cause, why: str = "", seconds: float = COME_BACK) -> None:
+    def _put_off(self, claim: Claim, cause: ReceiptCause, why: str = "", seconds: float = COME_BACK) -> None:
         receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds, cause=cause)
         self.answers[receipt.status] += 1
         self._source.group_commit.answer(claim, receipt)
@@ -384,7 +384,7 @@ class ChannelQueue:
             self.halt(why)
 
     def _undo_take(self, claim: Claim) -> None:
-        """Count a claim that was taken as not taken; another message becomes a canary in its place."""
+        """Count a taken claim as not taken; among the canary messages another one takes its place."""
         self._end_flight(claim)
         if self._canary:
             self._canary.left += 1

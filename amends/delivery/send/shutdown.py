@@ -15,8 +15,8 @@ T = TypeVar("T")
 async def delay_shutdown(sending: Coroutine[Any, Any, T], on_signal: Callable[[], None]) -> T:
     """Run the coroutine to its end, and only then let a termination signal take effect.
 
-    The first of TERMINATION_SIGNALS cancels the coroutine; each one calls `on_signal`. Outside the main thread, which
-    gets the signals, the coroutine is only run.
+    A signal of TERMINATION_SIGNALS cancels the coroutine, once, and calls `on_signal`, each time. Outside the main
+    thread, which gets the signals, the coroutine is only run.
     """
     task = asyncio.create_task(sending)
     received: list[int] = []

@@ -249,7 +249,7 @@ class _Worker:
         return tally
 
     async def stop(self) -> None:
-        """Terminate the worker and wait for its end: a worker that runs first waits for answers to messages in flight.
+        """Terminate the worker and wait for its end, which comes when every message in flight has its answer.
 
         A halted worker receives no answers and is killed after HALTED_SECONDS, any other one after ANSWERS_SECONDS.
         """

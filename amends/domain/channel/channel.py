@@ -159,7 +159,7 @@ class Status(StrEnum):
     """The message may or may not have left; only a person may send it again."""
 
 
-class Cause(StrEnum):
+class ReceiptCause(StrEnum):
     """The reason for the state of a message, where a decision depends on it; `reason` puts a cause into words."""
 
     NONE = ""
@@ -220,7 +220,7 @@ class Receipt:
     """The provider's own name for the message: queue id, post id, page path."""
     retry_after: float | None = None
     """Seconds to wait, when the provider said so."""
-    cause: Cause = Cause.NONE
+    cause: ReceiptCause = ReceiptCause.NONE
     doubtful: bool = False
     """True when the provider may have the message already. The message can be handed over again all the same, because
     the provider knows our idempotency key."""

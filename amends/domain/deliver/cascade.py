@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState
 
-UNTRIED = frozenset({Cause.POSTPONED, Cause.NOT_SENT, Cause.DOMAIN_STOPPED, Cause.DOMAIN_SLOWED})
+UNTRIED = frozenset(
+    {ReceiptCause.POSTPONED, ReceiptCause.NOT_SENT, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED}
+)
 """Causes of messages that were put off before any provider was asked."""
 ANSWERS = {
     Status.SENT: DeliveryState.SENT,
@@ -37,12 +39,12 @@ class Planned:
 
     channel: ChannelKind
     state: DeliveryState
-    cause: Cause = Cause.NONE
+    cause: ReceiptCause = ReceiptCause.NONE
 
 
-def why_held(hold: str, *, optional: bool, opted_out: bool) -> Cause:
+def why_held(hold: str, *, optional: bool, opted_out: bool) -> ReceiptCause:
     """Return why this person does not get a notice, or Cause.NONE: an opt-out stops optional notices only."""
-    return Cause(hold) if hold else Cause.OPTED_OUT if optional and opted_out else Cause.NONE
+    return ReceiptCause(hold) if hold else ReceiptCause.OPTED_OUT if optional and opted_out else ReceiptCause.NONE
 
 
 def in_doubt(planned: Planned, may_have_left: Collection[ChannelKind]) -> Planned:
@@ -52,12 +54,15 @@ def in_doubt(planned: Planned, may_have_left: Collection[ChannelKind]) -> Planne
     """
     would_leave = planned.state in (DeliveryState.WAITING, DeliveryState.TO_PRINT)
     if would_leave and planned.channel in may_have_left:
-        return Planned(planned.channel, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN)
+        return Planned(planned.channel, DeliveryState.UNCERTAIN, ReceiptCause.NOT_KNOWN)
     return planned
 
 
 def first_messages(
-    hold: Cause, addresses: Collection[ChannelKind], channels: Collection[ChannelKind], cascade: Collection[ChannelKind]
+    hold: ReceiptCause,
+    addresses: Collection[ChannelKind],
+    channels: Collection[ChannelKind],
+    cascade: Collection[ChannelKind],
 ) -> tuple[Planned, ...]:
     """Return the messages to store for one person when a notice is released; at least one.
 
@@ -72,7 +77,7 @@ def first_messages(
     fallback = [channel for channel in cascade if channel in addresses][:1]
     chosen = reachable or fallback
     if not chosen:
-        return (Planned(first, DeliveryState.UNREACHABLE, Cause.NO_ADDRESS),)
+        return (Planned(first, DeliveryState.UNREACHABLE, ReceiptCause.NO_ADDRESS),)
     return tuple(Planned(channel, starts_as(channel)) for channel in chosen)
 
 
@@ -92,7 +97,7 @@ class Outcome(NamedTuple):
     """The consequence of a receipt: the message's new state, the reason, and when to try again."""
 
     state: DeliveryState
-    cause: Cause = Cause.NONE
+    cause: ReceiptCause = ReceiptCause.NONE
     detail: str = ""
     doubtful: bool = False
     """True when a provider may have the message from a try whose answer was lost."""
@@ -118,13 +123,13 @@ def outcome(
         return Outcome(DeliveryState.UNCERTAIN, *why)
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.cause, receipt.detail, provider_id=receipt.provider_id)
-    if receipt.cause is Cause.POSTPONED:
+    if receipt.cause is ReceiptCause.POSTPONED:
         return Outcome(DeliveryState.DEFERRED, *why, next_try_at=now + timedelta(seconds=receipt.retry_after or 0))
-    if receipt.cause is Cause.FAULT and attempts >= STRIKES:
+    if receipt.cause is ReceiptCause.FAULT and attempts >= STRIKES:
         return Outcome(DeliveryState.PARKED, *why)
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.cause not in UNTRIED:
         given_up = DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED
-        return Outcome(given_up, Cause.GAVE_UP, reason(receipt.cause, receipt.detail), doubtful)
+        return Outcome(given_up, ReceiptCause.GAVE_UP, reason(receipt.cause, receipt.detail), doubtful)
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _bounded(receipt.retry_after)
     return Outcome(DeliveryState.DEFERRED, *why, next_try_at=now + wait)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
 
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import Planned, first_messages, starts_as
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Hold, Person
@@ -25,7 +25,7 @@ ALARMING_SHARE = 0.2
 OPEN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED)
 """States of a message that has not left and still may leave."""
 LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED)
-HOLDS = frozenset(Cause(hold.value) for hold in Hold)
+HOLDS = frozenset(ReceiptCause(hold.value) for hold in Hold)
 
 
 class DifferenceKind(StrEnum):
@@ -153,7 +153,7 @@ class Stored:
     address: bytes
     """The keyed index of the address."""
     state: DeliveryState
-    cause: Cause = Cause.NONE
+    cause: ReceiptCause = ReceiptCause.NONE
     detail: str = ""
     doubtful: bool = False
     """True when a provider may have the message from a try whose answer was lost."""
@@ -190,7 +190,7 @@ def course(
     addresses: Mapping[ChannelKind, bytes],
     channels: Collection[ChannelKind],
     cascade: Collection[ChannelKind],
-    why_not: Cause = Cause.NONE,
+    why_not: ReceiptCause = ReceiptCause.NONE,
 ) -> Course:
     """Return the changes to the messages of a person about whom a corrected list says something else.
 
@@ -200,7 +200,7 @@ def course(
     the addresses that were not tried yet, or gets a held message with `why_not` as its reason.
     """
     if hold:
-        return Course(tuple(_held(one, Cause(hold)) for one in messages if one.state in OPEN))
+        return Course(tuple(_held(one, ReceiptCause(hold)) for one in messages if one.state in OPEN))
     after = _redirected(messages, addresses)
     changed = tuple(new for old, new in zip(messages, after, strict=True) if new != old)
     if any(one.state in OPEN or one.settled for one in after):
@@ -215,7 +215,7 @@ def course(
     return Course(changed, tuple(one.id for one in dropped), tuple((one, left.get(one.channel, b"")) for one in first))
 
 
-def _held(message: Stored, hold: Cause) -> Stored:
+def _held(message: Stored, hold: ReceiptCause) -> Stored:
     """Return the message as held, or as uncertain when a provider may have it.
 
     A message held as if untried would reach the person a second time once the hold ends.
@@ -236,8 +236,10 @@ def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, byte
         elif one.doubtful:
             after.append(replace(one, state=DeliveryState.UNCERTAIN))
         elif address is None or (one.channel, address) in taken:
-            after.append(replace(one, state=DeliveryState.FAILED, cause=Cause.ADDRESS_GONE, detail=""))
+            after.append(replace(one, state=DeliveryState.FAILED, cause=ReceiptCause.ADDRESS_GONE, detail=""))
         else:
             taken.add((one.channel, address))
-            after.append(replace(one, address=address, state=starts_as(one.channel), cause=Cause.NONE, detail=""))
+            after.append(
+                replace(one, address=address, state=starts_as(one.channel), cause=ReceiptCause.NONE, detail="")
+            )
     return after

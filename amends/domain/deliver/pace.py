@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict, deque
 from enum import StrEnum
 
-from amends.domain.channel.channel import Cause, Receipt, Status
+from amends.domain.channel.channel import Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import receipt_reason
 
 RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*/\s*(s|min|h)")
@@ -296,7 +296,7 @@ class Domains:
 
 
 def _is_trouble(receipt: Receipt) -> bool:
-    return receipt.cause is Cause.POLICY or slows_domain(receipt)
+    return receipt.cause is ReceiptCause.POLICY or slows_domain(receipt)
 
 
 class _Trouble:
@@ -314,7 +314,7 @@ class _Trouble:
         self._answers += 1
         if receipt.status is SENT:
             self.lanes.went_well(at)
-        elif receipt.cause is Cause.POLICY:
+        elif receipt.cause is ReceiptCause.POLICY:
             self._blocks.append(self._answers)
         elif slows_domain(receipt):
             self.lanes.slow_down(at)
@@ -356,8 +356,8 @@ class SameAnswer:
 
     def _refused_texts(self, receipt: Receipt) -> int:
         """Count the different messages in a row that were refused for their text."""
-        if self._count == 1 or receipt.cause is not Cause.CONTENT:
+        if self._count == 1 or receipt.cause is not ReceiptCause.CONTENT:
             self._texts.clear()
-        if receipt.status is REJECTED and receipt.cause is Cause.CONTENT:
+        if receipt.status is REJECTED and receipt.cause is ReceiptCause.CONTENT:
             self._texts.add(receipt.key)
         return len(self._texts)

@@ -263,32 +263,32 @@ class Facts(Value):
     """The trade of the organisation, such as banking, healthcare, insurance, retail or public_administration. Some laws
     are for certain trades only."""
     breach_types: Fact[tuple[BreachType, ...]] = Fact[tuple[BreachType, ...]]()
-    """What was hurt: secrecy (somebody has seen the data, or may have), correctness, or access to the data."""
+    """The harm to the data: its secrecy (somebody has seen the data, or may have), correctness, or access to it."""
     cause: Fact[Cause] = Fact[Cause]()
-    """Where it came from."""
+    """The origin of the incident."""
     vector: Fact[Vector] = Fact[Vector]()
-    """How it was done, or how it happened."""
+    """The way in which it was done, or happened."""
     malicious: Fact[bool] = Fact[bool]()
     """Somebody meant harm or gain."""
     data_categories: Fact[tuple[Fact[DataCategory], ...]] = Fact[tuple[Fact[DataCategory], ...]]()
     """The kinds of data that were touched, each confirmed or suspected. health_minor is a trivial hint, such as a food
     preference; health is the real thing."""
     data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
-    """Whose data it is."""
+    """The people whose data it is."""
     vulnerable_subjects: Fact[bool] = Fact[bool]()
     """Children, patients or people in need of protection are among them."""
     people: Fact[Count] = Fact[Count]()
-    """How many people are touched, as far as known. The highest possible number counts."""
+    """The number of people touched, as far as known. The highest possible number counts."""
     encrypted_at_rest: Fact[bool] = Fact[bool]()
     """The data was encrypted where it lay, by the state of the art."""
     encryption_key_safe: Fact[bool] = Fact[bool]()
     """The key was not taken. Leave it unknown when nothing was encrypted."""
     protection_note: Fact[str] = Fact[str]()
-    """What else guarded the data: the strength of passwords, a salt, a remote lock."""
+    """Other protection of the data: the strength of passwords, a salt, a remote lock."""
     backup: Fact[Backup] = Fact[Backup]()
     """The copy from which the data can be brought back; also_encrypted means that the attack reached it too."""
     restored: Fact[Restored] = Fact[Restored]()
-    """How much of the data is back."""
+    """The share of the data that is back."""
     restore_hours: Fact[float] = Fact[float]()
     """The hours until people could be served again."""
     permanent_loss: Fact[bool] = Fact[bool]()
@@ -297,17 +297,17 @@ class Facts(Value):
     """Data was copied or carried away. The answer no counts only with sound evidence; not_applicable is for an incident
     in which nothing can leave, such as a deletion."""
     exfiltration_evidence: Fact[ExfiltrationEvidence] = Fact[ExfiltrationEvidence]()
-    """What that statement rests on."""
+    """The evidence for that statement."""
     recipient: Fact[DataHolder] = Fact[DataHolder]()
-    """Who has the data now: what kind, how many, whether they can be trusted, and whether they deleted it."""
+    """The holder of the data now: kind, number, whether they can be trusted, and whether they deleted it."""
     exposure_days: Fact[float] = Fact[float]()
     """The days for which the data lay open."""
     service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
-    """How much the people concerned noticed of it."""
+    """The disturbance that the people concerned noticed."""
     misuse_observed: Fact[bool] = Fact[bool]()
     """Somebody has used the data already."""
     mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
-    """What was done against the harm, in your own words joined by _, such as police_report, access_revoked,
+    """Measures against the harm, in your own words joined by _, such as police_report, access_revoked,
     remote_wipe or forced_password_reset; with a time where known."""
 
     def categories(self) -> tuple[DataCategory, ...]:

@@ -122,7 +122,7 @@ class Claims:
     def of_rows(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
-        """Return claims on these messages, each with its addendum chosen anew: the addenda in force may have changed."""
+        """Return claims on these messages, each with its present addendum, which may not be the one that was stored."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())

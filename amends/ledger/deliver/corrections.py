@@ -1,4 +1,4 @@
-"""Verbs about a corrected list of people: compare it with the one in force, and put it in its place."""
+"""Corrected lists of people: compare one with the list in force, and put it in force."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,35 +32,36 @@ from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.tables import IncidentRow, IncidentVersionRow, LeaseRow, NoticeRow, PersonRow, ReleaseRow
 
 KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
-"""Columns that a correction leaves as they are; guardian and hold change only with what decides them."""
+"""Columns that a correction does not write; guardian and hold change only when the values that decide them change."""
 CORRECTED = tuple(name for name in PEOPLE_COLUMNS if name not in KEPT)
 DECIDED_ANEW = ("hold", "guardian", "gone_at")
 
 PAGE = 10_000
-"""So many people's messages are looked at at once: a database without statistics may read all of them for each page."""
+"""The number of people whose messages are redirected at a time; a database without statistics may read all messages for
+each page, so pages are large."""
 
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a corrected list did to the messages of one notice."""
+    """The effects of a corrected list on the messages of one notice."""
 
     notice: str
     redirected: int
-    """How many messages go to another address, or are in another language, than before."""
+    """Messages that go to another address, or with another text, than before."""
     held: int
-    """How many do not leave any more."""
+    """Messages that do not leave any more."""
     new: int
-    """How many more wait, for people whom nothing had reached."""
+    """New messages that wait, for people whom none had reached."""
     not_told: int
-    """How many people of the list have no message of it."""
+    """People of the list who have no message of the notice."""
     drafted_afresh: bool
-    """Whether a new version reaches these once it is approved."""
+    """True when a new version is drafted, which reaches these people once it is approved."""
 
 
 class Corrections:
-    """A list is compared without holding up anybody; only what differs is written, all of it or nothing."""
+    """The corrections of lists: the comparison blocks nobody, and the differences are written all or none."""
 
     def __init__(self, store: Store, deliveries: Deliveries, notices: Notices) -> None:
         self._store = store
@@ -68,9 +69,9 @@ class Corrections:
         self._notices = notices
 
     def compare(self, incident: str, people: Iterable[Person]) -> Correction:
-        """How this list differs from the one in force; nothing is stored. Raises NotInLedger.
+        """Compare this list with the list in force, without storing anything.
 
-        Whatever reading the people raises passes through.
+        Raises NotInLedger. An error that the iterable `people` raises passes through.
         """
         with self._store.read() as session:
             row = incident_row(session, incident)
@@ -83,22 +84,22 @@ class Corrections:
     def apply(
         self, correction: Correction, said: Mapping[Ask, int | None], file: str, by: str, now: datetime
     ) -> tuple[Followed, ...]:
-        """Put the corrected list in force; what it did to each notice that was released. The same list changes nothing.
+        """Put the corrected list in force, and return the effects on each notice. The same list changes nothing.
 
-        Every approval of what has not left is void from here on. A personal link that was sent to an address which is
-        the person's no more stops working; the next message bears another. `file` is the hash of the file, for the
-        audit. Raises NotAllowed when something looks like an accident and nobody said that it is right, when the
-        incident is closed, when messages are in hand, or when the list in force is another by now.
+        Approvals of notices that have not left become void. A personal link that was sent to an address that is not the
+        person's any more stops working; the next message has a new link. `file` is the hash of the file, for the audit
+        chain. Raises NotAllowed when a difference looks like an accident and no person has confirmed it (`said`), when
+        the incident is closed, when a lease holds messages, or when the list in force is another one by now.
         """
         if not correction.difference.changes:
             return ()
         if refusal := objections(correction.difference, said):
             raise NotAllowed("; ".join(refusal))
         incident = correction.incident
-        for notice in self._notices_in_hand(incident):
+        for notice in self._notices_with_leases(incident):
             self._deliveries.recover(incident, notice, now)
         with self._store.write() as write:
-            row = _alone(write.session, correction)
+            row = _locked_incident(write.session, correction)
             held = links_held(write.session, incident, _may_lose_addresses(correction))
             touched = _store_people(write.session, correction, now)
             links = renew_links(write.session, self._store.keys, incident, held)
@@ -110,9 +111,10 @@ class Corrections:
             return followed
 
     def end_notice(self, incident: str, notice: str, now: datetime) -> bool:
-        """End a notice without another version, because nobody is left whom one would tell; a mere draft is dropped.
+        """End a notice whose next version would reach nobody, and return True when the notice has ended.
 
-        Whether it ended: not when somebody in the list has no message of it, or waits for one.
+        A released notice is finished, and a draft is dropped. The notice does not end while a person in the list has no
+        message of the notice, or waits for one.
         """
         with self._store.write() as write:
             write.incident(incident)
@@ -128,14 +130,15 @@ class Corrections:
             write.note(now, incident, "dropped", f"{notice} v{row.version}", why="nobody is left to tell")
             return True
 
-    def _notices_in_hand(self, incident: str) -> Sequence[str]:
+    def _notices_with_leases(self, incident: str) -> Sequence[str]:
         with self._store.read() as session:
             return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
 
     def _put_in_force(self, write: Write, row: IncidentRow, correction: Correction, by: str, now: datetime) -> None:
-        """A new version of the facts with the same content: who is affected is one of them, and is assessed anew.
+        """Store the new list and a new version of the facts with the same content, so that the case is assessed anew.
 
-        A page of messages that was claimed before may not leave any more, and who hands in a list approves nothing.
+        Messages claimed under the earlier version may not leave any more, and the version's author, who handed in the
+        list, may not approve notices.
         """
         row.people, row.audience_digest = correction.difference.after, correction.digest
         counts = count_people(write.session, row.id, row.audience_digest)
@@ -149,7 +152,7 @@ class Corrections:
         )
 
     def _follow(self, session: Session, incident: str, touched: Sequence[int], now: datetime) -> tuple[Followed, ...]:
-        """What has not left goes where the list says now."""
+        """Redirect the messages that have not left, reopen notices that go on, and return the effects by notice."""
         telling = _telling_steps(session, incident)
         released = select(ReleaseRow.notice, func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident)
         followed = tuple(
@@ -159,7 +162,7 @@ class Corrections:
         return (*followed, *self._take_up(session, incident))
 
     def _take_up(self, session: Session, incident: str) -> Iterator[Followed]:
-        """Drafts that nobody was left for, and now somebody is; of what was let go before, `_follow_in` decides."""
+        """Reopen dropped drafts that have recipients again, except of notices released before: see `_follow_in`."""
         released = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
         dropped = select(NoticeRow).where(NoticeRow.incident == incident, NoticeRow.stage == NoticeStage.DROPPED)
         for row in session.exec(dropped.where(col(NoticeRow.notice).not_in(released))).all():
@@ -174,15 +177,18 @@ class Corrections:
     def _follow_in(
         self, session: Session, released: NoticeRow, touched: Sequence[int], telling: frozenset[str], now: datetime
     ) -> Followed:
-        """A notice that was sent, and is not one that people must have, is not sent again for its latecomers' sake."""
+        """Redirect the messages of one released notice, and return the effects.
+
+        A notice that is over is reopened for people found late only when its step tells people for the first time.
+        """
         draft, latest = (
             self._notices.drafted(released),
             notice_row(session, released.incident, released.notice) or released,
         )
         goes_on = not NoticeStage(latest.stage).is_over or draft.step in telling
-        letters, done = self._notices.addenda(session, released.incident), Redirected()
+        addenda, done = self._notices.addenda(session, released.incident), Redirected()
         for page in _pages(touched, PAGE):
-            done += redirect(session, draft, released.version, letters, page, now, anew=goes_on)
+            done += redirect(session, draft, released.version, addenda, page, now, anew=goes_on)
         late = not_told(session, draft.incident, draft.notice, draft.audience)
         afresh = goes_on and (late > 0 or waits_for_somebody(session, draft.incident, draft.notice))
         if afresh:
@@ -190,21 +196,21 @@ class Corrections:
         return Followed(draft.notice, done.moved, done.held, done.new, late, afresh)
 
 
-# What is written.
+# Writing the differences.
 
 
 def _may_lose_addresses(correction: Correction) -> frozenset[int]:
-    """Those who may be written to elsewhere from now on, or who are guardians no longer."""
+    """Return the people whose messages may go to another address from now on, or who may be guardians no longer."""
     changed = {one.person for one in correction.difference.changes if set(one.fields) & set(ADDRESSES.values())}
     gone = {one.person for one in correction.difference.changes if one.kind is DifferenceKind.GONE}
     return correction.anew | changed | gone
 
 
-def _alone(session: Session, correction: Correction) -> IncidentRow:
-    """The incident's row; until the transaction ends nobody claims or prepares any of its messages. Raises NotAllowed.
+def _locked_incident(session: Session, correction: Correction) -> IncidentRow:
+    """Return the incident's row, locked: nobody claims or prepares messages until the transaction ends.
 
-    With the whole lock on it, because whoever claims holds it for reading; and with those of the releases, because
-    whoever prepares a page holds only that one.
+    The lock is exclusive, because a claim locks the row for reading. The releases are locked too, because preparing a
+    page of messages locks only its release. Raises NotAllowed.
     """
     incident = correction.incident
     row = session.get_one(IncidentRow, incident, with_for_update=True)
@@ -222,7 +228,7 @@ def _alone(session: Session, correction: Correction) -> IncidentRow:
 
 
 def _store_people(session: Session, correction: Correction, now: datetime) -> Sequence[int]:
-    """Write what differs; the numbers of those whose messages may have to go elsewhere, in order."""
+    """Store the differences, and return, in order, the numbers of the people whose messages may have to change."""
     connection, incident = session.connection(), correction.incident
     numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in DifferenceKind}
     known = [*numbers[DifferenceKind.CHANGED], *numbers[DifferenceKind.BACK]]
@@ -258,7 +264,7 @@ def _children_of(connection: Connection, incident: str, guardians: Iterable[int]
 
 
 def _named(correction: Correction, people: Iterable[int]) -> list[Values]:
-    """Their values by column; gone is none of them."""
+    """Return the new values of these people by column; none of these people is gone."""
     return [{**dict(zip(PEOPLE_COLUMNS, correction.rows[one], strict=True)), "gone_at": None} for one in people]
 
 
@@ -271,7 +277,10 @@ def _set(connection: Connection, rows: Sequence[Values], columns: Sequence[str])
 
 
 def _find_guardians_anew(session: Session, incident: str, guardians: Sequence[int]) -> Sequence[int]:
-    """The children of these may be without a guardian now, or have another; who was without one may have one."""
+    """Take these guardians from their children, and find guardians for all children without one.
+
+    Return the children who got a guardian.
+    """
     connection = session.connection()
     alone = {"guardian": 0, "hold": Hold.MINOR_WITHOUT_GUARDIAN.value}
     theirs = (*_children_of(connection, incident, guardians), col(PersonRow.gone_at).is_(None))
@@ -288,7 +297,7 @@ def _somebody_is_left(session: Session, draft: Draft) -> bool:
 
 
 def _telling_steps(session: Session, incident: str) -> frozenset[str]:
-    """The steps that tell people for the first time: whoever is found later must have what they say."""
+    """Return the steps that tell people for the first time; people found later must get their notices too."""
     pin = pin_row(session, incident)
     steps = Playbook.model_validate(pin.playbook).steps if pin else ()
     return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)

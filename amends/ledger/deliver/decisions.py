@@ -1,4 +1,4 @@
-"""Verbs about messages on which only a person may decide."""
+"""Messages on which only a person may decide: send them again, release them, try them again or give them up."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import starts_as
 from amends.domain.deliver.reason import reason
 from amends.domain.law.addendum import Addenda
@@ -28,7 +28,7 @@ STATE, CHANNEL, CAUSE = (DELIVERY.index(name) for name in ("state", "channel", "
 
 
 class Decisions:
-    """What a member of the team decides about people's messages."""
+    """The decisions of team members about people's messages."""
 
     def __init__(self, store: Store, deliveries: Deliveries, notices: Notices) -> None:
         self._store = store
@@ -36,17 +36,17 @@ class Decisions:
         self._notices = notices
 
     def send_again(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
-        """An uncertain message shall go out once more, to the address that the list says now; how many do.
+        """Make uncertain messages wait again, for the addresses in the list in force, and return how many do.
 
-        Of everybody only what is uncertain because a backup was restored: what was under way in a crash needs a word
-        for each person. Raises NotAllowed, also when by a corrected list none of them can be sent again, and
-        NotInLedger when nothing of this notice is uncertain so.
+        Without a person, only messages that are uncertain because a backup was restored are sent again: a message that
+        was in flight in a crash needs a decision for each person. Raises NotAllowed, also when by a corrected list none
+        of the messages can be sent again, and NotInLedger when this notice has no such message.
         """
         must_approve(by)
         with self._store.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
-            query = query.where(DeliveryRow.cause == Cause.NOT_KNOWN) if person is None else query
+            query = query.where(DeliveryRow.cause == ReceiptCause.NOT_KNOWN) if person is None else query
             uncertain = write.session.exec(query.with_for_update()).all()
             if not uncertain:
                 whose = f"person {person}" if person else "the public"
@@ -62,9 +62,9 @@ class Decisions:
             return again
 
     def release_held(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
-        """Somebody who was held is written to after all, with this notice and those to come; how many messages wait.
+        """End the hold of a person, for this notice and later ones, and return how many messages wait now.
 
-        Raises NotAllowed, and NotInLedger when nothing of this notice is held for the person.
+        Raises NotAllowed, and NotInLedger when no message of this notice is held for the person.
         """
         must_approve(by)
         with self._store.write() as write:
@@ -74,7 +74,7 @@ class Decisions:
             held = write.session.exec(query).first()
             if row is None or row.stage not in RELEASED or held is None:
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
-            if held.cause == Cause.GONE:
+            if held.cause == ReceiptCause.GONE:
                 raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
             waiting = _put_in_place(write, row, person, self._notices.addenda(write.session, incident), now)
             reopen(write.session, row)
@@ -82,27 +82,27 @@ class Decisions:
             return waiting
 
     def try_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
-        """What is parked for this person, or for everybody, is tried again, as if for the first time; how many.
+        """Make the parked messages of this person, or of everybody, wait again without attempts; return how many.
 
-        Raises NotAllowed, and NotInLedger when nothing is parked there.
+        Raises NotAllowed, and NotInLedger when no such message is parked.
         """
         must_approve(by)
         with self._store.write() as write:
             parked = _parked(write, incident, notice, person)
             for message in parked:
                 message.state, message.attempts = starts_as(ChannelKind(message.channel)), 0
-                message.cause, message.detail, message.updated_at = Cause.NONE, "", now
+                message.cause, message.detail, message.updated_at = ReceiptCause.NONE, "", now
             if row := notice_row(write.session, incident, notice):
                 reopen(write.session, row)
             write.note(now, incident, "tried again", _subject(notice, person), actor=by.name, messages=len(parked))
             return len(parked)
 
     def give_up_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
-        """What is parked for this person, or for everybody, is not tried any more; how many messages.
+        """Give up the parked messages of this person, or of everybody, and return how many.
 
-        The next channel of the cascade takes over; but what a provider may have all the same is uncertain from now on.
-        With the last of them the notice may be sent.
-        Raises NotAllowed, also for the page, to which all else leads; NotInLedger when nothing is parked there.
+        The next channel of the cascade takes over; but a message that a provider may have becomes uncertain. The notice
+        is finished when nothing else is pending. Raises NotAllowed, also for the page, to which every message links,
+        and NotInLedger when no such message is parked.
         """
         must_approve(by)
         with self._store.write() as write:
@@ -118,27 +118,27 @@ class Decisions:
         return len(parked)
 
     def _give_up(self, session: Session, message: DeliveryRow, now: datetime) -> bool:
-        """Whether another channel takes over."""
+        """Give one message up, and return True when another channel takes over."""
         message.updated_at = now
         if message.doubtful:
             message.state = DeliveryState.UNCERTAIN
             return False
-        message.state, message.cause, message.detail = DeliveryState.FAILED, Cause.GIVEN_UP, _reason(message)
+        message.state, message.cause, message.detail = DeliveryState.FAILED, ReceiptCause.GIVEN_UP, _reason(message)
         draft = self._notices.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
 
 
 def _reason(message: DeliveryRow) -> str:
-    return reason(Cause(message.cause), message.detail, doubtful=message.doubtful)
+    return reason(ReceiptCause(message.cause), message.detail, doubtful=message.doubtful)
 
 
 def _held(session: Session, message: DeliveryRow) -> str:
-    """Why nobody may write to its person any more, by a corrected list; or empty."""
+    """Return why the message's person is held, or ""."""
     return "" if message.person == PUBLIC else session.get_one(PersonRow, (message.incident, message.person)).hold
 
 
 def _nowhere(incident: str, notice: str, person: int | None) -> str:
-    """Why nothing goes out again, and what can be done about it."""
+    """Return in words why no message can be sent again, and what to do."""
     who = "these people have" if person is None else f"person {person} has"
     return (
         f"nothing of {notice} goes out again: by the list in force {who} no address for it, or one that another of its "
@@ -148,18 +148,18 @@ def _nowhere(incident: str, notice: str, person: int | None) -> str:
 
 
 def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:
-    """Whether an uncertain message waits again; not when its person has no such address any more."""
+    """Make an uncertain message wait again; return False when the person has no address for the message any more."""
     address = message.address_index if message.person == PUBLIC else _address_now(session, message)
     if address is None:
         return False
     message.state, message.lease = starts_as(ChannelKind(message.channel)), None
-    message.cause, message.detail, message.doubtful = Cause.NONE, "", False
+    message.cause, message.detail, message.doubtful = ReceiptCause.NONE, "", False
     message.address_index, message.updated_at = address, now
     return True
 
 
 def _address_now(session: Session, message: DeliveryRow) -> bytes | None:
-    """Where it goes by the list in force; None when that is nowhere, or when another message of the notice went there.
+    """Return the message's address by the list in force; None without one, or when another message has that address.
 
     Raises NotAllowed when nobody may write to the person any more.
     """
@@ -175,13 +175,13 @@ def _address_now(session: Session, message: DeliveryRow) -> bytes | None:
 
 
 def _of(incident: str, notice: str, state: DeliveryState, person: int | None) -> list[ColumnElement[bool]]:
-    """Conditions that the messages in this state meet, of one person or of everybody."""
+    """Return the conditions for messages in this state, of one person or of everybody."""
     here = [col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice, col(DeliveryRow.state) == state]
     return here if person is None else [*here, col(DeliveryRow.person) == person]
 
 
 def _parked(write: Write, incident: str, notice: str, person: int | None) -> Sequence[DeliveryRow]:
-    """Raises NotInLedger when there is nothing parked."""
+    """Return the parked messages, locked. Raises NotInLedger when there are none."""
     write.incident(incident)
     query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.PARKED, person))
     parked = write.session.exec(query.with_for_update()).all()
@@ -194,19 +194,19 @@ def _subject(notice: str, person: int | None) -> str:
     return notice if person is None else f"{notice} person {person}"
 
 
-def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Addenda, now: datetime) -> int:
-    """The messages that the person would have got, in place of those that are held; how many of them wait.
+def _put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, now: datetime) -> int:
+    """Replace the person's held messages by the messages of a person without a hold; return how many of them wait.
 
-    Whom the channels of the step had failed by then gets one on the next.
+    A person whom the channels of the step had failed before gets a message on the next channel.
     """
     session = write.session
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
     query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
     draft = Draft.model_validate(row.draft)
-    post = FirstMessages(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
-    messages = post.first_rows(*session.execute(query).one())
-    if any(message[CAUSE] == Cause.OPTED_OUT for message in messages):
+    at, doubt = spelled(session.connection(), now), may_have_left(session, draft)
+    messages = FirstMessages(draft, row.version, addenda, at, doubt).first_rows(*session.execute(query).one())
+    if any(message[CAUSE] == ReceiptCause.OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
     write.change(delete(DeliveryRow).where(*_of(row.incident, row.notice, DeliveryState.HELD, person)))
     theirs = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.person == person)
@@ -214,4 +214,4 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Addenda, n
     messages = [message for message in messages if message[CHANNEL] not in got]
     store_messages(session.connection(), messages)
     waiting: int = sum(message[STATE] == DeliveryState.WAITING for message in messages)
-    return waiting + redirect(session, draft, row.version, letters, [person], now, anew=True).new
+    return waiting + redirect(session, draft, row.version, addenda, [person], now, anew=True).new

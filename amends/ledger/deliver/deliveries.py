@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed
 from amends.domain.case.case import Embargo, IncidentState
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause
 from amends.domain.deliver.cascade import Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
 from amends.ledger.commitment import told
@@ -220,7 +220,7 @@ class Deliveries:
     ) -> None:
         """End these leases, whose messages all have answers, and write the counts of answers to the audit chain.
 
-        A lease that still holds messages stays, until it has ended and another worker recovers its messages.
+        A lease that still holds messages stays until it runs out and a worker recovers its messages.
         """
         with self._store.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
@@ -277,12 +277,12 @@ class Deliveries:
             return sum(not has_ended(holder) for holder in session.exec(here))
 
     def pending(self, incident: str, notice: str) -> int:
-        """Count the messages of the notice that are due, deferred or claimed."""
+        """Count the messages of the notice that are waiting, deferred or claimed."""
         with self._store.read() as session:
             return _pending(session, incident, notice)
 
     def share_left(self, incident: str, notice: str) -> float:
-        """Return the share of this notice's messages to people that are neither due, nor deferred, nor claimed."""
+        """Return the share of the notice's messages to people that are neither waiting, nor deferred, nor claimed."""
         to_people = col(DeliveryRow.person) != PUBLIC
         counted = select(func.count()).select_from(DeliveryRow)
         here = counted.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, to_people)
@@ -335,13 +335,13 @@ class Deliveries:
 
 def park(write: Write, messages: Collection[int], now: datetime) -> None:
     """Park messages of people whose data cannot be opened. The caller holds these messages."""
-    why = {"cause": Cause.FAULT.value, "detail": "KeyMissing"}
+    why = {"cause": ReceiptCause.FAULT.value, "detail": "KeyMissing"}
     parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
     write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
 
 
 def _pending(session: Session, incident: str, notice: str) -> int:
-    """Count due and claimed messages in one query: between two queries a claim could be given back and be missed."""
+    """Count the pending messages in one query: between two queries a claim could be given back and be missed."""
     messages = select(func.count()).select_from(DeliveryRow)
     due = messages.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
     held = messages.where(HELD).correlate(LeaseRow).scalar_subquery()  # counted by lease, without a scan of messages

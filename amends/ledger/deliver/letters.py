@@ -1,6 +1,6 @@
-"""Verbs about paper letters: which are to be printed, which batch they were handed over in, which came back.
+"""Paper letters: hand them over for printing in batches, write a batch again, and record the letters that came back.
 
-The mark that a letter was handed over comes first; its batch can be written again from the ledger as often as needed.
+A letter is recorded as handed over before its batch is written; the batch can be written from the ledger repeatedly.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import DataDamaged, NotAllowed, NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts, text_name
 from amends.domain.notice.wording import Wording
@@ -37,12 +37,12 @@ Conditions = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class LetterBatch:
-    """Letters that were handed over together."""
+    """A batch of letters that were handed over together."""
 
     number: int
     letters: int
     returned: int
-    """How many of them came back."""
+    """The number of the batch's letters that came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class Returned:
 
     person: int
     handed_over: bool = False
-    """Another message takes over."""
+    """True when a message on the next channel takes over."""
     in_doubt: bool = False
-    """That one may have left already, before a backup was restored; a person decides whether it is sent."""
+    """True when that message may have left before a backup was restored; a person decides whether to send it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A letter whose address is not the person's any more, by a corrected list: they have another, or none."""
+    """A letter to an address that by a corrected list is not the person's any more."""
 
     person: int
     reference: str
@@ -66,7 +66,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class PrintedFrom:
-    """What the letters of a batch were made of, as it was approved; also when more has been approved since."""
+    """The draft, facts and words that the letters of a batch were made of, even when later ones are approved by now."""
 
     draft: Draft
     incident: Incident
@@ -74,7 +74,7 @@ class PrintedFrom:
 
 
 class PaperLetters:
-    """Hand letters over, write a batch again, note what came back."""
+    """The paper letters of a ledger."""
 
     def __init__(self, store: Store, claims: Claims, deliveries: Deliveries, notices: Notices) -> None:
         self._store = store
@@ -83,23 +83,23 @@ class PaperLetters:
         self._notices = notices
 
     def to_print(self, incident: str, notice: str) -> int:
-        """How many letters wait to be handed over, also those of waves that have not begun."""
+        """Count the letters that wait to be handed over, including those of waves that have not begun."""
         with self._store.read() as session:
             here = _to_print(incident, notice)
             return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
 
     def batches(self, incident: str, notice: str) -> tuple[LetterBatch, ...]:
-        """All that was handed over, the first batch first."""
+        """Return all batches that were handed over, the first one first."""
         with self._store.read() as session:
             return _batches(session, incident, notice)
 
     def take(self, incident: str, notice: str, by: Member, now: datetime) -> LetterBatch | None:
-        """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
+        """Hand over all waiting letters with an approved text as one batch, and return the batch, or None without any.
 
-        Those of waves that have not begun go on waiting.
+        Letters of waves that have not begun go on waiting.
 
-        Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
-        paused or when this member may not do it, and LedgerRestored.
+        Raises ApprovalMissing when the released version is not what is approved now, NotAllowed while the incident is
+        paused or when this member may not hand letters over, and LedgerRestored.
         """
         must_approve(by, "hand over letters")
         readable = self._readable(incident, notice, now)
@@ -113,7 +113,7 @@ class PaperLetters:
             draft = self._notices.drafted(existing_row(write.session, incident, notice))
             waiting = _to_print(incident, notice, released.people)
             self._park_unreadable(write, draft, waiting, readable, now)
-            self._choose_letters_anew(write, draft)
+            self._choose_addenda_anew(write, draft)
             taken = _hand_over(write, draft, waiting, batch, released.version, now)
             if not taken:
                 return None
@@ -121,7 +121,7 @@ class PaperLetters:
             return LetterBatch(batch, taken, 0)
 
     def _readable(self, incident: str, notice: str, now: datetime) -> frozenset[int]:
-        """The letters that wait and can be written: all are opened for that, and nobody who sends has to wait."""
+        """Return the waiting letters whose data can be opened; done before the transaction that blocks senders."""
         with self._store.read() as session:
             if not (rows := _rows(session, _to_print(incident, notice))):
                 return frozenset()
@@ -131,7 +131,7 @@ class PaperLetters:
     def _park_unreadable(
         self, write: Write, draft: Draft, waiting: Conditions, readable: Collection[int], now: datetime
     ) -> None:
-        """Nobody counts as told by a letter that cannot be written."""
+        """Park the letters that cannot be written, so that no person counts as told by such a letter."""
         others = [row for row in _rows(write.session, waiting) if row.id not in readable]
         for shut in self._unreadable(write.session, draft, others, now):
             park(write, shut, now)
@@ -145,16 +145,16 @@ class PaperLetters:
             )
             yield [claim.id for claim in page if not claim.readable]
 
-    def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
-        """Since the messages were stored, the laws that decide what people are told may have got other letters."""
+    def _choose_addenda_anew(self, write: Write, draft: Draft) -> None:
+        """Store the present text's name for each waiting letter: the addenda in force may have changed meanwhile."""
         here = _to_print(draft.incident, draft.notice)
         homes = (PersonRow.country, PersonRow.region)
         is_theirs = (col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
         kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
-        letters = self._notices.addenda(write.session, draft.incident)
+        addenda = self._notices.addenda(write.session, draft.incident)
         for variant, country, region in write.session.exec(kinds).all():
             locale, reader, _ = name_parts(variant)
-            name = text_name(locale, reader, addendum_of(letters, draft.template, country, region))
+            name = text_name(locale, reader, addendum_of(addenda, draft.template, country, region))
             if name != variant:
                 at_home = (PersonRow.country == country, PersonRow.region == region)
                 theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
@@ -162,7 +162,7 @@ class PaperLetters:
                 write.change(update(DeliveryRow).where(*these).values(variant=name))
 
     def take_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> LetterBatch:
-        """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
+        """Return a batch to be written again, and record that. Raises NotAllowed; NotInLedger for an unknown batch."""
         must_approve(by, "hand over letters")
         with self._store.write() as write:
             batches = {one.number: one for one in _batches(write.session, incident, notice)}
@@ -173,15 +173,16 @@ class PaperLetters:
             return batches[batch]
 
     def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
-        """The draft, the facts and the words of a batch. Raises NotInLedger."""
+        """Return the draft, the facts and the words of a batch. Raises NotInLedger."""
         with self._store.read() as session:
             draft = self._drafted_for(session, incident, notice, batch)
             return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
     def moved_since(self, incident: str, notice: str, batch: int) -> tuple[Moved, ...]:
-        """The letters of this batch that are not written as long as nobody says what became of them, by person.
+        """Return, by person, the letters of this batch that are not written again because the person has moved.
 
-        Somebody may have it by now where it went at first; and whose letter came back is written to elsewhere already.
+        Such a letter may have arrived at the earlier address, so a person must find out. A letter that came back is
+        not among them, because another message has taken over already.
         """
         columns = (DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
         here = (*_of_batch(incident, notice, batch), DeliveryRow.state == DeliveryState.SENT)
@@ -193,10 +194,10 @@ class PaperLetters:
             )
 
     def of_batch(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
-        """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
+        """Yield the letters of a batch, by person, with the text that was handed over, also letters that came back.
 
-        Without those that would go elsewhere by now: see `moved_since`. Name and link are those of now. Raises
-        DataDamaged.
+        Letters that would go to another address by now are left out: see `moved_since`. Name and link are the present
+        ones. Raises DataDamaged.
         """
         after = 0
         while page := self._page_of_letters(incident, notice, batch, after):
@@ -222,7 +223,7 @@ class PaperLetters:
             ]
 
     def _drafted_for(self, session: Session, incident: str, notice: str, batch: int) -> Draft:
-        """The version that a batch was printed from. Raises NotInLedger."""
+        """Return the draft that a batch was printed from. Raises NotInLedger."""
         versions = select(DeliveryRow.version).where(*_of_batch(incident, notice, batch))
         version = session.exec(versions.limit(1)).first()
         row = session.get(NoticeRow, (incident, notice, version)) if version else None
@@ -231,12 +232,12 @@ class PaperLetters:
         return self._notices.drafted(row)
 
     def returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> Returned:
-        """The post brought back the letter with this reference. To say it twice changes nothing.
+        """Record that the post brought back the letter with this reference. Safe to repeat.
 
         The next channel of the cascade takes over, or a letter to another address from a corrected list. Raises
-        NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
+        NotInLedger when no handed-over letter of this notice has the reference, NotAllowed when several have.
         """
-        with self._store.read() as session:  # every letter is looked at, and nobody who sends has to wait for that
+        with self._store.read() as session:  # reads every letter, so before the transaction that blocks senders
             incident_row(session, incident)
             number, person = self._letter_with(session, incident, notice, reference)
         with self._store.write() as write:
@@ -244,7 +245,7 @@ class PaperLetters:
             letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
-            letter.state, letter.cause, letter.detail = DeliveryState.BOUNCED, Cause.NONE, "returned by the post"
+            letter.state, letter.cause, letter.detail = DeliveryState.BOUNCED, ReceiptCause.NONE, "returned by the post"
             letter.doubtful, letter.updated_at = False, now
             version = released_last(write.session, incident, notice)
             handed_over = pass_on(write.session, self._notices.drafted(version), version.version, [letter], now) > 0
@@ -254,7 +255,7 @@ class PaperLetters:
             return Returned(person, handed_over, handed_over and _next_in_doubt(write.session, letter))
 
     def _letter_with(self, session: Session, incident: str, notice: str, reference: str) -> tuple[int, int]:
-        """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""
+        """Return id and person of the letter with this reference; no reference is stored, so all letters are read."""
         wanted = reference.strip().lower()
         columns = (DeliveryRow.id, DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
         query = sql(*map(col, columns)).where(*_letters(incident, notice), col(DeliveryRow.batch).is_not(None))
@@ -273,7 +274,7 @@ class PaperLetters:
 
 
 def reference_of(key: str) -> str:
-    """What stands on a letter, to name it when it comes back."""
+    """Return the reference that is printed on a letter and identifies the letter when it comes back."""
     return key[:REFERENCE_LENGTH]
 
 
@@ -286,7 +287,7 @@ def _letters(incident: str, notice: str) -> Conditions:
 
 
 def _to_print(incident: str, notice: str, people: int | None = None) -> Conditions:
-    """That a letter waits; where waves have begun only up to this person, that it is of one of those."""
+    """Return the conditions for letters that wait, up to the last person whose wave has begun if `people` is given."""
     begun = () if people is None else (col(DeliveryRow.person) <= people,)
     return (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT, *begun)
 
@@ -315,18 +316,18 @@ def _of_batch(incident: str, notice: str, batch: int) -> Conditions:
 
 
 def _next_in_doubt(session: Session, letter: DeliveryRow) -> bool:
-    """Whether the message that takes over from this letter waits for a person, because it may have left already."""
+    """Return True when the message that takes over from this letter may have left already and waits for a person."""
     here = (DeliveryRow.incident == letter.incident, DeliveryRow.notice == letter.notice)
     theirs = select(DeliveryRow.state).where(*here, DeliveryRow.person == letter.person)
     return session.exec(theirs.order_by(col(DeliveryRow.id).desc()).limit(1)).one() == DeliveryState.UNCERTAIN
 
 
 def _elsewhere(incident: str, notice: str, batch: int) -> Any:
-    """The people of this batch whose letter would go to another address by now, or to none."""
+    """Return a query for the people of this batch whose letter would go to another address by now, or to none."""
     reader = aliased(PersonRow)
     about = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == DeliveryRow.person)
-    told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
-    reads = and_(col(reader.incident) == incident, col(reader.number) == told)
+    addressee = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    reads = and_(col(reader.incident) == incident, col(reader.number) == addressee)
     moved = col(reader.postal_index).is_distinct_from(col(DeliveryRow.address_index))
     people = sql(col(DeliveryRow.person)).join(PersonRow, about).join(reader, reads)
     return people.where(*_of_batch(incident, notice, batch), moved)
@@ -344,10 +345,10 @@ def _batches(session: Session, incident: str, notice: str) -> tuple[LetterBatch,
 
 
 def _has_text(draft: Draft, name: str) -> bool:
-    """An email was approved for such a reader and letter; the composer finds the nearest of its languages."""
-    _, reader, letter = name_parts(name)
+    """Return True when an email was approved for this reader and addendum; the composer finds the nearest locale."""
+    _, reader, addendum = name_parts(name)
     return any(
-        (text.channel, text.reader, text.addendum) == (ChannelKind.EMAIL, reader, letter) for text in draft.variants
+        (text.channel, text.reader, text.addendum) == (ChannelKind.EMAIL, reader, addendum) for text in draft.variants
     )
 
 

@@ -1,4 +1,4 @@
-"""How messages and people stand, in numbers and line by line. The database counts, because there may be a million."""
+"""Counts and lists of messages and people. The database counts, because there may be a million of them."""
 
 import re
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.limits import ChannelCounts
 from amends.domain.deliver.reason import reason
 from amends.domain.law.substitute import PlaceCounts
@@ -27,37 +27,37 @@ EXPLAINED = (
     DeliveryState.DEFERRED, DeliveryState.UNCERTAIN, DeliveryState.PARKED, DeliveryState.HELD, DeliveryState.BOUNCED,
     DeliveryState.FAILED, DeliveryState.UNREACHABLE,
 )  # fmt: skip
-"""States of which people ask why."""
+"""The states whose reasons are counted."""
 CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
-"""States of what a channel has taken over."""
+"""The states of messages that a channel has taken over."""
 HAS_LEFT = tuple(state for state, person in PERSON_STATE.items() if person in SENT_STATES)
-"""States of what a person has, may have, or had sent back."""
+"""The states of messages that the person has, may have, or had and that came back."""
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
 REASON_HOLDS = 80
-"""Characters of a reason that count; what comes after them differs from message to message."""
+"""The number of leading characters by which reasons are told apart; later ones differ from message to message."""
 
 PART, MESSAGE = "\x1f", "\x1e"
-"""Between the parts of a message, and between messages, in what the database puts together."""
+"""The separators between the parts of a message, and between messages, in a text that the database aggregates."""
 DOUBTFUL, GONE = "doubtful", "gone"
 PAGE = 5_000
-"""Rows in memory while more of them are read."""
+"""The number of rows that are read from the database at a time."""
 
 States = Counter[DeliveryState]
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLine:
-    """One message in a list, without any personal data."""
+    """A message in a list, without any personal data."""
 
     person: int
     country: str
     channel: ChannelKind
     variant: str
-    """Locale, reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
+    """Locale and reader, and the addendum unless it is the general one: en/self, en/self/us-ma."""
     state: DeliveryState
-    cause: Cause
+    cause: ReceiptCause
     detail: str
     doubtful: bool
     attempts: int
@@ -65,12 +65,12 @@ class DeliveryLine:
 
     @property
     def reason(self) -> str:
-        """Return why the message stands so, in the words that people read, or ""."""
+        """Return the reason for the message's state in words, or ""."""
         return reason(self.cause, self.detail, doubtful=self.doubtful)
 
 
 class CameBack(NamedTuple):
-    """A message that was sent and came back, or drew a complaint."""
+    """A sent message that bounced or drew a complaint."""
 
     id: int
     channel: ChannelKind
@@ -79,7 +79,7 @@ class CameBack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Which messages to look at; what is None does not matter."""
+    """A filter of messages; a field that is None matches every message."""
 
     state: DeliveryState | None = None
     channel: ChannelKind | None = None
@@ -94,52 +94,52 @@ ALL = Only()
 
 @dataclass(slots=True)
 class Numbers:
-    """Where a notice stands, in numbers."""
+    """The counts of a notice's messages and people."""
 
     people: States = field(default_factory=Counter)
-    """Each person once, where the best of their messages stands."""
+    """People by the best state among their messages; each person counts once."""
     messages: States = field(default_factory=Counter)
     by_channel: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
     by_country: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
-    """Where the person lives whose data it is; `public` for what everybody can read, empty where nobody knows."""
+    """Messages by the home country of the person affected; `public` for pages and posts, "" for an unknown country."""
     by_variant: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
     reasons: Counter[tuple[DeliveryState, str]] = field(default_factory=Counter)
-    """Why messages were put off, or did not reach anybody."""
+    """Messages by state and by the reason why they were deferred or reached nobody."""
     living: Counter[str] = field(default_factory=Counter)
     """People by place: US-CA where the state is known, else US."""
     unreached: Counter[str] = field(default_factory=Counter)
-    """Those of them for whom there is no address, or none that works."""
+    """The people of `living` without an address, or without one that works, by place."""
     gone: int = 0
-    """Those of all people here whom a corrected list does not have any more; they do not count in `living`."""
+    """People with messages whom a corrected list has removed; they do not count in `living`."""
     not_told: int = 0
-    """People who have no message of it, because a corrected list brought them after it was released."""
+    """People without a message of the notice, because a corrected list added them after the release."""
 
     @property
     def reach(self) -> PlaceCounts:
-        """What decides whether telling the public may stand for telling each person."""
+        """Return the counts that decide whether telling the public may replace telling each person."""
         return PlaceCounts(self.living, self.unreached)
 
 
 class Statistics:
-    """Looks at messages without changing any."""
+    """The statistics of a ledger. They only read messages."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def drafted_notices(self, incident: str) -> tuple[str, ...]:
-        """Every notice that was drafted, the first one first. Raises NotInLedger for an unknown incident."""
+        """Return the ids of all drafted notices, in the order of their first drafts. Raises NotInLedger."""
         with self._store.read() as session:
             incident_row(session, incident)
             query = select(NoticeRow.notice).where(NoticeRow.incident == incident).group_by(col(NoticeRow.notice))
             return tuple(session.exec(query.order_by(func.min(NoticeRow.drafted_at), col(NoticeRow.notice))))
 
     def people(self, incident: str, notice: str) -> dict[PersonState, int]:
-        """How many people stand where with this notice."""
+        """Count the people of this notice by state."""
         with self._store.read() as session:
             return person_states(session, incident, notice).get(notice, {})
 
     def numbers(self, incident: str, notice: str) -> Numbers:
-        """How many people and messages stand where, by channel, country and variant, and why; in one pass."""
+        """Count the people and messages by state, channel, country, variant and reason, in one pass."""
         numbers = Numbers()
         with self._store.read() as session:
             if latest := notice_row(session, incident, notice):
@@ -151,14 +151,14 @@ class Statistics:
         return numbers
 
     def states(self, incident: str, notice: str, only: Only = ALL) -> dict[DeliveryState, int]:
-        """How many of these messages are in each state."""
+        """Count these messages by state."""
         query = _these(sql(col(DeliveryRow.state), func.count()), incident, notice, only)
         with self._store.read() as session:
             counted = session.execute(query.group_by(col(DeliveryRow.state))).all()
         return {DeliveryState(state): count for state, count in counted}
 
     def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
-        """How many messages of the notice bounced, failed, are parked, uncertain or drew a complaint; always quick."""
+        """Count the bounced, complained, failed, parked and uncertain messages by state; an index makes this quick."""
         with self._store.read() as session:
             query = (
                 select(DeliveryRow.state, func.count())
@@ -168,7 +168,7 @@ class Statistics:
             return {DeliveryState(state): count for state, count in session.exec(query)}
 
     def came_back(self, incident: str, notice: str) -> tuple[CameBack, ...]:
-        """Each message of the notice that bounced or drew a complaint; an index leads to them."""
+        """Return the messages of the notice that bounced or drew a complaint; an index makes this quick."""
         query = sql(col(DeliveryRow.id), col(DeliveryRow.channel), col(DeliveryRow.state)).where(
             *_of(incident, notice),  # type: ignore[arg-type]
             text(TROUBLED),
@@ -181,10 +181,10 @@ class Statistics:
             )
 
     def taken_over(self, incident: str, notice: str) -> dict[ChannelKind, ChannelCounts]:
-        """What each channel ever took over of a notice, and how much of that came back.
+        """Count the messages of a notice that each channel ever took over, and those of them that came back.
 
-        What had come back when somebody resumed the incident has been looked at, and counts as sent only. Every message
-        is read for it: a second for a million.
+        A message that came back before the incident was last resumed counts as sent only, because the person who
+        resumed the incident has looked at it. All messages are read: a second for a million.
         """
         counted: defaultdict[str, States] = defaultdict(Counter)
         with self._store.read() as session:
@@ -194,10 +194,10 @@ class Statistics:
         return {ChannelKind(channel): _as_sent(states) for channel, states in counted.items()}
 
     def taken_nothing(self, incident: str, notice: str, channel: ChannelKind) -> int:
-        """How many messages of a notice this channel has refused or left open since it took one.
+        """Count the messages of a notice that this channel refused or left open since it last took one over.
 
-        Somebody who resumed the incident since has looked at those before. What a crash or an old backup left open is
-        not the channel's doing.
+        Messages from before the incident was last resumed do not count, because a person has looked at them. Messages
+        that a crash or a restored backup left open do not count either, because the channel is not the cause.
         """
         on_it = (*_of(incident, notice), DeliveryRow.channel == channel)
         changed = col(DeliveryRow.updated_at)
@@ -205,11 +205,11 @@ class Statistics:
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
             since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
-            its_own = col(DeliveryRow.cause).not_in((Cause.BROKEN_OFF, Cause.NOT_KNOWN))
+            its_own = col(DeliveryRow.cause).not_in((ReceiptCause.BROKEN_OFF, ReceiptCause.NOT_KNOWN))
             return session.exec(select(func.count()).where(*on_it, bad, its_own, *(changed > at for at in since))).one()
 
     def page_up_since(self, incident: str, notice: str) -> datetime | None:
-        """When the notice's page was put up on the website, or None."""
+        """Return when the notice's page was put up on the website, or None."""
         query = select(func.min(DeliveryRow.updated_at)).where(
             DeliveryRow.incident == incident,
             DeliveryRow.notice == notice,
@@ -221,13 +221,13 @@ class Statistics:
             return session.exec(query).first()
 
     def lines(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
-        """These messages of a notice, by person, all in memory; see delivery_lines for many."""
+        """Return these messages of a notice, by person, all in memory; for very many use `stream_lines`."""
         return tuple(self.stream_lines(incident, notice, only))
 
     def stream_lines(
         self, incident: str, notice: str, only: Only = ALL, most: int | None = None
     ) -> Generator[DeliveryLine]:
-        """These messages of a notice, by person, read as they are asked for; a view of one moment."""
+        """Yield these messages of a notice, by person, read as needed and all as of one moment."""
         names = ("channel", "variant", "state", "cause", "detail", "doubtful", "attempts", "updated_at")
         columns = [col(getattr(DeliveryRow, name)) for name in names]
         query = _these(sql(col(DeliveryRow.person), col(PersonRow.country), *columns), incident, notice, only)
@@ -238,7 +238,7 @@ class Statistics:
 
 
 def message_states(session: Session, incident: str, notice: str = "") -> dict[str, dict[DeliveryState, int]]:
-    """How many messages are in each state, for every notice or for this one."""
+    """Count the messages by state, for every released notice or for this one."""
     counted: dict[str, dict[DeliveryState, int]] = {}
     for name in _released(session, incident, notice):
         query = select(DeliveryRow.state, func.count()).where(*_of(incident, name)).group_by(col(DeliveryRow.state))
@@ -248,7 +248,7 @@ def message_states(session: Session, incident: str, notice: str = "") -> dict[st
 
 
 def person_states(session: Session, incident: str, notice: str = "") -> dict[str, dict[PersonState, int]]:
-    """How many people stand where with every notice: each where their best message stands, so in exactly one state."""
+    """Count the people by state, for every released notice or for this one; each counts once, by the best message."""
     rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
     counted: dict[str, dict[PersonState, int]] = {}
     for name in _released(session, incident, notice):
@@ -266,18 +266,18 @@ class DeferredMessages(NamedTuple):
     """The deferred messages of one notice."""
 
     at: datetime
-    """When the earliest of them may be tried again."""
+    """The time of the earliest next attempt."""
     kept_back: int
-    """Those to people that we keep back ourselves, so that nobody has tried them."""
+    """Messages to people that were postponed, so that no attempt was made."""
 
 
 def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
-    """Of each notice that has deferred messages, when they are tried and how many we keep back."""
-    ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.cause) == Cause.POSTPONED)
+    """Return the deferred messages of each notice that has any: their next attempt, and how many are postponed."""
+    ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.cause) == ReceiptCause.POSTPONED)
     query = (
         select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), func.sum(case((ours, 1), else_=0)))
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
-        .where(text("state IN " + DUE))  # in these words, the index on what is due leads to them
+        .where(text("state IN " + DUE))  # spelled as in the index, so that the index is used
         .group_by(col(DeliveryRow.notice))
     )
     return {
@@ -286,13 +286,13 @@ def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
 
 
 def counted_reason(words: str) -> str:
-    """Return the reason as it is counted: of a mail server only the codes, `550 5.1.1`, not the words after them."""
+    """Return the part of a reason by which it is counted: of a mail server's reply only the codes, `550 5.1.1`."""
     codes = THROUGH_STATUS.match(words)
     return (codes[0] if codes else words)[:REASON_HOLDS]
 
 
 def _released(session: Session, incident: str, notice: str) -> Sequence[str]:
-    """The notices to count, each by a query of its own: it sorts by less and takes two thirds of the time."""
+    """Return the notices to count, each with a query of its own, which sorts less and takes two thirds of the time."""
     if notice:
         return (notice,)
     return session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
@@ -303,9 +303,10 @@ def _of(incident: str, notice: str) -> tuple[bool, bool]:
 
 
 def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
-    """How many people live in the same place and have the same messages with the same fate, each kind as one text.
+    """Return a query that counts people who live in the same place and have the same messages in the same states.
 
-    One text, because the database sorts by it, and that takes twice as long by several columns.
+    Each such kind of people is one text, because the database sorts by kind, and sorting by several columns takes twice
+    as long.
     """
     state = col(DeliveryRow.state)
     plain = {one.value: "" for one in (DeliveryState.SENT, *BEST_FIRST) if one not in EXPLAINED}
@@ -327,7 +328,7 @@ def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
 
 
 def _add(numbers: Numbers, fate: str, people: int) -> None:
-    """Count these people, who are alike, and their messages."""
+    """Add people of one kind, and their messages, to the counts."""
     home, *messages = fate.split(MESSAGE)
     country, region, left = home.split(PART) if home else ("public", "", "")
     states = [_add_message(numbers, country, message, people) for message in messages]
@@ -352,13 +353,16 @@ def _add_message(numbers: Numbers, place: str, message: str, people: int) -> Del
     numbers.by_variant[variant][state] += people
     if state in EXPLAINED:
         cause, doubt, detail = why.split(PART, maxsplit=2)
-        words = reason(Cause(cause), detail, doubtful=doubt == DOUBTFUL)
+        words = reason(ReceiptCause(cause), detail, doubtful=doubt == DOUBTFUL)
         numbers.reasons[state, counted_reason(words)] += people
     return state
 
 
 def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[Any, ...]]:
-    """How many messages each channel took over, by state, and how many of them changed since the last resuming."""
+    """Return a query that counts the messages taken over, and those that changed since the incident was last resumed.
+
+    The counts are by channel and state.
+    """
     resumed_at = _resumed_at(session, incident)
     news = true() if resumed_at is None else col(DeliveryRow.updated_at) > resumed_at
     by = (col(DeliveryRow.channel), col(DeliveryRow.state))
@@ -370,7 +374,7 @@ def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[A
 
 
 def _resumed_at(session: Session, incident: str) -> datetime | None:
-    """When somebody last had it go on."""
+    """Return when the incident was last resumed, or None."""
     acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
     return session.exec(acts).one()
 
@@ -381,7 +385,7 @@ def _as_sent(states: States) -> ChannelCounts:
 
 
 def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: Only) -> Select[*tuple[Any, ...]]:
-    """Messages with the person they are about; what is said to the public is about nobody."""
+    """Return the query over these messages, joined with the person affected; messages to the public have no person."""
     lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
     wanted: tuple[tuple[ColumnElement[str], str | None], ...] = (
         (col(DeliveryRow.state), only.state),  # type: ignore[assignment]
@@ -398,6 +402,6 @@ def _line(
     tries: int, at: datetime,
 ) -> DeliveryLine:  # fmt: skip
     return DeliveryLine(
-        person, country or "", ChannelKind(channel), variant, DeliveryState(state), Cause(cause), detail, doubtful,
-        tries, at,
+        person, country or "", ChannelKind(channel), variant, DeliveryState(state), ReceiptCause(cause), detail,
+        doubtful, tries, at,
     )  # fmt: skip

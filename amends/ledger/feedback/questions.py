@@ -21,7 +21,7 @@ from amends.domain.feedback.question import (
     SurveyCounts,
     theme_of,
 )
-from amends.ledger.store.encryption import SEALED_EMPTY, Seal
+from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import QuestionRow, SurveyRow
 
@@ -129,13 +129,11 @@ class Questions:
             seal = self._store.seal(session, incident)
             rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
             given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
-        # An earlier version of Amends also sealed empty comments.
-        return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given if said != "")
+        return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given)
 
     def comments_given(self, incident: str) -> int:
         """Return the number of comments that are not empty, without decrypting any."""
-        # An earlier version of Amends also sealed empty comments.
-        given = func.length(SurveyRow.sealed_comment) > SEALED_EMPTY
+        given = col(SurveyRow.sealed_comment).is_not(None)
         with self._store.read() as session:
             query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
             return session.exec(query).one()

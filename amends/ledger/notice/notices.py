@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, NotInLedger, Refusal
 from amends.domain.base.text import listed
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
@@ -175,7 +175,7 @@ class Notices:
         any other message of the notice gets the first messages of this version with their page.
         """
         here = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
-        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause) == Cause.OPTED_OUT)
+        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause) == ReceiptCause.OPTED_OUT)
         person = col(DeliveryRow.person)
         tried = select(person).where(*here, ~held, person.in_(sql(person).where(*here, held))).distinct()
         people = session.exec(tried.order_by(person)).all()
@@ -385,7 +385,7 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
     parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
     begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
-    session.execute(parked.values(version=row.version, state=begins, cause=Cause.NONE, detail="", attempts=0))
+    session.execute(parked.values(version=row.version, state=begins, cause=ReceiptCause.NONE, detail="", attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, text
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
 from amends.domain.law.addendum import Addenda
@@ -91,7 +91,7 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
             ChannelKind(row.channel),
             row.address_index,
             DeliveryState(row.state),
-            Cause(row.cause),
+            ReceiptCause(row.cause),
             row.detail,
             row.doubtful,
         )

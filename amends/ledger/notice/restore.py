@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, func, insert, select, update
 
 from amends.domain.base.errors import LogUnfit
 from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.relay_log import RelayLog
@@ -39,7 +39,7 @@ LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 
 TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
 EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
-WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.cause != Cause.IN_LOG)
+WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.cause != ReceiptCause.IN_LOG)
 """The conditions for emails that were sent by the ledger's own records: emails that are known from a log only cannot
 prove when that log begins."""
 IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
@@ -186,9 +186,9 @@ class Restore:
             only_named = [row.id for row in rest if named[row.id] in unclear]
             unnamed = [row for row in rest if named[row.id] not in unclear]
             in_doubt = [row.id for row in unnamed if row.channel in doubt]
-            sent += _set_state(write, gone, DeliveryState.SENT, Cause.IN_LOG, now)
-            uncertain += _set_state(write, only_named, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
-            uncertain += _set_state(write, in_doubt, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN, now)
+            sent += _set_state(write, gone, DeliveryState.SENT, ReceiptCause.IN_LOG, now)
+            uncertain += _set_state(write, only_named, DeliveryState.UNCERTAIN, ReceiptCause.ONLY_NAMED, now)
+            uncertain += _set_state(write, in_doubt, DeliveryState.UNCERTAIN, ReceiptCause.NOT_KNOWN, now)
             waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in unnamed)
         return sent, uncertain, waiting
 
@@ -262,7 +262,7 @@ def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datet
     """Give the notice's uncertain messages that a relay's log names the state in the log, and return their number."""
     if not (named := dict(write.session.exec(select(LeftRow.key, LeftRow.unclear)).all())):
         return 0
-    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.cause == Cause.NOT_KNOWN)
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.cause == ReceiptCause.NOT_KNOWN)
     pages = ({row.id or 0: _key(keys, row) for row in page} for page in _pages(write.session, *here))
     return sum(as_the_log_says(write, page, named, now) for page in pages)
 
@@ -276,8 +276,8 @@ def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[st
     unclear = {number: key for number, key in messages.items() if named.get(key)}
     if unclear:
         write.change(delete(LeftRow).where(col(LeftRow.key).in_(unclear.values())))
-    sent = _set_state(write, left, DeliveryState.SENT, Cause.IN_LOG, now)
-    return sent + _set_state(write, unclear, DeliveryState.UNCERTAIN, Cause.ONLY_NAMED, now)
+    sent = _set_state(write, left, DeliveryState.SENT, ReceiptCause.IN_LOG, now)
+    return sent + _set_state(write, unclear, DeliveryState.UNCERTAIN, ReceiptCause.ONLY_NAMED, now)
 
 
 def _key(keys: Keys, row: DeliveryRow) -> str:
@@ -324,7 +324,9 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
         last = page[-1].id or 0
 
 
-def _set_state(write: Write, numbers: Collection[int | None], state: DeliveryState, cause: Cause, now: datetime) -> int:
+def _set_state(
+    write: Write, numbers: Collection[int | None], state: DeliveryState, cause: ReceiptCause, now: datetime
+) -> int:
     return write.change(
         update(DeliveryRow)
         .where(col(DeliveryRow.id).in_(list(numbers)))

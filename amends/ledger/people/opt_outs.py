@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import Cause
+from amends.domain.channel.channel import ReceiptCause
 from amends.ledger.people.people import person_row
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
@@ -23,7 +23,7 @@ notice IN (
 """
 """The condition that a message's notice is optional in the version released last.
 
-A waiting message of an earlier version will be sent in that version.
+Waiting messages of earlier versions are sent in the version released last.
 """
 # The `|| ''` keeps SQLite from using the index of due messages, which would scan the messages of all people.
 WAITS = f"""
@@ -32,7 +32,7 @@ AND {OPTIONAL}"""
 WITHDRAW = f"""
 UPDATE delivery SET next_try_at = NULL, updated_at = :now,
 state = CASE WHEN doubtful THEN 'uncertain' ELSE 'held' END,
-cause = CASE WHEN doubtful THEN cause ELSE '{Cause.OPTED_OUT}' END,
+cause = CASE WHEN doubtful THEN cause ELSE '{ReceiptCause.OPTED_OUT}' END,
 detail = CASE WHEN doubtful THEN detail ELSE '' END
 {WAITS}"""
 """The statement that holds waiting messages.

@@ -32,8 +32,8 @@ class Occurrences:
     ) -> None:
         """Record the state of an occurrence; an occurrence that is done stays done.
 
-        `after` names the notices on which the occurrence depends: while one of them is not over, perhaps only since
-        a moment ago, nothing is recorded. Each time an occurrence is held, an alert is recorded.
+        `after` names the notices on which the occurrence depends: nothing is recorded while one of these notices is not
+        over, even if it was only reopened a moment ago. Each time an occurrence is held, an alert is recorded.
         """
         with self._store.write() as write:
             write.incident(incident)

@@ -1,4 +1,4 @@
-"""Verbs about SMS of which nobody has told what became of them, so that their gateway is asked."""
+"""SMS without a final receipt: find them, so that their gateway can be polled."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ AND updated_at BETWEEN :since AND :until LIMIT 1
 
 
 class Polling:
-    """Finds the SMS to ask for, a page at a time."""
+    """The SMS of a ledger whose receipts are to be polled, a page at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,9 +31,9 @@ class Polling:
     def to_ask(
         self, after: int, upto: int, limit: int, since: datetime, until: datetime
     ) -> tuple[tuple[int, str], ...]:
-        """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
+        """Return id and gateway's name of SMS that a gateway took between these times and that have no final receipt.
 
-        The next ones after the one number, and up to the other, in order.
+        The page holds the next SMS with ids above `after` and at most `upto`, in order.
         """
         asked = {"after": after, "upto": upto, "limit": limit}
         with self._store.read() as session:
@@ -41,7 +41,7 @@ class Polling:
             return tuple((number, name) for number, name in rows)
 
     def number_at(self, share: float, since: datetime, until: datetime) -> int:
-        """The number up to which this share of all SMS to ask for lies, from 0 to 1."""
+        """Return the id behind which polling begins when this share (0 to 1) of the SMS to ask for is skipped."""
         with self._store.read() as session:
             times = _times(session, since, until)
             place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
@@ -49,7 +49,7 @@ class Polling:
             return int(found) - 1 if found else 0
 
     def any_told(self, since: datetime, until: datetime) -> bool:
-        """Whether a gateway told between these times what became of some SMS."""
+        """Return True when a final receipt of an SMS was recorded between these times."""
         with self._store.read() as session:
             return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
 

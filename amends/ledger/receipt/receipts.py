@@ -1,4 +1,4 @@
-"""Verbs about what is reported of messages later: bounces, complaints, receipts. Only true reports change anything."""
+"""Reports about sent messages: take in bounces, complaints and receipts. Only true reports change anything."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.base.value import LARGEST_NUMBER
-from amends.domain.channel.channel import Cause, ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind, ReceiptCause, Status
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.codes import OURS
 from amends.domain.receipt.dsn import MailReport, ReportKind
@@ -28,12 +28,12 @@ from amends.ledger.store.leases import lock, recall
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, LeaseRow, MarkRow, RestoredNoticeRow
 
-Told = MailReport | ProviderReceipt
-"""What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
+Report = MailReport | ProviderReceipt
+"""A report about a message by a mail server, by the person's own provider, or by an SMS gateway."""
 
 
 class Effect(StrEnum):
-    """What came of a report; the first five are the state that the message got."""
+    """The effect of a report; the first five are the new state of the message."""
 
     DELIVERED = "delivered"
     SENT = "sent"
@@ -41,36 +41,36 @@ class Effect(StrEnum):
     UNCERTAIN = "uncertain"
     BOUNCED = "bounced"
     UNCHANGED = "unchanged"
-    """True, but the ledger knows as much already, or the message is to leave once more."""
+    """The report is true, but the ledger knows as much already, or the message is to leave once more."""
     HARMLESS = "harmless"
-    """Of a message of ours, and nothing is settled by it: it is delayed, or a machine answered."""
+    """The report about our message settles nothing: the message is delayed, or a machine answered."""
     UNCLEAR = "unclear"
-    """Of a message of ours, and no machine's report: perhaps a person wrote."""
+    """The report about our message is no machine's: perhaps a person wrote."""
     CONTRADICTED = "contradicted"
-    """Its token names one message and its Message-ID another."""
+    """The report's token names one message and its Message-ID another."""
     FOREIGN = "foreign"
-    """It names no message of ours, or its token is forged."""
+    """The report names no message of ours, or its token is forged."""
 
     @property
     def understood(self) -> bool:
-        """Nobody needs to look at the report itself."""
+        """Return True when no person needs to look at the report itself."""
         return self not in (self.UNCLEAR, self.CONTRADICTED, self.FOREIGN)
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What came of some reports, in numbers and places only."""
+    """The effects of some reports, without personal data."""
 
     each: tuple[Effect, ...]
-    """Of every report, in their order."""
+    """The effect of each report, in the order of the reports."""
     handed_over: int = 0
-    """How many people are written to on another channel now."""
+    """The number of people who now get a message on the next channel."""
     waiting: frozenset[tuple[str, str]] = frozenset()
-    """Incident and notice of those messages."""
+    """The incident and the notice of each of these new messages."""
 
     @property
     def counts(self) -> dict[Effect, int]:
-        """How many reports had which effect."""
+        """Count the reports by effect."""
         counted = Counter(self.each)
         return {effect: counted[effect] for effect in Effect if counted[effect]}
 
@@ -88,49 +88,50 @@ RECEIPTS: dict[Status, DeliveryState | Effect] = {
     Status.SENT: DeliveryState.SENT,
     Status.DELIVERED: DeliveryState.DELIVERED,
     Status.REJECTED: DeliveryState.BOUNCED,
-    # The gateway gave up. It is not asked again: one that knows our key would say `sent` and send nothing.
+    # The gateway gave up. The message is not sent there again: a gateway that knows our idempotency key would answer
+    # `sent` and send nothing.
     Status.DEFERRED: DeliveryState.BOUNCED,
     Status.UNCERTAIN: DeliveryState.UNCERTAIN,
 }
 SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
 TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.PARKED)
-"""It was tried before, and is to be tried once more, if need be by a person's word."""
+"""The states of a message that was tried before and is to be tried again, for PARKED by a person's decision."""
 BEFORE = {
     SENT: (UNCERTAIN,),
     UNCERTAIN: (SENT,),
     DELIVERED: (SENT, UNCERTAIN, *TO_LEAVE_AGAIN),
-    # Not after delivered: whose mailbox took it was told, and what comes back later is of a copy that it passed on.
+    # Not after delivered: the mailbox took the message, and a later bounce is of a copy that the mailbox forwarded.
     DeliveryState.BOUNCED: (SENT, UNCERTAIN),
-    # Not after bounced: the next channel has taken over, and the sums of what may leave count on it.
+    # Not after bounced: the next channel has taken over, and the counts of messages that may leave rely on that.
     DeliveryState.COMPLAINED: (SENT, UNCERTAIN, DELIVERED, *TO_LEAVE_AGAIN),
 }
-"""From which states a report leads to this one; and from claimed, once the message may have left."""
+"""The states from which a report leads to each state; a claimed message with a commit mark may change to each too."""
 HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
-"""The person has the message, so it need not leave once more."""
+"""The states of a message that the person has, so that it need not leave again."""
 
 PAGE = 2_000
 MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
 SMS_NAMED = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND provider_id = :name
 """
-"""Spelled as its index is, or the index is not used."""
+"""The query is spelled as its index is; otherwise the index would not be used."""
 SMS_TO_LOOK_AT = f"""
 SELECT {", ".join(MESSAGE)}
 FROM (SELECT DISTINCT incident AS of_incident, notice AS of_notice FROM release) AS released CROSS JOIN delivery
 WHERE incident = of_incident AND notice = of_notice AND state IN ('uncertain', 'parked') AND {TROUBLED}
 AND channel = 'sms'
 """
-"""CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
+"""CROSS JOIN makes SQLite begin with the few releases and use an index for their messages."""
 SMS_TO_LEAVE_AGAIN = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND (attempts > 0 OR doubtful)
 """
-"""Of a message that was parked the tries are counted afresh, but the doubt is kept."""
+"""The query also asks for `doubtful`, because the attempts of a message that was parked begin again at 0."""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A stored message, as far as reports are about it."""
+    """A stored message, with the columns that reports are compared with."""
 
     id: int
     incident: str
@@ -144,49 +145,49 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptNews:
-    """A true report, and the state that it wants its message to be in."""
+    """A true report, with the new state of its message."""
 
     place: int
-    """Which one of the reports."""
+    """The position of the report among all reports."""
     message: StoredMessage
     state: DeliveryState
     before: tuple[DeliveryState, ...]
-    """In which states the message may be."""
+    """The states from which the message may change to the new state."""
     detail: str
     ours: bool = False
-    """The reason lies with us: the sender, the text, the account."""
+    """True when the reason lies with us: the sender, the text, the account."""
     provider_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsTaken:
-    """What one transaction did with its reports."""
+    """The result of one transaction that takes in reports."""
 
     changed: tuple[ReceiptNews, ...] = ()
     handed_over: int = 0
     missed: tuple[ReceiptNews, ...] = ()
-    """Their messages are being changed by somebody else right now, or were claimed just now."""
+    """Reports whose messages another transaction has locked, or a worker has just claimed."""
 
 
 class Receipts:
-    """Believes a report only as far as it proves to know the message; takes it in once, however often it comes."""
+    """The reports of a ledger: a report counts only if it proves to know its message, and counts once if repeated."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store
         self._notices = notices
 
-    def take(self, reports: Iterable[Told], now: datetime) -> Reported:
-        """Take in what mail servers, providers and gateways say; what is not true changes nothing.
+    def take(self, reports: Iterable[Report], now: datetime) -> Reported:
+        """Take in reports of mail servers, providers and gateways, and return their effects; false ones change nothing.
 
-        A receipt of a gateway must have been checked for its signature. A message that came back hands over to the
-        next channel of the cascade, and its notice is being sent again. Safe to repeat. Raises LedgerRestored: an older
-        copy does not know what had left, and would take what came back for news of nothing.
+        The caller has checked the signature of a gateway's receipt. After a bounce the next channel of the cascade
+        takes over, and the notice is being sent again. Safe to repeat. Raises LedgerRestored: an older copy does not
+        know all messages that had left, and would take reports about them for foreign ones.
         """
         everything = tuple(reports)
         with self._store.read() as session:
             self._store.refuse_if_restored(session)
-            anew = self._stored_anew(session, [told.token for told in everything if isinstance(told, MailReport)])
-            looked = [self._look(session, place, told, anew) for place, told in enumerate(everything)]
+            anew = self._stored_anew(session, [one.token for one in everything if isinstance(one, MailReport)])
+            looked = [self._look(session, place, report, anew) for place, report in enumerate(everything)]
         each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
         handed_over = 0
         waiting: set[tuple[str, str]] = set()
@@ -199,19 +200,21 @@ class Receipts:
         return Reported(tuple(each), handed_over, frozenset(waiting))
 
     def _look(
-        self, session: Session, place: int, told: Told, anew: Mapping[str, StoredMessage]
+        self, session: Session, place: int, report: Report, anew: Mapping[str, StoredMessage]
     ) -> ReceiptNews | Effect:
-        """What this report is the news of, or why it is none."""
+        """Return the change that this report makes, or the effect of a report that changes nothing."""
         message = (
-            self._by_token(session, told, anew) if isinstance(told, MailReport) else self._by_gateway(session, told)
+            self._by_token(session, report, anew)
+            if isinstance(report, MailReport)
+            else self._by_gateway(session, report)
         )
         if isinstance(message, Effect):
             return message
-        state = KINDS[told.kind] if isinstance(told, MailReport) else RECEIPTS[told.status]
+        state = KINDS[report.kind] if isinstance(report, MailReport) else RECEIPTS[report.status]
         if isinstance(state, Effect):
             return state
-        # What changes nothing is not worth a transaction; but whoever complains is heard in any case.
-        news = _news(place, message, state, told)
+        # A report that changes nothing is not worth a transaction; but each complaint opts the person out.
+        news = _news(place, message, state, report)
         changes = message.state in (*news.before, DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED
         return news if changes else Effect.UNCHANGED
 
@@ -231,7 +234,7 @@ class Receipts:
         return message if message and is_email and compare_digest(self._key(message)[:16], start) else None
 
     def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, StoredMessage]:
-        """By token, what has another number since a backup was restored: the half of its key in the token tells."""
+        """Find, by token, messages with a new id since a backup was restored, by the half of their key in the token."""
         if not (restored := session.exec(select(RestoredNoticeRow.incident, RestoredNoticeRow.notice)).all()):
             return {}
         opened = ((token, self._store.keys.bounced(token)) for token in tokens if not self._named_by(session, token))
@@ -241,7 +244,10 @@ class Receipts:
         return {by_start[start]: message for start, message in starts if start in by_start}
 
     def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> StoredMessage | Effect:
-        """By the gateway's own name for it, and by our key where the receipt bears it: then both must fit."""
+        """Find the message by the gateway's name for it; when the receipt has our key, the key must fit too.
+
+        A message whose answer was lost is found by the key alone.
+        """
         found = _named(session, receipt.provider_id) if receipt.provider_id else []
         if receipt.key:
             found = self._with_key(found, receipt.key) or self._with_key(_open_sms(session), receipt.key)
@@ -259,9 +265,10 @@ class Receipts:
     def _take_in_all(
         self, incident: str, notice: str, news: Sequence[ReceiptNews], now: datetime
     ) -> Iterator[ReceiptsTaken]:
-        """All at once, and those that somebody else is changing afterwards one by one: so nobody waits in a circle.
+        """Take in the reports of one notice in one transaction, then those with locked messages one by one.
 
-        What is about an incident whose data was destroyed is news of nobody.
+        A transaction that waits for a lock so holds no other message, which prevents deadlocks. Reports about an
+        incident whose data was destroyed are dropped.
         """
         with suppress(DataDestroyed):
             taken = self._take_in(incident, notice, news, now, skip_locked=True)
@@ -272,7 +279,7 @@ class Receipts:
     def _take_in(
         self, incident: str, notice: str, news: Sequence[ReceiptNews], now: datetime, *, skip_locked: bool
     ) -> ReceiptsTaken:
-        """One transaction, with one entry in the audit chain if anything changed."""
+        """Take in reports in one transaction, with one entry in the audit chain if anything changed."""
         with self._store.write() as write:
             case = write.incident(incident)
             leases = _locked_leases(write.session, incident, news)
@@ -294,22 +301,23 @@ class Receipts:
         return pass_on(session, self._notices.drafted(version), version.version, gone, now)
 
 
-def _news(place: int, message: StoredMessage, state: DeliveryState, told: Told) -> ReceiptNews:
-    if isinstance(told, MailReport):
-        return ReceiptNews(place, message, state, _before(state, told), told.detail, told.status.startswith(OURS))
-    ours = told.status is Status.DEFERRED
-    return ReceiptNews(place, message, state, _before(state, told), told.detail, ours, told.provider_id)
+def _news(place: int, message: StoredMessage, state: DeliveryState, report: Report) -> ReceiptNews:
+    before = _before(state, report)
+    if isinstance(report, MailReport):
+        return ReceiptNews(place, message, state, before, report.detail, report.status.startswith(OURS))
+    ours = report.status is Status.DEFERRED
+    return ReceiptNews(place, message, state, before, report.detail, ours, report.provider_id)
 
 
-def _before(state: DeliveryState, told: Told) -> tuple[DeliveryState, ...]:
-    """From which states this report leads to that one."""
-    if isinstance(told, MailReport):
-        came_back = state is DeliveryState.BOUNCED and told.by_provider
+def _before(state: DeliveryState, report: Report) -> tuple[DeliveryState, ...]:
+    """Return the states from which this report leads to the given state."""
+    if isinstance(report, MailReport):
+        came_back = state is DeliveryState.BOUNCED and report.by_provider
         return (*BEFORE[state], DELIVERED) if came_back else BEFORE[state]
-    if state is DeliveryState.BOUNCED and told.key:
-        # Also what somebody has sent again, to the same address, as its key says: the gateway would say `sent` to that.
+    if state is DeliveryState.BOUNCED and report.key:
+        # Also a message that is to be sent again to the same address, as its key says: the gateway would answer `sent`.
         return (*BEFORE[state], *TO_LEAVE_AGAIN)
-    # Put off because the answer was lost: the gateway has it, knows our key, and would say `sent` to the next try.
+    # Deferred because the answer was lost: the gateway has the message, and would answer `sent` to the next attempt.
     return (*BEFORE[state], DeliveryState.DEFERRED)
 
 
@@ -322,7 +330,7 @@ def _by_notice(looked: Iterable[ReceiptNews | Effect]) -> Mapping[tuple[str, str
 
 
 def _agrees(message_id: str, key: str, provider_id: str) -> bool:
-    """Whether the report's Message-ID is this message's. Some relays put one of their own, with their id in it."""
+    """Return True when the Message-ID is absent, or is the message's own or a relay's with the relay's id in it."""
     local = message_id.strip("<>").rpartition("@")[0].lower()
     return not message_id or local == key or (provider_id != "" and provider_id.lower() in message_id.lower())
 
@@ -344,12 +352,12 @@ def _emails(session: Session, incident: str, notice: str) -> Iterator[StoredMess
 
 
 def _named(session: Session, provider_id: str) -> list[StoredMessage]:
-    """The SMS that a gateway calls so; several where two gateways use the same name."""
+    """Return the SMS that a gateway gave this id; several when two gateways use the same id."""
     return _messages(session.execute(text(SMS_NAMED), {"name": provider_id}))
 
 
 def _open_sms(session: Session) -> list[StoredMessage]:
-    """Those of which no answer is stored: what a person must look at, and what is leaving right now."""
+    """Return the SMS without a stored answer: uncertain and parked ones, and claimed ones with a commit mark."""
     connection = session.connection()
     marks = session.exec(select(MarkRow.messages)).all()
     leaving = {"ids": listed(connection, [number for numbers in marks for number in numbers])}
@@ -364,7 +372,7 @@ def _messages(rows: Iterable[Any]) -> list[StoredMessage]:
 
 
 def _locked_leases(session: Session, incident: str, news: Sequence[ReceiptNews]) -> Collection[int | None]:
-    """The leases of the incident, before any message of theirs is locked, where one of them may have to be recalled."""
+    """Lock and return the incident's leases if one of them may have to be recalled; before any message is locked."""
     these = col(DeliveryRow.id).in_({one.message.id for one in news})
     in_hand = select(DeliveryRow.id).where(these, DeliveryRow.state == DeliveryState.CLAIMED).limit(1)
     complaint = any(one.state is DeliveryState.COMPLAINED for one in news)
@@ -375,7 +383,10 @@ def _locked_leases(session: Session, incident: str, news: Sequence[ReceiptNews])
 def _locked(
     session: Session, news: Sequence[ReceiptNews], leases: Collection[int | None], *, skip_locked: bool
 ) -> dict[int, DeliveryRow]:
-    """The messages of these, held until the transaction ends; at first without those that were claimed meanwhile."""
+    """Lock and return the messages of these reports by id.
+
+    With `skip_locked`, messages that another transaction has locked, or that were claimed meanwhile, are left out.
+    """
     numbers = sorted({one.message.id for one in news})
     query = select(DeliveryRow).where(col(DeliveryRow.id).in_(numbers)).order_by(col(DeliveryRow.id))
     rows = session.exec(query.with_for_update(skip_locked=skip_locked))
@@ -384,13 +395,13 @@ def _locked(
 
 
 def _settled(session: Session, row: DeliveryRow, news: ReceiptNews, now: datetime) -> bool:
-    """Whether the report changed the message."""
+    """Change the message as the report says, and return True; False when the report changes nothing."""
     left = row.state in news.before or (row.state == DeliveryState.CLAIMED and _may_have_left(session, row))
     if not left and row.state == DeliveryState.CLAIMED and row.lease and news.state in HAS_IT:
-        recall(session, row.incident, [row.lease])  # it is in hand to be sent once more
+        recall(session, row.incident, [row.lease])  # a worker is about to send the message once more
         left = True
     if left:
-        row.state, row.cause, row.detail, row.doubtful = news.state.value, Cause.NONE, news.detail, False
+        row.state, row.cause, row.detail, row.doubtful = news.state.value, ReceiptCause.NONE, news.detail, False
         row.updated_at, row.next_try_at = now, None
         row.provider_id = row.provider_id or news.provider_id
     return left
@@ -404,7 +415,7 @@ def _may_have_left(session: Session, row: DeliveryRow) -> bool:
 def _call(
     write: Write, case: IncidentRow, notice: str, changed: Sequence[ReceiptNews], handed_over: int, now: datetime
 ) -> None:
-    """Call for a person where one is needed, once for the same trouble."""
+    """Alert a person to bounces that are our fault, once for each reason, and to a closed case that goes on."""
     alerts = {
         f"{notice}: {one.message.channel} came back for a reason that lies with us: {one.detail}"
         for one in changed

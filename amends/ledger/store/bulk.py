@@ -139,7 +139,7 @@ class Swift:
             self._cursor.executemany(KEEP, answers)
 
     def not_tried(self, messages: Sequence[tuple[int, int]]) -> None:
-        """Take the attempt back that the claim of each of these (message, lease) counted; before `keep_answers`."""
+        """Subtract the attempt that the claim of each (message, lease) counted; to be called before `keep_answers`."""
         if messages:
             self._cursor.executemany(NOT_TRIED.replace("?", "%s") if self._postgresql else NOT_TRIED, messages)
 

@@ -31,8 +31,8 @@ class Memory:
     def again(self, name: Hashable, look: Callable[[V | None], V | None]) -> V | None:
         """Return what `look` finds now, or None.
 
-        First `look` gets the value that it found last, which is quick to check; when that value is gone, it gets None
-        and searches everywhere.
+        First `look` gets the value that it found last, which is quick to check; when that value is gone, `look` gets
+        None and searches everywhere.
         """
         with self._lock:
             known = cast("V | None", self._kept.get(name))

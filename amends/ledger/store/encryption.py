@@ -22,9 +22,6 @@ from amends.domain.base.errors import DataDamaged, KeyMissing
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
-TAG_BYTES = 16
-SEALED_EMPTY = len(FORMAT) + NONCE_BYTES + TAG_BYTES
-"""The bytes of a sealed empty text; every other sealed text has more."""
 INDEX_BYTES = 16
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, type_coerce, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.channel.channel import Cause
+from amends.domain.channel.channel import ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
@@ -29,7 +29,8 @@ HELD = and_(
 """The condition that a lease holds a message; the range of ids narrows the search, because no index has the lease."""
 
 DOUBT = f"""
-UPDATE delivery SET state = 'uncertain', cause = '{Cause.BROKEN_OFF}', detail = '', doubtful = false, updated_at = :now
+UPDATE delivery SET state = 'uncertain', cause = '{ReceiptCause.BROKEN_OFF}', detail = '', doubtful = false,
+updated_at = :now
 WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
 OPEN = "SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND "
 PROC = Path("/proc")
@@ -88,7 +89,7 @@ def run_out(now: datetime) -> ColumnElement[bool]:
 
 
 def any_at_work(connection: Connection) -> bool:
-    """Return True when some worker holds a lease, by the database's own clock; False when no table has leases yet."""
+    """Return True when some worker holds a lease, by the database's own clock; False without a table of leases."""
     if not inspect(connection).has_table("lease"):
         return False
     now: datetime = connection.execute(select(type_coerce(func.current_timestamp(), UtcDateTime))).scalar_one()

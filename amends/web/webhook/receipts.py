@@ -17,7 +17,7 @@ from amends.domain.channel.channel import RECEIPTS, ChannelKind
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt, Scheme
 from amends.ledger import Ledger
-from amends.ledger.receipt.receipts import Effect, Told
+from amends.ledger.receipt.receipts import Effect, Report
 from amends.settings import Settings
 from amends.web.http.limits import RETRY_SECONDS
 from amends.web.webhook.authenticate import Refused, Rules, WebhookGate, of_channel
@@ -39,7 +39,7 @@ def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callab
             _add_path(app, path, gate, inbox, methods)
 
 
-def _add_path(app: FastAPI, path: str, gate: WebhookGate[Told], inbox: "Inbox", methods: Sequence[str]) -> None:
+def _add_path(app: FastAPI, path: str, gate: WebhookGate[Report], inbox: "Inbox", methods: Sequence[str]) -> None:
     @app.api_route(path, methods=list(methods))
     async def receive(request: Request) -> Response:
         try:
@@ -50,7 +50,7 @@ def _add_path(app: FastAPI, path: str, gate: WebhookGate[Told], inbox: "Inbox", 
         return Response()  # 200, because some providers take any other status for a failure
 
 
-def report_rules(settings: Settings, kind: ChannelKind) -> Rules[Told] | None:
+def report_rules(settings: Settings, kind: ChannelKind) -> Rules[Report] | None:
     """Return the rules for the reports on this channel, or None without a provider that signs its reports."""
     rules = of_channel(settings, kind, "reports")
     return rules if isinstance(rules, Rules) else None
@@ -60,7 +60,7 @@ def report_rules(settings: Settings, kind: ChannelKind) -> Rules[Told] | None:
 class ReportBatch:
     """A group of reports that are recorded in one transaction."""
 
-    reports: list[Told] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     effects: tuple[Effect, ...] | None = None
     """The effect of each report; None until the reports are recorded."""
 
@@ -74,17 +74,17 @@ class Inbox:
         self._writing = asyncio.Lock()
         self._next = ReportBatch()
 
-    async def take(self, reports: Sequence[Told]) -> None:
+    async def take(self, reports: Sequence[Report]) -> None:
         """Record reports, and return once the ledger has them. Raises Refused when they cannot be recorded now."""
         foreign = await self._record(reports)
         self._log_foreign_bounces([one for one in foreign if isinstance(one, MailReport) and one.kind in CAME_BACK])
-        unknown: list[Told] = [one for one in foreign if isinstance(one, ProviderReceipt)]
+        unknown: list[Report] = [one for one in foreign if isinstance(one, ProviderReceipt)]
         for seconds in AGAIN_AFTER:
             if unknown:
                 await asyncio.sleep(seconds)
                 unknown = await self._record(unknown)
 
-    def _log_foreign_bounces(self, bounces: Sequence[Told]) -> None:
+    def _log_foreign_bounces(self, bounces: Sequence[Report]) -> None:
         """Log the number of bounces that name no message of ours: people were not told, and nothing tells which."""
         if bounces:
             log.warning(
@@ -92,7 +92,7 @@ class Inbox:
                 self._provider, len(bounces),
             )  # fmt: skip
 
-    async def _record(self, reports: Sequence[Told]) -> list[Told]:
+    async def _record(self, reports: Sequence[Report]) -> list[Report]:
         """Record reports, and return the reports that name no message of ours."""
         batch = self._next
         start = len(batch.reports)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Cause, LastCall, Receipt, Status
+from amends.domain.channel.channel import LastCall, Receipt, ReceiptCause, Status
 from channels.web_api import client
 from channels.web_api import provider as provider_module
 from channels.web_api.client import GuardedTransport, NetworkReach
@@ -177,7 +177,7 @@ async def test_nothing_has_left_if_the_server_went_away_in_the_last_call(
     deferred as not sent, to be tried at once.
     """
     assert await hung_up_on(monkeypatch, gone=True) == (
-        Receipt("k", Status.DEFERRED, retry_after=0.0, cause=Cause.NOT_SENT),
+        Receipt("k", Status.DEFERRED, retry_after=0.0, cause=ReceiptCause.NOT_SENT),
         1,
         0,
     )

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from amends.cli.deliver import deliveries as under_test
 from amends.cli.deliver.deliveries import FORMULA, HEAD, SCREEN, stages, write_csv, write_xlsx
 from amends.cli.terminal.files import whole
-from amends.domain.channel.channel import Cause
+from amends.domain.channel.channel import ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, NOTICE, Office, a_copy, become
@@ -61,7 +61,7 @@ def test_a_notice_without_messages_yet_is_said_to_have_none(office: Office) -> N
     assert said == f"no messages yet of {NOTICE}; `amends incident show {INCIDENT}` says how far that is\n"
 
 
-def set_fate(ledger: Ledger, where: str, state: str, detail: str, cause: Cause = Cause.NONE) -> None:
+def set_fate(ledger: Ledger, where: str, state: str, detail: str, cause: ReceiptCause = ReceiptCause.NONE) -> None:
     with ledger.store.write() as write:
         change = text(f"UPDATE delivery SET state = :state, cause = :cause, detail = :detail WHERE {where}")
         write.session.execute(change, {"state": state, "cause": cause.value, "detail": detail})
@@ -102,7 +102,7 @@ def _rows(sheet: ET.Element) -> list[list[tuple[str, str]]]:
 @pytest.fixture
 def parked(office: Office, ledger: Ledger) -> Office:
     """One SMS is parked, everything else is settled but the public messages."""
-    set_fate(ledger, "channel = 'sms' AND person = 2", "parked", "KeyError", Cause.FAULT)
+    set_fate(ledger, "channel = 'sms' AND person = 2", "parked", "KeyError", ReceiptCause.FAULT)
     return office
 
 
@@ -118,7 +118,7 @@ def test_a_person_with_only_a_parked_message_counts_as_parked(office: Office, le
     """A person whose only message is parked is counted under "parked", apart from people who were sent a message,
     cannot be reached, or are held.
     """
-    set_fate(ledger, "person = 3", "parked", "KeyError", Cause.FAULT)
+    set_fate(ledger, "person = 3", "parked", "KeyError", ReceiptCause.FAULT)
     (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
     assert numbers["people"] == {"sent": 1, "unreachable": 1, "parked": 1}
 

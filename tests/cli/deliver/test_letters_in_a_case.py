@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment
 from tests.cli.conftest import (
@@ -95,7 +95,7 @@ def test_who_delivers_hears_that_what_waits_is_to_be_printed(office: Office, led
 
 
 def test_letters_to_print_are_named_beside_what_waits_for_a_decision(office: Office, ledger: Ledger) -> None:
-    set_fate(ledger, "person = 2", "parked", "KeyError", Cause.FAULT)
+    set_fate(ledger, "person = 2", "parked", "KeyError", ReceiptCause.FAULT)
     answer = office.amends("deliver", INCIDENT, NOTICE)
     assert (answer.exit_code, "11 letters to print" in answer.stdout) == (5, True)
     assert "some wait" not in answer.stderr

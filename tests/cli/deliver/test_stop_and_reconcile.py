@@ -85,7 +85,7 @@ def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeyp
 
 @pytest.mark.parametrize(
     ("tables", "reason"),
-    [("0001", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
+    [("0000", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
 )
 def test_a_stop_refused_by_another_version_says_how_to_stop(ready: Office, tables: str, reason: str) -> None:
     """When the ledger belongs to an older or a newer version of Amends, the command stop says that nothing was stopped,

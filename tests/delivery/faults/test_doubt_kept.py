@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import GIVE_UP_AFTER
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.webhook import ProviderReceipt
@@ -18,9 +18,9 @@ from tests.delivery.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approv
 OMAR = Member(name="omar", role=TeamRole.LEGAL)
 LOST = Receipt("", Status.DEFERRED, "no answer", doubtful=True)
 BUSY, REFUSED = Receipt("", Status.DEFERRED, "429"), Receipt("", Status.REJECTED, "400")
-FAULTY = Receipt("", Status.DEFERRED, "TypeError", cause=Cause.FAULT)
-QUIET = Receipt("", Status.DEFERRED, "quiet hours", cause=Cause.POSTPONED)
-NOT_SENT = Receipt("", Status.DEFERRED, cause=Cause.NOT_SENT)
+FAULTY = Receipt("", Status.DEFERRED, "TypeError", cause=ReceiptCause.FAULT)
+QUIET = Receipt("", Status.DEFERRED, "quiet hours", cause=ReceiptCause.POSTPONED)
+NOT_SENT = Receipt("", Status.DEFERRED, cause=ReceiptCause.NOT_SENT)
 
 
 def tried(ledger: Ledger, *said: Receipt) -> dict[ChannelKind, str]:

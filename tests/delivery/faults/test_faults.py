@@ -41,7 +41,7 @@ from amends.delivery.send import engine, group_commit
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.queue import FIRST_LANES
 from amends.domain.base.errors import DiskFull, LedgerUnavailable
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver import pace
 from amends.domain.deliver.limits import MOST_FIRST
 from amends.domain.deliver.pace import STOP_AFTER_CONTENT
@@ -1054,7 +1054,7 @@ def test_a_message_that_cannot_be_composed_is_parked_after_3_tries(rig: Rig) -> 
     tally = strike_three_times(rig)
     (parked,) = (line for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.person == 2)
     assert (parked.state, parked.attempts) == ("parked", 3)
-    assert (parked.cause, parked.reason) == (Cause.FAULT, f"fault {parked.detail}")
+    assert (parked.cause, parked.reason) == (ReceiptCause.FAULT, f"fault {parked.detail}")
     assert tally.people == {PersonState.SENT: 3, PersonState.HELD: 1}
     assert rig.mailed() == ["kim1@mail.example", "kim3@mail.example", "kim4@mail.example"]
 

@@ -9,7 +9,7 @@ import pytest
 from amends.delivery.send.postpone import PEOPLE_FIRST, QUIET, zones
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.draft import quiet_hours_of
 from amends.domain.notice.notice import NoticeStatus
@@ -92,7 +92,7 @@ def test_the_list_says_why_a_message_waits_for_the_morning(rig: Rig) -> None:
     at_night(rig)
     rig.run()
     (waiting,) = [line for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is ChannelKind.SMS]
-    assert (waiting.state, waiting.cause, waiting.reason) == ("deferred", Cause.POSTPONED, f"not yet: {QUIET}")
+    assert (waiting.state, waiting.cause, waiting.reason) == ("deferred", ReceiptCause.POSTPONED, f"not yet: {QUIET}")
 
 
 def test_a_home_zone_is_the_persons_then_the_countrys_then_ours() -> None:

@@ -545,7 +545,7 @@ def test_a_closed_case_with_a_waiting_notice_is_not_over() -> None:
 
     It is over once the occurrence is skipped.
     """
-    let_go = {"let_go": (NoticeRelease(at=NOW, drafted_at=NOW),), "sent_at": NOW}
+    let_go = {"releases": (NoticeRelease(at=NOW, drafted_at=NOW),), "sent_at": NOW}
     afresh = a_notice("first-notice", "first-notice", **let_go)
     changes = {"state": IncidentState.CLOSED, "assessment": None}
     going = a_turn("first-notice", 1, WAITING)
@@ -617,7 +617,7 @@ def test_a_deferring_mailbox_does_not_hold_up_the_next_draft() -> None:
     drafted.
     """
     left = {
-        "let_go": (NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
+        "releases": (NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
         "next_news_at": FRIDAY,
         "next_try_at": FRIDAY + DAY,
     }

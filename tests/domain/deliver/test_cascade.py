@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import (
     GIVE_UP_AFTER,
     UNTRIED,
@@ -53,28 +53,28 @@ def test_everybody_gets_a_message_or_an_unreachable_mark(
     of the cascade for which they have one. A person without any usable address gets one message marked unreachable,
     never nothing.
     """
-    planned = first_messages(Cause.NONE, addresses, channels, cascade)
+    planned = first_messages(ReceiptCause.NONE, addresses, channels, cascade)
     assert [(message.channel, message.state) for message in planned] == expected
 
 
 def test_a_held_person_has_one_held_message_with_the_reason() -> None:
     """A person who is held has exactly one message, which is not sent and says why."""
-    held = Planned(EMAIL, HELD, Cause.DECEASED)
-    assert first_messages(Cause.DECEASED, {EMAIL, SMS}, (EMAIL, SMS), ()) == (held,)
+    held = Planned(EMAIL, HELD, ReceiptCause.DECEASED)
+    assert first_messages(ReceiptCause.DECEASED, {EMAIL, SMS}, (EMAIL, SMS), ()) == (held,)
 
 
 @pytest.mark.parametrize(
     ("hold", "optional", "opted_out", "why"),
     [
-        ("", False, True, Cause.NONE),
-        ("", True, False, Cause.NONE),
-        ("", True, True, Cause.OPTED_OUT),
-        ("protected", True, True, Cause.PROTECTED),
-        ("protected", False, False, Cause.PROTECTED),
+        ("", False, True, ReceiptCause.NONE),
+        ("", True, False, ReceiptCause.NONE),
+        ("", True, True, ReceiptCause.OPTED_OUT),
+        ("protected", True, True, ReceiptCause.PROTECTED),
+        ("protected", False, False, ReceiptCause.PROTECTED),
     ],
 )
 def test_an_opt_out_stops_what_is_optional_and_a_hold_everything(
-    hold: str, optional: bool, opted_out: bool, why: Cause
+    hold: str, optional: bool, opted_out: bool, why: ReceiptCause
 ) -> None:
     assert why_held(hold, optional=optional, opted_out=opted_out) is why
 
@@ -84,19 +84,19 @@ def test_what_may_have_been_sent_before_a_restore_waits_for_a_person(begins: Pla
     """After a restored backup, a message on a channel on which messages may have been sent is uncertain and waits for a
     person's decision. A message on any other channel stays as it was planned.
     """
-    uncertain = Planned(begins.channel, DeliveryState.UNCERTAIN, Cause.NOT_KNOWN)
+    uncertain = Planned(begins.channel, DeliveryState.UNCERTAIN, ReceiptCause.NOT_KNOWN)
     assert in_doubt(begins, {EMAIL, LETTER}) == uncertain
     assert in_doubt(begins, {SMS}) == begins
 
 
 def test_what_stands_aside_does_so_whatever_may_have_left() -> None:
-    aside = Planned(EMAIL, HELD, Cause.PROTECTED)
+    aside = Planned(EMAIL, HELD, ReceiptCause.PROTECTED)
     assert in_doubt(aside, {EMAIL}) == aside
 
 
 def test_an_unreachable_person_is_kept_with_the_reason() -> None:
-    (message,) = first_messages(Cause.NONE, set(), (EMAIL,), (SMS,))
-    assert message.cause is Cause.NO_ADDRESS
+    (message,) = first_messages(ReceiptCause.NONE, set(), (EMAIL,), (SMS,))
+    assert message.cause is ReceiptCause.NO_ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_messages_deferred_together_come_back_at_different_times() -> None:
 @pytest.mark.parametrize(("attempts", "state"), [(1, DeliveryState.DEFERRED), (3, DeliveryState.PARKED)])
 def test_a_message_at_fault_itself_is_parked_after_three_tries(attempts: int, state: DeliveryState) -> None:
     """A message that is itself the cause of an error is parked after three tries."""
-    answer = outcome(Receipt("key", Status.DEFERRED, "KeyError", cause=Cause.FAULT), attempts, NOW, NOW)
+    answer = outcome(Receipt("key", Status.DEFERRED, "KeyError", cause=ReceiptCause.FAULT), attempts, NOW, NOW)
     assert answer.state is state
 
 
@@ -176,7 +176,7 @@ def test_a_providers_own_wait_is_kept_within_reason(said: float, seconds: int) -
 def test_after_three_days_of_deferral_the_next_channel_gets_its_turn() -> None:
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER - timedelta(seconds=1)).state == "deferred"
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER) == Outcome(
-        DeliveryState.FAILED, Cause.GAVE_UP, "450"
+        DeliveryState.FAILED, ReceiptCause.GAVE_UP, "450"
     )
 
 
@@ -189,9 +189,11 @@ def test_a_doubtful_message_ends_uncertain_and_is_not_sent_elsewhere() -> None:
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.UNCERTAIN
 
 
-@pytest.mark.parametrize("cause", [Cause.NONE, Cause.FAULT, Cause.POSTPONED, Cause.NOT_SENT])
+@pytest.mark.parametrize(
+    "cause", [ReceiptCause.NONE, ReceiptCause.FAULT, ReceiptCause.POSTPONED, ReceiptCause.NOT_SENT]
+)
 @pytest.mark.parametrize("doubtful", [False, True])
-def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(cause: Cause, doubtful: bool) -> None:
+def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(cause: ReceiptCause, doubtful: bool) -> None:
     receipt = Receipt("key", Status.DEFERRED, "429", cause=cause, doubtful=doubtful)
     answer = outcome(receipt, 2, NOW, NOW, doubtful=True)
     assert (answer.cause, answer.detail, answer.doubtful) == (cause, "429", True)
@@ -221,13 +223,13 @@ def test_a_message_in_doubt_since_an_earlier_try_goes_nowhere_else() -> None:
 
 
 def test_what_is_said_of_a_try_that_was_given_up_stays_readable() -> None:
-    blocked = Receipt("key", Status.DEFERRED, "554 5.7.1", cause=Cause.POLICY)
+    blocked = Receipt("key", Status.DEFERRED, "554 5.7.1", cause=ReceiptCause.POLICY)
     _, cause, detail, *_ = outcome(blocked, 20, NOW, NOW + GIVE_UP_AFTER)
     assert reason(cause, detail) == "gave up: policy 554 5.7.1"
 
 
 @pytest.mark.parametrize("why", sorted(UNTRIED))
-def test_nobody_is_given_up_whose_mailbox_was_never_asked(why: Cause) -> None:
+def test_nobody_is_given_up_whose_mailbox_was_never_asked(why: ReceiptCause) -> None:
     """A message is never given up while no server was asked to take it, however many tries and days have passed."""
     receipt = Receipt("key", Status.DEFERRED, retry_after=300, cause=why)
     assert untried(receipt)
@@ -236,8 +238,8 @@ def test_nobody_is_given_up_whose_mailbox_was_never_asked(why: Cause) -> None:
 
 def test_an_answer_of_a_mailbox_is_a_try() -> None:
     assert not untried(Receipt("key", Status.DEFERRED, "451 4.7.1"))
-    assert not untried(Receipt("key", Status.SENT, cause=Cause.NOT_SENT))
-    assert not untried(Receipt("key", Status.DEFERRED, retry_after=0, cause=Cause.CHANNEL_FAILED))
+    assert not untried(Receipt("key", Status.SENT, cause=ReceiptCause.NOT_SENT))
+    assert not untried(Receipt("key", Status.DEFERRED, retry_after=0, cause=ReceiptCause.CHANNEL_FAILED))
 
 
 def test_a_hardly_tried_message_is_not_given_up_after_a_long_pause() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import Planned
 from amends.domain.deliver.correction import (
     Ask,
@@ -30,7 +30,11 @@ OPEN = ("waiting", "deferred", "parked")
 
 
 def a_message(
-    state: str, channel: ChannelKind = EMAIL, address: bytes = OLD, cause: Cause = Cause.NONE, number: int = 1
+    state: str,
+    channel: ChannelKind = EMAIL,
+    address: bytes = OLD,
+    cause: ReceiptCause = ReceiptCause.NONE,
+    number: int = 1,
 ) -> Stored:
     return Stored(number, channel, address, DeliveryState(state), cause)
 
@@ -39,7 +43,7 @@ def a_doubtful_message() -> Stored:
     return Stored(1, EMAIL, OLD, DeliveryState.DEFERRED, detail="no answer", doubtful=True)
 
 
-def after(*messages: Stored, hold: str = "", why_not: Cause = Cause.NONE, **addresses: bytes) -> Course:
+def after(*messages: Stored, hold: str = "", why_not: ReceiptCause = ReceiptCause.NONE, **addresses: bytes) -> Course:
     """For a notice by email that falls back on SMS and on paper."""
     known = {ChannelKind(kind): address for kind, address in addresses.items()}
     return course(messages, hold, known, (ChannelKind.WEBSITE, EMAIL), (EMAIL, SMS, LETTER), why_not)
@@ -170,23 +174,23 @@ def test_while_another_channel_is_on_its_way_nothing_is_added() -> None:
 
 
 def test_who_had_no_address_is_written_to_at_the_one_they_have_now() -> None:
-    taken = after(a_message("unreachable", address=b"", cause=Cause.NO_ADDRESS), sms=PHONE)
+    taken = after(a_message("unreachable", address=b"", cause=ReceiptCause.NO_ADDRESS), sms=PHONE)
     assert taken == Course(dropped=(1,), new=((Planned(SMS, WAITING), PHONE),))
 
 
 def test_who_has_no_address_still_stays_unreachable() -> None:
-    assert after(a_message("unreachable", address=b"", cause=Cause.NO_ADDRESS)) == Course()
+    assert after(a_message("unreachable", address=b"", cause=ReceiptCause.NO_ADDRESS)) == Course()
 
 
 def test_when_the_address_is_taken_away_the_next_channel_takes_over() -> None:
     taken = after(replace(a_message("waiting"), detail="450 later"), sms=PHONE)
-    assert [(one.state, one.cause, one.detail) for one in taken.changed] == [(FAILED, Cause.ADDRESS_GONE, "")]
+    assert [(one.state, one.cause, one.detail) for one in taken.changed] == [(FAILED, ReceiptCause.ADDRESS_GONE, "")]
     assert taken.new == ((Planned(SMS, WAITING), PHONE),)
 
 
 def test_two_messages_never_go_to_one_address() -> None:
     taken = after(a_message("waiting"), a_message("bounced", address=NEW, number=2), email=NEW, sms=PHONE)
-    assert [(one.state, one.cause) for one in taken.changed] == [(FAILED, Cause.ADDRESS_GONE)]
+    assert [(one.state, one.cause) for one in taken.changed] == [(FAILED, ReceiptCause.ADDRESS_GONE)]
     assert taken.new == ((Planned(SMS, WAITING), PHONE),)
 
 
@@ -209,7 +213,7 @@ def test_a_doubtful_message_is_uncertain_when_its_address_changes(email: bytes) 
 @pytest.mark.parametrize("state", [*OPEN, "to_print"])
 def test_whoever_is_held_now_gets_nothing_more(state: str, hold: Hold) -> None:
     (held,) = after(a_message(state), hold=hold, email=NEW).changed
-    assert (held.state, held.cause, held.detail, held.address) == (HELD, Cause(hold), "", OLD)
+    assert (held.state, held.cause, held.detail, held.address) == (HELD, ReceiptCause(hold), "", OLD)
 
 
 def test_a_doubtful_message_is_uncertain_when_its_person_is_held() -> None:
@@ -224,27 +228,27 @@ def test_what_became_of_a_message_stays_when_its_person_is_gone(state: str) -> N
 
 
 def test_whoever_is_held_no_more_is_written_to() -> None:
-    taken = after(a_message("held", cause=Cause.DECEASED), email=OLD)
+    taken = after(a_message("held", cause=ReceiptCause.DECEASED), email=OLD)
     assert taken == Course(dropped=(1,), new=((Planned(EMAIL, WAITING), OLD),))
 
 
 def test_whoever_is_held_no_more_and_has_no_address_is_unreachable() -> None:
-    taken = after(a_message("held", cause=Cause.DECEASED))
+    taken = after(a_message("held", cause=ReceiptCause.DECEASED))
     assert [planned.state for planned, _ in taken.new] == [DeliveryState.UNREACHABLE]
 
 
 def test_an_opt_out_outlives_a_correction() -> None:
-    assert after(a_message("held", cause=Cause.OPTED_OUT), why_not=Cause.OPTED_OUT, email=NEW) == Course()
-    assert after(a_message("bounced"), why_not=Cause.OPTED_OUT, email=OLD) == Course()
+    assert after(a_message("held", cause=ReceiptCause.OPTED_OUT), why_not=ReceiptCause.OPTED_OUT, email=NEW) == Course()
+    assert after(a_message("bounced"), why_not=ReceiptCause.OPTED_OUT, email=OLD) == Course()
 
 
 def test_a_new_address_of_an_opted_out_person_is_kept_for_later() -> None:
     """A person who has opted out gets a held message for a new address, so that a version that all must get can use
     this address.
     """
-    taken = after(a_message("bounced"), why_not=Cause.OPTED_OUT, email=NEW)
-    assert taken == Course(new=((Planned(EMAIL, HELD, Cause.OPTED_OUT), NEW),))
+    taken = after(a_message("bounced"), why_not=ReceiptCause.OPTED_OUT, email=NEW)
+    assert taken == Course(new=((Planned(EMAIL, HELD, ReceiptCause.OPTED_OUT), NEW),))
 
 
 def test_each_reason_to_hold_a_person_is_a_cause() -> None:
-    assert {hold.value for hold in Hold} <= set(Cause)
+    assert {hold.value for hold in Hold} <= set(ReceiptCause)

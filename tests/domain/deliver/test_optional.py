@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import read_playbook
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import first_messages, why_held
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import CommitmentState
@@ -81,4 +81,4 @@ def test_an_opt_out_holds_exactly_what_is_optional(hold: str, optional: bool, op
     (message,) = first_messages(why, {ChannelKind.EMAIL}, (ChannelKind.EMAIL,), ())
     stays = bool(hold) or (optional and opted_out)
     assert (message.state is DeliveryState.HELD) == stays
-    assert message.cause == (hold or (Cause.OPTED_OUT if stays else ""))
+    assert message.cause == (hold or (ReceiptCause.OPTED_OUT if stays else ""))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.channel.channel import Cause, Receipt, Status
+from amends.domain.channel.channel import Receipt, ReceiptCause, Status
 from amends.domain.deliver.pace import (
     BLOCKS,
     LAST_PAGE,
@@ -34,11 +34,11 @@ def a_receipt(status: Status = Status.SENT, detail: str = "250 2.0.0", key: str 
     return Receipt(key, status, detail)
 
 
-def deferred(detail: str, cause: Cause = Cause.NONE) -> Receipt:
+def deferred(detail: str, cause: ReceiptCause = ReceiptCause.NONE) -> Receipt:
     return Receipt("key", Status.DEFERRED, detail, cause=cause)
 
 
-SENT, BLOCKED, SLOWER = a_receipt(), deferred("554 5.7.1", Cause.POLICY), deferred("421 4.7.0")
+SENT, BLOCKED, SLOWER = a_receipt(), deferred("554 5.7.1", ReceiptCause.POLICY), deferred("421 4.7.0")
 GREYLISTED, UNKNOWN = deferred("450 4.2.0"), a_receipt(Status.REJECTED, "550 5.1.1")
 
 
@@ -457,7 +457,7 @@ def test_blocks_count_among_the_last_twenty_answers_only() -> None:
 def test_a_stopped_domain_stays_stopped_whatever_was_under_way() -> None:
     domains = noted(BLOCKED, BLOCKED, BLOCKED)
     reason = domains.stopped(HERE)
-    other = deferred("550 5.7.26", Cause.POLICY)
+    other = deferred("550 5.7.26", ReceiptCause.POLICY)
     assert noted(*[SENT, SLOWER, other] * 20, domains=domains).stopped(HERE) == reason
 
 
@@ -568,7 +568,7 @@ def test_a_channel_that_takes_everything_is_never_stopped() -> None:
 
 
 def refused_text(key: str) -> Receipt:
-    return Receipt(key, Status.REJECTED, "554 5.6.0", cause=Cause.CONTENT)
+    return Receipt(key, Status.REJECTED, "554 5.6.0", cause=ReceiptCause.CONTENT)
 
 
 def test_a_text_refused_for_three_people_in_a_row_stops_sending() -> None:

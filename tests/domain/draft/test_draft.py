@@ -417,7 +417,7 @@ def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
         {"planned_for": NOW + 2 * DAY},
         {"next_news_at": NOW + 5 * DAY},
         {"dated": NOW + DAY},
-        {"promises": (a_commitment(),)},
+        {"commitments": (a_commitment(),)},
         {"author": "mei"},
         {"earlier_authors": ("mei",)},
         {"change": 1},

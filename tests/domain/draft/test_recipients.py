@@ -57,7 +57,7 @@ def test_people_count_as_told_only_when_all_notices_to_them_have_gone() -> None:
 
 LET_GO = (NoticeRelease(at=NOW, drafted_at=NOW),)
 DRAFT = a_notice(audience="shop", meant_for=2, current=False)
-ON_ITS_WAY = DRAFT.model_copy(update={"stage": NoticeStage.SENDING, "let_go": LET_GO, "people": GONE})
+ON_ITS_WAY = DRAFT.model_copy(update={"stage": NoticeStage.SENDING, "releases": LET_GO, "people": GONE})
 
 
 @pytest.mark.parametrize("notice", [DRAFT, ON_ITS_WAY])

@@ -44,7 +44,7 @@ def a_table(*regimes: dict[str, Any], **changes: Any) -> DutyTable:
     clocks["individuals_notified"]["ours"] = True  # type: ignore[assignment]
     unknown = a_regime(id="unknown", places=["ZZ"], confidence="memory-low", stands_for="the law of that country")
     given: dict[str, Any] = {
-        "clocks": clocks,
+        "clock_events": clocks,
         "recipients": RECIPIENTS,
         "place_names": {"FR": "France", "US-WA": "Washington", "US-KS": "Kansas"},
         "also_called": {"PR": "US-PR"},

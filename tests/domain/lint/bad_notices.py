@@ -128,9 +128,9 @@ def counted() -> AudienceCounts:
     return an_audience(people=CUSTOMERS, by_place={"DE": 7_000, "US-MA": 500}, by_category={"payment_card": 1_250})
 
 
-def with_text(text: str, *, locale: str = "en", channel: ChannelKind = EMAIL, letter: str = GENERAL) -> Draft:
+def with_text(text: str, *, locale: str = "en", channel: ChannelKind = EMAIL, addendum: str = GENERAL) -> Draft:
     """The good notice with another text in one variant."""
-    return _changed(lambda variant: text, locale, channel, letter)
+    return _changed(lambda variant: text, locale, channel, addendum)
 
 
 def late() -> Draft:
@@ -138,38 +138,38 @@ def late() -> Draft:
     return good(sorry_for=NOW - timedelta(days=9))
 
 
-def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, letter: str = GENERAL) -> Draft:
+def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, addendum: str = GENERAL) -> Draft:
     """The good notice with more words in one variant."""
-    return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, letter)
+    return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, addendum)
 
 
-def instead(old: str, new: str, *, locale: str = "en", channel: ChannelKind = EMAIL, letter: str = GENERAL) -> Draft:
+def instead(old: str, new: str, *, locale: str = "en", channel: ChannelKind = EMAIL, addendum: str = GENERAL) -> Draft:
     """The good notice with other words in the place of some, in one variant."""
 
     def changed(variant: Variant) -> str:
         assert old in variant.text
         return variant.text.replace(old, new)
 
-    return _changed(changed, locale, channel, letter)
+    return _changed(changed, locale, channel, addendum)
 
 
-def _changed(text: Any, locale: str, channel: ChannelKind, letter: str) -> Draft:
+def _changed(text: Any, locale: str, channel: ChannelKind, addendum: str) -> Draft:
     def one(variant: Variant) -> Variant:
-        mine = (variant.locale, variant.channel, variant.addendum) == (locale, channel, letter)
+        mine = (variant.locale, variant.channel, variant.addendum) == (locale, channel, addendum)
         return variant.model_copy(update={"text": text(variant)}) if mine else variant
 
     draft = good()
     return draft.model_copy(update={"variants": tuple(map(one, draft.variants))})
 
 
-def with_items(*items: str, letter: str = GENERAL) -> Draft:
+def with_items(*items: str, addendum: str = GENERAL) -> Draft:
     """The good notice whose English email marks these items."""
     draft = good()
     return draft.model_copy(
         update={
             "variants": tuple(
                 variant.model_copy(update={"items": items})
-                if (variant.locale, variant.channel, variant.addendum) == ("en", EMAIL, letter)
+                if (variant.locale, variant.channel, variant.addendum) == ("en", EMAIL, addendum)
                 else variant
                 for variant in draft.variants
             )

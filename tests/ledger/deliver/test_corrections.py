@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.case.case import OccurrenceState
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import STRIKES
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
@@ -54,7 +54,7 @@ def sent(
     ledger: Ledger,
     status: Status = Status.SENT,
     *only: int,
-    cause: Cause = Cause.NONE,
+    cause: ReceiptCause = ReceiptCause.NONE,
     doubtful: bool = False,
     now: datetime = LATER,
 ) -> list[Claim]:
@@ -740,7 +740,7 @@ def test_giving_up_the_last_parked_message_leaves_people_to_be_told(ledger_on_sq
     """Giving up the last parked message does not finish a notice when a corrected list brought one more person."""
     ledger = released(ledger_on_sqlite, people(1))
     for tries in range(STRIKES):
-        sent(ledger, Status.DEFERRED, cause=Cause.FAULT, now=LATER + tries * timedelta(hours=5))
+        sent(ledger, Status.DEFERRED, cause=ReceiptCause.FAULT, now=LATER + tries * timedelta(hours=5))
     correct(ledger, people(2))
     ledger.decisions.give_up_parked(INCIDENT, NOTICE, 1, a_member(), LATER)
     (notice,) = ledger.cases.read(INCIDENT).notices

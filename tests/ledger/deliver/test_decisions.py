@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
@@ -120,7 +120,9 @@ def with_faults(ledger: Ledger) -> Ledger:
     for hours in range(3):
         now = LATER + timedelta(hours=hours)
         emails = ledger.deliveries.claim(INCIDENT, "first-notice", [EMAIL], 100, now)
-        faults = [(claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)) for claim in emails]
+        faults = [
+            (claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=ReceiptCause.FAULT)) for claim in emails
+        ]
         ledger.deliveries.record((), faults, INCIDENT, "first-notice", now)
     answer_all(ledger, Status.SENT)
     return ledger

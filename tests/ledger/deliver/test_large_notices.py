@@ -73,7 +73,9 @@ def pending(ledger: Ledger) -> None:
     assert ledger.deliveries.pending(INCIDENT, NOTICE) > 0
 
 
-@pytest.mark.parametrize("act", [claim, end, at_work, pending, lambda ledger: ledger.troubles(INCIDENT, NOTICE)])
+@pytest.mark.parametrize(
+    "act", [claim, end, at_work, pending, lambda ledger: ledger.statistics.troubles(INCIDENT, NOTICE)]
+)
 def test_no_verb_of_a_worker_looks_at_every_message(released: Ledger, act: Callable[[Ledger], object]) -> None:
     with ways(released) as found:
         act(released)

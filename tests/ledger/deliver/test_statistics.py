@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
@@ -37,14 +37,14 @@ BEST_FIRST = list(DeliveryState)
 
 class Why(NamedTuple):
     detail: str = ""
-    cause: Cause = Cause.NONE
+    cause: ReceiptCause = ReceiptCause.NONE
     doubtful: bool = False
 
 
 DETAILS = ("", "550 5.1.1", "550 5.1.1 nobody here", "a\x1eb\x1fc\x1dd", "=1+1")
 states = st.lists(st.sampled_from(DeliveryState), min_size=MESSAGES, max_size=MESSAGES)
 reasons = st.lists(
-    st.builds(Why, st.sampled_from(DETAILS), st.sampled_from(Cause), st.booleans()),
+    st.builds(Why, st.sampled_from(DETAILS), st.sampled_from(ReceiptCause), st.booleans()),
     min_size=MESSAGES,
     max_size=MESSAGES,
 )
@@ -168,7 +168,7 @@ def test_filters_leave_out_all_else(
 
 
 def test_both_databases_count_alike(opened: Ledger) -> None:
-    fates = [(state, Why("550 5.1.1 \x1e", Cause.POLICY, doubtful=True)) for state in BEST_FIRST[-MESSAGES:]]
+    fates = [(state, Why("550 5.1.1 \x1e", ReceiptCause.POLICY, doubtful=True)) for state in BEST_FIRST[-MESSAGES:]]
     set_fates(opened, fates)
     lines, numbers = opened.statistics.lines(INCIDENT, NOTICE), opened.statistics.numbers(INCIDENT, NOTICE)
     assert numbers.messages == Counter(line.state for line in lines)
@@ -198,7 +198,7 @@ def test_who_stops_reading_lines_leaves_the_ledger_free(opened: Ledger) -> None:
 
 
 def test_reasons_are_counted_by_their_codes(opened: Ledger) -> None:
-    policy, nowhere = Why("550 5.7.1 d", Cause.POLICY), Why(cause=Cause.NO_ADDRESS)
+    policy, nowhere = Why("550 5.7.1 d", ReceiptCause.POLICY), Why(cause=ReceiptCause.NO_ADDRESS)
     why = [Why("550 5.1.1 a b"), Why("550 5.1.1 c"), policy, nowhere]
     set_fates(opened, [(FAILED, one) for one in why] + [(DeliveryState.SENT, Why("250 2.0.0"))] * 4)
     assert opened.statistics.numbers(INCIDENT, NOTICE).reasons == {
@@ -266,8 +266,12 @@ def test_refusals_are_counted_since_a_taken_message_or_a_look(opened: Ledger) ->
     assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
 
 
-@pytest.mark.parametrize(("why", "counted"), [(Cause.NONE, 2), (Cause.BROKEN_OFF, 1), (Cause.NOT_KNOWN, 1)])
-def test_messages_left_open_by_a_crash_or_restore_are_no_refusals(opened: Ledger, why: Cause, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("why", "counted"), [(ReceiptCause.NONE, 2), (ReceiptCause.BROKEN_OFF, 1), (ReceiptCause.NOT_KNOWN, 1)]
+)
+def test_messages_left_open_by_a_crash_or_restore_are_no_refusals(
+    opened: Ledger, why: ReceiptCause, counted: int
+) -> None:
     """A message that a crash or a restored backup left uncertain does not count as refused by its channel."""
     ends_at(opened, (1, EMAIL), FAILED, NOW)
     ends_at(opened, (2, EMAIL), DeliveryState.UNCERTAIN, NOW, why)
@@ -275,7 +279,11 @@ def test_messages_left_open_by_a_crash_or_restore_are_no_refusals(opened: Ledger
 
 
 def ends_at(
-    ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime, why: Cause = Cause.NONE
+    ledger: Ledger,
+    message: tuple[int, ChannelKind],
+    state: DeliveryState,
+    at: datetime,
+    why: ReceiptCause = ReceiptCause.NONE,
 ) -> None:
     person, channel = message
     mine = (DeliveryRow.person == person, DeliveryRow.channel == channel)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
@@ -482,8 +482,10 @@ def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     )
 
 
-@pytest.mark.parametrize(("why", "tries"), [(Cause.DOMAIN_STOPPED, 1), (Cause.POSTPONED, 1), (Cause.NONE, 4)])
-def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: Cause, tries: int) -> None:
+@pytest.mark.parametrize(
+    ("why", "tries"), [(ReceiptCause.DOMAIN_STOPPED, 1), (ReceiptCause.POSTPONED, 1), (ReceiptCause.NONE, 4)]
+)
+def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: ReceiptCause, tries: int) -> None:
     release(opened)
     for turn in range(4):
         moment = NOW + turn * timedelta(minutes=1)
@@ -526,7 +528,7 @@ def test_the_same_answer_that_is_kept_again_gives_no_try_back(opened: Ledger) ->
     (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     receipt = Receipt(held.key, Status.DEFERRED, "451 4.7.1", retry_after=30)
     opened.deliveries.record((), [(held, receipt)], INCIDENT, "first-notice", NOW)
-    put_off = replace(receipt, cause=Cause.DOMAIN_STOPPED)
+    put_off = replace(receipt, cause=ReceiptCause.DOMAIN_STOPPED)
     (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
     for _ in range(3):
         opened.deliveries.record((), [(held, put_off)], INCIDENT, "first-notice", LATER)
@@ -901,7 +903,7 @@ def test_no_message_about_a_child_is_sent_when_data_is_damaged(opened: Ledger, d
     lines = opened.statistics.lines(INCIDENT, "first-notice")
     child = (5, ChannelKind.EMAIL)
     assert [(one.state, one.cause, one.reason) for one in lines if (one.person, one.channel) == child] == [
-        ("parked", Cause.FAULT, "fault KeyMissing")
+        ("parked", ReceiptCause.FAULT, "fault KeyMissing")
     ]
 
 

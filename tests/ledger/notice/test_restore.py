@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from amends.domain.base.errors import LedgerRestored, LogUnfit, NotAllowed, NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import STRIKES
 from amends.domain.notice.notice import PersonState
 from amends.domain.receipt.dsn import MailReport, ReportKind
@@ -404,7 +404,9 @@ def test_a_parked_message_maybe_tried_again_waits_for_a_person(tmp_path: Path) -
     for tries in range(STRIKES):
         later = NOW + timedelta(hours=tries)
         claims = ledger.deliveries.claim(INCIDENT, NOTICE, SMS, 3, later)
-        faults = [(claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)) for claim in claims]
+        faults = [
+            (claim, Receipt(claim.key, Status.DEFERRED, "KeyError", cause=ReceiptCause.FAULT)) for claim in claims
+        ]
         ledger.deliveries.record((), faults, INCIDENT, NOTICE, later)
     back_up(ledger, tmp_path)
     ledger.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlmodel import SQLModel, select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerRestored, NotAllowed, NotInLedger
-from amends.domain.channel.channel import Cause, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, NoticeStatus
@@ -414,7 +414,7 @@ class World(RuleBasedStateMachine):
     def a_message_cannot_be_put_together(self, which: int) -> None:
         if hand := self.some_hand(which):
             for piece in hand.fresh[:1]:
-                piece.receipt = Receipt(piece.claim.key, Status.DEFERRED, "KeyError", cause=Cause.FAULT)
+                piece.receipt = Receipt(piece.claim.key, Status.DEFERRED, "KeyError", cause=ReceiptCause.FAULT)
 
     @precondition(lambda self: self.some_hand(0))
     @rule(which=SOME)
