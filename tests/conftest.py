@@ -2,12 +2,14 @@
 
 import gc
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import fastapi.dependencies.models
 import pytest
 from hypothesis import HealthCheck, settings
 
-from amends.ledger.store import disk_reserve
+from amends.ledger.store import database, disk_reserve
 from tests.targets import waits_for_test_all
 
 # On a busy machine an example may take long; that says nothing about it.
@@ -21,6 +23,25 @@ def small_reserve() -> Iterator[None]:
     """The folders of hundreds of tests stay for a while; they need not hold 64 MB each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(disk_reserve, "SIZE", 4096)
+        yield
+
+
+class CompiledStatements(dict[Any, Any]):
+    """Compiled SQL, found by the name of its dialect, because each ledger has a dialect object of its own."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), value)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_once() -> Iterator[None]:
+    """Compile each statement once for all ledgers: a sixth of the time of a command in a new ledger was spent on that."""
+    shared = partial(database.create_engine, execution_options={"compiled_cache": CompiledStatements()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "create_engine", shared)
         yield
 
 

@@ -43,7 +43,7 @@ class Planned:
 
 
 def why_held(hold: str, *, optional: bool, opted_out: bool) -> ReceiptCause:
-    """Return why this person does not get a notice, or Cause.NONE: an opt-out stops optional notices only."""
+    """Return why this person does not get a notice, or ReceiptCause.NONE: an opt-out stops optional notices only."""
     return ReceiptCause(hold) if hold else ReceiptCause.OPTED_OUT if optional and opted_out else ReceiptCause.NONE
 
 

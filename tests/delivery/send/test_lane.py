@@ -7,7 +7,7 @@ import pytest
 
 from amends.delivery.send.lane import LaneMessages
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, ChannelKind, Message, Receipt, Status, VariantForm
+from amends.domain.channel.channel import Called, ReceiptCause, ChannelKind, Message, Receipt, Status, VariantForm
 from amends.ledger import Claim
 from amends.ledger.store.leases import LEASE
 from tests.builders import NOW, a_person
@@ -101,19 +101,19 @@ async def with_two_in_hand(folder: Path) -> tuple[Line, LaneMessages, tuple[str,
 async def test_a_broken_lane_leaves_marked_messages_uncertain(tmp_path: Path, *, now: bool, wait: float | None) -> None:
     """When a lane breaks off, a message that may have been sent is uncertain, and all others are deferred."""
     line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
-    messages.end("why", now=now)
+    messages.end(ReceiptCause.FAULT, "why", now=now)
     assert line.answers == {
-        marked: [Receipt(marked, Status.UNCERTAIN, "why")],
-        unmarked: [Receipt(unmarked, Status.DEFERRED, "why", retry_after=wait)],
+        marked: [Receipt(marked, Status.UNCERTAIN, "why", cause=ReceiptCause.FAULT)],
+        unmarked: [Receipt(unmarked, Status.DEFERRED, "why", retry_after=wait, cause=ReceiptCause.FAULT)],
     }
 
 
 async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -> None:
     line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
     messages.give_back()
-    messages.end("why", now=True)
+    messages.end(ReceiptCause.FAULT, "why", now=True)
     assert line.given_back == [unmarked]
-    assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
+    assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why", cause=ReceiptCause.FAULT)]}
 
 
 async def test_a_message_tried_again_is_in_no_doubt_before_its_last_call(tmp_path: Path) -> None:
@@ -126,5 +126,5 @@ async def test_a_message_tried_again_is_in_no_doubt_before_its_last_call(tmp_pat
     line.put_back(line.claims[0])
     again = await messages.next()
     assert again and again.key == marked
-    messages.end("why", now=True)
+    messages.end(ReceiptCause.FAULT, "why", now=True)
     assert [receipt.status for receipt in line.answers[marked]] == [Status.DEFERRED, Status.DEFERRED]
