@@ -620,7 +620,7 @@ def test_nobody_reads_anothers_name_or_link(rig: Rig) -> None:
 
 
 @dataclass
-class Gated:
+class Gated(OneByOne):
     """An email channel that waits at a gate, before the last call or after it."""
 
     after_the_call: bool = False
