@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-# One process more than cores, because many tests wait. Files in memory where there is room, because many tests write.
-IN_MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'END { if ($$1 > 4000000) print "/dev/shm" }')
-PYTEST = folder=$$(mktemp -d $(if $(IN_MEMORY),-p $(IN_MEMORY)) amends-tests.XXXXXX) && trap 'rm -rf "$$folder"' EXIT && \
-	$(BIN)/python -m pytest --basetemp "$$folder/tests" --numprocesses $(PROCESSES)
+# One process more than cores, because many tests wait.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES)
+# The files of `make test` are in memory where there is room; those of test-all are on the disk that they are about.
+MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'END { if ($$1 > 4000000) print "/dev/shm" }')
 export AMENDS_HOME ?= $(CURDIR)/demo-home
 
 .PHONY: help demo test test-all chaos soak check up lock clean
@@ -27,7 +27,8 @@ demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 	$(BIN)/amends demo --home $(CURDIR)/demo-home
 
 test: $(INSTALLED) ## the tests that prove the product, in less than five minutes on two cores
-	$(PYTEST) --dist worksteal -m 'not full' $(ARGS)
+	folder=$$(mktemp -d "$(or $(MEMORY),/tmp)/amends-tests.XXXXXX") && trap 'rm -rf "$$folder"' EXIT && \
+		$(PYTEST) --dist worksteal -m 'not full' --basetemp "$$folder/tests" $(ARGS)
 
 test-all: $(INSTALLED) ## the rest: processes, browsers, a Prefect server, kills, both databases; a quarter of an hour
 	$(PYTEST) --dist loadfile -m full $(ARGS)

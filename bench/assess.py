@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amends.content.incident.veris import from_veris, read_record
+from amends.content.incident.veris.incident_file import from_veris
+from amends.content.incident.veris.record_file import read_record
 from amends.content.law.law import read_law
 from amends.domain.assess.assess import assess
 from amends.domain.incident.facts import DataCategory

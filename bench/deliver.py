@@ -31,8 +31,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
-from amends.content.playbook.playbook import library, load_playbook
+from amends.content.playbook.playbook import load_playbook
 from amends.delivery.channels import ChannelSettings, connect
 from amends.delivery.preflight import look_over
 from amends.delivery.send import group_commit
@@ -105,7 +106,7 @@ def _make_ready(ledger: Ledger, notice: str, home: Path, settings: ChannelSettin
 def _leave_unmarked() -> None:
     """Let each message leave at once, here and in what is forked from here, and write answers down in large groups."""
 
-    def at_once(_journal: GroupCommit, _claim: Claim, then: Called) -> None:
+    def at_once(_group_commit: GroupCommit, _claim: Claim, then: Called) -> None:
         asyncio.get_running_loop().call_soon(then, None)
 
     GroupCommit.mark = at_once  # type: ignore[method-assign]

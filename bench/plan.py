@@ -11,8 +11,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
-from amends.content.playbook.playbook import library, load_playbook
+from amends.content.playbook.playbook import load_playbook
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.people.person import AudienceCounts
 from amends.domain.plan.plan import plan

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from amends.cli.home.init import make_home
 from amends.cli.home.up import Parts, deploy, free_port, prefect
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
-from amends.content.playbook.playbook import library, load_playbook
+from amends.content.playbook.playbook import load_playbook
 from amends.domain.case.case import OccurrenceState
 from amends.domain.people.person import Person
 from amends.domain.playbook.playbook import Event, Phase, Step

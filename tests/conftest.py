@@ -2,14 +2,16 @@
 
 import gc
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import fastapi.dependencies.models
+import httpcore2
 import pytest
 from hypothesis import HealthCheck, settings
 
 from amends.ledger.store import database, disk_reserve
+from tests.remembered import REMEMBERED
 from tests.targets import waits_for_test_all
 
 # On a busy machine an example may take long; that says nothing about it.
@@ -46,6 +48,14 @@ def compiled_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def one_set_of_authorities() -> Iterator[None]:
+    """Read the certificates of all authorities once, and not for each client that is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def frozen_imports() -> Iterator[None]:
     """Keep the million objects of imported modules out of garbage collections, which take half a second with them.
 
@@ -72,6 +82,11 @@ def freed_memory() -> Iterator[None]:
             value.cache_clear()
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a test that patches the product carry out all of its acts itself."""
+    REMEMBERED.on = "monkeypatch" not in getattr(item, "fixturenames", ())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

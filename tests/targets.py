@@ -12,6 +12,7 @@ WAITS_FOR_TEST_ALL = (
     "content/people/test_read_ahead.py",
     "delivery/faults/test_clock_jumps.py",
     "delivery/faults/test_flooded_send.py",
+    "delivery/send/test_canaries.py",
     "delivery/send/test_workers.py",
     "e2e/",
     "flows/rehearsal/test_rehearse.py",

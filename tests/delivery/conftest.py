@@ -8,14 +8,15 @@ import pytest
 from amends.ledger import Ledger
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
-from tests.delivery.sending import Rig, a_ledger, channel_settings, sqlite_url
+from tests.delivery.sending import Rig, channel_settings
+from tests.ledger.conftest import made_on_sqlite, on_sqlite
+
+__all__ = ["made_on_sqlite"]
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
-    yield opened
-    opened.dispose()
+def ledger(made_on_sqlite: Path, tmp_path: Path) -> Iterator[Ledger]:
+    yield from on_sqlite(made_on_sqlite, tmp_path)
 
 
 @pytest.fixture

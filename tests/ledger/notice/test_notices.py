@@ -23,6 +23,7 @@ from amends.ledger.store.bulk import store_messages
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
 from tests.delivery.sending import bound, looked_over, variants_for
+from tests.remembered import remembered
 
 INCIDENT = "november-breach"
 LATER = NOW + timedelta(minutes=10)
@@ -50,11 +51,16 @@ def opened(ledger: Ledger) -> Ledger:
 
 
 def with_an_incident(ledger: Ledger) -> Ledger:
+    open_incident(ledger)
+    return ledger
+
+
+@remembered
+def open_incident(ledger: Ledger) -> None:
     ledger.incidents.open(an_incident(), people(), "lena", NOW)
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name, role in (("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY), ("lena", TeamRole.LEAD)):
         ledger.team.add(name, role, "lena", NOW)
-    return ledger
 
 
 def current_draft(ledger: Ledger, **changes: object) -> Draft:
@@ -69,6 +75,7 @@ def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
         ledger.approvals.decide(draft.incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
+@remembered
 def release(ledger: Ledger, **changes: object) -> Draft:
     draft = current_draft(ledger, **changes)
     ledger.notices.draft(draft, NOW)

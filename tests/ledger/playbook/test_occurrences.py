@@ -6,7 +6,6 @@ import pytest
 
 from amends.domain.base.errors import NotInLedger
 from amends.domain.case.case import OccurrenceKind, OccurrenceState
-from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_assessment, an_incident
 from tests.delivery.sending import INCIDENT
@@ -165,12 +164,3 @@ def test_every_assessment_stays_the_oldest_first_with_what_it_changed(opened: Le
 
 def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
     assert opened.assessments.all(INCIDENT) == ()
-
-
-def test_an_assessment_that_cannot_be_read_is_to_be_made_again(opened: Ledger) -> None:
-    """When the assessment cannot be read any more, its step is due again until a new assessment is recorded."""
-    opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    opened.occurrences.mark(INCIDENT, "assess", 1, NOW, DONE, LATER)
-    assert "assess" in {turn.step for turn in plan(opened.cases.read(INCIDENT), LATER).due}
-    opened.assessments.record(INCIDENT, an_assessment(), LATER)
-    assert "assess" not in {turn.step for turn in plan(opened.cases.read(INCIDENT), LATER).due}
