@@ -42,11 +42,12 @@ chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour:
 soak: $(INSTALLED) ## months of made-up weeks, at full size: no step twice, none forgotten
 	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/plan/machine/test_plan_machine.py tests/ledger/deliver/machine/test_delivery_machine.py $(ARGS)
 
-check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
+check: $(INSTALLED) ## format, lint, types, import rules, layout, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/test_layout.py
 	$(BIN)/deptry .
 
 up: $(INSTALLED) ## Prefect server, runner and portal in the foreground; Ctrl-C stops all of it

@@ -1,7 +1,9 @@
 """What holds for all tests."""
 
+import ctypes
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -82,6 +84,8 @@ def freed_memory() -> Iterator[None]:
             value.cache_clear()
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
+    with suppress(OSError, AttributeError):  # a system without glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
