@@ -5,6 +5,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import fastapi.dependencies.models
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from amends.ledger.store import database, disk_reserve
 from tests.remembered import REMEMBERED
-from tests.targets import waits_for_test_all
+from tests.targets import is_left_out, waits_for_test_all
 
 # On a busy machine an example may take long; that says nothing about it.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -86,6 +87,11 @@ def freed_memory() -> Iterator[None]:
     gc.collect()
     with suppress(OSError, AttributeError):  # a system without glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what `make test` leaves out before it is imported, and Prefect's server with it."""
+    return is_left_out(collection_path, config.option.markexpr) or None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
 from amends.content.playbook.playbook import load_playbook
+from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Links
 from amends.domain.notice.notice import NoticeStage
@@ -17,6 +20,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context
+from tests.remembered import remembered
 
 STORY = library() / "examples" / "stolen-terminals"
 INCIDENT = "stolen-terminals"
@@ -34,10 +38,31 @@ def outboxes(folder: Path) -> dict[ChannelKind, dict[str, str]]:
 
 
 def a_ledger(folder: Path) -> Ledger:
-    return Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(b"s" * 32), folder / "audit-head").migrate()
+    file = folder / "ledger.sqlite3"
+    if not file.exists():
+        file.write_bytes(_without_content())
+        file.chmod(0o600)
+    return _in(folder)
+
+
+@cache
+def _without_content() -> bytes:
+    """The file of a ledger that has its tables."""
+    with TemporaryDirectory() as folder:
+        _in(Path(folder)).migrate().dispose()
+        return Path(folder, "ledger.sqlite3").read_bytes()
+
+
+def _in(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(b"s" * 32), folder / "audit-head")
 
 
 def opened(ledger: Ledger, people: Iterable[Person], playbook: str = "customer-data-theft") -> None:
+    _open(ledger, tuple(people), playbook)
+
+
+@remembered
+def _open(ledger: Ledger, people: tuple[Person, ...], playbook: str) -> None:
     ledger.incidents.open(read_incident(STORY / "incident.yaml"), people, LEAD.name, START)
     for member in (LEAD, *APPROVERS):
         ledger.team.add(member.name, member.role, LEAD.name, START)
@@ -50,9 +75,10 @@ def a_context(ledger: Ledger, folder: Path) -> tuple[Context, PassedClock]:
     return Context(ledger, links, outboxes(folder / "outbox"), clock, mirrored=False), clock
 
 
-def approve_all(ledger: Ledger, now: datetime) -> list[str]:
-    """The team approves what waits; the names of the notices."""
-    waiting = [n for n in ledger.cases.read(INCIDENT, now).notices if n.stage is NoticeStage.DRAFTED and n.current]
+def approve_all(ledger: Ledger, now: datetime, case: Case | None = None) -> list[str]:
+    """The team approves what waits, by the case if it was just read; the names of the notices."""
+    case = case or ledger.cases.read(INCIDENT, now)
+    waiting = [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
     for notice in waiting:
         for member in APPROVERS:
             ledger.approvals.decide(INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", now)

@@ -40,6 +40,12 @@ ON_BOTH_DATABASES = (
 """Where the database itself is what is tested; elsewhere PostgreSQL waits for `make test-all`."""
 
 
+def is_left_out(path: Path, wanted: str) -> bool:
+    """Return True when no test of this file can be among the wanted ones, so that the file need not be imported."""
+    waits = path.is_file() and path.relative_to(TESTS).as_posix().startswith(WAITS_FOR_TEST_ALL)
+    return wanted == "not full" and waits and "mark.journey" not in path.read_text(encoding="utf-8")
+
+
 def waits_for_test_all(item: pytest.Item) -> bool:
     """Return True when `make test` leaves this test out. One marked `journey` is never left out."""
     if item.get_closest_marker("journey"):

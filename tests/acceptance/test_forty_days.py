@@ -47,7 +47,7 @@ class Weeks:
     async def people(self, now: datetime) -> None:
         """What the team and the customers do in these weeks."""
         case = self.ledger.cases.read(INCIDENT, now)
-        approve_all(self.ledger, now)
+        approve_all(self.ledger, now, case)
         if "notified" in case.events and not case.questions.asked:
             self._ask(now)
         if "notified" in case.events and not case.filings:

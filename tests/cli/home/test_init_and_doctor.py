@@ -274,6 +274,7 @@ def test_without_a_home_the_doctor_still_checks_python_and_packages(tmp_path: Pa
     assert "package flows is ours" in answer.stdout
 
 
+@pytest.mark.full
 def test_the_doctor_at_a_terminal_sends_no_usage_data_to_prefect(empty: Office, tmp_path: Path) -> None:
     """At a terminal, in a new home folder and without a variable that says CI, the doctor imports Prefect without any
     usage data going to Prefect's maker, which Prefect would send by default.
@@ -288,6 +289,7 @@ def test_the_doctor_at_a_terminal_sends_no_usage_data_to_prefect(empty: Office, 
     assert b"usage data" not in said
 
 
+@pytest.mark.full
 def test_the_doctor_hides_prefects_warning_without_a_home_folder(empty: Office, tmp_path: Path) -> None:
     """For a user without a home folder, such as the user of a service, the doctor reports on Prefect without Prefect's
     own warning about the missing folder.

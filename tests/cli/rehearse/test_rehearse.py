@@ -211,6 +211,7 @@ def test_an_unwritable_report_is_refused_before_anything_begins(tmp_path: Path, 
     assert reason in answer.stderr
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 def test_what_came_out_is_shown_even_when_the_report_cannot_be_kept() -> None:
     answer = amends("rehearse", "stolen-device-or-papers", *FILES, "--days", 1, "--report", "/dev/full")

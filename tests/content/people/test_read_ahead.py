@@ -101,9 +101,9 @@ LISTENER = """
 import sys, time
 from multiprocessing import active_children
 from pathlib import Path
-from amends.content import ahead
-ahead.LONG = 0
-people = ahead.AudienceReadAhead(Path(sys.argv[1])).rows()
+from amends.content.people import read_ahead
+read_ahead.LONG = 0
+people = read_ahead.AudienceReadAhead(Path(sys.argv[1])).rows()
 next(people)
 print(active_children()[0].pid, flush=True)
 time.sleep(60)

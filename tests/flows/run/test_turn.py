@@ -41,6 +41,7 @@ from flows.run.turn import conclude, step_of
 from flows.sweep import sweep
 from flows.update import update as update_flow
 from tests.builders import an_incident
+from tests.remembered import REMEMBERED
 from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 
@@ -58,9 +59,13 @@ def turn_state(ledger: Ledger, step: str) -> str:
 
 
 async def draft_and_approve(context: Context) -> None:
+    await REMEMBERED.reach_soon(context.ledger, _draft_and_approve, tuple(context.channels))
+
+
+async def _draft_and_approve(ledger: Ledger, _channels: tuple[ChannelKind, ...]) -> None:
     await assess.fn(INCIDENT, "assess", 1)
     await notify.fn(INCIDENT, "first-notice", 1)
-    approve_all(context.ledger, START)
+    approve_all(ledger, START)
 
 
 async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context: Context) -> None:
@@ -497,10 +502,14 @@ def keep(ledger: Ledger, *evidence: str) -> list[str]:
 async def told(context: Context) -> PassedClock:
     """Everybody was told of the theft, and was promised several things; it is the next day."""
     await draft_and_approve(context)
-    await notify.fn(INCIDENT, "first-notice", 1)
+    await REMEMBERED.reach_soon(context.ledger, _tell)
     clock = cast("PassedClock", context.clock)
     clock.now = START + timedelta(days=1)
     return clock
+
+
+async def _tell(_ledger: Ledger) -> None:
+    await notify.fn(INCIDENT, "first-notice", 1)
 
 
 @pytest.mark.parametrize("evidence", [("stops", "fits"), ("fits", "stops")])

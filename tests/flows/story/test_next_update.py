@@ -23,6 +23,7 @@ from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from tests.builders import an_asked
+from tests.remembered import REMEMBERED
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -69,6 +70,9 @@ class Weeks:
 
     async def told(self) -> None:
         """Everybody has the first notice."""
+        await REMEMBERED.reach_soon(self.ledger, self._tell)
+
+    async def _tell(self, _ledger: Ledger) -> None:
         await self.on(START)
         await self.approved()
 

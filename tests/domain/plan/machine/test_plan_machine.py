@@ -11,8 +11,8 @@ from tests.domain.plan.machine.weeks import Weeks
 
 # Hypothesis takes a timeout of pytest for a failed example, and its second try, which passes, for inconsistent data.
 pytestmark = pytest.mark.timeout(0)
-FEW = 50
-"""The number of examples in `make test`; `make test-all` tries ten times as many."""
+FEW = 30
+"""The number of examples in `make test`; `make test-all` tries many more."""
 RUNS, STEPS = (2000, 50) if os.environ.get("AMENDS_SOAK") else (500, 40)
 
 TestWeeks, TestPeople, TestNews = Weeks.TestCase, People.TestCase, News.TestCase
