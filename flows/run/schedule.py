@@ -207,9 +207,14 @@ def _is_current(run: FlowRun) -> bool:
 
 
 async def _died(look: _Look, run: FlowRun) -> bool:
-    """Mark the run as crashed and return True when its process has died although Prefect shows it as running."""
+    """Mark the run as crashed and return True when its process has died although Prefect shows it as running.
+
+    The run is read again first: a process also ends when its run completes, possibly after the snapshot was taken.
+    """
     life = _life(run)
     if life is not Life.ENDED and not await _silent(look, run, HALTED if life is Life.ALIVE else SILENT):
+        return False
+    if (await look.client.read_flow_run(run.id)).state_id != run.state_id:
         return False
     await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
     return True

@@ -42,6 +42,7 @@ from flows.run.schedule import (
     SILENT,
     mirror,
     process_label,
+    runs_by_incident,
     tag_of,
     tag_own_run,
 )
@@ -450,6 +451,23 @@ def test_a_run_without_a_process_is_followed_by_another(
         return await lead.runs(client)
 
     assert sorted(run.state_type or "" for run in in_prefect(act)) == states
+
+
+def test_a_run_that_completes_during_a_look_stays_completed(lead: Lead) -> None:
+    """A run that completes between the snapshot and the look at its process is not marked as crashed."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, ended_process())
+        case = lead.ledger.cases.read(INCIDENT, lead.clock.now)
+        snapshot = (await runs_by_incident([case], lead.clock.now))[INCIDENT]
+        await client.set_flow_run_state(run.id, Completed(), force=True)
+        await mirror(lead.ledger, case, lead.clock.now, lead.ahead, snapshot)
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.COMPLETED]
 
 
 @pytest.mark.parametrize("process", [str, ended_process], ids=["for the first time", "once more"])
