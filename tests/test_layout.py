@@ -103,21 +103,26 @@ def test_recipients_are_named_to_a_mail_server_in_one_place() -> None:
     assert sum(source.count("RCPT TO") for source in sources) == 1
 
 
+def files(*folders: str) -> Iterator[Path]:
+    """Yield each Python file below these folders."""
+    for folder in folders:
+        yield from (path.relative_to(TOP) for path in sorted((TOP / folder).rglob("*.py")))
+
+
 def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
     """Yield each Python file below these folders with its syntax tree."""
-    for folder in folders:
-        for path in sorted((TOP / folder).rglob("*.py")):
-            yield path.relative_to(TOP), ast.parse(path.read_text(encoding="utf-8"))
+    for path in files(*folders):
+        yield path, ast.parse((TOP / path).read_text(encoding="utf-8"))
 
 
 def test_no_folder_holds_more_than_twelve_modules() -> None:
-    paths = (path for path, _ in sources("amends", "flows", "channels", "tests") if path.name != "__init__.py")
+    paths = (path for path in files("amends", "flows", "channels", "tests") if path.name != "__init__.py")
     counted = Counter(path.parent for path in paths if path.parent != Path("tests"))
     assert {str(folder): count for folder, count in counted.items() if count > MOST_MODULES} == {}
 
 
 def test_each_room_is_on_the_map() -> None:
-    rooms = {path.parent.name for path, _ in sources("amends", "flows", "channels")} - NO_ROOMS
+    rooms = {path.parent.name for path in files("amends", "flows", "channels")} - NO_ROOMS
     assert {room for room in rooms if not re.search(rf"\b{room}\b", MAP)} == set()
 
 

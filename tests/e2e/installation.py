@@ -28,10 +28,10 @@ RUN = b"PREFECT__FLOW_RUN_ID="
 AMENDS = str(Path(sys.executable).with_name("amends"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def two_free_ports() -> list[int]:
+    """Return two ports that nobody has; both are taken for a moment, so that they differ."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return [int(probe.getsockname()[1]) for probe in (one, other)]
 
 
 def until(true: Callable[[], object], seconds: float, what: str, look_every: float = 0.25) -> Any:
@@ -75,10 +75,11 @@ class Installation:
         self.process: subprocess.Popen[bytes]
 
     def _set_up(self, web: WebServices) -> None:
+        prefect_port, portal_port = two_free_ports()
         (self.home / "amends.toml").write_text(f"""
 public_url = "http://127.0.0.1:8400"
-prefect_port = {free_port()}
-portal_port = {free_port()}
+prefect_port = {prefect_port}
+portal_port = {portal_port}
 [channels.email]
 use = "email_smtp"
 host = "127.0.0.1"

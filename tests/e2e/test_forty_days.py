@@ -172,7 +172,7 @@ class Weeks:
     def ask_and_answer(self) -> None:
         """A customer asks on the personal page of the real portal, and is answered."""
         address = f"http://127.0.0.1:{self.up.settings.portal_port}/p/{self.ledger.people.link_of(INCIDENT, 2)}"
-        with httpx2.Client(trust_env=False) as browser:
+        with httpx2.Client(trust_env=False, timeout=60) as browser:
             shown = browser.get(address).raise_for_status().text
             form = re.search(r'action="[^"]*/ask[^"]*".*?name="form" value="([^"]+)"', shown, re.DOTALL)
             assert form
@@ -390,7 +390,7 @@ def test_a_late_run_still_runs_after_the_runner_returns(weeks: Weeks) -> None:
     assert weeks.late_run["state_name"] == "Late"
     assert weeks.late_run["start_time"] is None
     run = weeks.runs[weeks.late_run["id"]]
-    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1), run["state"]
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1), str(run["state"]["message"])
     assert _moment(run["start_time"]) > weeks.runner_back_at
 
 

@@ -37,6 +37,12 @@ def runs(pid: int) -> bool:
     return True
 
 
+@pytest.fixture(autouse=True)
+def portal_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a free port for the portal: an `amends up` of this machine may have the usual one."""
+    monkeypatch.setenv("AMENDS_PORTAL_PORT", str(free_port()))
+
+
 @pytest.fixture
 def parts() -> Parts:
     return Parts(os.environ)

@@ -227,6 +227,7 @@ def test_two_late_cohorts_are_refused() -> None:
     assert "late cohort" in answer.output
 
 
+@pytest.mark.full
 def test_the_terminal_says_it_in_a_few_screens() -> None:
     answer = amends("rehearse", "stolen-device-or-papers", *FILES, "--days", 1)
     assert answer.exit_code in (0, 3)

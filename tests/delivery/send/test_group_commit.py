@@ -17,6 +17,8 @@ from channels.base.one_by_one import settle
 from tests.builders import NOW
 
 Answers = Sequence[tuple[Claim, Receipt]]
+SOON = 20.0
+"""The seconds after which a busy machine has done what it does at once; less than any wait that is set here."""
 
 
 def a_claim(number: int) -> Claim:
@@ -78,7 +80,7 @@ def patiently(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(SOON):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -106,14 +108,14 @@ async def test_the_marks_of_many_lanes_share_one_commit(book: Book) -> None:
 async def test_when_all_lanes_wait_nobody_else_is_waited_for(book: Book, patiently: Callable[..., None]) -> None:
     patiently(gather=60.0)
     opened = book.group_commit(company=3)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(3)))
     assert len(book.commits) == 1
 
 
 async def test_lanes_that_are_busy_elsewhere_do_not_hold_up_the_others(book: Book) -> None:
     opened = book.group_commit(company=100)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         await marked(opened, a_claim(1))
     assert book.commits == [([1], [])]
 
@@ -151,7 +153,7 @@ async def test_who_no_longer_waits_for_a_mark_keeps_nobody_else_from_theirs(book
     gone, stays = (asyncio.create_task(marked(opened, a_claim(number))) for number in (1, 2))
     await asyncio.sleep(0)
     gone.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         await stays
     assert gone.cancelled()
 
@@ -233,7 +235,7 @@ async def test_when_nothing_more_is_to_leave_nobody_waits_for_a_mark(
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 1)
     opened.refuse()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         with pytest.raises(StaleClaim):
             await mark
         await opened.settled()
@@ -292,7 +294,7 @@ async def test_an_answer_that_comes_after_nothing_more_is_to_leave_is_kept(
         await mark
     book.wrong = None
     opened.answer(a_claim(2), sent(a_claim(2)))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         await opened.settled()
     assert book.commits == [([], [2])]
 
@@ -318,7 +320,7 @@ async def test_a_lane_that_comes_after_it_was_given_up_is_not_kept_waiting(
     opened = book.group_commit()
     with pytest.raises(LedgerUnavailable):
         await marked(opened, a_claim(1))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         with pytest.raises(LedgerUnavailable):
             await marked(opened, a_claim(2))
 

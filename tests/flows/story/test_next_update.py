@@ -250,7 +250,7 @@ async def approve_only(weeks: Weeks, notice: str) -> None:
     await weeks.on(weeks.clock.now)
 
 
-@pytest.mark.parametrize("own_words", [False, True])
+@pytest.mark.parametrize("own_words", [False, pytest.param(True, marks=pytest.mark.full)])
 async def test_where_no_update_is_left_a_holding_statement_keeps_the_time(weeks: Weeks, *, own_words: bool) -> None:
     """Also with words of one's own that have no holding statement: then an update says it."""
     await weeks.told()

@@ -129,7 +129,7 @@ async def test_a_report_faster_than_the_gateways_answer_is_not_lost(
     """A report that arrives before the gateway's own answer to the SMS is recorded waits for this answer, and is then
     recorded.
     """
-    monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.05, 0.5))
+    monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.05, 0.5, 3, 10))
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     transport = httpx2.ASGITransport(app=portal(settings, ledger, clock, **TWILIO))
@@ -145,7 +145,7 @@ async def test_a_report_faster_than_the_gateways_answer_is_not_lost(
 async def test_nor_is_it_lost_among_others_that_are_kept_together_with_it(
     settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.3,))
+    monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.3, 3, 10))
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
     receipts = [(claim, _taken(claim)) for claim in claims]
     others = [(claim, receipt) for claim, receipt in receipts if receipt.provider_id != "SM-of-Ada"]
