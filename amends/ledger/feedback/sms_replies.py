@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, HeardRow, IncidentRow
+from amends.ledger.store.tables import DeliveryRow, IncidentRow, SmsReplyRow
 
 BY_SMS = text("channel = 'sms'")
 """A condition spelled exactly like that of the index, which the database does not use otherwise."""
@@ -52,12 +52,12 @@ class SmsReplies:
     def is_recorded(self, once: str) -> bool:
         """Return True when the SMS with this idempotency key was obeyed or stored already."""
         with self._store.read() as session:
-            return session.get(HeardRow, once) is not None
+            return session.get(SmsReplyRow, once) is not None
 
     def record(self, once: str, now: datetime) -> None:
         """Record that the SMS with this idempotency key was obeyed or stored; a second call changes nothing."""
         with self._store.write() as write:
-            write.add_once(HeardRow(once=once, at=now))
+            write.add_once(SmsReplyRow(once=once, at=now))
 
 
 def _sms_to(session: Session, addresses: Collection[bytes]) -> list[tuple[str, int, bytes]]:

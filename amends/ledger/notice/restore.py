@@ -25,7 +25,14 @@ from amends.ledger.store.bulk import on_postgresql
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.marker_files import missed
 from amends.ledger.store.session import Store, Write, must_approve
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, LeftRow, NoticeRow, ReleaseRow, RestoredNoticeRow
+from amends.ledger.store.tables import (
+    DeliveryRow,
+    IncidentRow,
+    LoggedMessageRow,
+    NoticeRow,
+    ReleaseRow,
+    RestoredNoticeRow,
+)
 
 Pair = tuple[str, str]
 """The ids of an incident and of a notice."""
@@ -132,7 +139,7 @@ class Restore:
         with self._store.write() as write:
             # A second comparison after the same backup replaces the first one.
             if ChannelKind.EMAIL in known and not self._store.doubt_in(write.session):
-                write.change(delete(LeftRow).where(col(LeftRow.unclear)))
+                write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
             self._remember_unclear(write.session, set(unclear) - keys)
@@ -195,7 +202,7 @@ class Restore:
     def _remember_unclear(self, session: Session, unclear: set[str]) -> None:
         """Record the unclear keys without a stored message, so that the message becomes uncertain once it is stored."""
         if missing := unclear.difference(key for _, key in self._stored(session)) if unclear else ():
-            known = set(session.exec(select(LeftRow.key)).all())
+            known = set(session.exec(select(LoggedMessageRow.key)).all())
             _insert(session, [{"key": key, "unclear": True} for key in sorted(missing - known)])
 
     def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
@@ -260,7 +267,7 @@ def _sent_an_email(session: Session) -> bool:
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
     """Give the notice's uncertain messages that a relay's log names the state in the log, and return their number."""
-    if not (named := dict(write.session.exec(select(LeftRow.key, LeftRow.unclear)).all())):
+    if not (named := dict(write.session.exec(select(LoggedMessageRow.key, LoggedMessageRow.unclear)).all())):
         return 0
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.cause == ReceiptCause.NOT_KNOWN)
     pages = ({row.id or 0: _key(keys, row) for row in page} for page in _pages(write.session, *here))
@@ -275,7 +282,7 @@ def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[st
     left = [number for number, key in messages.items() if key in named and not named[key]]
     unclear = {number: key for number, key in messages.items() if named.get(key)}
     if unclear:
-        write.change(delete(LeftRow).where(col(LeftRow.key).in_(unclear.values())))
+        write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.key).in_(unclear.values())))
     sent = _set_state(write, left, DeliveryState.SENT, ReceiptCause.IN_LOG, now)
     return sent + _set_state(write, unclear, DeliveryState.UNCERTAIN, ReceiptCause.ONLY_NAMED, now)
 
@@ -284,7 +291,7 @@ def _key(keys: Keys, row: DeliveryRow) -> str:
     return keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
 
 
-ANY_LEFT = select(LeftRow.key).limit(1)
+ANY_LEFT = select(LoggedMessageRow.key).limit(1)
 
 
 def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
@@ -294,21 +301,25 @@ def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
     """
     if session.exec(ANY_LEFT).first() is None:
         return {}
-    return dict(session.exec(select(LeftRow.key, LeftRow.unclear).where(col(LeftRow.key).in_(keys))).all())
+    return dict(
+        session.exec(
+            select(LoggedMessageRow.key, LoggedMessageRow.unclear).where(col(LoggedMessageRow.key).in_(keys))
+        ).all()
+    )
 
 
 def _remember(session: Session, left: Iterable[str]) -> set[str]:
     """Record these keys as sent, and return them with the keys that were recorded as sent before."""
-    keys, known = set(left), dict(session.exec(select(LeftRow.key, LeftRow.unclear)).all())
+    keys, known = set(left), dict(session.exec(select(LoggedMessageRow.key, LoggedMessageRow.unclear)).all())
     if clear_now := sorted(key for key in keys if known.get(key)):
-        session.execute(update(LeftRow), [{"key": key, "unclear": False} for key in clear_now])
+        session.execute(update(LoggedMessageRow), [{"key": key, "unclear": False} for key in clear_now])
     _insert(session, [{"key": key, "unclear": False} for key in sorted(keys.difference(known))])
     return keys.union(key for key, unclear in known.items() if not unclear)
 
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(rows), PAGE):
-        session.execute(insert(LeftRow), rows[start : start + PAGE])
+        session.execute(insert(LoggedMessageRow), rows[start : start + PAGE])
 
 
 def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:

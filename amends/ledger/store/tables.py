@@ -397,10 +397,10 @@ class DeliveryRow(SQLModel, table=True):
     updated_at: datetime = _time()
 
 
-class LeftRow(SQLModel, table=True):
+class LoggedMessageRow(SQLModel, table=True):
     """The key of a message that a relay's log names; stored only after a restore from a backup."""
 
-    __tablename__ = "left_message"
+    __tablename__ = "logged_message"
     key: str = Field(primary_key=True)
     unclear: bool = False
     """True when the log only names the message, and no such message was stored yet."""
@@ -494,10 +494,10 @@ class QuestionRow(SQLModel, table=True):
     answered_by: str
 
 
-class HeardRow(SQLModel, table=True):
+class SmsReplyRow(SQLModel, table=True):
     """The idempotency key of an SMS from a person that was obeyed or stored, should the gateway repeat the SMS."""
 
-    __tablename__ = "heard"
+    __tablename__ = "sms_reply"
     once: str = Field(primary_key=True)
     at: datetime = _time()
 

@@ -85,7 +85,7 @@ def wrapped_key(ledger: Ledger) -> bytes:
 def columns(ledger: Ledger) -> Iterator[object]:
     """Every value of every row that the ledger has."""
     with ledger.store.read() as session:
-        for table in ("incident", "person", "delivery", "question", "survey_answer", "audit", "event", "heard"):
+        for table in ("incident", "person", "delivery", "question", "survey_answer", "audit", "event", "sms_reply"):
             for row in session.execute(text(f"SELECT * FROM {table}")):
                 yield from row
 

@@ -50,12 +50,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("host"),
     )
     op.create_table(
-        "heard",
-        sa.Column("once", sa.String(), nullable=False),
-        sa.Column("at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("once"),
-    )
-    op.create_table(
         "incident",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -77,7 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "left_message",
+        "logged_message",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("unclear", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
@@ -101,6 +95,12 @@ def upgrade() -> None:
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("may_have_left", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("incident", "notice"),
+    )
+    op.create_table(
+        "sms_reply",
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("once"),
     )
     op.create_table(
         "approval",
