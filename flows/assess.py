@@ -15,7 +15,7 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, mark_done
+from flows.run.occurrence import carry_out, mark_done
 
 
 @flow(name="assess", flow_run_name="{incident_id} {step} {occurrence}")

@@ -9,7 +9,7 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, draft_and_send
+from flows.run.occurrence import carry_out, draft_and_send
 
 
 @flow(name="collect_feedback", flow_run_name="{incident_id} {step} {occurrence}")

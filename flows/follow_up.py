@@ -12,7 +12,7 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, draft_and_send, mark, mark_done, step_of
+from flows.run.occurrence import carry_out, draft_and_send, mark, mark_done, step_of
 
 
 @flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")

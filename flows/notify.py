@@ -3,7 +3,7 @@
 from prefect import State, flow
 
 from amends.domain.playbook.playbook import Phase
-from flows.run.turn import carry_out, draft_and_send
+from flows.run.occurrence import carry_out, draft_and_send
 
 
 @flow(name="notify", flow_run_name="{incident_id} {step} {occurrence}")

@@ -7,8 +7,8 @@ from prefect.states import Completed
 
 from amends.content.playbook.pin import ready_to_start
 from flows.run.context import Context, opened
+from flows.run.occurrence import settle
 from flows.run.schedule import tag_own_run
-from flows.run.turn import settle
 
 STARTER = "prefect"
 """The actor recorded for a playbook started in Prefect: a run there does not prove who started it, as a token does."""

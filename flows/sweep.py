@@ -19,8 +19,8 @@ from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
 from flows.run.artifacts import show_timeline
 from flows.run.context import Context, opened
+from flows.run.occurrence import bring_up_to_date
 from flows.run.schedule import mirror, runs_by_incident, tag_own_run
-from flows.run.turn import bring_up_to_date
 
 PAGE = 50
 """Incidents whose runs are looked up in Prefect together."""

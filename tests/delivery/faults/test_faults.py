@@ -261,7 +261,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at(HERE, "who_is_parked_and_given_up_is_written_to_on_the_next_channel"),
             *at(DECISIONS, "a_parked_message_keeps_a_notice_unfinished_until_decided"),
             *at(PLAN, "parked_messages_do_not_hold_up_the_next_occurrence"),
-            *at("flows/run/test_turn.py", "a_parked_message_waits_for_a_person_and_holds_up_nobody_else"),
+            *at("flows/run/test_occurrence.py", "a_parked_message_waits_for_a_person_and_holds_up_nobody_else"),
             *at(ENGINE, "a_fault_with_one_person_does_not_stop_the_others"),
             *at(ENGINE, "a_message_that_breaks_each_connection_is_given_up_in_time"),
             *at(REACH, "a_message_at_fault_itself_is_parked_after_three_tries"),
@@ -285,7 +285,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at("ledger/notice/test_preflight.py", "everybodys_first_messages_are_those_that_a_release_stores"),
             *at("ledger/notice/test_preflight.py", "nobody_approves_before_everybodys_message_was_looked_at"),
             *at("ledger/notice/test_preflight.py", "nobody_approves_what_cannot_be_put_together"),
-            *at("flows/run/test_turn.py", "what_is_drafted_is_looked_over_at_once"),
+            *at("flows/run/test_occurrence.py", "what_is_drafted_is_looked_over_at_once"),
             *at(
                 "cli/notice/test_approval.py",
                 "a_gap_in_one_message_blocks_approval_until_corrected",
@@ -473,7 +473,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at("e2e/test_up.py", "a_lead_tells_everybody_though_everything_is_killed"),
             *at(MIRROR, "runs_stand_again_after_prefect_lost_its_database"),
             *at(MIRROR, "a_crashed_run_is_made_thrice_and_then_the_lead_is_told"),
-            *at("flows/run/test_turn.py", "a_run_that_died_after_the_last_message_costs_no_follow_up"),
+            *at("flows/run/test_occurrence.py", "a_run_that_died_after_the_last_message_costs_no_follow_up"),
         ),
     ),
     "F36": (

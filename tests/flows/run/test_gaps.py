@@ -19,7 +19,7 @@ from flows.assess import assess
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
-from flows.run import turn
+from flows.run import occurrence
 from flows.run.context import Context, using
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger, approve_all, everybody, outbox
 
@@ -141,7 +141,7 @@ async def test_a_turn_with_nothing_to_say_is_not_held(ledger: Ledger, tmp_path: 
 
 async def test_the_draft_itself_refuses_a_gap(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where nobody looks for gaps before the drafting, nothing is drafted and nothing is stored."""
-    monkeypatch.setattr(turn, "_gap", lambda *_: "")
+    monkeypatch.setattr(occurrence, "_gap", lambda *_: "")
     with using(begun(ledger, tmp_path, FACTS)[0]):
         await assess.fn(INCIDENT, "assess", 1)
         with pytest.raises(ContentError, match=r"E112 organisation\.name"):

@@ -26,7 +26,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from flows.run import artifacts
-from flows.run.turn import as_task
+from flows.run.occurrence import as_task
 from tests.builders import a_person
 from tests.delivery.sending import INCIDENT, LINKS, NOTICE, a_ledger, approved, channel_settings, sqlite_url
 

@@ -1,4 +1,4 @@
-"""A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
+"""An occurrence is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
 
 import asyncio
 from collections import Counter
@@ -35,9 +35,9 @@ from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock, Run
-from flows.run import turn as turn_module
+from flows.run import occurrence
 from flows.run.context import Context, using
-from flows.run.turn import conclude, step_of
+from flows.run.occurrence import conclude, step_of
 from flows.sweep import sweep
 from flows.update import update as update_flow
 from tests.builders import an_incident
@@ -440,8 +440,8 @@ async def test_a_slower_run_with_the_same_draft_shows_none_of_its_own(context: C
     turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
     (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
     slower = replace(context, clock=lambda: START + timedelta(minutes=1))
-    assert turn_module._write(context, case, step_of(case, turn), turn, wanted)
-    assert turn_module._write(slower, case, step_of(case, turn), turn, wanted) is None
+    assert occurrence._write(context, case, step_of(case, turn), turn, wanted)
+    assert occurrence._write(slower, case, step_of(case, turn), turn, wanted) is None
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
