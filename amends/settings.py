@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as NoJson
 
-from amends.domain.base.errors import AmendsError, KeyMissing, LedgerUnavailable
+from amends.domain.base.errors import AmendsError, KeyMissing, LedgerUnavailable, Refusal
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.limits import DEFAULT, Limits
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _complete(cls, url: str) -> str:
-        if why := url_fault(url):
+        if why := why_not_public_url(url):
             raise ValueError(why)
         return url.rstrip("/")
 
@@ -132,25 +132,25 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def url_fault(url: str) -> str:
-    """Return why this address cannot be the beginning of links for people, or "" when it can."""
+def why_not_public_url(url: str) -> Refusal | None:
+    """Return why this address cannot be the beginning of links for people, or None when it can."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "it is no address: a bracket is missing, or what stands in them is none"
+        return Refusal("it is no address: a bracket is missing, or what stands in them is none")
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local(url) else ("https",)):
-        return "it must begin with https:// and a host name of the organisation"
+        return Refusal("it must begin with https:// and a host name of the organisation")
     if not url.isprintable() or " " in url:
-        return "there must be no blank in it"
+        return Refusal("there must be no blank in it")
     if "@" in parts.netloc:
-        return "there must be no user name or password in it"
+        return Refusal("there must be no user name or password in it")
     if "?" in url or "#" in url:
-        return "it must end before any ? or #, because every link begins with it"
+        return Refusal("it must end before any ? or #, because every link begins with it")
     try:
         wrong_port = parts.port == 0
     except ValueError:
         wrong_port = True
-    return "its port must be a number from 1 to 65535" if wrong_port else ""
+    return Refusal("its port must be a number from 1 to 65535") if wrong_port else None
 
 
 def read_settings(home: Path | None = None) -> Settings:

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
-from amends.domain.base.errors import ChannelUnavailable
+from amends.domain.base.errors import ChannelUnavailable, Refusal
 from amends.domain.base.url import same_site
 from amends.domain.base.value import LOCALE, NAME
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
@@ -74,12 +74,12 @@ class WebsiteStatic(OneByOne):
     async def close(self) -> None:
         """Do nothing: no connection is open."""
 
-    def trouble(self) -> str:
-        """Return why no page could be published now, or an empty string when one probably can."""
+    def why_not_writable(self) -> Refusal | None:
+        """Return why no page could be published now, or None when one probably can."""
         if not self._folder.is_dir():
-            return "channel website_static: folder does not exist"
+            return Refusal("channel website_static: folder does not exist")
         may_write = os.access(self._folder, os.W_OK | os.X_OK)
-        return "" if may_write else "channel website_static: folder cannot be written"
+        return None if may_write else Refusal("channel website_static: folder cannot be written")
 
     async def _publish_when_free(self, message: Message) -> Receipt:
         """Publish the message when no other process has locked the folder; defer it when the lock is held too long.

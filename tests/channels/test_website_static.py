@@ -516,6 +516,6 @@ def test_a_read_only_folder_is_named_before_there_is_a_page(folder: Path) -> Non
     with given_to_nobody(folder) as given:
         channel = website_static.connect({"folder": str(given), "base_url": BASE})
         with of_nobody():
-            assert channel.trouble() == ""
+            assert channel.why_not_writable() is None
             given.chmod(0o500)
-            assert channel.trouble() == "channel website_static: folder cannot be written"
+            assert channel.why_not_writable() == "channel website_static: folder cannot be written"

@@ -16,11 +16,11 @@ from typing import Protocol, runtime_checkable
 import typer
 
 import amends
-from amends.cli.incident.own_domains import portal_elsewhere
+from amends.cli.incident.own_domains import why_not_on_portal
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.text import coloured
-from amends.domain.base.errors import AmendsError
+from amends.domain.base.errors import AmendsError, Refusal
 from amends.domain.base.text import counted, kept_back
 from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import INCOMING, RECEIPTS, Channel, ChannelKind, kept_here
@@ -68,8 +68,8 @@ class SigningChannel(Protocol):
 class WritingChannel(Protocol):
     """A channel that writes into a folder of this machine."""
 
-    def trouble(self) -> str:
-        """Return why nothing can be written to the folder now; empty when it can."""
+    def why_not_writable(self) -> Refusal | None:
+        """Return why nothing can be written to the folder now; None when it can."""
 
 
 def doctor(ctx: typer.Context) -> None:
@@ -277,7 +277,7 @@ def _channel(desk: Desk, kind: ChannelKind, settings: dict[str, str]) -> Iterato
     except AmendsError as error:
         yield CheckResult(CheckVerdict.FAIL, str(error))
         return
-    if isinstance(channel, WritingChannel) and (why := channel.trouble()):
+    if isinstance(channel, WritingChannel) and (why := channel.why_not_writable()):
         yield CheckResult(CheckVerdict.FAIL, why)
         return
     here = kept_here({kind: settings}, [kind])
@@ -320,7 +320,7 @@ def _public_url(desk: Desk) -> Iterator[CheckResult]:
     for line in desk.ledger.incidents.all():
         if line.state is IncidentState.CLOSED:
             continue
-        if why := portal_elsewhere(desk.settings.public_url, desk.ledger.cases.read(line.id).incident):
+        if why := why_not_on_portal(desk.settings.public_url, desk.ledger.cases.read(line.id).incident):
             yield CheckResult(CheckVerdict.FAIL, why)
             return
     yield CheckResult(CheckVerdict.OK, f"people reach us at {desk.settings.public_url}")

@@ -48,9 +48,9 @@ def _settings_for(home: Path, public_url: str) -> "Settings":
 
     Raises BadParameter when people could not reach the address, SettingsError when a variable is wrong.
     """
-    from amends.settings import new_settings, url_fault
+    from amends.settings import new_settings, why_not_public_url
 
-    if why := url_fault(public_url):
+    if why := why_not_public_url(public_url):
         raise typer.BadParameter(f"--public-url: {why}")
     return new_settings(home, public_url)
 

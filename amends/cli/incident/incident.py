@@ -11,7 +11,7 @@ import typer
 
 from amends.cli.incident.gap_text import NEEDED, gap_hints, gap_lines, go_hints
 from amends.cli.incident.new import new
-from amends.cli.incident.own_domains import portal_elsewhere
+from amends.cli.incident.own_domains import why_not_on_portal
 from amends.cli.notice.approval_text import approval_lines
 from amends.cli.people.audience import Encoding, report_lines
 from amends.cli.terminal.clock import now
@@ -76,7 +76,7 @@ def open_(
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
-    for hint in filter(None, (portal_elsewhere(desk.settings.public_url, incident), *gap_hints(incident))):
+    for hint in filter(None, (why_not_on_portal(desk.settings.public_url, incident), *gap_hints(incident))):
         desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
 
