@@ -156,7 +156,7 @@ def _items_named(source: str) -> Iterator[tuple[int, str]]:
     for used in tree.find_all(Call):
         asked = used.node
         marks = isinstance(asked, Name) and asked.name == "item"
-        tests = isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "letter"
+        tests = isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "addendum"
         for argument in used.args if marks or tests else ():
             if isinstance(argument, Const):
                 yield used.lineno, str(argument.value)

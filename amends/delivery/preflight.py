@@ -128,5 +128,5 @@ def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tu
 
 
 def _no_text(claim: Claim) -> str:
-    addendum = "" if claim.addendum == GENERAL else f" in the letter {claim.addendum}"
+    addendum = "" if claim.addendum == GENERAL else f" in the addendum {claim.addendum}"
     return f"no text for reader {claim.reader}{addendum} by {claim.channel}"

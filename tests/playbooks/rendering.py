@@ -152,7 +152,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
     always = {
         "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
         "item": lambda *names: mark_items(names, letters().items),
-        "letter": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
+        "addendum": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
         "reader": setting.reader.value,
         "page": PAGE,
         "dated": say_date(phrases(setting.locale), TOLD, ZONE),

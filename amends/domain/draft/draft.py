@@ -281,7 +281,7 @@ class _Writer:
         return {
             "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
             "item": lambda *names: mark_items(names, addenda.items),
-            "letter": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
+            "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
         }
 
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Forbidden(Value):
     item: str = ""
     """The item of addenda.yaml that a notice must leave out; empty when the ban is not about an item."""
     text: str
-    letter: bool = False
+    notices_only: bool = False
     """True when the ban is only on notices and announcements; an authority is told all the same."""
 
 

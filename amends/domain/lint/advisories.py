@@ -66,7 +66,7 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
     if shown:
         items = " and ".join(item.replace("_", " ") for item in sorted(shown))
         laws = " and ".join(sorted({forbidden[item] for item in shown}))
-        what = f"leads to the public page, which says what this letter leaves out: {items} ({laws})"
+        what = f"leads to the public page, which says what this message leaves out: {items} ({laws})"
         yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
 
 
@@ -78,5 +78,5 @@ def homes_unknown(known: LintContext) -> Iterator[Finding]:
         addendum = known.addenda.in_notice(known.draft.template, known.addenda.addendum_for(country))
         if any(variant.channel.personal and variant.addendum == addendum for variant in known.draft.variants):
             what = f"goes to people in {country} whose state nobody knows ({homes[country]:,} of the incident)"
-            advice = "their letter may be the wrong one: fill `region` in the audience file"
+            advice = "their addendum may be the wrong one: fill `region` in the audience file"
             yield Finding(known.draft.notice, "L153", what, advice, blocks=False)

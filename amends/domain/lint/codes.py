@@ -103,14 +103,14 @@ CODES = {
     ),
     "L140": Meaning(
         Stops.SOMETIMES,
-        "The letter does not say something that the law of its readers' home asks for. It stops where the law applies "
+        "The message does not say something that the law of its readers' home asks for. It stops where the law applies "
         "and somebody has checked the row.",
         "Say it and mark it with item() in the template, or let a lawyer rule on the duty.",
     ),
     "L141": Meaning(
         Stops.ALWAYS,
-        "The letter says something that the law of its readers' home forbids.",
-        "Leave it out of this letter.",
+        "The message says something that the law of its readers' home forbids.",
+        "Leave it out of this message.",
     ),
     "L142": Meaning(
         Stops.SOMETIMES,
@@ -162,17 +162,17 @@ CODES = {
     ),
     "L152": Meaning(
         Stops.NEVER,
-        "A message of a letter that leaves something out leads to the public page, which tells it.",
+        "A message that leaves something out leads to the public page, which tells it.",
         "Ask counsel whether it may; if not, leave it out of the page too.",
     ),
     "L153": Meaning(
         Stops.NEVER,
-        "It goes to people in a country whose states have letters of their own, and nobody knows in which they live.",
+        "It goes to people in a country whose states have addenda of their own, and nobody knows in which they live.",
         "Fill `region` in the audience file.",
     ),
     "L154": Meaning(
         Stops.ALWAYS,
-        "The draft is older than the words in force, which do not know its letter or its language any more.",
+        "The draft is older than the words in force, which do not know its addendum or its language any more.",
         "It is drafted afresh before anybody can approve it.",
     ),
     "L155": Meaning(

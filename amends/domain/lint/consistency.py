@@ -176,7 +176,7 @@ def items_forbidden(proof: Proof) -> Iterator[Finding]:
     forbidden = forbidden_items(proof.known, proof.variant)
     for item in sorted(forbidden.keys() & set(proof.variant.items)):
         what = f"says {_words(item)}, which is forbidden there ({forbidden[item]})"
-        yield proof.finding("L141", what, f"leave it out: letter.says('{item}') is false in this letter")
+        yield proof.finding("L141", what, f"leave it out: addendum.says('{item}') is false here")
     if NATURE in forbidden and (sentence := _sentence_on_nature(proof)):
         what = f"says what happened, which is forbidden there ({forbidden[NATURE]}): “{sentence}”"
         yield proof.finding("L141", what, "leave out what the incident's texts say of it")

@@ -122,7 +122,7 @@ def _outdated(wording: Wording, draft: Draft) -> Iterator[Finding]:
     known = {GENERAL, *(one.id for one in wording.addenda.addenda)}
     locales = {variant.locale for variant in draft.variants} - wording.phrases.keys()
     addenda = {variant.addendum for variant in draft.variants} - known
-    gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(addenda)]
+    gone = [f"the language {name}" for name in sorted(locales)] + [f"the addendum {name}" for name in sorted(addenda)]
     if gone:
         what = f"is older than the words in force, which do not have {' or '.join(gone)}"
         yield Finding(draft.notice, "L154", what, "it is drafted afresh before anybody can approve it")

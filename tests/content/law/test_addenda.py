@@ -89,7 +89,7 @@ def test_letters_belong_to_the_words(letters):
 
 
 @pytest.mark.parametrize(
-    "asks", ['{{ item("natre") }}', '{% if letter.says("natre") %}x{% endif %}', '{{ item("freeze", "natre") }}']
+    "asks", ['{{ item("natre") }}', '{% if addendum.says("natre") %}x{% endif %}', '{{ item("freeze", "natre") }}']
 )
 def test_a_template_that_names_an_unknown_item_is_found_with_its_line(letters, write, asks):
     letters()

@@ -443,8 +443,8 @@ LETTERS = Addenda(
     ),
 )
 TOLD_APART = (
-    '{% if letter.says("nature") %}{{ item("nature") }}{{ story.what_happened }}{% endif %}'
-    '{% if letter.says("freeze") %}{{ item("freeze") }}Freeze it.{% endif %}'
+    '{% if addendum.says("nature") %}{{ item("nature") }}{{ story.what_happened }}{% endif %}'
+    '{% if addendum.says("freeze") %}{{ item("freeze") }}Freeze it.{% endif %}'
 )
 IN_THREE_STATES = frozenset(("en", Reader.SELF, letter) for letter in (GENERAL, "us", "us-ma"))
 
@@ -502,7 +502,7 @@ def test_a_variants_name_tells_its_addendum_unless_it_is_general() -> None:
     assert names == {"en/self/email", "en/self/us/email", "en/self/us-ma/email"}
 
 
-@pytest.mark.parametrize("wrong", ['{{ item("natre") }}', '{{ letter.says("natre") }}'])
+@pytest.mark.parametrize("wrong", ['{{ item("natre") }}', '{{ addendum.says("natre") }}'])
 def test_an_item_that_there_is_not_is_named_with_its_line(wrong: str) -> None:
     with pytest.raises(ContentError, match=r"email\.md:2:1 E121 KeyError: 'natre'"):
         in_letters(f"one\n{wrong}")

@@ -381,7 +381,7 @@ def test_an_authority_is_not_told_rules_that_are_only_for_letters() -> None:
 
     A rule for all notices stands at duties to an authority too.
     """
-    bans = [{"text": "say how in the letter", "letter": True, "item": "nature"}, {"text": "wait for the count"}]
+    bans = [{"text": "say how in the letter", "notices_only": True, "item": "nature"}, {"text": "wait for the count"}]
     rows = [a_row(), a_row(id="authority", recipient="authority")]
     found = ruled(a_table(a_regime(duties=rows, must_not=bans, format_rules=["10 point"])))
     said = {duty.id: (duty.must_not, duty.leaves_out, duty.format_rules) for duty in found.duties}

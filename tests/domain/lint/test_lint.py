@@ -922,7 +922,7 @@ def test_a_draft_older_than_its_letters_is_to_be_drafted_afresh() -> None:
     english = gone.model_copy(update={"phrases": {"en": gone.phrases["en"]}})
     (finding,) = lint_in(a_case(incident=the_incident()), good(), english, PAGE)
     assert (finding.code, finding.blocks) == ("L154", True)
-    assert finding.what.endswith("which do not have the language zh-CN or the letter us-ma")
+    assert finding.what.endswith("which do not have the language zh-CN or the addendum us-ma")
     assert "drafted afresh" in finding.advice
 
 
