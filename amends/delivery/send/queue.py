@@ -31,7 +31,7 @@ from amends.domain.channel.channel import (
     ReceiptCause,
     Status,
 )
-from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_taken
+from amends.domain.deliver.limits import FEWEST_FIRST, canary_size, canary_verdict, nothing_taken
 from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, PageSizes, SameAnswer, slows_channel
 from amends.ledger import Claim
 
@@ -224,14 +224,23 @@ class ChannelQueue:
         if self._down and not self._breaker.may_go and self._loop.time() - self._down[0] >= self._pace.patience:
             self.halt(self._down[1])
         if self._canary and not self._lanes:
-            rest = self._fill()
-            if rest and not self._canary.left and (why := canary_verdict(self._canary.answers)):
-                self.halt(why)
-                if nothing_taken(self._canary.answers):
-                    self._source.canary_refused(self.kind, why)
-            if not rest or not self._canary.left:
-                self._canary = None
+            self._review_canary(self._canary, rest=self._fill())
         self._source.progress()
+
+    def _review_canary(self, canary: Canary, *, rest: bool) -> None:
+        """Halt the channel when the canary messages say that the `rest` must wait; end the canary after its last answer.
+
+        A queue that began with fewer messages, because other workers held the rest, sends more of them alone first: one
+        refusal says little.
+        """
+        if rest and not canary.left:
+            canary.left = max(min(FEWEST_FIRST, self._first) - len(canary.answers), 0)
+            if not canary.left and (why := canary_verdict(canary.answers)):
+                self.halt(why)
+                if nothing_taken(canary.answers):
+                    self._source.canary_refused(self.kind, why)
+        if not rest or not canary.left:
+            self._canary = None
 
     # The next message.
 

@@ -21,7 +21,7 @@ from amends.delivery.send.queue import FIRST_LANES, SLOW_ASIDE
 from amends.domain.base.errors import ChannelUnavailable, LedgerUnavailable, NotAllowed
 from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import Channel, ChannelKind, MessagesInFlight, Status
-from amends.domain.deliver.limits import canary_size
+from amends.domain.deliver.limits import FEWEST_FIRST, canary_size
 from amends.domain.deliver.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people.person import Person
 from amends.domain.playbook.playbook import QuietHours
@@ -274,6 +274,19 @@ def test_after_a_relays_absence_others_go_first_in_their_place(rig: Rig, relay: 
 
     run(rig, Pace(patience=20), told)
     assert len(relay.offered) == canary_size(200)
+
+
+def test_one_refusal_of_all_that_others_had_left_over_stops_nobody(rig: Rig, relay: WatchedRelay) -> None:
+    """A queue that finds one message, because another worker holds the rest, does not stop at the refusal of this one:
+    when the other worker gives the rest back, more messages go first and alone.
+    """
+    approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS)
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
+    held = rig.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 199, rig.clock())
+    relay.refusing_the_first = lambda: rig.ledger.deliveries.give_back(held, rig.clock())
+    assert run(rig).trouble == {}
+    assert reached(rig) == 199
+    assert relay.arrived_before[FEWEST_FIRST] == FEWEST_FIRST - 1
 
 
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:
