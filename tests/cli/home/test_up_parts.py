@@ -381,7 +381,7 @@ def test_the_ledger_stays_as_it_is_where_another_amends_is_up_already(
     ledger = office.home / "ledger.sqlite3"
     with sqlite3.connect(ledger) as tables:
         tables.execute("UPDATE amends_schema SET version_num = '0022'")
-        tables.execute("DROP TABLE heard")
+        tables.execute("DROP TABLE sms_reply")
         tables.execute("DROP INDEX ix_delivery_sms_to")
     monkeypatch.setattr("amends.cli.home.up.PORT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as other:
