@@ -228,7 +228,7 @@ class ChannelQueue:
         self._source.progress()
 
     def _review_canary(self, canary: Canary, *, rest: bool) -> None:
-        """Halt the channel when the canary messages say that the `rest` must wait; end the canary after its last answer.
+        """Halt the channel when the canary says that the `rest` must wait; end the canary after its last answer.
 
         A queue that began with fewer messages, because other workers held the rest, sends more of them alone first: one
         refusal says little.
