@@ -39,8 +39,12 @@ Pair = tuple[str, str]
 PAGE = 2_000
 OPEN = (
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
-    DeliveryState.TO_PRINT, DeliveryState.PARKED,
+    DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
 )  # fmt: skip
+"""The states of messages that may have been sent all the same; a held one too, because a corrected list may hold what
+was tried before."""
+STAY = (DeliveryState.UNCERTAIN, DeliveryState.HELD)
+"""The states of messages that stay as they are unless a log says that the message was sent."""
 LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 """The channels on which a message can reach somebody twice; a page that is put up again is the same page."""
 
@@ -189,7 +193,7 @@ class Restore:
         for page in _pages(write.session):
             named = {row.id: _key(self._store.keys, row) for row in page}
             gone = [row.id for row in page if named[row.id] in keys]
-            rest = [row for row in page if named[row.id] not in keys and row.state != DeliveryState.UNCERTAIN]
+            rest = [row for row in page if named[row.id] not in keys and row.state not in STAY]
             only_named = [row.id for row in rest if named[row.id] in unclear]
             unnamed = [row for row in rest if named[row.id] not in unclear]
             in_doubt = [row.id for row in unnamed if row.channel in doubt]

@@ -22,7 +22,7 @@ from amends.ledger.notice.restore import LATEST, left_among
 from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.marker_files import ReleasedNotes
 from tests.builders import NOW, a_person, an_asked
-from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, approved, sqlite_url
+from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, approved, approved_again, sqlite_url
 
 OMAR = Member(name="omar", role=TeamRole.LEGAL)
 EMAIL, SMS = (ChannelKind.EMAIL,), (ChannelKind.SMS,)
@@ -414,6 +414,28 @@ def test_a_parked_message_maybe_tried_again_waits_for_a_person(tmp_path: Path) -
     old.restore.reconcile([], OMAR, NOW, EMAIL)
     with pytest.raises(NotInLedger, match="parked"):
         old.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    old.dispose()
+
+
+def test_a_held_message_that_the_log_names_counts_as_sent(tmp_path: Path) -> None:
+    """A message that was uncertain, was to be sent again, and is held since a corrected list lacks its person, counts as
+    sent when the relay's log names it; if the person comes back, nobody is told twice.
+    """
+    ledger, people = opened(tmp_path), [a_person(number=number) for number in range(1, 11)]
+    approved(ledger, people, channels=EMAIL)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.deliveries.record([claim], [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases([claim.lease], {"uncertain": 1}, INCIDENT, NOTICE, NOW)
+    ledger.decisions.send_again(INCIDENT, NOTICE, 1, OMAR, NOW)
+    ledger.corrections.apply(ledger.corrections.compare(INCIDENT, people[1:]), {}, "", "lena", NOW)
+    back_up(ledger, tmp_path)
+    approved_again(ledger)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    send(ledger, 2)
+    old = restore(ledger, tmp_path)
+    old.restore.reconcile([claim.key], OMAR, NOW, EMAIL)
+    assert {line.person: line.state for line in old.statistics.lines(INCIDENT, NOTICE)}[1] == "sent"
     old.dispose()
 
 
