@@ -1,8 +1,12 @@
 """Small, realistic values for every test: change what the test is about, leave the rest."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from amends.content.file.shipped import library
 from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
 from amends.domain.base.value import Span
 from amends.domain.case.case import Case, IncidentState
@@ -19,6 +23,7 @@ from amends.domain.playbook.playbook import Playbook
 from amends.domain.risk.levels import Component, Risk, Severity
 from amends.domain.team.member import Member, TeamRole
 
+FOLDER = TemporaryDirectory()
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """When the incident was opened in these values."""
 AWARE = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -27,6 +32,15 @@ PAGE = "https://betapai.example/notices/november-breach/"
 """The notice page of the incident."""
 NEXT_NEWS = NOW + timedelta(days=4)
 """When the first notice says that the next one comes."""
+
+
+@cache
+def story_of_few() -> Path:
+    """The incident file of the shipped example for fewer people: its notices say that it affects up to 240."""
+    whole = (library() / "examples" / "stolen-terminals" / "incident.yaml").read_text(encoding="utf-8")
+    file = Path(FOLDER.name) / "incident.yaml"
+    file.write_text(whole.replace("  people: 240\n", "  people: {max: 240}\n"), encoding="utf-8")
+    return file
 
 
 def an_incident(**changes: Any) -> Incident:
@@ -286,6 +300,9 @@ def a_phrases(**changes: Any) -> Phrases:
         ),
         "weekdays": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
         "moment": "{weekday}, {date}, {hour}:{minute} {zone}",
+        "at_least": "at least {number}",
+        "at_most": "up to {number}",
+        "between": "between {first} and {last}",
         "list_comma": ", ",
         "list_and": " and ",
         "data": {
@@ -319,6 +336,9 @@ def a_chinese_phrases(**changes: Any) -> Phrases:
         "months": tuple(f"{month}月" for month in range(1, 13)),
         "weekdays": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
         "moment": "{date}({weekday}){hour}:{minute}({zone})",
+        "at_least": "at least {number}",
+        "at_most": "up to {number}",
+        "between": "between {first} and {last}",
         "list_comma": "、",
         "list_and": "和",
         "data": {

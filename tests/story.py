@@ -20,6 +20,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context
+from tests.builders import story_of_few
 from tests.remembered import remembered
 
 STORY = library() / "examples" / "stolen-terminals"
@@ -63,7 +64,7 @@ def opened(ledger: Ledger, people: Iterable[Person], playbook: str = "customer-d
 
 @remembered
 def _open(ledger: Ledger, people: tuple[Person, ...], playbook: str) -> None:
-    ledger.incidents.open(read_incident(STORY / "incident.yaml"), people, LEAD.name, START)
+    ledger.incidents.open(read_incident(story_of_few()), people, LEAD.name, START)
     for member in (LEAD, *APPROVERS):
         ledger.team.add(member.name, member.role, LEAD.name, START)
     ledger.playbooks.pin(INCIDENT, *load_playbook(playbook), LEAD.name, START)

@@ -59,6 +59,7 @@ COMMANDS = {
     "deliveries": CommandEntry(
         "deliver.deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."
     ),
+    "told": CommandEntry("notice.told:told", "Say what people were told, to how many, and what is wrong by now."),
     "bounces": CommandEntry("receipt.bounces:bounces", "Take in the mails that came back."),
     "receipts": CommandEntry(
         "receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."

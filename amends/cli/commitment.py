@@ -39,7 +39,7 @@ app = noun()
 @app.command("list")
 def listed(ctx: typer.Context, incident: IncidentId) -> None:
     """Every promise given, the earliest due first."""
-    from amends.domain.draft.draft import fate
+    from amends.domain.incident.commitment import fate
 
     desk: Desk = ctx.obj
     given = desk.ledger.commitments.all(incident)

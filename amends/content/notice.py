@@ -1,7 +1,7 @@
 """Reading of the words of a playbook: templates, the phrases of each locale, and the addenda for places."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -19,6 +19,7 @@ from amends.domain.base.value import LOCALE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import FATES
 from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import PARTS, Phrases, Wording
 
@@ -134,16 +135,21 @@ def _missing_values(path: Path, tree: "Template") -> Iterator[Finding]:
 
 
 def _unknown_items(folder: Path, templates: dict[str, str], addenda: Addenda) -> Iterator[Finding]:
-    """Yield a finding for each item that a template marks or asks for and that addenda.yaml lacks."""
+    """Yield a finding for each item that addenda.yaml lacks and each statement that does not exist, but are named."""
+    known: dict[str, tuple[Collection[str], str]] = {
+        "item": (addenda.items, "addenda.yaml has no item"),
+        "states": ([*StatementKey], "no statement is about"),
+    }
     for name, source in templates.items():
-        for line, word in _items_named(source):
-            if word not in addenda.items:
-                advice = did_you_mean(word, addenda.items)
+        for line, kind, word in _words_named(source):
+            words, lacking = known[kind]
+            if word not in words:
                 where = f"{folder / name}:{line}:1"
-                yield Finding(where, Code.UNKNOWN_WORD, f"addenda.yaml has no item {word!r}", advice)
+                yield Finding(where, Code.UNKNOWN_WORD, f"{lacking} {word!r}", did_you_mean(word, words))
 
 
-def _items_named(source: str) -> Iterator[tuple[int, str]]:
+def _words_named(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the line of each item or statement that the template names, its kind, and the word."""
     from jinja2 import TemplateSyntaxError
     from jinja2.nodes import Call, Const, Getattr, Name
 
@@ -155,11 +161,12 @@ def _items_named(source: str) -> Iterator[tuple[int, str]]:
         return  # _wrong_templates reports the error of syntax
     for used in tree.find_all(Call):
         asked = used.node
-        marks = isinstance(asked, Name) and asked.name == "item"
-        tests = isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "addendum"
-        for argument in used.args if marks or tests else ():
+        kind = asked.name if isinstance(asked, Name) and asked.name in ("item", "states") else ""
+        if isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "addendum":
+            kind = "item"
+        for argument in used.args if kind else ():
             if isinstance(argument, Const):
-                yield used.lineno, str(argument.value)
+                yield used.lineno, kind, str(argument.value)
 
 
 def _odd_in_template(path: Path, source: str) -> Iterator[Finding]:

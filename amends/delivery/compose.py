@@ -5,12 +5,12 @@ from functools import cache
 from urllib.parse import quote
 
 from amends.delivery.markdown import blocks_of, plain_text, to_html
-from amends.domain.base.value import nearest_locale, text_for
+from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind, Message, Pieces, VariantForm
 from amends.domain.draft.draft import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant, text_name
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
 from amends.domain.notice.wording import Wording, say_data
 from amends.ledger import Claim
 
@@ -26,12 +26,8 @@ class Composer:
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
         self._forms = {variant.id: self._form(variant) for variant in draft.variants}
-        self._offered: dict[tuple[str, str, str], list[str]] = {}
-        for variant in draft.variants:
-            kind = (variant.reader, variant.addendum, variant.channel)
-            self._offered.setdefault(kind, []).append(variant.locale)
         # Both are called for every message and have few different answers.
-        self._locale_for = cache(self._find_locale)
+        self._form_for = cache(self._find_form)
         self._say = cache(self._say_data)
 
     def message(self, claim: Claim) -> Message:
@@ -40,13 +36,13 @@ class Composer:
         Raises KeyError when no variant was approved for the claim's reader and addendum: a variant with another
         addendum would say what the laws of a place forbid, or not say what those laws require.
         """
-        locale = self._locale_for(claim.locale, claim.reader, claim.addendum, claim.channel)
+        form = self._form_for(claim.locale, claim.reader, claim.addendum, claim.channel)
         return Message(
-            form=self._forms[f"{text_name(locale, claim.reader, claim.addendum)}/{claim.channel}"],
+            form=form,
             key=claim.key,
             to=_address(claim),
             to_name=claim.to.name if claim.to else "",
-            values=self._values(claim, locale),
+            values=self._values(claim, form.locale),
             bounce=claim.bounce,
             unsubscribe=self._links.opt_out(claim.opt_out) if claim.opt_out else "",
         )
@@ -55,11 +51,10 @@ class Composer:
         """Return the email whose text is printed as this letter. Raises KeyError as `message` does."""
         return self.message(claim._replace(channel=ChannelKind.EMAIL))
 
-    def _find_locale(self, wanted: str, reader: str, addendum: str, channel: ChannelKind) -> str:
-        """Return the locale that comes nearest to the wanted one, among the variants approved for such a reader."""
-        offered = self._offered[reader, addendum, channel]
-        default = self._incident.default_locale
-        return nearest_locale(wanted, offered, default if default in offered else offered[0])
+    def _find_form(self, locale: str, reader: str, addendum: str, channel: ChannelKind) -> VariantForm:
+        """Return the form of the variant that was approved for such a reader."""
+        variant = self._draft.nearest(locale, Reader(reader), channel, addendum, self._incident.default_locale)
+        return self._forms[variant.id]
 
     def _form(self, variant: Variant) -> VariantForm:
         """Return the form of the variant, with its HTML and with slots for the values of each person."""

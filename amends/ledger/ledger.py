@@ -12,6 +12,7 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
+from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
 from amends.ledger.commitment import Commitments
 from amends.ledger.deliver.channels_used import ChannelsUsed
@@ -81,6 +82,7 @@ class Ledger:
         self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
         self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
         self.cases = Cases(store, notices)
+        self.told = ToldRecord(store, notices, self.cases)
         self.destruction, self.visits = Destruction(store, self.cases), Visits(store, notices)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from amends.domain.case.case import OccurrenceState
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
+from tests.builders import story_of_few
 
 STORY = Path(__file__).parents[2] / "playbooks" / "examples" / "stolen-terminals"
 INCIDENT = "stolen-terminals"
@@ -93,7 +94,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Office:
         office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
     audience = folder / "audience.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
-    office.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    office.values("incident", "open", story_of_few(), "--audience", audience, by="lena")
     office.values("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
     ledger = office.ledger()
     write_draft(ledger)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from amends.cli.app import app
 from amends.cli.terminal.clock import now
-from tests.builders import an_asked
+from tests.builders import an_asked, story_of_few
 from tests.cli.conftest import INCIDENT, Office
 
 HEAD = "person_id,kind,locale,asked_at,text\n"
@@ -194,12 +194,12 @@ def test_a_single_row_is_counted_as_one(office: Office, tmp_path: Path) -> None:
 
 
 def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office, tmp_path: Path) -> None:
-    from tests.cli.conftest import AUDIENCE, STORY
+    from tests.cli.conftest import AUDIENCE
 
     audience, calls = tmp_path / "people.csv", tmp_path / "hotline.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
     calls.write_text(HEAD + GOOD, encoding="utf-8")
-    empty.values("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    empty.values("incident", "open", story_of_few(), "--audience", audience)
     answer = empty.amends("questions", "import", INCIDENT, calls)
     assert answer.exit_code == 1
     assert "no playbook runs" in answer.stderr

@@ -12,6 +12,9 @@ date: "{day} {month} {year}"
 months: [a, b, c, d, e, f, g, h, i, j, k, l]
 weekdays: [a, b, c, d, e, f, g]
 moment: "{weekday}, {date}, {hour}:{minute} ({zone})"
+at_least: "{number}+"
+at_most: "<{number}"
+between: "{first}-{last}"
 list_comma: ", "
 list_and: " and "
 advice: {}
@@ -160,12 +163,12 @@ def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
 def test_a_portal_word_with_an_unknown_part_is_refused(words, hello):
     """A word of the portal with an unknown or malformed part in braces is refused with its place."""
     other = (LOCALE + NAMES).replace("{ask: Ask us}", f'{{hello: "Hello {hello}"}}')
-    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:17", "E104")]
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:15:17", "E104")]
 
 
 def test_a_word_into_which_nothing_is_put_has_no_parts(words):
     other = (LOCALE + NAMES).replace("{ask: Ask us}", '{ask: "Ask us, {name}", hello: "Hello {name}"}')
-    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:15", "E104")]
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:15:15", "E104")]
 
 
 def test_a_commitment_state_without_a_name_is_refused(words):

@@ -5,7 +5,8 @@ from pathlib import Path
 from amends.content.incident.incident import read_incident
 from flows.respond import STARTER, respond
 from flows.run.context import using
-from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger
+from tests.builders import story_of_few
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger
 
 
 async def test_the_audit_names_nobody_for_a_start_without_a_token(
@@ -15,7 +16,7 @@ async def test_the_audit_names_nobody_for_a_start_without_a_token(
     member as the actor.
     """
     ledger = a_ledger(tmp_path)
-    ledger.incidents.open(read_incident(STORY / "incident.yaml"), [], LEAD.name, START)
+    ledger.incidents.open(read_incident(story_of_few()), [], LEAD.name, START)
     for member in (LEAD, *APPROVERS):
         ledger.team.add(member.name, member.role, LEAD.name, START)
     context, _ = a_context(ledger, tmp_path)

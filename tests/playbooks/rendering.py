@@ -15,11 +15,21 @@ from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import MOST_ADVICE, SUFFIX
 from amends.domain.incident.commitment import commit, planned_commitments
-from amends.domain.incident.incident import Incident, Organisation
+from amends.domain.incident.facts import Count
+from amends.domain.incident.incident import Incident, Organisation, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda
 from amends.domain.notice.notice import Reader, Slot
-from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
-from amends.domain.notice.wording import Phrases, say_data, say_date, say_moment
+from amends.domain.notice.templates import (
+    PART_CLOSE,
+    PART_OPEN,
+    environment,
+    mark_items,
+    mark_statements,
+    split_items,
+    split_parts,
+    split_statements,
+)
+from amends.domain.notice.wording import Phrases, say_count, say_data, say_date, say_moment
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.risk.levels import Severity
 
@@ -139,7 +149,8 @@ def _settings_of(path: str) -> list[Setting]:
 @cache
 def render(setting: Setting) -> Rendered:
     module = _environment().get_template(setting.path).make_module(context_of(setting))
-    marked, items = split_items(str(module).strip())
+    whole, _ = split_statements(str(module).strip())
+    marked, items = split_items(whole)
     drafted, parts = split_parts(marked)
     text = drafted
     for slot, value in (PERSON[setting.locale] | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}).items():
@@ -152,6 +163,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
     always = {
         "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
         "item": lambda *names: mark_items(names, letters().items),
+        "states": lambda *keys: mark_statements(map(StatementKey, keys)),
         "addendum": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
         "reader": setting.reader.value,
         "page": PAGE,
@@ -172,7 +184,7 @@ def _nothing() -> dict[str, Any]:
     empty += ("encrypted", "nobody_knows_who")
     lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
     late = {"named": "", "came": ""}
-    return {**dict.fromkeys(empty, ""), **lists, "late": late, "questions": {"asked": 0, "open": 0}, "people": 0}
+    return {**dict.fromkeys(empty, ""), **lists, "late": late, "questions": {"asked": 0, "open": 0}, "people": ""}
 
 
 def _everything(locale: str) -> dict[str, Any]:
@@ -190,7 +202,7 @@ def _everything(locale: str) -> dict[str, Any]:
         "next_news": say_moment(words, NEXT, ZONE),
         "late": {"named": say_moment(words, MISSED, ZONE), "came": ""},
         "questions": {"asked": 12, "open": 3},
-        "people": 240,
+        "people": say_count(words, told.facts.people.value or Count()),
         "encrypted": "no",
         "nobody_knows_who": "yes",
     }

@@ -8,13 +8,14 @@ import pytest
 
 from amends.content.law.regimes import read_duties
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.facts import Count, DataCategory
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Addressee
 from amends.domain.law.regime import DutyRow, Regime
 from amends.domain.lint.readability import LINK, sentences
 from amends.domain.notice.notice import Slot
 from amends.domain.notice.templates import ITEM_CLOSE, environment
+from amends.domain.notice.wording import say_count
 from tests.playbooks.rendering import (
     LOCALES,
     Rendered,
@@ -277,7 +278,8 @@ def correction_after(fate: dict[str, str], locale: str) -> str:
 
 @pytest.mark.parametrize(("locale", "number"), [("en", "5,203"), ("zh-CN", "5203")])
 def test_a_large_number_of_people_is_written_as_the_language_does(locale: str, number: str) -> None:
-    text = written(Setting("first-notice", locale, ChannelKind.EMAIL), people=5_203)
+    people = say_count(phrases(locale), Count(min=5_203, max=5_203))
+    text = written(Setting("first-notice", locale, ChannelKind.EMAIL), people=people)
     assert f"people_count{ITEM_CLOSE}{number}\n" in text
 
 

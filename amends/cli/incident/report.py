@@ -71,7 +71,7 @@ def page(
 ) -> str:
     """Return the report as standalone HTML; `assessments` holds all that were made, without it the latest is shown."""
     from amends.cli.terminal.html import render
-    from amends.domain.draft.draft import fate
+    from amends.domain.incident.commitment import fate
 
     planned, silence = plan(case, at), longest_silence(case, at)
     return render(

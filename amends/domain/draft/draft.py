@@ -15,14 +15,25 @@ from amends.domain.base.value import nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import IS_LATE, Commitment, CommitmentState, commit, planned_commitments
-from amends.domain.incident.facts import Certainty, Facts, RecipientKind
+from amends.domain.incident.commitment import Commitment, CommitmentState, commit, fate, planned_commitments
+from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.gaps import gap_findings
-from amends.domain.incident.incident import Incident
+from amends.domain.incident.incident import STORY_STATES, Incident, StatementKey
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft, Reader, Slot, Variant
-from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
-from amends.domain.notice.wording import Phrases, Wording, say_data, say_date, say_moment
+from amends.domain.notice.statement import Statement, about, committed, next_update, stated_by
+from amends.domain.notice.templates import (
+    PART_CLOSE,
+    PART_OPEN,
+    SaidText,
+    environment,
+    mark_items,
+    mark_statements,
+    split_items,
+    split_parts,
+    split_statements,
+)
+from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment
 from amends.domain.plan.plan import next_news_at
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.risk.levels import Severity
@@ -137,6 +148,7 @@ def draft(
     commitments = _new_commitments(case, step, wanted, now)
     news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
     writer = _Writer(case, wording, wanted, links, commitments, news_at, missed, now)
+    variants = writer.variants(step.written_for, readers.kinds)
     return Draft(
         incident=case.incident.id,
         notice=wanted.id,
@@ -159,8 +171,9 @@ def draft(
         quiet_hours=quiet_hours_of(case),
         facts_digest=facts_digest,
         pinned=case.pinned,
-        variants=writer.variants(step.written_for, readers.kinds),
+        variants=variants,
         commitments=commitments,
+        statements=writer.statements(variants),
         planned_for=now,
         next_news_at=news_at,
         sorry_for=missed.until if missed else None,
@@ -223,6 +236,7 @@ class _Writer:
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._made, self._news_at, self._missed, self._now = made, news_at, missed, now
         self._templates = environment(wording.templates)
+        self._stated = self._what_is_known()
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
     def variants(
@@ -240,6 +254,13 @@ class _Writer:
             for channel in dict.fromkeys(channels)
             for locale, reader, addendum in (personal if channel.personal else public)
         )
+
+    def _what_is_known(self) -> dict[str, Statement]:
+        """Return each statement that the notice could make, by its key."""
+        case, zone = self._case, self._case.incident.organisation.timezone
+        made = (committed(one, self._now, zone) for one in (*case.commitments, *self._made))
+        news = [next_update(self._news_at)] if self._news_at else []
+        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news)}
 
     def _addendum(self, addendum: str) -> str:
         return self._wording.addenda.in_notice(self._wanted.template, addendum)
@@ -267,18 +288,29 @@ class _Writer:
             module = self._templates.get_template(path).make_module(values)
         except Exception as error:  # any error of a template is for its author to correct
             raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
-        marked, items = split_items(str(module).strip())
+        whole, states = split_statements(str(module).strip())
+        marked, items = split_items(whole)
         text, parts = split_parts(marked)
-        subject, _ = split_items(str(getattr(module, "subject", "")).strip())
+        heading, in_subject = split_statements(str(getattr(module, "subject", "")).strip())
+        subject, _ = split_items(heading)
         return Variant(
             locale=locale, reader=reader, addendum=addendum, channel=channel,
-            subject=subject, text=text, parts=parts, items=items,
+            subject=subject, text=text, parts=parts, items=items, states=self._known(states | in_subject),
         )  # fmt: skip
 
+    def statements(self, variants: Iterable[Variant]) -> tuple[Statement, ...]:
+        """Return the statements that these variants make, sorted by key."""
+        return tuple(self._stated[key] for key in sorted({key for variant in variants for key in variant.states}))
+
+    def _known(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Return the keys of which something is known; a text that says that nothing is known states nothing."""
+        return tuple(sorted(self._stated.keys() & set(keys)))
+
     def _marks(self, addendum: str) -> dict[str, Any]:
-        """Return the functions with which a template marks its parts and items, and asks what the addendum says."""
+        """Return the functions with which a template marks parts, items and statements, and asks about the addendum."""
         addenda = self._wording.addenda
         return {
+            "states": lambda *keys: mark_statements(map(StatementKey, keys)),
             "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
             "item": lambda *names: mark_items(names, addenda.items),
             "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
@@ -291,28 +323,35 @@ class _Writer:
         assessed = case.assessment
         return {
             "organisation": _organisation(case.incident, locale),
-            "story": case.incident.texts[locale].model_dump(),
+            "story": _story(case.incident, locale),
             **self._dates(phrases),
             "late": self._late(phrases),
-            "data": [name for category, name in phrases.data.items() if category in categories],
-            "data_in_words": say_data(phrases, categories),
+            "data": [
+                SaidText(name, StatementKey.ELEMENTS)
+                for category, name in phrases.data.items()
+                if category in categories
+            ],
+            "data_in_words": SaidText(say_data(phrases, categories), StatementKey.ELEMENTS),
             "advice": [phrases.advice[category] for category in advised],
             "advice_about": [category.value for category in advised],
             "reader": reader.value,
             "person": {
                 "name": Slot.NAME.mark,
-                "your_data": Slot.YOUR_DATA.mark,
+                "your_data": SaidText(Slot.YOUR_DATA.mark, StatementKey.ELEMENTS),
                 "link": self._links.personal,
                 "child": Slot.CHILD.mark,
             },
             "page": self._links.page(case.incident.id, locale),
             **self._commitment_values(phrases, locale),
             "news": [
-                {"date": self._date(phrases, news.at), "text": _said(news.text, locale, f"news of {news.at:%Y-%m-%d}")}
+                {
+                    "date": self._date(phrases, news.at),
+                    "text": SaidText(_said(news.text, locale, f"news of {news.at:%Y-%m-%d}"), *news.states),
+                }
                 for news in self._fresh_news()
             ],
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
-            "people": case.audience.people,
+            "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
             **_known(case.incident.facts),
             "severity": str(assessed.band if assessed else Severity.HIGH),
             "tone": str(assessed.tone if assessed else Tone.SERIOUS),
@@ -324,11 +363,13 @@ class _Writer:
     def _dates(self, phrases: Phrases) -> dict[str, str]:
         times, zone = self._case.incident.times, self._case.incident.organisation.timezone
         return {
-            "occurred_from": self._date(phrases, times.occurred.start),
-            "occurred_to": self._date(phrases, times.occurred.end),
-            "discovered": self._date(phrases, times.events.get("discovered")),
-            "contained": self._date(phrases, times.contained),
-            "next_news": say_moment(phrases, self._news_at, zone) if self._news_at else "",
+            "occurred_from": SaidText(self._date(phrases, times.occurred.start), StatementKey.OCCURRED),
+            "occurred_to": SaidText(self._date(phrases, times.occurred.end), StatementKey.OCCURRED),
+            "discovered": SaidText(self._date(phrases, times.events.get("discovered")), StatementKey.DISCOVERED),
+            "contained": SaidText(self._date(phrases, times.contained), StatementKey.CONTAINED),
+            "next_news": SaidText(
+                say_moment(phrases, self._news_at, zone) if self._news_at else "", StatementKey.NEXT_UPDATE
+            ),
             "dated": self._date(phrases, self._now),
         }
 
@@ -352,22 +393,17 @@ class _Writer:
 
     def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
         state = fate(commitment, self._now)
+        key = about(commitment.id)
         return {
             "kind": commitment.kind.value,
-            "text": _said(commitment.promise, locale, f"commitments.{commitment.id}.promise"),
-            "due": self._date(phrases, commitment.due_at),
+            "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),
+            "due": SaidText(self._date(phrases, commitment.due_at), key),
             "state": state,
-            "state_in_words": phrases.commitment_states[state],
-            "new_due": self._date(phrases, commitment.new_due_at),
+            "state_in_words": SaidText(phrases.commitment_states[state], key),
+            "new_due": SaidText(self._date(phrases, commitment.new_due_at), key),
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
             "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
         }
-
-
-def fate(commitment: Commitment, now: datetime) -> str:
-    """Return the state that people are told: open, kept, late or dropped."""
-    late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
-    return IS_LATE if late else commitment.state.value
 
 
 def _said(texts: dict[str, str], locale: str, where: str) -> str:
@@ -399,14 +435,26 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
     return {
         "name": text_for(organisation.name, locale),
         "signed_by": text_for(organisation.signed_by, locale),
-        "email": contacts.email,
-        "phone": contacts.phone,
+        "email": SaidText(contacts.email, StatementKey.CONTACT),
+        "phone": SaidText(contacts.phone, StatementKey.CONTACT),
         "toll_free": "yes" if TOLL_FREE.search(contacts.phone) else "",
         "hours": text_for(contacts.hours, locale),
         "postal_address": text_for(contacts.postal_address, locale),
         "officer": text_for(contacts.officer, locale),
         "sms_signature": organisation.sms_signature or "",
     }
+
+
+def people_known(case: Case) -> Count:
+    """Return the number of people by the facts; where the facts name none, the size of the list."""
+    stated, listed = case.incident.facts.people, case.audience.people or None
+    return stated.value if stated.stands and stated.value else Count(min=listed, max=listed)
+
+
+def _story(incident: Incident, locale: str) -> dict[str, str]:
+    """Return the texts that a person wrote in this locale, each with the statements that it makes."""
+    texts, states = incident.texts[locale], STORY_STATES | incident.states
+    return {name: SaidText(getattr(texts, name), *keys) for name, keys in states.items()}
 
 
 def _known(facts: Facts) -> dict[str, str]:

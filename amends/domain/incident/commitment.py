@@ -88,6 +88,12 @@ class Commitment(Value):
         return self.model_copy(update=undone)
 
 
+def fate(commitment: Commitment, now: datetime) -> str:
+    """Return the state that people are told: open, kept, late or dropped."""
+    late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
+    return IS_LATE if late else commitment.state.value
+
+
 class Chase(StrEnum):
     """An alert to the team about a commitment: a reminder to its owner, or its lateness to the lead."""
 

@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -44,6 +44,43 @@ BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 UTC_ZONE = ZoneInfo("UTC")
 LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(?:\.{LABEL})+", re.IGNORECASE)
+
+
+class StatementKey(StrEnum):
+    """The subject of a statement; a statement about a commitment has the key `commitment:ID` instead."""
+
+    OCCURRED = "occurred"
+    DISCOVERED = "discovered"
+    CONTAINED = "contained"
+    PEOPLE = "people"
+    CAUSE = "cause"
+    VECTOR = "vector"
+    MALICIOUS = "malicious"
+    ENCRYPTED = "encrypted"
+    EXFILTRATION = "exfiltration"
+    RECIPIENT = "recipient"
+    MISUSE = "misuse"
+    MEASURES = "measures"
+    ELEMENTS = "elements"
+    """The kinds of data: in a message to a person those of this person, else all of the incident."""
+    NEXT_UPDATE = "next_update"
+    CONTACT = "contact"
+
+
+STORY_STATES: dict["StoryText", tuple[StatementKey, ...]] = {
+    "what_happened": (
+        StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED,
+        StatementKey.EXFILTRATION, StatementKey.RECIPIENT,
+    ),
+    "in_short": (
+        StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED,
+        StatementKey.EXFILTRATION, StatementKey.RECIPIENT,
+    ),
+    "what_it_means": (StatementKey.MISUSE,),
+    "what_we_do": (StatementKey.MEASURES,),
+    "what_you_can_do": (),
+}  # fmt: skip
+"""The statements that each text of the story makes, unless the incident file says otherwise under `states`."""
 
 
 class Role(StrEnum):
@@ -236,11 +273,16 @@ class Story(Unfinished):
         return {} if is_unknown(given) else given
 
 
+StoryText = Literal["what_happened", "in_short", "what_it_means", "what_we_do", "what_you_can_do"]
+
+
 class News(Value):
     """One thing that people should be told in the next update."""
 
     at: Moment
     text: Texts
+    states: tuple[StatementKey, ...] = ()
+    """The facts that the text states, such as cause or people; its readers count as told of these."""
 
 
 class Ruling(Value):
@@ -268,6 +310,8 @@ class Incident(Unfinished):
     rulings: dict[str, Ruling] = {}
     """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
     texts: dict[Locale, Story] = {}
+    states: dict[StoryText, tuple[StatementKey, ...]] = {}
+    """The facts that these texts state, where that is more or less than usual: `what_happened: [cause]`."""
     commitments: tuple[PlannedCommitment, ...] = ()
     """Commitments of this incident; one with the id of a playbook's commitment replaces that commitment."""
     news: tuple[News, ...] = ()

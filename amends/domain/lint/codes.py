@@ -185,6 +185,11 @@ CODES = {
         "The incident file, as it stands now, lacks something that every notice needs, such as a telephone number.",
         "Add it with `amends incident amend`; `amends incident check` lists all of it.",
     ),
+    "L157": Meaning(
+        Stops.ALWAYS,
+        "It names the number of people, and the facts and the list are more than 2 % apart.",
+        "Correct the list, or amend facts.people with min (at least) or max (up to).",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

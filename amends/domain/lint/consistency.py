@@ -6,9 +6,11 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from amends.domain.base.errors import Finding
+from amends.domain.base.text import counted
 from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
+from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.lint.codes import MARK, LintContext, Proof
@@ -34,6 +36,8 @@ from amends.domain.lint.readability import sentences
 from amends.domain.notice.notice import Variant
 from amends.domain.notice.wording import say_date
 
+APART = 0.02
+"""The largest difference between the number of people in the facts and in the list that needs no ruling, as a share."""
 DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", "noticed", "learned", "suspected")
 NATURE, PEOPLE_COUNT = "nature", "people_count"
 STREET_OR_BOX = re.compile(r"\b[Bb]ox \d+|\b\d+(?= [A-Z])")
@@ -246,6 +250,23 @@ def people(proof: Proof) -> Iterator[Finding]:
     if len(wrong) == len(proof.headcounts):
         for share in dict.fromkeys(shares(proof.said)):
             yield proof.finding("L142", f"says “{share}” and no number", "say how many people it is", blocks=True)
+
+
+def counts_apart(known: LintContext) -> Iterator[Finding]:
+    """Yield L157 when a notice names the number of people, and the facts and the list are too far apart.
+
+    Nobody can say which of the two is wrong: a person amends the facts, with `min` or `max` where the number is open.
+    """
+    fact, listed = known.incident.facts.people, known.audience.people
+    states = any(one.key == StatementKey.PEOPLE for one in known.draft.statements)
+    if not (states and listed and fact.value and fact.stands):
+        return
+    too_many = fact.value.max is not None and listed > fact.value.max * (1 + APART)
+    too_few = fact.value.min is not None and listed < fact.value.min * (1 - APART)
+    if too_many or too_few:
+        what = f"the facts say {_people_in_words(known)}, and the list has {counted(listed, 'person', 'people')}"
+        advice = "correct the list, or amend facts.people: {min: 200} is at least, {max: 300} is up to"
+        yield Finding(known.draft.notice, "L157", what, advice)
 
 
 def _allowed_range(known: LintContext) -> range:

@@ -114,6 +114,7 @@ def lint(
         *consistency.channels_agree(proofs),
         *consistency.languages_agree(proofs),
         *advisories.homes_unknown(known),
+        *consistency.counts_apart(known),
     )
 
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from amends.domain.base.value import EVERYONE, Moment, Value
+from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
+from amends.domain.notice.statement import Statement
 from amends.domain.playbook.playbook import Gate, QuietHours, Waves
 from amends.domain.team.approval import ApprovalRule, Standing
 
@@ -67,6 +68,8 @@ class Variant(Value):
     """The named parts of a detailed notice, as rendered: what_happened and so on."""
     items: tuple[str, ...] = ()
     """The items of addenda.yaml that the text says, as the template marks them; sorted."""
+    states: tuple[str, ...] = ()
+    """The keys of the statements that the text makes; sorted."""
 
     @property
     def id(self) -> str:
@@ -104,6 +107,8 @@ class Draft(Value):
     """Content hash of the playbook and the words used for the draft, which also word each person's data."""
     variants: tuple[Variant, ...]
     commitments: tuple[Commitment, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    """The statements that the variants make, sorted by key; each variant names those that are its own."""
     waits_for: tuple[Gate, ...] = ()
     """Gates that must be open before the notice is sent, whatever its approvals."""
     waves: Waves | None = None
@@ -131,6 +136,24 @@ class Draft(Value):
     def binding(self) -> str:
         """Return the hash that an approval binds; any change of texts, recipients or times changes the hash."""
         return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
+
+    def nearest(self, locale: str, reader: Reader, channel: ChannelKind, addendum: str, default: str) -> Variant:
+        """Return the variant that a reader of this locale gets; `default` is the locale that serves all others.
+
+        Raises KeyError when none was drafted for such a reader with this addendum: a variant with another addendum
+        would say what the laws of a place forbid, or not say what those laws require.
+        """
+        kind = (reader, addendum, channel)
+        offered = [one.locale for one in self.variants if (one.reader, one.addendum, one.channel) == kind]
+        if not offered:
+            raise KeyError(f"{text_name(locale, reader, addendum)}/{channel}")
+        return self.variant(
+            nearest_locale(locale, offered, default if default in offered else offered[0]), reader, channel, addendum
+        )
+
+    def said_in(self, variant: Variant) -> dict[str, Statement]:
+        """Return the statements that this variant makes, by their keys."""
+        return {one.key: one for one in self.statements if one.key in variant.states}
 
     def variant(self, locale: str, reader: Reader, channel: ChannelKind, addendum: str = GENERAL) -> Variant:
         """Return the variant for this reader. Raises KeyError when none was drafted."""

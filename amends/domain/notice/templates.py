@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
+from typing import Self
 
 from jinja2 import DictLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -11,6 +12,33 @@ PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
 ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
 """Marks around the names of items that the text says up to the next mark; removed, like part marks, before anybody
 reads the text."""
+STATES_OPEN, STATES_CLOSE = "\ue006", "\ue007"
+"""Marks around the keys of the statements that the text makes here; removed in the same way."""
+STATES = re.compile(f"{STATES_OPEN}([^{STATES_CLOSE}]*){STATES_CLOSE}")
+
+
+class SaidText(str):
+    """A text that states something: a template that prints the text prints the mark of these statements too.
+
+    A template that only asks about the text, as in `{% if contained %}`, states nothing by that.
+    """
+
+    __slots__ = ("keys",)
+    keys: tuple[str, ...]
+
+    def __new__(cls, text: str, *keys: str) -> Self:
+        """Make a text that states what these keys are about; a text without a word states nothing."""
+        said = super().__new__(cls, text)
+        said.keys = keys if text else ()
+        return said
+
+    def __str__(self) -> str:
+        """Return the text with the mark of its statements."""
+        return mark_statements(self.keys) + super().__str__()
+
+    def __format__(self, spec: str) -> str:
+        """Return the text in this form with the mark of its statements."""
+        return mark_statements(self.keys) + super().__str__().__format__(spec)
 
 
 def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
@@ -50,6 +78,17 @@ def mark_items(names: Iterable[str], known: Collection[str]) -> str:
     if unknown := [name for name in listed if name not in known]:
         raise KeyError(*unknown)
     return f"{ITEM_OPEN}{' '.join(listed)}{ITEM_CLOSE}"
+
+
+def mark_statements(keys: Iterable[str]) -> str:
+    """Return the mark that the text makes the statements with these keys; empty without any key."""
+    listed = " ".join(keys)
+    return f"{STATES_OPEN}{listed}{STATES_CLOSE}" if listed else ""
+
+
+def split_statements(text: str) -> tuple[str, frozenset[str]]:
+    """Return the text without the marks of its statements, and the keys of the statements."""
+    return STATES.sub("", text), frozenset(key for listed in STATES.findall(text) for key in listed.split(" "))
 
 
 def split_items(text: str) -> tuple[str, tuple[str, ...]]:

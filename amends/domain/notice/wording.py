@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from amends.domain.base.value import Value
-from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.facts import Count, DataCategory
 from amends.domain.law.addendum import Addenda
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
     "moment": ("weekday", "date", "hour", "minute", "zone"),
+    "at_least": ("number",),
+    "at_most": ("number",),
+    "between": ("first", "last"),
     "hello": ("name",),
     "guardian_intro": ("child",),
     "promise_due": ("date",),
@@ -38,6 +41,14 @@ class Phrases(Value):
     """The days of the week, Monday first."""
     moment: str
     """The form of a date with a time, with PARTS."""
+    thousands: str = ""
+    """The sign between the thousands of a number of people; empty where the language has none."""
+    at_least: str
+    """The form of a number of people that may be higher, with PARTS: `at least {number}`."""
+    at_most: str
+    """The form of a number of people that may be lower, with PARTS: `up to {number}`."""
+    between: str
+    """The form of a number of people between two others, with PARTS: `between {first} and {last}`."""
     list_comma: str
     list_and: str
     """The text between the last two entries of a list: ` and `, `和`."""
@@ -85,6 +96,15 @@ def say_moment(phrases: Phrases, moment: datetime, zone: str) -> str:
         minute=f"{local.minute:02}",
         zone=from_utc(local),
     )
+
+
+def say_count(phrases: Phrases, count: Count) -> str:
+    """Return the number of people as far as it is known; empty when nothing is known of it."""
+    ends = (f"{end:,}" if end is not None else "" for end in (count.min, count.max))
+    least, most = (end.replace(",", phrases.thousands) for end in ends)
+    if least and most:
+        return most if least == most else phrases.between.format(first=least, last=most)
+    return phrases.at_least.format(number=least) if least else phrases.at_most.format(number=most) if most else ""
 
 
 def from_utc(local: datetime) -> str:

@@ -25,7 +25,7 @@ from amends.ledger.notice.redirects import Redirected, redirect, waits_for_someb
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.people.census import count_people
 from amends.ledger.people.links import links_held, renew_links
-from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people
+from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people, store_element_sets
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
@@ -140,6 +140,7 @@ class Corrections:
         Messages claimed under the earlier version may not leave any more, and the version's author, who handed in the
         list, may not approve notices.
         """
+        store_element_sets(write.session, row.id)
         row.people, row.audience_digest = correction.difference.after, correction.digest
         counts = count_people(write.session, row.id, row.audience_digest)
         row.counts = counts.model_dump(mode="json")

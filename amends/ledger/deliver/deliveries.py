@@ -18,6 +18,7 @@ from amends.ledger.deliver.statistics import message_states
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
 from amends.ledger.people.opt_outs import withdraw
+from amends.ledger.people.people import ELEMENTS
 from amends.ledger.store.bulk import Kept, Swift, among, listed, on_postgresql, spelled, statement
 from amends.ledger.store.leases import (
     HELD,
@@ -394,8 +395,9 @@ def _new_lease(
     return session.connection().execute(NEW_LEASE, lease).scalar_one() or 0
 
 
-TAKE = """
-UPDATE delivery SET state = 'claimed', lease = :lease, attempts = attempts + 1, updated_at = :now WHERE """
+TAKE = f"""
+UPDATE delivery SET state = 'claimed', lease = :lease, attempts = attempts + 1, updated_at = :now, elements = {ELEMENTS}
+WHERE """
 # Each written version costs a foreign-key check, so it is written only where it changes.
 TAKE_OVER = "UPDATE delivery SET version = :version WHERE version <> :version AND "
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, update
+from sqlalchemy import and_, case, text, update
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
@@ -26,7 +26,7 @@ from amends.ledger.deliver.deliveries import Deliveries, park
 from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.opt_outs import withdraw
-from amends.ledger.people.people import CHUNK
+from amends.ledger.people.people import CHUNK, ELEMENTS
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
@@ -307,6 +307,7 @@ def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: int, vers
         "version": version,
         "attempts": DeliveryRow.attempts + 1,
         "updated_at": now,
+        "elements": text(ELEMENTS),
     }
     return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
 

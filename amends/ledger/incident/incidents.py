@@ -21,6 +21,7 @@ from amends.ledger.people.people import (
     insert_people,
     person_values,
     spelled_person,
+    store_element_sets,
 )
 from amends.ledger.store.bulk import make_room, take_stock
 from amends.ledger.store.encryption import Seal
@@ -71,6 +72,7 @@ class Incidents:
             seal = self._store.keys.seal_for(incident.id, row.wrapped_key)
             counts = self._store_people(write.session, incident.id, seal, people)
             find_guardians(write.session, incident.id)
+            store_element_sets(write.session, incident.id)
             row.people, row.audience_digest = counts.people, counts.digest
             row.counts = counts.model_dump(mode="json")
             _store_version(write.session, incident, 1, author, now)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import and_, update
+from sqlalchemy import and_, text, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -29,6 +29,17 @@ PEOPLE_COLUMNS = (
     "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian",
     "hold",
 )  # fmt: skip
+
+NEW_ELEMENT_SETS = """
+INSERT INTO element_set (incident, elements) SELECT DISTINCT incident, data FROM person
+WHERE incident = :incident AND data NOT IN (SELECT elements FROM element_set WHERE incident = :incident)
+"""
+ELEMENTS = """(
+    SELECT element_set.id FROM person
+    JOIN element_set ON element_set.incident = person.incident AND element_set.elements = person.data
+    WHERE person.incident = delivery.incident AND person.number = delivery.person
+)"""
+"""The number of the set of data elements that the person of a message has now; NULL for the public."""
 
 
 class People:
@@ -209,6 +220,11 @@ def insert_people(session: Session) -> str:
     mark = "?" if session.get_bind().dialect.paramstyle == "qmark" else "%s"
     marks = ", ".join([mark] * len(PEOPLE_COLUMNS))
     return f"INSERT INTO person ({', '.join(PEOPLE_COLUMNS)}) VALUES ({marks})"
+
+
+def store_element_sets(session: Session, incident: str) -> None:
+    """Store the sets of data elements that people of the incident have and that are not stored yet."""
+    session.execute(text(NEW_ELEMENT_SETS), {"incident": incident})
 
 
 def find_guardians(session: Session, incident: str) -> tuple[int, ...]:

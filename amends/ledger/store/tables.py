@@ -192,6 +192,20 @@ class PersonRow(SQLModel, table=True):
     """The time since which a corrected list lacks this person; the row stays, and no new messages are sent."""
 
 
+class ElementSetRow(SQLModel, table=True):
+    """A set of data elements that people of an incident have; a message names the set by its number.
+
+    A million people have few different sets. A set stays when a corrected list gives its people another one.
+    """
+
+    __tablename__ = "element_set"
+    __table_args__ = (UniqueConstraint("incident", "elements"),)
+    id: int | None = Field(default=None, primary_key=True)
+    incident: str = Field(foreign_key="incident.id")
+    elements: str
+    """The elements as in the column `data` of people."""
+
+
 class PinRow(SQLModel, table=True):
     """A playbook and its wording, pinned to an incident by content; the highest number is in force."""
 
@@ -390,6 +404,8 @@ class DeliveryRow(SQLModel, table=True):
     provider_id: str
     batch: int | None = None
     """The number of the batch in which a letter was handed over."""
+    elements: int | None = None
+    """The number of the person's set of data elements when the message was last claimed; None for a public message."""
     attempts: int
     lease: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     """The last lease that held the message, as its fencing token: an outcome counts only under this lease."""

@@ -10,8 +10,7 @@ from pydantic import BeforeValidator
 
 from amends.domain.base.link_code import as_sent
 from amends.domain.base.value import EVERYONE
-from amends.domain.draft.draft import fate
-from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.people.person import Flag, Left, Person
 from amends.web.portal.cache import CachedCase, Told, Voice
 

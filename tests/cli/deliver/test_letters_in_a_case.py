@@ -8,13 +8,12 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.ledger import Ledger
-from tests.builders import NOW, an_assessment
+from tests.builders import NOW, an_assessment, story_of_few
 from tests.cli.conftest import (
     AUDIENCE_HEAD,
     INCIDENT,
     NOTICE,
     PLAYBOOK,
-    STORY,
     TEAM,
     Office,
     a_copy,
@@ -41,7 +40,7 @@ def by_post(tmp_path_factory: pytest.TempPathFactory) -> Office:
         office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
     audience = folder / "audience.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
-    office.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    office.values("incident", "open", story_of_few(), "--audience", audience, by="lena")
     office.values("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
     ledger = office.ledger()
     write_draft(ledger)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, STORY, Office, approve
+from tests.builders import story_of_few
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, Office, approve
 
-FILE = STORY / "incident.yaml"
+FILE = story_of_few()
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_opening_says_how_many_people_there_are(empty: Office, audience: Path) -
 def test_opening_says_when_no_notice_could_lead_to_the_portal(empty: Office, audience: Path) -> None:
     settings = empty.home / "amends.toml"
     settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
-    answer = empty.amends("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    answer = empty.amends("incident", "open", FILE, "--audience", audience)
     assert "elsewhere.example, which is none of the own_domains" in answer.stderr
 
 

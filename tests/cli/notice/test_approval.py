@@ -17,13 +17,13 @@ from typer.testing import Result
 
 from amends.cli.deliver.deliveries import inert
 from amends.content.file.shipped import library
+from tests.builders import story_of_few
 from tests.cli.conftest import (
     AUDIENCE,
     AUDIENCE_HEAD,
     INCIDENT,
     NOTICE,
     PLAYBOOK,
-    STORY,
     TEAM,
     Office,
     approve,
@@ -129,7 +129,7 @@ def gap(empty: Office, tmp_path: Path) -> Office:
     for text in words.glob("notices/first-notice/*.sms.txt"):
         text.write_text(text.read_text(encoding="utf-8").strip() + " {{ person.your_data }}.", encoding="utf-8")
     incident, audience = tmp_path / "incident.yaml", tmp_path / "audience.csv"
-    known = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    known = story_of_few().read_text(encoding="utf-8")
     unknown = re.sub(r"  data_categories:\n(?:    .*\n)+", "  data_categories: {certainty: unknown}\n", known)
     incident.write_text(unknown, encoding="utf-8")
     audience.write_text(BLANK_DATA, encoding="utf-8")
@@ -230,7 +230,7 @@ def test_authors_of_facts_or_list_cannot_approve(corrected: Office, author: str)
 
 def test_who_amended_the_facts_is_an_author_beside_who_wrote_them(office: Office, tmp_path: Path) -> None:
     amended = tmp_path / "amended.yaml"
-    text = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    text = story_of_few().read_text(encoding="utf-8")
     amended.write_text(re.sub("^title: .*$", "title: Terminals stolen", text, flags=re.MULTILINE), encoding="utf-8")
     office.values("incident", "amend", amended, by="omar")
     draft_again(office)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amends.domain.base.clock import Seen
-from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office
+from tests.builders import story_of_few
+from tests.cli.conftest import INCIDENT, NOTICE, Office
 
 HOUR = timedelta(hours=1)
 
@@ -68,7 +69,7 @@ def test_after_a_clock_jump_nothing_leaves_until_it_is_trusted(ready: Office) ->
 def test_resuming_asks_when_the_facts_have_changed_meanwhile(office: Office, tmp_path_factory: object) -> None:
     office.values("incident", "pause", INCIDENT, by="lena")
     changed = office.home / "incident.yaml"
-    text = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    text = story_of_few().read_text(encoding="utf-8")
     changed.write_text(
         text.replace("title:", "title: Again:", 1)
         if "title: " not in text

@@ -93,7 +93,8 @@ def the_story() -> Incident:
 @pytest.mark.parametrize("playbook", shipped_playbooks())
 def test_no_notice_of_a_shipped_playbook_has_any_finding(playbook: str) -> None:
     steps, wording = load_playbook(playbook)
-    case = a_case(incident=the_story(), playbook=steps, assessment=an_assessment())
+    listed = AudienceCounts(people=240)
+    case = a_case(incident=the_story(), playbook=steps, assessment=an_assessment(), audience=listed)
     kinds = kinds_in(tuple(AudienceFile(STORY / "audience.csv").rows()), wording.addenda)
     assert findings_of(case, wording, kinds) == ()
 
@@ -195,6 +196,7 @@ def test_the_codes_are_printed_without_a_ledger(nowhere: Office) -> None:
 
 def test_a_preview_shows_what_is_only_advised(office: Office, tmp_path: Path) -> None:
     sad = {"We told the police at once.": f"{'We are sad and ' * 11}sorry. We told the police at once."}
+    sad["  people: 240\n"] = "  people: {max: 240}\n"
     assert office.amends("incident", "amend", story_with(tmp_path, sad), by="lena").exit_code == 0
     ledger = office.ledger()
     write_draft(ledger)

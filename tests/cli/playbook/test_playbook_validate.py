@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders import story_of_few
 from tests.cli.conftest import AUDIENCE, INCIDENT, STORY, Office, make_home
 
 BOOK = """\
@@ -48,7 +49,7 @@ def opened(empty: Office, tmp_path: Path) -> Office:
     empty.tokens["omar"] = empty.values("team", "add", "omar", "--role", "legal", by="lena")["token"]
     audience = tmp_path / "audience.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
-    empty.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    empty.values("incident", "open", story_of_few(), "--audience", audience, by="lena")
     return empty
 
 

@@ -15,7 +15,7 @@ from amends.domain.notice.wording import Phrases, Wording
 
 PHRASES = Phrases(
     locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7,
-    moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
+    moment="{date}", at_least="{number}", at_most="{number}", between="{first}-{last}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
 )  # fmt: skip
 
 LETTERS = Addenda(addenda=(Addendum(id="us", places=("US",)),))

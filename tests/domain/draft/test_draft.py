@@ -8,9 +8,10 @@ import pytest
 from amends.domain.base.errors import ContentError
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import Links, Readers, Wanted, draft, fate, notice_about, notices_wanted
-from amends.domain.incident.commitment import CommitmentState
-from amends.domain.incident.incident import Incident
+from amends.domain.draft.draft import Links, Readers, Wanted, draft, notice_about, notices_wanted
+from amends.domain.incident.commitment import CommitmentState, fate
+from amends.domain.incident.facts import Cause, Fact, Facts
+from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
 from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
@@ -579,3 +580,40 @@ def test_encryption_and_an_unknown_holder_are_told_only_if_confirmed(facts: dict
     """Whether the data was encrypted, and that nobody knows who has it, is told only when the facts are confirmed."""
     case = a_case(incident=an_incident(facts=facts))
     assert text_of(drafted(words("{{ encrypted }} {{ nobody_knows_who }}"), case=case)) == said
+
+
+def test_a_draft_states_what_its_variants_print() -> None:
+    """A variant names the statements that its own text makes, and the draft has the value of each."""
+    told = drafted(words("{{ story.what_happened }}", en_email="{{ discovered }} {{ person.your_data }}"))
+    email, page = (told.variant("en", Reader.SELF, kind) for kind in (ChannelKind.EMAIL, ChannelKind.WEBSITE))
+    assert email.states == ("discovered", "elements")
+    assert {"cause", "vector"} <= set(page.states)
+    assert told.said_in(email)["discovered"].value == f"{an_incident().times.events['discovered']:%Y-%m-%d}"
+    assert {one.key for one in told.statements} == {*email.states, *page.states}
+
+
+def test_what_the_incident_file_says_of_a_text_is_what_it_states() -> None:
+    incident = an_incident().model_copy(update={"states": {"what_happened": (StatementKey.RECIPIENT,)}})
+    case = a_case(incident=incident, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
+    told = drafted(words("{{ story.what_happened }}"), case=case)
+    assert set(told.variant("en", Reader.SELF, ChannelKind.EMAIL).states) <= {"recipient"}
+
+
+def test_another_value_of_a_statement_needs_other_approvals() -> None:
+    incident = an_incident()
+    other = incident.facts.model_copy(update={"cause": Fact[Cause](value=Cause.HUMAN_ERROR, certainty="confirmed")})
+    amended = incident.model_copy(update={"facts": other})
+    bindings = {
+        drafted(case=a_case(incident=one, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())).binding
+        for one in (incident, amended)
+    }
+    assert len(bindings) == 2
+
+
+@pytest.mark.parametrize(("people", "said"), [({"min": 2}, "at least 2"), (4, "4"), (None, "3")])
+def test_the_number_of_people_comes_from_the_facts(people: Any, said: str) -> None:
+    """A text names the number that the facts give, and the size of the list where the facts give none."""
+    facts = Facts.model_validate(an_incident().facts.model_dump() | {"people": people})
+    incident = an_incident().model_copy(update={"facts": facts})
+    case = a_case(incident=incident, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
+    assert text_of(drafted(words("{{ people }}"), case=case)) == said

@@ -14,12 +14,15 @@ from amends.domain.base.errors import Finding
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind
+from amends.domain.incident.facts import Facts
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
 from amends.domain.law.filing import Filing
 from amends.domain.lint.lint import CODES, lint, lint_in, table_of_codes
 from amends.domain.notice.notice import Draft, Reader, Slot, Variant
+from amends.domain.notice.statement import Statement
+from amends.domain.people.person import AudienceCounts
 from amends.ledger import Keys
 from tests.builders import (
     ENGLISH_PARTS,
@@ -379,7 +382,7 @@ def test_a_good_notice_has_only_the_finding_about_its_common_page() -> None:
 
 
 def test_there_is_a_bad_notice_for_nearly_every_code() -> None:
-    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156"}
+    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157"}
     assert CODES.keys() - {bad.code for bad in BAD} == told_below
 
 
@@ -934,3 +937,32 @@ def test_a_draft_is_not_read_once_its_file_has_a_gap() -> None:
     assert (finding.where, finding.code, finding.blocks) == ("first-notice", "L156", True)
     assert "organisation.own_domains" in finding.what
     assert "amends incident amend" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("people", "listed", "stops"),
+    [
+        (240, 240, False),
+        (240, 244, False),
+        (240, 246, True),
+        (240, 234, True),
+        (12, 120_000, True),
+        ({"min": 240}, 246, False),
+        ({"min": 240}, 200, True),
+        ({"max": 240}, 100, False),
+        ({"max": 240}, 246, True),
+        (None, 246, False),
+    ],
+)
+def test_a_number_of_people_is_held_against_the_list(people: Any, listed: int, stops: bool) -> None:
+    """A draft that names the number of people stops when the facts and the list are more than 2 % apart."""
+    facts = Facts.model_validate(the_incident().facts.model_dump() | {"people": people})
+    incident = the_incident().model_copy(update={"facts": facts})
+    draft = good().model_copy(update={"statements": (Statement(key="people", value="240/240"),)})
+    found = lint(draft, incident, the_wording(), PAGE, audience=AudienceCounts(people=listed))
+    assert [(one.code, one.blocks) for one in found if one.code == "L157"] == ([("L157", True)] if stops else [])
+
+
+def test_a_draft_that_names_no_number_is_not_held_against_the_list() -> None:
+    found = lint(good(), the_incident(), the_wording(), PAGE, audience=AudienceCounts(people=9))
+    assert [one for one in found if one.code == "L157"] == []

@@ -21,10 +21,11 @@ from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run import occurrence
 from flows.run.context import Context, using
-from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger, approve_all, everybody, outbox
+from tests.builders import story_of_few
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, outbox
 
 NOTICE = "first-notice"
-WHOLE = read_incident(STORY / "incident.yaml")
+WHOLE = read_incident(story_of_few())
 FACTS = Incident(id=INCIDENT, title=WHOLE.title, times=WHOLE.times, facts=WHOLE.facts)
 KEYS = (
     "organisation.name",

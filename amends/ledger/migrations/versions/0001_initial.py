@@ -184,6 +184,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "id"),
     )
     op.create_table(
+        "element_set",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("elements", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("incident", "elements"),
+    )
+    op.create_table(
         "event",
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -437,6 +449,7 @@ def upgrade() -> None:
         sa.Column("doubtful", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("provider_id", sa.String(), nullable=False),
         sa.Column("batch", sa.Integer(), nullable=True),
+        sa.Column("elements", sa.Integer(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease", sa.BigInteger(), nullable=True),
         sa.Column("next_try_at", TIME, nullable=True),

@@ -1,0 +1,132 @@
+"""Statements that reached people: who counts as told, and of what."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.facts import Certainty
+from amends.domain.incident.incident import StatementKey
+from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, name_parts
+from amends.domain.notice.statement import BETWEEN, Statement, contradicts
+
+COUNTS_AS_TOLD = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
+"""The states of messages that tell: one that may have arrived tells, one that came back does not."""
+
+
+@dataclass(frozen=True)
+class Saying:
+    """One text of one version of a notice, as a group of people with the same data elements read it."""
+
+    notice: str
+    version: int
+    channel: ChannelKind
+    name: str
+    """The name of the text, as a message has it: en/self, en/self/us-ma."""
+    elements: str
+    """The data elements of the readers, with BETWEEN between them; empty where their own are not known."""
+    public: bool
+    """True for a page or a post."""
+    written_at: datetime
+    statements: Mapping[str, Statement] = field(repr=False)
+
+    @property
+    def text(self) -> tuple[str, int, str, str]:
+        """Return the notice, version, channel and name that identify the text among the texts of an incident."""
+        return self.notice, self.version, self.channel.value, self.name
+
+
+@dataclass(frozen=True)
+class SaidTo:
+    """A text, and to how many people it was said; a page or a post counts as said to one."""
+
+    saying: Saying
+    people: int
+    uncertain: int
+    """The number of the people who may not have the message."""
+    first: datetime
+    last: datetime
+    """The times of the first and of the last of these messages."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message that told a person something, or may have."""
+
+    saying: Saying
+    state: DeliveryState
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ToldValue:
+    """A statement that was made, with the texts that make it."""
+
+    statement: Statement
+    texts: tuple[SaidTo, ...]
+
+    @property
+    def public(self) -> bool:
+        """Return True when a page or a post makes, or made, the statement."""
+        return any(one.saying.public for one in self.texts)
+
+    @property
+    def personal(self) -> tuple[SaidTo, ...]:
+        """Return the texts of messages to people."""
+        return tuple(one for one in self.texts if not one.saying.public)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Return the notices that make the statement, the first one first."""
+        return tuple(dict.fromkeys(one.saying.notice for one in self.texts))
+
+    @property
+    def first(self) -> datetime:
+        """Return when the statement was made for the first time."""
+        return min(one.first for one in self.texts)
+
+    @property
+    def last(self) -> datetime:
+        """Return when the statement was made for the last time."""
+        return max(one.last for one in self.texts)
+
+
+def saying(
+    draft: Draft, version: int, channel: ChannelKind, name: str, elements: str, default_locale: str, *, public: bool
+) -> Saying:
+    """Return what a message of this draft says. A letter on paper says what the email to the same reader says.
+
+    Raises KeyError when no such variant was drafted.
+    """
+    locale, reader, addendum = name_parts(name)
+    read = ChannelKind.EMAIL if channel.printed else channel
+    stated = draft.said_in(draft.nearest(locale, Reader(reader), read, addendum, default_locale))
+    if elements and StatementKey.ELEMENTS in stated:
+        own = BETWEEN.join(sorted(elements.split(BETWEEN)))
+        stated |= {StatementKey.ELEMENTS: stated[StatementKey.ELEMENTS].model_copy(update={"value": own})}
+    return Saying(draft.notice, version, channel, name, elements, public, draft.dated, stated)
+
+
+def by_statement(said: Iterable[SaidTo]) -> tuple[ToldValue, ...]:
+    """Return each value of each statement that was made, by key and in the order of time."""
+    made: defaultdict[tuple[str, str, str], list[SaidTo]] = defaultdict(list)
+    for one in said:
+        for statement in one.saying.statements.values():
+            made[statement.key, statement.value, statement.certainty].append(one)
+    values = [
+        ToldValue(Statement(key=key, value=value, certainty=Certainty(certainty)), tuple(texts))
+        for (key, value, certainty), texts in made.items()
+    ]
+    return tuple(sorted(values, key=lambda one: (one.statement.key, one.first)))
+
+
+def last_told(sayings: Iterable[Saying]) -> dict[str, Statement]:
+    """Return the latest statement about each thing among these sayings."""
+    in_order = sorted(sayings, key=lambda one: one.written_at)
+    return {key: statement for one in in_order for key, statement in one.statements.items()}
+
+
+def told_otherwise(sayings: Sequence[Saying], known: Mapping[str, Statement]) -> dict[str, Statement]:
+    """Return the latest statements of these sayings that are wrong by what is known now, by their keys."""
+    return {key: one for key, one in last_told(sayings).items() if contradicts(one, known.get(key))}
