@@ -6,8 +6,8 @@ INSTALLED := $(VENV)/installed
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # One process more than cores, because many tests wait.
 # What was compiled is kept even where the environment says otherwise: a hundred processes start from the same files.
-# Threads share one arena of memory, because what each frees in its own stays there: a tenth of a worker.
-PYTEST := PYTHONDONTWRITEBYTECODE= MALLOC_ARENA_MAX=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES)
+# Threads share one arena, and large pieces of memory are mapped, so that what is freed goes back: a tenth of a worker.
+PYTEST := PYTHONDONTWRITEBYTECODE= MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/python -m pytest --numprocesses $(PROCESSES)
 # The files of `make test` are in memory where there is room; those of test-all are on the disk that they are about.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'END { if ($$1 > 4000000) print "/dev/shm" }')
 export AMENDS_HOME ?= $(CURDIR)/demo-home

@@ -13,10 +13,11 @@ from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Part, Work, send
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import parked
+from amends.domain.base.value import TOLD_OTHERWISE
 from amends.domain.case.case import Case, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
 from amends.domain.deliver.preflight import Preflight
-from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted
+from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted, to_people_alone
 from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.lint.lint import lint_in
@@ -239,6 +240,9 @@ def _write(
     Raises ContentError when a finding blocks the draft.
     """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
+    if wanted.audience.startswith(TOLD_OTHERWISE):
+        ledger.told.address_correction(incident_id, wanted.id)
+        step = step if ledger.told.public_otherwise(incident_id) else to_people_alone(step)
     audience = ledger.notices.audience(incident_id, wanted.audience)
     readers = Readers(audience.digest, audience.people, audience.readers)
     wording = ledger.playbooks.wording(incident_id)

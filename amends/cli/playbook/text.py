@@ -16,7 +16,7 @@ EVENTS: dict[str, str] = {
     Event.ASSESSED: "it was worked out how grave it is",
     Event.APPROVED: "a notice got its last approval for the first time",
     Event.NOTIFIED: "the first notice has gone to everybody it could go to",
-    Event.FACTS_CHANGED: "what the incident file says is other than what somebody last heard; each time anew",
+    Event.FACTS_CHANGED: "somebody was told otherwise than is known now; each time anew",
     Event.COMMITMENT_LATE: "a promise is not settled on the day it was due; each time anew",
     Event.RESOLVED: "the lead says that there is nothing new to tell",
     Event.CLOSED: "the case was closed",
@@ -78,7 +78,7 @@ def to_whom(step: Step, people: int | None = None) -> str:
     """Return which notice goes to whom and how; empty when the step sends none."""
     if not step.channels:
         return ""
-    what = f"notice {step.notice} to {step.audience}" if step.notice else "news of promises to those promised"
+    what = f"notice {step.notice} to {step.readers}" if step.notice else "news of promises to those promised"
     count = f" ({people:,} people)" if people is not None else ""
     cascade = f"; whom these do not reach gets it by {_then(step.cascade)}" if step.cascade else ""
     return f"{what}{count} by {listed(step.channels)}{cascade}"

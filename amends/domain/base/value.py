@@ -21,6 +21,8 @@ UNKNOWN = "unknown"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 EVERYONE = "everyone"
 """The audience of all people of an incident; any other name is that of a segment."""
+TOLD_OTHERWISE = "told-otherwise:"
+"""The beginning of the audience of a correction; the id of the notice follows. These people were told otherwise."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 FIRST_YEAR, LAST_YEAR = 1970, 2300
 LAST_MINUTE = time(23, 59)

@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE, nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
@@ -106,7 +106,8 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     """Return the notices that this occurrence has to send.
 
     A follow-up has one notice for each change of a commitment that people have not been told of. Any other step has one
-    notice or none; a holding statement for which nobody waits any more is left out.
+    notice or none; a holding statement for which nobody waits any more is left out. A step that begins when the facts
+    have changed writes to those who were told otherwise, and to nobody else.
     """
     if step.phase is Phase.FOLLOW_UP:
         return _commitment_notices(case, step, number)
@@ -114,7 +115,8 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
         return ()
     name = f"{step.notice}-{number}" if step.repeats else step.notice
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
-    return () if needless else (Wanted(name, step.notice, step.audience),)
+    audience = f"{TOLD_OTHERWISE}{name}" if step.corrects else step.audience
+    return () if needless else (Wanted(name, step.notice, audience),)
 
 
 def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
@@ -195,6 +197,11 @@ def in_its_words(step: Step, wanted: Wanted, wording: Wording) -> tuple[Step, Wa
     return narrowed, Wanted(wanted.id, UPDATE, wanted.audience)
 
 
+def to_people_alone(step: Step) -> Step:
+    """Return the step without its pages and posts, for a correction of something that no page and no post said."""
+    return step.model_copy(update={"channels": tuple(kind for kind in step.channels if kind.personal)})
+
+
 def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
     return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
 
@@ -235,6 +242,8 @@ class _Writer:
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._made, self._news_at, self._missed, self._now = made, news_at, missed, now
+        # People who were told otherwise may be of any segment: what was promised to everyone is for them all.
+        self._readers = {wanted.audience, EVERYONE if wanted.audience.startswith(TOLD_OTHERWISE) else wanted.audience}
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
@@ -387,7 +396,7 @@ class _Writer:
         values = {
             commitment.id: self._commitment(phrases, locale, commitment)
             for commitment in (*self._case.commitments, *self._made)
-            if commitment.audience == self._wanted.audience or commitment.id == self._wanted.about
+            if commitment.audience in self._readers or commitment.id == self._wanted.about
         }
         return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
 

@@ -9,9 +9,6 @@ from amends.domain.base.value import Moment, Unfinished, Value, is_unknown
 
 T = TypeVar("T")
 
-TOLD = ("cause", "vector", "malicious", "encrypted_at_rest", "encryption_key_safe", "exfiltration")
-"""Facts that notices tell as they are, beside the kinds of data."""
-
 
 class Certainty(StrEnum):
     """The certainty of a statement."""
@@ -315,24 +312,3 @@ class Facts(Value):
         if not self.data_categories.stands:
             return ()
         return tuple(fact.value for fact in self.data_categories.value or () if fact.stands and fact.value)
-
-
-def told_wrongly(told: Facts, known: Facts) -> tuple[str, ...]:
-    """Return the names of the facts that people were told as confirmed and that are different now.
-
-    A fact that was only suspected or unknown cannot turn out to be wrong.
-    """
-    found = tuple(name for name in TOLD if _contradicts(told, known, name))
-    return ("data_categories", *found) if _other_data(told, known) else found
-
-
-def _contradicts(told: Facts, known: Facts, name: str) -> bool:
-    before, after = getattr(told, name), getattr(known, name)
-    if before.certainty is not Certainty.CONFIRMED or after.unknown:
-        return False
-    return bool(before.value != after.value or not after.stands)
-
-
-def _other_data(told: Facts, known: Facts) -> bool:
-    sure = told.data_categories.certainty is Certainty.CONFIRMED and not known.data_categories.unknown
-    return sure and set(told.categories()) != set(known.categories())

@@ -353,7 +353,7 @@ def _expected(case: Case, occurrence: PlannedOccurrence) -> TimelineLine:
     if step is None or not step.notice:
         note = f"{step.task} ({step.owner})" if step and step.task else ""
         return TimelineLine(at=occurrence.due_at, kind=LineKind.STEP, what=what, note=note, series=occurrence.step)
-    note = f"{step.notice} to {step.audience} by {', '.join(step.channels)}"
+    note = f"{step.notice} to {step.readers} by {', '.join(step.channels)}"
     return TimelineLine(at=occurrence.due_at, kind=LineKind.NOTICE, what=what, note=note)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Value
+from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE, Moment, Slug, Span, Value
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
@@ -247,6 +247,16 @@ class Step(Value):
         if ChannelKind.LETTER in self.cascade and ChannelKind.EMAIL not in self.written_for:
             raise ValueError("a letter is the email on paper: add email to channels or cascade")
         return self
+
+    @property
+    def corrects(self) -> bool:
+        """Return True when the step writes to the people who were told otherwise than is known now."""
+        return self.of == Event.FACTS_CHANGED or self.audience == TOLD_OTHERWISE
+
+    @property
+    def readers(self) -> str:
+        """Return the audience in words."""
+        return "those who were told otherwise" if self.corrects else self.audience
 
     @property
     def repeats(self) -> bool:

@@ -21,7 +21,6 @@ from amends.domain.case.case import (
     RecordedOccurrence,
 )
 from amends.domain.case.next_update import as_news_stands
-from amends.domain.incident.facts import told_wrongly
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
@@ -29,6 +28,7 @@ from amends.domain.playbook.playbook import Event, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.commitment import commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
+from amends.ledger.deliver.told import people_told_otherwise, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
@@ -146,19 +146,32 @@ class Cases:
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
         """Return the case with the news that everybody was told, or as it is when no notice was sent to everybody.
 
-        When the facts have changed since, the case also has the event of this change and the facts told wrongly.
+        When somebody was told otherwise than is known now, the case also has the keys of what is wrong, and the event
+        of the change.
         """
         told_at = case.last_told()
         if not told_at:
             return case
-        until, files = told_at[0], [self._file_at(session, case.incident.id, at) for at in told_at]
-        told = case.model_copy(update={"news_told": tuple(news for news in files[0].news if news.at <= until)})
-        others = [file.facts for file in files if file != case.incident]
-        if not others:
+        until, file = told_at[0], self._file_at(session, case.incident.id, told_at[0])
+        told = case.model_copy(update={"news_told": tuple(news for news in file.news if news.at <= until)})
+        if not (wrong := self._told_wrongly(session, case, amended_at)):
             return told
-        wrong = dict.fromkeys(name for facts in others for name in told_wrongly(facts, case.incident.facts))
         events = case.events | {Event.FACTS_CHANGED: amended_at}
-        return told.model_copy(update={"events": events, "told_wrongly": tuple(wrong)})
+        return told.model_copy(update={"events": events, "told_wrongly": tuple(sorted(wrong))})
+
+    def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> frozenset[str]:
+        """Return the keys of statements that somebody was told and that are wrong by now.
+
+        Found again only when a fact, the list or a number of people told has changed: a million messages may be read.
+        """
+        asked = (session, self._notices, case.incident, case.audience.people)
+        sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
+        return self._store.cache.get(
+            ("told wrongly", case.incident.id, case.version, case.audience.digest, sent),
+            lambda: frozenset().union(
+                public_told_otherwise(*asked), *(one for _, one in people_told_otherwise(*asked))
+            ),
+        )
 
     def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
         """Return the incident file that was in force at this time."""

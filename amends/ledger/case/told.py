@@ -5,26 +5,26 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, tuple_
+from sqlalchemy import case, delete, insert, tuple_
 from sqlalchemy import select as sql
-from sqlmodel import Session, col, func
+from sqlmodel import col, func, select
 
-from amends.domain.channel.channel import ChannelKind
-from amends.domain.notice.notice import PERSON_STATE, DeliveryState
-from amends.domain.notice.told import COUNTS_AS_TOLD, Heard, SaidTo, Saying, saying
+from amends.domain.notice.notice import DeliveryState
+from amends.domain.notice.told import Heard, SaidTo, Saying
 from amends.ledger.case.case import Cases
-from amends.ledger.notice.notices import PUBLIC, Notices
-from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, ElementSetRow, NoticeRow
-
-TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
-"""The states of messages that tell."""
-TEXT = (
-    *(col(getattr(DeliveryRow, name)) for name in ("notice", "version", "channel", "variant")),
-    func.coalesce(DeliveryRow.elements, 0),
+from amends.ledger.deliver.told import (
+    IS_PUBLIC,
+    TEXT,
+    SentTexts,
+    element_sets,
+    people_told_otherwise,
+    public_told_otherwise,
+    telling,
 )
-"""The columns that say what a message says; the set of elements is 0 where it is not known."""
-IS_PUBLIC = col(DeliveryRow.person) == PUBLIC
+from amends.ledger.notice.notices import PUBLIC, Notices
+from amends.ledger.people.people import CHUNK
+from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.tables import DeliveryRow, ToldOtherwiseRow
 
 
 class ToldRecord:
@@ -41,12 +41,12 @@ class ToldRecord:
         A person with several of the messages counts once.
         """
         with self._store.read() as session:
-            numbers = {elements: number for number, elements in _element_sets(session, incident).items()}
+            numbers = {elements: number for number, elements in element_sets(session, incident).items()}
             keys = [
                 (one.notice, one.version, one.channel.value, one.name, numbers.get(one.elements, 0)) for one in texts
             ]
             best = func.min(case((col(DeliveryRow.state) == DeliveryState.UNCERTAIN, 1), else_=0)).label("doubt")
-            here = sql(best).where(*_telling(incident), tuple_(*TEXT).in_(keys)).group_by(col(DeliveryRow.person))
+            here = sql(best).where(*telling(incident), tuple_(*TEXT).in_(keys)).group_by(col(DeliveryRow.person))
             each = here.subquery()
             people, uncertain = session.execute(sql(func.count(), func.sum(each.c.doubt)).select_from(each)).one()
         return people, uncertain or 0
@@ -61,9 +61,43 @@ class ToldRecord:
             counted: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
             for *text, state, people, first, last in session.execute(_texts(incident)):
                 counted[tuple(text)].append((DeliveryState(state), people, first, last))
-            texts = _Texts(session, self._notices, incident, default)
+            texts = SentTexts(session, self._notices, incident, default)
             found = [_said_to(texts.saying(*text), parts) for text, parts in counted.items()]
         return tuple(sorted(found, key=lambda one: (one.saying.written_at, one.first)))
+
+    def otherwise(self, incident: str) -> dict[int, frozenset[str]]:
+        """Return the people in the list who were told otherwise than is known now, each with the keys of what is wrong.
+
+        Raises NotInLedger.
+        """
+        file = self._cases.incident_file(incident)
+        with self._store.read() as session:
+            listed = incident_row(session, incident).people
+            return dict(people_told_otherwise(session, self._notices, file, listed))
+
+    def public_otherwise(self, incident: str) -> frozenset[str]:
+        """Return the keys of what pages and posts said last and that is wrong by now. Raises NotInLedger."""
+        file = self._cases.incident_file(incident)
+        with self._store.read() as session:
+            return public_told_otherwise(session, self._notices, file, incident_row(session, incident).people)
+
+    def address_correction(self, incident: str, notice: str) -> int:
+        """Store the people who were told otherwise as the audience of this correction, and return how many they are.
+
+        They replace those of an earlier draft; people who have a message of the correction stay, because they were
+        written to. Raises NotInLedger.
+        """
+        people = self.otherwise(incident)
+        with self._store.write() as write:
+            here = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
+            theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
+            written_to = sql(col(DeliveryRow.person)).where(*theirs, ~IS_PUBLIC)
+            write.change(delete(ToldOtherwiseRow).where(*here, col(ToldOtherwiseRow.person).not_in(written_to)))
+            stays = set(write.session.exec(select(ToldOtherwiseRow.person).where(*here)).all())
+            rows = [{"incident": incident, "notice": notice, "person": one} for one in people if one not in stays]
+            for start in range(0, len(rows), CHUNK):
+                write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
+        return len(rows) + len(stays)
 
     def person(self, incident: str, number: int) -> tuple[Heard, ...]:
         """Return what this person was told, in the order in which it was written. Raises NotInLedger."""
@@ -78,47 +112,19 @@ class ToldRecord:
 
     def _heard(self, incident: str, person: int) -> tuple[Heard, ...]:
         query = sql(*TEXT, IS_PUBLIC, col(DeliveryRow.state), col(DeliveryRow.updated_at))
-        theirs = query.where(*_telling(incident), col(DeliveryRow.person) == person)
+        theirs = query.where(*telling(incident), col(DeliveryRow.person) == person)
         default = self._cases.incident_file(incident).default_locale
         with self._store.read() as session:
-            texts = _Texts(session, self._notices, incident, default)
+            texts = SentTexts(session, self._notices, incident, default)
             rows = session.execute(theirs.order_by(col(DeliveryRow.id))).all()
             found = [Heard(texts.saying(*text), DeliveryState(state), at) for *text, state, at in rows]
         return tuple(sorted(found, key=lambda one: one.saying.written_at))
 
 
-class _Texts:
-    """The texts of an incident's notices, looked up during one read."""
-
-    def __init__(self, session: Session, notices: Notices, incident: str, default_locale: str) -> None:
-        self._session, self._notices, self._incident, self._default = session, notices, incident, default_locale
-        self._elements = _element_sets(session, incident)
-        self._known: dict[tuple[Any, ...], Saying] = {}
-
-    def saying(self, notice: str, version: int, channel: str, name: str, elements: int, public: bool) -> Saying:
-        """Return what the messages with this text say."""
-        key = (notice, version, channel, name, elements, public)
-        if key not in self._known:
-            row = self._session.get_one(NoticeRow, (self._incident, notice, version))
-            draft, own = self._notices.drafted(row), self._elements.get(elements, "")
-            kind = ChannelKind(channel)
-            self._known[key] = saying(draft, version, kind, name, own, self._default, public=public)
-        return self._known[key]
-
-
-def _telling(incident: str) -> tuple[Any, ...]:
-    return col(DeliveryRow.incident) == incident, col(DeliveryRow.state).in_(TELLS)
-
-
 def _texts(incident: str) -> Any:
     """Return a query that counts the messages that tell, by text and state, with the times of the first and last."""
     at, by = col(DeliveryRow.updated_at), (*TEXT, IS_PUBLIC, col(DeliveryRow.state))
-    return sql(*by, func.count(), func.min(at), func.max(at)).where(*_telling(incident)).group_by(*by)
-
-
-def _element_sets(session: Session, incident: str) -> dict[int, str]:
-    query = sql(col(ElementSetRow.id), col(ElementSetRow.elements)).where(col(ElementSetRow.incident) == incident)
-    return dict(session.execute(query).all())
+    return sql(*by, func.count(), func.min(at), func.max(at)).where(*telling(incident)).group_by(*by)
 
 
 def _said_to(text: Saying, parts: Sequence[tuple[DeliveryState, int, datetime, datetime]]) -> SaidTo:

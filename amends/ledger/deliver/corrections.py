@@ -235,6 +235,9 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
     known = [*numbers[DifferenceKind.CHANGED], *numbers[DifferenceKind.BACK]]
     for page in _pages(known):
         _set(connection, _named(correction, page), CORRECTED)
+    for page in _pages(_with_other_data(correction)):
+        theirs = _these(connection, incident, "number", page)
+        session.execute(update(PersonRow).where(*theirs).values(data_changed_at=now))
     for page in _pages(sorted(correction.anew)):
         _set(connection, _named(correction, page), DECIDED_ANEW)
     for page in _pages(numbers[DifferenceKind.NEW]):
@@ -249,6 +252,12 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
     children = session.exec(select(PersonRow.number).where(*_children_of(connection, incident, touched))).all()
     guarded = _find_guardians_anew(session, incident, [*correction.anew, *numbers[DifferenceKind.GONE]])
     return sorted({*touched, *children, *guarded})
+
+
+def _with_other_data(correction: Correction) -> list[int]:
+    """Return the people whose data elements changed, and those who came back, whose data elements may have changed."""
+    changes = correction.difference.changes
+    return [one.person for one in changes if one.kind is DifferenceKind.BACK or "data" in one.fields]
 
 
 def _pages(numbers: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:

@@ -25,6 +25,7 @@ SCHEMA = "0001"
 KEY = ("incident", "notice", "version")
 """The columns that identify one version of a notice."""
 OPTED_OUT = "opted_out_at IS NOT NULL"
+DATA_CHANGED = "data_changed_at IS NOT NULL"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
 """The states that are queried often and that few messages have once the sending is over.
@@ -162,6 +163,7 @@ class PersonRow(SQLModel, table=True):
         UniqueConstraint("link_index"),
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
+        Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -188,6 +190,8 @@ class PersonRow(SQLModel, table=True):
     """The reason why no messages are sent for this person, or empty."""
     opted_out_at: datetime | None = _time_or_none()
     """The time since which this person wants no optional messages, including those about a child of theirs."""
+    data_changed_at: datetime | None = _time_or_none()
+    """The time since which this person has other data elements than the first list said, by a corrected list."""
     gone_at: datetime | None = _time_or_none()
     """The time since which a corrected list lacks this person; the row stays, and no new messages are sent."""
 
@@ -420,6 +424,15 @@ class LoggedMessageRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     unclear: bool = False
     """True when the log only names the message, and no such message was stored yet."""
+
+
+class ToldOtherwiseRow(SQLModel, table=True):
+    """A person to whom a correction is written, as found when the correction was drafted last."""
+
+    __tablename__ = "told_otherwise"
+    incident: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
 class RestoredNoticeRow(SQLModel, table=True):

@@ -543,3 +543,8 @@ def done(case: Case, turn: PlannedOccurrence, now: datetime) -> Case:
     if turn.step == "assess":
         changes["assessment"] = an_assessment(version=turn.number)
     return case.model_copy(update=changes)
+
+
+def test_a_step_can_wait_for_something_that_was_told_wrongly() -> None:
+    assert not holds(a_case(), When(told_wrongly=True))
+    assert holds(a_case(told_wrongly=("cause",)), When(told_wrongly=True))

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
-from amends.domain.incident.incident import Incident
+from amends.domain.incident.incident import Incident, StatementKey
+from amends.domain.notice.statement import stated_by
 from amends.domain.playbook.playbook import Event
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
@@ -14,13 +15,19 @@ from tests.builders import NOW, a_draft, a_person, an_incident
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, approved, bound, looked_over, personal_variants
 
 HOUR = timedelta(hours=1)
-IN_EMAILS = tuple(variant for variant in personal_variants("en", "zh-CN") if variant.channel is ChannelKind.EMAIL)
+STATES = tuple(sorted(StatementKey))
+IN_EMAILS = tuple(
+    variant.model_copy(update={"states": STATES})
+    for variant in personal_variants("en", "zh-CN")
+    if variant.channel is ChannelKind.EMAIL
+)
 EMAIL = {"channels": (ChannelKind.EMAIL,), "cascade": (), "variants": IN_EMAILS}
 NEWS = {"en": "The hole is closed.", "zh-CN": "漏洞已修复。"}
 
 
 def begun(ledger: Ledger, people: int = 3) -> Ledger:
-    approved(ledger, [a_person(number=number) for number in range(1, people + 1)], **EMAIL)
+    statements = tuple(stated_by(an_incident(), people).values())
+    approved(ledger, [a_person(number=number) for number in range(1, people + 1)], **EMAIL, statements=statements)
     return ledger
 
 
@@ -32,7 +39,8 @@ def otherwise() -> Incident:
 
 def written(ledger: Ledger, at: datetime, notice: str = NOTICE) -> None:
     """The notice drafted from the facts as they are then, and approved."""
-    draft = a_draft(**bound(ledger) | EMAIL | {"notice": notice})
+    statements = tuple(stated_by(ledger.cases.incident_file(INCIDENT), 3).values())
+    draft = a_draft(**bound(ledger) | EMAIL | {"notice": notice, "statements": statements, "dated": at})
     ledger.notices.draft(draft, at)
     looked_over(ledger, draft)
     for member in APPROVERS:

@@ -103,6 +103,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("once"),
     )
     op.create_table(
+        "told_otherwise",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("incident", "notice", "person"),
+    )
+    op.create_table(
         "approval",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("incident", sa.String(), nullable=False),
@@ -314,6 +321,7 @@ def upgrade() -> None:
         sa.Column("guardian", sa.Integer(), nullable=False),
         sa.Column("hold", sa.String(), nullable=False),
         sa.Column("opted_out_at", TIME, nullable=True),
+        sa.Column("data_changed_at", TIME, nullable=True),
         sa.Column("gone_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(
             ["incident"],
@@ -330,6 +338,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("opted_out_at IS NOT NULL"),
         sqlite_where=sa.text("opted_out_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_person_data",
+        "person",
+        ["incident"],
+        unique=False,
+        postgresql_where=sa.text("data_changed_at IS NOT NULL"),
+        sqlite_where=sa.text("data_changed_at IS NOT NULL"),
     )
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(

@@ -1,0 +1,164 @@
+"""Corrections go to those who were told otherwise than is known now, and to nobody else."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from amends.domain.deliver.correction import Ask
+from amends.domain.incident.facts import Cause, Certainty, DataCategory, Fact
+from amends.domain.notice.notice import NoticeStage
+from amends.domain.people.person import Person
+from amends.domain.plan.plan import plan
+from amends.domain.playbook.playbook import Event
+from flows.assess import assess
+from flows.notify import notify
+from flows.rehearsal.fast_forward import PassedClock
+from flows.run.context import Context, using
+from flows.sweep import sweep
+from tests.story import INCIDENT, LEAD, a_context, a_ledger, approve_all, everybody, opened
+
+DAY = timedelta(days=1)
+FEW = 6
+
+
+class Told:
+    """A case in which six people were told that it was a theft."""
+
+    def __init__(self, context: Context, clock: PassedClock) -> None:
+        self.context, self.ledger, self.clock = context, context.ledger, clock
+        self.people = list(islice(everybody(), FEW + 3))
+
+    async def tell(self, notice: str, number: int = 1) -> None:
+        """What this occurrence has to tell is drafted, approved and sent."""
+        await notify.fn(INCIDENT, notice, number)
+        approve_all(self.ledger, self.clock.now)
+        await notify.fn(INCIDENT, notice, number)
+
+    def amend(self, cause: Cause, certainty: Certainty = Certainty.CONFIRMED) -> None:
+        """It was something else."""
+        self.clock.now += DAY
+        file = self.ledger.cases.incident_file(INCIDENT)
+        facts = file.facts.model_copy(update={"cause": Fact[Cause](value=cause, certainty=certainty)})
+        self.ledger.incidents.amend(file.model_copy(update={"facts": facts}), LEAD.name, self.clock.now)
+
+    def list_is(self, people: list[Person]) -> None:
+        """The list is corrected to these people."""
+        correction = self.ledger.corrections.compare(INCIDENT, people)
+        changes = {ask: correction.difference.counts[ask.value] for ask in Ask}
+        self.ledger.corrections.apply(correction, changes, "", LEAD.name, self.clock.now)
+
+    def wrong(self) -> tuple[str, ...]:
+        return self.ledger.cases.read(INCIDENT, self.clock.now).told_wrongly
+
+    def got(self, notice: str) -> set[int]:
+        """The people who have a message of this notice."""
+        return {line.person for line in self.ledger.statistics.lines(INCIDENT, notice) if line.person}
+
+    def published(self, notice: str) -> bool:
+        """Return True when the notice has a page or a post."""
+        return any(line.person == 0 for line in self.ledger.statistics.lines(INCIDENT, notice))
+
+    def due(self) -> set[str]:
+        case = self.ledger.cases.read(INCIDENT, self.clock.now)
+        return {one.step for one in plan(case, self.clock.now).due}
+
+    @property
+    def correction(self) -> int:
+        """The number of the correction that is due."""
+        return self.ledger.cases.read(INCIDENT, self.clock.now).version - 1
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> AsyncIterator[Told]:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), FEW))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        story = Told(context, clock)
+        await sweep.fn(INCIDENT)
+
+        await assess.fn(INCIDENT, "assess", 1)
+        await story.tell("first-notice")
+        yield story
+    ledger.dispose()
+
+
+async def test_everybody_who_was_told_otherwise_gets_the_correction_once(told: Told) -> None:
+    told.amend(Cause.INSIDER)
+    assert told.wrong() == ("cause",)
+    await told.tell("correction", told.correction)
+    assert told.got("correction-1") == told.got("first-notice")
+    assert told.published("correction-1")
+    assert (told.wrong(), "correction" in told.due()) == ((), False)
+
+
+async def test_a_latecomer_gets_the_first_notice_and_no_correction(told: Told) -> None:
+    """A person found after the facts changed hears today's facts in the first notice, and gets no correction of what
+    nobody told them; see the second of the surprises in the walk through the product.
+    """
+    before = told.got("first-notice")
+    told.amend(Cause.INSIDER)
+    told.list_is(told.people[: FEW + 1])
+    number = told.correction
+    await told.tell("correction", number)
+    await told.tell("first-notice")
+    assert told.got(f"correction-{number}") == before
+    assert len(told.got("first-notice") - before) == 1
+    assert told.wrong() == ()
+
+
+async def test_who_has_other_data_than_they_were_told_is_told(told: Told) -> None:
+    """A person whose own data grew in a corrected list gets a correction, and nobody else does."""
+    grown = told.people[1]._replace(data=(*told.people[1].data, DataCategory.NATIONAL_ID))
+    told.clock.now += DAY
+    told.list_is([told.people[0], grown, *told.people[2:FEW]])
+    assert told.wrong() == ("elements",)
+    number = told.correction
+    await told.tell("correction", number)
+    assert told.got(f"correction-{number}") == {grown.number}
+    assert not told.published(f"correction-{number}"), "no page said what data this person has"
+    assert told.wrong() == ()
+
+
+async def test_what_was_only_suspected_is_not_corrected(told: Told) -> None:
+    told.amend(Cause.INSIDER, Certainty.SUSPECTED)
+    await told.tell("correction", told.correction)
+    told.amend(Cause.LOSS)
+    assert told.wrong() == ()
+    assert "correction" not in told.due()
+
+
+async def test_a_second_change_is_corrected_for_those_told_the_first(told: Told) -> None:
+    told.amend(Cause.INSIDER)
+    await told.tell("correction", told.correction)
+    told.amend(Cause.LOSS)
+    number = told.correction
+    assert told.wrong() == ("cause",)
+    await told.tell("correction", number)
+    assert told.got(f"correction-{number}") == told.got("first-notice")
+    assert told.wrong() == ()
+
+
+async def test_what_is_known_again_as_it_was_told_needs_no_correction(told: Told) -> None:
+    """When the facts go back to what people were told before a correction was sent, nobody is corrected."""
+    told.amend(Cause.INSIDER)
+    told.amend(Cause.THEFT)
+    assert told.wrong() == ()
+    assert Event.FACTS_CHANGED not in told.ledger.cases.read(INCIDENT).events
+
+
+async def test_a_draft_overtaken_by_the_facts_leaves_nobody_a_correction(told: Told) -> None:
+    """A correction that was drafted and is needless by now is not sent to anybody."""
+    told.amend(Cause.INSIDER)
+    number = told.correction
+    await notify.fn(INCIDENT, "correction", number)
+    told.amend(Cause.THEFT)
+    await sweep.fn(INCIDENT)
+    approve_all(told.ledger, told.clock.now)
+    await sweep.fn(INCIDENT)
+    assert told.got(f"correction-{number}") == set()
+    (one,) = [one for one in told.ledger.cases.read(INCIDENT).notices if one.id == f"correction-{number}"]
+    assert one.stage in (NoticeStage.DRAFTED, NoticeStage.DROPPED)
