@@ -22,6 +22,7 @@ from amends.domain.playbook.checks import (
     endless,
     never_chosen,
     never_due,
+    never_promised,
     no_choice,
     nobody_could_approve,
     perhaps_never,
@@ -108,8 +109,13 @@ def _objections(places: Places) -> Iterator[Finding]:
     yield from (places.finding(one, Code.NEVER_DUE) for one in never_due(playbook))
     yield from (places.finding(one, Code.NEVER_CHOSEN) for one in never_chosen(playbook))
     yield from (places.finding(one, Code.DOES_NOT_FIT) for one in no_choice(playbook))
-    advice = (*endless(playbook), *perhaps_never(playbook))
-    yield from (places.finding(one, Code.NEVER_DUE, blocks=False) for one in advice)
+    for one in never_promised(playbook):
+        what = f"commitments.{one.id}: no notice goes to exactly {one.audience}, so that nobody would be told of it"
+        advice = "let its audience be that of a notify or update step"
+        where = places.at(("commitments", playbook.commitments.index(one)))
+        yield Finding(where, Code.DOES_NOT_FIT, what, advice)
+    doubtful = (*endless(playbook), *perhaps_never(playbook))
+    yield from (places.finding(one, Code.NEVER_DUE, blocks=False) for one in doubtful)
 
 
 def _circles(places: Places) -> Iterator[Finding]:

@@ -147,10 +147,11 @@ def draft(
     """
     if missing := gap_findings(case.incident):
         raise ContentError(*missing)
-    commitments = _new_commitments(case, step, wanted, now)
+    planned = _new_commitments(case, step, wanted, now)
     news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
-    writer = _Writer(case, wording, wanted, links, commitments, news_at, missed, now)
+    writer = _Writer(case, wording, wanted, links, planned, news_at, missed, now)
     variants = writer.variants(step.written_for, readers.kinds)
+    stated = {key for variant in variants for key in variant.states}
     return Draft(
         incident=case.incident.id,
         notice=wanted.id,
@@ -174,7 +175,7 @@ def draft(
         facts_digest=facts_digest,
         pinned=case.pinned,
         variants=variants,
-        commitments=commitments,
+        commitments=tuple(one for one in planned if about(one.id) in stated),
         statements=writer.statements(variants),
         planned_for=now,
         next_news_at=news_at,
@@ -221,8 +222,11 @@ def quiet_hours_of(case: Case) -> QuietHours | None:
 
 
 def _new_commitments(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
-    """Return the commitments that this notice makes, the earliest due first; only the notify phase makes any."""
-    if step.phase is not Phase.NOTIFY or case.playbook is None or "notified" in case.events:
+    """Return the commitments that this notice makes if its text states them, the earliest due first.
+
+    A commitment that is planned after the first notice is made by the next notice or update to its audience.
+    """
+    if step.phase not in (Phase.NOTIFY, Phase.UPDATE) or case.playbook is None:
         return ()
     known = {commitment.id for commitment in case.commitments}
     made = (

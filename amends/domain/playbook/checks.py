@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from amends.domain.base.text import listed
 from amends.domain.base.value import Value
+from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.playbook.playbook import REPEATING, Event, Phase, Playbook, Step, When
 from amends.domain.risk.levels import Severity
 from amends.domain.team.approval import ApprovalRule, why_not_approve
@@ -14,6 +15,8 @@ from amends.domain.team.member import Member
 
 NO_COMMITMENT = "this playbook makes no promise"
 ONLY_AT_MOST = "only at_most ends the series"
+PROMISES = (Phase.NOTIFY, Phase.UPDATE)
+"""Phases whose notices make commitments."""
 NEWS = (Phase.ASSESS, Phase.NOTIFY, Phase.UPDATE)
 """Phases whose notices tell people what happened."""
 COMES_WITHOUT_A_STEP = (Event.OPENED, Event.RESOLVED, Event.CLOSED, Event.COMMITMENT_LATE)
@@ -81,6 +84,12 @@ def perhaps_never(playbook: Playbook) -> tuple[Objection, ...]:
     waiting = ((step.id, _needs_commitment(step)) for step in playbook.steps)
     advice = "the step is taken only when the incident file brings a promise"
     return tuple(Objection(step=step, key=key, why=NO_COMMITMENT, advice=advice) for step, key in waiting if key)
+
+
+def never_promised(playbook: Playbook) -> tuple[PlannedCommitment, ...]:
+    """Return the commitments that no notice ever makes, because none goes to exactly their audience."""
+    told = {step.audience for step in playbook.steps if step.phase in PROMISES and step.notice and not step.corrects}
+    return tuple(one for one in playbook.commitments if one.audience not in told)
 
 
 def endless(playbook: Playbook) -> tuple[Objection, ...]:

@@ -10,12 +10,13 @@ from amends.domain.playbook.checks import (
     endless,
     never_chosen,
     never_due,
+    never_promised,
     no_choice,
     perhaps_never,
     sends,
 )
 from amends.domain.playbook.playbook import Playbook
-from tests.builders import a_playbook
+from tests.builders import a_playbook, a_promise
 
 ASSESS = {"id": "assess", "phase": "assess", "of": "opened"}
 TELL = {"id": "tell", "phase": "notify", "of": "assessed", "notice": "first-notice", "channels": ["email"]}
@@ -195,3 +196,10 @@ def test_an_end_that_never_comes_is_told() -> None:
     book = with_steps(a_step("ask", "notified", until="thank", **DAILY), a_step("thank", "closed"))
     (found,) = endless(book)
     assert (found.why, found.advice) == ("thank can never be taken", "only at_most ends the series")
+
+
+@pytest.mark.parametrize(("audience", "found"), [("everyone", ()), ("club", ("call-back",))])
+def test_a_promise_to_people_whom_no_notice_goes_to_is_never_given(audience: str, found: tuple[str, ...]) -> None:
+    """A commitment to a segment is never made when every notice goes to everyone: no text would state it."""
+    promise = a_promise(id="call-back", audience=audience).model_dump()
+    assert tuple(one.id for one in never_promised(with_steps(commitments=[promise]))) == found

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from amends.domain.base.value import Span
 from amends.domain.deliver.correction import Ask
+from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import Cause, Certainty, DataCategory, Fact
 from amends.domain.notice.notice import NoticeStage
+from amends.domain.notice.told import by_statement
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Event
@@ -18,7 +21,8 @@ from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
-from tests.story import INCIDENT, LEAD, a_context, a_ledger, approve_all, everybody, opened
+from flows.update import update
+from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 DAY = timedelta(days=1)
 FEW = 6
@@ -33,9 +37,10 @@ class Told:
 
     async def tell(self, notice: str, number: int = 1) -> None:
         """What this occurrence has to tell is drafted, approved and sent."""
-        await notify.fn(INCIDENT, notice, number)
+        flow = update if notice == "update" else notify
+        await flow.fn(INCIDENT, notice, number)
         approve_all(self.ledger, self.clock.now)
-        await notify.fn(INCIDENT, notice, number)
+        await flow.fn(INCIDENT, notice, number)
 
     def amend(self, cause: Cause, certainty: Certainty = Certainty.CONFIRMED) -> None:
         """It was something else."""
@@ -162,3 +167,22 @@ async def test_a_draft_overtaken_by_the_facts_leaves_nobody_a_correction(told: T
     assert told.got(f"correction-{number}") == set()
     (one,) = [one for one in told.ledger.cases.read(INCIDENT).notices if one.id == f"correction-{number}"]
     assert one.stage in (NoticeStage.DRAFTED, NoticeStage.DROPPED)
+
+
+async def test_a_promise_decided_later_is_given_by_the_next_update(told: Told) -> None:
+    """A commitment that is added after the first notice is made by the next update, and those told hear how it ends."""
+    told.clock.now += DAY
+    file = told.ledger.cases.incident_file(INCIDENT)
+    locks = PlannedCommitment(
+        id="new-locks", kind=CommitmentKind.SECURITY_FIX, owner="Facilities", due=Span.parse("7d"),
+        promise={"en": "We will put new locks on every van.", "zh-CN": "我们将为每辆车更换新锁。"},
+    )  # fmt: skip
+    amended = file.model_copy(update={"commitments": (*file.commitments, locks)})
+    told.ledger.incidents.amend(amended, LEAD.name, told.clock.now)
+    assert "new-locks" not in {one.id for one in told.ledger.commitments.all(INCIDENT)}
+    told.clock.now = START + 3 * DAY
+    await told.tell("update")
+    made = {one.id: one for one in told.ledger.commitments.all(INCIDENT)}["new-locks"]
+    assert made.made_in == "update-1"
+    values = {one.statement.key: one for one in by_statement(told.ledger.told.sayings(INCIDENT))}
+    assert values["commitment:new-locks"].notices == ("update-1",)
