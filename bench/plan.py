@@ -47,7 +47,7 @@ def main() -> None:
     planned = plan(case, NOW)
     begun, due, coming = len(case.occurrences), len(planned.due), len(planned.upcoming)
     print(machine())
-    print(f"case  {options.steps} steps, {begun} turns recorded, {due} due, {coming} to come")
+    print(f"case  {options.steps} steps, {begun} occurrences recorded, {due} due, {coming} to come")
     print(f"plan  {_ms(statistics.median(seconds))} (median of {options.rounds}), {_ms(max(seconds))} at the most")
 
 
@@ -62,7 +62,7 @@ def _timed(case: Case) -> float:
 
 
 def a_case(steps: int) -> Case:
-    """A case that was told of twenty days ago, with half of the steps' turns begun."""
+    """A case that was told of twenty days ago, with half of the occurrences of its steps begun."""
     playbook = load_playbook("customer-data-theft")[0].model_dump(mode="json", by_alias=True)
     playbook["steps"] = [{"id": f"step-{number}", **KINDS[number % len(KINDS)]} for number in range(steps)]
     begun = tuple(

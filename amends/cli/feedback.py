@@ -46,7 +46,7 @@ def listed(
 
 @app.command()
 def comments(ctx: typer.Context, incident: IncidentId) -> None:
-    """What people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
+    """List what people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
     desk: Desk = ctx.obj
     given = desk.ledger.questions.comments(incident)
     texts = (f"person {comment.person}, {minute(comment.at)}\n\n{comment.text or UNREADABLE}" for comment in given)

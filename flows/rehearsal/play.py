@@ -22,6 +22,7 @@ from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.channel.channel import ChannelKind, Message
 from amends.domain.draft.draft import Links
+from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import PlannedOccurrence, plan
@@ -91,7 +92,7 @@ def _links(incident: Incident) -> Links:
 
 
 def _open(ledger: Ledger, incident: Incident, people: "RehearsedAudience", start: datetime) -> None:
-    ledger.incidents.open(incident, people.at_first(), LEAD.name, start)
+    ledger.incidents.open(people.as_known(incident), people.at_first(), LEAD.name, start)
     for member in (LEAD, *APPROVERS):
         ledger.team.add(member.name, member.role, LEAD.name, start)
 
@@ -103,6 +104,17 @@ class RehearsedAudience:
         self._order, self._script = order, script
         self.locales: dict[int, str] = {}
         """Locales of the people in the first audience, by their number."""
+
+    def as_known(self, incident: Incident) -> Incident:
+        """Return the incident file; with a late cohort its number of people is an upper bound: some are not found yet.
+
+        An exact number would not agree with the first audience, so that no notice could be drafted (L157).
+        """
+        stated = incident.facts.people
+        if not (self._script.injects.late_cohorts and stated.value):
+            return incident
+        open_ended = stated.model_copy(update={"value": Count(max=stated.value.max)})
+        return incident.model_copy(update={"facts": incident.facts.model_copy(update={"people": open_ended})})
 
     def at_first(self) -> Iterator[Person]:
         """Yield the people who are in the audience when the incident is opened."""

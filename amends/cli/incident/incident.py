@@ -236,7 +236,7 @@ def _people(notice: NoticeStatus) -> str:
 
 @app.command()
 def timeline(ctx: typer.Context, incident: IncidentId) -> None:
-    """What was done, by whom, and what comes."""
+    """Show what was done, by whom, and what comes."""
     desk: Desk = ctx.obj
     case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident)
     planned = plan(case, now())

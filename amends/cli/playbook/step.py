@@ -23,7 +23,7 @@ app = noun()
 
 @app.command()
 def go(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number, name: As) -> None:
-    """Let the turn go on after all."""
+    """Let the occurrence go on after all."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
     occurrence = _held(desk, incident, step, number)

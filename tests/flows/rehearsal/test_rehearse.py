@@ -44,6 +44,7 @@ from amends.sandbox.web import WebServices
 from amends.settings import SETTINGS_FILE, read_settings
 from flows.rehearsal.play import rehearse
 from flows.rehearsal.virtual_loop import VirtualLoop
+from tests.builders import story_of_few
 from tests.delivery.sending import channel_settings
 from tests.terminals import hears_all
 
@@ -87,7 +88,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, read_once: None) -> Rehe
     def played(playbook: str, *injects: str, days: int, **team: object) -> RehearsalReport:
         order = Order(
             playbook=PLAYBOOKS.get(playbook, Path(playbook)),
-            incident=STORY / "incident.yaml",
+            incident=story_of_few(),
             audience=audience,
             injects=tuple(INJECTS.get(name, Path(name)) for name in injects),
             days=days,
@@ -393,7 +394,7 @@ def canaries(tmp_path: Path) -> Path:
 
 
 def order_for(audience: Path) -> Order:
-    return Order(playbook=PLAYBOOKS["customer-data-theft"], incident=STORY / "incident.yaml", audience=audience, days=4)
+    return Order(playbook=PLAYBOOKS["customer-data-theft"], incident=story_of_few(), audience=audience, days=4)
 
 
 def connections(servers: tuple[MailServer, WebServices]) -> tuple[int, int, int]:
