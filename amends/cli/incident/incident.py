@@ -33,6 +33,7 @@ from amends.domain.plan.closing import still_needed, unmet_closing_criteria
 from amends.domain.plan.plan import Plan, plan
 
 if TYPE_CHECKING:
+    from amends.domain.incident.incident import Incident
     from amends.ledger import AuditEntry
 
 BEFORE_THE_TEAM = "amends"
@@ -76,9 +77,25 @@ def open_(
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
-    for hint in filter(None, (why_not_on_portal(desk.settings.public_url, incident), *gap_hints(incident))):
+    hints = (
+        why_not_on_portal(desk.settings.public_url, incident),
+        _numbers_apart(incident, count),
+        *gap_hints(incident),
+    )
+    for hint in filter(None, hints):
         desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
+
+
+def _numbers_apart(incident: "Incident", listed: int) -> str:
+    """Return the hint that the facts and the list disagree about the number of people, or ""."""
+    stated = incident.facts.people
+    if not (stated.stands and stated.value and listed and stated.value.is_apart_from(listed)):
+        return ""
+    return (
+        f"facts.people and the list disagree: the list has {listed:,}. No notice that names the number can be drafted "
+        "until you correct the list or amend the fact: {min: 200} is at least, {max: 300} is up to"
+    )
 
 
 def _author(desk: Desk, name: str) -> str:

@@ -9,6 +9,9 @@ from amends.domain.base.value import Moment, Unfinished, Value, is_unknown
 
 T = TypeVar("T")
 
+APART = 0.02
+"""The largest difference between the number of people in the facts and in the list that needs no ruling, as a share."""
+
 
 class Certainty(StrEnum):
     """The certainty of a statement."""
@@ -228,6 +231,11 @@ class Count(Unfinished):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max")
         return self
+
+    def is_apart_from(self, listed: int) -> bool:
+        """Return True when this number and that of a list are so far apart that a person must rule."""
+        too_many = self.max is not None and listed > self.max * (1 + APART)
+        return too_many or (self.min is not None and listed < self.min * (1 - APART))
 
 
 class DataHolder(Unfinished):

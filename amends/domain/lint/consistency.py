@@ -36,8 +36,6 @@ from amends.domain.lint.readability import sentences
 from amends.domain.notice.notice import Variant
 from amends.domain.notice.wording import say_date
 
-APART = 0.02
-"""The largest difference between the number of people in the facts and in the list that needs no ruling, as a share."""
 DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", "noticed", "learned", "suspected")
 NATURE, PEOPLE_COUNT = "nature", "people_count"
 STREET_OR_BOX = re.compile(r"\b[Bb]ox \d+|\b\d+(?= [A-Z])")
@@ -261,9 +259,7 @@ def counts_apart(known: LintContext) -> Iterator[Finding]:
     states = any(one.key == StatementKey.PEOPLE for one in known.draft.statements)
     if not (states and listed and fact.value and fact.stands):
         return
-    too_many = fact.value.max is not None and listed > fact.value.max * (1 + APART)
-    too_few = fact.value.min is not None and listed < fact.value.min * (1 - APART)
-    if too_many or too_few:
+    if fact.value.is_apart_from(listed):
         what = f"the facts say {_people_in_words(known)}, and the list has {counted(listed, 'person', 'people')}"
         advice = "correct the list, or amend facts.people: {min: 200} is at least, {max: 300} is up to"
         yield Finding(known.draft.notice, "L157", what, advice)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import story_of_few
-from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, Office, approve
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, STORY, Office, approve
 
 FILE = story_of_few()
 
@@ -33,6 +33,15 @@ def test_opening_says_when_no_notice_could_lead_to_the_portal(empty: Office, aud
     settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
     answer = empty.amends("incident", "open", FILE, "--audience", audience)
     assert "elsewhere.example, which is none of the own_domains" in answer.stderr
+
+
+def test_opening_says_when_facts_and_list_disagree_about_the_number(empty: Office, audience: Path) -> None:
+    answer = empty.amends("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    assert "facts.people and the list disagree: the list has 3." in " ".join(answer.stderr.split())
+
+
+def test_opening_says_nothing_of_numbers_that_agree(empty: Office, audience: Path) -> None:
+    assert "disagree" not in empty.amends("incident", "open", FILE, "--audience", audience).stderr
 
 
 def test_the_same_incident_is_opened_once(office: Office, audience: Path) -> None:
