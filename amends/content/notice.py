@@ -47,7 +47,7 @@ def read_wording(root: Path) -> Wording:
     phrases = _phrases(root / "locales", findings)
     findings += _wrong_templates(root / "notices", templates)
     if addenda:
-        findings += _unknown_items(root / "notices", templates, addenda)
+        findings += _unknown_words(root / "notices", templates, addenda)
     findings += _untranslated(root / "locales", phrases)
     if findings:
         raise ContentError(*findings)
@@ -134,7 +134,7 @@ def _missing_values(path: Path, tree: "Template") -> Iterator[Finding]:
             yield Finding(where, Code.TEMPLATE_WRONG, "null would be printed as None", 'write "" for nothing')
 
 
-def _unknown_items(folder: Path, templates: dict[str, str], addenda: Addenda) -> Iterator[Finding]:
+def _unknown_words(folder: Path, templates: dict[str, str], addenda: Addenda) -> Iterator[Finding]:
     """Yield a finding for each item that addenda.yaml lacks and each statement that does not exist, but are named."""
     known: dict[str, tuple[Collection[str], str]] = {
         "item": (addenda.items, "addenda.yaml has no item"),

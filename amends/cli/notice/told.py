@@ -1,6 +1,6 @@
 """The command `amends told`: each statement with the number of people told, and whether it is wrong by now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +10,10 @@ from amends.cli.terminal.options import IncidentId, number_or_none
 from amends.cli.terminal.text import fitted
 from amends.domain.base.errors import NotInLedger
 from amends.domain.base.text import counted, minute
+from amends.domain.incident.incident import StatementKey
 
 if TYPE_CHECKING:
+    from amends.domain.notice.statement import Statement
     from amends.domain.notice.told import Heard, ToldValue
     from amends.ledger import Ledger
 
@@ -55,21 +57,33 @@ def _nothing_about(key: str, made: Iterable["ToldValue"]) -> str:
 
 
 def _rows(ledger: "Ledger", incident: str, made: Sequence["ToldValue"]) -> Iterable[tuple[Any, ...]]:
-    from amends.domain.notice.statement import contradicts, stated_by
+    from amends.domain.notice.statement import stated_by
 
     case = ledger.cases.read(incident)
     known = stated_by(case.incident, case.audience.people)
     for one in made:
         people, uncertain = ledger.told.people(incident, [text.saying for text in one.personal])
-        now = known.get(one.statement.key)
-        wrong = now is not None and contradicts(one.statement, now)
-        by_now = f"wrong: {now.value or now.certainty}" if wrong and now else "stands"
+        by_now = _by_now(one, known)
         public = "yes" if one.public else "no"
         said = f"{one.statement.value} ({one.statement.certainty})"
         yield (
             one.statement.key, said, people, uncertain, public, minute(one.first), minute(one.last),
             ", ".join(one.notices), by_now,
         )  # fmt: skip
+
+
+def _by_now(told: "ToldValue", known: Mapping[str, "Statement"]) -> str:
+    """Return whether the statement is wrong by what is known, or "" where that is nothing to be asked of it.
+
+    A person's own data elements are held against the list, and a commitment has notices of its own.
+    """
+    from amends.domain.notice.statement import CAN_BE_WRONG, contradicts
+
+    key, own_data = told.statement.key, told.statement.key == StatementKey.ELEMENTS and not told.public
+    if key not in CAN_BE_WRONG or own_data:
+        return ""
+    now = known.get(key)
+    return f"wrong: {now.value or now.certainty}" if now and contradicts(told.statement, now) else "stands"
 
 
 def _heard(heard: Sequence["Heard"]) -> str:

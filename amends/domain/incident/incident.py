@@ -67,19 +67,18 @@ class StatementKey(StrEnum):
     CONTACT = "contact"
 
 
+NATURE = (
+    StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED, StatementKey.EXFILTRATION,
+    StatementKey.RECIPIENT,
+)  # fmt: skip
+"""The statements that a text about what happened makes."""
 STORY_STATES: dict["StoryText", tuple[StatementKey, ...]] = {
-    "what_happened": (
-        StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED,
-        StatementKey.EXFILTRATION, StatementKey.RECIPIENT,
-    ),
-    "in_short": (
-        StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED,
-        StatementKey.EXFILTRATION, StatementKey.RECIPIENT,
-    ),
+    "what_happened": NATURE,
+    "in_short": NATURE,
     "what_it_means": (StatementKey.MISUSE,),
     "what_we_do": (StatementKey.MEASURES,),
     "what_you_can_do": (),
-}  # fmt: skip
+}
 """The statements that each text of the story makes, unless the incident file says otherwise under `states`."""
 
 

@@ -14,8 +14,6 @@ from amends.domain.incident.incident import Incident, StatementKey
 
 COMMITMENT = "commitment:"
 """The beginning of the key of a statement about a commitment; the commitment's id follows."""
-
-
 FACT = {
     StatementKey.CAUSE: "cause",
     StatementKey.VECTOR: "vector",
@@ -48,6 +46,11 @@ class Statement(Value):
         if key not in {*StatementKey} and not key.startswith(COMMITMENT):
             raise ValueError(f"no statement is about {key}; known are {', '.join(StatementKey)} and {COMMITMENT}ID")
         return key
+
+
+def in_order(elements: str) -> str:
+    """Return these data elements as the value of a statement, whatever order a list gives them in."""
+    return BETWEEN.join(sorted(elements.split(BETWEEN)))
 
 
 def about(commitment: str) -> str:

@@ -8,8 +8,9 @@ from datetime import datetime
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
+from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, name_parts
-from amends.domain.notice.statement import BETWEEN, Statement, contradicts
+from amends.domain.notice.statement import Statement, contradicts, in_order
 
 COUNTS_AS_TOLD = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
 """The states of messages that tell: one that may have arrived tells, one that came back does not."""
@@ -25,7 +26,7 @@ class Saying:
     name: str
     """The name of the text, as a message has it: en/self, en/self/us-ma."""
     elements: str
-    """The data elements of the readers, with BETWEEN between them; empty where their own are not known."""
+    """The data elements of the readers, as the list of people has them; empty where their own are not known."""
     public: bool
     """True for a page or a post."""
     written_at: datetime
@@ -97,15 +98,29 @@ def saying(
 ) -> Saying:
     """Return what a message of this draft says. A letter on paper says what the email to the same reader says.
 
-    Raises KeyError when no such variant was drafted.
+    An SMS leads to the notice's page, so it also says what the page says. Raises KeyError when no such variant was
+    drafted.
     """
     locale, reader, addendum = name_parts(name)
     read = ChannelKind.EMAIL if channel.printed else channel
     stated = draft.said_in(draft.nearest(locale, Reader(reader), read, addendum, default_locale))
+    if not (public or read.detailed):
+        stated = _on_the_page(draft, locale, default_locale) | stated
     if elements and StatementKey.ELEMENTS in stated:
-        own = BETWEEN.join(sorted(elements.split(BETWEEN)))
-        stated |= {StatementKey.ELEMENTS: stated[StatementKey.ELEMENTS].model_copy(update={"value": own})}
+        own = {"value": in_order(elements)}
+        stated |= {StatementKey.ELEMENTS: stated[StatementKey.ELEMENTS].model_copy(update=own)}
     return Saying(draft.notice, version, channel, name, elements, public, draft.dated, stated)
+
+
+def _on_the_page(draft: Draft, locale: str, default_locale: str) -> dict[str, Statement]:
+    """Return what the notice's page tells a reader of this locale; empty without a page.
+
+    The page lists the data elements of everybody, so it tells nobody their own.
+    """
+    if not any(one.channel is ChannelKind.WEBSITE for one in draft.variants):
+        return {}
+    said = draft.said_in(draft.nearest(locale, Reader.SELF, ChannelKind.WEBSITE, GENERAL, default_locale))
+    return {key: one for key, one in said.items() if key != StatementKey.ELEMENTS}
 
 
 def by_statement(said: Iterable[SaidTo]) -> tuple[ToldValue, ...]:

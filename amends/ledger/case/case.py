@@ -167,10 +167,8 @@ class Cases:
         asked = (session, self._notices, case.incident, case.audience.people)
         sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
         return self._store.cache.get(
-            ("told wrongly", case.incident.id, case.version, case.audience.digest, sent),
-            lambda: frozenset().union(
-                public_told_otherwise(*asked), *(one for _, one in people_told_otherwise(*asked))
-            ),
+            ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent),
+            lambda: public_told_otherwise(*asked).union(*(wrong for _, wrong in people_told_otherwise(*asked))),
         )
 
     def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:

@@ -42,9 +42,7 @@ class ToldRecord:
         """
         with self._store.read() as session:
             numbers = {elements: number for number, elements in element_sets(session, incident).items()}
-            keys = [
-                (one.notice, one.version, one.channel.value, one.name, numbers.get(one.elements, 0)) for one in texts
-            ]
+            keys = [(*one.text, numbers.get(one.elements, 0)) for one in texts]
             best = func.min(case((col(DeliveryRow.state) == DeliveryState.UNCERTAIN, 1), else_=0)).label("doubt")
             here = sql(best).where(*telling(incident), tuple_(*TEXT).in_(keys)).group_by(col(DeliveryRow.person))
             each = here.subquery()

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.notice.notice import PERSON_STATE, Draft
-from amends.domain.notice.statement import BETWEEN, Statement, contradicts, stated_by
+from amends.domain.notice.statement import Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, saying, told_otherwise
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.tables import (
@@ -94,8 +94,7 @@ def _for(known: dict[str, Statement], own: str) -> dict[str, Statement]:
     """Return what is known about a person with these data elements, which are all those of the incident if empty."""
     if not own:
         return known
-    value = BETWEEN.join(sorted(own.split(BETWEEN)))
-    return known | {StatementKey.ELEMENTS: Statement(key=StatementKey.ELEMENTS, value=value)}
+    return known | {StatementKey.ELEMENTS: Statement(key=StatementKey.ELEMENTS, value=in_order(own))}
 
 
 def _suspects(session: Session, notices: Notices, incident: str, known: dict[str, Statement]) -> Any | None:

@@ -19,6 +19,12 @@ def test_each_statement_has_its_people_and_its_notices(sent: Office) -> None:
     assert found["contact"]["public"] == "yes"
     assert found["contact"]["people"] == 2
     assert found["cause"]["by now"] == "stands"
+    assert {found[key]["by now"] for key in ("contact", "next_update", "commitment:audit")} == {""}
+
+
+def test_own_data_is_not_wrong_because_others_have_more(sent: Office) -> None:
+    said = sent.amends("--json", "told", INCIDENT, "--statement", "elements")
+    assert {row["by now"] for row in json.loads(said.stdout)} <= {"", "stands"}
 
 
 def test_one_statement_is_asked_for(sent: Office) -> None:
