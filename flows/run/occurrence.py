@@ -21,6 +21,7 @@ from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, noti
 from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.lint.lint import lint_in
+from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.gates import shut, to_look_at_again
@@ -240,11 +241,10 @@ def _write(
     Raises ContentError when a finding blocks the draft.
     """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    if wanted.audience.startswith(TOLD_OTHERWISE):
-        ledger.told.address_correction(incident_id, wanted.id)
-        step = step if ledger.told.public_otherwise(incident_id) else to_people_alone(step)
-    audience = ledger.notices.audience(incident_id, wanted.audience)
-    readers = Readers(audience.digest, audience.people, audience.readers)
+    differences = _differences(ledger, incident_id, step, wanted)
+    step = to_people_alone(step) if step.corrects and not differences.public else step
+    audience = ledger.notices.audience(incident_id, wanted.audience, wanted.id)
+    readers = Readers(audience.digest, audience.people, audience.readers, differences)
     wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)
@@ -263,6 +263,13 @@ def _write(
     for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
         ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {HOW_TO_ADD}", now)
     return drafted, findings
+
+
+def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -> Differences:
+    """Return what the readers of a correction or an update were told otherwise; a first notice tells all."""
+    if wanted.audience.startswith(TOLD_OTHERWISE):
+        return ledger.told.to_correct(incident_id, wanted.id)
+    return ledger.told.to_update(incident_id, wanted.id) if step.phase is Phase.UPDATE else Differences()
 
 
 async def _preflight(context: Context, drafted: Draft) -> Preflight | None:

@@ -166,10 +166,14 @@ class Cases:
         """
         asked = (session, self._notices, case.incident, case.audience.people)
         sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
-        return self._store.cache.get(
-            ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent),
-            lambda: public_told_otherwise(*asked).union(*(wrong for _, wrong in people_told_otherwise(*asked))),
-        )
+
+        def look() -> frozenset[str]:
+            return frozenset(public_told_otherwise(*asked)).union(
+                *(wrong for _, wrong in people_told_otherwise(*asked))
+            )
+
+        name = ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent)
+        return self._store.cache.get(name, look)
 
     def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
         """Return the incident file that was in force at this time."""

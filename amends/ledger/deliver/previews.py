@@ -12,7 +12,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
-from amends.ledger.notice.first_messages import FirstMessages, addressees, in_audience
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of, in_audience
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY
@@ -77,7 +77,7 @@ class Previews:
             col(PersonRow.guardian) > 0,
         )
         with self._store.read() as session:
-            query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
+            query = addressees_of(draft).where(col(PersonRow.hold) == "", has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
             claims = self._claims_of(session, draft, chosen, {DeliveryState.WAITING})
             return tuple(claim for claim in claims if claim.readable)
@@ -87,7 +87,7 @@ class Previews:
         after = 0
         while True:
             with self._store.read() as session:
-                query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > after)
+                query = addressees_of(draft).where(col(PersonRow.number) > after)
                 page = session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
                 claims = self._claims_of(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
             if not page:
@@ -102,5 +102,5 @@ class Previews:
         writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
-        released = Released(draft.template, draft.dated, optional=draft.optional)
+        released = Released(draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts)
         return self._claims.of_rows(session, draft.incident, waiting, released)

@@ -1,6 +1,6 @@
 """Texts that were sent, and the people who were told otherwise than is known now."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -12,8 +12,8 @@ from sqlmodel import Session, col, func, select
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.notice.notice import PERSON_STATE, Draft
-from amends.domain.notice.statement import Statement, contradicts, in_order, stated_by
-from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, saying, told_otherwise
+from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
+from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, last_told, saying, told_otherwise
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.tables import (
     DATA_CHANGED,
@@ -32,11 +32,13 @@ TEXT = (
 )
 """The columns that say what a message says; the set of elements is 0 where it is not known."""
 IS_PUBLIC = col(DeliveryRow.person) == PUBLIC
+Known = Mapping[str, Statement]
+"""Statements by their keys."""
 PAGE = 5_000
 """The number of messages that are read from the database at a time."""
 
-Wrong = frozenset[str]
-"""The keys of statements that a person was told and that are wrong."""
+Wrong = Mapping[str, Statement]
+"""The statements that a person was told and that are wrong, by their keys."""
 
 
 class SentTexts:
@@ -68,7 +70,7 @@ def element_sets(session: Session, incident: str) -> dict[int, str]:
 def people_told_otherwise(
     session: Session, notices: Notices, file: Incident, listed: int
 ) -> Iterator[tuple[int, Wrong]]:
-    """Yield each person in the list who was told otherwise than is known now, with the keys of what is wrong.
+    """Yield each person in the list who was told otherwise than is known now, with what is wrong.
 
     What a person was told last about a thing counts. `listed` is the number of people in the list.
     """
@@ -77,17 +79,57 @@ def people_told_otherwise(
     if suspects is None:
         return
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    wrong = cache(lambda sent, own: frozenset(told_otherwise([texts.saying(*one) for one in sent], _for(known, own))))
+    wrong = cache(lambda sent, own: told_otherwise([texts.saying(*one) for one in sent], _for(known, own)))
     for (person, own), rows in groupby(_messages(session, file.id, suspects), key=lambda row: (row[0], row[1])):
         if found := wrong(tuple((*row[2:], False) for row in rows), own):
             yield person, found
 
 
 def public_told_otherwise(session: Session, notices: Notices, file: Incident, listed: int) -> Wrong:
-    """Return the keys of what the pages and posts say, or said last, and that is wrong by what is known now."""
+    """Return what the pages and posts say, or said last, and that is wrong by what is known now."""
+    return told_otherwise(public_sayings(session, notices, file), stated_by(file, listed))
+
+
+def public_sayings(session: Session, notices: Notices, file: Incident) -> list[Saying]:
+    """Return what stands, or stood, on pages and in posts."""
     texts = SentTexts(session, notices, file.id, file.default_locale)
     rows = session.execute(sql(*TEXT).where(*telling(file.id), IS_PUBLIC)).all()
-    return frozenset(told_otherwise([texts.saying(*row, True) for row in rows], stated_by(file, listed)))
+    return [texts.saying(*row, True) for row in rows]
+
+
+def told_differently(session: Session, notices: Notices, file: Incident, known: Known) -> Iterator[tuple[int, Known]]:
+    """Yield each person in the list who was told something of which others were told something else, with what it is.
+
+    Their own data elements are left out. Nothing is read of the messages when all texts that were sent say the same.
+    """
+    texts = SentTexts(session, notices, file.id, file.default_locale)
+    said = session.execute(sql(*TEXT).where(*telling(file.id), ~IS_PUBLIC).distinct()).all()
+    mixed = _mixed([texts.saying(*one, False) for one in said], known)
+    if not mixed:
+        return
+    those = {(text[0], text[1]) for text in said if mixed & texts.saying(*text, False).statements.keys()}
+    chosen = or_(*(and_(col(DeliveryRow.notice) == one, col(DeliveryRow.version) == version) for one, version in those))
+    last = cache(lambda sent: _only(mixed, last_told([texts.saying(*one, False) for one in sent])))
+    for person, rows in groupby(_messages(session, file.id, chosen), key=lambda row: row[0]):
+        yield person, last(tuple(tuple(row[2:]) for row in rows))
+
+
+def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
+    """Return what the messages to people say last about each thing, as somebody was told who got all of them."""
+    texts = SentTexts(session, notices, file.id, file.default_locale)
+    said = session.execute(sql(*TEXT).where(*telling(file.id), ~IS_PUBLIC).distinct()).all()
+    return last_told([texts.saying(*one, False) for one in said])
+
+
+def _mixed(sayings: Sequence[Saying], known: Known) -> frozenset[str]:
+    """Return the keys of what some of these texts say otherwise than is known now."""
+    asked = {key: known[key].value for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
+    made = (one for text in sayings for one in text.statements.values())
+    return frozenset(one.key for one in made if one.value != asked.get(one.key, one.value))
+
+
+def _only(keys: frozenset[str], told: Known) -> Known:
+    return {key: one for key, one in told.items() if key in keys}
 
 
 def _for(known: dict[str, Statement], own: str) -> dict[str, Statement]:

@@ -427,12 +427,19 @@ class LoggedMessageRow(SQLModel, table=True):
 
 
 class ToldOtherwiseRow(SQLModel, table=True):
-    """A person to whom a correction is written, as found when the correction was drafted last."""
+    """A person who was told something else than is known now, as found when this notice was drafted last.
+
+    A correction goes to these people alone; in an update they read a text of their cohort.
+    """
 
     __tablename__ = "told_otherwise"
     incident: str = Field(primary_key=True)
     notice: str = Field(primary_key=True)
     person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    cohort: str
+    """The name of the cohort of those with the same difference; empty for the text that everybody else reads."""
+    elements: str
+    """The data elements that were named to the person wrongly, as in the column `data` of people; else empty."""
 
 
 class RestoredNoticeRow(SQLModel, table=True):

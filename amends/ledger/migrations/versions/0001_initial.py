@@ -107,6 +107,8 @@ def upgrade() -> None:
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("cohort", sa.String(), nullable=False),
+        sa.Column("elements", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("incident", "notice", "person"),
     )
     op.create_table(
