@@ -17,6 +17,7 @@ from amends.ledger.deliver.told import (
     TEXT,
     SentTexts,
     element_sets,
+    messages_to,
     people_told_otherwise,
     public_told_otherwise,
     telling,
@@ -110,9 +111,9 @@ class ToldRecord:
 
     def _heard(self, incident: str, person: int) -> tuple[Heard, ...]:
         query = sql(*TEXT, IS_PUBLIC, col(DeliveryRow.state), col(DeliveryRow.updated_at))
-        theirs = query.where(*telling(incident), col(DeliveryRow.person) == person)
         default = self._cases.incident_file(incident).default_locale
         with self._store.read() as session:
+            theirs = query.where(*telling(incident), *messages_to(session, incident, person))
             texts = SentTexts(session, self._notices, incident, default)
             rows = session.execute(theirs.order_by(col(DeliveryRow.id))).all()
             found = [Heard(texts.saying(*text), DeliveryState(state), at) for *text, state, at in rows]

@@ -59,6 +59,14 @@ def telling(incident: str) -> tuple[Any, ...]:
     return col(DeliveryRow.incident) == incident, col(DeliveryRow.state).in_(TELLS)
 
 
+def messages_to(session: Session, incident: str, person: int) -> tuple[Any, ...]:
+    """Return the conditions for all messages of one person, or of the public, in a form that an index answers."""
+    released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
+    return (
+        col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(released), col(DeliveryRow.person) == person,
+    )  # fmt: skip
+
+
 def element_sets(session: Session, incident: str) -> dict[int, str]:
     """Return the sets of data elements of an incident by their numbers."""
     query = sql(col(ElementSetRow.id), col(ElementSetRow.elements)).where(col(ElementSetRow.incident) == incident)
@@ -77,7 +85,9 @@ def people_told_otherwise(
     if suspects is None:
         return
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    wrong = cache(lambda sent, own: frozenset(told_otherwise([texts.saying(*one) for one in sent], _for(known, own))))
+    wrong = cache(
+        lambda sent, own: frozenset(told_otherwise([texts.saying(*one) for one in sent], known_about(known, own)))
+    )
     for (person, own), rows in groupby(_messages(session, file.id, suspects), key=lambda row: (row[0], row[1])):
         if found := wrong(tuple((*row[2:], False) for row in rows), own):
             yield person, found
@@ -86,12 +96,12 @@ def people_told_otherwise(
 def public_told_otherwise(session: Session, notices: Notices, file: Incident, listed: int) -> Wrong:
     """Return the keys of what the pages and posts say, or said last, and that is wrong by what is known now."""
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    rows = session.execute(sql(*TEXT).where(*telling(file.id), IS_PUBLIC)).all()
+    rows = session.execute(sql(*TEXT).where(*telling(file.id), *messages_to(session, file.id, PUBLIC))).all()
     return frozenset(told_otherwise([texts.saying(*row, True) for row in rows], stated_by(file, listed)))
 
 
-def _for(known: dict[str, Statement], own: str) -> dict[str, Statement]:
-    """Return what is known about a person with these data elements, which are all those of the incident if empty."""
+def known_about(known: dict[str, Statement], own: str) -> dict[str, Statement]:
+    """Return what is known now, where these data elements are the person's own; all of the incident when empty."""
     if not own:
         return known
     return known | {StatementKey.ELEMENTS: Statement(key=StatementKey.ELEMENTS, value=in_order(own))}
