@@ -25,9 +25,10 @@ class Composer:
 
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
-        self._forms = {variant.id: self._form(variant) for variant in draft.variants}
-        # Both are called for every message and have few different answers.
+        self._variants = {variant.id: variant for variant in draft.variants}
+        # All are called for every message and have few different answers; a variant that nobody reads is not formed.
         self._form_for = cache(self._find_form)
+        self._form = cache(self._form_of)
         self._say = cache(self._say_data)
 
     def message(self, claim: Claim) -> Message:
@@ -53,10 +54,11 @@ class Composer:
 
     def _find_form(self, text: TextName, channel: ChannelKind) -> VariantForm:
         """Return the form of the variant that was approved for such a reader."""
-        return self._forms[self._draft.nearest(text, channel, self._incident.default_locale).id]
+        return self._form(self._draft.nearest(text, channel, self._incident.default_locale).id)
 
-    def _form(self, variant: Variant) -> VariantForm:
-        """Return the form of the variant, with its HTML and with slots for the values of each person."""
+    def _form_of(self, name: str) -> VariantForm:
+        """Return the form of the variant with this id, with its HTML and with slots for the values of each person."""
+        variant = self._variants[name]
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
         return VariantForm(

@@ -84,7 +84,7 @@ class Readers:
     kinds: frozenset[TextName]
     """Every combination of locale, kind of reader, addendum and cohort in the audience."""
     differences: Differences = field(default_factory=Differences)
-    """What these readers, and those of pages and posts, were told otherwise than is known now."""
+    """All that these readers, and those of pages and posts, were told otherwise than is known now."""
 
 
 @dataclass(frozen=True)

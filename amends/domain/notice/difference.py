@@ -34,12 +34,12 @@ class Change(Value):
 Difference = tuple[Change, ...]
 """All changes for some readers, in the order of StatementKey; empty for those who know all that is known."""
 NAMED_ANYWAY = (StatementKey.OCCURRED, StatementKey.DISCOVERED, StatementKey.CONTAINED, StatementKey.PEOPLE)
-"""What every first notice says as soon as it is known. Other facts that nobody was told are news for a person to word:
-they may be meant for nobody's ears."""
+"""The things that every first notice says as soon as they are known. Other facts that nobody was told are news for a
+person to word: they may be meant for nobody's ears."""
 
 
 class Differences(Value):
-    """What the readers of a notice do not know: the people, by cohort, and the public."""
+    """All that the readers of a notice do not know: the people, by cohort, and the public."""
 
     people: dict[str, Difference] = {}
     """By cohort; the cohort without a name is everybody else."""

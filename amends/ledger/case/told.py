@@ -25,9 +25,11 @@ from amends.domain.notice.told import Heard, SaidTo, Saying, last_told
 from amends.ledger.case.case import Cases
 from amends.ledger.deliver.told import (
     IS_PUBLIC,
+    LEFT,
     TEXT,
     SentTexts,
     element_sets,
+    messages_to,
     people_told_otherwise,
     public_sayings,
     public_told_otherwise,
@@ -150,9 +152,9 @@ class ToldRecord:
 
     def _heard(self, incident: str, person: int) -> tuple[Heard, ...]:
         query = sql(*TEXT, IS_PUBLIC, col(DeliveryRow.state), col(DeliveryRow.updated_at))
-        theirs = query.where(*telling(incident), col(DeliveryRow.person) == person)
         default = self._cases.incident_file(incident).default_locale
         with self._store.read() as session:
+            theirs = query.where(*telling(incident), *messages_to(session, incident, person))
             texts = SentTexts(session, self._notices, incident, default)
             rows = session.execute(theirs.order_by(col(DeliveryRow.id))).all()
             found = [Heard(texts.saying(*text), DeliveryState(state), at) for *text, state, at in rows]
@@ -183,12 +185,19 @@ def _with_own_data(wrong: Mapping[str, Statement], known: Mapping[str, Statement
 
 
 def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tuple[str, str]]) -> None:
-    """Store these people with their cohorts and earlier data elements, in place of those of an earlier draft."""
+    """Store these people with their cohorts and earlier data elements, in place of those of an earlier draft.
+
+    Those to whom a message of the notice has left stay as they are: their message keeps its words.
+    """
     mine = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
-    write.change(delete(ToldOtherwiseRow).where(*mine))
+    theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
+    left = sql(col(DeliveryRow.person)).where(*theirs, col(DeliveryRow.state).in_(LEFT))
+    write.change(delete(ToldOtherwiseRow).where(*mine, col(ToldOtherwiseRow.person).not_in(left)))
+    stay = set(write.session.exec(select(ToldOtherwiseRow.person).where(*mine)).all())
     rows = [
         {"incident": incident, "notice": notice, "person": person, "cohort": cohort, "elements": elements}
         for person, (cohort, elements) in people.items()
+        if person not in stay
     ]
     for start in range(0, len(rows), CHUNK):
         write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])

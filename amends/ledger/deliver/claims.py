@@ -136,8 +136,8 @@ class Claims:
 
     def _claim(
         self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
-        earlier: Mapping[int, tuple[DataCategory, ...]], addendum: Callable[[str, str], str], released: Released,
-        lease: int,
+        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], addendum: Callable[[str, str], str],
+        released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         name = name_parts(row.variant)
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
@@ -158,7 +158,7 @@ class Claims:
             self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             bool(row.doubtful),  # SQLite returns a number
-            earlier.get(row.person, ()),
+            earlier.get((row.notice, row.person), ()),
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
@@ -191,14 +191,15 @@ WHERE incident = :incident AND number BETWEEN :first AND :last AND """
 
 def _earlier_data(
     session: Session, incident: str, rows: Sequence[WaitingMessage]
-) -> dict[int, tuple[DataCategory, ...]]:
-    """Return the kinds of data that were named wrongly to the people of these messages of one notice, by person."""
-    people = [row.person for row in rows]
-    query = sql(col(ToldOtherwiseRow.person), col(ToldOtherwiseRow.elements)).where(
-        col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == rows[0].notice,
+) -> dict[tuple[str, int], tuple[DataCategory, ...]]:
+    """Return the kinds of data that were named wrongly to the people of these messages, by notice and person."""
+    notices, people = {row.notice for row in rows}, [row.person for row in rows]
+    columns = (ToldOtherwiseRow.notice, ToldOtherwiseRow.person, ToldOtherwiseRow.elements)
+    query = sql(*map(col, columns)).where(
+        col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice).in_(notices),
         col(ToldOtherwiseRow.person).between(min(people), max(people)), col(ToldOtherwiseRow.elements) != "",
     )  # fmt: skip
-    return {person: categories(elements) for person, elements in session.execute(query)}
+    return {(notice, person): categories(elements) for notice, person, elements in session.execute(query)}
 
 
 def _opened(

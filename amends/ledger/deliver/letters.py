@@ -66,7 +66,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class PrintedFrom:
-    """The draft, facts and words that the letters of a batch were made of, even when later ones are approved by now."""
+    """The draft, facts and words that messages were made of, even when later ones are approved by now."""
 
     draft: Draft
     incident: Incident
@@ -174,8 +174,7 @@ class PaperLetters:
     def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
         """Return the draft, the facts and the words of a batch. Raises NotInLedger."""
         with self._store.read() as session:
-            draft = self._drafted_for(session, incident, notice, batch)
-            return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
+            return printed_from(session, self._drafted_for(session, incident, notice, batch))
 
     def moved_since(self, incident: str, notice: str, batch: int) -> tuple[Moved, ...]:
         """Return, by person, the letters of this batch that are not written again because the person has moved.
@@ -349,6 +348,11 @@ def _has_text(draft: Draft, name: str) -> bool:
     """Return True when an email was approved for this reader and addendum; the composer finds the nearest locale."""
     own = name_parts(name)[1:]
     return any(text.channel is ChannelKind.EMAIL and text.name[1:] == own for text in draft.variants)
+
+
+def printed_from(session: Session, draft: Draft) -> PrintedFrom:
+    """Return the draft with the facts and the words of which its messages are made. Raises NotInLedger."""
+    return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
 
 def _facts(session: Session, draft: Draft) -> Incident:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import PERSON_STATE, Draft
+from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, last_told, saying, told_otherwise
 from amends.ledger.notice.notices import PUBLIC, Notices
@@ -26,6 +26,8 @@ from amends.ledger.store.tables import (
 
 TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
 """The states of messages that tell."""
+LEFT = (*TELLS, DeliveryState.BOUNCED)
+"""The states of messages whose words somebody may have read: those that tell, and those that came back later."""
 TEXT = (
     *(col(getattr(DeliveryRow, name)) for name in ("notice", "version", "channel", "variant")),
     func.coalesce(DeliveryRow.elements, 0),
@@ -61,6 +63,14 @@ def telling(incident: str) -> tuple[Any, ...]:
     return col(DeliveryRow.incident) == incident, col(DeliveryRow.state).in_(TELLS)
 
 
+def messages_to(session: Session, incident: str, person: int) -> tuple[Any, ...]:
+    """Return the conditions for all messages of one person, or of the public, in a form that an index answers."""
+    released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
+    return (
+        col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(released), col(DeliveryRow.person) == person,
+    )  # fmt: skip
+
+
 def element_sets(session: Session, incident: str) -> dict[int, str]:
     """Return the sets of data elements of an incident by their numbers."""
     query = sql(col(ElementSetRow.id), col(ElementSetRow.elements)).where(col(ElementSetRow.incident) == incident)
@@ -79,7 +89,7 @@ def people_told_otherwise(
     if suspects is None:
         return
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    wrong = cache(lambda sent, own: told_otherwise([texts.saying(*one) for one in sent], _for(known, own)))
+    wrong = cache(lambda sent, own: told_otherwise([texts.saying(*one) for one in sent], known_about(known, own)))
     for (person, own), rows in groupby(_messages(session, file.id, suspects), key=lambda row: (row[0], row[1])):
         if found := wrong(tuple((*row[2:], False) for row in rows), own):
             yield person, found
@@ -93,7 +103,7 @@ def public_told_otherwise(session: Session, notices: Notices, file: Incident, li
 def public_sayings(session: Session, notices: Notices, file: Incident) -> list[Saying]:
     """Return what stands, or stood, on pages and in posts."""
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    rows = session.execute(sql(*TEXT).where(*telling(file.id), IS_PUBLIC)).all()
+    rows = session.execute(sql(*TEXT).where(*telling(file.id), *messages_to(session, file.id, PUBLIC))).all()
     return [texts.saying(*row, True) for row in rows]
 
 
@@ -132,8 +142,8 @@ def _only(keys: frozenset[str], told: Known) -> Known:
     return {key: one for key, one in told.items() if key in keys}
 
 
-def _for(known: dict[str, Statement], own: str) -> dict[str, Statement]:
-    """Return what is known about a person with these data elements, which are all those of the incident if empty."""
+def known_about(known: dict[str, Statement], own: str) -> dict[str, Statement]:
+    """Return what is known now, where these data elements are the person's own; all of the incident when empty."""
     if not own:
         return known
     return known | {StatementKey.ELEMENTS: Statement(key=StatementKey.ELEMENTS, value=in_order(own))}
