@@ -13,8 +13,8 @@ from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Part, Work, send
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import parked
-from amends.domain.base.value import TOLD_OTHERWISE
-from amends.domain.case.case import Case, OccurrenceState, newly_reached
+from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted, to_people_alone
@@ -23,7 +23,7 @@ from amends.domain.incident.gaps import why_not_draft
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
-from amends.domain.plan.closing import ready_to_close
+from amends.domain.plan.closing import ready_to_close, somebody_must_hear
 from amends.domain.plan.gates import shut, to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.checks import HOW_TO_ADD, too_few
@@ -87,13 +87,21 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
-    if ready_to_close(case):
-        await asyncio.to_thread(ledger.incidents.close, incident_id, ENGINE, now)
+    if change := _opens_or_closes(ledger, case, now):
+        await asyncio.to_thread(change, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     # Under a clock doubt nobody knows what is late, and a missed update makes the next notice apologise to everybody.
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
+
+
+def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:
+    """Return what closes a case that is ready, or opens a closed one again for people who must hear more; else None."""
+    if ready_to_close(case, now):
+        return ledger.incidents.close
+    reopens = case.state is IncidentState.CLOSED and somebody_must_hear(case, now)
+    return ledger.incidents.reopen if reopens else None
 
 
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
@@ -269,6 +277,8 @@ def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -
     """Return what the readers of a correction or an update were told otherwise; a first notice tells all."""
     if wanted.audience.startswith(TOLD_OTHERWISE):
         return ledger.told.to_correct(incident_id, wanted.id)
+    if wanted.audience.startswith(NO_LONGER):
+        ledger.told.to_take_back(incident_id, wanted.id)
     return ledger.told.to_update(incident_id, wanted.id) if step.phase is Phase.UPDATE else Differences()
 
 

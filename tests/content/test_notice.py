@@ -25,6 +25,7 @@ happened: {"on": "{first}", between: "{first}-{last}", from: "{first}-", until: 
 statements: {occurred: a, discovered: b, contained: c, people: d, cause: e, vector: f, malicious: g, encrypted: h,
   exfiltration: i, recipient: j, misuse: k, measures: l, elements: m}
 values: {}
+no_data: none
 not_so: It was not so.
 data:
 """

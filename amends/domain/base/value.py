@@ -23,6 +23,9 @@ EVERYONE = "everyone"
 """The audience of all people of an incident; any other name is that of a segment."""
 TOLD_OTHERWISE = "told-otherwise:"
 """The beginning of the audience of a correction; the id of the notice follows. These people were told otherwise."""
+NO_LONGER = "no-longer-affected:"
+"""The beginning of the audience of a notice to people whom a corrected list lacks, with the id of the notice: they were
+told that their data was affected, and it was not."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 FIRST_YEAR, LAST_YEAR = 1970, 2300
 LAST_MINUTE = time(23, 59)

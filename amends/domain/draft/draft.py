@@ -11,14 +11,14 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, fate, planned_commitments
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.gaps import gap_findings
-from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, StatementKey
+from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Differences
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import Statement, about, committed, next_update, stated_by
@@ -124,7 +124,7 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
         return ()
     name = f"{step.notice}-{number}" if step.repeats else step.notice
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
-    audience = f"{TOLD_OTHERWISE}{name}" if step.corrects else step.audience
+    audience = f"{step.found_for}{name}" if step.found_for else step.audience
     return () if needless else (Wanted(name, step.notice, audience),)
 
 
@@ -157,7 +157,7 @@ def draft(
     if missing := gap_findings(case.incident):
         raise ContentError(*missing)
     planned = _new_commitments(case, step, wanted, now)
-    news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
+    news_at, missed = _next_news(case, step, number, now), _missed(case, step, now)
     writer = _Writer(case, wording, wanted, links, readers, planned, news_at, missed, now)
     variants = writer.variants(step.written_for)
     stated = {key for variant in variants for key in variant.states}
@@ -216,10 +216,14 @@ def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
     return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
 
 
+def _next_news(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
+    """Return when the readers hear news again; None for those who are not affected after all."""
+    return None if step.found_for == NO_LONGER else next_news_at(case, step, number, now)
+
+
 def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
     """Return the missed next update for which this notice says sorry, or None; only a notice with news says sorry."""
-    with_news = step.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
-    return to_be_sorry_for(case, now) if with_news else None
+    return to_be_sorry_for(case, now) if step.tells_news else None
 
 
 def quiet_hours_of(case: Case) -> QuietHours | None:
@@ -284,7 +288,8 @@ class _Writer:
         case, zone = self._case, self._case.incident.organisation.timezone
         made = (committed(one, self._now, zone) for one in (*case.commitments, *self._made))
         news = [next_update(self._news_at)] if self._news_at else []
-        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news)}
+        none = [Statement(key=StatementKey.ELEMENTS, value="")] if self._wanted.audience.startswith(NO_LONGER) else []
+        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
 
     def _addendum(self, addendum: str) -> str:
         return self._wording.addenda.in_notice(self._wanted.template, addendum)
@@ -398,13 +403,8 @@ class _Writer:
             },
             "page": self._links.page(case.incident.id, locale),
             **self._commitment_values(phrases, locale),
-            "news": [
-                {
-                    "date": self._date(phrases, news.at),
-                    "text": SaidText(_said(news.text, locale, f"news of {news.at:%Y-%m-%d}"), *news.states),
-                }
-                for news in self._fresh_news()
-            ],
+            "news": self._news(phrases, locale, self._fresh_news()),
+            "since": self._since(phrases, locale),
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
             "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
             **_known(case.incident.facts),
@@ -434,7 +434,27 @@ class _Writer:
         named = say_moment(phrases, missed.until, zone) if missed else ""
         return {"named": named, "came": "yes" if missed and missed.came_at else ""}
 
-    def _fresh_news(self) -> list[Any]:
+    def _since(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        """Return the day on which others had this notice first, and the news since; empty when these readers are first.
+
+        A notice that some still wait for has not reached the others either: nobody is late before all have it.
+        """
+        notice = self._case.notice(self._wanted.id)
+        if notice is None or notice.begun_at is None or not notice.everybody_told:
+            return {"first": "", "news": []}
+        news = [one for one in self._case.incident.news if one.at <= self._now]
+        return {"first": self._date(phrases, notice.begun_at), "news": self._news(phrases, locale, news)}
+
+    def _news(self, phrases: Phrases, locale: str, news: Iterable[News]) -> list[dict[str, str]]:
+        return [
+            {
+                "date": self._date(phrases, one.at),
+                "text": SaidText(_said(one.text, locale, f"news of {one.at:%Y-%m-%d}"), *one.states),
+            }
+            for one in news
+        ]
+
+    def _fresh_news(self) -> list[News]:
         told = self._case.news_told
         return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 

@@ -31,7 +31,7 @@ class Change(Value):
         return self.was is not None and contradicts(self.was, self.now)
 
 
-Difference = tuple[Change, ...]
+Changes = tuple[Change, ...]
 """All changes for some readers, in the order of StatementKey; empty for those who know all that is known."""
 NAMED_ANYWAY = (StatementKey.OCCURRED, StatementKey.DISCOVERED, StatementKey.CONTAINED, StatementKey.PEOPLE)
 """The things that every first notice says as soon as they are known. Other facts that nobody was told are news for a
@@ -41,19 +41,19 @@ person to word: they may be meant for nobody's ears."""
 class Differences(Value):
     """All that the readers of a notice do not know: the people, by cohort, and the public."""
 
-    people: dict[str, Difference] = {}
+    people: dict[str, Changes] = {}
     """By cohort; the cohort without a name is everybody else."""
-    public: Difference = ()
+    public: Changes = ()
 
 
-def difference(told: Mapping[str, Statement], known: Mapping[str, Statement]) -> Difference:
+def difference(told: Mapping[str, Statement], known: Mapping[str, Statement]) -> Changes:
     """Return what is new or different for readers who were told this; their own data elements are left out."""
     keys = (key for key in StatementKey if key in CAN_BE_WRONG - {StatementKey.ELEMENTS} and key in known)
     changes = (Change(was=told.get(key), now=known[key]) for key in keys if key in told or key in NAMED_ANYWAY)
     return tuple(one for one in changes if _is_new(one))
 
 
-def corrections(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> Difference:
+def wrong_changes(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> Changes:
     """Return the changes for readers who were told these statements, all of them wrong by what is known now.
 
     A reader's own data elements were told as OWN_BEFORE and are known as OWN.
@@ -61,7 +61,7 @@ def corrections(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) 
     return tuple(Change(was=wrong[key], now=known[key]) for key in StatementKey if key in wrong)
 
 
-def cohort_of(changes: Difference) -> str:
+def cohort_of(changes: Changes) -> str:
     """Return the name of the cohort of readers with this difference: the same in every draft; empty without one."""
     return digest([(one.key, one.was and one.was.value) for one in changes])[:HEX_DIGITS] if changes else ""
 

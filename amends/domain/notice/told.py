@@ -105,7 +105,7 @@ def saying(
     stated = draft.said_in(draft.nearest(parts, read, default_locale))
     if not (public or read.detailed):
         stated = _on_the_page(draft, parts.locale, default_locale) | stated
-    if elements and StatementKey.ELEMENTS in stated:
+    if elements and StatementKey.ELEMENTS in stated and stated[StatementKey.ELEMENTS].value:
         own = {"value": in_order(elements)}
         stated |= {StatementKey.ELEMENTS: stated[StatementKey.ELEMENTS].model_copy(update=own)}
     return Saying(draft.notice, version, channel, name, elements, public, draft.dated, stated)

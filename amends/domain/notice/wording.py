@@ -68,6 +68,8 @@ class Phrases(Value):
     """The heading of each thing that can turn out to be wrong: `When we found out`."""
     values: dict[StatementKey, dict[str, str]]
     """The words for each value of a fact, by the statement about it, as they read after "We wrote:"."""
+    no_data: str
+    """The words for no data at all, as they read after "We wrote:"."""
     not_so: str
     """The sentence for something that was told and is ruled out by now."""
     never_say: tuple[str, ...]
@@ -164,7 +166,7 @@ def say_statement(phrases: Phrases, statement: Statement) -> str:
     if key is StatementKey.PEOPLE:
         return say_count(phrases, Count(**dict(zip(("min", "max"), map(_number, value.split("/")), strict=True))))
     if key is StatementKey.ELEMENTS:
-        return say_data(phrases, tuple(DataCategory(word) for word in value.split(BETWEEN)))
+        return say_data(phrases, tuple(map(DataCategory, value.split(BETWEEN)))) if value else phrases.no_data
     return phrases.values.get(key, {}).get(value, "")
 
 

@@ -13,11 +13,11 @@ from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.difference import (
     OWN,
     OWN_BEFORE,
-    Difference,
+    Changes,
     Differences,
     cohort_of,
-    corrections,
     difference,
+    wrong_changes,
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement, stated_by
@@ -30,6 +30,7 @@ from amends.ledger.deliver.told import (
     SentTexts,
     element_sets,
     messages_to,
+    people_no_longer_affected,
     people_told_otherwise,
     public_sayings,
     public_told_otherwise,
@@ -105,7 +106,7 @@ class ToldRecord:
         written to. Raises NotInLedger.
         """
         known = self._known(incident)
-        people: dict[str, Difference] = {}
+        people: dict[str, Changes] = {}
         rows: dict[int, tuple[str, str]] = {}
         for person, wrong in self.otherwise(incident).items():
             changes, elements = _with_own_data(wrong, known)
@@ -115,7 +116,18 @@ class ToldRecord:
             theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
             written_to = write.session.exec(select(DeliveryRow.person).where(*theirs, ~IS_PUBLIC).distinct()).all()
             _replace(write, incident, notice, dict.fromkeys(written_to, EVERYBODY_ELSE) | rows)
-        return Differences(people=people, public=corrections(self.public_otherwise(incident), known))
+        return Differences(people=people, public=wrong_changes(self.public_otherwise(incident), known))
+
+    def to_take_back(self, incident: str, notice: str) -> None:
+        """Store the people who were told and are not affected after all as the audience of this notice.
+
+        They replace those of an earlier draft. Raises NotInLedger.
+        """
+        file = self._cases.incident_file(incident)
+        with self._store.read() as session:
+            people = list(people_no_longer_affected(session, self._notices, file))
+        with self._store.write() as write:
+            _replace(write, incident, notice, dict.fromkeys(people, EVERYBODY_ELSE))
 
     def to_update(self, incident: str, notice: str) -> Differences:
         """Store the people who were told something else than most as cohorts of this update, and return what is new.
@@ -175,13 +187,17 @@ def _said_to(text: Saying, parts: Sequence[tuple[DeliveryState, int, datetime, d
     return SaidTo(text, states.total(), states[DeliveryState.UNCERTAIN], first, last)
 
 
-def _with_own_data(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> tuple[Difference, str]:
-    """Return the changes for a person who was told this wrongly, and the data elements of their own that were named."""
+def _with_own_data(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> tuple[Changes, str]:
+    """Return the changes for a person who was told this wrongly, and the data elements of their own that were named.
+
+    Whoever was told that none of their data was affected was told the same as all others who were.
+    """
     if StatementKey.ELEMENTS not in wrong:
-        return corrections(wrong, known), ""
-    own = {value: Statement(key=StatementKey.ELEMENTS, value=value) for value in (OWN_BEFORE, OWN)}
-    changes = corrections({**wrong, StatementKey.ELEMENTS: own[OWN_BEFORE]}, {**known, StatementKey.ELEMENTS: own[OWN]})
-    return changes, wrong[StatementKey.ELEMENTS].value
+        return wrong_changes(wrong, known), ""
+    told = wrong[StatementKey.ELEMENTS]
+    was, now = (Statement(key=StatementKey.ELEMENTS, value=value) for value in (OWN_BEFORE, OWN))
+    earlier = dict(wrong) | {StatementKey.ELEMENTS: was if told.value else told}
+    return wrong_changes(earlier, {**known, StatementKey.ELEMENTS: now}), told.value
 
 
 def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tuple[str, str]]) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import Planned, first_messages, why_held
+from amends.domain.deliver.cascade import Planned, first_messages, hold_within, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
+from amends.domain.people.person import Hold
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of, in_audience
 from amends.ledger.notice.notices import Notices
@@ -66,7 +67,7 @@ class Previews:
         with self._store.read() as session:
             for hold, *known, opted_out, count in session.exec(query):
                 addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
-                why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+                why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
                 yield first_messages(why, addresses, draft.channels, draft.cascade), count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
@@ -76,8 +77,9 @@ class Previews:
             col(PersonRow.phone_index).is_not(None),
             col(PersonRow.guardian) > 0,
         )
+        free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft.audience, hold)]
         with self._store.read() as session:
-            query = addressees_of(draft).where(col(PersonRow.hold) == "", has_address)
+            query = addressees_of(draft).where(col(PersonRow.hold).in_(free), has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
             claims = self._claims_of(session, draft, chosen, {DeliveryState.WAITING})
             return tuple(claim for claim in claims if claim.readable)

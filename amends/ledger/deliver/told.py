@@ -17,6 +17,7 @@ from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, last_told, saying,
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.tables import (
     DATA_CHANGED,
+    GONE,
     DeliveryRow,
     ElementSetRow,
     NoticeRow,
@@ -36,6 +37,9 @@ TEXT = (
 IS_PUBLIC = col(DeliveryRow.person) == PUBLIC
 Known = Mapping[str, Statement]
 """Statements by their keys."""
+ADDRESSES = ("email_index", "phone_index", "postal_index")
+MOST_ASKED = 500
+"""The most addresses in one query."""
 PAGE = 5_000
 """The number of messages that are read from the database at a time."""
 
@@ -93,6 +97,45 @@ def people_told_otherwise(
     for (person, own), rows in groupby(_messages(session, file.id, suspects), key=lambda row: (row[0], row[1])):
         if found := wrong(tuple((*row[2:], False) for row in rows), own):
             yield person, found
+
+
+def people_no_longer_affected(session: Session, notices: Notices, file: Incident) -> Iterator[int]:
+    """Yield each person who was told that their data was affected and whom the list in force lacks.
+
+    Somebody who shares an address with a person in the list is left out: they may be the same person under another id.
+    """
+    gone = _gone_alone(session, file.id)
+    if not gone:
+        return
+    texts = SentTexts(session, notices, file.id, file.default_locale)
+    for person, rows in groupby(_messages_of(session, file.id, col(DeliveryRow.person).in_(gone)), lambda row: row[0]):
+        last = last_told([texts.saying(*row[2:], False) for row in rows]).get(StatementKey.ELEMENTS)
+        if last is None or last.value:
+            yield person
+
+
+def _gone_alone(session: Session, incident: str) -> list[int]:
+    """Return the people whom the list in force lacks and whose addresses are nobody else's in it."""
+    here = (col(PersonRow.incident) == incident, text(GONE))
+    gone = session.execute(
+        sql(col(PersonRow.number), *(col(getattr(PersonRow, name)) for name in ADDRESSES)).where(*here)
+    ).all()
+    if not gone:
+        return []
+    shared = {
+        index
+        for start in range(0, len(gone), MOST_ASKED)
+        for index in _listed_among(session, incident, gone[start : start + MOST_ASKED])
+    }
+    return [row[0] for row in gone if not shared & set(row[1:])]
+
+
+def _listed_among(session: Session, incident: str, gone: Sequence[Any]) -> Iterator[bytes]:
+    """Yield those of these people's addresses that somebody in the list in force has."""
+    for name in ADDRESSES:
+        column, asked = col(getattr(PersonRow, name)), [getattr(row, name) for row in gone]
+        listed = (PersonRow.incident == incident, col(PersonRow.gone_at).is_(None), column.in_(filter(None, asked)))
+        yield from session.exec(select(column).where(*listed).distinct()).all()
 
 
 def public_told_otherwise(session: Session, notices: Notices, file: Incident, listed: int) -> Wrong:
@@ -180,10 +223,16 @@ def _messages(session: Session, incident: str, suspect: Any) -> Iterator[Sequenc
         .join(ElementSetRow, named, isouter=True)
         .where(*telling(incident), suspect)
     )
+    yield from _messages_of(session, incident, col(DeliveryRow.person).in_(chosen))
+
+
+def _messages_of(session: Session, incident: str, people: Any) -> Iterator[Sequence[Any]]:
+    """Yield person, present data elements and text of each message that tells one of these people."""
+    lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
     query = (
         sql(col(DeliveryRow.person), col(PersonRow.data), *TEXT)
         .join(PersonRow, lives)
-        .where(*telling(incident), col(DeliveryRow.person).in_(chosen))
+        .where(*telling(incident), people)
         .order_by(col(DeliveryRow.person), col(DeliveryRow.id))
     )
     yield from session.execute(query, execution_options={"yield_per": PAGE})

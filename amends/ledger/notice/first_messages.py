@@ -25,9 +25,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import Planned, first_messages, in_doubt, starts_as, why_held
+from amends.domain.deliver.cascade import Planned, first_messages, hold_within, in_doubt, starts_as, why_held
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
@@ -112,7 +112,7 @@ class FirstMessages:
         draft = self._draft
         name = self.name(guarded, country, region, locale, cohort)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
-        why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+        why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
         first = first_messages(why, addresses, draft.channels, draft.cascade)
         planned = [in_doubt(one, self._may_have_left) for one in first]
         return [(one.channel.value, name, one.state.value, one.cause.value) for one in planned]
@@ -209,13 +209,15 @@ def in_cohort(incident: str, notice: str) -> ColumnElement[bool]:
 
 
 def in_audience(incident: str, name: str) -> list[Any]:
-    """Return the conditions for the people of this audience, which leaves out people who are gone from the list."""
+    """Return the conditions for the people of this audience; people gone from the list are only in NO_LONGER."""
     conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
     if name == EVERYONE:
         return conditions
-    if not name.startswith(TOLD_OTHERWISE):
+    if not name.startswith((TOLD_OTHERWISE, NO_LONGER)):
         return [*conditions, PersonRow.segment == name]
-    of_notice = (ToldOtherwiseRow.incident == incident, ToldOtherwiseRow.notice == name.removeprefix(TOLD_OTHERWISE))
+    if name.startswith(NO_LONGER):
+        conditions[1] = col(PersonRow.gone_at).is_not(None)
+    of_notice = (ToldOtherwiseRow.incident == incident, ToldOtherwiseRow.notice == name.split(":")[1])
     return [*conditions, col(PersonRow.number).in_(sql(col(ToldOtherwiseRow.person)).where(*of_notice))]  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, text
 from sqlmodel import Session, col, select
 
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
-from amends.domain.deliver.cascade import why_held
+from amends.domain.deliver.cascade import hold_within, why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
@@ -104,7 +104,9 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     if person is None:
         return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
-    return course(stored, person.hold, addresses(person), draft.channels, draft.cascade, why_not)
+    return course(
+        stored, hold_within(draft.audience, person.hold), addresses(person), draft.channels, draft.cascade, why_not
+    )
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

@@ -26,6 +26,7 @@ KEY = ("incident", "notice", "version")
 """The columns that identify one version of a notice."""
 OPTED_OUT = "opted_out_at IS NOT NULL"
 DATA_CHANGED = "data_changed_at IS NOT NULL"
+GONE = "gone_at IS NOT NULL"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
 """The states that are queried often and that few messages have once the sending is over.
@@ -164,6 +165,7 @@ class PersonRow(SQLModel, table=True):
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
+        Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})

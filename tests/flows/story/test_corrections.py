@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.value import Span
+from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import Cause, Certainty, Count, DataCategory, Fact
+from amends.domain.incident.incident import News
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.notice.told import by_statement
 from amends.domain.notice.wording import say_data
@@ -29,6 +31,8 @@ from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all,
 
 DAY = timedelta(days=1)
 FEW = 6
+AT_THE_END = {"deadlines", "promises"}
+"""What goes on after a case is closed."""
 
 
 class Told:
@@ -260,3 +264,102 @@ async def test_an_update_without_a_difference_says_nothing_new(told: Told) -> No
     await update.fn(INCIDENT, "update", 1)
     (email,) = texts_of(told, "update-1", ChannelKind.EMAIL).values()
     assert "There is nothing new" in email
+
+
+async def test_whoever_is_not_affected_after_all_hears_that_once(told: Told) -> None:
+    left, *stay = told.people[:FEW]
+    told.clock.now += DAY
+    told.list_is(stay)
+    number = told.correction
+    assert "not-affected" in told.due()
+    await told.tell("not-affected", number)
+    assert told.got(f"not-affected-{number}") == {left.number}
+    (mail,) = told.mails(f"not-affected-{number}")
+    assert "your data was not among it" in mail
+    assert "not-affected" not in told.due()
+    assert told.wrong() == ()
+
+
+async def test_whoever_comes_back_to_the_list_hears_what_is_right(told: Told) -> None:
+    """Somebody was told that their data was not affected, and then stands in the list again."""
+    left, *stay = told.people[:FEW]
+    told.clock.now += DAY
+    told.list_is(stay)
+    await told.tell("not-affected", told.correction)
+    told.clock.now += DAY
+    told.list_is(told.people[:FEW])
+    assert told.wrong() == ("elements",)
+    number = told.correction
+    await told.tell("correction", number)
+    assert told.got(f"correction-{number}") == {left.number}
+    (mail,) = told.mails(f"correction-{number}")
+    assert "We wrote: none of your data" in mail
+    assert told.wrong() == ()
+
+
+async def test_who_stands_once_in_place_of_twice_is_not_sent_away(told: Told) -> None:
+    """A list that holds a person once instead of twice says nothing about whether they are affected."""
+    twin = told.people[0]._replace(number=FEW + 1, ref="twin-of-the-first")
+    told.list_is([*told.people[:FEW], twin])
+    await told.tell("first-notice")
+    told.clock.now += DAY
+    told.list_is(told.people[:FEW])
+    assert "not-affected" not in told.due()
+
+
+async def test_a_latecomer_reads_what_has_happened_since(told: Told) -> None:
+    file = told.ledger.cases.incident_file(INCIDENT)
+    told.clock.now += 2 * DAY
+    news = News(at=told.clock.now, text={"en": "The police have found the terminals.", "zh-CN": "警方已找到这些终端。"})
+    told.ledger.incidents.amend(file.model_copy(update={"news": (*file.news, news)}), LEAD.name, told.clock.now)
+    told.list_is(told.people[: FEW + 1])
+    before = set(told.mails("first-notice"))
+    await told.tell("first-notice")
+    (mail,) = set(told.mails("first-notice")) - before
+    assert "We first wrote to others about this on 18 November 2026." in mail
+    assert "The police have found the terminals." in mail
+    assert all("We first wrote to others" not in one for one in before)
+
+
+async def closed(told: Told) -> None:
+    """The case is closed by its lead."""
+    told.clock.now += DAY
+    told.ledger.incidents.close(INCIDENT, LEAD.name, told.clock.now)
+    await sweep.fn(INCIDENT)
+
+
+def state(told: Told) -> IncidentState:
+    return told.ledger.cases.read(INCIDENT, told.clock.now).state
+
+
+async def test_surprise_16_a_closed_case_takes_a_latecomer(told: Told) -> None:
+    """A case that was closed opens again by itself for somebody found late, and closes once they have been told."""
+    await closed(told)
+    before = told.got("first-notice")
+    told.clock.now += DAY
+    told.list_is(told.people[: FEW + 1])
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.OPEN
+    assert told.due() <= {"first-notice", *AT_THE_END}
+    await told.tell("first-notice")
+    assert len(told.got("first-notice") - before) == 1
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.CLOSED
+
+
+async def test_a_closed_case_corrects_what_people_were_told(told: Told) -> None:
+    await closed(told)
+    told.amend(Cause.INSIDER)
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.OPEN
+    await told.tell("correction", told.correction)
+    assert told.got("correction-1") == told.got("first-notice")
+    await sweep.fn(INCIDENT)
+    assert (state(told), told.due()) == (IncidentState.CLOSED, AT_THE_END)
+
+
+async def test_a_closed_case_stays_closed_when_nobody_must_hear_more(told: Told) -> None:
+    await closed(told)
+    told.amend(Cause.THEFT)
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.CLOSED

@@ -349,6 +349,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("data_changed_at IS NOT NULL"),
         sqlite_where=sa.text("data_changed_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_person_gone",
+        "person",
+        ["incident"],
+        unique=False,
+        postgresql_where=sa.text("gone_at IS NOT NULL"),
+        sqlite_where=sa.text("gone_at IS NOT NULL"),
+    )
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(
         "pin",
