@@ -18,6 +18,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import write_new
+from amends.cli.terminal.list_hints import list_hints
 from amends.cli.terminal.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
 from amends.cli.terminal.second_person import With, second_member
 from amends.cli.terminal.text import fitted, table
@@ -33,7 +34,6 @@ from amends.domain.plan.closing import still_needed, unmet_closing_criteria
 from amends.domain.plan.plan import Plan, plan
 
 if TYPE_CHECKING:
-    from amends.domain.incident.incident import Incident
     from amends.ledger import AuditEntry
 
 BEFORE_THE_TEAM = "amends"
@@ -79,23 +79,12 @@ def open_(
     desk.show(answer, "\n".join(report))
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
-        _numbers_apart(incident, count),
+        *list_hints(incident, desk.ledger.cases.read(incident.id).audience),
         *gap_hints(incident),
     )
     for hint in filter(None, hints):
         desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
-
-
-def _numbers_apart(incident: "Incident", listed: int) -> str:
-    """Return the hint that the facts and the list disagree about the number of people, or ""."""
-    stated = incident.facts.people
-    if not (stated.stands and stated.value and listed and stated.value.is_apart_from(listed)):
-        return ""
-    return (
-        f"facts.people and the list disagree: the list has {listed:,}. No notice that names the number can be drafted "
-        "until you correct the list or amend the fact: {min: 200} is at least, {max: 300} is up to"
-    )
 
 
 def _author(desk: Desk, name: str) -> str:
@@ -175,7 +164,8 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     desk.show({"incident": incident.id, "version": version, "void": void}, "\n".join(lines))
     nudge(desk.settings, incident.id)
     redrafted = f"what has not left is drafted afresh; `amends incident show {incident.id}`"
-    for hint in tuple(gap_hints(incident)) or (*go_hints(before, incident), redrafted):
+    gaps = tuple(gap_hints(incident)) or (*go_hints(before, incident), redrafted)
+    for hint in (*list_hints(incident, before.audience), *gaps):
         desk.hint(hint)
 
 

@@ -10,6 +10,7 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.list_hints import list_hints
 from amends.cli.terminal.options import IncidentId, noun, number_or_none
 from amends.cli.terminal.text import table
 from amends.content.people.audience import only_good
@@ -180,6 +181,9 @@ def _after_correction(
         elif one.not_told:
             desk.hint(f"{one.notice} is not sent again; what comes next reaches everybody in the list")
     if stored:
+        case = desk.ledger.cases.read(incident)
+        for hint in list_hints(case.incident, case.audience):
+            desk.hint(hint)
         nudge(desk.settings, incident)
 
 

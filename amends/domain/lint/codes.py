@@ -190,6 +190,11 @@ CODES = {
         "It names the number of people, and the facts and the list are more than 2 % apart.",
         "Correct the list, or amend facts.people with min (at least) or max (up to).",
     ),
+    "L158": Meaning(
+        Stops.ALWAYS,
+        "It names to people which of their data it is, and the list has kinds of data that the facts do not name.",
+        "Correct the list, or amend facts.data_categories.",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

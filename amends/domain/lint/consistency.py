@@ -6,7 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from amends.domain.base.errors import Finding
-from amends.domain.base.text import counted
+from amends.domain.base.text import counted, listed
 from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
@@ -263,6 +263,16 @@ def counts_apart(known: LintContext) -> Iterator[Finding]:
         what = f"the facts say {_people_in_words(known)}, and the list has {counted(listed, 'person', 'people')}"
         advice = "correct the list, or amend facts.people: {min: 200} is at least, {max: 300} is up to"
         yield Finding(known.draft.notice, "L157", what, advice)
+
+
+def data_apart(known: LintContext) -> Iterator[Finding]:
+    """Yield L158 when a notice names to people their own data, and the list has kinds that the facts do not name."""
+    apart = known.audience.not_in_the_facts(known.incident.facts)
+    states = any(one.channel.personal and StatementKey.ELEMENTS in one.states for one in known.draft.variants)
+    if states and apart:
+        kinds = listed([f"{kind} ({counted(people, 'person', 'people')})" for kind, people in sorted(apart.items())])
+        what = f"the list has {kinds}, which the facts rule out or do not name"
+        yield Finding(known.draft.notice, "L158", what, "correct the list, or amend facts.data_categories")
 
 
 def _allowed_range(known: LintContext) -> range:

@@ -115,6 +115,7 @@ def lint(
         *consistency.languages_agree(proofs),
         *advisories.homes_unknown(known),
         *consistency.counts_apart(known),
+        *consistency.data_apart(known),
     )
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from amends.domain.base.value import Value
-from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.facts import DataCategory, Facts
 
 NULL_LIKE = frozenset({"null", "(null)", "n/a", "#n/a", "none", "undefined", "-", "--"})
 """Words that exports write into empty cells, in lower case."""
@@ -108,6 +108,16 @@ class AudienceCounts(Value):
         for place, people in self.by_place.items():
             countries[place[:2]] = countries.get(place[:2], 0) + people
         return countries
+
+    def not_in_the_facts(self, facts: Facts) -> dict[str, int]:
+        """Return the kinds of data that people have in the list and that the facts rule out or do not name.
+
+        Each comes with its number of people. Empty as long as the facts do not say which data it was.
+        """
+        if not facts.data_categories.stands:
+            return {}
+        named = facts.categories()
+        return {kind: people for kind, people in self.by_category.items() if kind not in named}
 
 
 def damaged(number: int) -> str:

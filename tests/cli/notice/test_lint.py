@@ -20,7 +20,7 @@ from amends.domain.draft.draft import Links
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.lint.lint import lint_in
-from amends.domain.notice.notice import Reader
+from amends.domain.notice.notice import Reader, TextName
 from amends.domain.notice.wording import Wording
 from amends.domain.people.person import AudienceCounts
 from tests.builders import a_case, an_assessment
@@ -104,7 +104,7 @@ def of_every_letter(wording: Wording, locales: tuple[str, ...]) -> tuple[Kinds, 
     letters = {letter.id: letter.places[0] for letter in wording.addenda.addenda}
     kinds = Kinds()
     for kind in product(locales, Reader, (*letters, GENERAL)):
-        kinds.add("everyone", kind)
+        kinds.add("everyone", TextName(*kind))
     return kinds, AudienceCounts(people=240, by_place=dict.fromkeys((*letters.values(), "DE", "US-NJ"), 20))
 
 
@@ -160,7 +160,7 @@ def test_without_an_audience_every_language_is_linted_by_residence(tmp_path: Pat
     readers = kinds_at_home(read_incident(path), wording.addenda).of("everyone")
     assert readers.people == 240
     assert readers.kinds == {
-        (locale, Reader.SELF, letter) for locale in ("en", "zh-CN") for letter in ("us-ma", "general")
+        TextName(locale, Reader.SELF, letter) for locale in ("en", "zh-CN") for letter in ("us-ma", "general")
     }
 
 

@@ -382,7 +382,7 @@ def test_a_good_notice_has_only_the_finding_about_its_common_page() -> None:
 
 
 def test_there_is_a_bad_notice_for_nearly_every_code() -> None:
-    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157"}
+    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157", "L158"}
     assert CODES.keys() - {bad.code for bad in BAD} == told_below
 
 
@@ -966,3 +966,30 @@ def test_a_number_of_people_is_held_against_the_list(people: Any, listed: int, s
 def test_a_draft_that_names_no_number_is_not_held_against_the_list() -> None:
     found = lint(good(), the_incident(), the_wording(), PAGE, audience=AudienceCounts(people=9))
     assert [one for one in found if one.code == "L157"] == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "stops"),
+    [
+        ({"basic_identity": 3, "contact": 1}, False),
+        ({"credentials_plain": 2}, True),
+        ({"health": 1}, True),
+        ({}, False),
+    ],
+)
+def test_data_in_the_list_is_held_against_the_facts(kinds: dict[str, int], stops: bool) -> None:
+    """A draft that names to people their own data stops when the list has kinds that the facts do not name; see the
+    third of the surprises in the walk through the product.
+    """
+    named = {"value": "health", "certainty": "ruled_out"}
+    given = the_incident().facts.model_dump() | {"data_categories": ["basic_identity", "contact", named]}
+    incident = the_incident().model_copy(update={"facts": Facts.model_validate(given)})
+    variants = tuple(one.model_copy(update={"states": ("elements",)}) for one in good().variants)
+    draft = good().model_copy(update={"variants": variants})
+    found = lint(draft, incident, the_wording(), PAGE, audience=AudienceCounts(people=3, by_category=kinds))
+    assert [one.blocks for one in found if one.code == "L158"] == ([True] if stops else [])
+
+
+def test_unknown_facts_let_the_list_say_which_data_it_was() -> None:
+    facts = Facts.model_validate(the_incident().facts.model_dump() | {"data_categories": "unknown"})
+    assert AudienceCounts(people=1, by_category={"health": 1}).not_in_the_facts(facts) == {}

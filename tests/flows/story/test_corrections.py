@@ -129,7 +129,7 @@ async def test_a_latecomer_gets_the_first_notice_and_no_correction(told: Told) -
 
 async def test_who_has_other_data_than_they_were_told_is_told(told: Told) -> None:
     """A person whose own data grew in a corrected list gets a correction, and nobody else does."""
-    grown = told.people[1]._replace(data=(*told.people[1].data, DataCategory.NATIONAL_ID))
+    grown = told.people[1]._replace(data=(*told.people[1].data, DataCategory.COMMUNICATIONS_CONTENT))
     told.clock.now += DAY
     told.list_is([told.people[0], grown, *told.people[2:FEW]])
     assert told.wrong() == ("elements",)
@@ -233,7 +233,7 @@ async def test_whoever_was_told_something_else_reads_another_correction(told: To
 
 
 async def test_own_data_stands_beside_what_was_told_of_it(told: Told) -> None:
-    grown = told.people[1]._replace(data=(DataCategory.NATIONAL_ID,))
+    grown = told.people[1]._replace(data=(DataCategory.COMMUNICATIONS_CONTENT,))
     told.clock.now += DAY
     told.list_is([told.people[0], grown, *told.people[2:FEW]])
     number = told.correction

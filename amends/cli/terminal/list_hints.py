@@ -1,0 +1,23 @@
+"""Hints that the facts and the list of people disagree, for every command that brings new facts or a new list."""
+
+from collections.abc import Iterator
+
+from amends.domain.base.text import counted, listed
+from amends.domain.incident.incident import Incident
+from amends.domain.people.person import AudienceCounts
+
+
+def list_hints(incident: Incident, audience: AudienceCounts) -> Iterator[str]:
+    """Yield a hint for each disagreement that keeps notices from being drafted."""
+    stated = incident.facts.people
+    if stated.stands and stated.value and audience.people and stated.value.is_apart_from(audience.people):
+        yield (
+            f"facts.people and the list disagree: the list has {audience.people:,}. No notice that names the number "
+            "can be drafted until you correct the list or amend the fact: {min: 200} is at least, {max: 300} is up to"
+        )
+    if apart := audience.not_in_the_facts(incident.facts):
+        kinds = listed([f"{kind} ({counted(people, 'person', 'people')})" for kind, people in sorted(apart.items())])
+        yield (
+            f"facts.data_categories and the list disagree: the list has {kinds}. No notice that names to people their "
+            "own data can be drafted until you correct the list or amend the fact"
+        )
