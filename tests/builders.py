@@ -414,6 +414,7 @@ def a_variant(**changes: Any) -> Variant:
         "subject": "Your data was copied" if locale == "en" else "您的数据被复制",
         "text": "\n\n".join(parts.values()) or SHORT[locale],
         "parts": parts,
+        "states": ("occurred", "people") if channel.detailed else (),
     }
     return Variant(**(given | changes))
 

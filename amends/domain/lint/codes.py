@@ -195,6 +195,12 @@ CODES = {
         "It names to people which of their data it is, and the list has kinds of data that the facts do not name.",
         "Correct the list, or amend facts.data_categories.",
     ),
+    "L159": Meaning(
+        Stops.NEVER,
+        "It names a number of people or a day of the incident that none of its statements covers, so nobody would know "
+        "who was told it.",
+        "Put the key under `states` in the incident file, or let the template print the fact.",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

@@ -435,10 +435,10 @@ def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
 
 def languages_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
     """Yield L120 for each variant whose numbers, dates or links differ from those in the first language."""
-    firsts: dict[tuple[str, str, str], Proof] = {}
+    firsts: dict[tuple[str, ...], Proof] = {}
     for proof in proofs:
         variant = proof.variant
-        first = firsts.setdefault((variant.reader, variant.addendum, variant.channel), proof)
+        first = firsts.setdefault((*variant.name[1:], variant.channel), proof)
         if proof.numbers != first.numbers:
             yield proof.finding("L120", _difference(proof, first), "say the same in every language")
 

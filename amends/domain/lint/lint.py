@@ -20,7 +20,7 @@ from amends.domain.incident.gaps import why_not_draft
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Duty
-from amends.domain.lint import advisories, consistency
+from amends.domain.lint import advisories, consistency, covered
 from amends.domain.lint.codes import CODES, MARK, LintContext, Proof
 from amends.domain.lint.extract import EMAIL, links, plain, stated
 from amends.domain.lint.readability import grade, sentences, words
@@ -326,6 +326,7 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     consistency.items_forbidden,
     consistency.people,
     consistency.dates,
+    covered.uncovered,
     consistency.commitments_tracked,
     consistency.commitments_said,
     advisories.remedies,

@@ -382,7 +382,7 @@ def test_a_good_notice_has_only_the_finding_about_its_common_page() -> None:
 
 
 def test_there_is_a_bad_notice_for_nearly_every_code() -> None:
-    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157", "L158"}
+    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157", "L158", "L159"}
     assert CODES.keys() - {bad.code for bad in BAD} == told_below
 
 
@@ -993,3 +993,23 @@ def test_data_in_the_list_is_held_against_the_facts(kinds: dict[str, int], stops
 def test_unknown_facts_let_the_list_say_which_data_it_was() -> None:
     facts = Facts.model_validate(the_incident().facts.model_dump() | {"data_categories": "unknown"})
     assert AudienceCounts(people=1, by_category={"health": 1}).not_in_the_facts(facts) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "states", "asked"),
+    [
+        ("It affects 3 people.", (), ["names “3 people” and does not state people"]),
+        ("It affects 3 people.", ("people",), []),
+        ("It began on 20 November 2026.", (), ["names 20 November 2026 and does not state occurred"]),
+        ("It began on 20 November 2026.", ("occurred",), []),
+        ("This is our letter of 24 November 2026.", (), []),
+    ],
+)
+def test_a_number_or_day_that_nothing_states_is_asked_about(
+    text: str, states: tuple[str, ...], asked: list[str]
+) -> None:
+    """Free text that names a number of people or a day of the incident declares which statement that makes."""
+    page = a_variant(channel=ChannelKind.WEBSITE, text=text, states=states)
+    draft = good().model_copy(update={"variants": (page,)})
+    found = lint(draft, the_incident(), the_wording(), PAGE)
+    assert [one.what for one in found if one.code == "L159"] == asked
