@@ -96,10 +96,16 @@ def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
 
 
 def untold(session: Session, incident: str) -> dict[str, int]:
-    """Return the number of the latest change of each commitment whose audience was not told of that change."""
+    """Return the number of the latest change of each commitment of which those who know the commitment were not told."""
     query = select(CommitmentRow.id, CommitmentRow.changes).where(
-        CommitmentRow.incident == incident, col(CommitmentRow.told) < CommitmentRow.changes
+        CommitmentRow.incident == incident, CommitmentRow.made_in != "", col(CommitmentRow.told) < CommitmentRow.changes
     )
+    return dict(session.exec(query).all())
+
+
+def changes(session: Session, incident: str) -> dict[str, int]:
+    """Return the number of the latest change of each commitment."""
+    query = select(CommitmentRow.id, CommitmentRow.changes).where(CommitmentRow.incident == incident)
     return dict(session.exec(query).all())
 
 

@@ -58,8 +58,8 @@ class Commitment(Value):
     audience: str
     due_at: Moment
     state: CommitmentState = CommitmentState.OPEN
-    made_in: str
-    """The notice that made the commitment."""
+    made_in: str = ""
+    """The notice that made the commitment; empty for one that was added and that nobody was told yet."""
     evidence: Texts = {}
     """Evidence that the commitment was kept, in words for customers."""
     settled_at: Moment | None = None
@@ -69,6 +69,20 @@ class Commitment(Value):
     """The reason why the commitment is late or dropped, in words for customers."""
     reminded_at: Moment | None = None
     escalated_at: Moment | None = None
+    added_at: Moment | None = None
+    """When the commitment was added by itself; None for one of a playbook or an incident file."""
+    next_word_at: Moment | None = None
+    """The time by which people hear again of a late commitment that has no new date; None for any other."""
+
+    @property
+    def waits_to_be_made(self) -> bool:
+        """Return True when the commitment was added, is open, and nobody was told of it yet."""
+        return not self.made_in and self.state is CommitmentState.OPEN
+
+    @property
+    def word_due_at(self) -> datetime:
+        """Return the time by which the people expect that the commitment is kept, or that they hear of it."""
+        return self.next_word_at or self.new_due_at or self.due_at
 
     def overdue(self, now: datetime) -> bool:
         """Return True when the commitment is open and the date that people were last given has passed."""
@@ -80,7 +94,9 @@ class Commitment(Value):
         A second delay has replaced the date and the reason of the first, so both are left out. A commitment that was
         dropped has lost the reason of its delay; one that was kept still has it.
         """
-        undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": {}, "settled_at": None}
+        undone: dict[str, object] = {
+            "state": CommitmentState.OPEN, "evidence": {}, "settled_at": None, "next_word_at": None,
+        }  # fmt: skip
         if first or self.state is CommitmentState.OPEN:
             undone["new_due_at"] = None
         if first or self.state is not CommitmentState.KEPT:
@@ -90,7 +106,8 @@ class Commitment(Value):
 
 def fate(commitment: Commitment, now: datetime) -> str:
     """Return the state that people are told: open, kept, late or dropped."""
-    late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
+    said_to_be_late = commitment.new_due_at or commitment.next_word_at
+    late = commitment.state is CommitmentState.OPEN and (said_to_be_late is not None or commitment.overdue(now))
     return IS_LATE if late else commitment.state.value
 
 
@@ -113,6 +130,20 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
         elif commitment.reminded_at is None and (commitment.new_due_at or commitment.due_at) - before <= now:
             chases[commitment.id] = Chase.REMIND
     return chases
+
+
+def to_foresee(
+    commitments: tuple[Commitment, ...], now: datetime, before: timedelta, again: timedelta
+) -> dict[str, datetime]:
+    """Return the commitments of which it must be said now that they will be late, unless a person says otherwise.
+
+    Each comes with the time by which people hear of it again, which is `again` after the day that they were told.
+    """
+    return {
+        one.id: max(one.word_due_at, now) + again
+        for one in commitments
+        if one.state is CommitmentState.OPEN and one.made_in and one.word_due_at - before <= now
+    }
 
 
 def planned_commitments(

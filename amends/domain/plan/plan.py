@@ -9,7 +9,7 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceKind, Occurre
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
-from amends.domain.incident.commitment import CommitmentState
+from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.incident.facts import DataCategory, Facts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import opens_at
@@ -228,6 +228,25 @@ def next_occurrence(
     )
 
 
+def to_be_made(case: Case) -> tuple[Commitment, ...]:
+    """Return the commitments that were added and that no notice of the playbook will make, so that each needs its own."""
+    steps = case.playbook.steps if case.playbook and not case.is_closed else ()
+    coming = {step.audience for step in steps if _makes_commitments(step) and _comes_again(case, step)}
+    return tuple(one for one in case.commitments if one.waits_to_be_made and one.audience not in coming)
+
+
+def _makes_commitments(step: Step) -> bool:
+    return step.phase in (Phase.NOTIFY, Phase.UPDATE) and step.notice is not None and not step.corrects
+
+
+def _comes_again(case: Case, step: Step) -> bool:
+    """Return True when an occurrence of the step will begin, as far as is known now."""
+    mine = [one for one in case.occurrences if one.step == step.id]
+    ended = bool(step.until) and step.until in case.events
+    may_come = not ended and holds(case, step.when) and _is_chosen(case, step)
+    return may_come and _base(case, step, mine) is not None and _last_begun(case, step, mine) < step.at_most
+
+
 def series(case: Case, step: Step, base: datetime) -> Series:
     """Return the times of the step's occurrences, counted from `base`, the time of the step's event."""
     return Series(base, step.after, step.every, step.at_most, step.at, case.calendar)
@@ -296,7 +315,20 @@ def _number_and_time(case: Case, step: Step, times: Series, last: int, now: date
     if step.every is None:
         return 1, times.occurrence(1)
     number = min(max(last + 1, times.come_due(now, last)), step.at_most)
-    return number, _in_time_for_next_update(case, step, times.occurrence(number))
+    due_at = _in_time_for_next_update(case, step, times.occurrence(number))
+    return number, _in_time_for_commitments(case, step, due_at)
+
+
+def _in_time_for_commitments(case: Case, step: Step, due_at: datetime) -> datetime:
+    """Return `due_at`, or for a follow-up the earlier time at which a commitment was added that needs its own notice.
+
+    Once the notice is drafted, the series goes on as before.
+    """
+    if step.phase is not Phase.FOLLOW_UP or not step.channels:
+        return due_at
+    drafted = {notice.about for notice in case.notices}
+    added = (one.added_at for one in to_be_made(case) if one.added_at and one.id not in drafted)
+    return min((due_at, *added))
 
 
 def _in_time_for_next_update(case: Case, step: Step, due_at: datetime) -> datetime:

@@ -26,7 +26,7 @@ from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, Not
 from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Playbook, at_severity
 from amends.domain.risk.levels import Severity
-from amends.ledger.commitment import commitments_of, untold, worded_by
+from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import people_told_otherwise, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
@@ -135,6 +135,7 @@ class Cases:
             events=events,
             commitments=commitments_of(session, row.id),
             untold=untold(session, row.id),
+            changes=changes(session, row.id),
         )
 
     def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:

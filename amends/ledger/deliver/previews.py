@@ -12,7 +12,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
-from amends.ledger.notice.first_messages import FirstMessages, addressees, in_audience
+from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.first_messages import FirstMessages, addressees
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY

@@ -11,9 +11,10 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import PERSON_STATE, Draft
+from amends.domain.notice.notice import Draft
 from amends.domain.notice.statement import Statement, contradicts, in_order, stated_by
-from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, saying, told_otherwise
+from amends.domain.notice.told import Saying, saying, told_otherwise
+from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.tables import (
     DATA_CHANGED,
@@ -24,8 +25,6 @@ from amends.ledger.store.tables import (
     ReleaseRow,
 )
 
-TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
-"""The states of messages that tell."""
 TEXT = (
     *(col(getattr(DeliveryRow, name)) for name in ("notice", "version", "channel", "variant")),
     func.coalesce(DeliveryRow.elements, 0),

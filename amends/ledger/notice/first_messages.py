@@ -24,13 +24,13 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, in_doubt, starts_as, why_held
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, text_name
+from amends.ledger.notice.audience import in_audience
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
-from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow, ToldOtherwiseRow
+from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow
 
 PAGE = 10_000
 """The most people whose messages are stored in one transaction."""
@@ -181,17 +181,6 @@ def _columns_with(reader: Any) -> Select[Any]:
     address = ("locale", "email_index", "phone_index", "postal_index")
     columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
     return sql(*columns, col(reader.opted_out_at).is_not(None).label("opted_out"))
-
-
-def in_audience(incident: str, name: str) -> list[Any]:
-    """Return the conditions for the people of this audience, which leaves out people who are gone from the list."""
-    conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
-    if name == EVERYONE:
-        return conditions
-    if not name.startswith(TOLD_OTHERWISE):
-        return [*conditions, PersonRow.segment == name]
-    of_notice = (ToldOtherwiseRow.incident == incident, ToldOtherwiseRow.notice == name.removeprefix(TOLD_OTHERWISE))
-    return [*conditions, col(PersonRow.number).in_(sql(col(ToldOtherwiseRow.person)).where(*of_notice))]  # type: ignore[arg-type]
 
 
 def addendum_of(addenda: Addenda, template: str, country: str, region: str) -> str:
