@@ -30,7 +30,7 @@ from amends.domain.playbook.checks import (
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from amends.domain.team.member import Member
 
-COMMITMENT_TEMPLATES = ("promise-kept", "promise-late")
+COMMITMENT_TEMPLATES = ("promise-made", "promise-kept", "promise-late")
 """The notices that a follow-up step sends to people about commitments."""
 
 

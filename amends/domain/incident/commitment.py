@@ -1,9 +1,10 @@
 """Commitments to people: planned, made, and kept or dropped."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Texts, Value
+from amends.domain.base.value import EVERYONE, LAST_MINUTE, Moment, Slug, Span, Texts, Value, to_utc
 
 
 class CommitmentKind(StrEnum):
@@ -152,6 +153,31 @@ def planned_commitments(
     """Return the playbook's commitments; those of the incident come last and replace any with the same id."""
     merged = {planned.id: planned for planned in (*playbook, *incident)}
     return tuple(merged.values())
+
+
+def end_of_day(text: str, zone: str) -> datetime:
+    """Return the last minute of this day in the time zone, or a full time with its zone as it stands, in UTC.
+
+    Raises ValueError for a text that is neither, and for a year that cannot be meant.
+    """
+    try:
+        whole_day = len(text) == len("2027-03-31")
+        at = datetime.combine(date.fromisoformat(text), LAST_MINUTE) if whole_day else datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date such as 2027-03-31") from None
+    if whole_day:
+        return to_utc(at.replace(tzinfo=ZoneInfo(zone)))
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; add one, or leave out the time")
+    return to_utc(at)
+
+
+def due_by(text: str, zone: str, now: datetime) -> datetime:
+    """Return the time that a date or a span such as 14d from now means. Raises ValueError as `end_of_day`."""
+    try:
+        return now + Span.parse(text)
+    except ValueError:
+        return end_of_day(text, zone)
 
 
 def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:
