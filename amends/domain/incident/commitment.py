@@ -89,20 +89,9 @@ class Commitment(Value):
         """Return True when the commitment is open and the date that people were last given has passed."""
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
-    def before(self, *, first: bool) -> "Commitment":
-        """Return the commitment as before its last change, as far as is known; `first` means that no delay came before.
-
-        A second delay has replaced the date and the reason of the first, so both are left out. A commitment that was
-        dropped has lost the reason of its delay; one that was kept still has it.
-        """
-        undone: dict[str, object] = {
-            "state": CommitmentState.OPEN, "evidence": {}, "settled_at": None, "next_word_at": None,
-        }  # fmt: skip
-        if first or self.state is CommitmentState.OPEN:
-            undone["new_due_at"] = None
-        if first or self.state is not CommitmentState.KEPT:
-            undone["reason"] = {}
-        return self.model_copy(update=undone)
+    def unsaid(self) -> "Commitment":
+        """Return the commitment as it stands, without evidence, reason and lateness that nobody was told."""
+        return self.model_copy(update={"evidence": {}, "reason": {}, "next_word_at": None})
 
 
 def fate(commitment: Commitment, now: datetime) -> str:

@@ -344,7 +344,7 @@ def _number_and_time(
 
 
 def _in_time_for_commitments(case: Case, step: Step, due_at: datetime) -> datetime:
-    """Return `due_at`, or for a follow-up the earlier time at which a commitment was added that needs its own notice."""
+    """Return `due_at`; for a follow-up, the earlier time at which a commitment was added that needs its own notice."""
     if step.phase is not Phase.FOLLOW_UP or not step.channels:
         return due_at
     drafted = {notice.about for notice in case.notices}

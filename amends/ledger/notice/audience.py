@@ -56,15 +56,21 @@ def _promised(incident: str, commitment: str) -> Any:
 
     A person to whom only its end was told, because they were found after that, has nothing more to hear.
     """
-    sent, said, now = DeliveryRow, StatedCommitmentRow, CommitmentRow
-    same = (col(getattr(sent, name)) == getattr(said, name) for name in ("incident", "notice", "version", "channel"))
-    read = or_(col(said.readers) == "", col(sent.variant).like(literal("%/").concat(col(said.readers))))
+    said, now = StatedCommitmentRow, CommitmentRow
     mine = (col(said.incident) == incident, col(said.commitment) == commitment)
-    theirs = (col(sent.incident) == incident, col(sent.person) == PERSON, col(sent.state).in_(TELLS))
+    theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.person) == PERSON)
     stands = and_(col(now.incident) == said.incident, col(now.id) == said.commitment)
     not_the_end = or_(col(now.state) == CommitmentState.OPEN, col(now.state) != said.fate)
-    query = exists().where(*same, read, *mine, *theirs, stands, not_the_end)
+    query = exists().where(*tells_of_commitments(), *mine, *theirs, stands, not_the_end)
     return query.correlate(PersonRow)
+
+
+def tells_of_commitments() -> tuple[Any, ...]:
+    """Return the conditions for messages that tell, each joined with a commitment that its text states."""
+    sent, said = DeliveryRow, StatedCommitmentRow
+    same = (col(getattr(sent, name)) == getattr(said, name) for name in ("incident", "notice", "version", "channel"))
+    read = or_(col(said.readers) == "", col(sent.variant).like(literal("%/").concat(col(said.readers))))
+    return *same, read, col(sent.state).in_(TELLS)
 
 
 BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
