@@ -71,7 +71,7 @@ class Commitment(Value):
     reminded_at: Moment | None = None
     escalated_at: Moment | None = None
     added_at: Moment | None = None
-    """When the commitment was added by itself; None for one of a playbook or an incident file."""
+    """The time at which a person added the commitment; None for one of a playbook or an incident file."""
     next_word_at: Moment | None = None
     """The time by which people hear again of a late commitment that has no new date; None for any other."""
 

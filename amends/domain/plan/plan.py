@@ -258,7 +258,8 @@ def _comes_again(case: Case, step: Step) -> bool:
     mine = [one for one in case.occurrences if one.step == step.id]
     ended = bool(step.until) and step.until in case.events
     may_come = not ended and holds(case, step.when) and _is_chosen(case, step)
-    return may_come and _base(case, step, mine) is not None and _last_begun(case, step, mine) < step.at_most
+    begins = _base(case, step, mine) is not None or step.of in (Event.ASSESSED, Event.NOTIFIED)
+    return may_come and begins and _last_begun(case, step, mine) < step.at_most
 
 
 def series(case: Case, step: Step, base: datetime) -> Series:
