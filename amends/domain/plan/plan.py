@@ -10,7 +10,7 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceKind, Occurre
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
-from amends.domain.incident.commitment import Commitment, CommitmentState
+from amends.domain.incident.commitment import Commitment, CommitmentState, PlannedCommitment
 from amends.domain.incident.facts import DataCategory, Facts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import opens_at
@@ -232,9 +232,24 @@ def next_occurrence(
 
 def to_be_made(case: Case) -> tuple[Commitment, ...]:
     """Return the added commitments that no notice of the playbook will make, so that each needs a notice of its own."""
-    steps = case.playbook.steps if case.playbook and not case.is_closed else ()
-    coming = {step.audience for step in steps if _makes_commitments(step) and _comes_again(case, step)}
+    coming = _audiences_to_come(case)
     return tuple(one for one in case.commitments if one.waits_to_be_made and one.audience not in coming)
+
+
+def never_stated(case: Case, planned: Sequence[PlannedCommitment]) -> tuple[PlannedCommitment, ...]:
+    """Return those planned commitments that nobody made yet and that no notice to come will make.
+
+    Empty before a playbook runs.
+    """
+    known, coming = {one.id for one in case.commitments}, _audiences_to_come(case)
+    missed = (one for one in planned if one.id not in known and one.audience not in coming)
+    return tuple(missed) if case.playbook else ()
+
+
+def _audiences_to_come(case: Case) -> frozenset[str]:
+    """Return the audiences of the notices to come that make commitments."""
+    steps = case.playbook.steps if case.playbook and not case.is_closed else ()
+    return frozenset(step.audience for step in steps if _makes_commitments(step) and _comes_again(case, step))
 
 
 def why_not_made(case: Case) -> Refusal | None:
