@@ -190,6 +190,7 @@ def draft(
         pinned=case.pinned,
         variants=variants,
         commitments=tuple(one for one in planned if about(one.id) in stated),
+        changes={name: change for name, change in case.changes.items() if about(name) in stated},
         statements=writer.statements(variants),
         planned_for=now,
         next_news_at=news_at,

@@ -33,7 +33,7 @@ from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment
-from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
+from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.session import Store, incident_row
@@ -343,7 +343,8 @@ def _status(
     releases: tuple[NoticeRelease, ...],
     now: datetime | None,
 ) -> NoticeStatus:
-    outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
+    untrue = bool(promises_changed(session, draft)) or (now is not None and draft.outdated(now))
+    outdated = row.stage not in RELEASED and untrue
     stands = standing_of(session, row, draft, now)
     return NoticeStatus(
         id=row.notice,

@@ -1,5 +1,6 @@
 """Notices: record drafts and preflights, and release what is approved."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -340,8 +341,17 @@ def changed_since(session: Session, draft: Draft) -> str:
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
     """Return True when the commitment that the draft is about has changed again since."""
-    commitment = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
-    return commitment is not None and commitment.changes > draft.change
+    return bool(draft.about) and bool(_changed(session, draft.incident, {draft.about: draft.change}))
+
+
+def promises_changed(session: Session, draft: Draft) -> tuple[str, ...]:
+    """Return the commitments that the texts of the draft state and that have changed since."""
+    return _changed(session, draft.incident, draft.changes)
+
+
+def _changed(session: Session, incident: str, known: Mapping[str, int]) -> tuple[str, ...]:
+    rows = ((name, session.get(CommitmentRow, (incident, name))) for name in known)
+    return tuple(name for name, row in rows if row and row.changes > known[name])
 
 
 def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | None:
@@ -350,6 +360,8 @@ def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | 
         return Refusal(f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first")
     if is_overtaken(session, draft):
         return Refusal(f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead")
+    if promises := promises_changed(session, draft):
+        return Refusal(f"{draft.notice} says how {listed(promises)} stood before; it is drafted afresh first")
     if draft.outdated(now):
         return Refusal(f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first")
     return None
