@@ -5,7 +5,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
-from amends.ledger.notice.audience import tells_of_commitments
+from amends.ledger.notice.audience import told_to
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
 from amends.ledger.store.session import Store
@@ -41,7 +41,7 @@ class Visits:
         """Return the ids of the commitments that this person was told of, or may have been."""
         with self._store.read() as session:
             query = select(StatedCommitmentRow.commitment).where(
-                *tells_of_commitments(), DeliveryRow.incident == incident, DeliveryRow.person == number
+                StatedCommitmentRow.incident == incident, told_to(number)
             )
             return frozenset(session.exec(query.distinct()).all())
 

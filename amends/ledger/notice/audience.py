@@ -58,19 +58,23 @@ def _promised(incident: str, commitment: str) -> Any:
     """
     said, now = StatedCommitmentRow, CommitmentRow
     mine = (col(said.incident) == incident, col(said.commitment) == commitment)
-    theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.person) == PERSON)
     stands = and_(col(now.incident) == said.incident, col(now.id) == said.commitment)
     not_the_end = or_(col(now.state) == CommitmentState.OPEN, col(now.state) != said.fate)
-    query = exists().where(*tells_of_commitments(), *mine, *theirs, stands, not_the_end)
-    return query.correlate(PersonRow)
+    return exists().where(*mine, stands, not_the_end, told_to(PERSON)).correlate(PersonRow)
 
 
-def tells_of_commitments() -> tuple[Any, ...]:
-    """Return the conditions for messages that tell, each joined with a commitment that its text states."""
+def told_to(person: Any) -> Any:
+    """Return the condition that a message told the person of a stated commitment, for a query for stated commitments.
+
+    The condition looks up the messages of one person to a notice. Joined with all messages, SQLite would read them all
+    for each person.
+    """
     sent, said = DeliveryRow, StatedCommitmentRow
     same = (col(getattr(sent, name)) == getattr(said, name) for name in ("incident", "notice", "version", "channel"))
     read = or_(col(said.readers) == "", col(sent.variant).like(literal("%/").concat(col(said.readers))))
-    return *same, read, col(sent.state).in_(TELLS)
+    return (
+        exists().where(*same, read, col(sent.person) == person, col(sent.state).in_(TELLS)).correlate(said, PersonRow)
+    )
 
 
 BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
