@@ -14,9 +14,11 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import DataCategory
-from amends.domain.incident.incident import Incident
+from amends.domain.incident.incident import Incident, StatementKey
+from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
-from amends.domain.notice.notice import Draft, Reader, Slot, Variant
+from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
+from amends.domain.notice.statement import CAN_BE_WRONG
 from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import Playbook
@@ -32,6 +34,12 @@ PAGE = "https://betapai.example/notices/november-breach/"
 """The notice page of the incident."""
 NEXT_NEWS = NOW + timedelta(days=4)
 """When the first notice says that the next one comes."""
+
+
+HAPPENED = {
+    "on": "on {first}", "between": "between {first} and {last}", "from": "from {first} on", "until": "until {last}"
+}  # fmt: skip
+HEADINGS = {key: key.value for key in StatementKey if key in CAN_BE_WRONG}
 
 
 @cache
@@ -303,6 +311,11 @@ def a_phrases(**changes: Any) -> Phrases:
         "at_least": "at least {number}",
         "at_most": "up to {number}",
         "between": "between {first} and {last}",
+        "happened": HAPPENED,
+        "statements": HEADINGS,
+        "values": {},
+        "no_data": "none",
+        "not_so": "That was not so.",
         "list_comma": ", ",
         "list_and": " and ",
         "data": {
@@ -339,6 +352,11 @@ def a_chinese_phrases(**changes: Any) -> Phrases:
         "at_least": "at least {number}",
         "at_most": "up to {number}",
         "between": "between {first} and {last}",
+        "happened": HAPPENED,
+        "statements": HEADINGS,
+        "values": {},
+        "no_data": "none",
+        "not_so": "That was not so.",
         "list_comma": "、",
         "list_and": "和",
         "data": {
@@ -442,3 +460,8 @@ def an_asked(text: str = "Is my address among it?", **changes: Any) -> NewQuesti
         "at": NOW,
     }
     return NewQuestion(text, **(given | changes))
+
+
+def variant_of(draft: Draft, locale: str, channel: ChannelKind, addendum: str = GENERAL, cohort: str = "") -> Variant:
+    """Return the variant of a draft that a person affected reads."""
+    return draft.nearest(TextName(locale, Reader.SELF, addendum, cohort), channel, "en")

@@ -60,6 +60,9 @@ COMMANDS = {
         "deliver.deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."
     ),
     "told": CommandEntry("notice.told:told", "Say what people were told, to how many, and what is wrong by now."),
+    "dossier": CommandEntry(
+        "people.dossier:app", "Write what one person was told, word for word, under a seal; check such a file."
+    ),
     "bounces": CommandEntry("receipt.bounces:bounces", "Take in the mails that came back."),
     "receipts": CommandEntry(
         "receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."

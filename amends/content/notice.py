@@ -201,6 +201,8 @@ def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterato
 def _wrong_parts(phrases: Phrases, document: Document) -> Iterator[Finding]:
     """Yield a finding for each text with an unknown part in braces, at which every personal page would break."""
     said: dict[tuple[str, ...], str] = {("date",): phrases.date, ("moment",): phrases.moment}
+    said |= {(name,): getattr(phrases, name) for name in ("at_least", "at_most", "between")}
+    said |= {("happened", form): text for form, text in phrases.happened.items()}
     said |= {("portal", word): text for word, text in phrases.portal.items()}
     for trail, text in said.items():
         known = PARTS.get(trail[-1], ())

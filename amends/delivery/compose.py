@@ -10,7 +10,7 @@ from amends.domain.channel.channel import ChannelKind, Message, Pieces, VariantF
 from amends.domain.draft.draft import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.wording import Wording, say_data
 from amends.ledger import Claim
 
@@ -25,9 +25,10 @@ class Composer:
 
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
-        self._forms = {variant.id: self._form(variant) for variant in draft.variants}
-        # Both are called for every message and have few different answers.
+        self._variants = {variant.id: variant for variant in draft.variants}
+        # All are called for every message and have few different answers; a variant that nobody reads is not formed.
         self._form_for = cache(self._find_form)
+        self._form = cache(self._form_of)
         self._say = cache(self._say_data)
 
     def message(self, claim: Claim) -> Message:
@@ -36,7 +37,7 @@ class Composer:
         Raises KeyError when no variant was approved for the claim's reader and addendum: a variant with another
         addendum would say what the laws of a place forbid, or not say what those laws require.
         """
-        form = self._form_for(claim.locale, claim.reader, claim.addendum, claim.channel)
+        form = self._form_for(claim.text, claim.channel)
         return Message(
             form=form,
             key=claim.key,
@@ -51,13 +52,13 @@ class Composer:
         """Return the email whose text is printed as this letter. Raises KeyError as `message` does."""
         return self.message(claim._replace(channel=ChannelKind.EMAIL))
 
-    def _find_form(self, locale: str, reader: str, addendum: str, channel: ChannelKind) -> VariantForm:
+    def _find_form(self, text: TextName, channel: ChannelKind) -> VariantForm:
         """Return the form of the variant that was approved for such a reader."""
-        variant = self._draft.nearest(locale, Reader(reader), channel, addendum, self._incident.default_locale)
-        return self._forms[variant.id]
+        return self._form(self._draft.nearest(text, channel, self._incident.default_locale).id)
 
-    def _form(self, variant: Variant) -> VariantForm:
-        """Return the form of the variant, with its HTML and with slots for the values of each person."""
+    def _form_of(self, name: str) -> VariantForm:
+        """Return the form of the variant with this id, with its HTML and with slots for the values of each person."""
+        variant = self._variants[name]
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
         return VariantForm(
@@ -86,7 +87,8 @@ class Composer:
             Slot.NAME: claim.to.name,
             Slot.YOUR_DATA: self._say(locale, claim.about.data),
             Slot.PERSONAL_LINK: claim.link,
-            Slot.CHILD: claim.about.name if claim.reader == Reader.GUARDIAN else "",
+            Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
+            Slot.CHILD: claim.about.name if claim.text.reader == Reader.GUARDIAN else "",
         }
 
     def _say_data(self, locale: str, touched: tuple[DataCategory, ...]) -> str:

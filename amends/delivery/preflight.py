@@ -128,5 +128,7 @@ def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tu
 
 
 def _no_text(claim: Claim) -> str:
-    addendum = "" if claim.addendum == GENERAL else f" in the addendum {claim.addendum}"
-    return f"no text for reader {claim.reader}{addendum} by {claim.channel}"
+    name = claim.text
+    addendum = "" if name.addendum == GENERAL else f" in the addendum {name.addendum}"
+    cohort = f" told otherwise ({name.cohort})" if name.cohort else ""
+    return f"no text for reader {name.reader}{addendum}{cohort} by {claim.channel}"

@@ -12,6 +12,7 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
+from amends.ledger.case.dossier import Dossiers
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
 from amends.ledger.commitment import Commitments
@@ -83,6 +84,7 @@ class Ledger:
         self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
+        self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions)
         self.destruction, self.visits = Destruction(store, self.cases), Visits(store, notices)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -13,16 +13,17 @@ from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Part, Work, send
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import parked
-from amends.domain.base.value import TOLD_OTHERWISE
-from amends.domain.case.case import Case, OccurrenceState, newly_reached
+from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted, to_people_alone
 from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.lint.lint import lint_in
+from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
-from amends.domain.plan.closing import ready_to_close
+from amends.domain.plan.closing import ready_to_close, somebody_must_hear
 from amends.domain.plan.gates import shut, to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.checks import HOW_TO_ADD, too_few
@@ -86,13 +87,21 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
-    if ready_to_close(case):
-        await asyncio.to_thread(ledger.incidents.close, incident_id, ENGINE, now)
+    if change := _opens_or_closes(ledger, case, now):
+        await asyncio.to_thread(change, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     # Under a clock doubt nobody knows what is late, and a missed update makes the next notice apologise to everybody.
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
+
+
+def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:
+    """Return what closes a case that is ready, or opens a closed one again for people who must hear more; else None."""
+    if ready_to_close(case, now):
+        return ledger.incidents.close
+    reopens = case.state is IncidentState.CLOSED and somebody_must_hear(case, now)
+    return ledger.incidents.reopen if reopens else None
 
 
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
@@ -240,11 +249,10 @@ def _write(
     Raises ContentError when a finding blocks the draft.
     """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    if wanted.audience.startswith(TOLD_OTHERWISE):
-        ledger.told.address_correction(incident_id, wanted.id)
-        step = step if ledger.told.public_otherwise(incident_id) else to_people_alone(step)
-    audience = ledger.notices.audience(incident_id, wanted.audience)
-    readers = Readers(audience.digest, audience.people, audience.readers)
+    differences = _differences(ledger, incident_id, step, wanted)
+    step = to_people_alone(step) if step.corrects and not differences.public else step
+    audience = ledger.notices.audience(incident_id, wanted.audience, wanted.id)
+    readers = Readers(audience.digest, audience.people, audience.readers, differences)
     wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)
@@ -263,6 +271,15 @@ def _write(
     for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
         ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {HOW_TO_ADD}", now)
     return drafted, findings
+
+
+def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -> Differences:
+    """Return what the readers of a correction or an update were told otherwise; a first notice tells all."""
+    if wanted.audience.startswith(TOLD_OTHERWISE):
+        return ledger.told.to_correct(incident_id, wanted.id)
+    if wanted.audience.startswith(NO_LONGER):
+        ledger.told.to_take_back(incident_id, wanted.id)
+    return ledger.told.to_update(incident_id, wanted.id) if step.phase is Phase.UPDATE else Differences()
 
 
 async def _preflight(context: Context, drafted: Draft) -> Preflight | None:

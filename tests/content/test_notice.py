@@ -21,6 +21,12 @@ advice: {}
 commitment_states: {open: open, kept: kept, late: late, dropped: not kept}
 never_say: []
 portal: {ask: Ask us}
+happened: {"on": "{first}", between: "{first}-{last}", from: "{first}-", until: "-{last}"}
+statements: {occurred: a, discovered: b, contained: c, people: d, cause: e, vector: f, malicious: g, encrypted: h,
+  exfiltration: i, recipient: j, misuse: k, measures: l, elements: m}
+values: {}
+no_data: none
+not_so: It was not so.
 data:
 """
 

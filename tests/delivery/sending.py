@@ -16,7 +16,7 @@ from amends.delivery.send.engine import Tally, deliver
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import Links
-from amends.domain.notice.notice import Draft, Reader, Slot, Variant
+from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
@@ -67,11 +67,11 @@ def personal_variants(*locales: str) -> tuple[Variant, ...]:
     return (*email, *sms, *public)
 
 
-def variants_for(readers: Iterable[tuple[str, Reader, str]]) -> tuple[Variant, ...]:
+def variants_for(readers: Iterable[TextName]) -> tuple[Variant, ...]:
     """The notice of `a_draft`, and what else these readers need: in their locales, for guardians, in their letters."""
     personal = [
-        a_variant(locale=locale, reader=reader, addendum=letter, channel=channel)
-        for locale, reader, letter in sorted(readers)
+        a_variant(**name._asdict(), channel=channel)
+        for name in sorted(readers)
         for channel in (ChannelKind.EMAIL, ChannelKind.SMS)
     ]
     return tuple({variant.id: variant for variant in (*a_draft().variants, *personal)}.values())

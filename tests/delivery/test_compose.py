@@ -12,8 +12,7 @@ from amends.delivery.compose import Composer
 from amends.delivery.markdown import to_html
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.facts import DataCategory
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import Reader, Slot, Variant
+from amends.domain.notice.notice import Reader, Slot, TextName, Variant
 from amends.domain.people.person import Person
 from amends.ledger import Claim
 from amends.ledger.deliver.claims import Released
@@ -48,9 +47,7 @@ def a_claim(person: Person, **changes: object) -> Claim:
         released=Released("first-notice", NOW, 1),
         attempts=1,
         channel=ChannelKind.EMAIL,
-        locale=person.locale,
-        reader=Reader.SELF.value,
-        addendum=GENERAL,
+        text=TextName(person.locale, Reader.SELF),
         about=person,
         to=person,
         link=f"token-of-{person.number}-xxxxxxxxxxxx",
@@ -132,7 +129,7 @@ def test_a_guardian_reads_of_the_child_under_the_guardians_name() -> None:
     """A guardian reads the guardian's variant, under the guardian's own name and about the child."""
     child = a_person(number=5, name="Bo Child", data=(DataCategory.CREDENTIALS_HASHED,))
     guardian = a_person(number=6, name="Ana Parent")
-    claim = a_claim(child, reader=Reader.GUARDIAN.value, to=guardian)
+    claim = a_claim(child, text=TextName("en", Reader.GUARDIAN), to=guardian)
     message = a_composer().message(claim)
     assert (message.to, message.to_name) == (guardian.email, "Ana Parent")
     assert message.text.startswith("Dear Ana Parent,\n\nit is about Bo Child: password in scrambled form.")
@@ -190,7 +187,7 @@ def test_the_data_is_named_in_the_language_of_the_message() -> None:
 
 def test_a_variant_that_was_not_approved_is_an_error() -> None:
     with pytest.raises(KeyError):
-        a_composer(a_variant()).message(a_claim(a_person(), reader=Reader.GUARDIAN.value))
+        a_composer(a_variant()).message(a_claim(a_person(), text=TextName("en", Reader.GUARDIAN)))
 
 
 def test_an_sms_goes_to_the_phone_and_has_no_markup() -> None:

@@ -182,14 +182,16 @@ def context_of(setting: Setting) -> dict[str, Any]:
 def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
-    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
-    late = {"named": "", "came": ""}
-    return {**dict.fromkeys(empty, ""), **lists, "late": late, "questions": {"asked": 0, "open": 0}, "people": ""}
+    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": [], "changes": []}
+    since, late = {"first": "", "news": []}, {"named": "", "came": ""}
+    others = {"late": late, "since": since, "questions": {"asked": 0, "open": 0}, "people": ""}
+    return {**dict.fromkeys(empty, ""), **lists, **others}
 
 
 def _everything(locale: str) -> dict[str, Any]:
     words, told = phrases(locale), incident()
     touched = told.facts.categories()
+    news = [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news]
     advised = [kind for kind in words.advice if kind in touched][:MOST_ADVICE]
     return {
         **_dates(told, words),
@@ -198,7 +200,9 @@ def _everything(locale: str) -> dict[str, Any]:
         "advice": [words.advice[kind] for kind in advised],
         "advice_about": [kind.value for kind in advised],
         "promises": _promises(locale),
-        "news": [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news],
+        "news": news,
+        "since": {"first": say_date(words, TOLD, ZONE), "news": news},
+        "changes": _changes(words),
         "next_news": say_moment(words, NEXT, ZONE),
         "late": {"named": say_moment(words, MISSED, ZONE), "came": ""},
         "questions": {"asked": 12, "open": 3},
@@ -206,6 +210,19 @@ def _everything(locale: str) -> dict[str, Any]:
         "encrypted": "no",
         "nobody_knows_who": "yes",
     }
+
+
+def _changes(words: Phrases) -> list[dict[str, str]]:
+    """One thing that was wrong, one that nobody was told, one that a person words, and one that is ruled out."""
+    names, values = words.statements, words.values[StatementKey.CAUSE]
+    sure, wrong = {"sure": "yes", "ruled_out": ""}, {"wrong": "yes"}
+    was = {"name": names[StatementKey.CAUSE], "was": values["theft"], "now": values["insider"]}
+    return [
+        {"key": "cause", **was, **sure, **wrong},
+        {"key": "people", "name": names[StatementKey.PEOPLE], "was": "", "now": "240", **sure, "wrong": ""},
+        {"key": "measures", "name": names[StatementKey.MEASURES], "was": "", "now": "", **sure, **wrong},
+        {"key": "misuse", **was, "now": words.not_so, "sure": "", "ruled_out": "yes", **wrong},
+    ]
 
 
 def _dates(told: Incident, words: Phrases) -> dict[str, str]:

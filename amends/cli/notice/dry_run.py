@@ -15,7 +15,7 @@ from amends.domain.case.next_update import holding_step
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader
+from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, TextName
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook, Step
 
@@ -58,14 +58,14 @@ def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | No
 class Kinds:
     """The kinds of reader by audience (locale, reader, addendum), and how many people each audience has."""
 
-    readers: dict[str, set[tuple[str, Reader, str]]] = field(default_factory=dict)
+    readers: dict[str, set[TextName]] = field(default_factory=dict)
     people: Counter[str] = field(default_factory=Counter)
 
     def of(self, audience: str) -> Readers:
         """Return the readers of this audience."""
         return Readers("", self.people[audience], frozenset(self.readers.get(audience, ())))
 
-    def add(self, audience: str, kind: tuple[str, Reader, str], people: int = 1) -> None:
+    def add(self, audience: str, kind: TextName, people: int = 1) -> None:
         """Add people of this kind to the audience."""
         self.readers.setdefault(audience, set()).add(kind)
         self.people[audience] += people
@@ -81,11 +81,11 @@ def kinds_in(people: Sequence[Person], addenda: Addenda) -> Kinds:
     return kinds
 
 
-def _kind(person: Person, guardians: dict[str, str], addenda: Addenda) -> tuple[str, Reader, str]:
+def _kind(person: Person, guardians: dict[str, str], addenda: Addenda) -> TextName:
     addendum = addenda.addendum_for(person.country, person.region)
     if person.ref in guardians:
-        return guardians[person.ref], Reader.GUARDIAN, addendum
-    return person.locale, Reader.SELF, addendum
+        return TextName(guardians[person.ref], Reader.GUARDIAN, addendum)
+    return TextName(person.locale, Reader.SELF, addendum)
 
 
 def kinds_at_home(incident: "Incident", addenda: Addenda) -> Kinds:
@@ -96,7 +96,7 @@ def kinds_at_home(incident: "Incident", addenda: Addenda) -> Kinds:
         country, _, region = place.partition("-")
         kinds.people[EVERYONE] += people
         for locale in incident.texts:
-            kinds.add(EVERYONE, (locale, Reader.SELF, addenda.addendum_for(country, region)), people=0)
+            kinds.add(EVERYONE, TextName(locale, Reader.SELF, addenda.addendum_for(country, region)), people=0)
     return kinds
 
 

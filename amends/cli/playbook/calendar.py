@@ -12,9 +12,9 @@ from amends.domain.case.case import Case
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, holds
 from amends.domain.plan.text import there
-from amends.domain.playbook.playbook import DEADLINES, Event, Phase, Playbook, Step
+from amends.domain.playbook.playbook import DEADLINES, REPEATING, Event, Phase, Playbook, Step
 
-WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMITMENT_LATE, Event.APPROVED)
+WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, *REPEATING, Event.APPROVED)
 """Events whose dates nobody knows in advance."""
 WORK = {
     Phase.ASSESS: "work out how grave it is, and who must be told by when",

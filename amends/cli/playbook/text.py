@@ -17,6 +17,7 @@ EVENTS: dict[str, str] = {
     Event.APPROVED: "a notice got its last approval for the first time",
     Event.NOTIFIED: "the first notice has gone to everybody it could go to",
     Event.FACTS_CHANGED: "somebody was told otherwise than is known now; each time anew",
+    Event.NO_LONGER_AFFECTED: "a corrected list lacks somebody who was told; each time anew",
     Event.COMMITMENT_LATE: "a promise is not settled on the day it was due; each time anew",
     Event.RESOLVED: "the lead says that there is nothing new to tell",
     Event.CLOSED: "the case was closed",

@@ -81,10 +81,14 @@ class Desk:
         """Return the member, who proves the name by a token. Raises NotAllowed, also for auditors, who only read."""
         from amends.domain.team.member import TeamRole
 
-        member = self.ledger.team.authenticate(name, self._token(name, variable))
+        member = self.reader(name, variable)
         if member.role is TeamRole.AUDITOR:
             raise NotAllowed(f"{name} is an auditor; auditors read and change nothing")
         return member
+
+    def reader(self, name: str, variable: str = TOKEN) -> "Member":
+        """Return the member, who may be an auditor and proves the name by a token. Raises NotAllowed."""
+        return self.ledger.team.authenticate(name, self._token(name, variable))
 
     @staticmethod
     def _token(name: str, variable: str) -> str:

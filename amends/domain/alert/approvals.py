@@ -81,7 +81,8 @@ def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tup
 def _outlives_closing(case: Case, notice: NoticeStatus) -> bool:
     """Return False when the case is closed and the notice ends with it.
 
-    Only notices about commitments go on after closing, and notices that have reached some people and not all.
+    Notices about commitments go on after closing, notices that have reached some people and not all, and those to
+    people who were told something that is wrong by now, for whom the case is open again.
     """
     return not case.is_closed or notice.is_on_its_way or _is_of(case, notice, Phase.FOLLOW_UP)
 

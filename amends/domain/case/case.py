@@ -15,7 +15,7 @@ from amends.domain.incident.incident import Incident, News
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
-from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
+from amends.domain.playbook.playbook import Event, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 
 DESTROYED = "destroyed"
@@ -225,6 +225,11 @@ class Case(Outline):
         """Return True when the case is closed; a case paused after its end is closed all the same."""
         return self.resumed().state is IncidentState.CLOSED
 
+    @property
+    def was_closed(self) -> bool:
+        """Return True when the case is closed, or was once and is open again for people who must hear more."""
+        return self.is_closed or Event.CLOSED in self.events
+
     def resumed(self) -> "Case":
         """Return the case in the state that it has without the pause."""
         if self.state is not IncidentState.PAUSED:
@@ -235,7 +240,7 @@ class Case(Outline):
     def with_news(self) -> Iterator[NoticeStatus]:
         """Return the notices that tell news: all but invitations to a survey and notices about one commitment."""
         steps = self.playbook.steps if self.playbook else ()
-        without = {step.id for step in steps if step.phase in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)}
+        without = {step.id for step in steps if not step.tells_news}
         return (notice for notice in self.notices if notice.step not in without)
 
 

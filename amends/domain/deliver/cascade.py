@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
+from amends.domain.base.value import NO_LONGER
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState
+from amends.domain.people.person import Hold
 
 UNTRIED = frozenset(
     {ReceiptCause.POSTPONED, ReceiptCause.NOT_SENT, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED}
@@ -40,6 +42,11 @@ class Planned:
     channel: ChannelKind
     state: DeliveryState
     cause: ReceiptCause = ReceiptCause.NONE
+
+
+def hold_within(audience: str, hold: str) -> str:
+    """Return the hold as far as it counts for this audience: whoever is gone from the list still hears of just that."""
+    return "" if hold == Hold.GONE and audience.startswith(NO_LONGER) else hold
 
 
 def why_held(hold: str, *, optional: bool, opted_out: bool) -> ReceiptCause:

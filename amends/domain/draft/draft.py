@@ -1,8 +1,8 @@
 """The drafting of a notice: every variant that the audience needs, made from the case and the words."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from traceback import walk_tb
 from typing import Any
@@ -11,29 +11,31 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, PROMISED, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, PROMISED, TOLD_OTHERWISE, nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, fate, planned_commitments
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.gaps import gap_findings
-from amends.domain.incident.incident import STORY_STATES, Incident, StatementKey
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import Draft, Reader, Slot, Variant
+from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Differences
+from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import Statement, about, committed, next_update, stated_by
 from amends.domain.notice.templates import (
     PART_CLOSE,
     PART_OPEN,
+    Quoted,
     SaidText,
     environment,
     mark_items,
     mark_statements,
     split_items,
     split_parts,
+    split_quotes,
     split_statements,
 )
-from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment
+from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment, say_statement
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.risk.levels import Severity
@@ -46,6 +48,11 @@ SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "
 MOST_ADVICE = 5
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
 """A number that is free to call within North America."""
+TOLD_IN: Mapping[StatementKey, str] = {
+    **dict.fromkeys((*NATURE, StatementKey.MISUSE, StatementKey.MEASURES), "nature"),
+    StatementKey.PEOPLE: "people_count",
+}
+"""The item of addenda.yaml that a text says when it tells what such a statement is about."""
 UNKNOWN_RECIPIENTS = (
     RecipientKind.UNKNOWN_ATTACKER,
     RecipientKind.ATTACKER_CIPHERTEXT_ONLY,
@@ -74,8 +81,10 @@ class Readers:
 
     digest: str
     people: int
-    kinds: frozenset[tuple[str, Reader, str]]
-    """Every combination of locale, kind of reader and addendum in the audience."""
+    kinds: frozenset[TextName]
+    """Every combination of locale, kind of reader, addendum and cohort in the audience."""
+    differences: Differences = field(default_factory=Differences)
+    """All that these readers, and those of pages and posts, were told otherwise than is known now."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
         return ()
     name = f"{step.notice}-{number}" if step.repeats else step.notice
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
-    audience = f"{TOLD_OTHERWISE}{name}" if step.corrects else step.audience
+    audience = f"{step.found_for}{name}" if step.found_for else step.audience
     return () if needless else (Wanted(name, step.notice, audience),)
 
 
@@ -162,9 +171,9 @@ def draft(
     if missing := gap_findings(case.incident):
         raise ContentError(*missing)
     planned = _new_commitments(case, step, wanted, now)
-    news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
-    writer = _Writer(case, wording, wanted, links, planned, news_at, missed, now)
-    variants = writer.variants(step.written_for, readers.kinds)
+    news_at, missed = _next_news(case, step, number, now), _missed(case, step, now)
+    writer = _Writer(case, wording, wanted, links, readers, planned, news_at, missed, now)
+    variants = writer.variants(step.written_for)
     stated = {key for variant in variants for key in variant.states}
     return Draft(
         incident=case.incident.id,
@@ -222,10 +231,14 @@ def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
     return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
 
 
+def _next_news(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
+    """Return when the readers hear news again; None for those who are not affected after all."""
+    return None if step.found_for == NO_LONGER else next_news_at(case, step, number, now)
+
+
 def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
     """Return the missed next update for which this notice says sorry, or None; only a notice with news says sorry."""
-    with_news = step.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
-    return to_be_sorry_for(case, now) if with_news else None
+    return to_be_sorry_for(case, now) if step.tells_news else None
 
 
 def quiet_hours_of(case: Case) -> QuietHours | None:
@@ -269,39 +282,42 @@ class _Writer:
     """A writer of one notice, which renders the notice's templates."""
 
     def __init__(
-        self, case: Case, wording: Wording, wanted: Wanted, links: Links,
+        self, case: Case, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
         made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
-        self._made, self._news_at, self._missed, self._now = made, news_at, missed, now
+        self._readers, self._made, self._news_at, self._missed, self._now = readers, made, news_at, missed, now
         # People who were told otherwise may be of any segment: what was promised to everyone is for them all.
-        self._readers = {wanted.audience, EVERYONE if wanted.audience.startswith(TOLD_OTHERWISE) else wanted.audience}
+        self._promised_to = {wanted.audience}
+        if wanted.audience.startswith(TOLD_OTHERWISE):
+            self._promised_to.add(EVERYONE)
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
-    def variants(
-        self, channels: Iterable[ChannelKind], readers: frozenset[tuple[str, Reader, str]]
-    ) -> tuple[Variant, ...]:
-        """Return every variant: on a personal channel for each kind of reader and addendum, else for each locale."""
+    def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
+        """Return every variant: on a personal channel for each kind of reader, else for each locale."""
         if not self._locales:
             raise ContentError(self._missing_language())
-        personal = sorted(
-            {(self.locale_for(locale), reader, self._addendum(addendum)) for locale, reader, addendum in readers}
-        )
-        public = [(locale, Reader.SELF, GENERAL) for locale in self._locales]
         return tuple(
-            self._variant(locale, reader, addendum, channel)
-            for channel in dict.fromkeys(channels)
-            for locale, reader, addendum in (personal if channel.personal else public)
+            self._variant(name, channel) for channel in dict.fromkeys(channels) for name in self._names(channel)
         )
+
+    def _names(self, channel: ChannelKind) -> list[TextName]:
+        """Return the names of the texts on this channel; only a detailed one tells each cohort its difference."""
+        if not channel.personal:
+            return [TextName(locale, Reader.SELF) for locale in self._locales]
+        kinds = self._readers.kinds if channel.detailed else (one._replace(cohort="") for one in self._readers.kinds)
+        own = (one._replace(locale=self.locale_for(one.locale), addendum=self._addendum(one.addendum)) for one in kinds)
+        return sorted(set(own))
 
     def _what_is_known(self) -> dict[str, Statement]:
         """Return each statement that the notice could make, by its key."""
         case, zone = self._case, self._case.incident.organisation.timezone
         made = (committed(one, self._now, zone) for one in self._commitments())
         news = [next_update(self._news_at)] if self._news_at else []
-        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news)}
+        none = [Statement(key=StatementKey.ELEMENTS, value="")] if self._wanted.audience.startswith(NO_LONGER) else []
+        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
 
     def _addendum(self, addendum: str) -> str:
         return self._wording.addenda.in_notice(self._wanted.template, addendum)
@@ -322,22 +338,53 @@ class _Writer:
             "write the templates, or add the incident's texts in one of their languages",
         )
 
-    def _variant(self, locale: str, reader: Reader, addendum: str, channel: ChannelKind) -> Variant:
-        path = f"{self._wanted.template}/{locale}.{channel}.{SUFFIX[channel]}"
-        values = self._values(locale, reader) | self._marks(addendum)
+    def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
+        path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
+        values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
+        values["changes"] = self._changes(name, channel)
         try:
             module = self._templates.get_template(path).make_module(values)
         except Exception as error:  # any error of a template is for its author to correct
             raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
         whole, states = split_statements(str(module).strip())
-        marked, items = split_items(whole)
+        unquoted, quotes = split_quotes(whole)
+        marked, items = split_items(unquoted)
         text, parts = split_parts(marked)
         heading, in_subject = split_statements(str(getattr(module, "subject", "")).strip())
         subject, _ = split_items(heading)
         return Variant(
-            locale=locale, reader=reader, addendum=addendum, channel=channel,
-            subject=subject, text=text, parts=parts, items=items, states=self._known(states | in_subject),
+            **name._asdict(), channel=channel, subject=subject, text=text, parts=parts, items=items,
+            states=self._known(states | in_subject), quotes=quotes,
         )  # fmt: skip
+
+    def _changes(self, name: TextName, channel: ChannelKind) -> list[dict[str, Any]]:
+        """Return what these readers were told otherwise, as far as the laws of their home let a notice say it.
+
+        Where only a person can word what is new, as for measures, the text of the story tells it.
+        """
+        told = self._readers.differences
+        found = told.people.get(name.cohort, ()) if channel.personal else told.public
+        in_words = (self._change(name.locale, one) for one in found if self._may_say(name.addendum, one.key))
+        return [one for one in in_words if one["wrong"] or one["now"]]
+
+    def _change(self, locale: str, change: Change) -> dict[str, Any]:
+        phrases = self._wording.phrases[locale]
+        ruled_out = change.now.certainty is Certainty.RULED_OUT
+        was, now = (_in_words(phrases, one) for one in (change.was, change.now))
+        return {
+            "key": change.key,
+            "name": phrases.statements[StatementKey(change.key)],
+            "was": Quoted(was) if was and now else "",
+            "now": SaidText(now, change.key),
+            "sure": "yes" if change.now.certainty is Certainty.CONFIRMED else "",
+            "ruled_out": "yes" if ruled_out else "",
+            "wrong": "yes" if change.wrong else "",
+        }
+
+    def _may_say(self, addendum: str, key: str) -> bool:
+        """Return False when the laws of the readers' home forbid to say what the statement is about."""
+        addenda, item = self._wording.addenda, TOLD_IN.get(StatementKey(key), "")
+        return item not in addenda.items or addenda.says(addendum, item)
 
     def statements(self, variants: Iterable[Variant]) -> tuple[Statement, ...]:
         """Return the statements that these variants make, sorted by key."""
@@ -384,13 +431,8 @@ class _Writer:
             },
             "page": self._links.page(case.incident.id, locale),
             **self._commitment_values(phrases, locale),
-            "news": [
-                {
-                    "date": self._date(phrases, news.at),
-                    "text": SaidText(_said(news.text, locale, f"news of {news.at:%Y-%m-%d}"), *news.states),
-                }
-                for news in self._fresh_news()
-            ],
+            "news": self._news(phrases, locale, self._fresh_news()),
+            "since": self._since(phrases, locale),
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
             "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
             **_known(case.incident.facts),
@@ -420,7 +462,27 @@ class _Writer:
         named = say_moment(phrases, missed.until, zone) if missed else ""
         return {"named": named, "came": "yes" if missed and missed.came_at else ""}
 
-    def _fresh_news(self) -> list[Any]:
+    def _since(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        """Return the day on which others had this notice first, and the news since; empty when these readers are first.
+
+        A notice that some still wait for has not reached the others either: nobody is late before all have it.
+        """
+        notice = self._case.notice(self._wanted.id)
+        if notice is None or notice.begun_at is None or not notice.everybody_told:
+            return {"first": "", "news": []}
+        news = [one for one in self._case.incident.news if one.at <= self._now]
+        return {"first": self._date(phrases, notice.begun_at), "news": self._news(phrases, locale, news)}
+
+    def _news(self, phrases: Phrases, locale: str, news: Iterable[News]) -> list[dict[str, str]]:
+        return [
+            {
+                "date": self._date(phrases, one.at),
+                "text": SaidText(_said(one.text, locale, f"news of {one.at:%Y-%m-%d}"), *one.states),
+            }
+            for one in news
+        ]
+
+    def _fresh_news(self) -> list[News]:
         told = self._case.news_told
         return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 
@@ -428,7 +490,7 @@ class _Writer:
         values = {
             commitment.id: self._commitment(phrases, locale, commitment)
             for commitment in self._commitments()
-            if commitment.audience in self._readers or commitment.id == self._wanted.about
+            if commitment.audience in self._promised_to or commitment.id == self._wanted.about
         }
         return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
 
@@ -450,6 +512,14 @@ class _Writer:
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
             "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
         }
+
+
+def _in_words(phrases: Phrases, statement: Statement | None) -> str:
+    """Return the value of a statement in words, with a slot for the data of each person's own; empty without any."""
+    if statement is None:
+        return ""
+    slot = {OWN: Slot.YOUR_DATA, OWN_BEFORE: Slot.EARLIER_DATA}.get(statement.value)
+    return slot.mark if slot else say_statement(phrases, statement)
 
 
 def _said(texts: dict[str, str], locale: str, where: str) -> str:

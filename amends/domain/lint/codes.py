@@ -248,8 +248,13 @@ class Proof:
 
     @cached_property
     def said(self) -> str:
-        """Return subject and text without the slots, in plain writing, as the rules search them."""
-        return plain(MARK.sub("…", self.whole))
+        """Return subject and text in plain writing, as the rules search them, without slots and quotes.
+
+        A line that quotes what was wrong names days and numbers that no fact knows any more.
+        """
+        quotes = frozenset(self.variant.quotes)
+        own = "\n".join(line for line in self.whole.split("\n") if line not in quotes)
+        return plain(MARK.sub("…", own))
 
     @cached_property
     def days(self) -> tuple[NamedDay, ...]:

@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind
@@ -32,6 +33,8 @@ class Slot(StrEnum):
     YOUR_DATA = "your_data"
     """The kinds of data of this person, as a list in words."""
     PERSONAL_LINK = "personal_link"
+    EARLIER_DATA = "earlier_data"
+    """The kinds of data that an earlier message named to this person, as a list in words; only in corrections."""
     CHILD = "child"
     """The name of the child whose data it is; only for guardians."""
 
@@ -41,16 +44,26 @@ class Slot(StrEnum):
         return f"{SLOT_OPEN}{self.value}{SLOT_CLOSE}"
 
 
-def text_name(locale: str, reader: str, addendum: str = GENERAL) -> str:
-    """Return the name of one text of a notice, whatever the channel: zh-CN/guardian, en/self/us-ma."""
-    return f"{locale}/{reader}" if addendum == GENERAL else f"{locale}/{reader}/{addendum}"
+class TextName(NamedTuple):
+    """The name of one text of a notice, whatever the channel: zh-CN/guardian, en/self/us-ma."""
+
+    locale: str
+    reader: str
+    addendum: str = GENERAL
+    cohort: str = ""
+    """The cohort for which the text is written, as in `cohort_of`; empty where all were told the same."""
+
+    def __str__(self) -> str:
+        """Return the name in one word, as messages store it; parts at the end that say nothing are left out."""
+        if self.cohort:
+            return "/".join(self)
+        return f"{self.locale}/{self.reader}" if self.addendum == GENERAL else "/".join(self[:3])
 
 
 @lru_cache(1024)
-def name_parts(name: str) -> tuple[str, str, str]:
-    """Return the locale, the reader and the addendum in the name of a text."""
-    locale, reader, *addendum = name.split("/")
-    return locale, reader, addendum[0] if addendum else GENERAL
+def name_parts(name: str) -> TextName:
+    """Return the parts in the name of a text."""
+    return TextName(*name.split("/"))
 
 
 class Variant(Value):
@@ -60,6 +73,8 @@ class Variant(Value):
     reader: Reader
     addendum: str = GENERAL
     """The id of the addendum with which the text is written, as in addenda.yaml."""
+    cohort: str = ""
+    """The cohort for which the text is written; empty where all were told the same."""
     channel: ChannelKind
     subject: str
     text: str
@@ -70,11 +85,18 @@ class Variant(Value):
     """The items of addenda.yaml that the text says, as the template marks them; sorted."""
     states: tuple[str, ...] = ()
     """The keys of the statements that the text makes; sorted."""
+    quotes: tuple[str, ...] = ()
+    """The lines that repeat what an earlier message said, and that is wrong by now."""
+
+    @property
+    def name(self) -> TextName:
+        """Return the name of the text, which variants of several channels share."""
+        return TextName(self.locale, self.reader, self.addendum, self.cohort)
 
     @property
     def id(self) -> str:
         """Return the name of the variant within its notice: zh-CN/guardian/email, en/self/us-ma/email."""
-        return f"{text_name(self.locale, self.reader, self.addendum)}/{self.channel}"
+        return f"{self.name}/{self.channel}"
 
 
 class Draft(Value):
@@ -140,28 +162,29 @@ class Draft(Value):
         """Return the hash that an approval binds; any change of texts, recipients or times changes the hash."""
         return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
 
-    def nearest(self, locale: str, reader: Reader, channel: ChannelKind, addendum: str, default: str) -> Variant:
-        """Return the variant that a reader of this locale gets; `default` is the locale that serves all others.
+    @property
+    def has_cohorts(self) -> bool:
+        """Return True when some people read another text because they were told something else before."""
+        return any(variant.cohort for variant in self.variants)
 
-        Raises KeyError when none was drafted for such a reader with this addendum: a variant with another addendum
-        would say what the laws of a place forbid, or not say what those laws require.
+    def nearest(self, name: TextName, channel: ChannelKind, default: str) -> Variant:
+        """Return the variant that a reader of this text gets; `default` is the locale that serves all others.
+
+        A quick channel has no room for what differs between cohorts, so its text is that of them all. Raises KeyError
+        when none was drafted for such a reader with this addendum and cohort: another one would say what the laws of a
+        place forbid, or not say what those laws require, or correct what nobody told this reader.
         """
-        kind = (reader, addendum, channel)
-        offered = [one.locale for one in self.variants if (one.reader, one.addendum, one.channel) == kind]
+        kind = (name.reader, name.addendum, name.cohort if channel.detailed else "", channel)
+        drafted = {(*one.name[1:], one.channel, one.locale): one for one in self.variants}
+        offered = [locale for *others, locale in drafted if tuple(others) == kind]
         if not offered:
-            raise KeyError(f"{text_name(locale, reader, addendum)}/{channel}")
-        return self.variant(
-            nearest_locale(locale, offered, default if default in offered else offered[0]), reader, channel, addendum
-        )
+            raise KeyError(f"{name}/{channel}")
+        locale = nearest_locale(name.locale, offered, default if default in offered else offered[0])
+        return drafted[*kind, locale]
 
     def said_in(self, variant: Variant) -> dict[str, Statement]:
         """Return the statements that this variant makes, by their keys."""
         return {one.key: one for one in self.statements if one.key in variant.states}
-
-    def variant(self, locale: str, reader: Reader, channel: ChannelKind, addendum: str = GENERAL) -> Variant:
-        """Return the variant for this reader. Raises KeyError when none was drafted."""
-        name = f"{text_name(locale, reader, addendum)}/{channel}"
-        return {variant.id: variant for variant in self.variants}[name]
 
 
 def digest(content: object) -> str:

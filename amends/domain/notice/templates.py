@@ -14,6 +14,8 @@ ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
 reads the text."""
 STATES_OPEN, STATES_CLOSE = "\ue006", "\ue007"
 """Marks around the keys of the statements that the text makes here; removed in the same way."""
+QUOTE = "\ue008"
+"""The mark of a value that an earlier message gave and that is wrong by now; removed in the same way."""
 STATES = re.compile(f"{STATES_OPEN}([^{STATES_CLOSE}]*){STATES_CLOSE}")
 
 
@@ -39,6 +41,16 @@ class SaidText(str):
     def __format__(self, spec: str) -> str:
         """Return the text in this form with the mark of its statements."""
         return mark_statements(self.keys) + super().__str__().__format__(spec)
+
+
+class Quoted(str):
+    """A value that an earlier message gave and that is wrong by now: its line in a text is marked as a quote."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Return the text with the mark of a quote."""
+        return f"{QUOTE}{super().__str__()}"
 
 
 def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
@@ -89,6 +101,12 @@ def mark_statements(keys: Iterable[str]) -> str:
 def split_statements(text: str) -> tuple[str, frozenset[str]]:
     """Return the text without the marks of its statements, and the keys of the statements."""
     return STATES.sub("", text), frozenset(key for listed in STATES.findall(text) for key in listed.split(" "))
+
+
+def split_quotes(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text without the marks of quotes, and the lines that had one."""
+    lines = tuple(line.replace(QUOTE, "") for line in text.splitlines() if QUOTE in line)
+    return text.replace(QUOTE, ""), lines
 
 
 def split_items(text: str) -> tuple[str, tuple[str, ...]]:

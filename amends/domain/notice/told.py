@@ -8,8 +8,7 @@ from datetime import datetime
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, name_parts, text_name
+from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, TextName, name_parts
 from amends.domain.notice.statement import COMMITMENT, Statement, contradicts, in_order
 
 COUNTS_AS_TOLD = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
@@ -114,12 +113,12 @@ def saying(
     An SMS leads to the notice's page, so it also says what the page says. Raises KeyError when no such variant was
     drafted.
     """
-    locale, reader, addendum = name_parts(name)
+    parts = name_parts(name)
     read = ChannelKind.EMAIL if channel.printed else channel
-    stated = draft.said_in(draft.nearest(locale, Reader(reader), read, addendum, default_locale))
+    stated = draft.said_in(draft.nearest(parts, read, default_locale))
     if not (public or read.detailed):
-        stated = _on_the_page(draft, locale, default_locale) | stated
-    if elements and StatementKey.ELEMENTS in stated:
+        stated = _on_the_page(draft, parts.locale, default_locale) | stated
+    if elements and StatementKey.ELEMENTS in stated and stated[StatementKey.ELEMENTS].value:
         own = {"value": in_order(elements)}
         stated |= {StatementKey.ELEMENTS: stated[StatementKey.ELEMENTS].model_copy(update=own)}
     return Saying(draft.notice, version, channel, name, elements, public, draft.dated, stated)
@@ -132,7 +131,7 @@ def _on_the_page(draft: Draft, locale: str, default_locale: str) -> dict[str, St
     """
     if not any(one.channel is ChannelKind.WEBSITE for one in draft.variants):
         return {}
-    said = draft.said_in(draft.nearest(locale, Reader.SELF, ChannelKind.WEBSITE, GENERAL, default_locale))
+    said = draft.said_in(draft.nearest(TextName(locale, Reader.SELF), ChannelKind.WEBSITE, default_locale))
     return {key: one for key, one in said.items() if key != StatementKey.ELEMENTS}
 
 
@@ -158,7 +157,7 @@ def _keys_by_readers(draft: Draft, channel: ChannelKind) -> dict[str, set[str]]:
     read = ChannelKind.EMAIL if channel.printed else channel
     keys: defaultdict[str, set[str]] = defaultdict(set)
     for one in (one for one in draft.variants if one.channel is read):
-        name = text_name(one.locale, one.reader, one.addendum)
+        name = str(one.name)
         said = saying(draft, 0, channel, name, "", one.locale, public=False)
         keys[name.partition("/")[2]].update(said.statements)
     return keys

@@ -1,20 +1,25 @@
 """The words of a playbook: templates of notices, and the phrases of each locale that every notice needs."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from amends.domain.base.value import Value
-from amends.domain.incident.facts import Count, DataCategory
+from amends.domain.incident.facts import Certainty, Count, DataCategory
+from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
+from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, Statement
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
     "moment": ("weekday", "date", "hour", "minute", "zone"),
     "at_least": ("number",),
     "at_most": ("number",),
+    "on": ("first",),
+    "from": ("first",),
+    "until": ("last",),
     "between": ("first", "last"),
     "hello": ("name",),
     "guardian_intro": ("child",),
@@ -49,6 +54,8 @@ class Phrases(Value):
     """The form of a number of people that may be lower, with PARTS: `up to {number}`."""
     between: str
     """The form of a number of people between two others, with PARTS: `between {first} and {last}`."""
+    happened: dict[str, str]
+    """The forms of the days on which it happened, with PARTS: `on`, `between`, `from`, `until`."""
     list_comma: str
     list_and: str
     """The text between the last two entries of a list: ` and `, `和`."""
@@ -57,12 +64,27 @@ class Phrases(Value):
     advice: dict[DataCategory, str]
     """Advice to a person for each kind of data that is in wrong hands; the most urgent kinds come first."""
     commitment_states: dict[str, str]
+    statements: dict[StatementKey, str]
+    """The heading of each thing that can turn out to be wrong: `When we found out`."""
+    values: dict[StatementKey, dict[str, str]]
+    """The words for each value of a fact, by the statement about it, as they read after "We wrote:"."""
+    no_data: str
+    """The words for no data at all, as they read after "We wrote:"."""
+    not_so: str
+    """The sentence for something that was told and is ruled out by now."""
     never_say: tuple[str, ...]
     """Phrases that play the incident down, blame somebody or cannot be true."""
     outside_contacts: tuple[str, ...] = ()
     """Telephone numbers and hosts of other organisations that a notice may name: bureaus, offices."""
     portal: dict[str, str]
     """Texts of the portal's pages; some have PARTS."""
+
+    @field_validator("statements")
+    @classmethod
+    def _names_all(cls, given: dict[StatementKey, str]) -> dict[StatementKey, str]:
+        if missing := [key for key in StatementKey if key in CAN_BE_WRONG and not given.get(key)]:
+            raise ValueError(f"has no heading for {', '.join(missing)}")
+        return given
 
 
 class Wording(Value):
@@ -82,8 +104,12 @@ class Wording(Value):
 
 def say_date(phrases: Phrases, moment: datetime, zone: str) -> str:
     """Return the date in this zone, in the form of the locale."""
-    local = moment.astimezone(ZoneInfo(zone))
-    return phrases.date.format(day=local.day, month=phrases.months[local.month - 1], year=local.year)
+    return say_day(phrases, moment.astimezone(ZoneInfo(zone)).date())
+
+
+def say_day(phrases: Phrases, day: date) -> str:
+    """Return the day in the form of the locale."""
+    return phrases.date.format(day=day.day, month=phrases.months[day.month - 1], year=day.year)
 
 
 def say_moment(phrases: Phrases, moment: datetime, zone: str) -> str:
@@ -126,3 +152,30 @@ def say_data(phrases: Phrases, categories: tuple[DataCategory, ...]) -> str:
     """Return the kinds of data as they read after "your", in the order of the locale."""
     named = tuple(name for category, name in phrases.data.items() if category in categories)
     return say_list(phrases, named)
+
+
+def say_statement(phrases: Phrases, statement: Statement) -> str:
+    """Return the value of a statement in words; empty where only a person can word it, as for measures."""
+    key, value = StatementKey(statement.key), statement.value
+    if statement.certainty is Certainty.RULED_OUT:
+        return phrases.not_so
+    if key in (StatementKey.DISCOVERED, StatementKey.CONTAINED):
+        return say_day(phrases, date.fromisoformat(value))
+    if key is StatementKey.OCCURRED:
+        return _say_span(phrases, *value.split("/"))
+    if key is StatementKey.PEOPLE:
+        return say_count(phrases, Count(**dict(zip(("min", "max"), map(_number, value.split("/")), strict=True))))
+    if key is StatementKey.ELEMENTS:
+        return say_data(phrases, tuple(map(DataCategory, value.split(BETWEEN)))) if value else phrases.no_data
+    return phrases.values.get(key, {}).get(value, "")
+
+
+def _say_span(phrases: Phrases, first: str, last: str) -> str:
+    """Return in words when something happened between these days, of which one may be empty."""
+    form = "on" if first == last else "between" if first and last else "from" if first else "until"
+    said = {name: say_day(phrases, date.fromisoformat(day)) for name, day in (("first", first), ("last", last)) if day}
+    return phrases.happened[form].format(**said)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None

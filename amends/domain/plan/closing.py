@@ -8,16 +8,20 @@ from amends.domain.case.next_update import awaited
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.plan import holds, plan
-from amends.domain.playbook.playbook import Event
+from amends.domain.playbook.playbook import HOLDING, Event, Phase
 
 
-def ready_to_close(case: Case) -> bool:
+def ready_to_close(case: Case, now: datetime) -> bool:
     """Return True when an open case is resolved, its closing steps are done, and no approved notice is still to leave.
 
     The closing steps are the steps timed from the event resolved. A notice of a skipped occurrence, or of which only
-    parked messages are left, does not count.
+    parked messages are left, does not count. A case that was reopened is ready when nobody is left to tell.
     """
-    if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
+    if case.playbook is None or case.state is not IncidentState.OPEN:
+        return False
+    if Event.CLOSED in case.events:
+        return not somebody_must_hear(case, now)
+    if Event.RESOLVED not in case.events:
         return False
     skipped = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.SKIPPED}
     leaving = [
@@ -30,6 +34,16 @@ def ready_to_close(case: Case) -> bool:
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
     done = {one.step for one in case.occurrences if one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
     return set(closing) <= done
+
+
+def somebody_must_hear(case: Case, now: datetime) -> bool:
+    """Return True when people must still be told something of a case that was closed, apart from commitments.
+
+    They were found late, were told something that is wrong by now, or wait for a notice that others have.
+    """
+    planned = plan(case, now)
+    steps = {one.step for one in (*planned.due, *planned.upcoming) if one.phase is not Phase.FOLLOW_UP} - {HOLDING}
+    return bool(steps) or _people_wait(case)
 
 
 def is_over(case: Case, now: datetime) -> bool:

@@ -7,7 +7,7 @@ step until the occurrence is over; when nothing of the occurrence has left, it i
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from amends.domain.base.value import TOLD_OTHERWISE, Moment, Value
+from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED
@@ -95,8 +95,8 @@ def migration(case: Case, new: Playbook, now: datetime, ahead: timedelta = MONTH
 def retire(step: Step, last: int) -> Step:
     """Return the step with its words and audience, but with no occurrence after the number `last`."""
     content = step.model_dump(by_alias=True, exclude=set(UNTIMED)) | {"of": Event.OPENED, "reads_on": RETIRED}
-    if step.corrects:
-        content["audience"] = TOLD_OTHERWISE
+    if step.found_for:
+        content["audience"] = step.found_for
     if step.repeats:
         # Notices of a repeated step are numbered, so the step stays a series; an ended series has no next occurrence.
         content |= {"every": str(step.every or "1d"), "until": Event.OPENED, "at_most": min(max(last, 2), 500)}

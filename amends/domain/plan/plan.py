@@ -14,7 +14,7 @@ from amends.domain.incident.commitment import Commitment, CommitmentState, Plann
 from amends.domain.incident.facts import DataCategory, Facts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import opens_at
-from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step, When
+from amends.domain.playbook.playbook import DEADLINES, FOUND_FOR, HOLDING, Event, Phase, Step, When
 from amends.domain.playbook.schedule import Series
 
 HOUR = timedelta(hours=1)
@@ -139,24 +139,26 @@ def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccu
 def _other_news_comes(case: Case, occurrences: list[PlannedOccurrence], by: datetime) -> bool:
     """Return True when another notice with news is drafted, or will be drafted by then."""
     steps = case.playbook.steps if case.playbook else ()
-    with_news = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
+    with_news = {step.id for step in steps if step.notice and step.tells_news}
     aside = set_aside(case)
     silent = (NoticeStage.REJECTED, NoticeStage.DROPPED)
     drafts = [n for n in case.notices if n.step in with_news and n.begun_at is None and n.stage not in silent]
-    if not case.is_closed and any((n.step, n.occurrence) not in aside for n in drafts):
+    if not case.was_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
     paused = case.state is IncidentState.PAUSED
     return not paused and any(one.step in with_news and one.due_at <= by for one in occurrences)
 
 
 def _outlives_closing(case: Case, occurrence: PlannedOccurrence) -> bool:
-    """Return False when the case is closed and the occurrence ends with it.
+    """Return False when the case is closed, or was once, and the occurrence ends with it.
 
-    Only commitments go on after closing, and notices that have reached some people and not all.
+    Commitments go on after closing, notices that have reached some people and not all, and words to those who were told
+    something that is wrong by now.
     """
-    if not case.is_closed or occurrence.phase is Phase.FOLLOW_UP:
+    if not case.was_closed or occurrence.phase is Phase.FOLLOW_UP:
         return True
-    return any(notice.is_on_its_way for notice in _notices_of(case, occurrence))
+    step = next((one for one in case.playbook.steps if one.id == occurrence.step), None) if case.playbook else None
+    return bool(step and step.found_for) or any(notice.is_on_its_way for notice in _notices_of(case, occurrence))
 
 
 def _in_time(occurrence: PlannedOccurrence) -> tuple[datetime, str, int]:
@@ -348,7 +350,7 @@ def _number_and_time(
     """
     if step.phase is Phase.ASSESS:
         return facts_known(case), times.occurrence(1)  # each new state of the facts is assessed once
-    if step.of == Event.FACTS_CHANGED:
+    if step.of in FOUND_FOR:
         return case.version - 1, times.occurrence(1)
     if step.of == Event.COMMITMENT_LATE:
         return last + 1, times.occurrence(1)

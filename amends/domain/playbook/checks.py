@@ -25,6 +25,7 @@ CAUSED_BY: dict[str, Callable[[Step], bool]] = {
     Event.NOTIFIED: lambda step: step.phase is Phase.NOTIFY and step.notice is not None,
     Event.APPROVED: lambda step: bool(step.channels),
     Event.FACTS_CHANGED: lambda step: step.phase in NEWS and step.notice is not None,
+    Event.NO_LONGER_AFFECTED: lambda step: step.phase in NEWS and step.notice is not None,
 }
 """The steps that cause each event; the id of a step is an event that the step itself causes."""
 WHY_NEVER: dict[str, str] = {
@@ -32,6 +33,7 @@ WHY_NEVER: dict[str, str] = {
     Event.NOTIFIED: "no step of the phase notify sends a notice",
     Event.APPROVED: "no step sends anything",
     Event.FACTS_CHANGED: "no step tells people anything that could change",
+    Event.NO_LONGER_AFFECTED: "no step tells people that their data is affected",
 }
 """The reason why an event never happens when no step causes it."""
 MANY = 10_000
@@ -90,7 +92,7 @@ def never_promised(
     playbook: Playbook, commitments: Iterable[PlannedCommitment]
 ) -> tuple[PlannedCommitment, ...]:  # fmt: skip
     """Return those of the commitments that no notice ever makes, because none goes to exactly their audience."""
-    told = {step.audience for step in playbook.steps if step.phase in PROMISES and step.notice and not step.corrects}
+    told = {step.audience for step in playbook.steps if step.phase in PROMISES and step.notice and not step.found_for}
     return tuple(one for one in commitments if one.audience not in told)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from amends.domain.base.value import EVERYONE, TOLD_OTHERWISE, Moment, Slug, Span, Value
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, Moment, Slug, Span, Value
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
@@ -20,6 +20,13 @@ HOLDING = "holding"
 """The id of the step, and of the templates, for the statement that there is nothing new yet; in no playbook."""
 BUILT_IN_STEPS = {DEADLINES: "reminders of legal deadlines", HOLDING: "statements that there is nothing new yet"}
 """Steps that stand in a plan although no playbook names them, each with its purpose in words."""
+
+
+FOUND_IN_WORDS = {
+    TOLD_OTHERWISE: "those who were told otherwise",
+    NO_LONGER: "those who were told, and whose data was not affected after all",
+}
+"""The audiences whose people are found anew for each notice, in words."""
 
 
 class Phase(StrEnum):
@@ -43,6 +50,8 @@ class Event(StrEnum):
     """The first notice was sent to everybody who could be reached."""
     FACTS_CHANGED = "facts_changed"
     """The incident file was amended since people were last told the news; each time is an occurrence of its own."""
+    NO_LONGER_AFFECTED = "no_longer_affected"
+    """A corrected list lacks somebody who was told of their data; each time is an occurrence of its own."""
     COMMITMENT_LATE = "commitment_late"
     """A commitment is not settled on the day it was due; each such day is an occurrence of its own."""
     RESOLVED = "resolved"
@@ -50,8 +59,10 @@ class Event(StrEnum):
     CLOSED = "closed"
 
 
-REPEATING = (Event.FACTS_CHANGED, Event.COMMITMENT_LATE)
+REPEATING = (Event.FACTS_CHANGED, Event.NO_LONGER_AFFECTED, Event.COMMITMENT_LATE)
 """Events that can happen more than once."""
+FOUND_FOR = {Event.FACTS_CHANGED: TOLD_OTHERWISE, Event.NO_LONGER_AFFECTED: NO_LONGER}
+"""The audience of the steps of an event whose people are found anew for each notice."""
 
 
 class Gate(StrEnum):
@@ -220,6 +231,8 @@ class Step(Value):
             raise ValueError("a notice needs channels")
         if any(not channel.personal for channel in self.cascade):
             raise ValueError("a cascade goes over personal channels only: email, sms, letter")
+        if self.found_for == NO_LONGER and any(not channel.personal for channel in self.channels):
+            raise ValueError("who is not affected after all is told in person: only email and sms can be channels")
         if self.optional and self.phase is Phase.NOTIFY:
             raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
         if self.optional and not self.channels:
@@ -249,14 +262,25 @@ class Step(Value):
         return self
 
     @property
+    def found_for(self) -> str:
+        """Return the beginning of the audience whose people are found anew for each notice, or "" for a fixed one."""
+        fixed = self.audience if self.audience in FOUND_FOR.values() else ""
+        return FOUND_FOR.get(Event(self.of), fixed) if self.of in FOUND_FOR else fixed
+
+    @property
+    def tells_news(self) -> bool:
+        """Return True when a notice of the step tells people affected how things stand."""
+        return self.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP) and self.found_for != NO_LONGER
+
+    @property
     def corrects(self) -> bool:
         """Return True when the step writes to the people who were told otherwise than is known now."""
-        return self.of == Event.FACTS_CHANGED or self.audience == TOLD_OTHERWISE
+        return self.found_for == TOLD_OTHERWISE
 
     @property
     def readers(self) -> str:
         """Return the audience in words."""
-        return "those who were told otherwise" if self.corrects else self.audience
+        return FOUND_IN_WORDS.get(self.found_for, self.audience)
 
     @property
     def repeats(self) -> bool:

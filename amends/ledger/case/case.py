@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, text, true
 from sqlalchemy.orm import defer
@@ -28,7 +29,7 @@ from amends.domain.playbook.playbook import Event, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
-from amends.ledger.deliver.told import people_told_otherwise, public_told_otherwise
+from amends.ledger.deliver.told import people_no_longer_affected, people_told_otherwise, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
@@ -55,6 +56,15 @@ Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState,
 DIGEST = select(IncidentVersionRow.digest).where(
     IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
 )
+
+
+class _ToldWrongly(NamedTuple):
+    """The things that somebody was told and that are wrong by now."""
+
+    keys: frozenset[str]
+    """The keys of statements to people in the list, and to the public."""
+    somebody_left: bool
+    """True when somebody was told that their data was affected, and a corrected list lacks them."""
 
 
 class Cases:
@@ -148,29 +158,37 @@ class Cases:
         """Return the case with the news that everybody was told, or as it is when no notice was sent to everybody.
 
         When somebody was told otherwise than is known now, the case also has the keys of what is wrong, and the event
-        of the change.
+        of the change; when somebody who was told has left the list, the event of that.
         """
         told_at = case.last_told()
         if not told_at:
             return case
         until, file = told_at[0], self._file_at(session, case.incident.id, told_at[0])
-        told = case.model_copy(update={"news_told": tuple(news for news in file.news if news.at <= until)})
-        if not (wrong := self._told_wrongly(session, case, amended_at)):
-            return told
-        events = case.events | {Event.FACTS_CHANGED: amended_at}
-        return told.model_copy(update={"events": events, "told_wrongly": tuple(sorted(wrong))})
+        wrong, events = self._told_wrongly(session, case, amended_at), case.events
+        for event, happened in ((Event.FACTS_CHANGED, wrong.keys), (Event.NO_LONGER_AFFECTED, wrong.somebody_left)):
+            events = events | {event: amended_at} if happened else events
+        told = {
+            "news_told": tuple(news for news in file.news if news.at <= until),
+            "events": events,
+            "told_wrongly": tuple(sorted(wrong.keys)),
+        }
+        return case.model_copy(update=told)
 
-    def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> frozenset[str]:
-        """Return the keys of statements that somebody was told and that are wrong by now.
+    def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> "_ToldWrongly":
+        """Return what somebody was told and is wrong by now.
 
         Found again only when a fact, the list or a number of people told has changed: a million messages may be read.
         """
         asked = (session, self._notices, case.incident, case.audience.people)
         sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
-        return self._store.cache.get(
-            ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent),
-            lambda: public_told_otherwise(*asked).union(*(wrong for _, wrong in people_told_otherwise(*asked))),
-        )
+
+        def look() -> _ToldWrongly:
+            people = (wrong for _, wrong in people_told_otherwise(*asked))
+            left = people_no_longer_affected(session, self._notices, case.incident)
+            return _ToldWrongly(frozenset(public_told_otherwise(*asked)).union(*people), next(left, 0) > 0)
+
+        name = ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent)
+        return self._store.cache.get(name, look)
 
     def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
         """Return the incident file that was in force at this time."""

@@ -1,7 +1,7 @@
 """The record of what people were told, which follows from the messages sent and the statements of their texts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,22 +9,42 @@ from sqlalchemy import case, delete, insert, tuple_
 from sqlalchemy import select as sql
 from sqlmodel import col, func, select
 
+from amends.domain.incident.incident import StatementKey
+from amends.domain.notice.difference import (
+    OWN,
+    OWN_BEFORE,
+    Changes,
+    Differences,
+    cohort_of,
+    difference,
+    wrong_changes,
+)
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.notice.told import Heard, SaidTo, Saying
+from amends.domain.notice.statement import Statement, stated_by
+from amends.domain.notice.told import Heard, SaidTo, Saying, last_told
 from amends.ledger.case.case import Cases
 from amends.ledger.deliver.told import (
     IS_PUBLIC,
+    LEFT,
     TEXT,
     SentTexts,
     element_sets,
+    messages_to,
+    people_no_longer_affected,
     people_told_otherwise,
+    public_sayings,
     public_told_otherwise,
     telling,
+    told_by_all,
+    told_differently,
 )
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
-from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.tables import DeliveryRow, ToldOtherwiseRow
+
+EVERYBODY_ELSE = ("", "")
+"""The cohort, and the earlier data elements, of people who read what is known now and no difference."""
 
 
 class ToldRecord:
@@ -63,8 +83,8 @@ class ToldRecord:
             found = [_said_to(texts.saying(*text), parts) for text, parts in counted.items()]
         return tuple(sorted(found, key=lambda one: (one.saying.written_at, one.first)))
 
-    def otherwise(self, incident: str) -> dict[int, frozenset[str]]:
-        """Return the people in the list who were told otherwise than is known now, each with the keys of what is wrong.
+    def otherwise(self, incident: str) -> dict[int, Mapping[str, Statement]]:
+        """Return the people in the list who were told otherwise than is known now, each with what is wrong, by key.
 
         Raises NotInLedger.
         """
@@ -73,29 +93,63 @@ class ToldRecord:
             listed = incident_row(session, incident).people
             return dict(people_told_otherwise(session, self._notices, file, listed))
 
-    def public_otherwise(self, incident: str) -> frozenset[str]:
-        """Return the keys of what pages and posts said last and that is wrong by now. Raises NotInLedger."""
+    def public_otherwise(self, incident: str) -> Mapping[str, Statement]:
+        """Return what pages and posts said last and that is wrong by now, by key. Raises NotInLedger."""
         file = self._cases.incident_file(incident)
         with self._store.read() as session:
             return public_told_otherwise(session, self._notices, file, incident_row(session, incident).people)
 
-    def address_correction(self, incident: str, notice: str) -> int:
-        """Store the people who were told otherwise as the audience of this correction, and return how many they are.
+    def to_correct(self, incident: str, notice: str) -> Differences:
+        """Store the people who were told otherwise as the audience of this correction, and return what is wrong.
 
         They replace those of an earlier draft; people who have a message of the correction stay, because they were
         written to. Raises NotInLedger.
         """
-        people = self.otherwise(incident)
+        known = self._known(incident)
+        people: dict[str, Changes] = {}
+        rows: dict[int, tuple[str, str]] = {}
+        for person, wrong in self.otherwise(incident).items():
+            changes, elements = _with_own_data(wrong, known)
+            rows[person] = (cohort_of(changes), elements)
+            people[cohort_of(changes)] = changes
         with self._store.write() as write:
-            here = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
             theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
-            written_to = sql(col(DeliveryRow.person)).where(*theirs, ~IS_PUBLIC)
-            write.change(delete(ToldOtherwiseRow).where(*here, col(ToldOtherwiseRow.person).not_in(written_to)))
-            stays = set(write.session.exec(select(ToldOtherwiseRow.person).where(*here)).all())
-            rows = [{"incident": incident, "notice": notice, "person": one} for one in people if one not in stays]
-            for start in range(0, len(rows), CHUNK):
-                write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
-        return len(rows) + len(stays)
+            written_to = write.session.exec(select(DeliveryRow.person).where(*theirs, ~IS_PUBLIC).distinct()).all()
+            _replace(write, incident, notice, dict.fromkeys(written_to, EVERYBODY_ELSE) | rows)
+        return Differences(people=people, public=wrong_changes(self.public_otherwise(incident), known))
+
+    def to_take_back(self, incident: str, notice: str) -> None:
+        """Store the people who were told and are not affected after all as the audience of this notice.
+
+        They replace those of an earlier draft. Raises NotInLedger.
+        """
+        file = self._cases.incident_file(incident)
+        with self._store.read() as session:
+            people = list(people_no_longer_affected(session, self._notices, file))
+        with self._store.write() as write:
+            _replace(write, incident, notice, dict.fromkeys(people, EVERYBODY_ELSE))
+
+    def to_update(self, incident: str, notice: str) -> Differences:
+        """Store the people who were told something else than most as cohorts of this update, and return what is new.
+
+        Raises NotInLedger.
+        """
+        known, file = self._known(incident), self._cases.incident_file(incident)
+        with self._store.read() as session:
+            differing = dict(told_differently(session, self._notices, file, known))
+            told, public = told_by_all(session, self._notices, file), public_sayings(session, self._notices, file)
+        found = {person: difference({**told, **own}, known) for person, own in differing.items()}
+        usual = Counter(found.values()).most_common(1)[0][0] if found else difference(told, known)
+        rows = {person: (cohort_of(own), "") for person, own in found.items() if own != usual}
+        with self._store.write() as write:
+            _replace(write, incident, notice, rows)
+        people = {cohort_of(own): own for own in found.values() if own != usual}
+        return Differences(people={**people, "": usual}, public=difference(last_told(public), known))
+
+    def _known(self, incident: str) -> dict[str, Statement]:
+        file = self._cases.incident_file(incident)
+        with self._store.read() as session:
+            return stated_by(file, incident_row(session, incident).people)
 
     def person(self, incident: str, number: int) -> tuple[Heard, ...]:
         """Return what this person was told, in the order in which it was written. Raises NotInLedger."""
@@ -110,9 +164,9 @@ class ToldRecord:
 
     def _heard(self, incident: str, person: int) -> tuple[Heard, ...]:
         query = sql(*TEXT, IS_PUBLIC, col(DeliveryRow.state), col(DeliveryRow.updated_at))
-        theirs = query.where(*telling(incident), col(DeliveryRow.person) == person)
         default = self._cases.incident_file(incident).default_locale
         with self._store.read() as session:
+            theirs = query.where(*telling(incident), *messages_to(session, incident, person))
             texts = SentTexts(session, self._notices, incident, default)
             rows = session.execute(theirs.order_by(col(DeliveryRow.id))).all()
             found = [Heard(texts.saying(*text), DeliveryState(state), at) for *text, state, at in rows]
@@ -131,3 +185,35 @@ def _said_to(text: Saying, parts: Sequence[tuple[DeliveryState, int, datetime, d
         states[state] += people
     first, last = min(one[2] for one in parts), max(one[3] for one in parts)
     return SaidTo(text, states.total(), states[DeliveryState.UNCERTAIN], first, last)
+
+
+def _with_own_data(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> tuple[Changes, str]:
+    """Return the changes for a person who was told this wrongly, and the data elements of their own that were named.
+
+    Whoever was told that none of their data was affected was told the same as all others who were.
+    """
+    if StatementKey.ELEMENTS not in wrong:
+        return wrong_changes(wrong, known), ""
+    told = wrong[StatementKey.ELEMENTS]
+    was, now = (Statement(key=StatementKey.ELEMENTS, value=value) for value in (OWN_BEFORE, OWN))
+    earlier = dict(wrong) | {StatementKey.ELEMENTS: was if told.value else told}
+    return wrong_changes(earlier, {**known, StatementKey.ELEMENTS: now}), told.value
+
+
+def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tuple[str, str]]) -> None:
+    """Store these people with their cohorts and earlier data elements, in place of those of an earlier draft.
+
+    Those to whom a message of the notice has left stay as they are: their message keeps its words.
+    """
+    mine = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
+    theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
+    left = sql(col(DeliveryRow.person)).where(*theirs, col(DeliveryRow.state).in_(LEFT))
+    write.change(delete(ToldOtherwiseRow).where(*mine, col(ToldOtherwiseRow.person).not_in(left)))
+    stay = set(write.session.exec(select(ToldOtherwiseRow.person).where(*mine)).all())
+    rows = [
+        {"incident": incident, "notice": notice, "person": person, "cohort": cohort, "elements": elements}
+        for person, (cohort, elements) in people.items()
+        if person not in stay
+    ]
+    for start in range(0, len(rows), CHUNK):
+        write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])

@@ -7,7 +7,7 @@ from sqlmodel import Session, func, select
 
 from amends.domain.case.case import IncidentState, OccurrenceState
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import next_channel
+from amends.domain.deliver.cascade import hold_within, next_channel
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.ledger.incident.incidents import note_alert
@@ -55,7 +55,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     through several people in the order of their numbers. A message that may have left before a backup was restored is
     uncertain, and waits for a person.
     """
-    if person == PUBLIC or _locked(session, draft.incident, person).hold:
+    if person == PUBLIC or hold_within(draft.audience, _locked(session, draft.incident, person).hold):
         return False  # a corrected list has removed the person, or nobody may write to the person any more
     known = reachable_at(session, draft.incident, person)
     messages = session.exec(

@@ -1,25 +1,26 @@
 """Claims: the messages that a worker has claimed, each with the personal data that its message needs."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlmodel import Session
+from sqlalchemy import select as sql
+from sqlmodel import Session, col
 
 from amends.domain.base.errors import KeyMissing
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import name_parts
+from amends.domain.notice.notice import TextName, name_parts
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
+from amends.ledger.store.tables import ToldOtherwiseRow
 
 
 class Contact(NamedTuple):
@@ -54,10 +55,8 @@ class Claim(NamedTuple):
     attempts: int
     """The number of times that the message was claimed, this time included."""
     channel: ChannelKind
-    locale: str
-    reader: str
-    addendum: str
-    """The addendum of the message, by the laws of the home of the person affected."""
+    text: TextName
+    """The name of the text; its addendum is by the laws of the home of the person affected."""
     about: Contact | None
     """The person whose data the message is about; None for the public."""
     to: Contact | None
@@ -70,6 +69,8 @@ class Claim(NamedTuple):
     """The token that ends optional messages to the person; empty when the message is not optional."""
     doubtful: bool = False
     """True when a provider may have the message from an attempt whose answer was lost."""
+    earlier_data: tuple[DataCategory, ...] = ()
+    """The kinds of data that an earlier message named to the person wrongly; empty outside of corrections."""
 
     @property
     def readable(self) -> bool:
@@ -90,6 +91,8 @@ class Released:
     """True when people who opted out do not get the notice."""
     people: int | None = None
     """The number of the last person whose wave has begun; None when the notice has no waves."""
+    has_cohorts: bool = False
+    """True when some people read another text because they were told something else before."""
 
 
 class WaitingMessage(NamedTuple):
@@ -128,13 +131,15 @@ class Claims:
         known |= self._known(session, incident, guardians - known.keys())
         addenda = self._notices.addenda(session, incident)
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
-        return tuple([self._claim(incident, row, known, addendum, released, lease) for row in rows])
+        earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
+        return tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
 
     def _claim(
-        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"], addendum: Callable[[str, str], str],
+        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
+        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], addendum: Callable[[str, str], str],
         released: Released, lease: int,
     ) -> Claim:  # fmt: skip
-        locale, reader, _ = name_parts(row.variant)
+        name = name_parts(row.variant)
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
         person, channel = known.get(row.person), CHANNELS[row.channel]
         to = known[person.guardian or row.person].contact if person else None
@@ -146,15 +151,14 @@ class Claims:
             released,
             row.attempts + 1,
             channel,
-            locale,
-            reader,
-            addendum(person.country, person.region) if person else GENERAL,
+            name._replace(addendum=addendum(person.country, person.region)) if person else name,
             person.contact if person else None,
             to,
             domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
             self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             bool(row.doubtful),  # SQLite returns a number
+            earlier.get((row.notice, row.person), ()),
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
@@ -183,6 +187,19 @@ CHANNELS = {kind.value: kind for kind in ChannelKind}
 KNOWN = """
 SELECT number, sealed, data, country, region, timezone, guardian, link_version FROM person
 WHERE incident = :incident AND number BETWEEN :first AND :last AND """
+
+
+def _earlier_data(
+    session: Session, incident: str, rows: Sequence[WaitingMessage]
+) -> dict[tuple[str, int], tuple[DataCategory, ...]]:
+    """Return the kinds of data that were named wrongly to the people of these messages, by notice and person."""
+    notices, people = {row.notice for row in rows}, [row.person for row in rows]
+    columns = (ToldOtherwiseRow.notice, ToldOtherwiseRow.person, ToldOtherwiseRow.elements)
+    query = sql(*map(col, columns)).where(
+        col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice).in_(notices),
+        col(ToldOtherwiseRow.person).between(min(people), max(people)), col(ToldOtherwiseRow.elements) != "",
+    )  # fmt: skip
+    return {(notice, person): categories(elements) for notice, person, elements in session.execute(query)}
 
 
 def _opened(

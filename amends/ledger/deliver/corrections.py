@@ -10,7 +10,6 @@ from sqlalchemy import Connection, bindparam, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import IncidentState
 from amends.domain.deliver.correction import Ask, DifferenceKind, objections
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.people.person import Hold, Person
@@ -19,7 +18,7 @@ from amends.ledger.commitment import told, untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
 from amends.ledger.deliver.deliveries import Deliveries
-from amends.ledger.incident.incidents import state_before_pause, version_row
+from amends.ledger.incident.incidents import version_row
 from amends.ledger.notice.notices import Notices, existing_row, is_overtaken, not_told, notice_row
 from amends.ledger.notice.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.notice.stage import RELEASED
@@ -89,7 +88,7 @@ class Corrections:
         Approvals of notices that have not left become void. A personal link that was sent to an address that is not the
         person's any more stops working; the next message has a new link. `file` is the hash of the file, for the audit
         chain. Raises NotAllowed when a difference looks like an accident and no person has confirmed it (`said`), when
-        the incident is closed, when a lease holds messages, or when the list in force is another one by now.
+        a lease holds messages, or when the list in force is another one by now.
         """
         if not correction.difference.changes:
             return ()
@@ -216,8 +215,6 @@ def _locked_incident(session: Session, correction: Correction) -> IncidentRow:
     incident = correction.incident
     row = session.get_one(IncidentRow, incident, with_for_update=True)
     session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).with_for_update()).all()
-    if IncidentState.CLOSED in (row.state, state_before_pause(session, incident)):
-        raise NotAllowed(f"incident {incident} is closed; whoever is found now needs an incident of their own")
     if row.audience_digest != correction.base:
         raise NotAllowed("somebody else has corrected the list meanwhile; compare yours with theirs first (--check)")
     if session.exec(select(LeaseRow.id).where(LeaseRow.incident == incident).limit(1)).first() is not None:

@@ -16,7 +16,7 @@ from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliver.deliveries import Deliveries
-from amends.ledger.notice.first_messages import FirstMessages, addressees, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of, may_have_left
 from amends.ledger.notice.notices import PUBLIC, Notices, notice_row
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.stage import RELEASED
@@ -202,8 +202,8 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, n
     session = write.session
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
-    query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
     draft = Draft.model_validate(row.draft)
+    query = addressees_of(draft, EVERYONE).where(col(PersonRow.number) == person)
     at, doubt = spelled(session.connection(), now), may_have_left(session, draft)
     messages = FirstMessages(draft, row.version, addenda, at, doubt).first_rows(*session.execute(query).one())
     if any(message[CAUSE] == ReceiptCause.OPTED_OUT for message in messages):

@@ -10,7 +10,7 @@ from amends.domain.base.errors import ApprovalMissing, NotAllowed
 from amends.domain.case.case import Embargo, IncidentState
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause
 from amends.domain.deliver.cascade import Outcome, outcome, untried
-from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts
 from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
@@ -117,11 +117,11 @@ class Deliveries:
     def _rename(self, rows: Sequence[WaitingMessage], claims: Sequence[Claim]) -> None:
         """Store the name of each message's text where the addendum has changed since the message was stored."""
         both = zip(rows, claims, strict=True)
-        if others := [claim for row, claim in both if claim.addendum != name_parts(row.variant)[2]]:
+        if others := [claim for row, claim in both if claim.text != name_parts(row.variant)]:
             with self._store.write() as write:
                 for claim in others:
-                    name = text_name(claim.locale, claim.reader, claim.addendum)
-                    write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
+                    those = col(DeliveryRow.id) == claim.id
+                    write.change(update(DeliveryRow).where(those).values(variant=str(claim.text)))
 
     def _without_named(self, claims: tuple[Claim, ...], named: Mapping[str, bool], now: datetime) -> tuple[Claim, ...]:
         """Return the claims that a relay's log does not name; record the others as the log says (restored backup)."""
@@ -159,7 +159,8 @@ class Deliveries:
         if draft.waves:
             since, after = self._notices.waves_go_on(session, row)
             begun = draft.waves.people(since, now, after)
-        return Released(draft.template, released_at, row.version, row.binding, draft.optional, begun), version
+        kind = draft.template, released_at, row.version, row.binding, draft.optional, begun, draft.has_cohorts
+        return Released(*kind), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Renew these leases, whose messages still wait for answers."""
@@ -460,5 +461,4 @@ def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -
     """Store a message for the same person on the next channel of the cascade; return False when there is none."""
     if claim.to is None or claim.about is None:
         return False
-    version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.addendum)
-    return next_message(session, draft, version, claim.about.number, name, now)
+    return next_message(session, draft, claim.released.version, claim.about.number, str(claim.text), now)

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, func, select
 from amends.domain.base.errors import DataDamaged, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import DeliveryState, Draft, name_parts, text_name
+from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.domain.notice.wording import Wording
 from amends.domain.people.person import damaged
 from amends.domain.team.member import Member
@@ -67,7 +67,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class PrintedFrom:
-    """The draft, facts and words that the letters of a batch were made of, even when later ones are approved by now."""
+    """The draft, facts and words that messages were made of, even when later ones are approved by now."""
 
     draft: Draft
     incident: Incident
@@ -155,8 +155,7 @@ class PaperLetters:
         kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
         addenda = self._notices.addenda(write.session, draft.incident)
         for variant, country, region in write.session.exec(kinds).all():
-            locale, reader, _ = name_parts(variant)
-            name = text_name(locale, reader, addendum_of(addenda, draft.template, country, region))
+            name = str(name_parts(variant)._replace(addendum=addendum_of(addenda, draft.template, country, region)))
             if name != variant:
                 at_home = (PersonRow.country == country, PersonRow.region == region)
                 theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
@@ -177,8 +176,7 @@ class PaperLetters:
     def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
         """Return the draft, the facts and the words of a batch. Raises NotInLedger."""
         with self._store.read() as session:
-            draft = self._drafted_for(session, incident, notice, batch)
-            return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
+            return printed_from(session, self._drafted_for(session, incident, notice, batch))
 
     def moved_since(self, incident: str, notice: str, batch: int) -> tuple[Moved, ...]:
         """Return, by person, the letters of this batch that are not written again because the person has moved.
@@ -216,11 +214,12 @@ class PaperLetters:
             if not rows:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
-            claims = self._claims.of_rows(session, incident, rows, Released(draft.template, draft.dated))
+            released = Released(draft.template, draft.dated, has_cohorts=draft.has_cohorts)
+            claims = self._claims.of_rows(session, incident, rows, released)
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
                 raise DataDamaged(damaged(shut[0]))
             return [
-                (row.person, claim._replace(addendum=name_parts(row.variant)[2]))
+                (row.person, claim._replace(text=name_parts(row.variant)))
                 for row, claim in zip(rows, claims, strict=True)
             ]
 
@@ -349,10 +348,13 @@ def _batches(session: Session, incident: str, notice: str) -> tuple[LetterBatch,
 
 def _has_text(draft: Draft, name: str) -> bool:
     """Return True when an email was approved for this reader and addendum; the composer finds the nearest locale."""
-    _, reader, addendum = name_parts(name)
-    return any(
-        (text.channel, text.reader, text.addendum) == (ChannelKind.EMAIL, reader, addendum) for text in draft.variants
-    )
+    own = name_parts(name)[1:]
+    return any(text.channel is ChannelKind.EMAIL and text.name[1:] == own for text in draft.variants)
+
+
+def printed_from(session: Session, draft: Draft) -> PrintedFrom:
+    """Return the draft with the facts and the words of which its messages are made. Raises NotInLedger."""
+    return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
 
 def _facts(session: Session, draft: Draft) -> Incident:

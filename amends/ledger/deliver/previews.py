@@ -9,11 +9,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import Planned, first_messages, why_held
+from amends.domain.deliver.cascade import Planned, first_messages, hold_within, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
+from amends.domain.people.person import Hold
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
-from amends.ledger.notice.first_messages import FirstMessages, addressees
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY
@@ -67,7 +68,7 @@ class Previews:
         with self._store.read() as session:
             for hold, *known, opted_out, count in session.exec(query):
                 addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
-                why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+                why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
                 yield first_messages(why, addresses, draft.channels, draft.cascade), count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
@@ -77,8 +78,9 @@ class Previews:
             col(PersonRow.phone_index).is_not(None),
             col(PersonRow.guardian) > 0,
         )
+        free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft.audience, hold)]
         with self._store.read() as session:
-            query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
+            query = addressees_of(draft).where(col(PersonRow.hold).in_(free), has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
             claims = self._claims_of(session, draft, chosen, {DeliveryState.WAITING})
             return tuple(claim for claim in claims if claim.readable)
@@ -88,7 +90,7 @@ class Previews:
         after = 0
         while True:
             with self._store.read() as session:
-                query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > after)
+                query = addressees_of(draft).where(col(PersonRow.number) > after)
                 page = session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
                 claims = self._claims_of(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
             if not page:
@@ -103,5 +105,5 @@ class Previews:
         writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
-        released = Released(draft.template, draft.dated, optional=draft.optional)
+        released = Released(draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts)
         return self._claims.of_rows(session, draft.incident, waiting, released)

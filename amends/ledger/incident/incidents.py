@@ -163,6 +163,15 @@ class Incidents:
         with self._store.write() as write:
             _set_state(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
 
+    def reopen(self, incident: str, by: str, now: datetime) -> None:
+        """Open a closed incident again for people who must hear more; what ended with the closing stays ended."""
+        with self._store.write() as write:
+            row = write.incident(incident)
+            if row.state != IncidentState.CLOSED:
+                return
+            row.state = IncidentState.OPEN
+            write.note(now, incident, "reopened", actor=by)
+
     def resolve(self, incident: str, by: str, now: datetime, note: str = "") -> None:
         """Record the lead's word that there is no more news: series of updates that run until then end.
 
@@ -229,7 +238,7 @@ def _set_state(
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:
-    """Return the state of an incident without its pause; an incident that was closed is never opened again."""
+    """Return the state of an incident without its pause; one that was reopened counts as closed."""
     closed = session.get(EventRow, (incident, EventKind.EVENT, "closed"))
     return IncidentState.CLOSED if closed else IncidentState.OPEN
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, func, literal, or_
 from sqlalchemy import select as sql
 from sqlmodel import col
 
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE, PROMISED, TOLD_OTHERWISE
+from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, TOLD_OTHERWISE
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PERSON_STATE
 from amends.domain.notice.told import COUNTS_AS_TOLD
@@ -26,8 +26,9 @@ PERSON = col(PersonRow.number)
 
 
 def in_audience(incident: str, name: str) -> list[Any]:
-    """Return the conditions for the people of this audience, which leaves out people who are gone from the list."""
-    conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
+    """Return the conditions for the people of this audience; people gone from the list are only in NO_LONGER."""
+    gone = col(PersonRow.gone_at).is_not(None) if name.startswith(NO_LONGER) else col(PersonRow.gone_at).is_(None)
+    conditions = [PersonRow.incident == incident, gone]
     if name == EVERYONE:
         return conditions
     kind, colon, rest = name.partition(":")
@@ -79,6 +80,7 @@ def told_to(person: Any) -> Any:
 
 BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
     TOLD_OTHERWISE: _told_otherwise,
+    NO_LONGER: _told_otherwise,
     PROMISED: _promised,
     PLACE: _place,
     PERSONS: _persons,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Connection,
     Select,
     String,
@@ -25,12 +26,12 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.deliver.cascade import Planned, first_messages, in_doubt, starts_as, why_held
+from amends.domain.deliver.cascade import Planned, first_messages, hold_within, in_doubt, starts_as, why_held
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.notice import Draft, Reader, text_name
+from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
-from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow
+from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow, ToldOtherwiseRow
 
 PAGE = 10_000
 """The most people whose messages are stored in one transaction."""
@@ -39,7 +40,7 @@ MOST_KINDS = 500
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
 """The channels to people, in the order of the address columns of `addressees`."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
-NAMED = ("hold", "country", "region", "locale")
+NAMED = ("hold", "country", "region", "locale", "cohort")
 TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
 """The columns that decide which messages a person gets; a million people are of few different kinds."""
@@ -79,20 +80,22 @@ class FirstMessages:
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
+        cohort: str = "",
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """Return a person's first messages as values of DELIVERY; the arguments are the columns of `addressees`."""
         addresses = {EMAIL: email, SMS: phone, LETTER: postal}
         known = (email is not None, phone is not None, postal is not None)
-        planned = self._plan(hold, country, region, locale, guardian > 0, *known, bool(opted_out))
+        planned = self._plan(hold, country, region, locale, cohort, guardian > 0, *known, bool(opted_out))
         return [
             (*self._head, number, channel, addresses.get(channel) or b"", *rest, *self._tail)
             for channel, *rest in planned
         ]
 
-    def name(self, guarded: bool, country: str, region: str, locale: str) -> str:
+    def name(self, guarded: bool, country: str, region: str, locale: str, cohort: str) -> str:
         """Return the name of the text for people of this kind."""
         reader = Reader.GUARDIAN if guarded else Reader.SELF
-        return text_name(locale, reader, addendum_of(self._addenda, self._draft.template, country, region))
+        addendum = addendum_of(self._addenda, self._draft.template, country, region)
+        return str(TextName(locale, reader, addendum, cohort))
 
     def row(
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
@@ -102,14 +105,14 @@ class FirstMessages:
         return (*self._head, person, channel.value, address, name, begins.state.value, begins.cause.value, *self._tail)
 
     def _planned(
-        self, hold: str, country: str, region: str, locale: str, guarded: bool,
+        self, hold: str, country: str, region: str, locale: str, cohort: str, guarded: bool,
         email: bool, phone: bool, postal: bool, opted_out: bool,
     ) -> list[tuple[str, str, str, str]]:  # fmt: skip
         """Return the messages of a person of this KIND, as values of PLANNED."""
         draft = self._draft
-        name = self.name(guarded, country, region, locale)
+        name = self.name(guarded, country, region, locale, cohort)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
-        why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+        why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
         first = first_messages(why, addresses, draft.channels, draft.cascade)
         planned = [in_doubt(one, self._may_have_left) for one in first]
         return [(one.channel.value, name, one.state.value, one.cause.value) for one in planned]
@@ -119,9 +122,10 @@ class FirstMessages:
 
         People without a guardian are read without a join: databases would join the page with the whole list.
         """
-        who, here = (self._draft.incident, self._draft.audience), col(PersonRow.number).between(after + 1, last)
-        themselves = _columns_with(PersonRow).where(*in_audience(*who), ~GUARDED, here)
-        part = union_all(themselves, addressees(*who).where(GUARDED, here)).subquery()
+        draft, here = self._draft, col(PersonRow.number).between(after + 1, last)
+        columns = _columns_with(PersonRow, draft.incident, _cohorts_of(draft))
+        themselves = columns.where(*in_audience(draft.incident, draft.audience), ~GUARDED, here)
+        part = union_all(themselves, addressees_of(draft).where(GUARDED, here)).subquery()
         has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
         known = [found.label(f"has_{name}") for name, found in has.items()]
         return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
@@ -164,23 +168,44 @@ def may_have_left(session: Session, draft: Draft) -> frozenset[ChannelKind]:
     return frozenset(ChannelKind(word) for word in row.may_have_left.split("|") if word) if row else frozenset()
 
 
-def addressees(incident: str, audience: str) -> Select[Any]:
+def addressees_of(draft: Draft, audience: str = "") -> Select[Any]:
+    """Return the query `addressees` for this draft; `audience` takes the place of the draft's own."""
+    return addressees(draft.incident, audience or draft.audience, _cohorts_of(draft))
+
+
+def _cohorts_of(draft: Draft) -> str:
+    """Return the notice whose cohorts decide who reads which text; empty when all read the same."""
+    return draft.notice if draft.has_cohorts else ""
+
+
+def addressees(incident: str, audience: str, notice: str = "") -> Select[Any]:
     """Return a query for what decides each person's messages, and for the addresses of the person's reader.
 
-    The reader is the person, or the person's guardian.
+    The reader is the person, or the person's guardian. The cohort is that of `notice`.
     """
     reader = aliased(PersonRow)
     addressee = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
     joined = and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee)
-    return _columns_with(reader).join(reader, joined).where(*in_audience(incident, audience))
+    return _columns_with(reader, incident, notice).join(reader, joined).where(*in_audience(incident, audience))
 
 
-def _columns_with(reader: Any) -> Select[Any]:
+def _columns_with(reader: Any, incident: str, notice: str) -> Select[Any]:
     """Return a query for the columns of `addressees`, with `reader` as the table of the readers."""
     decisive = ("number", "hold", "guardian", "country", "region")
     address = ("locale", "email_index", "phone_index", "postal_index")
     columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
-    return sql(*columns, col(reader.opted_out_at).is_not(None).label("opted_out"))
+    opted_out = col(reader.opted_out_at).is_not(None).label("opted_out")
+    if not notice:
+        return sql(*columns, opted_out, literal("").label("cohort"))
+    cohort = func.coalesce(ToldOtherwiseRow.cohort, "").label("cohort")
+    query = sql(*columns, opted_out, cohort).select_from(PersonRow)
+    return query.join(ToldOtherwiseRow, in_cohort(incident, notice), isouter=True)
+
+
+def in_cohort(incident: str, notice: str) -> ColumnElement[bool]:
+    """Return the condition that joins a person with their row among those told otherwise, for this notice."""
+    mine = and_(col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
+    return and_(mine, col(ToldOtherwiseRow.person) == PersonRow.number)
 
 
 def addendum_of(addenda: Addenda, template: str, country: str, region: str) -> str:

@@ -17,11 +17,11 @@ from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
 from amends.domain.notice.told import commitments_stated
 from amends.domain.team.approval import Standing
 from amends.ledger.notice.audience import in_audience
-from amends.ledger.notice.first_messages import FirstMessages, last_person, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
@@ -40,6 +40,7 @@ from amends.ledger.store.tables import (
     PinRow,
     ReleaseRow,
     StatedCommitmentRow,
+    ToldOtherwiseRow,
 )
 
 PUBLIC = 0
@@ -52,8 +53,8 @@ class Audience:
 
     digest: str
     people: int
-    readers: frozenset[tuple[str, Reader, str]]
-    """The combinations of locale, kind of reader and addendum in the audience."""
+    readers: frozenset[TextName]
+    """The combinations of locale, kind of reader, addendum and cohort in the audience."""
 
 
 class Notices:
@@ -62,21 +63,21 @@ class Notices:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def audience(self, incident: str, name: str) -> Audience:
-        """Count the people of this audience, and find the kinds of readers.
+    def audience(self, incident: str, name: str, notice: str = "") -> Audience:
+        """Count the people and the kinds of readers of this audience, with their cohorts in this notice, if any.
 
         More people may be told of a commitment before news of it leaves, so that the readers of the news are of all
         kinds to whom the commitment is made.
         """
         with self._store.read() as session:
             row = incident_row(session, incident)
-            counted = session.exec(_readers(incident, name)).all()
+            counted = session.exec(_readers(incident, name, notice)).all()
             promised = _promised_to(session, incident, name)
-            more = session.exec(_readers(incident, promised)).all() if promised else ()
+            more = session.exec(_readers(incident, promised, notice)).all() if promised else ()
             addenda = self.addenda(session, incident)
         readers = frozenset(
-            (locale, Reader.GUARDIAN if child else Reader.SELF, addenda.addendum_for(country, region))
-            for locale, child, country, region, _ in (*counted, *more)
+            TextName(locale, Reader.GUARDIAN if child else Reader.SELF, addenda.addendum_for(country, region), cohort)
+            for locale, child, country, region, cohort, _ in (*counted, *more)
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
@@ -236,18 +237,21 @@ class Notices:
         )
 
 
-def _readers(incident: str, name: str) -> Any:
+def _readers(incident: str, name: str, notice: str) -> Any:
     """Return a query that counts the people of an audience by their kind of reader.
 
-    A kind is the reader's locale, whether the reader is a guardian, and the country and region of the person affected.
+    A kind is the reader's locale, whether the reader is a guardian, the country and region of the person affected, and
+    their cohort in the notice.
     """
     reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
     addressee = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
-    kinds = (col(reader.locale), guarded, col(PersonRow.country), col(PersonRow.region))
+    cohort = func.coalesce(ToldOtherwiseRow.cohort, "")
+    kinds = (col(reader.locale), guarded, col(PersonRow.country), col(PersonRow.region), cohort)
     return (
         select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
         .select_from(PersonRow)
         .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee))
+        .join(ToldOtherwiseRow, in_cohort(incident, notice), isouter=True)
         .where(*in_audience(incident, name))
         .group_by(*kinds)
     )
@@ -419,6 +423,23 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     session.execute(parked.values(version=row.version, state=begins, cause=ReceiptCause.NONE, detail="", attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
+    _name_anew(session, row)
+
+
+def _name_anew(session: Session, row: NoticeRow) -> None:
+    """Give the messages that have not left the text of the cohort in which their person is by this version."""
+    mine = and_(col(ToldOtherwiseRow.incident) == row.incident, col(ToldOtherwiseRow.notice) == row.notice)
+    theirs = and_(mine, col(ToldOtherwiseRow.person) == DeliveryRow.person)
+    query = (
+        sql(col(DeliveryRow.id), col(DeliveryRow.variant), func.coalesce(ToldOtherwiseRow.cohort, ""))
+        .join(ToldOtherwiseRow, theirs, isouter=True)
+        .where(DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)  # type: ignore[arg-type]
+        .where(col(DeliveryRow.version) == row.version, col(DeliveryRow.person) != PUBLIC)
+    )
+    for number, name, cohort in session.execute(query).all():
+        if (parts := name_parts(name)).cohort != cohort:
+            anew = str(parts._replace(cohort=cohort))
+            session.execute(update(DeliveryRow).where(col(DeliveryRow.id) == number).values(variant=anew))
 
 
 def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
@@ -434,7 +455,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
     writer = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
-        name = text_name(variant.locale, variant.reader, variant.addendum)
+        name = str(variant.name)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
             rows.append(writer.row(PUBLIC, variant.channel, place.encode(), name))

@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, delete, text
 from sqlmodel import Session, col, select
 
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
-from amends.domain.deliver.cascade import why_held
+from amends.domain.deliver.cascade import hold_within, why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
-from amends.ledger.notice.first_messages import FirstMessages, addressees, addresses, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of, addresses, may_have_left
 from amends.ledger.store.bulk import among, listed, spelled, store_messages
 from amends.ledger.store.tables import DeliveryRow, PersonRow
 
@@ -49,7 +49,7 @@ def redirect(
     for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):
         person, messages = addressed.get(number), {row.id or 0: row for row in rows}
         taken = _course(draft, person, messages)
-        name = writer.name(person.guardian > 0, person.country, person.region, person.locale) if person else ""
+        name = _name(writer, person) if person else ""
         done += _apply(messages, taken, name, now)
         if anew:
             dropped += taken.dropped
@@ -61,11 +61,15 @@ def redirect(
     return done + Redirected(new=len(new))
 
 
+def _name(writer: FirstMessages, person: Any) -> str:
+    return writer.name(person.guardian > 0, person.country, person.region, person.locale, person.cohort)
+
+
 def _addressed(session: Session, draft: Draft, people: Sequence[int]) -> Any:
     """Return a query, as `addressees`, for those of these people who are in the audience of the notice."""
     connection = session.connection()
     chosen = text(among(connection, "person.number")).bindparams(ids=listed(connection, people))
-    return addressees(draft.incident, draft.audience).where(_within(PersonRow.number, people), chosen)
+    return addressees_of(draft).where(_within(PersonRow.number, people), chosen)
 
 
 def _within(column: Any, people: Sequence[int]) -> ColumnElement[bool]:
@@ -100,7 +104,9 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     if person is None:
         return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
-    return course(stored, person.hold, addresses(person), draft.channels, draft.cascade, why_not)
+    return course(
+        stored, hold_within(draft.audience, person.hold), addresses(person), draft.channels, draft.cascade, why_not
+    )
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

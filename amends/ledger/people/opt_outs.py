@@ -91,7 +91,7 @@ class OptOuts:
             reader = reader_of(session, incident, person)
             if reader.opted_out_at is None:
                 return False
-            connection, theirs = session.connection(), _people_of(session, incident, reader.number)
+            connection, theirs = session.connection(), people_of(session, incident, reader.number)
             asked = {"incident": incident, "ids": listed(connection, theirs)}
             waiting = statement(WAITING.format(people=among(connection, "person")))
             return connection.execute(waiting, asked).first() is None
@@ -109,7 +109,7 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
     new = reader.opted_out_at is None
     reader.opted_out_at = reader.opted_out_at or now
     session.flush()
-    theirs = _people_of(session, incident, reader.number)
+    theirs = people_of(session, incident, reader.number)
     _withdraw(session, incident, theirs, now)  # waits for running claims, so that _recall sees what they took
     if new:
         _recall(session, incident, theirs)
@@ -121,7 +121,7 @@ def withdraw(session: Session, incident: str, now: datetime) -> int:
 
     Messages come to wait after an opt-out when they are given back, put off, or next in a cascade.
     """
-    return _withdraw(session, incident, _people_of(session, incident), now)
+    return _withdraw(session, incident, people_of(session, incident), now)
 
 
 def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
@@ -158,7 +158,7 @@ def reader_of(session: Session, incident: str, person: int) -> PersonRow:
     return person_row(session, incident, row.guardian) if row.guardian else row
 
 
-def _people_of(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
+def people_of(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
     """Return the people whose messages go to this reader, or to all who opted out: the readers and their children."""
     adult, child = aliased(PersonRow), aliased(PersonRow)
     chosen = col(adult.number) == reader if reader else col(adult.opted_out_at).is_not(None)

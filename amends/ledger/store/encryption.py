@@ -72,6 +72,11 @@ class Keys:
         return self._derive(b"audit")
 
     @cached_property
+    def dossier(self) -> bytes:
+        """Return the key that seals dossiers."""
+        return self._derive(b"dossier")
+
+    @cached_property
     def form_key(self) -> bytes:
         """Return the key that signs the forms of the portal."""
         return self._derive(b"form")

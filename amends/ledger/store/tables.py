@@ -26,6 +26,7 @@ KEY = ("incident", "notice", "version")
 """The columns that identify one version of a notice."""
 OPTED_OUT = "opted_out_at IS NOT NULL"
 DATA_CHANGED = "data_changed_at IS NOT NULL"
+GONE = "gone_at IS NOT NULL"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
 """The states that are queried often and that few messages have once the sending is over.
@@ -164,6 +165,7 @@ class PersonRow(SQLModel, table=True):
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
+        Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -427,12 +429,19 @@ class LoggedMessageRow(SQLModel, table=True):
 
 
 class ToldOtherwiseRow(SQLModel, table=True):
-    """A person to whom a correction is written, as found when the correction was drafted last."""
+    """A person who was told something else than is known now, as found when this notice was drafted last.
+
+    A correction goes to these people alone; in an update they read a text of their cohort.
+    """
 
     __tablename__ = "told_otherwise"
     incident: str = Field(primary_key=True)
     notice: str = Field(primary_key=True)
     person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    cohort: str
+    """The name of the cohort of those with the same difference; empty for the text that everybody else reads."""
+    elements: str
+    """The data elements that were named to the person wrongly, as in the column `data` of people; else empty."""
 
 
 class RestoredNoticeRow(SQLModel, table=True):

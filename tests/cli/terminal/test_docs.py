@@ -30,7 +30,8 @@ def called(words: list[str]) -> Any:
     command = load(COMMANDS[words[0]])
     if not hasattr(command, "commands"):
         return command
-    return command.commands.get(words[1].rstrip(".,;:")) if len(words) > 1 else command
+    implied = command.commands.get(getattr(command, "implied", ""))
+    return command.commands.get(words[1].rstrip(".,;:"), implied) if len(words) > 1 else command
 
 
 def unknown(page: Path) -> Iterator[str]:

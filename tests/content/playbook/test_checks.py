@@ -37,7 +37,7 @@ def place(path: Path, words: str) -> str:
 
 
 NOT_ALWAYS = "name an event that comes later, or leave until out: at_most ends the series too"
-EVENTS = "opened, assessed, approved, notified, facts_changed, commitment_late, resolved, closed"
+EVENTS = "opened, assessed, approved, notified, facts_changed, no_longer_affected, commitment_late, resolved, closed"
 SPANS = "a span is written 30min, 72h, 3d or 2w; months and years have no fixed length"
 
 

@@ -11,6 +11,7 @@ from amends.delivery.send import group_commit
 from amends.delivery.send.group_commit import GroupCommit
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
 from amends.domain.channel.channel import LOOP_ITERATIONS, ChannelKind, Receipt, Status
+from amends.domain.notice.notice import TextName
 from amends.ledger import Claim
 from amends.ledger.deliver.claims import Released
 from channels.base.one_by_one import settle
@@ -24,7 +25,7 @@ SOON = 20.0
 def a_claim(number: int) -> Claim:
     return Claim(
         id=number, lease=1, key=f"key-{number}", bounce="", released=Released("first-notice", NOW), attempts=1,
-        channel=ChannelKind.EMAIL, locale="en", reader="self", addendum="", about=None, to=None,
+        channel=ChannelKind.EMAIL, text=TextName("en", "self"), about=None, to=None,
     )  # fmt: skip
 
 

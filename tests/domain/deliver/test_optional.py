@@ -13,12 +13,11 @@ from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import first_messages, why_held
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import DeliveryState, Draft, Reader
+from amends.domain.notice.notice import DeliveryState, Draft, Reader, TextName
 from amends.domain.playbook.playbook import Phase, Step
 from tests.builders import NOW, a_case, a_commitment, a_draft, a_wording
 
-KINDS = frozenset({("en", Reader.SELF, GENERAL)})
+KINDS = frozenset({TextName("en", Reader.SELF)})
 
 
 def a_step(**changes: Any) -> Step:

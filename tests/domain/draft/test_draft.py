@@ -13,7 +13,7 @@ from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
 from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
-from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
+from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot, TextName
 from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Step
@@ -30,12 +30,13 @@ from tests.builders import (
     a_wording,
     an_assessment,
     an_incident,
+    variant_of,
 )  # fmt: skip
 
 DAY = timedelta(days=1)
 LINKS = Links("https://betapai.example")
 FIRST = Wanted("first-notice", "first-notice", "everyone")
-BOTH_SELVES = frozenset({("en", Reader.SELF, GENERAL), ("zh-CN", Reader.SELF, GENERAL)})
+BOTH_SELVES = frozenset({TextName("en", Reader.SELF, GENERAL), TextName("zh-CN", Reader.SELF, GENERAL)})
 EVERY = tuple(
     f"{locale}.{file}" for locale in ("en", "zh-CN") for file in ("email.md", "website.md", "sms.txt", "social.txt")
 )
@@ -65,7 +66,7 @@ def drafted(wording: Wording | None = None, **changes: Any) -> Draft:
 
 
 def text_of(draft: Draft, locale: str = "en", channel: ChannelKind = ChannelKind.EMAIL) -> str:
-    return draft.variant(locale, Reader.SELF, channel).text
+    return variant_of(draft, locale, channel).text
 
 
 def step_of(case: Case, name: str) -> Step:
@@ -138,7 +139,7 @@ def test_the_turn_that_drafted_a_promise_notice_still_wants_it() -> None:
 def test_personal_channels_have_a_variant_per_locale_and_reader() -> None:
     """Personal channels have a variant for each locale and kind of reader in the audience."""
     kinds = (("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF))
-    readers = frozenset((locale, reader, GENERAL) for locale, reader in kinds)
+    readers = frozenset(TextName(*kind) for kind in kinds)
     variants = drafted(readers=Readers("a", 3, readers)).variants
     mails = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.EMAIL}
     assert mails == {("en", "self"), ("en", "guardian"), ("zh-CN", "self")}
@@ -148,7 +149,7 @@ def test_public_channels_have_a_variant_per_language() -> None:
     """Public channels have a variant for each language, addressed to the people concerned, whoever is in the
     audience.
     """
-    variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN, GENERAL)}))).variants
+    variants = drafted(readers=Readers("a", 1, frozenset({TextName("en", Reader.GUARDIAN, GENERAL)}))).variants
     pages = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.WEBSITE}
     assert pages == {("en", "self"), ("zh-CN", "self")}
 
@@ -168,7 +169,7 @@ def test_no_variant_is_drafted_twice() -> None:
     [("en-GB", "en"), ("zh", "zh-CN"), ("zh-Hant-TW", "en"), ("fr", "en"), ("zh-CN", "zh-CN")],
 )
 def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to_in: str) -> None:
-    mails = drafted(readers=Readers("a", 1, frozenset({(reads, Reader.SELF, GENERAL)}))).variants
+    mails = drafted(readers=Readers("a", 1, frozenset({TextName(reads, Reader.SELF, GENERAL)}))).variants
     assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
 
 
@@ -177,7 +178,7 @@ def test_a_missing_language_falls_back_to_the_incidents_first_one() -> None:
     given = an_incident().model_dump(by_alias=True)
     chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
     variants = drafted(
-        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({("fr", Reader.SELF, GENERAL)}))
+        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({TextName("fr", Reader.SELF, GENERAL)}))
     ).variants
     assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
 
@@ -386,7 +387,7 @@ def test_an_update_tells_what_is_new_by_now_and_was_not_told_to_all() -> None:
 
 def test_parts_are_split_from_the_text_and_leave_no_mark() -> None:
     body = "{{ part('what_happened') }}It happened.\n\n{{ part('what_we_do') }}We act."
-    variant = drafted(words(en_email=body)).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    variant = variant_of(drafted(words(en_email=body)), "en", ChannelKind.EMAIL)
     assert variant.parts == {"what_happened": "It happened.", "what_we_do": "We act."}
     assert variant.text == "It happened.\n\nWe act."
 
@@ -396,7 +397,7 @@ def test_a_text_without_parts_is_left_as_it_is() -> None:
 
 
 def test_the_subject_is_set_by_the_template() -> None:
-    variant = drafted(words(en_email="{% set subject = 'Your data' %}x")).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    variant = variant_of(drafted(words(en_email="{% set subject = 'Your data' %}x")), "en", ChannelKind.EMAIL)
     assert (variant.subject, variant.text) == ("Your data", "x")
 
 
@@ -464,7 +465,7 @@ TOLD_APART = (
     '{% if addendum.says("nature") %}{{ item("nature") }}{{ story.what_happened }}{% endif %}'
     '{% if addendum.says("freeze") %}{{ item("freeze") }}Freeze it.{% endif %}'
 )
-IN_THREE_STATES = frozenset(("en", Reader.SELF, letter) for letter in (GENERAL, "us", "us-ma"))
+IN_THREE_STATES = frozenset(TextName("en", Reader.SELF, letter) for letter in (GENERAL, "us", "us-ma"))
 
 
 def in_letters(text: str = TOLD_APART, *, notice: str = "first-notice", **changes: Any) -> Draft:
@@ -480,19 +481,19 @@ def test_each_addendum_of_the_audience_is_a_variant() -> None:
 
 
 def test_no_variant_is_written_in_a_letter_that_nobody_needs() -> None:
-    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    readers = Readers("a", 1, frozenset({TextName("en", Reader.SELF, "us-ma")}))
     assert {v.addendum for v in in_letters(readers=readers).variants if v.channel.personal} == {"us-ma"}
 
 
 def test_the_public_reads_the_general_letter_whoever_the_readers_are() -> None:
-    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    readers = Readers("a", 1, frozenset({TextName("en", Reader.SELF, "us-ma")}))
     public = {v.addendum for v in in_letters(readers=readers).variants if not v.channel.personal}
     assert public == {GENERAL}
 
 
 def test_a_template_leaves_out_and_adds_as_the_letter_asks() -> None:
     draft = in_letters()
-    texts = {letter: draft.variant("en", Reader.SELF, ChannelKind.EMAIL, letter) for letter in ("us", "us-ma")}
+    texts = {letter: variant_of(draft, "en", ChannelKind.EMAIL, letter) for letter in ("us", "us-ma")}
     happened = an_incident().texts["en"].what_happened
     assert {letter: variant.text for letter, variant in texts.items()} == {
         "us": f"{happened}Freeze it.",
@@ -560,7 +561,7 @@ def test_an_item_is_said_when_text_follows_its_mark(text: str, plain: str, items
 
 def test_marks_of_items_leave_no_trace_in_text_parts_and_subject() -> None:
     body = '{% set subject %}{{ item("nature") }}News{% endset %}{{ part("steps") }}{{ item("nature") }}Act.'
-    variant = in_letters(body).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    variant = variant_of(in_letters(body), "en", ChannelKind.EMAIL)
     assert (variant.subject, variant.text, variant.parts) == ("News", "Act.", {"steps": "Act."})
 
 
@@ -602,7 +603,7 @@ def test_encryption_and_an_unknown_holder_are_told_only_if_confirmed(facts: dict
 def test_a_draft_states_what_its_variants_print() -> None:
     """A variant names the statements that its own text makes, and the draft has the value of each."""
     told = drafted(words("{{ story.what_happened }}", en_email="{{ discovered }} {{ person.your_data }}"))
-    email, page = (told.variant("en", Reader.SELF, kind) for kind in (ChannelKind.EMAIL, ChannelKind.WEBSITE))
+    email, page = (variant_of(told, "en", kind) for kind in (ChannelKind.EMAIL, ChannelKind.WEBSITE))
     assert email.states == ("discovered", "elements")
     assert {"cause", "vector"} <= set(page.states)
     assert told.said_in(email)["discovered"].value == f"{an_incident().times.events['discovered']:%Y-%m-%d}"
@@ -613,7 +614,7 @@ def test_what_the_incident_file_says_of_a_text_is_what_it_states() -> None:
     incident = an_incident().model_copy(update={"states": {"what_happened": (StatementKey.RECIPIENT,)}})
     case = a_case(incident=incident, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
     told = drafted(words("{{ story.what_happened }}"), case=case)
-    assert set(told.variant("en", Reader.SELF, ChannelKind.EMAIL).states) <= {"recipient"}
+    assert set(variant_of(told, "en", ChannelKind.EMAIL).states) <= {"recipient"}
 
 
 def test_another_value_of_a_statement_needs_other_approvals() -> None:

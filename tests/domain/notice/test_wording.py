@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from amends.domain.incident.facts import Count
-from amends.domain.notice.wording import say_count, say_moment
+from amends.domain.incident.facts import Cause, Certainty, Count, Exfiltration, RecipientKind, Vector
+from amends.domain.incident.incident import StatementKey
+from amends.domain.notice.statement import Statement
+from amends.domain.notice.wording import say_count, say_moment, say_statement
 from tests.playbooks.rendering import phrases
 
 PHRASES = phrases("en")
@@ -38,3 +40,47 @@ def test_a_time_of_day_cannot_be_taken_for_that_of_another_zone(zone: str, said:
 )
 def test_a_number_of_people_is_said_as_far_as_it_is_known(count: Count, english: str, chinese: str) -> None:
     assert (say_count(PHRASES, count), say_count(phrases("zh-CN"), count)) == (english, chinese)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "english", "chinese"),
+    [
+        (
+            "occurred",
+            "2026-03-02/2026-03-05",
+            "between 2 March 2026 and 5 March 2026",
+            "2026年3月2日至2026年3月5日之间",
+        ),
+        ("occurred", "2026-03-02/2026-03-02", "on 2 March 2026", "2026年3月2日"),
+        ("occurred", "2026-03-02/", "on 2 March 2026 or later", "2026年3月2日或之后"),
+        ("occurred", "/2026-03-02", "on 2 March 2026 or before", "2026年3月2日或之前"),
+        ("discovered", "2026-03-02", "2 March 2026", "2026年3月2日"),
+        ("people", "240/240", "240", "240"),
+        ("people", "1200/", "at least 1,200", "至少1200人"),
+        ("elements", "basic_identity|contact", None, "姓名等身份信息和电话等联系方式"),
+        ("encrypted", "yes|key taken", None, "已加密，但密钥可能也被拿走"),
+        ("measures", "police_report", "", ""),
+    ],
+)
+def test_a_statement_is_said_in_words(key: str, value: str, english: str | None, chinese: str) -> None:
+    statement = Statement(key=key, value=value)
+    assert say_statement(phrases("zh-CN"), statement) == chinese
+    assert english is None or say_statement(PHRASES, statement) == english
+
+
+def test_what_is_ruled_out_is_said_to_be_not_so() -> None:
+    ruled_out = Statement(key="misuse", value="", certainty=Certainty.RULED_OUT)
+    assert say_statement(PHRASES, ruled_out) == PHRASES.not_so
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_every_value_of_a_fact_has_words(locale: str) -> None:
+    answers, encrypted = ("yes", "no"), ("yes", "no", "yes|key safe", "yes|key taken")
+    values = {
+        StatementKey.CAUSE: Cause, StatementKey.VECTOR: Vector, StatementKey.EXFILTRATION: Exfiltration,
+        StatementKey.RECIPIENT: RecipientKind, StatementKey.MALICIOUS: answers, StatementKey.MISUSE: answers,
+        StatementKey.ENCRYPTED: encrypted,
+    }  # fmt: skip
+    assert {key: set(words) for key, words in phrases(locale).values.items()} == {
+        key: {str(value) for value in known} for key, known in values.items()
+    }

@@ -423,24 +423,24 @@ def a_resolved_case(*turns: RecordedOccurrence, **changes: Any) -> Case:
 
 
 def test_a_case_is_ready_to_close_when_its_closing_steps_are_done() -> None:
-    assert ready_to_close(a_resolved_case(a_turn("closing")))
-    assert ready_to_close(a_resolved_case(a_turn("closing", state=OccurrenceState.SKIPPED)))
+    assert ready_to_close(a_resolved_case(a_turn("closing")), NOW)
+    assert ready_to_close(a_resolved_case(a_turn("closing", state=OccurrenceState.SKIPPED)), NOW)
 
 
 @pytest.mark.parametrize("state", [OccurrenceState.WAITING, OccurrenceState.HELD, OccurrenceState.PLANNED])
 def test_a_case_is_not_ready_to_close_before_its_closing_step_is_done(state: OccurrenceState) -> None:
-    assert not ready_to_close(a_resolved_case(a_turn("closing", state=state)))
+    assert not ready_to_close(a_resolved_case(a_turn("closing", state=state)), NOW)
 
 
 def test_a_closing_step_that_does_not_apply_keeps_no_case_open() -> None:
     closing = CLOSING | {"when": {"cause": ["theft"]}}
-    assert ready_to_close(a_resolved_case(playbook=a_playbook(steps=[closing])))
+    assert ready_to_close(a_resolved_case(playbook=a_playbook(steps=[closing])), NOW)
 
 
 @pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING])
 def test_a_case_is_not_closed_while_a_notice_must_reach_people(stage: NoticeStage) -> None:
     """A case is not ready to close while an approved notice is still to reach people."""
-    assert not ready_to_close(a_resolved_case(a_turn("closing"), notices=(a_notice(stage=stage),)))
+    assert not ready_to_close(a_resolved_case(a_turn("closing"), notices=(a_notice(stage=stage),)), NOW)
 
 
 def test_a_closed_case_brings_to_its_end_what_is_being_sent() -> None:
@@ -453,7 +453,7 @@ def test_a_closed_case_brings_to_its_end_what_is_being_sent() -> None:
 @pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING])
 def test_a_notice_that_was_left_out_for_good_keeps_no_case_open(stage: NoticeStage) -> None:
     skipped = a_turn("first-notice", state=OccurrenceState.SKIPPED)
-    assert ready_to_close(a_resolved_case(a_turn("closing"), skipped, notices=(a_notice(stage=stage),)))
+    assert ready_to_close(a_resolved_case(a_turn("closing"), skipped, notices=(a_notice(stage=stage),)), NOW)
 
 
 def test_a_closed_case_that_is_paused_is_closed_all_the_same() -> None:
@@ -488,8 +488,8 @@ def test_an_approved_version_does_not_wait_for_deferring_mailboxes() -> None:
 
 
 def test_an_unresolved_or_closed_case_is_not_ready_to_close() -> None:
-    assert not ready_to_close(a_resolved_case(a_turn("closing"), events={"opened": NOW}))
-    assert not ready_to_close(a_resolved_case(a_turn("closing"), state=IncidentState.CLOSED))
+    assert not ready_to_close(a_resolved_case(a_turn("closing"), events={"opened": NOW}), NOW)
+    assert not ready_to_close(a_resolved_case(a_turn("closing"), state=IncidentState.CLOSED), NOW)
 
 
 def test_nothing_speaks_against_closing_when_all_is_told_and_answered() -> None:

@@ -1,5 +1,6 @@
 """Corrections go to those who were told otherwise than is known now, and to nobody else."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import islice
@@ -8,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.value import Span
+from amends.domain.case.case import IncidentState
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment
-from amends.domain.incident.facts import Cause, Certainty, DataCategory, Fact
+from amends.domain.incident.facts import Cause, Certainty, Count, DataCategory, Fact
+from amends.domain.incident.incident import News
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.notice.told import by_statement
+from amends.domain.notice.wording import say_data
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Event
@@ -22,17 +27,19 @@ from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from flows.update import update
-from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
+from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 DAY = timedelta(days=1)
 FEW = 6
+AT_THE_END = {"deadlines", "promises"}
+"""What goes on after a case is closed."""
 
 
 class Told:
     """A case in which six people were told that it was a theft."""
 
-    def __init__(self, context: Context, clock: PassedClock) -> None:
-        self.context, self.ledger, self.clock = context, context.ledger, clock
+    def __init__(self, context: Context, clock: PassedClock, folder: Path) -> None:
+        self.context, self.ledger, self.clock, self.folder = context, context.ledger, clock, folder
         self.people = list(islice(everybody(), FEW + 3))
 
     async def tell(self, notice: str, number: int = 1) -> None:
@@ -66,6 +73,11 @@ class Told:
         """Return True when the notice has a page or a post."""
         return any(line.person == 0 for line in self.ledger.statistics.lines(INCIDENT, notice))
 
+    def mails(self, notice: str) -> list[str]:
+        """The texts of the emails of this notice that left."""
+        sent = [json.loads(path.read_text("utf-8")) for path in outbox(self.folder)]
+        return [one["text"] for one in sent if one["notice"] == notice and one["kind"] == "email"]
+
     def due(self) -> set[str]:
         case = self.ledger.cases.read(INCIDENT, self.clock.now)
         return {one.step for one in plan(case, self.clock.now).due}
@@ -82,7 +94,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
     opened(ledger, islice(everybody(), FEW))
     context, clock = a_context(ledger, tmp_path)
     with using(context):
-        story = Told(context, clock)
+        story = Told(context, clock, tmp_path)
         await sweep.fn(INCIDENT)
 
         await assess.fn(INCIDENT, "assess", 1)
@@ -186,3 +198,168 @@ async def test_a_promise_decided_later_is_given_by_the_next_update(told: Told) -
     assert made.made_in == "update-1"
     values = {one.statement.key: one for one in by_statement(told.ledger.told.sayings(INCIDENT))}
     assert values["commitment:new-locks"].notices == ("update-1",)
+
+
+def texts_of(told: Told, notice: str, channel: ChannelKind) -> dict[str, str]:
+    """The English texts of this notice on a channel, by cohort."""
+    draft = told.ledger.notices.latest_draft(INCIDENT, notice)
+    return {one.cohort: one.text for one in draft.variants if (one.locale, one.channel) == ("en", channel)}
+
+
+async def test_a_correction_says_what_was_wrong_and_what_is_right(told: Told) -> None:
+    told.amend(Cause.INSIDER)
+    await told.tell("correction", told.correction)
+    (email,) = texts_of(told, "correction-1", ChannelKind.EMAIL).values()
+    side_by_side = "- **How it came about**\n  - We wrote: a theft\n  - Right is: somebody who works for us"
+    assert side_by_side in email
+    (page,) = texts_of(told, "correction-1", ChannelKind.WEBSITE).values()
+    assert side_by_side in page
+
+
+async def test_whoever_was_told_something_else_reads_another_correction(told: Told) -> None:
+    """Each cohort reads what it was told and what is right; a person of no difference gets no correction."""
+    told.amend(Cause.INSIDER)
+    told.list_is(told.people[: FEW + 1])
+    await told.tell("first-notice")  # the latecomer's; the others wait for their correction
+    told.amend(Cause.LOSS)
+    number = told.correction
+    await told.tell("correction", number)
+    emails = texts_of(told, f"correction-{number}", ChannelKind.EMAIL)
+    assert sorted(text.split("We wrote: ")[1].split("\n")[0] for text in emails.values()) == [
+        "a theft", "somebody who works for us"
+    ]  # fmt: skip
+    assert told.got(f"correction-{number}") == told.got("first-notice")
+    assert told.wrong() == ()
+
+
+async def test_own_data_stands_beside_what_was_told_of_it(told: Told) -> None:
+    grown = told.people[1]._replace(data=(DataCategory.NATIONAL_ID,))
+    told.clock.now += DAY
+    told.list_is([told.people[0], grown, *told.people[2:FEW]])
+    number = told.correction
+    await told.tell("correction", number)
+    (mail,) = told.mails(f"correction-{number}")
+    phrases = told.ledger.playbooks.wording(INCIDENT).phrases["en"]
+    was, now = (say_data(phrases, data) for data in (told.people[1].data, grown.data))
+    assert f"We wrote: {was}" in mail
+    assert f"Right is: {now}" in mail
+
+
+async def test_surprise_4_an_update_says_that_the_number_rose(told: Told) -> None:
+    """An update never says that there is nothing new when a fact that people were told is different."""
+    file = told.ledger.cases.incident_file(INCIDENT)
+    facts = file.facts.model_copy(
+        update={"people": Fact[Count](value=Count(min=5, max=6), certainty=Certainty.CONFIRMED)}
+    )
+    told.clock.now = START + 3 * DAY
+    told.ledger.incidents.amend(file.model_copy(update={"facts": facts}), LEAD.name, told.clock.now)
+    await update.fn(INCIDENT, "update", 1)
+    (email,) = texts_of(told, "update-1", ChannelKind.EMAIL).values()
+    assert "There is nothing new" not in email
+    assert "- **How many people it affects:** between 5 and 6" in email
+
+
+async def test_an_update_without_a_difference_says_nothing_new(told: Told) -> None:
+    told.clock.now = START + 3 * DAY
+    await update.fn(INCIDENT, "update", 1)
+    (email,) = texts_of(told, "update-1", ChannelKind.EMAIL).values()
+    assert "There is nothing new" in email
+
+
+async def test_whoever_is_not_affected_after_all_hears_that_once(told: Told) -> None:
+    left, *stay = told.people[:FEW]
+    told.clock.now += DAY
+    told.list_is(stay)
+    number = told.correction
+    assert "not-affected" in told.due()
+    await told.tell("not-affected", number)
+    assert told.got(f"not-affected-{number}") == {left.number}
+    (mail,) = told.mails(f"not-affected-{number}")
+    assert "your data was not among it" in mail
+    assert "not-affected" not in told.due()
+    assert told.wrong() == ()
+
+
+async def test_whoever_comes_back_to_the_list_hears_what_is_right(told: Told) -> None:
+    """Somebody was told that their data was not affected, and then stands in the list again."""
+    left, *stay = told.people[:FEW]
+    told.clock.now += DAY
+    told.list_is(stay)
+    await told.tell("not-affected", told.correction)
+    told.clock.now += DAY
+    told.list_is(told.people[:FEW])
+    assert told.wrong() == ("elements",)
+    number = told.correction
+    await told.tell("correction", number)
+    assert told.got(f"correction-{number}") == {left.number}
+    (mail,) = told.mails(f"correction-{number}")
+    assert "We wrote: none of your data" in mail
+    assert told.wrong() == ()
+
+
+async def test_who_stands_once_in_place_of_twice_is_not_sent_away(told: Told) -> None:
+    """A list that holds a person once instead of twice says nothing about whether they are affected."""
+    twin = told.people[0]._replace(number=FEW + 1, ref="twin-of-the-first")
+    told.list_is([*told.people[:FEW], twin])
+    await told.tell("first-notice")
+    told.clock.now += DAY
+    told.list_is(told.people[:FEW])
+    assert "not-affected" not in told.due()
+
+
+async def test_a_latecomer_reads_what_has_happened_since(told: Told) -> None:
+    file = told.ledger.cases.incident_file(INCIDENT)
+    told.clock.now += 2 * DAY
+    news = News(at=told.clock.now, text={"en": "The police have found the terminals.", "zh-CN": "警方已找到这些终端。"})
+    told.ledger.incidents.amend(file.model_copy(update={"news": (*file.news, news)}), LEAD.name, told.clock.now)
+    told.list_is(told.people[: FEW + 1])
+    before = set(told.mails("first-notice"))
+    await told.tell("first-notice")
+    (mail,) = set(told.mails("first-notice")) - before
+    assert "We first wrote to others about this on 18 November 2026." in mail
+    assert "The police have found the terminals." in mail
+    assert all("We first wrote to others" not in one for one in before)
+
+
+async def closed(told: Told) -> None:
+    """The case is closed by its lead."""
+    told.clock.now += DAY
+    told.ledger.incidents.close(INCIDENT, LEAD.name, told.clock.now)
+    await sweep.fn(INCIDENT)
+
+
+def state(told: Told) -> IncidentState:
+    return told.ledger.cases.read(INCIDENT, told.clock.now).state
+
+
+async def test_surprise_16_a_closed_case_takes_a_latecomer(told: Told) -> None:
+    """A case that was closed opens again by itself for somebody found late, and closes once they have been told."""
+    await closed(told)
+    before = told.got("first-notice")
+    told.clock.now += DAY
+    told.list_is(told.people[: FEW + 1])
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.OPEN
+    assert told.due() <= {"first-notice", *AT_THE_END}
+    await told.tell("first-notice")
+    assert len(told.got("first-notice") - before) == 1
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.CLOSED
+
+
+async def test_a_closed_case_corrects_what_people_were_told(told: Told) -> None:
+    await closed(told)
+    told.amend(Cause.INSIDER)
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.OPEN
+    await told.tell("correction", told.correction)
+    assert told.got("correction-1") == told.got("first-notice")
+    await sweep.fn(INCIDENT)
+    assert (state(told), told.due()) == (IncidentState.CLOSED, AT_THE_END)
+
+
+async def test_a_closed_case_stays_closed_when_nobody_must_hear_more(told: Told) -> None:
+    await closed(told)
+    told.amend(Cause.THEFT)
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.CLOSED

@@ -688,7 +688,7 @@ def test_a_corrected_language_is_the_one_that_is_written_in(ledger_on_sqlite: Le
     ledger = released(ledger_on_sqlite, people(1))
     correct(ledger, [a_person(number=1, locale="zh-CN")])
     (claim,) = sent(released_again(ledger))
-    assert claim.locale == "zh-CN"
+    assert claim.text.locale == "zh-CN"
 
 
 def test_who_left_the_part_that_a_notice_is_for_does_not_get_it(ledger_on_sqlite: Ledger) -> None:

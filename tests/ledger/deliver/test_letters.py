@@ -88,7 +88,7 @@ def test_a_child_is_written_to_at_the_guardians_address(ledger_on_sqlite: Ledger
     taken(ledger_on_sqlite)
     child = next(claim for claim in letters(ledger_on_sqlite) if claim.about and claim.about.number == 6)
     assert child.to
-    assert (child.to.number, child.to.postal_address, child.reader) == (7, HOME, Reader.GUARDIAN)
+    assert (child.to.number, child.to.postal_address, child.text.reader) == (7, HOME, Reader.GUARDIAN)
 
 
 def test_a_letter_is_next_when_email_and_sms_have_failed(ledger: Ledger) -> None:
@@ -214,12 +214,12 @@ def test_a_batch_written_again_keeps_its_words_despite_new_approvals(ledger: Led
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert ledger.letters.printed_from(INCIDENT, NOTICE, 1) == old
     assert old.incident.title != "Two databases copied"
-    assert [(one.key, one.link, one.addendum) for one in letters(ledger)] == first
+    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger)] == first
 
 
 def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
     taken(ledger)
-    return [(one.key, one.link, one.addendum) for one in letters(ledger)]
+    return [(one.key, one.link, one.text.addendum) for one in letters(ledger)]
 
 
 def test_waiting_letters_are_printed_with_a_new_versions_text(ledger: Ledger) -> None:
@@ -276,7 +276,7 @@ def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Le
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(addendum="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 2
-    assert [one.addendum for one in letters(ledger)] == ["general", "us"]
+    assert [one.text.addendum for one in letters(ledger)] == ["general", "us"]
 
 
 def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
@@ -322,7 +322,7 @@ def test_a_batch_with_damaged_data_names_the_person_and_the_remedy(ledger_on_sql
     with pytest.raises(KeyMissing, match=r"person 2 .*`amends audience correct` with a list that has them mends it"):
         letters(ledger_on_sqlite)
     corrected(ledger_on_sqlite, by_post(1), by_post(2))
-    assert [(one.key, one.link, one.addendum) for one in letters(ledger_on_sqlite)] == before
+    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger_on_sqlite)] == before
     assert ledger_on_sqlite.letters.moved_since(INCIDENT, NOTICE, 1) == ()
 
 
@@ -427,7 +427,7 @@ def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> No
     released(ledger_on_sqlite)
     before = letters_taken(ledger_on_sqlite)
     ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
-    assert [(one.key, one.link, one.addendum) for one in letters(ledger_on_sqlite)] == before
+    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger_on_sqlite)] == before
 
 
 def corrected(ledger: Ledger, *people: Person) -> None:

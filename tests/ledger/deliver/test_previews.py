@@ -59,9 +59,11 @@ def test_what_is_expected_is_what_a_release_stores(ledger: Ledger) -> None:
 def test_everybodys_message_is_stored_as_it_was_put_together_before(ledger: Ledger) -> None:
     """The one is made by the database for whole kinds of people, the other for each person."""
     draft = released(ledger)
-    foreseen = {(claim.key, claim.locale, claim.reader, claim.to) for claim in ledger.previews.first_claims(draft)}
+    foreseen = {
+        (claim.key, claim.text.locale, claim.text.reader, claim.to) for claim in ledger.previews.first_claims(draft)
+    }
     claims = ledger.deliveries.claim(INCIDENT, draft.notice, [ChannelKind.EMAIL, ChannelKind.SMS], 100, NOW)
-    assert {(claim.key, claim.locale, claim.reader, claim.to) for claim in claims} == foreseen
+    assert {(claim.key, claim.text.locale, claim.text.reader, claim.to) for claim in claims} == foreseen
 
 
 def test_a_child_is_expected_to_be_told_through_the_guardian(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllow
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
-from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader, TextName
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
@@ -191,7 +191,7 @@ def test_a_child_is_told_through_its_guardian(opened: Ledger) -> None:
     claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)
     child = next(claim for claim in claims if claim.about and claim.about.number == 5)
     assert child.to and child.to.number == 6
-    assert child.reader == "guardian"
+    assert child.text.reader == "guardian"
 
 
 def test_only_an_email_has_a_domain_that_can_be_in_trouble(opened: Ledger) -> None:
@@ -705,7 +705,7 @@ def test_a_new_version_publishes_pages_afresh_and_posts_nothing_twice(opened: Le
     release(opened, dated=LATER)
     assert not opened.deliveries.published(INCIDENT, "first-notice")
     again = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
-    assert {(claim.channel, claim.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
+    assert {(claim.channel, claim.text.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
 
 
 def test_a_person_in_hand_at_a_release_is_told_the_new_version(opened: Ledger) -> None:
@@ -794,7 +794,7 @@ def claimed(ledger: Ledger, channel: ChannelKind = ChannelKind.EMAIL, at: dateti
 
 
 def letters_of(claims: dict[int, Claim]) -> dict[int, str]:
-    return {number: claim.addendum for number, claim in claims.items()}
+    return {number: claim.text.addendum for number, claim in claims.items()}
 
 
 def stored(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
@@ -808,14 +808,14 @@ def test_the_audience_names_the_letters_that_it_needs(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "CA"), at_home(3, "MA", locale="zh-CN"), at_home(4, "nowhere"))
     audience = ledger.notices.audience(INCIDENT, "everyone")
     assert audience.readers == {
-        ("en", Reader.SELF, GENERAL), ("en", Reader.SELF, "us"), ("zh-CN", Reader.SELF, "us-ma"),
+        TextName("en", Reader.SELF), TextName("en", Reader.SELF, "us"), TextName("zh-CN", Reader.SELF, "us-ma"),
     }  # fmt: skip
     assert audience.people == 4
 
 
 def test_before_a_playbook_runs_there_is_only_the_general_letter(ledger: Ledger) -> None:
     ledger.incidents.open(an_incident(), [at_home(1, "MA")], "lena", NOW)
-    assert ledger.notices.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
+    assert ledger.notices.audience(INCIDENT, "everyone").readers == {TextName("en", Reader.SELF, GENERAL)}
 
 
 def test_each_message_is_of_the_letter_of_its_persons_home(ledger: Ledger) -> None:
@@ -835,7 +835,7 @@ def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> Non
     live(ledger, at_home(1, "MA"))
     release(ledger)
     pages = ledger.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
-    assert {claim.addendum for claim in pages} == {GENERAL}
+    assert {claim.text.addendum for claim in pages} == {GENERAL}
 
 
 def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
@@ -843,8 +843,8 @@ def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
     live(ledger, child, at_home(2, "CA", guardian_of=child.ref, data=()))
     release(ledger)
     (claim,) = claimed(ledger).values()
-    assert (claim.addendum, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
-    assert ("en", Reader.GUARDIAN, "us-ma") in ledger.notices.audience(INCIDENT, "everyone").readers
+    assert (claim.text.addendum, claim.text.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
+    assert TextName("en", Reader.GUARDIAN, "us-ma") in ledger.notices.audience(INCIDENT, "everyone").readers
 
 
 def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
@@ -893,7 +893,10 @@ def test_a_stored_message_names_its_addendum_unless_general(ledger: Ledger) -> N
 def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
     claims = ledger.previews.samples(current_draft(ledger), 50)
-    assert {(claim.about.number, claim.addendum) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
+    assert {(claim.about.number, claim.text.addendum) for claim in claims if claim.about} == {
+        (1, GENERAL),
+        (2, "us-ma"),
+    }
 
 
 @pytest.mark.parametrize("damaged", [5, 6], ids=["the child's", "the guardian's"])

@@ -7,7 +7,7 @@ import pytest
 from amends.domain.base.errors import ApprovalMissing, NotAllowed
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.incident.commitment import Commitment
-from amends.domain.notice.notice import Draft, NoticeStage, Reader, Variant
+from amends.domain.notice.notice import Draft, NoticeStage, Reader, TextName, Variant
 from amends.domain.notice.statement import Statement, about
 from amends.domain.people.person import Flag
 from amends.ledger import Ledger
@@ -77,7 +77,7 @@ def test_a_promise_told_to_a_parent_counts_for_the_child(promised: Ledger) -> No
     send(promised, NOTICE, {2})
     ledger_says = promised.notices.audience(INCIDENT, AUDIENCE)
     assert ledger_says.people == 1
-    assert ("en", Reader.GUARDIAN, "general") in ledger_says.readers
+    assert TextName("en", Reader.GUARDIAN) in ledger_says.readers
 
 
 def test_only_readers_whose_text_states_it_were_told(ledger: Ledger) -> None:

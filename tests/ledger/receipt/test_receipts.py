@@ -153,7 +153,7 @@ def test_a_childs_message_is_handed_over_to_the_guardians_telephone(opened: Ledg
     opened.receipts.take([a_report(emails[5])], LATER)
     (claim,) = claimed(opened, SMS).values()
     assert claim.to and claim.to.number == 6
-    assert claim.reader == "guardian"
+    assert claim.text.reader == "guardian"
 
 
 def test_a_bounce_that_comes_again_changes_nothing(opened: Ledger, emails: Sent) -> None:

@@ -107,6 +107,8 @@ def upgrade() -> None:
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("cohort", sa.String(), nullable=False),
+        sa.Column("elements", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("incident", "notice", "person"),
     )
     op.create_table(
@@ -359,6 +361,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("data_changed_at IS NOT NULL"),
         sqlite_where=sa.text("data_changed_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_person_gone",
+        "person",
+        ["incident"],
+        unique=False,
+        postgresql_where=sa.text("gone_at IS NOT NULL"),
+        sqlite_where=sa.text("gone_at IS NOT NULL"),
     )
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(

@@ -352,7 +352,7 @@ class Sending(World):
 
     def _look(self) -> None:
         """Close what is ready, and note which times for news were missed."""
-        if ready_to_close(self.seen):
+        if ready_to_close(self.seen, self.now):
             self._change(state=IncidentState.CLOSED, events=self.case.events | {Event.CLOSED: self.now})
         missed = (clock for clock in next_updates(self.seen, self.now) if clock.fate is Fate.MISSED)
         self._change(missed_updates={clock.missed_event: self.now for clock in missed} | self.case.missed_updates)

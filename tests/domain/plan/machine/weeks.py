@@ -119,7 +119,7 @@ class Weeks(World):
 
     @rule()
     def what_is_ready_is_closed(self) -> None:
-        if ready_to_close(self.case):
+        if ready_to_close(self.case, self.now):
             self._change(state=IncidentState.CLOSED, events=self.case.events | {Event.CLOSED: self.now})
 
     # What must be so.

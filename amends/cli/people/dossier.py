@@ -1,0 +1,152 @@
+"""Commands for dossiers: write what one person was told under a seal, and check such a file."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.files import write_new
+from amends.cli.terminal.options import NUMBER, As, CommandGroup, IncidentId, number
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.text import counted, minute
+from amends.domain.case.dossier_seal import DossierForm
+
+if TYPE_CHECKING:
+    from amends.domain.case.dossier import Dossier
+    from amends.domain.case.dossier_seal import DossierSeal
+    from amends.ledger import Ledger
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The size of the largest file that is looked at; a dossier with a hundred messages has half a megabyte."""
+
+
+class DossierGroup(CommandGroup):
+    """The group of the commands for dossiers; words that name no command are arguments of the implied one."""
+
+    implied = "make"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, with the implied command in front unless they begin with a command or ask for help."""
+        named = not args or args[0] in (*self.commands, *ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [self.implied, *args])
+
+
+app = typer.Typer(cls=DossierGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.callback()(lambda: None)
+
+
+def _path(text: str) -> Path:
+    """Return the file to write. Raises BadParameter unless its suffix says which form it has."""
+    path = Path(text)
+    if path.suffix.lower().removeprefix(".") not in (*DossierForm,):
+        raise typer.BadParameter(f"{text} ends in neither .html nor .json")
+    return path
+
+
+@app.command()
+def make(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    person: Annotated[
+        str, typer.Option(metavar="REF", help="The person, by the reference or the number in the list.")
+    ] = "",
+    by_number: Annotated[
+        int | None, typer.Option("--number", metavar="PERSON", parser=number, help="The person, by number alone.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=_path,
+            help="A new file, .html to print or .json; left out, a page named after incident and person.",
+        ),
+    ] = None,
+) -> None:
+    """Write what one person was told, word for word, under a seal.
+
+    Each message in the words they read, what they asked and were answered, what they were promised and what became of
+    it. It holds personal data; that it was made, and by whom, stands in the audit chain. `make` may be left out.
+    """
+    desk: Desk = ctx.obj
+    by = desk.reader(name).name
+    chosen = _number(desk.ledger, incident, person, by_number)
+    path = out or Path(f"{incident}-person-{chosen}.html")
+    if os.path.lexists(path):
+        raise NotAllowed(f"{path} is there already; nothing was changed")
+    dossier = _dossier(desk, incident, chosen)
+    form = DossierForm(path.suffix.lower().removeprefix("."))
+    write_new(path, desk.ledger.dossiers.seal(dossier, form, _body(dossier, form), by).decode())
+    values = {"incident": incident, "person": chosen, "dossier": path, "entries": dossier.entries}
+    desk.show(values, f"{path} is written: {counted(len(dossier.messages), 'message')}")
+    desk.hint(f"it holds personal data; `amends dossier verify {path}` finds any change to it")
+
+
+def _number(ledger: "Ledger", incident: str, ref: str, by_number: int | None) -> int:
+    """Return the number of the person. Raises NotInLedger, and NotAllowed when a reference is another's number."""
+    if bool(ref) == (by_number is not None):
+        raise typer.BadParameter("say who, either with --person REF or with --number PERSON")
+    if by_number is not None:
+        return ledger.people.get(incident, by_number).number
+    ledger.cases.incident_file(incident)  # raises for an unknown incident
+    referred = ledger.people.number_of(incident, ref)
+    numbered = ledger.people.get_many(incident, [int(ref)]) if NUMBER.fullmatch(ref) else {}
+    found = {*([] if referred is None else [referred]), *numbered}
+    if not found:
+        raise NotInLedger(f"nobody in the list of {incident} has the reference or the number {ref!r}")
+    if len(found) > 1:
+        raise NotAllowed(
+            f"{ref} is the reference of person {referred} and the number of another; say --number {referred} "
+            f"or --number {ref}"
+        )
+    return found.pop()
+
+
+def _dossier(desk: Desk, incident: str, person: int) -> "Dossier":
+    from amends.delivery.dossier import with_words
+    from amends.domain.draft.draft import Links
+
+    return with_words(desk.ledger.dossiers.read(incident, person, now()), Links(desk.settings.public_url))
+
+
+def _body(dossier: "Dossier", form: DossierForm) -> bytes:
+    """Return everything in the file but the seal, which is the last line."""
+    if form is DossierForm.JSON:
+        return f'{{"dossier": {dossier.model_dump_json(indent=2)},\n'.encode()
+    from amends.cli.terminal.html import render
+
+    return f"{render('dossier.html', dossier=dossier)}\n".encode()
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A dossier, as it was written.")
+    ],
+) -> None:
+    """Check that a dossier is as it was written, and that the audit chain holds its end of then.
+
+    Exit code 3 when it was altered, is no dossier of this ledger, or the chain has changed.
+    """
+    desk: Desk = ctx.obj
+    with file.open("rb") as opened:
+        checked = desk.ledger.dossiers.check(opened.read(MOST_BYTES))
+    lines = [f"{file}: {problem}" for problem in checked.problems]
+    if checked.seal:
+        lines = [f"{file}: {_genuine(checked.seal)}", *lines]
+    desk.show({"seal": checked.seal, "problems": checked.problems}, "\n".join(lines))
+    if checked.problems:
+        raise typer.Exit(Exit.FINDINGS)
+    desk.hint("`amends audit verify` reads the whole chain")
+
+
+def _genuine(seal: "DossierSeal") -> str:
+    return (
+        f"the dossier of person {seal.person} of incident {seal.incident} as it was made {minute(seal.made_at)}, "
+        f"up to entry {seal.entries} of the audit chain"
+    )

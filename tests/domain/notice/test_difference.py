@@ -1,0 +1,78 @@
+"""Differences between what readers were told and what is known now."""
+
+from amends.domain.incident.facts import Certainty
+from amends.domain.incident.incident import StatementKey
+from amends.domain.notice.difference import Change, cohort_of, difference
+from amends.domain.notice.statement import Statement
+
+
+def said(**values: str) -> dict[str, Statement]:
+    return {key: Statement(key=key, value=value) for key, value in values.items()}
+
+
+def suspected(key: str, value: str) -> dict[str, Statement]:
+    return {key: Statement(key=key, value=value, certainty=Certainty.SUSPECTED)}
+
+
+def keys_of(told: dict[str, Statement], known: dict[str, Statement]) -> list[str]:
+    return [one.key for one in difference(told, known)]
+
+
+def test_who_knows_all_that_is_known_has_no_difference() -> None:
+    assert difference(said(cause="theft"), said(cause="theft")) == ()
+    assert cohort_of(()) == ""
+
+
+def test_what_turned_out_otherwise_is_wrong() -> None:
+    (one,) = difference(said(discovered="2026-03-02"), said(discovered="2026-03-01"))
+    assert (one.was and one.was.value, one.now.value, one.wrong) == ("2026-03-02", "2026-03-01", True)
+
+
+def test_what_became_exact_is_new_and_not_wrong() -> None:
+    (one,) = difference(said(people="/300"), said(people="240/240"))
+    assert not one.wrong
+
+
+def test_a_day_that_is_known_now_is_new() -> None:
+    assert keys_of({}, said(contained="2026-03-05")) == ["contained"]
+
+
+def test_a_fact_that_nobody_was_told_stays_untold() -> None:
+    """Only a person decides that a way into the systems, or who has the data, is told at all."""
+    assert keys_of({}, said(vector="phishing", recipient="impostor")) == []
+
+
+def test_what_is_only_suspected_is_left_to_a_person() -> None:
+    assert keys_of(said(people="/300"), suspected("people", "240/240")) == []
+    assert keys_of({}, suspected("contained", "2026-03-05")) == []
+
+
+def test_what_was_told_and_is_only_suspected_otherwise_is_wrong() -> None:
+    assert keys_of(said(cause="theft"), suspected("cause", "loss")) == ["cause"]
+
+
+def test_what_is_ruled_out_is_wrong() -> None:
+    out = {"misuse": Statement(key="misuse", value="", certainty=Certainty.RULED_OUT)}
+    assert keys_of(said(misuse="yes"), out) == ["misuse"]
+
+
+def test_next_update_contact_and_own_data_are_no_difference() -> None:
+    told = said(next_update="2026-03-05T10:00+00:00", contact="+49", elements="contact")
+    assert keys_of(told, said(next_update="2026-04-05T10:00+00:00", contact="+1", elements="contact|health")) == []
+
+
+def test_a_cohort_is_what_its_readers_were_told() -> None:
+    """The same difference has the same name whatever is right by now, so a second draft keeps its cohorts."""
+    now, later = said(cause="insider")["cause"], said(cause="vendor")["cause"]
+    told = said(cause="theft")["cause"]
+    assert cohort_of((Change(was=told, now=now),)) == cohort_of((Change(was=told, now=later),))
+    assert cohort_of((Change(was=told, now=now),)) != cohort_of((Change(was=later, now=now),))
+
+
+def test_changes_stand_in_the_order_of_the_statements() -> None:
+    told = said(measures="police", discovered="2026-03-02", people="2/2")
+    known = said(measures="audit", discovered="2026-03-01", people="9/9")
+    order = list(StatementKey)
+    found = [order.index(StatementKey(key)) for key in keys_of(told, known)]
+    assert found == sorted(found)
+    assert len(found) == 3
