@@ -175,6 +175,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
         "promise": _promise(setting),
     }
     varying = _nothing() if setting.sparse else _everything(setting.locale)
+    varying |= {} if letters().says(setting.letter, "nature") else {"changes": []}  # as a draft leaves them out
     personal = {"person": _person(setting.reader)} if setting.channel.personal else {}
     return always | varying | personal
 

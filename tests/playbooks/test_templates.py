@@ -37,6 +37,7 @@ CHANNELS = {
     "update": {"email", "website", "sms"},
     "holding": {"email", "website", "sms", "social"},
     "correction": {"email", "website", "sms", "social"},
+    "not-affected": {"email", "sms"},
     "survey-invitation": {"email"},
     "promise-kept": {"email", "sms"},
     "promise-late": {"email", "sms"},
@@ -47,6 +48,7 @@ PARTS = {
     "update": ("what_is_new", "promises", "what_you_can_do", "how_to_reach_us"),
     "holding": ("what_is_new", "what_we_do", "how_to_reach_us"),
     "correction": ("what_is_new", *CONTENT),
+    "not-affected": ("what_is_new", "what_you_can_do", "how_to_reach_us"),
     "survey-invitation": ("how_to_reach_us",),
     "promise-kept": ("promises", "how_to_reach_us"),
     "promise-late": ("promises", "how_to_reach_us"),
@@ -133,7 +135,7 @@ def test_every_message_says_what_we_never_ask_for(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_message_with_bad_news_says_sorry(locale: str) -> None:
-    bad = chosen(locale=locale, notices=("first-notice", "correction", "promise-late", "closing"))
+    bad = chosen(locale=locale, notices=("first-notice", "correction", "not-affected", "promise-late", "closing"))
     bad += chosen(locale=locale, notices=("update", "holding", "survey-invitation"), detailed=True)
     assert failing(bad, lambda notice: re.search(SORRY[locale], notice.text)) == []
 
