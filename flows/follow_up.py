@@ -1,13 +1,14 @@
 """Follow up: remind owners of commitments and of legal deadlines, and tell people how each commitment ended."""
 
 import asyncio
+from datetime import datetime
 
 from prefect import State, flow
 
 from amends.domain.base.text import counted, minute
 from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState
 from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
-from amends.domain.incident.commitment import Chase, Commitment, to_chase
+from amends.domain.incident.commitment import Chase, Commitment, to_chase, to_foresee
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
@@ -34,10 +35,32 @@ async def _follow_up(context: Context, case: Case, planned: PlannedOccurrence) -
     if step.task:
         return await _ask_for(context, case, planned, step)
     chased = await asyncio.to_thread(_chase, context, case)
-    if chased:
-        await artifacts.show_chases(case, chased)
+    foreseen = await asyncio.to_thread(_foresee, context, case)
+    if lines := [*chased, *foreseen]:
+        await artifacts.show_chases(case, lines)
+    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
     said = await draft_and_send(context, case, planned)
-    return f"{said}; {counted(len(chased), 'reminder')}"
+    return f"{said}; {counted(len(lines), 'reminder')}"
+
+
+def _foresee(context: Context, case: Case) -> list[str]:
+    """Record which commitments will be late unless a person says otherwise, so that a notice is drafted in time."""
+    if case.playbook is None:
+        return []
+    now, incident_id, before = context.clock(), case.incident.id, case.playbook.late_before
+    foreseen = to_foresee(case.commitments, now, before, case.playbook.next_word_within)
+    lines = [_foreseen_line(incident_id, commitment, at) for commitment, at in foreseen.items()]
+    for line, (commitment, at) in zip(lines, foreseen.items(), strict=True):
+        context.ledger.incidents.alert(incident_id, line, now)
+        context.ledger.commitments.foresee(incident_id, commitment, at, now)
+    return lines
+
+
+def _foreseen_line(incident_id: str, commitment: str, next_word_at: datetime) -> str:
+    return (
+        f"`{commitment}` is not settled: a notice is drafted that it will be late, and that people hear more by "
+        f"{minute(next_word_at)}; `amends commitments keep|late|drop {incident_id} {commitment} --as NAME` replaces it"
+    )
 
 
 async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:

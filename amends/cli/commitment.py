@@ -1,23 +1,30 @@
-"""Commands for the commitments of an incident: list them, and mark one as kept, late or dropped."""
+"""Commands for the commitments of an incident: add and list them, and mark one as kept, late or dropped."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
-from amends.cli.terminal.times import in_utc
-from amends.domain.base.errors import ContentError
+from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import minute
-from amends.domain.base.value import LOCALE, Texts, some_text, text_for
+from amends.domain.base.value import EVERYONE, LOCALE, Texts, some_text, text_for
 from amends.domain.case.case import Case
-from amends.domain.incident.commitment import Commitment, CommitmentState
+from amends.domain.incident.commitment import Commitment, CommitmentKind, CommitmentState, end_of_day
 from amends.domain.incident.incident import Incident
+
+if TYPE_CHECKING:
+    from amends.content.incident.new_commitments import NewCommitment, Where
+
+Added = Sequence[tuple[Commitment, Collection[int]]]
+"""Commitments, each with the numbers of the persons to whom it is made, where it is for some persons only."""
 
 CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
 Evidence = Annotated[
@@ -45,6 +52,134 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     given = desk.ledger.commitments.all(incident)
     rows = [(c.id, fate(c, now()), c.new_due_at or c.due_at, c.owner, some_text(c.evidence, "en")) for c in given]
     desk.show(given, table(("promise", "stands", "due", "owner", "evidence"), rows))
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Promises as a playbook writes them, with `due` as a day; or options."),
+    ] = None,
+    commitment: Annotated[str, typer.Option("--id", metavar="ID", help="The promise's id.")] = "",
+    kind: Annotated[str, typer.Option(metavar="KIND", help=f"One of {', '.join(CommitmentKind)}.")] = "",
+    owner: Annotated[str, typer.Option(metavar="OFFICE", help="Who must keep it.")] = "",
+    due: Annotated[str, typer.Option(metavar="DATE", help="The last day, such as 2027-03-31, or 14d from now.")] = "",
+    promise: Annotated[
+        list[str], typer.Option("--promise", metavar="LOCALE=TEXT", help="The promise; once for each locale.")
+    ] = [],  # noqa: B006 - typer copies the default
+    audience: Annotated[str, typer.Option(metavar="SEGMENT", help="A segment; everyone when left out.")] = "",
+    place: Annotated[str, typer.Option(metavar="PLACE", help="People who live there: DE, US-MA.")] = "",
+    people: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Some persons: a file with one id of yours a line.")
+    ] = None,
+) -> None:
+    """Promise something more, at any time; the next notice to those people says so, else one of its own.
+
+    Nothing is stored unless everything can be.
+    """
+    from amends.content.incident.new_commitments import check_new, read_new_commitments
+
+    desk: Desk = ctx.obj
+    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    given = {
+        "id": commitment, "kind": kind, "owner": owner, "due": due, "promise": _spelled(promise),
+        "audience": audience, "place": place, "people": people,
+    }  # fmt: skip
+    said = {key: value for key, value in given.items() if value}
+    if (file is None) == (not said):
+        raise typer.BadParameter("give either a FILE, or the promise with --id, --kind, --owner, --due and --promise")
+    new, where = read_new_commitments(file) if file else _from_options(said)
+    wrong, persons = check_new(new, case, where, now()), [_persons(desk, incident, one) for one in new]
+    if found := [*wrong, *(finding for _, unknown in persons for finding in unknown)]:
+        desk.complain("nothing is stored")
+        raise ContentError(*found)
+    zone = case.incident.organisation.timezone
+    added = [(one.commitment(zone, now()), whose) for one, (whose, _) in zip(new, persons, strict=True)]
+    _refuse_unmakeable(desk, case, added, where)
+    desk.ledger.commitments.add(incident, added, by, now())
+    _report_added(desk, incident, [one for one, _ in added])
+
+
+def _spelled(spelled: list[str]) -> Texts:
+    """Return the texts by locale, from LOCALE=TEXT or from one bare text for every locale."""
+    texts: Texts = {}
+    for given in spelled:
+        locale, equals, text = given.partition("=")
+        named = equals and LOCALE.fullmatch(locale)
+        texts[locale if named else "*"] = (text if named else given).strip()
+    return texts
+
+
+def _from_options(said: dict[str, Any]) -> "tuple[tuple[NewCommitment, ...], Where]":
+    """Return the commitment that the options describe. Raises ContentError that names each wrong option."""
+    from amends.content.file.codes import Code
+    from amends.content.incident.new_commitments import NewCommitment
+
+    try:
+        return (NewCommitment.model_validate(said),), lambda _, key: f"--{key}"
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)
+        raise ContentError(
+            *(
+                Finding(f"--{one['loc'][0]}", Code.MISSING if one["type"] == "missing" else Code.WRONG_FORM, one["msg"])
+                for one in wrong
+            )
+        ) from None
+
+
+def _persons(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list[int], list[Finding]]:
+    """Return the numbers of the persons in the commitment's file, and a finding for each line that names nobody."""
+    from amends.content.file.codes import Code
+    from amends.content.incident.new_commitments import read_refs
+
+    refs = read_refs(new.people) if new.people else ()
+    known = desk.ledger.people.numbers_of(incident, [ref for _, ref in refs])
+    unknown = [line for line, ref in refs if ref not in known]
+    what, advice = f"{new.id}: nobody in the list has this id", "write the id as the audience file has it"
+    findings = [Finding(f"{new.people}:{line}:1", Code.UNKNOWN_WORD, what, advice) for line in unknown]
+    return sorted(known.values()), findings
+
+
+def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> None:
+    """Raise before anything is stored when no notice could make one of these commitments."""
+    from amends.domain.draft.draft import MADE, Links, Readers
+    from amends.domain.lint.commitments import unmakeable
+    from amends.domain.plan.plan import to_be_made, why_not_made
+
+    if case.playbook is None:
+        return  # the playbook that is started says so
+    incident, new = case.incident.id, tuple(one for one, _ in added)
+    wording, all_of_them = desk.ledger.playbooks.wording(incident), desk.ledger.notices.audience(incident, EVERYONE)
+    if to_be_made(case.model_copy(update={"commitments": new})):
+        refusal = why_not_made(case)
+        if refusal or not wording.locales(MADE):
+            raise NotAllowed(refusal or f"the words of {case.playbook.id} have no templates {MADE}")
+    readers = Readers(all_of_them.digest, all_of_them.people, all_of_them.readers)
+    links = Links(desk.settings.public_url)
+    found = [
+        replace(finding, where=f"{where(index, 'promise')} ({finding.where})")
+        for index, one in enumerate(new)
+        for finding in unmakeable(case, one, wording, readers, links, now())
+    ]
+    if found:
+        desk.complain("nothing is stored: no notice could be sent with these words")
+        raise ContentError(*found)
+
+
+def _report_added(desk: Desk, incident: str, added: Sequence[Commitment]) -> None:
+    from amends.cli.terminal.prefect import nudge
+    from amends.domain.plan.plan import to_be_made
+
+    case = desk.ledger.cases.read(incident, now())
+    alone = {one.id for one in to_be_made(case)}
+    desk.show(added, "\n".join(f"{one.id} is promised to {one.audience} by {minute(one.due_at)}" for one in added))
+    nudge(desk.settings, incident)
+    for one in added:
+        own = f"a notice of its own is drafted for approval; `amends incident show {incident}` says when it can be read"
+        desk.hint(f"{one.id}: {own if one.id in alone else f'the next notice to {one.audience} says so'}")
 
 
 @app.command()
@@ -79,7 +214,7 @@ def late(
     by = desk.member(name).name
     case = desk.ledger.cases.read(incident, now())
     stored = desk.ledger.commitments.get(incident, commitment)
-    due = _end_of_day(until, case.incident.organisation.timezone)
+    due = _until(until, case.incident.organisation.timezone)
     reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
     _refuse_unsayable(desk, case, stored, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.commitments.put_off(incident, commitment, due, reasons, by, now())
@@ -140,29 +275,16 @@ def _texts(spelled: list[str], incident: Incident, option: str) -> Texts:
 
     Raises BadParameter when a locale of the incident gets no text.
     """
-    texts: Texts = {}
-    for given in spelled:
-        locale, equals, text = given.partition("=")
-        named = equals and LOCALE.fullmatch(locale)
-        texts[locale if named else "*"] = (text if named else given).strip()
+    texts = _spelled(spelled)
     missing = [locale for locale in incident.texts if not text_for(texts, locale)]
     if missing:
         raise typer.BadParameter(f"say it in {', '.join(missing)} too: {option} {missing[0]}=TEXT")
     return texts
 
 
-def _end_of_day(text: str, zone: str) -> datetime:
-    """Return the last minute of this day in the organisation's zone, or a full time with its zone as it stands.
-
-    Raises BadParameter.
-    """
+def _until(text: str, zone: str) -> datetime:
+    """Return the time that a typed day or time means. Raises BadParameter."""
     try:
-        if len(text) == len("2027-03-31"):
-            local = datetime.combine(date.fromisoformat(text), time(23, 59), ZoneInfo(zone))
-        else:
-            local = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date such as 2027-03-31") from None
-    if local.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no time zone; add one, or leave out the time")
-    return in_utc(local)
+        return end_of_day(text, zone)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

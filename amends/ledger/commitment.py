@@ -1,5 +1,6 @@
-"""Commitments in the ledger: keep, put off and drop them, and record which changes their audience was told."""
+"""Commitments in the ledger: add, keep, put off and drop them, and record which changes people were told."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import and_
@@ -10,7 +11,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Texts
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, ReleaseRow
+from amends.ledger.store.tables import KEY, CommitmentPersonRow, CommitmentRow, NoticeRow, ReleaseRow
 
 
 class Commitments:
@@ -32,6 +33,27 @@ class Commitments:
             raise _not_given(incident, commitment)
         return given[commitment]
 
+    def add(
+        self, incident: str, added: Iterable[tuple[Commitment, Collection[int]]], by: str, now: datetime
+    ) -> None:  # fmt: skip
+        """Record commitments that nobody was told yet, all or none; the next notice that states each one makes it.
+
+        Each comes with the numbers of the persons to whom it is made, empty unless it is for some persons only. Raises
+        NotAllowed when an id is taken; NotInLedger.
+        """
+        with self._store.write() as write:
+            write.incident(incident)
+            for one, persons in added:
+                if write.session.get(CommitmentRow, (incident, one.id)):
+                    raise NotAllowed(f"incident {incident} has a commitment {one.id} already; choose another id")
+                content = one.model_copy(update={"added_at": now}).model_dump()
+                write.session.add(CommitmentRow(incident=incident, **content, changes=1, told=0, worded_by=by))
+                write.session.flush()
+                whose = {"incident": incident, "commitment": one.id}
+                write.session.add_all(CommitmentPersonRow(**whose, person=person) for person in sorted(set(persons)))
+                detail = {"audience": one.audience, "due": one.due_at.isoformat(), "persons": len(set(persons))}
+                write.note(now, incident, "commitment added", one.id, actor=by, **detail)
+
     def keep(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
         """Record that a commitment is kept, with the evidence; its audience will be told.
 
@@ -50,8 +72,9 @@ class Commitments:
     def put_off(self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime) -> None:
         """Record that a commitment will be late, with a new date and a reason that its audience will be told.
 
-        Raises NotAllowed for a commitment that has ended, for a date that has passed or is no later than the promised
-        one, and for the same date with the same reason again; NotInLedger.
+        A commitment that nobody was told yet is made with the new date. Raises NotAllowed for a commitment that has
+        ended, for a date that has passed or is no later than the promised one, and for the same date with the same
+        reason again; NotInLedger.
         """
         if until <= now:
             raise NotAllowed(f"the new date of {commitment} has passed already")
@@ -61,8 +84,11 @@ class Commitments:
                 raise NotAllowed(f"{commitment} is promised for {minute(row.due_at)}, and that is no later")
             if (row.new_due_at, row.reason) == (until, reason):
                 raise NotAllowed(f"{commitment} is put off to then already, for the same reason")
-            row.new_due_at, row.reason, row.worded_by = until, reason, by
-            row.reminded_at = row.escalated_at = None
+            if row.made_in:
+                row.new_due_at, row.reason, row.worded_by = until, reason, by
+            else:
+                row.due_at = until
+            row.reminded_at = row.escalated_at = row.next_word_at = None
             row.changes += 1
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
 
@@ -77,6 +103,18 @@ class Commitments:
             _settle(write.session, row, CommitmentState.DROPPED, now, reworded=row.reason != reason)
             row.reason, row.worded_by = reason, by
             write.note(now, incident, "commitment dropped", commitment, actor=by)
+
+    def foresee(self, incident: str, commitment: str, next_word_at: datetime, now: datetime) -> None:
+        """Record that a commitment will be late, without a date yet: people will hear of it again by `next_word_at`.
+
+        Nobody says so but the calendar; a notice is drafted, and it leaves only when people approve it. Raises
+        NotAllowed for a commitment that has ended; NotInLedger.
+        """
+        with self._store.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            row.next_word_at = next_word_at
+            row.changes += 1
+            write.note(now, incident, "commitment foreseen late", commitment, next_word=next_word_at.isoformat())
 
     def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
         """Record that the owner was reminded of a commitment, or that the lead was told that it is late."""
@@ -96,10 +134,16 @@ def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
 
 
 def untold(session: Session, incident: str) -> dict[str, int]:
-    """Return the number of the latest change of each commitment whose audience was not told of that change."""
+    """Return the number of the latest change of each commitment that those who know the commitment were not told."""
     query = select(CommitmentRow.id, CommitmentRow.changes).where(
-        CommitmentRow.incident == incident, col(CommitmentRow.told) < CommitmentRow.changes
+        CommitmentRow.incident == incident, CommitmentRow.made_in != "", col(CommitmentRow.told) < CommitmentRow.changes
     )
+    return dict(session.exec(query).all())
+
+
+def changes(session: Session, incident: str) -> dict[str, int]:
+    """Return the number of the latest change of each commitment."""
+    query = select(CommitmentRow.id, CommitmentRow.changes).where(CommitmentRow.incident == incident)
     return dict(session.exec(query).all())
 
 
@@ -149,7 +193,7 @@ def _settle(session: Session, row: CommitmentRow, state: CommitmentState, now: d
             raise NotAllowed(f"{row.id} is {row.state} already")
         if row.told >= row.changes or _may_be_read(session, row):
             raise NotAllowed(f"{row.id} is {row.state} already, and those promised were told so in the words of then")
-    row.state, row.settled_at = state, row.settled_at or now
+    row.state, row.settled_at, row.next_word_at = state, row.settled_at or now, None
     row.changes += 1
 
 

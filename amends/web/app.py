@@ -22,6 +22,7 @@ from amends.web.http.forms import Fields
 from amends.web.http.languages import best_locale
 from amends.web.http.limits import WRITERS, PostLimits
 from amends.web.http.middleware import Door, QuietErrors, SafeHeaders
+from amends.web.portal.board import PromiseBoard
 from amends.web.portal.cache import RecentCases
 from amends.web.portal.notices import INDEX, NoticePages, plain_file
 from amends.web.portal.opt_out import OptOutPages, add_opt_outs
@@ -53,6 +54,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
         ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    _add_board(app, PromiseBoard(pages, notices, recent, clock))  # before the files, whose addresses are alike
     _add_public_pages(app, pages, notices, ledger)
     write_slots = asyncio.Semaphore(WRITERS)
     _add_personal_pages(app, personal, write_slots)
@@ -98,6 +100,12 @@ def _add_public_pages(app: FastAPI, pages: PortalPages, notices: NoticePages, le
     @app.api_route("/n/{incident}/{locale}/{name}", methods=READ)
     def notice_file(request: Request, incident: str, locale: str, name: str = INDEX) -> Response:
         return notices.file(request, incident, locale, name)
+
+
+def _add_board(app: FastAPI, board: PromiseBoard) -> None:
+    @app.api_route("/n/{incident}/{locale}/promises", methods=READ)
+    def promises(incident: str, locale: str) -> Response:
+        return board.show(incident, locale)
 
 
 def _redirect(path: str) -> Response:

@@ -272,6 +272,7 @@ def _promises(locale: str) -> list[dict[str, str]]:
             "state": "open",
             "state_in_words": words.commitment_states["open"],
             "new_due": "",
+            "next_word": "",
             "reason": "",
             "evidence": "",
         }
@@ -285,6 +286,6 @@ def _promise(setting: Setting) -> dict[str, str]:
     told = {"state": setting.state, "state_in_words": words.commitment_states[setting.state]}
     first = _promises(setting.locale)[0] | told
     if setting.sparse:
-        return first
+        return first | {"next_word": say_date(words, NEXT, ZONE) if setting.state == "late" else ""}
     new_due = say_date(words, PUT_OFF, ZONE) if setting.state != "dropped" else ""
     return first | {"new_due": new_due, "reason": REASON[setting.locale], "evidence": EVIDENCE[setting.locale]}

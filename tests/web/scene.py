@@ -11,9 +11,12 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from amends.content.notice import shipped_wording
+from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind, Message, VariantForm
 from amends.domain.incident.commitment import PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
+from amends.domain.notice.notice import Draft
+from amends.domain.notice.statement import committed
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
@@ -103,13 +106,21 @@ def release(ledger: Ledger, **changes: object) -> None:
         "facts_digest": ledger.incidents.facts_digest(INCIDENT),
         "pinned": ledger.cases.read(INCIDENT).pinned,
     }
-    draft = a_draft(**(bound | changes))
+    draft = _stating(a_draft(**(bound | changes)))
     ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     for name in ("omar", "wei"):
         member = Member(name=name, role=TeamRole.LEGAL)
         ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
     ledger.notices.release(INCIDENT, draft.notice, NOW)
+
+
+def _stating(draft: Draft) -> Draft:
+    """The draft, each text of which states the commitments that it makes to everyone."""
+    stated = tuple(committed(one, NOW, "UTC") for one in draft.commitments if one.audience == EVERYONE)
+    keys = tuple(sorted(one.key for one in stated))
+    variants = tuple(one.model_copy(update={"states": keys}) for one in draft.variants)
+    return draft.model_copy(update={"statements": stated, "variants": variants})
 
 
 def tell_everybody(ledger: Ledger, site: Path) -> None:

@@ -1,7 +1,7 @@
 """Commands that write, open, check, amend, follow and close incidents."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -25,15 +25,18 @@ from amends.cli.terminal.text import fitted, table
 from amends.content.people.audience import only_good, usable
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.text import fitting
-from amends.domain.base.errors import NotAllowed
+from amends.domain.base.errors import ContentError, NotAllowed, NotInLedger
 from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, next_updates
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import still_needed, unmet_closing_criteria
-from amends.domain.plan.plan import Plan, plan
+from amends.domain.plan.plan import Plan, never_stated, plan
+from amends.settings import SettingsError
 
 if TYPE_CHECKING:
+    from amends.domain.incident.commitment import PlannedCommitment
+    from amends.domain.incident.incident import Incident
     from amends.ledger import AuditEntry
 
 BEFORE_THE_TEAM = "amends"
@@ -97,17 +100,41 @@ def _author(desk: Desk, name: str) -> str:
 
 @app.command()
 def check(ctx: typer.Context, file: File) -> None:
-    """Read an incident file; exit code 3 with every finding. Lists what is needed before the first notice."""
+    """Read an incident file; exit code 3 with every finding. Lists what is needed before the first notice.
+
+    Of an incident that is open here, promises are found that no notice to come would make.
+    """
     from amends.content.incident.incident import read_incident_with_gaps
 
     desk: Desk = ctx.obj
     incident, gaps = read_incident_with_gaps(file)
+    if running := _running(desk, incident.id):
+        _refuse_never_told(running, file, incident, incident.commitments)
     locales = tuple(incident.texts)
     values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": locales, NEEDED: gaps}
     written = f"in {', '.join(locales)}" if locales else "without texts"
     head = f"{file}: {incident.title} ({incident.id}), {written}: no findings"
     desk.show(values, "\n".join((head, *gap_lines(gaps))))
     desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+def _running(desk: Desk, incident: str) -> Case | None:
+    """Return the case of an incident that is open in this home, or None without a home or an incident."""
+    try:
+        return desk.ledger.cases.read(incident, now())
+    except (SettingsError, NotInLedger):
+        return None
+
+
+def _refuse_never_told(case: Case, file: Path, incident: "Incident", planned: "Sequence[PlannedCommitment]") -> None:
+    """Raise ContentError for those of these commitments of the file that no notice to come would make."""
+    from amends.content.file.document import read_document
+    from amends.content.playbook.checks import never_told
+
+    if missed := never_stated(case, planned):
+        document = read_document(file)
+        places = (document.where(("commitments", incident.commitments.index(one))) for one in missed)
+        raise ContentError(*(never_told(one, where) for one, where in zip(missed, places, strict=True)))
 
 
 @app.command()
@@ -157,6 +184,8 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     if before.incident == incident:
         desk.show({"incident": incident.id, "version": before.version, "void": ()}, "nothing in it is new")
         return
+    known = {one.id for one in before.incident.commitments}
+    _refuse_never_told(before, file, incident, [one for one in incident.commitments if one.id not in known])
     version = desk.ledger.incidents.amend(incident, author, now())
     void = {notice.id: notice.approvals for notice in before.notices if _loses_approvals(notice)}
     lines = [f"{incident.id} is at version {version}"]

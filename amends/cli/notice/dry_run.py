@@ -163,8 +163,9 @@ def _dry_runs(
 ) -> Iterator[DryRun]:
     if not step.channels:
         return
+    promised_to = {one.id: one.audience for one in case.commitments}
     for wanted in notices_wanted(case, step, 1):
-        readers = kinds.of(wanted.audience)
+        readers = kinds.of(promised_to.get(wanted.about, wanted.audience))
         try:
             yield DryRun(case, draft(case, wording, step, 1, wanted, readers, links, "", now))
         except ContentError as error:

@@ -107,10 +107,12 @@ def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
 
 def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":
     from amends.cli.notice.dry_run import case_from_files
-    from amends.content.playbook.checks import check_for
+    from amends.content.file.document import read_document
+    from amends.content.playbook.checks import check_commitments, check_for
 
     case = _with_playbook(case_from_files(incident), opened.playbook)
-    return check_for(opened.playbook, case, opened.document, now())
+    never_made = check_commitments(opened.playbook, read_document(incident), case.incident.commitments)
+    return (*never_made, *check_for(opened.playbook, case, opened.document, now()))
 
 
 def _with_playbook(case: "Case", playbook: Playbook) -> "Case":

@@ -14,7 +14,7 @@ from typing import TypeVar
 from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
 from amends.content.people.phone_numbers import numbering_plan
-from amends.domain.base.value import EVERYONE, LOCALE
+from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, LOCALE
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import NULL_LIKE, Flag
 
@@ -118,6 +118,8 @@ def segment(cell: str) -> str:
     """Return the name of a part of the audience; may be empty."""
     if cell == EVERYONE:
         raise UnfitCell("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
+    if cell.startswith(AUDIENCE_WORDS):
+        raise UnfitCell("segment", f"a segment cannot begin with {cell.partition(':')[0]}:, which names an audience")
     return text(cell)
 
 

@@ -1,6 +1,6 @@
 """The checks of a playbook: steps that can never be taken, missing templates, and duties that the playbook misses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from amends.content.file.binding import did_you_mean
@@ -14,6 +14,7 @@ from amends.domain.base.errors import Finding
 from amends.domain.base.text import minute
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.coverage import duties_missed
 from amends.domain.playbook.checks import (
@@ -30,7 +31,7 @@ from amends.domain.playbook.checks import (
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from amends.domain.team.member import Member
 
-COMMITMENT_TEMPLATES = ("promise-kept", "promise-late")
+COMMITMENT_TEMPLATES = ("promise-made", "promise-kept", "promise-late")
 """The notices that a follow-up step sends to people about commitments."""
 
 
@@ -60,6 +61,21 @@ def check_for(playbook: Playbook, case: Case, document: Document | None, now: da
     places = Places(playbook, document)
     missed = (places.finding(one, Code.DUTY_MISSED, blocks=False) for one in duties_missed(case, now))
     return (*missed, *unknown_days_off(playbook, case.incident, places.at(()), case.opened_at))
+
+
+def check_commitments(
+    playbook: Playbook, incident: Document, planned: Sequence[PlannedCommitment]
+) -> Iterator[Finding]:
+    """Yield a finding for each commitment of an incident file that no notice of the playbook would ever make."""
+    for one in never_promised(playbook, planned):
+        yield never_told(one, incident.where(("commitments", planned.index(one))))
+
+
+def never_told(one: PlannedCommitment, where: str) -> Finding:
+    """Return the finding that nobody will ever be told of this commitment."""
+    what = f"commitments.{one.id}: no notice to come goes to exactly {one.audience}, so that nobody would be told of it"
+    advice = "let its audience be that of a notify or update step, or give it later with `amends commitments add`"
+    return Finding(where, Code.DOES_NOT_FIT, what, advice)
 
 
 def check_team(
@@ -109,11 +125,8 @@ def _objections(places: Places) -> Iterator[Finding]:
     yield from (places.finding(one, Code.NEVER_DUE) for one in never_due(playbook))
     yield from (places.finding(one, Code.NEVER_CHOSEN) for one in never_chosen(playbook))
     yield from (places.finding(one, Code.DOES_NOT_FIT) for one in no_choice(playbook))
-    for one in never_promised(playbook):
-        what = f"commitments.{one.id}: no notice goes to exactly {one.audience}, so that nobody would be told of it"
-        advice = "let its audience be that of a notify or update step"
-        where = places.at(("commitments", playbook.commitments.index(one)))
-        yield Finding(where, Code.DOES_NOT_FIT, what, advice)
+    for one in never_promised(playbook, playbook.commitments):
+        yield never_told(one, places.at(("commitments", playbook.commitments.index(one))))
     doubtful = (*endless(playbook), *perhaps_never(playbook))
     yield from (places.finding(one, Code.NEVER_DUE, blocks=False) for one in doubtful)
 

@@ -26,6 +26,14 @@ TOLD_OTHERWISE = "told-otherwise:"
 NO_LONGER = "no-longer-affected:"
 """The beginning of the audience of a notice to people whom a corrected list lacks, with the id of the notice: they were
 told that their data was affected, and it was not."""
+PROMISED = "promised:"
+"""The beginning of the audience of news of a commitment; its id follows. These people were told of the commitment."""
+PLACE = "place:"
+"""The beginning of the audience of all people who live in a country or state; DE or US-MA follows."""
+PERSONS = "persons:"
+"""The beginning of the audience of the persons to whom a commitment is made; the commitment's id follows."""
+AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS)
+"""The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 FIRST_YEAR, LAST_YEAR = 1970, 2300
 LAST_MINUTE = time(23, 59)

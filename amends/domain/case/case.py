@@ -122,7 +122,9 @@ class Outline(Value):
     """The time of each event of the case, see EventKind.EVENT."""
     commitments: tuple[Commitment, ...] = ()
     untold: dict[str, int] = {}
-    """By commitment, the number of the change of its fate of which the audience has not been told yet."""
+    """By commitment, the number of the change of its fate of which those who were told of it do not know yet."""
+    changes: dict[str, int] = {}
+    """By commitment, the number of its last change."""
 
 
 class Case(Outline):

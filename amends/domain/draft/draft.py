@@ -1,7 +1,7 @@
 """The drafting of a notice: every variant that the audience needs, made from the case and the words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from traceback import walk_tb
@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, PROMISED, TOLD_OTHERWISE, nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
@@ -36,13 +36,13 @@ from amends.domain.notice.templates import (
     split_statements,
 )
 from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment, say_statement
-from amends.domain.plan.plan import next_news_at
+from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.risk.levels import Severity
 
-KEPT, LATE = "promise-kept", "promise-late"
+MADE, KEPT, LATE = "promise-made", "promise-kept", "promise-late"
 """The templates about one commitment. A notice made from LATE, used for a dropped commitment too, corrects what people
-were told, so the notice is never optional."""
+were told, and one made from MADE is a promise to them, so both are never optional."""
 UPDATE = "update"
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
 MOST_ADVICE = 5
@@ -114,9 +114,10 @@ class Links:
 def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     """Return the notices that this occurrence has to send.
 
-    A follow-up has one notice for each change of a commitment that people have not been told of. Any other step has one
-    notice or none; a holding statement for which nobody waits any more is left out. A step that begins when the facts
-    have changed writes to those who were told otherwise, and to nobody else.
+    A follow-up has one notice for each commitment that no other notice will make, and for each change of a commitment
+    that people have not been told of. Any other step has one notice or none; a holding statement for which nobody waits
+    any more is left out. A step that begins when the facts have changed writes to those who were told otherwise, and to
+    nobody else.
     """
     if step.phase is Phase.FOLLOW_UP:
         return _commitment_notices(case, step, number)
@@ -130,19 +131,32 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
 
 def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     commitments = {commitment.id: commitment for commitment in case.commitments}
+    made = [notice_about(one, case.changes[one.id]) for one in to_be_made(case)]
+    changed = [notice_about(commitments[commitment_id], change) for commitment_id, change in case.untold.items()]
     wanted = []
-    for commitment_id, change in case.untold.items():
-        notice = notice_about(commitments[commitment_id], change)
+    for notice in (*made, *_being_made(case), *changed):
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
             wanted.append(notice)
     return tuple(wanted)
 
 
+def _being_made(case: Case) -> Iterator[Wanted]:
+    """Yield the notices that make commitments and that some people have and others still wait for."""
+    for one in case.commitments:
+        notice = case.notice(one.made_in)
+        if notice and notice.about == one.id and not notice.stage.is_over:
+            yield Wanted(notice.id, MADE, one.audience, one.id, int(notice.id.rpartition("-")[2]))
+
+
 def notice_about(commitment: Commitment, change: int) -> Wanted:
-    """Return the notice that tells the commitment's audience of this change of its state."""
-    template = KEPT if commitment.state is CommitmentState.KEPT else LATE
-    return Wanted(f"{template}-{commitment.id}-{change}", template, commitment.audience, commitment.id, change)
+    """Return the notice that makes the commitment, or that tells people who were told of it how it stands now."""
+    if commitment.waits_to_be_made:
+        template, audience = MADE, commitment.audience
+    else:
+        template = KEPT if commitment.state is CommitmentState.KEPT else LATE
+        audience = f"{PROMISED}{commitment.id}"
+    return Wanted(f"{template}-{commitment.id}-{change}", template, audience, commitment.id, change)
 
 
 def draft(
@@ -170,14 +184,14 @@ def draft(
         about=wanted.about,
         change=wanted.change,
         author=case.author,
-        earlier_authors=case.earlier_authors_about(wanted.about),
+        earlier_authors=_earlier_authors(case, wanted, planned),
         audience=wanted.audience,
         audience_digest=readers.digest,
         people=readers.people,
         channels=step.channels,
         cascade=step.cascade,
         approvals=step.approvals,
-        optional=step.optional and wanted.template != LATE,
+        optional=step.optional and wanted.template not in (MADE, LATE),
         waits_for=step.waits_for,
         waves=step.waves,
         quiet_hours=quiet_hours_of(case),
@@ -185,6 +199,7 @@ def draft(
         pinned=case.pinned,
         variants=variants,
         commitments=tuple(one for one in planned if about(one.id) in stated),
+        changes={name: change for name, change in case.changes.items() if about(name) in stated},
         statements=writer.statements(variants),
         planned_for=now,
         next_news_at=news_at,
@@ -237,17 +252,30 @@ def quiet_hours_of(case: Case) -> QuietHours | None:
 def _new_commitments(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
     """Return the commitments that this notice makes if its text states them, the earliest due first.
 
-    A commitment that is planned after the first notice is made by the next notice or update to its audience.
+    A commitment that comes after the first notice is made by the next notice or update to its audience, or by a notice
+    of its own.
     """
-    if step.phase not in (Phase.NOTIFY, Phase.UPDATE) or case.playbook is None:
-        return ()
-    known = {commitment.id for commitment in case.commitments}
-    made = (
-        commit(planned, now, wanted.id)
-        for planned in planned_commitments(case.playbook.commitments, case.incident.commitments)
-        if planned.audience == wanted.audience and planned.id not in known
-    )
+    news = step.phase in (Phase.NOTIFY, Phase.UPDATE)
+    waiting = (one for one in case.commitments if one.waits_to_be_made)
+    added = [one for one in waiting if (news and one.audience == wanted.audience) or one.id == wanted.about]
+    planned = _planned(case, wanted, now) if news else ()
+    made = (*planned, *(one.model_copy(update={"made_in": wanted.id}) for one in added))
     return tuple(sorted(made, key=lambda commitment: commitment.due_at))
+
+
+def _planned(case: Case, wanted: Wanted, now: datetime) -> Iterator[Commitment]:
+    """Yield the commitments of the playbook and the incident file that nobody made yet and that this audience gets."""
+    known = {commitment.id for commitment in case.commitments}
+    of_playbook = case.playbook.commitments if case.playbook else ()
+    for planned in planned_commitments(of_playbook, case.incident.commitments):
+        if planned.audience == wanted.audience and planned.id not in known:
+            yield commit(planned, now, wanted.id)
+
+
+def _earlier_authors(case: Case, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:
+    """Return the other authors of the notice, among them those who added the commitments that the notice makes."""
+    added = {case.worded_by[one.id] for one in made if one.id in case.worded_by}
+    return tuple(sorted({*case.earlier_authors_about(wanted.about), *added} - {case.author}))
 
 
 class _Writer:
@@ -286,7 +314,7 @@ class _Writer:
     def _what_is_known(self) -> dict[str, Statement]:
         """Return each statement that the notice could make, by its key."""
         case, zone = self._case, self._case.incident.organisation.timezone
-        made = (committed(one, self._now, zone) for one in (*case.commitments, *self._made))
+        made = (committed(one, self._now, zone) for one in self._commitments())
         news = [next_update(self._news_at)] if self._news_at else []
         none = [Statement(key=StatementKey.ELEMENTS, value="")] if self._wanted.audience.startswith(NO_LONGER) else []
         return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
@@ -461,13 +489,17 @@ class _Writer:
     def _commitment_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
         values = {
             commitment.id: self._commitment(phrases, locale, commitment)
-            for commitment in (*self._case.commitments, *self._made)
+            for commitment in self._commitments()
             if commitment.audience in self._promised_to or commitment.id == self._wanted.about
         }
         return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
 
+    def _commitments(self) -> tuple[Commitment, ...]:
+        """Return the commitments that were made, and those that this notice makes."""
+        return (*(one for one in self._case.commitments if one.made_in), *self._made)
+
     def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
-        state = fate(commitment, self._now)
+        state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
         return {
             "kind": commitment.kind.value,
@@ -475,7 +507,8 @@ class _Writer:
             "due": SaidText(self._date(phrases, commitment.due_at), key),
             "state": state,
             "state_in_words": SaidText(phrases.commitment_states[state], key),
-            "new_due": SaidText(self._date(phrases, commitment.new_due_at), key),
+            "new_due": SaidText("" if again else self._date(phrases, commitment.new_due_at), key),
+            "next_word": SaidText(self._date(phrases, again), key),
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
             "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
         }

@@ -1,9 +1,10 @@
 """Commitments to people: planned, made, and kept or dropped."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Texts, Value
+from amends.domain.base.value import EVERYONE, LAST_MINUTE, Moment, Slug, Span, Texts, Value, to_utc
 
 
 class CommitmentKind(StrEnum):
@@ -58,8 +59,8 @@ class Commitment(Value):
     audience: str
     due_at: Moment
     state: CommitmentState = CommitmentState.OPEN
-    made_in: str
-    """The notice that made the commitment."""
+    made_in: str = ""
+    """The notice that made the commitment; empty for one that was added and that nobody was told yet."""
     evidence: Texts = {}
     """Evidence that the commitment was kept, in words for customers."""
     settled_at: Moment | None = None
@@ -69,28 +70,34 @@ class Commitment(Value):
     """The reason why the commitment is late or dropped, in words for customers."""
     reminded_at: Moment | None = None
     escalated_at: Moment | None = None
+    added_at: Moment | None = None
+    """The time at which a person added the commitment; None for one of a playbook or an incident file."""
+    next_word_at: Moment | None = None
+    """The time by which people hear again of a late commitment that has no new date; None for any other."""
+
+    @property
+    def waits_to_be_made(self) -> bool:
+        """Return True when the commitment was added, is open, and nobody was told of it yet."""
+        return not self.made_in and self.state is CommitmentState.OPEN
+
+    @property
+    def word_due_at(self) -> datetime:
+        """Return the time by which the people expect that the commitment is kept, or that they hear of it."""
+        return self.next_word_at or self.new_due_at or self.due_at
 
     def overdue(self, now: datetime) -> bool:
         """Return True when the commitment is open and the date that people were last given has passed."""
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
-    def before(self, *, first: bool) -> "Commitment":
-        """Return the commitment as before its last change, as far as is known; `first` means that no delay came before.
-
-        A second delay has replaced the date and the reason of the first, so both are left out. A commitment that was
-        dropped has lost the reason of its delay; one that was kept still has it.
-        """
-        undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": {}, "settled_at": None}
-        if first or self.state is CommitmentState.OPEN:
-            undone["new_due_at"] = None
-        if first or self.state is not CommitmentState.KEPT:
-            undone["reason"] = {}
-        return self.model_copy(update=undone)
+    def unsaid(self) -> "Commitment":
+        """Return the commitment as it stands, without evidence, reason and lateness that nobody was told."""
+        return self.model_copy(update={"evidence": {}, "reason": {}, "next_word_at": None})
 
 
 def fate(commitment: Commitment, now: datetime) -> str:
     """Return the state that people are told: open, kept, late or dropped."""
-    late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
+    said_to_be_late = commitment.new_due_at or commitment.next_word_at
+    late = commitment.state is CommitmentState.OPEN and (said_to_be_late is not None or commitment.overdue(now))
     return IS_LATE if late else commitment.state.value
 
 
@@ -115,12 +122,51 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
     return chases
 
 
+def to_foresee(
+    commitments: tuple[Commitment, ...], now: datetime, before: timedelta, again: timedelta
+) -> dict[str, datetime]:
+    """Return the commitments of which it must be said now that they will be late, unless a person says otherwise.
+
+    Each comes with the time by which people hear of it again, which is `again` after the day that they were told.
+    """
+    return {
+        one.id: max(one.word_due_at, now) + again
+        for one in commitments
+        if one.state is CommitmentState.OPEN and one.made_in and one.word_due_at - before <= now
+    }
+
+
 def planned_commitments(
     playbook: tuple[PlannedCommitment, ...], incident: tuple[PlannedCommitment, ...]
 ) -> tuple[PlannedCommitment, ...]:
     """Return the playbook's commitments; those of the incident come last and replace any with the same id."""
     merged = {planned.id: planned for planned in (*playbook, *incident)}
     return tuple(merged.values())
+
+
+def end_of_day(text: str, zone: str) -> datetime:
+    """Return the last minute of this day in the time zone, or a full time with its zone as it stands, in UTC.
+
+    Raises ValueError for a text that is neither, and for a year that cannot be meant.
+    """
+    try:
+        whole_day = len(text) == len("2027-03-31")
+        at = datetime.combine(date.fromisoformat(text), LAST_MINUTE) if whole_day else datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date such as 2027-03-31") from None
+    if whole_day:
+        return to_utc(at.replace(tzinfo=ZoneInfo(zone)))
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; add one, or leave out the time")
+    return to_utc(at)
+
+
+def due_by(text: str, zone: str, now: datetime) -> datetime:
+    """Return the time that a date or a span such as 14d from now means. Raises ValueError as `end_of_day`."""
+    try:
+        return now + Span.parse(text)
+    except ValueError:
+        return end_of_day(text, zone)
 
 
 def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:

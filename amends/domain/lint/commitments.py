@@ -1,4 +1,4 @@
-"""The lint of evidence and reasons of a commitment, as its notice will say them, before the ledger stores them."""
+"""The lint of the words, evidence and reasons of a commitment, as its notice will say them, before they are stored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,10 +27,20 @@ def unsayable(
     return tuple({(one.code, one.what): one for one in found}.values())
 
 
+def unmakeable(
+    case: Case, added: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
+) -> tuple[Finding, ...]:
+    """Return each finding that would block the notice that makes this commitment because of its words."""
+    trial = _Trial(case, wording, readers, links, now)
+    without_words = added.model_copy(update={"promise": dict.fromkeys(added.promise, "…")})
+    found = (one for step in _follow_ups(case) for one in trial.caused_by_words(step, added, without_words))
+    return tuple({(one.code, one.what): one for one in found}.values())
+
+
 def _follow_ups(case: Case) -> Iterator[Step]:
     """Return the steps that tell people that a commitment was kept, is late or was dropped."""
     steps = case.playbook.steps if case.playbook else ()
-    return (step for step in steps if step.phase is Phase.FOLLOW_UP and not step.task)
+    return (step for step in steps if step.phase is Phase.FOLLOW_UP and step.channels)
 
 
 @dataclass(frozen=True)

@@ -360,7 +360,7 @@ def _days_known(proof: Proof) -> frozenset[date]:
     ]
     moments += [fact.at for _, fact in facts if isinstance(fact, Fact)]
     moments += [done.at for done in facts.mitigations.value or ()]
-    moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.settled_at)]
+    moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.next_word_at, one.settled_at)]
     tracked = "\n".join(line for one in commitments for line in _in_words(one, proof.variant.locale))
     in_texts = (day.as_date for day in days(tracked, proof.phrases))
     return frozenset((*(known.day(at) for at in moments if at), *(day for day in in_texts if day)))

@@ -129,6 +129,9 @@ class Draft(Value):
     """Content hash of the playbook and the words used for the draft, which also word each person's data."""
     variants: tuple[Variant, ...]
     commitments: tuple[Commitment, ...] = ()
+    """The commitments that the notice is the first to make."""
+    changes: dict[str, int] = {}
+    """By commitment that the texts state, the number of its last change of which they know."""
     statements: tuple[Statement, ...] = ()
     """The statements that the variants make, sorted by key; each variant names those that are its own."""
     waits_for: tuple[Gate, ...] = ()

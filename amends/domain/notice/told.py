@@ -9,7 +9,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, TextName, name_parts
-from amends.domain.notice.statement import Statement, contradicts, in_order
+from amends.domain.notice.statement import COMMITMENT, Statement, contradicts, in_order
 
 COUNTS_AS_TOLD = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
 """The states of messages that tell: one that may have arrived tells, one that came back does not."""
@@ -35,6 +35,19 @@ class Saying:
     def text(self) -> tuple[str, int, str, str]:
         """Return the notice, version, channel and name that identify the text among the texts of an incident."""
         return self.notice, self.version, self.channel.value, self.name
+
+
+@dataclass(frozen=True, order=True)
+class StatedCommitment:
+    """A commitment that messages of one notice state on one channel."""
+
+    commitment: str
+    channel: str
+    readers: str
+    """The readers whose text states the commitment, as the name of the text has them behind the locale: self,
+    guardian/us-ma. Empty when every text on the channel does."""
+    fate: str
+    """The state of the commitment that the messages tell: open, kept, late or dropped."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,40 @@ def _on_the_page(draft: Draft, locale: str, default_locale: str) -> dict[str, St
         return {}
     said = draft.said_in(draft.nearest(TextName(locale, Reader.SELF), ChannelKind.WEBSITE, default_locale))
     return {key: one for key, one in said.items() if key != StatementKey.ELEMENTS}
+
+
+def commitments_stated(draft: Draft) -> frozenset[StatedCommitment]:
+    """Return the commitments that messages of this draft to people state.
+
+    A text counts as stating a commitment when it does so in any language: whoever may have read a promise hears how the
+    promise ends.
+    """
+    stated = [one for one in draft.statements if one.key.startswith(COMMITMENT)]
+    personal = [kind for kind in dict.fromkeys((*draft.channels, *draft.cascade)) if stated and kind.personal]
+    return frozenset(
+        StatedCommitment(one.key.removeprefix(COMMITMENT), channel.value, readers, one.value.partition(" ")[0])
+        for channel in personal
+        for keys in (_keys_by_readers(draft, channel),)
+        for one in stated
+        for readers in _stating(one.key, keys)
+    )
+
+
+def _keys_by_readers(draft: Draft, channel: ChannelKind) -> dict[str, set[str]]:
+    """Return the keys of what messages on this channel say, by the part of a text's name behind its locale."""
+    read = ChannelKind.EMAIL if channel.printed else channel
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for one in (one for one in draft.variants if one.channel is read):
+        name = str(one.name)
+        said = saying(draft, 0, channel, name, "", one.locale, public=False)
+        keys[name.partition("/")[2]].update(said.statements)
+    return keys
+
+
+def _stating(key: str, keys: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Return the readers whose texts make the statement; one empty name when all do."""
+    found = tuple(readers for readers, said in keys.items() if key in said)
+    return ("",) if found and len(found) == len(keys) else found
 
 
 def by_statement(said: Iterable[SaidTo]) -> tuple[ToldValue, ...]:

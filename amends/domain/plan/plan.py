@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
+from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
-from amends.domain.incident.commitment import CommitmentState
+from amends.domain.incident.commitment import Commitment, CommitmentState, PlannedCommitment
 from amends.domain.incident.facts import DataCategory, Facts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import opens_at
@@ -221,13 +222,61 @@ def next_occurrence(
     if not _is_chosen(case, step) or any(_stops(case, step, one) for one in mine):
         return None
     last = _last_begun(case, step, mine)
-    number, due_at = _number_and_time(case, step, series(case, step, base), last, now)
+    times = series(case, step, base)
+    number, due_at = _number_and_time(case, step, times, last, _came_early(step, times, mine, last), now)
     if number <= last:
         return None
     planned = next((one for one in mine if one.number == number), None)
     return PlannedOccurrence(
         step=step.id, phase=step.phase, number=number, due_at=due_at, revision=planned.revision if planned else 0
     )
+
+
+def to_be_made(case: Case) -> tuple[Commitment, ...]:
+    """Return the added commitments that no notice of the playbook will make, so that each needs a notice of its own."""
+    coming = _audiences_to_come(case)
+    return tuple(one for one in case.commitments if one.waits_to_be_made and one.audience not in coming)
+
+
+def never_stated(case: Case, planned: Sequence[PlannedCommitment]) -> tuple[PlannedCommitment, ...]:
+    """Return those planned commitments that nobody made yet and that no notice to come will make.
+
+    Empty before a playbook runs.
+    """
+    known, coming = {one.id for one in case.commitments}, _audiences_to_come(case)
+    missed = (one for one in planned if one.id not in known and one.audience not in coming)
+    return tuple(missed) if case.playbook else ()
+
+
+def _audiences_to_come(case: Case) -> frozenset[str]:
+    """Return the audiences of the notices to come that make commitments."""
+    steps = case.playbook.steps if case.playbook and not case.is_closed else ()
+    return frozenset(step.audience for step in steps if _makes_commitments(step) and _comes_again(case, step))
+
+
+def why_not_made(case: Case) -> Refusal | None:
+    """Return why no step could send a notice that makes a commitment by itself, or None when one can."""
+    steps = case.playbook.steps if case.playbook else ()
+    if any(step.phase is Phase.FOLLOW_UP and step.channels for step in steps):
+        return None
+    name = case.playbook.id if case.playbook else "the playbook"
+    return Refusal(
+        f"{name} has no step of the phase {Phase.FOLLOW_UP} with channels, so nobody could be told; "
+        f"`amends migrate {case.incident.id} --to PLAYBOOK` replaces it"
+    )
+
+
+def _makes_commitments(step: Step) -> bool:
+    return step.phase in (Phase.NOTIFY, Phase.UPDATE) and step.notice is not None and not step.corrects
+
+
+def _comes_again(case: Case, step: Step) -> bool:
+    """Return True when an occurrence of the step will begin, as far as is known now."""
+    mine = [one for one in case.occurrences if one.step == step.id]
+    ended = bool(step.until) and step.until in case.events
+    may_come = not ended and holds(case, step.when) and _is_chosen(case, step)
+    begins = _base(case, step, mine) is not None or step.of in (Event.ASSESSED, Event.NOTIFIED)
+    return may_come and begins and _last_begun(case, step, mine) < step.at_most
 
 
 def series(case: Case, step: Step, base: datetime) -> Series:
@@ -284,8 +333,18 @@ def _last_begun(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> i
     return max([assessed, *(one.number for one in mine if one.state.begun)])
 
 
-def _number_and_time(case: Case, step: Step, times: Series, last: int, now: datetime) -> tuple[int, datetime]:
-    """Return the number and the time of the next occurrence.
+def _came_early(step: Step, times: Series, mine: Sequence[RecordedOccurrence], last: int) -> int:
+    """Return how many occurrences of a follow-up came between its times, to make a commitment at once."""
+    begun = [one.due_at for one in mine if one.state.begun]
+    if step.phase is not Phase.FOLLOW_UP or step.every is None or not begun:
+        return 0
+    return max(last - times.come_due(max(begun)), 0)
+
+
+def _number_and_time(
+    case: Case, step: Step, times: Series, last: int, early: int, now: datetime
+) -> tuple[int, datetime]:  # fmt: skip
+    """Return the number and the time of the next occurrence; `early` of those before came between the series' times.
 
     After an outage only the latest of the occurrences that came due is made up for.
     """
@@ -297,8 +356,18 @@ def _number_and_time(case: Case, step: Step, times: Series, last: int, now: date
         return last + 1, times.occurrence(1)
     if step.every is None:
         return 1, times.occurrence(1)
-    number = min(max(last + 1, times.come_due(now, last)), step.at_most)
-    return number, _in_time_for_next_update(case, step, times.occurrence(number))
+    place = max(last - early + 1, times.come_due(now, last - early))
+    due_at = _in_time_for_next_update(case, step, times.occurrence(place))
+    return min(place + early, step.at_most), _in_time_for_commitments(case, step, due_at)
+
+
+def _in_time_for_commitments(case: Case, step: Step, due_at: datetime) -> datetime:
+    """Return `due_at`; for a follow-up, the earlier time at which a commitment was added that needs its own notice."""
+    if step.phase is not Phase.FOLLOW_UP or not step.channels:
+        return due_at
+    drafted = {notice.about for notice in case.notices}
+    added = (one.added_at for one in to_be_made(case) if one.added_at and one.id not in drafted)
+    return min((due_at, *added))
 
 
 def _in_time_for_next_update(case: Case, step: Step, due_at: datetime) -> datetime:

@@ -88,10 +88,12 @@ def perhaps_never(playbook: Playbook) -> tuple[Objection, ...]:
     return tuple(Objection(step=step, key=key, why=NO_COMMITMENT, advice=advice) for step, key in waiting if key)
 
 
-def never_promised(playbook: Playbook) -> tuple[PlannedCommitment, ...]:
-    """Return the commitments that no notice ever makes, because none goes to exactly their audience."""
+def never_promised(
+    playbook: Playbook, commitments: Iterable[PlannedCommitment]
+) -> tuple[PlannedCommitment, ...]:  # fmt: skip
+    """Return those of the commitments that no notice ever makes, because none goes to exactly their audience."""
     told = {step.audience for step in playbook.steps if step.phase in PROMISES and step.notice and not step.found_for}
-    return tuple(one for one in playbook.commitments if one.audience not in told)
+    return tuple(one for one in commitments if one.audience not in told)
 
 
 def endless(playbook: Playbook) -> tuple[Objection, ...]:

@@ -326,6 +326,11 @@ class Playbook(Value):
     """The time for which an approval counts; a notice that is not released by then must be approved anew."""
     remind_before: Span
     """The time before a commitment is due at which its owner is reminded."""
+    late_before: Span = Span(days=1)
+    """The time before a commitment is due at which a notice that it will be late is drafted, unless it is settled or
+    has another date by then."""
+    next_word_within: Span = Span(days=7)
+    """The time within which people hear again of a late commitment that has no new date."""
     quiet_hours: QuietHours | None = None
     days_off: tuple[date, ...] = ()
     """Public holidays, which are no business days; those of the organisation's country when the key is left out."""

@@ -27,14 +27,14 @@ from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, Not
 from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Playbook, at_severity
 from amends.domain.risk.levels import Severity
-from amends.ledger.commitment import commitments_of, untold, worded_by
+from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import people_no_longer_affected, people_told_otherwise, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment
-from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
+from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.session import Store, incident_row
@@ -145,6 +145,7 @@ class Cases:
             events=events,
             commitments=commitments_of(session, row.id),
             untold=untold(session, row.id),
+            changes=changes(session, row.id),
         )
 
     def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:
@@ -360,7 +361,8 @@ def _status(
     releases: tuple[NoticeRelease, ...],
     now: datetime | None,
 ) -> NoticeStatus:
-    outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
+    untrue = bool(promises_changed(session, draft)) or (now is not None and draft.outdated(now))
+    outdated = row.stage not in RELEASED and untrue
     stands = standing_of(session, row, draft, now)
     return NoticeStatus(
         id=row.notice,

@@ -5,10 +5,11 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
+from amends.ledger.notice.audience import told_to
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow, StatedCommitmentRow
 
 
 class Visits:
@@ -35,6 +36,14 @@ class Visits:
             query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
             keys = [(incident, release.notice, release.version) for release in session.exec(query)]
             return tuple((key[-1], self._notices.drafted(session.get_one(NoticeRow, key))) for key in keys)
+
+    def commitments_told(self, incident: str, number: int) -> frozenset[str]:
+        """Return the ids of the commitments that this person was told of, or may have been."""
+        with self._store.read() as session:
+            query = select(StatedCommitmentRow.commitment).where(
+                StatedCommitmentRow.incident == incident, told_to(number)
+            )
+            return frozenset(session.exec(query.distinct()).all())
 
     def versions_got(self, incident: str, number: int) -> dict[str, int]:
         """Return the last version of each notice that this person got, or may have got."""

@@ -14,6 +14,7 @@ from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_
 from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
+from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.deliver.statistics import message_states
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
@@ -310,6 +311,7 @@ class Deliveries:
         if _pending(write.session, incident, notice):
             return False
         row.sent_at = row.sent_at or now
+        send_news_again(write.session, incident, notice)
         states = message_states(write.session, incident, notice).get(notice, {})
         draft = self._notices.drafted(row)
         if states.get(DeliveryState.PARKED) or latecomers(write.session, row, draft.audience, draft.audience_digest):

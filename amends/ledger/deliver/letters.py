@@ -23,6 +23,7 @@ from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.deliveries import Deliveries, park
+from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.opt_outs import withdraw
@@ -117,6 +118,7 @@ class PaperLetters:
             taken = _hand_over(write, draft, waiting, batch, released.version, now)
             if not taken:
                 return None
+            send_news_again(write.session, incident, notice)
             write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
             return LetterBatch(batch, taken, 0)
 

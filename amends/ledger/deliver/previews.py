@@ -13,7 +13,8 @@ from amends.domain.deliver.cascade import Planned, first_messages, hold_within, 
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.people.person import Hold
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
-from amends.ledger.notice.first_messages import FirstMessages, addressees_of, in_audience
+from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY

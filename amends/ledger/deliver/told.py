@@ -11,9 +11,10 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft
+from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
-from amends.domain.notice.told import COUNTS_AS_TOLD, Saying, last_told, saying, told_otherwise
+from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
+from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.tables import (
     DATA_CHANGED,
@@ -25,8 +26,6 @@ from amends.ledger.store.tables import (
     ReleaseRow,
 )
 
-TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
-"""The states of messages that tell."""
 LEFT = (*TELLS, DeliveryState.BOUNCED)
 """The states of messages whose words somebody may have read: those that tell, and those that came back later."""
 TEXT = (

@@ -25,11 +25,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, hold_within, in_doubt, starts_as, why_held
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, TextName
+from amends.ledger.notice.audience import in_audience
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
 from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow, ToldOtherwiseRow
 
@@ -206,19 +206,6 @@ def in_cohort(incident: str, notice: str) -> ColumnElement[bool]:
     """Return the condition that joins a person with their row among those told otherwise, for this notice."""
     mine = and_(col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
     return and_(mine, col(ToldOtherwiseRow.person) == PersonRow.number)
-
-
-def in_audience(incident: str, name: str) -> list[Any]:
-    """Return the conditions for the people of this audience; people gone from the list are only in NO_LONGER."""
-    conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
-    if name == EVERYONE:
-        return conditions
-    if not name.startswith((TOLD_OTHERWISE, NO_LONGER)):
-        return [*conditions, PersonRow.segment == name]
-    if name.startswith(NO_LONGER):
-        conditions[1] = col(PersonRow.gone_at).is_not(None)
-    of_notice = (ToldOtherwiseRow.incident == incident, ToldOtherwiseRow.notice == name.split(":")[1])
-    return [*conditions, col(PersonRow.number).in_(sql(col(ToldOtherwiseRow.person)).where(*of_notice))]  # type: ignore[arg-type]
 
 
 def addendum_of(addenda: Addenda, template: str, country: str, region: str) -> str:

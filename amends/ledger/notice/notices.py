@@ -1,6 +1,7 @@
 """Notices: record drafts and preflights, and release what is approved."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +12,16 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, NotInLedger, Refusal
 from amends.domain.base.text import listed
+from amends.domain.base.value import PROMISED
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
+from amends.domain.notice.told import commitments_stated
 from amends.domain.team.approval import Standing
-from amends.ledger.notice.first_messages import FirstMessages, in_audience, in_cohort, last_person, may_have_left
+from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.first_messages import FirstMessages, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
@@ -35,6 +39,7 @@ from amends.ledger.store.tables import (
     PersonRow,
     PinRow,
     ReleaseRow,
+    StatedCommitmentRow,
     ToldOtherwiseRow,
 )
 
@@ -59,14 +64,20 @@ class Notices:
         self._store = store
 
     def audience(self, incident: str, name: str, notice: str = "") -> Audience:
-        """Count the people and the kinds of readers of this audience, with their cohorts in this notice, if any."""
+        """Count the people and the kinds of readers of this audience, with their cohorts in this notice, if any.
+
+        More people may be told of a commitment before news of it leaves, so that the readers of the news are of all
+        kinds to whom the commitment is made.
+        """
         with self._store.read() as session:
             row = incident_row(session, incident)
             counted = session.exec(_readers(incident, name, notice)).all()
+            promised = _promised_to(session, incident, name)
+            more = session.exec(_readers(incident, promised, notice)).all() if promised else ()
             addenda = self.addenda(session, incident)
         readers = frozenset(
             TextName(locale, Reader.GUARDIAN if child else Reader.SELF, addenda.addendum_for(country, region), cohort)
-            for locale, child, country, region, cohort, _ in counted
+            for locale, child, country, region, cohort, _ in (*counted, *more)
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
@@ -168,6 +179,7 @@ class Notices:
             self._forget_opt_outs(session, draft, row.version, now)
         _store_public(session, draft, row.version, now)
         _record_commitments(session, draft)
+        _record_stated(session, draft, row.version)
 
     def _forget_opt_outs(self, session: Session, draft: Draft, version: int, now: datetime) -> None:
         """Delete the messages held for opt-outs from an earlier, optional version: this version goes to everybody.
@@ -245,6 +257,14 @@ def _readers(incident: str, name: str, notice: str) -> Any:
     )
 
 
+def _promised_to(session: Session, incident: str, name: str) -> str:
+    """Return the audience to which the commitment is made whose news this audience gets; empty for other audiences."""
+    if not name.startswith(PROMISED):
+        return ""
+    row = session.get(CommitmentRow, (incident, name.removeprefix(PROMISED)))
+    return row.audience if row else ""
+
+
 def not_told(session: Session, incident: str, notice: str, audience: str) -> int:
     """Count the people of this audience who were found after the release, and so have no message of the notice."""
     have_one = sql(col(DeliveryRow.person)).where(
@@ -261,8 +281,8 @@ def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> 
     `row` is the latest version of the notice; `audience` and `digest` are those of its draft.
     """
     in_force = f"{session.get_one(IncidentRow, row.incident).audience_digest}:{audience}"
-    if row.stage in RELEASED and digest == in_force:
-        return 0  # this version was released to the list in force
+    if row.stage in RELEASED and (digest == in_force or audience.startswith(PROMISED)):
+        return 0  # this version was released to the list in force, or to those whom earlier messages had told
     releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
     if session.exec(releases.limit(1)).first() is None:
         return 0
@@ -325,8 +345,17 @@ def changed_since(session: Session, draft: Draft) -> str:
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
     """Return True when the commitment that the draft is about has changed again since."""
-    commitment = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
-    return commitment is not None and commitment.changes > draft.change
+    return bool(draft.about) and bool(_changed(session, draft.incident, {draft.about: draft.change}))
+
+
+def promises_changed(session: Session, draft: Draft) -> tuple[str, ...]:
+    """Return the commitments that the texts of the draft state and that have changed since."""
+    return _changed(session, draft.incident, draft.changes)
+
+
+def _changed(session: Session, incident: str, known: Mapping[str, int]) -> tuple[str, ...]:
+    rows = ((name, session.get(CommitmentRow, (incident, name))) for name in known)
+    return tuple(name for name, row in rows if row and row.changes > known[name])
 
 
 def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | None:
@@ -335,6 +364,8 @@ def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | 
         return Refusal(f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first")
     if is_overtaken(session, draft):
         return Refusal(f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead")
+    if promises := promises_changed(session, draft):
+        return Refusal(f"{draft.notice} says how {listed(promises)} stood before; it is drafted afresh first")
     if draft.outdated(now):
         return Refusal(f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first")
     return None
@@ -432,7 +463,15 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
 
 
 def _record_commitments(session: Session, draft: Draft) -> None:
+    """Record the commitments that this notice is the first to make, some of which were added before."""
     for commitment in draft.commitments:
-        if session.get(CommitmentRow, (draft.incident, commitment.id)):
-            continue
-        session.add(CommitmentRow(incident=draft.incident, **commitment.model_dump(), changes=0, told=0))
+        row = session.get(CommitmentRow, (draft.incident, commitment.id), with_for_update=True)
+        if row is None:
+            session.add(CommitmentRow(incident=draft.incident, **commitment.model_dump(), changes=0, told=0))
+        elif not row.made_in:
+            row.made_in, row.told = draft.notice, row.changes
+
+
+def _record_stated(session: Session, draft: Draft, version: int) -> None:
+    of_draft: dict[str, Any] = {"incident": draft.incident, "notice": draft.notice, "version": version}
+    session.add_all(StatedCommitmentRow(**of_draft, **asdict(one)) for one in commitments_stated(draft))

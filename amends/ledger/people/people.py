@@ -69,6 +69,18 @@ class People:
             query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
             return session.exec(query).first()
 
+    def numbers_of(self, incident: str, refs: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of the persons in the list with these references of the company's, by reference."""
+        indexes = {self._store.keys.index(incident, "ref", ref): ref for ref in refs}
+        listed = (PersonRow.incident == incident, col(PersonRow.gone_at).is_(None))
+        found: dict[str, int] = {}
+        with self._store.read() as session:
+            for start in range(0, len(indexes), CHUNK):
+                page = col(PersonRow.ref_index).in_(list(indexes)[start : start + CHUNK])
+                query = select(PersonRow.ref_index, PersonRow.number).where(*listed, page)
+                found |= {indexes[index]: number for index, number in session.exec(query)}
+        return found
+
     def whose_link(self, token: str) -> tuple[str, int] | None:
         """Return incident and person of a personal link; None for a wrong or revoked one, or one never given out."""
         with self._store.read() as session:

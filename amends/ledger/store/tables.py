@@ -474,18 +474,49 @@ class CommitmentRow(SQLModel, table=True):
     due_at: datetime = _time()
     state: str
     made_in: str
+    """The first notice that states the commitment; empty as long as nobody was told."""
     evidence: dict[str, str] = _json()
     settled_at: datetime | None = _time_or_none()
     new_due_at: datetime | None = _time_or_none()
     reason: dict[str, str] = _json()
     reminded_at: datetime | None = _time_or_none()
     escalated_at: datetime | None = _time_or_none()
+    added_at: datetime | None = _time_or_none()
+    next_word_at: datetime | None = _time_or_none()
     changes: int
-    """The number of changes to the commitment: kept, dropped, put off, or worded anew after its end."""
+    """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int
     """The number of the last change that the commitment's audience was told."""
     worded_by: str = ""
-    """The member who gave the evidence or the reason; empty as long as there is none."""
+    """The member who gave the evidence or the reason, or added the commitment; empty as long as there is none."""
+
+
+class StatedCommitmentRow(SQLModel, table=True):
+    """A commitment that the messages of a released version state, as a `StatedCommitment` says it."""
+
+    __tablename__ = "stated_commitment"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    readers: str = Field(primary_key=True)
+    fate: str
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["incident", "notice", "version"], ["release.incident", "release.notice", "release.version"]
+        ),
+    )
+
+
+class CommitmentPersonRow(SQLModel, table=True):
+    """A person to whom a commitment is made that is for some persons only."""
+
+    __tablename__ = "commitment_person"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)
 
 
 class FilingRow(SQLModel, table=True):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from amends.domain.base.errors import LedgerUnavailable, NotInLedger
 from amends.domain.base.value import nearest_locale, text_for
 from amends.domain.case.case import Outline
+from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft
@@ -74,6 +75,15 @@ class CachedCase:
     def locales(self) -> tuple[str, ...]:
         """Return the locales in which a page can be read."""
         return tuple(self.wording.phrases)
+
+    @property
+    def commitments(self) -> tuple[Commitment, ...]:
+        """Return the commitments that were made, as they stand now, without words that no released notice has said."""
+        return tuple(one if self._is_said(one) else one.unsaid() for one in self.case.commitments if one.made_in)
+
+    def _is_said(self, commitment: Commitment) -> bool:
+        change = self.case.untold.get(commitment.id)
+        return change is None or (commitment.id, change) in {told.about for told in self.told}
 
     @property
     def reply_within(self) -> timedelta:

@@ -118,6 +118,7 @@ class PersonalPages:
                 self._ledger.visits.left_the_list(incident, number),
                 self._ledger.visits.versions_got(incident, number),
             )
+            promised = self._ledger.visits.commitments_told(incident, number)
         except DataDamaged:  # the link is right, so the person gets the page about an error of ours, with our contacts
             self._ledger.incidents.alert(incident, damaged(number), now)
             raise
@@ -125,7 +126,9 @@ class PersonalPages:
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
         wanted = request.query_params.get("lang", "")
         chosen = wanted if wanted in known.locales else ""
-        return Visit(link, incident, person, left, got, known, known.voice(chosen or person.locale), chosen, now)
+        return Visit(
+            link, incident, person, left, got, promised, known, known.voice(chosen or person.locale), chosen, now
+        )
 
     def _refusal(self, visit: Visit, form: PageForm, fields: Mapping[str, str], seconds: int) -> Fault | None:
         if seconds:

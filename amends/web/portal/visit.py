@@ -31,6 +31,8 @@ class Visit:
     """The knowledge about a person whom a corrected list no longer has; None while the person is in the list."""
     got: Mapping[str, int]
     """The version that the person received, for each notice."""
+    promised: frozenset[str]
+    """The commitments that the person was told of."""
     known: CachedCase
     voice: Voice
     chosen: str
@@ -54,13 +56,13 @@ class Visit:
 
     @property
     def commitments(self) -> tuple[tuple[Commitment, str], ...]:
-        """Return each commitment to the person, with its fate.
+        """Return each commitment that the person was told of, or that is for their segment, with its fate.
 
-        A person who left the list has only the commitments of notices that they received.
+        A person who left the list has only the commitments that they were told of.
         """
-        given = self.known.case.commitments
-        theirs = (one for one in given if self._belongs_to(one.audience) and (not self.left or one.made_in in self.got))
-        return tuple((commitment, fate(commitment, self.now)) for commitment in map(self._as_released, theirs))
+        given = self.known.commitments
+        theirs = (one for one in given if one.id in self.promised or (not self.left and self._belongs_to(one.audience)))
+        return tuple((commitment, fate(commitment, self.now)) for commitment in theirs)
 
     @property
     def told(self) -> list[Told]:
@@ -73,12 +75,6 @@ class Visit:
         """Return True once people were notified or invited to the survey, so that they can answer the survey."""
         invited = any(told.template == SURVEY_NOTICE for told in self.known.told)
         return invited or "notified" in self.known.case.events
-
-    def _as_released(self, commitment: Commitment) -> Commitment:
-        """Return the commitment without its last change, until a notice that tells this change was released."""
-        change = self.known.case.untold.get(commitment.id)
-        released = {told.about[1] for told in self.known.told if told.about[0] == commitment.id}
-        return commitment if change is None or change in released else commitment.before(first=not released)
 
     def _concerns(self, told: Told) -> bool:
         """Return True when the person received this version or a later one, or has yet to receive the notice."""

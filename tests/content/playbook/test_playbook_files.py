@@ -120,13 +120,16 @@ def test_a_notice_lacking_a_locale_is_reported_without_blocking(playbook):
     assert (finding.code, finding.blocks) == ("E110", False)
 
 
-def test_a_follow_up_step_needs_words_for_kept_and_late_promises(playbook):
-    """A follow-up step with channels is refused unless there are templates for both kept and late commitments."""
+def test_a_follow_up_step_needs_words_for_every_fate_of_promises(playbook):
+    """A follow-up step with channels is refused unless there are templates that make a commitment and say its end."""
     more = "  - {id: promises, phase: follow_up, after: 1d, of: tell, channels: [email]}\n"
     found = check_playbook(
         read_playbook(playbook(more=more)), wording("first-notice/en.email.md", "promise-kept/en.email.md")
     )
-    assert [finding.what for finding in found] == ["no template is written for the notice 'promise-late' in any locale"]
+    missing = ("promise-made", "promise-late")
+    assert [finding.what for finding in found] == [
+        f"no template is written for the notice {notice!r} in any locale" for notice in missing
+    ]
 
 
 def test_words_without_letters_are_told_but_do_not_block(playbook):

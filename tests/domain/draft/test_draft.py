@@ -123,7 +123,7 @@ def test_those_promised_and_only_those_hear_what_became_of_it(state: CommitmentS
         commitments=(a_commitment(state=state, audience="patients"), a_commitment(id="fix")), untold={"audit": 2}
     )
     (wanted,) = notices_wanted(case, step_of(case, "chase"), 5)
-    assert wanted == Wanted(f"{template}-audit-2", template, "patients", "audit", 2)
+    assert wanted == Wanted(f"{template}-audit-2", template, "promised:audit", "audit", 2)
 
 
 def test_a_promise_notice_is_not_drafted_again_while_one_waits() -> None:

@@ -998,8 +998,8 @@ def test_unknown_facts_let_the_list_say_which_data_it_was() -> None:
 @pytest.mark.parametrize(
     ("text", "states", "asked"),
     [
-        ("It affects 3 people.", (), ["names “3 people” and does not state people"]),
-        ("It affects 3 people.", ("people",), []),
+        ("It affects 12,000 people.", (), ["names “12,000 people” and does not state people"]),
+        ("It affects 12,000 people.", ("people",), []),
         ("It began on 20 November 2026.", (), ["names 20 November 2026 and does not state occurred"]),
         ("It began on 20 November 2026.", ("occurred",), []),
         ("This is our letter of 24 November 2026.", (), []),

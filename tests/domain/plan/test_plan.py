@@ -303,7 +303,7 @@ def test_a_series_waits_until_its_last_turn_is_finished() -> None:
 
 def test_a_promise_does_not_wait_for_the_approval_of_another() -> None:
     case = a_notified_case(commitments=(a_commitment(),), notices=(a_notice(id="promise-late-audit-1", step="chase"),))
-    begun = a_turn("chase", 1, OccurrenceState.WAITING)
+    begun = a_turn("chase", 1, OccurrenceState.WAITING, due_at=NOW + DAY)
     case = case.model_copy(update={"occurrences": (*case.occurrences, begun)})
     assert ("chase", 2) in due(case, NOW + 2 * DAY)
 

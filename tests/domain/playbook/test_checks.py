@@ -202,4 +202,5 @@ def test_an_end_that_never_comes_is_told() -> None:
 def test_a_promise_to_people_whom_no_notice_goes_to_is_never_given(audience: str, found: tuple[str, ...]) -> None:
     """A commitment to a segment is never made when every notice goes to everyone: no text would state it."""
     promise = a_promise(id="call-back", audience=audience).model_dump()
-    assert tuple(one.id for one in never_promised(with_steps(commitments=[promise]))) == found
+    playbook = with_steps(commitments=[promise])
+    assert tuple(one.id for one in never_promised(playbook, playbook.commitments)) == found

@@ -205,7 +205,9 @@ def test_a_shipped_playbook_survives_a_shipped_inject(rehearsed: Rehearse, playb
     found = rehearsed(playbook, inject, days=DAYS[inject])
     assert found.twice == 0
     assert found.ledger_faults == ()
-    for one in found.notices:
+    for one in (
+        one for one in found.notices if not one.template.startswith("promise-")
+    ):  # these go to who was promised
         assert not one.people or sum(one.people.values()) + one.not_told == found.people, one.id
     SIGNS[inject](found)
 

@@ -183,6 +183,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.JSON(), nullable=False),
         sa.Column("reminded_at", TIME, nullable=True),
         sa.Column("escalated_at", TIME, nullable=True),
+        sa.Column("added_at", TIME, nullable=True),
+        sa.Column("next_word_at", TIME, nullable=True),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("worded_by", sa.String(), nullable=False),
@@ -191,6 +193,17 @@ def upgrade() -> None:
             ["incident.id"],
         ),
         sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "commitment_person",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident", "commitment"],
+            ["commitment.incident", "commitment.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "commitment", "person"),
     )
     op.create_table(
         "element_set",
@@ -458,6 +471,21 @@ def upgrade() -> None:
             ["notice.incident", "notice.notice", "notice.version"],
         ),
         sa.PrimaryKeyConstraint("incident", "notice", "version"),
+    )
+    op.create_table(
+        "stated_commitment",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("readers", sa.String(), nullable=False),
+        sa.Column("fate", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident", "notice", "version"],
+            ["release.incident", "release.notice", "release.version"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "commitment", "notice", "version", "channel", "readers"),
     )
     op.create_table(
         "delivery",

@@ -1,0 +1,43 @@
+"""News of commitments for people whom a message told of a commitment after the news had left."""
+
+from sqlmodel import Session, col, select
+
+from amends.domain.base.value import PROMISED
+from amends.domain.incident.commitment import IS_LATE, CommitmentState
+from amends.ledger.commitment import untold_again
+from amends.ledger.deliver.cascade import reopen
+from amends.ledger.notice.notices import not_told
+from amends.ledger.notice.stage import RELEASED
+from amends.ledger.store.tables import CommitmentRow, NoticeRow, ReleaseRow, StatedCommitmentRow
+
+
+def send_news_again(session: Session, incident: str, notice: str) -> None:
+    """Reopen the news of each commitment of which this notice told people otherwise, after the news had left.
+
+    A notice that takes days, by waves or by letters, can tell people of a promise that is kept by then. The news was
+    approved for all who are told of the commitment, so that these people get it without a new approval.
+    """
+    stated = select(StatedCommitmentRow.commitment, StatedCommitmentRow.fate).where(
+        StatedCommitmentRow.incident == incident, StatedCommitmentRow.notice == notice
+    )
+    for commitment, fate in sorted(set(session.exec(stated))):
+        row = session.get(CommitmentRow, (incident, commitment))
+        news = _news(session, row) if row and fate != _fate(row) else None
+        if row and news and not_told(session, incident, news.notice, f"{PROMISED}{commitment}"):
+            release = session.get_one(ReleaseRow, (incident, news.notice, news.version), with_for_update=True)
+            release.prepared = 0
+            reopen(session, news)
+            untold_again(session, incident, commitment, row.changes)
+
+
+def _fate(row: CommitmentRow) -> str:
+    said_to_be_late = row.state == CommitmentState.OPEN and (row.new_due_at or row.next_word_at)
+    return IS_LATE if said_to_be_late else row.state
+
+
+def _news(session: Session, row: CommitmentRow) -> NoticeRow | None:
+    """Return the notice about the commitment's last change, or None until it is released."""
+    about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
+    query = select(NoticeRow).where(NoticeRow.incident == row.incident, about == row.id, change == row.changes)
+    latest = session.exec(query.order_by(col(NoticeRow.version).desc()).limit(1)).first()
+    return latest if latest and latest.stage in RELEASED and latest.notice != row.made_in else None

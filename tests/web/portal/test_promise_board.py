@@ -1,0 +1,48 @@
+"""The public board of promises shows each promise to everybody as it stands, from the moment on when it changes."""
+
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from amends.ledger import Ledger
+from tests.builders import NOW
+from tests.web.scene import INCIDENT, Clock, release
+
+BOARD = f"/n/{INCIDENT}/en/promises"
+
+
+def test_the_board_changes_the_moment_a_promise_does(ledger: Ledger, client: TestClient, clock: Clock) -> None:
+    before = client.get(BOARD).text
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    clock.forward(seconds=15)
+    after = client.get(BOARD).text
+    assert (before.count('class="state kept"'), after.count('class="state kept"')) == (1, 2)
+    assert "Report 2027-01" not in after
+
+
+def test_evidence_stands_on_the_board_once_its_notice_leaves(ledger: Ledger, client: TestClient, clock: Clock) -> None:
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    assert "Report 2027-01" in client.get(BOARD).text
+
+
+def test_a_promise_to_a_segment_is_not_on_the_board(client: TestClient) -> None:
+    page = client.get(BOARD).text
+    assert "Shop customers" not in page
+    assert page.count('<p class="promise">') == 4
+
+
+def test_a_lateness_that_nobody_approved_is_not_on_the_board(ledger: Ledger, client: TestClient, clock: Clock) -> None:
+    ledger.commitments.foresee(INCIDENT, "audit", NOW + timedelta(days=67), NOW)
+    assert client.get(BOARD).text.count('class="state late"') == 1
+
+
+def test_the_board_speaks_the_readers_language(client: TestClient) -> None:
+    page = client.get(f"/n/{INCIDENT}/zh-CN/promises").text
+    assert ('lang="zh-CN"' in page, "我们对所有人的承诺" in page) == (True, True)
+
+
+@pytest.mark.parametrize("path", ["/n/nothing/en/promises", f"/n/{INCIDENT}x/en/promises", "/n/..%2F/en/promises"])
+def test_there_is_no_board_where_nothing_was_published(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
