@@ -23,13 +23,18 @@ from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
 from amends.domain.base.text import listed
-from amends.domain.base.value import Texts, text_for
+from amends.domain.base.value import Span, Texts, text_for
 from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.correction import Ask
 from amends.domain.draft.draft import Links
 from amends.domain.feedback.question import SURVEY
+from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment, commit
+from amends.domain.incident.facts import DataCategory
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import NoticeStage, PersonState
+from amends.domain.notice.statement import about
+from amends.domain.notice.told import by_statement
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
@@ -45,6 +50,7 @@ STORY = library() / "examples" / "stolen-terminals"
 INCIDENT = "stolen-terminals"
 START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 RESOLVED_AFTER = timedelta(days=15)
+CORRECTION = "correction"
 LEAD = Member(name="mei", role=TeamRole.LEAD)
 TEAM = (LEAD, Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
 PORTAL_QUESTIONS = {
@@ -67,6 +73,13 @@ ACCOUNTS = (
     "the accounts are checked",
 )
 """A commitment: its id, the evidence that it is kept, and what was done."""
+FOUND_LATE, WITH_PHOTOS = 4, 9
+"""The people of the list who are found only on the fourth day, and those whose photos turn out to be among the data."""
+HOTLINE = {
+    "en": "We will keep a line open at night for everyone affected by this, with people who know the case.",
+    "zh-CN": "我们将为每位受影响的人开通夜间专线，由了解情况的人员接听。",
+}
+"""A commitment that is decided in the second week."""
 
 
 class DemoStory:
@@ -84,8 +97,10 @@ class DemoStory:
             ("hotline", timedelta(hours=30), self._hotline),
             ("portal", timedelta(hours=30), self._ask),
             ("answers", timedelta(hours=40), self._answer),
+            ("list", timedelta(days=4), self._correct_the_list),
             ("survey", timedelta(days=5, hours=1), self._survey),
             ("photos", timedelta(days=6), partial(self._keep, *PHOTOS)),
+            ("hotline promised", timedelta(days=7), self._promise),
             ("accounts", timedelta(days=8), partial(self._keep, *ACCOUNTS)),
             ("late", timedelta(days=10), self._put_off),
             ("resolved", RESOLVED_AFTER, self._resolve),
@@ -135,6 +150,24 @@ class DemoStory:
             text = text_for(answers[question.theme], question.locale) or answers[question.theme]["en"]
             self._ledger.questions.answer(INCIDENT, question.id, text, "omar", self._clock.now)
         say(self._clock.now, f"all {len(waiting)} questions are answered in time")
+
+    def _correct_the_list(self) -> None:
+        """Hand in the whole list: some are found late, and some have more data in it than they were told."""
+        people = list(AudienceFile(STORY / "audience.csv").rows())
+        without = [one for one in people[:-FOUND_LATE] if one.data and DataCategory.PHOTO not in one.data]
+        more = {one.ref: one._replace(data=(*one.data, DataCategory.PHOTO)) for one in without[:WITH_PHOTOS]}
+        found = self._ledger.corrections.compare(INCIDENT, [more.get(one.ref, one) for one in people])
+        said = {ask: found.difference.counts[ask.value] for ask in Ask}
+        self._ledger.corrections.apply(found, said, "", LEAD.name, self._clock.now)
+        what = f"{FOUND_LATE} people are found late, and photos of {len(more)} others were among the data too"
+        say(self._clock.now, f"mei hands in a corrected list: {what}")
+
+    def _promise(self) -> None:
+        line = PlannedCommitment(
+            id="night-line", kind=CommitmentKind.OTHER, owner="Customer care", due=Span.parse("14d"), promise=HOTLINE
+        )
+        self._ledger.commitments.add(INCIDENT, [(commit(line, self._clock.now, ""), ())], LEAD.name, self._clock.now)
+        say(self._clock.now, "a night line is promised from now on: the next update says so")
 
     def _survey(self) -> None:
         for person in range(10, 22):
@@ -231,7 +264,8 @@ async def play_story(settings: Settings, ledger: Ledger, mail: MailServer, web: 
     """Play the whole story, from the stolen terminals to the closing notice."""
     clock = PassedClock(START)
     audience = AudienceFile(STORY / "audience.csv")
-    people = ledger.incidents.open(read_incident(STORY / "incident.yaml"), audience.rows(), LEAD.name, clock.now)
+    known = list(audience.rows())[:-FOUND_LATE]
+    people = ledger.incidents.open(read_incident(STORY / "incident.yaml"), known, LEAD.name, clock.now)
     for member in TEAM:
         ledger.team.add(member.name, member.role, LEAD.name, clock.now)
     say(
@@ -260,8 +294,8 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
         )
         print(f"  {notice.id:<34}{sent:>6}{waiting:>10}{held:>6}{unreachable:>13}{total:>8}")  # noqa: T201
         said.update(line.channel for line in ledger.statistics.lines(INCIDENT, notice.id) if line.state == "sent")
-        if total != case.audience.people:
-            found.append(f"{notice.id}: {total} states for {case.audience.people} people")
+        if total != notice.meant_for:
+            found.append(f"{notice.id}: {total} states for {notice.meant_for} people")
     received = {
         ChannelKind.EMAIL: len(mail.arrived),
         ChannelKind.SMS: sum(taken.service == "sms" for taken in web.taken),
@@ -274,6 +308,20 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
     return [*found, *ledger.audit.verify()]
 
 
+def who_was_told(ledger: Ledger) -> Iterator[str]:
+    """Yield in words who got a correction, who was found late, and who was told of the promise that came later."""
+    case = ledger.cases.read(INCIDENT)
+    sizes = {notice.id: sum(notice.people.values()) for notice in case.notices}
+    for notice in case.notices:
+        if notice.template == CORRECTION:
+            yield f"{notice.id} went to {sizes[notice.id]} of {case.audience.people}: to those told otherwise alone"
+    yield f"{FOUND_LATE} people found late read the first notice with what had happened since, and no correction"
+    for told in by_statement(ledger.told.sayings(INCIDENT)):
+        if told.statement.key == about("night-line"):
+            people, _ = ledger.told.people(INCIDENT, [one.saying for one in told.personal])
+            yield f"the night line, promised later, was told to {people} people in {', '.join(told.notices)}"
+
+
 def main(home: Path) -> int:
     """Play the story in this home, and return 0 when every number adds up, else 1."""
     settings = read_settings(home)
@@ -282,6 +330,8 @@ def main(home: Path) -> int:
     with MailServer(world / "mail") as mail, WebServices(world / "web") as web:
         asyncio.run(play_story(settings, ledger, mail, web))
         wrong = mistakes(ledger, mail, web)
+    for line in who_was_told(ledger):
+        print(f"  {line}")  # noqa: T201
     ledger.dispose()
     for line in wrong:
         print(f"  WRONG: {line}", file=sys.stderr)  # noqa: T201
