@@ -86,15 +86,19 @@ def late_answers(case: Case, now: datetime) -> str:
 
 
 def _people_wait(case: Case) -> bool:
-    """Return True when people wait for a notice that others have, and not only for a decision on parked messages."""
+    """Return True when people wait for a notice that others have, and not only for a decision on parked messages.
+
+    People whose letters nobody has handed over wait too.
+    """
     waiting = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in waiting)
-    return any(notice.is_on_its_way and not notice.only_parked for notice in begun)
+    on_its_way = any(notice.is_on_its_way and not notice.only_parked for notice in begun)
+    return on_its_way or any(notice.letters for notice in case.notices)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """Return what speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
+    unsent = [_unsent(notice) for notice in case.notices if not notice.is_over]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
     owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
     return tuple(

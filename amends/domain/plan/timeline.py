@@ -313,7 +313,7 @@ def _names(duties: list[Duty]) -> str:
 
 def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
     for notice in case.notices:
-        if not notice.current and not notice.stage.is_over:
+        if not notice.current and not notice.is_over:
             note = "facts, audience or words changed; approvals given before are void"
             yield TimelineLine(
                 at=notice.drafted_at, kind=LineKind.NOTICE, what=f"{notice.id} is drafted afresh", note=note

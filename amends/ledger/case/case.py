@@ -385,6 +385,7 @@ def _status(
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),
+        letters=messages.states.get(DeliveryState.TO_PRINT, 0),
         not_told=latecomers(session, row, draft.audience, draft.audience_digest),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,
