@@ -352,6 +352,12 @@ class NoticeStatus(Value):
         return ", ".join(filter(None, (self.stage.value, parked, letters)))
 
     @property
+    def letters_to_hand_over(self) -> int:
+        """Return the number of letters that wait with an approved text of today's facts, people and words."""
+        released = self.stage in (NoticeStage.SENDING, NoticeStage.SENT)
+        return self.letters if released and self.current else 0
+
+    @property
     def is_over(self) -> bool:
         """Return True when nothing is left to do for the notice but to hand over letters with the text approved.
 

@@ -505,6 +505,18 @@ class FilingRow(SQLModel, table=True):
     recorded_at: datetime = _time()
 
 
+class SubstituteRow(SQLModel, table=True):
+    """A substitute notice that was given for the people whom nothing reached, once for each duty. Never changed."""
+
+    __tablename__ = "substitute"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    duty: str = Field(primary_key=True)
+    url: str
+    note: str
+    by: str
+    at: datetime = _time()
+
+
 class QuestionRow(SQLModel, table=True):
     """A question, complaint or suggestion; its text and its answer are sealed."""
 

@@ -9,13 +9,15 @@ import pytest
 
 from amends.domain.base.errors import ApprovalMissing
 from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.incident.incident import News
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Person
-from amends.domain.plan.closing import is_over
+from amends.domain.plan.closing import is_over, unmet_closing_criteria
 from amends.domain.plan.plan import plan
+from amends.domain.plan.timeline import Wait, timeline
 from flows.assess import assess
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
@@ -191,3 +193,68 @@ async def test_surprise_1_the_stage_says_that_letters_wait(story: Story) -> None
 async def test_a_closed_case_is_not_over_while_letters_wait(story: Story) -> None:
     story.ledger.incidents.close(INCIDENT, LEAD.name, story.clock.now)
     assert not is_over(story.case, story.clock.now)
+
+
+# People in California: some by post, some whom nothing reaches.
+
+
+@pytest.fixture
+async def california(tmp_path: Path) -> AsyncIterator[Story]:
+    """Five people in California: three have an email address, one only a postal one, and one has none."""
+    ledger, found = a_ledger(tmp_path), [one._replace(country="US", region="CA") for one in islice(everybody(), 5)]
+    people = [*found[:3], by_post(found[3]), found[4]._replace(email="", phone="", postal_address="")]
+    opened(ledger, people)
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        told = Story(context, clock, people)
+        await sweep.fn(INCIDENT)
+        await assess.fn(INCIDENT, "assess", 1)
+        await told.tell(FIRST)
+        yield told
+    ledger.dispose()
+
+
+CA = "us-ca.individuals"
+
+
+def california_law(story: Story) -> DutyStatus:
+    return next(one for one in statuses(story.case, story.clock.now) if one.duty.id == CA)
+
+
+async def test_surprise_7_letters_and_substitute_notice_are_asked_for(california: Story) -> None:
+    """The timeline, the leads' alerts and the reasons against closing name both, until a person has done both."""
+    waits = {one.wait: one for one in timeline(california.case, california.clock.now).waiting}
+    assert waits[Wait.LETTERS].do == f"amends letters {INCIDENT} {FIRST} --out DIR --as NAME"
+    assert waits[Wait.SUBSTITUTE].do == f"amends duty substitute {INCIDENT} {CA} --url URL --as NAME"
+    await sweep.fn(INCIDENT)
+    await sweep.fn(INCIDENT)
+    said = [alert.what for alert in california.case.alerts]
+    assert sum(f"{FIRST}: 1 letter to hand over" in one for one in said) == 1
+    assert sum(CA in one and "substitute notice" in one for one in said) == 1
+    unmet = unmet_closing_criteria(california.case, california.clock.now)
+    assert f"letters wait to be handed over: {FIRST} (1)" in unmet
+    assert any(CA in one and one.startswith("no substitute notice") for one in unmet)
+
+
+async def test_surprise_7_a_duty_is_done_by_letter_and_substitute(california: Story) -> None:
+    assert california_law(california).missing == "1 person there waits for a message or a letter"
+    california.clock.now += DAY
+    california.hand_over()
+    assert california_law(california).done_at is None
+    california.clock.now += DAY
+    california.ledger.filings.give_substitute(INCIDENT, CA, LEAD.name, california.clock.now, note="in the news")
+    assert california_law(california).done_at == california.clock.now
+    unmet = unmet_closing_criteria(california.case, california.clock.now)
+    assert not [one for one in unmet if CA in one or "letters" in one]
+
+
+async def test_surprise_7_whoever_is_found_late_opens_the_duty_again(california: Story) -> None:
+    """A person in California whom a corrected list adds waits for the first notice, so the duty is not done."""
+    california.hand_over()
+    california.ledger.filings.give_substitute(INCIDENT, CA, LEAD.name, california.clock.now, note="in the news")
+    late = next(islice(everybody(), 5, None))._replace(country="US", region="CA")
+    california.list_is([*california.people, late])
+    assert california_law(california).missing == "1 person there waits for a message or a letter"
+    await assess.fn(INCIDENT, "assess", california.case.version + 1)
+    await california.tell(FIRST)
+    assert california_law(california).done_at
