@@ -17,7 +17,7 @@ from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
-from amends.domain.playbook.playbook import Event, Playbook, Threshold
+from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 
 DESTROYED = "destroyed"

@@ -185,7 +185,9 @@ class Cases:
             return case
         telling = [notice for notice in case.notices if notice.releases and case.phase_of(notice) is Phase.NOTIFY]
         first = [one for one in telling if one.releases[0].at <= case.events[Event.NOTIFIED]]
-        numbers = tuple((one.id, one.version, one.pending, one.not_told, one.letters, *one.people.items()) for one in telling)
+        numbers = tuple(
+            (one.id, one.version, one.pending, one.not_told, one.letters, *one.people.items()) for one in telling
+        )
         reach = self._store.cache.get(
             ("reach", case.incident.id, case.audience.digest, numbers),
             lambda: reach_of(session, case.incident.id, telling, first),

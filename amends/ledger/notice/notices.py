@@ -17,6 +17,7 @@ from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
 from amends.domain.team.approval import Standing
+from amends.ledger.notice.bad_addresses import waiting_for_bad
 from amends.ledger.notice.first_messages import FirstMessages, in_audience, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
@@ -164,6 +165,8 @@ class Notices:
         session.flush()
         row.stage = NoticeStage.SENDING
         _carry_over(session, row)
+        if people := session.execute(waiting_for_bad(row.incident, row.notice)).scalars().all():
+            redirect(session, draft, row.version, self.addenda(session, draft.incident), people, now, anew=True)
         if not row.optional:
             self._forget_opt_outs(session, draft, row.version, now)
         _store_public(session, draft, row.version, now)

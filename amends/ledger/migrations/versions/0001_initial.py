@@ -503,6 +503,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
     )
     op.create_index(
+        "ix_delivery_bad_address",
+        "delivery",
+        ["incident", "channel", "address_index"],
+        unique=False,
+        postgresql_where=sa.text("cause = 'bad_address'"),
+        sqlite_where=sa.text("cause = 'bad_address'"),
+    )
+    op.create_index(
         "ix_delivery_due",
         "delivery",
         ["incident", "notice", "state", "channel", "next_try_at"],
