@@ -13,6 +13,7 @@ from amends.domain.channel.channel import (
     Message,
     MessagesInFlight,
     Receipt,
+    ReceiptCause,
     Status,
     VariantForm,
 )
@@ -178,7 +179,8 @@ class _Letters:
         try:
             return self._make(message)
         except UnfitEmail as unfit:
-            self.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
+            cause = ReceiptCause.BAD_ADDRESS if isinstance(unfit, UnfitAddress) else ReceiptCause.NONE
+            self.answer(Receipt(message.key, Status.REJECTED, str(unfit), cause=cause))
             return None
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
-from amends.domain.channel.channel import ChannelKind, Message, MessagesInFlight, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Message, MessagesInFlight, Receipt, ReceiptCause, Status
 from amends.domain.rehearse.injects import Script
 from channels.base.settings import ProviderSettings
 
@@ -49,7 +49,7 @@ class World:
         """Return the receipt when the provider refuses the address, or None."""
         if message.to and self.script.refuses(message.kind, message.to):
             self._post(message).refused += 1
-            return Receipt(message.key, Status.REJECTED, "550 5.1.1 no such user")
+            return Receipt(message.key, Status.REJECTED, "550 5.1.1 no such user", cause=ReceiptCause.BAD_ADDRESS)
         return None
 
     def take(self, message: Message) -> Receipt:

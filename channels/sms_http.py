@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Flaw, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Flaw, LastCall, Message, Receipt, ReceiptCause, Status
 from amends.domain.channel.sms import Encoding, segments
 from amends.domain.feedback.sms_reply import IncomingRules
 from amends.domain.receipt.webhook import (
@@ -264,7 +264,7 @@ class SmsHttp(OneByOne):
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """Send the message; a refusal of our account is remembered, and raised before the next message has left."""
         if flaw := self.flaw(message):
-            return Receipt(message.key, Status.REJECTED, flaw.why)
+            return Receipt(message.key, Status.REJECTED, flaw.why, cause=_cause(number_is_bad=flaw.of_address))
         request = self._gateway.request(self._provider.client, message)
         answer = await self._provider.submit(request, message.key, last_call)
         if isinstance(answer, Receipt):
@@ -310,8 +310,14 @@ class SmsHttp(OneByOne):
         if code in self._gateway.bad_sender_codes:
             return self._provider.standing.refused(key, detail, 1, ChannelMisconfigured)
         if self._gateway.bad_number_codes is None or code in self._gateway.bad_number_codes:
-            return Receipt(key, Status.REJECTED, detail)
+            known = self._gateway.bad_number_codes is not None
+            return Receipt(key, Status.REJECTED, detail, cause=_cause(number_is_bad=known))
         return Receipt(key, Status.DEFERRED, f"refused {detail}")
+
+
+def _cause(*, number_is_bad: bool) -> ReceiptCause:
+    """Return the cause of a refusal; a gateway that gives no codes may have refused the text and not the number."""
+    return ReceiptCause.BAD_ADDRESS if number_is_bad else ReceiptCause.NONE
 
 
 def _error_code(answer: HttpAnswer) -> int | None:

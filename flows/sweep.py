@@ -10,6 +10,7 @@ from prefect import State, flow
 from prefect.states import Completed, Failed
 
 from amends.delivery.alerts import alert_leads, remind_approvers
+from amends.domain.alert.by_hand import work_by_hand
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
@@ -87,12 +88,14 @@ async def _alert_people(context: Context, known: Sequence[Case], going: Sequence
             ledger, now, doubts = context.ledger, context.clock(), [case.incident.id] == list(going[:1])
             await asyncio.to_thread(partial(alert_leads, ledger, case, now, doubts=doubts, rehearsal=rehearsal))
             if case.incident.id in going and not case.clock_doubt:
-                await asyncio.to_thread(_look_at_answers, ledger, case, now)
+                await asyncio.to_thread(_remind_people, ledger, case, now)
 
 
-def _look_at_answers(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Remind members whose approval is missing, and alert the lead to questions that were not answered in time."""
+def _remind_people(ledger: Ledger, case: Case, now: datetime) -> None:
+    """Remind members whose approval is missing, and alert the lead to late answers and to work that no machine does."""
     remind_approvers(ledger, case, now)
+    for work in work_by_hand(case, now):
+        ledger.incidents.alert(case.incident.id, work, now)
     if late := late_answers(case, now):
         ledger.incidents.alert(case.incident.id, late, now)
 

@@ -1,4 +1,4 @@
-"""Filings in the ledger: record and read what was handed in for the duties of an incident."""
+"""Filings and substitute notices in the ledger: record and read what was done for the duties of an incident."""
 
 from datetime import datetime
 
@@ -7,18 +7,20 @@ from sqlmodel import Session, col, select
 from amends.domain.assess.assessment import Assessment
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import minute
+from amends.domain.base.url import is_on_the_web
 from amends.domain.case.filings import no_such_duty
 from amends.domain.incident.incident import Times
 from amends.domain.law.duty import Addressee, Duty, SetAside
 from amends.domain.law.filing import Filing, Part, standing_filings
+from amends.domain.law.substitute import SubstituteNotice
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import AssessmentRow, FilingRow
+from amends.ledger.store.tables import AssessmentRow, FilingRow, SubstituteRow
 
 
 class Filings:
-    """The filings of the incidents, each with its receipt."""
+    """The filings of the incidents, each with its receipt, and the substitute notices that were given."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,6 +29,11 @@ class Filings:
         """Return all filings of the incident, in the order in which they were recorded."""
         with self._store.read() as session:
             return filings_of(session, incident)
+
+    def substitutes(self, incident: str) -> tuple[SubstituteNotice, ...]:
+        """Return the substitute notices that were recorded for the incident, the first one first."""
+        with self._store.read() as session:
+            return substitutes_of(session, incident)
 
     def record(
         self,
@@ -57,11 +64,40 @@ class Filings:
             placed = _placed(known, filing, owed, part)
             return _found(known, placed, part) or _stored(write, incident, known, placed)
 
+    def give_substitute(
+        self, incident: str, duty_id: str, member: str, now: datetime, *, url: str = "", note: str = ""
+    ) -> SubstituteNotice:
+        """Record that a substitute notice was given for a duty, and return it.
+
+        Raises NotInLedger for an unknown duty; NotAllowed unless there is either a whole URL on the web or a note, and
+        when one is recorded for the duty already. The caller has checked that the duty knows a substitute notice.
+        """
+        given = SubstituteNotice(duty=duty_id, url=url.strip(), note=note.strip(), by=member, at=now)
+        _refuse_unclear(given)
+        with self._store.write() as write:
+            write.incident(incident)
+            _owed(write.session, incident, duty_id, self._store.cache)
+            if before := write.session.get(SubstituteRow, (incident, duty_id)):
+                raise NotAllowed(
+                    f"a substitute notice for {duty_id} was recorded at {minute(before.at)} by {before.by}: "
+                    f"{before.url or before.note}; `amends duty show {incident} {duty_id}`"
+                )
+            write.session.add(SubstituteRow(incident=incident, **given.model_dump()))
+            write.note(now, incident, "substitute notice given", duty_id, actor=member, url=given.url, note=given.note)
+            return given
+
 
 def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
     """Return the incident's filings, in the order in which they were recorded."""
     query = select(FilingRow).where(FilingRow.incident == incident).order_by(col(FilingRow.number))
     return tuple(Filing.model_validate(row.model_dump(exclude={"incident"})) for row in session.exec(query))
+
+
+def substitutes_of(session: Session, incident: str) -> tuple[SubstituteNotice, ...]:
+    """Return the substitute notices that were recorded, the first one first."""
+    query = select(SubstituteRow).where(SubstituteRow.incident == incident)
+    rows = session.exec(query.order_by(col(SubstituteRow.at), col(SubstituteRow.duty)))
+    return tuple(SubstituteNotice.model_validate(row.model_dump(exclude={"incident"})) for row in rows)
 
 
 def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:
@@ -89,6 +125,13 @@ def _times(write: Write, incident: str) -> Times:
 def _refuse_without_receipt(filing: Filing) -> None:
     if not filing.receipt:
         raise NotAllowed(f"{filing.duty} needs a receipt: the authority's reference, or what shows that it was filed")
+
+
+def _refuse_unclear(given: SubstituteNotice) -> None:
+    if bool(given.url) == bool(given.note):
+        raise NotAllowed("say either with --url where the substitute notice stands, or with --note how it was given")
+    if given.url and not is_on_the_web(given.url):
+        raise NotAllowed(f"--url {given.url!r} is no whole web address, such as https://example.org/notice")
 
 
 def _refuse_people_without_note(owed: Duty | SetAside, filing: Filing) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import Receipt, ReceiptCause, Status
-from amends.domain.receipt.codes import OURS
+from amends.domain.receipt.codes import OURS, Codes, spares_the_address, words_of
 from channels.smtp.connection import Relay, Reply
 
 NO_SUCH_ADDRESS = frozenset({501, 550, 551, 553, 556})
@@ -50,7 +50,7 @@ def before_content(key: str, reply: Reply) -> Receipt:
     if receipt := _by_codes(key, reply):
         return receipt
     if reply.code in NO_SUCH_ADDRESS:
-        return Receipt(key, Status.REJECTED, reply.codes)
+        return _of_the_address(key, reply)
     return Receipt(key, Status.DEFERRED, reply.codes, cause=ReceiptCause.POLICY)
 
 
@@ -76,10 +76,16 @@ def _by_codes(key: str, reply: Reply) -> Receipt | None:
     if reply.enhanced.startswith(BLOCKED):
         return Receipt(key, Status.DEFERRED, reply.codes, cause=ReceiptCause.POLICY)
     if reply.enhanced.startswith(OF_THE_MAILBOX):
-        return Receipt(key, Status.REJECTED, reply.codes)
+        return _of_the_address(key, reply)
     if reply.enhanced.startswith(OF_THE_CONTENT):
         return Receipt(key, Status.REJECTED, reply.codes, cause=ReceiptCause.CONTENT)
     return None
+
+
+def _of_the_address(key: str, reply: Reply) -> Receipt:
+    """Return the receipt for an address that does not take the message; most such addresses never take one."""
+    spared = spares_the_address(Codes(str(reply.code), reply.enhanced), words_of(reply.text))
+    return Receipt(key, Status.REJECTED, reply.codes, cause=ReceiptCause.NONE if spared else ReceiptCause.BAD_ADDRESS)
 
 
 def _wants_login(reply: Reply, relay: Relay) -> ChannelMisconfigured:

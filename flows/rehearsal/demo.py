@@ -22,7 +22,7 @@ from amends.content.file.document import read_document
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
-from amends.domain.base.text import listed
+from amends.domain.base.text import counted, listed
 from amends.domain.base.value import Span, Texts, text_for
 from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
@@ -92,6 +92,7 @@ class DemoStory:
     async def between(self, _now: datetime) -> None:
         """Do what people would do by now."""
         await asyncio.to_thread(self._approve)
+        await asyncio.to_thread(self._hand_over)
         for name, after, act in (
             ("filed", timedelta(hours=20), self._file),
             ("hotline", timedelta(hours=30), self._hotline),
@@ -119,6 +120,13 @@ class DemoStory:
                     self._ledger.approvals.decide(
                         INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
                     )
+
+    def _hand_over(self) -> None:
+        """Record that letters are handed over; a person would write their files and take them to a print shop."""
+        for notice in self._ledger.cases.read(INCIDENT).notices:
+            if notice.letters_to_hand_over:
+                self._ledger.letters.take(INCIDENT, notice.id, TEAM[1], self._clock.now)
+                say(self._clock.now, f"omar hands {counted(notice.letters, 'letter')} of {notice.id} to the print shop")
 
     def _file(self) -> None:
         """Record a filing with its receipt for each duty to an authority, as a person would after filing by hand."""

@@ -142,7 +142,7 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     if gap := _gap(case, planned, notices):
         await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.HELD, gap)
         return f"held: {gap}"
-    await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.WAITING)
+    await asyncio.to_thread(_begin, context, planned, incident_id)
     for wanted in notices:
         with _raised_later(stopped):
             await _draft(context, case, step, planned, wanted)
@@ -156,6 +156,12 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     if stopped:
         raise _joined(stopped)
     return outcome
+
+
+def _begin(context: Context, planned: PlannedOccurrence, incident_id: str) -> None:
+    """Record that the occurrence waits; one that was done waits again for its letters."""
+    mark(context, planned, incident_id, OccurrenceState.WAITING)
+    context.ledger.occurrences.reopen(incident_id, planned.step, planned.number, context.clock())
 
 
 def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> str:
@@ -173,7 +179,7 @@ def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> s
 def _to_be_drafted(case: Case, wanted: Wanted) -> bool:
     """Return False when the notice is over, or its draft is of the present incident file."""
     existing = case.notice(wanted.id)
-    return existing is None or not (existing.current or existing.stage.is_over)
+    return existing is None or not (existing.current or existing.is_over)
 
 
 @contextmanager
@@ -326,7 +332,7 @@ def conclude(context: Context, case: Case, planned: PlannedOccurrence, troubles:
         context.ledger.incidents.alert(incident_id, trouble, context.clock())
     if planned.phase is Phase.NOTIFY and count_as_told(case, step_of(case, planned).audience, mine):
         context.ledger.incidents.note_event(incident_id, Event.NOTIFIED, context.clock())
-    if complete and all(notice.stage.is_over for notice in mine):
+    if complete and all(notice.is_over for notice in mine):
         dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
         note = "nobody was left to tell" if dropped else ""
         mark_done(context, planned, incident_id, note, [notice.id for notice in mine])

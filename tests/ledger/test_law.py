@@ -170,3 +170,57 @@ def test_the_clock_that_a_filing_started_outlives_the_duty(owing: Ledger) -> Non
     file(owing, WARNING)
     owing.assessments.record(INCIDENT, an_assessment(version=2, duties=(a_duty(),)), NOW)
     assert recorded_events(owing.cases.read(INCIDENT)) == {"incident_notification_submitted": NOW}
+
+
+# Substitute notices.
+
+
+def test_a_substitute_notice_is_part_of_case_and_audit_chain(ledger: Ledger) -> None:
+    given = assessed(ledger).filings.give_substitute(INCIDENT, PEOPLE, "lena", NOW, url=" https://example.org/notice ")
+    assert ledger.cases.read(INCIDENT).substitutes == (given,)
+    assert (given.url, given.by, given.at) == ("https://example.org/notice", "lena", NOW)
+    (entry,) = [one for one in ledger.audit.entries(INCIDENT) if one.act == "substitute notice given"]
+    assert (entry.actor, entry.subject) == ("lena", PEOPLE)
+
+
+def test_a_second_substitute_notice_is_refused(owing: Ledger) -> None:
+    owing.filings.give_substitute(INCIDENT, PEOPLE, "lena", NOW, note="in the evening news")
+    with pytest.raises(NotAllowed, match="by lena: in the evening news"):
+        owing.filings.give_substitute(INCIDENT, PEOPLE, "omar", NOW + HOUR, url="https://example.org/notice")
+    assert [one.by for one in owing.cases.read(INCIDENT).substitutes] == ["lena"]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, "say either"),
+        ({"url": "https://example.org", "note": "on the page"}, "say either"),
+        ({"note": "  "}, "say either"),
+        ({"url": "example.org/notice"}, "no whole web address"),
+        ({"url": "ftp://example.org/notice"}, "no whole web address"),
+        ({"url": "javascript:alert(1)"}, "no whole web address"),
+        ({"url": "https://"}, "no whole web address"),
+        ({"url": "https://[::1"}, "no whole web address"),
+        ({"url": "https://lena@example.org/notice"}, "no whole web address"),
+        ({"url": "https://example.org/a notice"}, "no whole web address"),
+    ],
+)
+def test_what_says_nothing_clear_is_no_substitute_notice(owing: Ledger, said: dict[str, str], why: str) -> None:
+    with pytest.raises(NotAllowed, match=why):
+        owing.filings.give_substitute(INCIDENT, PEOPLE, "lena", NOW, **said)
+    assert owing.cases.read(INCIDENT).substitutes == ()
+
+
+def test_an_unknown_duty_has_no_substitute_notice(owing: Ledger) -> None:
+    with pytest.raises(NotInLedger, match="has no duty eu-gdpr-34"):
+        owing.filings.give_substitute(INCIDENT, "eu-gdpr-34", "lena", NOW, note="x")
+
+
+def test_a_substitute_notice_is_never_changed(ledger: Ledger) -> None:
+    assessed(ledger).filings.give_substitute(INCIDENT, PEOPLE, "lena", NOW, note="x")
+    for statement in ("UPDATE substitute SET note = 'y'", "DELETE FROM substitute"):
+        with (
+            pytest.raises((IntegrityError, DBAPIError), match="recorded once"),
+            ledger.store.engine.begin() as connection,
+        ):
+            connection.execute(text(statement))

@@ -66,7 +66,7 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
         return {"found": None}
     duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
     filed = {one.duty.id: one.done_at for one in found if one.done_at}
-    groups = gathered(found, lambda one: (alike(one.duty), one.done_at))
+    groups = gathered(found, lambda one: (alike(one.duty), one.done_at, one.missing))
     undone = [one.duty for one in found if not one.done_at]
     return {
         "found": case.assessment,
@@ -104,11 +104,11 @@ def _was_due(duty: Duty, zone: str) -> str:
 def _done(group: tuple[DutyStatus, ...], zone: str) -> str:
     """Return when the duties were done, how early or late, the receipts and what was out of order.
 
-    Empty for duties that are neither done nor late.
+    For duties that are not done, what is missing for people who are not told; empty for all others.
     """
     first = group[0]
     if first.done_at is None:
-        return "late: nothing is recorded" if first.overdue else ""
+        return f"late: {first.missing or 'nothing is recorded'}" if first.overdue else first.missing
     out_of_order = dict.fromkeys(line for one in group for line in one.out_of_order)
     receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in group for filing in one.filings)
     how = (in_time(first.early_by),) if first.early_by is not None else ()

@@ -39,8 +39,8 @@ def deliver(
         str | None,
         typer.Option(
             metavar="PERSON",
-            help="Send once more to this person, or the `public`, whose message is uncertain; "
-            "after a backup was restored, to `all`.",
+            help="Send once more to this person, or the `public`, whose message is uncertain, or to a person whom "
+            "nothing reached; after a backup was restored, to `all`.",
         ),
     ] = None,
     held: Annotated[

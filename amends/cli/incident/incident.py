@@ -199,7 +199,8 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
 
 
 def _loses_approvals(notice: NoticeStatus) -> bool:
-    return bool(notice.approvals) and notice.stage is not NoticeStage.SENT and notice.current
+    has_left = notice.stage is NoticeStage.SENT and not notice.letters
+    return bool(notice.approvals) and notice.current and not has_left
 
 
 @app.command("list")

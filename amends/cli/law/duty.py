@@ -19,9 +19,11 @@ from amends.domain.assess.text import by_when, when
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import in_time, length, minute
 from amends.domain.case.filings import DutyStatus, no_such_duty, out_of_order, status, statuses
+from amends.domain.case.reach import why_not_substitute
 from amends.domain.filing.statements import clock_in_words, how_sure, spoken
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption
 from amends.domain.law.filing import Filing, Part
+from amends.domain.law.substitute import SubstituteNotice
 
 if TYPE_CHECKING:
     from amends.domain.case.case import Case
@@ -106,9 +108,11 @@ def _due_locally(duty: Duty, zone: str) -> str:
 
 
 def _done(one: DutyStatus, at: datetime) -> str:
+    """Return when the duty was done, else how late it is and what is missing for people who are not told."""
     if one.done_at:
         return minute(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
-    return f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
+    late = f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
+    return "; ".join(filter(None, (late, one.missing)))
 
 
 @app.command()
@@ -152,6 +156,8 @@ def _in_full(one: DutyStatus, words: _Words, at: datetime) -> Iterator[str]:
     yield f"{duty.id}: {duty.recipient_name}"
     yield f"{duty.law}, {duty.citation}; {duty.addressee}, {spoken(duty.standing)}"
     yield f"\n{_time_left(one, words, at)}{'; the earliest to this recipient' if duty.first else ''}"
+    if one.missing:
+        yield f"not done: {one.missing}"
     for title, lines in _parts(one, words):
         if said := dict.fromkeys(filter(None, lines)):
             yield f"\n{title}"
@@ -171,6 +177,7 @@ def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]
     duty = one.duty
     yield "how to reach it", (words.contact(duty),)
     yield "filed", (_filing(filing, words) for filing in one.filings)
+    yield "substitute notice", (_given(one.substitute, words),) if one.substitute else ()
     yield "out of order", one.out_of_order
     yield "why", (duty.why, f"places: {', '.join(duty.places)}" if duty.places else "")
     yield "a person must judge whether", (f"{ask.removesuffix('?')}?" for ask in duty.asks)
@@ -203,6 +210,10 @@ def _filing(filing: Filing, words: _Words) -> str:
     note = f"; {filing.note}" if filing.note else ""
     said = f"{filing.part}, {words.time(filing.filed_at)} by {filing.by}, receipt {filing.receipt}"
     return f"{filing.number}: {said}{corrects}{note}"
+
+
+def _given(given: SubstituteNotice, words: _Words) -> str:
+    return f"{given.what}, recorded {words.time(given.at)} by {given.by}"
 
 
 def _substitute(duty: Duty) -> Iterator[str]:
@@ -269,6 +280,33 @@ def _say_how_it_stands(desk: Desk, incident: str, filing: Filing) -> None:
     lines = [f"{filing.duty} is filed: number {filing.number}, {filing.part}{when}"]
     lines += [f"out of order: {line}" for line in warnings]
     desk.show({"filing": filing, "early_by": early_by, "out_of_order": warnings}, "\n".join(lines))
+
+
+@app.command()
+def substitute(
+    ctx: typer.Context,
+    incident: IncidentId,
+    duty: DutyId,
+    name: As,
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Where it can be read, such as https://example.org/news.")
+    ] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="How it was given, where no page has it.")] = "",
+) -> None:
+    """Record that a person gave the substitute notice of a duty, once; nothing is published.
+
+    For people whom nothing reached. The duty counts as done when nobody there waits for a message or a letter.
+    """
+    desk: Desk = ctx.obj
+    by, at = desk.member(name).name, now()
+    case = assessed_case(desk, incident, at)
+    if why := why_not_substitute(case, _duty(case, duty)):
+        raise NotAllowed(why)
+    given = desk.ledger.filings.give_substitute(incident, duty, by, at, url=url, note=note)
+    after = desk.ledger.cases.read(incident, at)
+    found = status(after, _duty(after, duty), at)
+    stands = f"not done yet: {found.missing}" if found.missing else f"done {_done(found, at)}"
+    desk.show({"substitute": given, "status": found}, f"the substitute notice for {duty} is recorded; {stands}")
 
 
 @app.command()

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 def substitutes(desk: Desk, incident: str, notice: str, numbers: "Numbers") -> tuple[SubstituteDue, ...]:
-    """Return the duties for which, by these numbers, telling the public may or must replace telling each person."""
-    assessments = desk.ledger.assessments.all(incident)
+    """Return the duties for which, by these numbers, telling the public may or must replace telling each person.
+
+    A duty is left out once its substitute notice is recorded.
+    """
+    assessments, given = desk.ledger.assessments.all(incident), desk.ledger.filings.substitutes(incident)
     if not assessments:
         return ()
-    return substitute_due(assessments[-1].duties, numbers.reach, desk.ledger.statistics.page_up_since(incident, notice))
+    open_duties = (duty for duty in assessments[-1].duties if duty.id not in {one.duty for one in given})
+    return substitute_due(open_duties, numbers.reach, desk.ledger.statistics.page_up_since(incident, notice))
 
 
 def in_words(due: SubstituteDue) -> str:
@@ -48,5 +52,6 @@ def hint_at_publishing(desk: Desk, incident: str, found: tuple[SubstituteDue, ..
     """Say, when a substitute notice is due, that a person must publish in the media."""
     if found:
         desk.hint(
-            f"nothing is sent to media by machine: a person sees to it; `amends duty show {incident} DUTY` says more"
+            f"nothing is sent to media by machine: a person sees to it; `amends duty show {incident} DUTY` says more, "
+            f"`amends duty substitute {incident} DUTY` records it"
         )

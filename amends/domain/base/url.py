@@ -1,4 +1,4 @@
-"""Comparison of the sites that two URLs lead to."""
+"""URLs on the web, and comparison of the sites that two of them lead to."""
 
 from urllib.parse import urlsplit
 
@@ -10,6 +10,12 @@ def same_site(one: str, other: str) -> bool:
     """Return True when scheme, host and port are the same, however they are spelled; never for what is no URL."""
     site = _site(one)
     return site is not None and site == _site(other)
+
+
+def is_on_the_web(url: str) -> bool:
+    """Return True for a whole URL with http or https and a host, and nothing in it that does not belong there."""
+    site = _site(url)
+    return site is not None and site[0] in PORTS and url.isprintable() and " " not in url and "@" not in url
 
 
 def _site(url: str) -> tuple[str, bytes, int | None] | None:

@@ -12,10 +12,12 @@ from amends.domain.base.value import Moment, Value
 from amends.domain.feedback.question import QuestionCounts, SurveyCounts
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, News
+from amends.domain.law.duty import Duty
 from amends.domain.law.filing import Filing
+from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
-from amends.domain.playbook.playbook import Event, Playbook, Threshold
+from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 
 DESTROYED = "destroyed"
@@ -112,6 +114,22 @@ class Embargo(Value):
         return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
 
 
+class Reach(Value):
+    """The people of the notices that tell people what happened, by place, as far as a duty to them may not be done.
+
+    A place is US-CA where the state is known, else US, and empty where nobody knows; see PlaceCounts.
+    """
+
+    unreached: dict[str, int] = {}
+    """People whom no message reached, and for whom none waits: without an address, or without one that works."""
+    waiting: dict[str, int] = {}
+    """People whom no message reached yet: one waits to leave, to be printed or for a decision, or is yet to be made."""
+    letters_at: dict[str, Moment] = {}
+    """The time at which the last letters to people of the place were handed over."""
+    page_up_since: Moment | None = None
+    """The time since which the first of these notices is on the website."""
+
+
 class Outline(Value):
     """The part of a case that a personal page needs, without any number that has to be counted."""
 
@@ -152,6 +170,10 @@ class Case(Outline):
     notices: tuple[NoticeStatus, ...] = ()
     filings: tuple[Filing, ...] = ()
     """Filings with authorities, including wrongly recorded ones that were corrected since."""
+    reach: Reach = Reach()
+    """The people who are not told, by place; counted once people count as told."""
+    substitutes: tuple[SubstituteNotice, ...] = ()
+    """The substitute notices that were recorded, the first one first."""
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
     questions: QuestionCounts = QuestionCounts()
@@ -194,6 +216,16 @@ class Case(Outline):
         """Return the organisation's clock, with the business days of the playbook."""
         days_off = frozenset(self.playbook.days_off) if self.playbook else frozenset()
         return Calendar(ZoneInfo(self.incident.organisation.timezone), days_off)
+
+    @property
+    def duties(self) -> tuple[Duty, ...]:
+        """Return the duties of the latest assessment; none before the first one."""
+        return self.assessment.duties if self.assessment else ()
+
+    def phase_of(self, notice: NoticeStatus) -> Phase | None:
+        """Return the phase of the notice's step, or None for a built-in step and before a playbook runs."""
+        steps = self.playbook.steps if self.playbook else ()
+        return next((step.phase for step in steps if step.id == notice.step), None)
 
     def notice(self, notice_id: str) -> NoticeStatus | None:
         """Return the notice with this id, or None when it was never drafted."""

@@ -7,6 +7,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, OccurrenceKind
 from amends.domain.case.filings import done_at
+from amends.domain.case.reach import why_not_done
 from amends.domain.law.duty import Duty, DutyStanding
 
 SOON, OVERDUE = 1, 2
@@ -36,15 +37,16 @@ def reminders(case: Case) -> tuple[Reminder, ...]:
 
 
 def open_duties(case: Case) -> tuple[Duty, ...]:
-    """Return the duties of the latest assessment that are not recorded as done, the most pressing first."""
-    if case.assessment is None:
-        return ()
-    duties = (duty for duty in case.assessment.duties if duty.standing is not DutyStanding.EXEMPT)
+    """Return the duties of the latest assessment that are not recorded as done, the most pressing first.
+
+    A duty to people is open while somebody there waits for a message or a letter, or while a substitute notice is due.
+    """
+    duties = (duty for duty in case.duties if duty.standing is not DutyStanding.EXEMPT)
     return tuple(duty for duty in duties if done_at(case, duty) is None)
 
 
 def deadline_line(case: Case, reminder: Reminder) -> str:
-    """Return the reminder in words, with the command that records the filing."""
+    """Return the reminder in words, with the command that records the filing, or what is missing for the people."""
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
     by = f"by {minute(reminder.due_at)}" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
@@ -52,6 +54,8 @@ def deadline_line(case: Case, reminder: Reminder) -> str:
     applies = " (may apply)" if duty.standing is DutyStanding.MAY_APPLY else ""
     doubt = f"{applies} (the time is assumed)" if duty.assumed else applies
     record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
+    if missing := why_not_done(case, duty):
+        record = f"{missing}; `amends timeline {case.incident.id}` says what to do"
     return f"{late if reminder.number == OVERDUE else told}{doubt}: {duty.law}, {duty.citation}; {record}"
 
 

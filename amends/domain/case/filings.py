@@ -7,9 +7,11 @@ from difflib import get_close_matches
 from amends.domain.base.text import length
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case
+from amends.domain.case.reach import given_for, told_at, why_not_done
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing, standing_filings
+from amends.domain.law.substitute import SubstituteNotice
 
 NOTIFIED, INDIVIDUALS_NOTIFIED = "notified", "individuals_notified"
 """The event that people were told, by its name in the case and by its name in the laws."""
@@ -21,8 +23,12 @@ class DutyStatus(Value):
     duty: Duty
     filings: tuple[Filing, ...] = ()
     """The filings that were not corrected, the first one first."""
+    substitute: SubstituteNotice | None = None
+    """The substitute notice that was given for the people whom nothing reached."""
     done_at: Moment | None = None
-    """The time of the first filing, or of telling the people."""
+    """The time of the first filing, or of telling the last of the people."""
+    missing: str = ""
+    """The reason why a duty to people is not done although people were told, in words; else empty."""
     early_by: timedelta | None = None
     """The time by which the duty was early; negative when late, None without a date or while the duty is not done."""
     overdue: bool = False
@@ -62,24 +68,38 @@ def facts_known(case: "Case") -> int:
 
 def statuses(case: "Case", now: datetime) -> tuple[DutyStatus, ...]:
     """Return the status of every duty of the latest assessment, in its order."""
-    return tuple(status(case, duty, now) for duty in _duties(case))
+    return tuple(status(case, duty, now) for duty in case.duties)
 
 
 def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
     """Return the status of one duty."""
-    done = done_at(case, duty)
+    done, begun = done_at(case, duty), begun_at(case, duty)
     return DutyStatus(
         duty=duty,
         filings=filings_for(case, duty.id),
+        substitute=given_for(case, duty.id),
         done_at=done,
+        missing="" if done else why_not_done(case, duty),
         early_by=duty.early_by(done) if done else None,
         overdue=done is None and duty.overdue(now),
-        out_of_order=out_of_order(case, duty, done) if done else (),
+        out_of_order=out_of_order(case, duty, begun) if begun else (),
     )
 
 
 def done_at(case: "Case", duty: Duty) -> datetime | None:
-    """Return when the duty was done, or None: first filed, or, for a duty to people, when the people were told."""
+    """Return when the duty was done, or None: first filed, or, for a duty to people, when all of them were told.
+
+    A duty to people is not done while a message or letter to somebody waits, or while a substitute notice is due that
+    the law demands.
+    """
+    times = [filing.filed_at for filing in filings_for(case, duty.id)]
+    if duty.addressee is Addressee.PEOPLE and (told := told_at(case, duty)):
+        times.append(told)
+    return min(times, default=None)
+
+
+def begun_at(case: "Case", duty: Duty) -> datetime | None:
+    """Return when the duty was first fulfilled to somebody, or None; the order among duties goes by this time."""
     times = [filing.filed_at for filing in filings_for(case, duty.id)]
     if duty.addressee is Addressee.PEOPLE and NOTIFIED in case.events:
         times.append(case.events[NOTIFIED])
@@ -99,17 +119,17 @@ def no_such_duty(incident: str, duty_id: str, known: Iterable[str]) -> str:
 
 
 def _done_before(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
-    for other in _duties(case):
-        done = done_at(case, other) if other.id in duty.before else None
+    for other in case.duties:
+        done = begun_at(case, other) if other.id in duty.before else None
         if done and done < at:
             yield f"{duty.id} must come before {other.id}, which was done {length(at - done)} earlier"
 
 
 def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
-    for other in _duties(case):
+    for other in case.duties:
         if duty.id not in other.before or other.standing is DutyStanding.EXEMPT:
             continue
-        done = done_at(case, other)
+        done = begun_at(case, other)
         if done is None:
             yield f"{other.id} must come before {duty.id}, and nothing is recorded for it"
         elif done > at:
@@ -118,8 +138,4 @@ def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
 
 def _sets(case: "Case", filing: Filing) -> str:
     """Return the clock event that the filing starts: by the latest assessment or, without the duty there, as filed."""
-    return next((duty.sets for duty in _duties(case) if duty.id == filing.duty), filing.sets)
-
-
-def _duties(case: "Case") -> tuple[Duty, ...]:
-    return case.assessment.duties if case.assessment else ()
+    return next((duty.sets for duty in case.duties if duty.id == filing.duty), filing.sets)

@@ -13,6 +13,7 @@ WORDS = {
     ReceiptCause.CHANNEL_FAILED: "the channel failed",
     ReceiptCause.POLICY: "policy ",
     ReceiptCause.CONTENT: "content ",
+    ReceiptCause.BAD_ADDRESS: "",
     ReceiptCause.GAVE_UP: "gave up: ",
     ReceiptCause.GIVEN_UP: "given up: ",
     ReceiptCause.BROKEN_OFF: "the sender stopped before an answer came",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from amends.domain.base.value import Moment, Value
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Substitute
 
 MORE_PEOPLE_THAN = re.compile(r"people > ([\d,]+)")
@@ -29,6 +30,24 @@ class PlaceCounts:
     people: Mapping[str, int]
     unreached: Mapping[str, int]
     """People without an address, or without one that works."""
+
+
+class SubstituteNotice(Value):
+    """A substitute notice that was given for a duty. A person publishes it and records it, once."""
+
+    duty: str
+    url: str = ""
+    """The address of the page with the notice; empty when only the note says how the notice was given."""
+    note: str = ""
+    by: str
+    """The member of the team who recorded it."""
+    at: Moment
+    """The time at which it was recorded."""
+
+    @property
+    def what(self) -> str:
+        """Return the URL, or the note where there is none."""
+        return self.url or self.note
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,16 @@ class SubstituteDue:
     """The time until which the page must stay up; None when the page is not up or the law names no time."""
 
 
+def living_in(places: tuple[str, ...], counted: Mapping[str, int]) -> int:
+    """Return how many of the people live in the places."""
+    return sum(count for home, count in counted.items() if is_in(home, places))
+
+
+def is_in(home: str, places: tuple[str, ...]) -> bool:
+    """Return True when the home is in one of the places; the law of a country holds in its states too."""
+    return home in places or (home[:2] in places and "-" in home)
+
+
 def substitute_due(
     duties: Iterable[Duty], counts: PlaceCounts, page_up_since: datetime | None = None
 ) -> tuple[SubstituteDue, ...]:
@@ -71,7 +100,7 @@ def _due(duty: Duty, counts: PlaceCounts, page_up_since: datetime | None) -> Sub
     rule = duty.substitute
     if rule is None or duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
         return None
-    people, unreached = _living_in(duty.places, counts.people), _living_in(duty.places, counts.unreached)
+    people, unreached = living_in(duty.places, counts.people), living_in(duty.places, counts.unreached)
     must = tuple(_no_contact(rule, people, unreached))
     may = tuple(_too_many(rule, people))
     asks = tuple(_to_be_judged(rule, people, unreached))
@@ -92,11 +121,6 @@ def _due(duty: Duty, counts: PlaceCounts, page_up_since: datetime | None) -> Sub
         for_days=rule.for_days,
         until=until,
     )
-
-
-def _living_in(places: tuple[str, ...], counted: Mapping[str, int]) -> int:
-    """Return how many of the people live in the places; the law of a country holds in its states too."""
-    return sum(count for home, count in counted.items() if home in places or (home[:2] in places and "-" in home))
 
 
 def _no_contact(rule: Substitute, people: int, unreached: int) -> Iterator[str]:

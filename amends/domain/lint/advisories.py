@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from amends.domain.base.errors import Finding
 from amends.domain.case.case import Case
-from amends.domain.case.filings import done_at
+from amends.domain.case.filings import begun_at
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind
 from amends.domain.law.addendum import Addenda
@@ -17,7 +17,7 @@ from amends.domain.notice.notice import Draft
 def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
     """Yield L150 for each recipient whom a law wants told before the people of this notice, without a filing yet."""
     duties = case.assessment.duties if case.assessment else ()
-    undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and done_at(case, duty) is None]
+    undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and begun_at(case, duty) is None]
     met_by_notice = {duty.id for duty in undone if _meets(draft, addenda, duty)}
     for duty in undone:
         if met_by_notice & set(duty.before):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from amends.domain.base.text import counted
 from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
@@ -326,6 +327,8 @@ class NoticeStatus(Value):
     pending: int = 0
     parked: int = 0
     """The number of messages on which a person must decide before the notice counts as sent."""
+    letters: int = 0
+    """The number of letters that wait for a person to hand them over, those of later waves included."""
     not_told: int = 0
     """The number of people in the audience without a message, because a corrected list added them after the release."""
     next_try_at: Moment | None = None
@@ -346,8 +349,25 @@ class NoticeStatus(Value):
 
     @property
     def stands(self) -> str:
-        """Return the stage in words: sending, 2 parked."""
-        return f"{self.stage}, {self.parked} parked" if self.parked else self.stage.value
+        """Return the stage in words: sending, 2 parked; sent, 1 letter to hand over."""
+        parked = f"{self.parked} parked" if self.parked else ""
+        letters = f"{counted(self.letters, 'letter')} to hand over" if self.letters else ""
+        return ", ".join(filter(None, (self.stage.value, parked, letters)))
+
+    @property
+    def letters_to_hand_over(self) -> int:
+        """Return the number of letters that wait with an approved text of today's facts, people and words."""
+        released = self.stage in (NoticeStage.SENDING, NoticeStage.SENT)
+        return self.letters if released and self.current else 0
+
+    @property
+    def is_over(self) -> bool:
+        """Return True when nothing is left to do for the notice but to hand over letters with the text approved.
+
+        A notice is not over while letters wait whose text rests on earlier facts, people or words: as every message
+        that has not left, these letters need a new version with approvals of its own.
+        """
+        return self.stage.is_over and (self.current or not self.letters)
 
     @property
     def begun_at(self) -> datetime | None:
@@ -380,10 +400,16 @@ class NoticeStatus(Value):
         return all_else_gone and self.parked > 0
 
     @property
+    def only_letters(self) -> bool:
+        """Return True when only letters are left, whichever version of the notice they wait for."""
+        all_else_gone = any(one.sent_at for one in self.releases) and not (self.pending or self.parked or self.not_told)
+        return all_else_gone and self.letters > 0
+
+    @property
     def has_gone(self) -> bool:
-        """Return True when all count as told: at most deferred messages, all tried once, or parked ones are left."""
+        """Return True when all count as told: deferred messages, all tried once, parked ones or letters may be left."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        return self.stage.is_over or (only_deferred and self._all_were_tried) or self.only_parked
+        return self.stage.is_over or (only_deferred and self._all_were_tried) or self.only_parked or self.only_letters
 
     @property
     def _all_were_tried(self) -> bool:
@@ -392,7 +418,7 @@ class NoticeStatus(Value):
     @property
     def is_on_its_way(self) -> bool:
         """Return True when a version was released and somebody still waits for this version or a later draft."""
-        return self.stage is NoticeStage.SENDING or (bool(self.releases) and not self.stage.is_over)
+        return self.stage is NoticeStage.SENDING or (bool(self.releases) and not self.is_over)
 
     @property
     def is_open(self) -> bool:
@@ -401,7 +427,7 @@ class NoticeStatus(Value):
 
     def wants_work(self, now: datetime) -> bool:
         """Return True when the notice can go on without a person: by sending more, or by drafting afresh."""
-        if self.stage.is_over or self.only_parked:
+        if self.is_over or self.only_parked:
             return False
         if not self.current:
             return True

@@ -5,6 +5,7 @@ from datetime import datetime
 from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.case.deadlines import open_duties, reminders
 from amends.domain.case.next_update import awaited
+from amends.domain.case.reach import substitutes_demanded, why_not_done
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.plan import holds, plan
@@ -86,17 +87,23 @@ def late_answers(case: Case, now: datetime) -> str:
 
 
 def _people_wait(case: Case) -> bool:
-    """Return True when people wait for a notice that others have, and not only for a decision on parked messages."""
+    """Return True when people wait for a notice that others have, and not only for a decision on parked messages.
+
+    People whose letters nobody has handed over wait too.
+    """
     waiting = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in waiting)
-    return any(notice.is_on_its_way and not notice.only_parked for notice in begun)
+    on_its_way = any(notice.is_on_its_way and not notice.only_parked for notice in begun)
+    return on_its_way or any(notice.letters for notice in case.notices)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """Return what speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
+    unsent = [_unsent(notice) for notice in case.notices if not notice.is_over]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
-    owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
+    owed = _not_filed(case)
+    letters = [f"{notice.id} ({notice.letters})" for notice in case.notices if notice.letters]
+    substitutes = [one.duty for one in substitutes_demanded(case) if one.certain]
     return tuple(
         reason
         for reason in (
@@ -104,11 +111,19 @@ def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
             f"not sent: {', '.join(unsent)}" if unsent else "",
             f"{case.questions.open} questions have no answer" if case.questions.open else "",
             f"no filing is recorded for {', '.join(owed)}" if owed else "",
+            f"letters wait to be handed over: {', '.join(letters)}" if letters else "",
+            f"no substitute notice is recorded for {', '.join(substitutes)}" if substitutes else "",
             f"late, and nobody was told: {', '.join(late)}" if late else "",
             "the incident is not known to be contained" if case.incident.times.contained is None else "",
         )
         if reason
     )
+
+
+def _not_filed(case: Case) -> list[str]:
+    """Return the duties that surely apply and have no filing; people who were told in part are named otherwise."""
+    owed = (duty for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits)
+    return [duty.id for duty in owed if not why_not_done(case, duty)]
 
 
 def _unsent(notice: NoticeStatus) -> str:

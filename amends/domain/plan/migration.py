@@ -87,7 +87,7 @@ def migration(case: Case, new: Playbook, now: datetime, ahead: timedelta = MONTH
         playbook=playbook,
         shifts=_shifts(case, playbook, now, ahead),
         stranded=stranded,
-        redone=tuple(_redone(notice) for notice in case.notices if not notice.stage.is_over),
+        redone=tuple(_redone(notice) for notice in case.notices if not notice.stage.is_over or notice.letters),
         sent=tuple(notice.id for notice in case.notices if notice.stage is NoticeStage.SENT),
     )
 

@@ -98,7 +98,7 @@ def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrenc
 
 def _holdings(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
     """Return the holding statements to carry on, and the next one once each of these has begun to leave."""
-    waiting = [one for one in case.occurrences if one.step == HOLDING and one.state is OccurrenceState.WAITING]
+    waiting = [one for one in case.occurrences if one.step == HOLDING and _goes_on(case, one)]
     found = [_continued_holding(case, one, now) for one in waiting]
     if all(any(notice.begun_at for notice in _notices_of(case, one)) for one in waiting):
         found.append(_next_holding(case, occurrences, now))
@@ -171,7 +171,7 @@ def _awaits_people(notice: NoticeStatus) -> bool:
 
 def _continued(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
     """Return the next work of an occurrence that was begun, or None when it needs a person."""
-    if occurrence.state is not OccurrenceState.WAITING or case.playbook is None:
+    if case.playbook is None or not _goes_on(case, occurrence):
         return None
     step = next((step for step in case.playbook.steps if step.id == occurrence.step), None)
     if step is None:
@@ -185,9 +185,16 @@ def _continued(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Pla
     )
 
 
+def _goes_on(case: Case, occurrence: RecordedOccurrence) -> bool:
+    """Return True when the occurrence waits, or is done and letters of its notice need a new version."""
+    if occurrence.state is OccurrenceState.DONE:
+        return any(not notice.is_over for notice in _notices_of(case, occurrence))
+    return occurrence.state is OccurrenceState.WAITING
+
+
 def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> datetime | None:
     """Return when there is work for these notices, or None while people must decide."""
-    if all(notice.stage.is_over for notice in notices):
+    if all(notice.is_over for notice in notices):
         return now  # only the occurrence is still to be recorded as done
     return min((at for n in notices if (at := _wants_work_at(case, n, now))), default=None)
 
@@ -315,12 +322,14 @@ def _stops(case: Case, step: Step, occurrence: RecordedOccurrence) -> bool:
     """Return True when this occurrence keeps the step's next one from beginning.
 
     The notice of a commitment does not wait for the approval of another, and an update does not wait for messages that
-    are parked, or only deferred by their mailbox.
+    are parked, or only deferred by their mailbox, nor for letters. A correction waits for the letters of the one before
+    it, whose new version says everything that the next one would say to the same people.
     """
-    if step.phase is Phase.FOLLOW_UP or occurrence.state is not OccurrenceState.WAITING:
+    if step.phase is Phase.FOLLOW_UP or not _goes_on(case, occurrence):
         return occurrence.state is OccurrenceState.HELD
     notices = _notices_of(case, occurrence)
-    return not (any(notice.only_parked for notice in notices) and all(notice.has_gone for notice in notices))
+    by_hand = any(notice.only_parked or (notice.only_letters and not step.corrects) for notice in notices)
+    return not (by_hand and all(notice.has_gone for notice in notices))
 
 
 def _notices_of(case: Case, occurrence: RecordedOccurrence | PlannedOccurrence) -> list[NoticeStatus]:

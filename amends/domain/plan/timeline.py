@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from amends.domain.base.text import listed, say_span
+from amends.domain.base.text import counted, listed, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
+from amends.domain.case.reach import substitutes_demanded, why_not_done
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
@@ -62,6 +63,10 @@ class Wait(StrEnum):
     NEWS = "news"
     """People expected news by a time that has passed."""
     DEADLINE = "deadline"
+    LETTERS = "letters"
+    """Letters wait to be handed over to a print shop."""
+    SUBSTITUTE = "substitute"
+    """A law demands a substitute notice for people whom nothing reached."""
 
 
 class WaitingTask(Value):
@@ -73,7 +78,7 @@ class WaitingTask(Value):
     by: Moment | None = None
     overdue: bool = False
     missing: int = 0
-    """The number of approvals still needed, of questions without an answer, or of duties without a filing."""
+    """The number of approvals still needed, of questions without an answer, of duties without a filing, of letters."""
     do: str
     """The command that does the task, or shows more."""
 
@@ -179,6 +184,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     yield from _owed(case, now)
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
+    yield from _substitutes(case, now)
 
 
 def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
@@ -188,6 +194,13 @@ def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Wai
     if notice.current and notice.stage is NoticeStage.REJECTED:
         what = f"{notice.id} was rejected; its facts or texts must be corrected, then it is drafted anew"
         yield WaitingTask(wait=Wait.REWRITE, what=what, whom=LEAD, do="amends incident amend FILE --as NAME")
+    if notice.letters_to_hand_over:
+        letters = counted(notice.letters_to_hand_over, "letter waits", "letters wait")
+        what, do = (
+            f"{notice.id}: {letters} to be handed over",
+            f"amends letters {incident} {notice.id} --out DIR --as NAME",
+        )
+        yield WaitingTask(wait=Wait.LETTERS, what=what, whom=LEAD, missing=notice.letters, do=do)
     for state, count in (("parked", notice.parked), ("uncertain", notice.people.get(PersonState.UNCERTAIN, 0))):
         if count:
             what = f"{notice.id}: {count} {'message is' if count == 1 else 'messages are'} {state}"
@@ -282,11 +295,25 @@ def _unrecorded_duties(case: Case, now: datetime) -> Iterator[WaitingTask]:
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is None or due_at < now:
             late = due_at is not None
-            what = f"{_names(duties)}: {'nothing is recorded' if late else 'must be told at once'}"
+            some_told = all(why_not_done(case, duty) for duty in duties)
+            missing = (
+                "some are not told yet" if some_told else "nothing is recorded" if late else "must be told at once"
+            )
+            what = f"{_names(duties)}: {missing}"
             do = f"amends duty list {case.incident.id}"
             yield WaitingTask(
                 wait=Wait.DEADLINE, what=what, whom=LEAD, by=due_at, overdue=late, missing=len(duties), do=do
             )
+
+
+def _substitutes(case: Case, now: datetime) -> Iterator[WaitingTask]:
+    """Yield each substitute notice that a law demands by the present numbers and that nobody has recorded."""
+    due_at = {duty.id: duty.due_at for duty in case.duties}
+    for one in substitutes_demanded(case):
+        by, doubt = due_at[one.duty], "" if one.certain else " (may apply)"
+        what = f"substitute notice{doubt}, {one.law}: {'; '.join(one.because)}; to do: {', '.join(one.to_do)}"
+        do = f"amends duty substitute {case.incident.id} {one.duty} --url URL --as NAME"
+        yield WaitingTask(wait=Wait.SUBSTITUTE, what=what, whom=LEAD, by=by, overdue=by is not None and by < now, do=do)
 
 
 def _to_record(case: Case) -> list[Duty]:
@@ -313,7 +340,7 @@ def _names(duties: list[Duty]) -> str:
 
 def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
     for notice in case.notices:
-        if not notice.current and not notice.stage.is_over:
+        if not notice.current and not notice.is_over:
             note = "facts, audience or words changed; approvals given before are void"
             yield TimelineLine(
                 at=notice.drafted_at, kind=LineKind.NOTICE, what=f"{notice.id} is drafted afresh", note=note
@@ -372,12 +399,19 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
                 at=notice.sent_at, kind=LineKind.NOTICE, what=f"{notice.id} was sent", note=_people(notice)
             )
     yield from (_missed(update) for update in next_updates(case, now) if update.fate is Fate.MISSED)
-    for filing in standing_filings(case.filings):
-        yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)
+    yield from _filed(case)
     for commitment in case.commitments:
         if commitment.settled_at:
             what = f"the promise {commitment.id} was {commitment.state}"
             yield TimelineLine(at=commitment.settled_at, kind=LineKind.PROMISE, what=what, note=commitment.owner)
+
+
+def _filed(case: Case) -> Iterator[TimelineLine]:
+    """Yield the filings that stand, and the substitute notices that were given."""
+    for filing in standing_filings(case.filings):
+        yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)
+    for given in case.substitutes:
+        yield TimelineLine(at=given.at, kind=LineKind.FILING, what=f"substitute notice: {given.duty}", note=given.what)
 
 
 def _missed(update: NextUpdate) -> TimelineLine:

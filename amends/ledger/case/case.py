@@ -23,17 +23,19 @@ from amends.domain.case.case import (
 )
 from amends.domain.case.next_update import as_news_stands
 from amends.domain.incident.incident import Incident
+from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
-from amends.domain.playbook.playbook import Event, Playbook, at_severity
+from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
+from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import people_no_longer_affected, people_told_otherwise, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
-from amends.ledger.law import filings_of, latest_assessment
+from amends.ledger.law import filings_of, latest_assessment, substitutes_of
 from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.playbook.pins import pin_row
@@ -92,7 +94,7 @@ class Cases:
                 "survey": survey_counts(session, incident),
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
-            changed = self._with_changed_facts(session, case, amended_at)
+            changed = self._with_reach(session, self._with_changed_facts(session, case, amended_at))
         return as_news_stands(changed, now) if now else changed
 
     def outline(self, incident: str) -> Outline:
@@ -125,6 +127,7 @@ class Cases:
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
             missed_updates=events[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
+            substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),
             embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
             clock_doubt="; ".join(clock_doubts(session)),
@@ -173,6 +176,24 @@ class Cases:
             "told_wrongly": tuple(sorted(wrong.keys)),
         }
         return case.model_copy(update=told)
+
+    def _with_reach(self, session: Session, case: Case) -> Case:
+        """Return the case with the people who are not told, which are counted once people count as told.
+
+        Counted again only when the list or a number of people has changed: a million messages may be read.
+        """
+        if Event.NOTIFIED not in case.events or not any(duty.addressee is Addressee.PEOPLE for duty in case.duties):
+            return case
+        telling = [notice for notice in case.notices if notice.releases and case.phase_of(notice) is Phase.NOTIFY]
+        first = [one for one in telling if one.releases[0].at <= case.events[Event.NOTIFIED]]
+        numbers = tuple(
+            (one.id, one.version, one.pending, one.not_told, one.letters, *one.people.items()) for one in telling
+        )
+        reach = self._store.cache.get(
+            ("reach", case.incident.id, case.audience.digest, numbers),
+            lambda: reach_of(session, case.incident.id, telling, first),
+        )
+        return case.model_copy(update={"reach": reach})
 
     def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> "_ToldWrongly":
         """Return what somebody was told and is wrong by now.
@@ -387,6 +408,7 @@ def _status(
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),
+        letters=messages.states.get(DeliveryState.TO_PRINT, 0),
         not_told=latecomers(session, row, draft.audience, draft.audience_digest),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,

@@ -11,6 +11,7 @@ from amends.domain.deliver.cascade import hold_within, next_channel
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.ledger.incident.incidents import note_alert
+from amends.ledger.notice.bad_addresses import without_bad
 from amends.ledger.notice.first_messages import FirstMessages, addresses, may_have_left
 from amends.ledger.notice.notices import PUBLIC, notice_row
 from amends.ledger.playbook.occurrences import occurrence_row
@@ -50,14 +51,15 @@ def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: dateti
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
     """Store a message about this person on the next channel, with the text of this name; return False without one.
 
-    A channel on which a corrected list gives the person another address counts as untried. The person is locked, so
+    A channel on which a corrected list gives the person another address counts as untried. An address that takes no
+    message, as an earlier one of the incident found, is passed over. The person is locked, so
     that of two channels that fail at once the second sees the first one's message; to avoid deadlocks, callers go
     through several people in the order of their numbers. A message that may have left before a backup was restored is
     uncertain, and waits for a person.
     """
     if person == PUBLIC or hold_within(draft.audience, _locked(session, draft.incident, person).hold):
         return False  # a corrected list has removed the person, or nobody may write to the person any more
-    known = reachable_at(session, draft.incident, person)
+    known = without_bad(session, draft.incident, reachable_at(session, draft.incident, person))
     messages = session.exec(
         select(DeliveryRow.channel, DeliveryRow.address_index).where(
             DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person

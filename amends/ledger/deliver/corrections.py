@@ -190,10 +190,10 @@ class Corrections:
         for page in _pages(touched, PAGE):
             done += redirect(session, draft, released.version, addenda, page, now, anew=goes_on)
         late = not_told(session, draft.incident, draft.notice, draft.audience)
-        afresh = goes_on and (late > 0 or waits_for_somebody(session, draft.incident, draft.notice))
-        if afresh:
+        waits = waits_for_somebody(session, draft.incident, draft.notice)
+        if goes_on and (late > 0 or waits):
             reopen(session, latest)
-        return Followed(draft.notice, done.moved, done.held, done.new, late, afresh)
+        return Followed(draft.notice, done.moved, done.held, done.new, late, waits or (goes_on and late > 0))
 
 
 # Writing the differences.

@@ -10,6 +10,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import starts_as
+from amends.domain.deliver.correction import LOST
 from amends.domain.deliver.reason import reason
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
@@ -39,8 +40,10 @@ class Decisions:
         """Make uncertain messages wait again, for the addresses in the list in force, and return how many do.
 
         Without a person, only messages that are uncertain because a backup was restored are sent again: a message that
-        was in flight in a crash needs a decision for each person. Raises NotAllowed, also when by a corrected list none
-        of the messages can be sent again, and NotInLedger when this notice has no such message.
+        was in flight in a crash needs a decision for each person. A person whom nothing has reached is also written to
+        again at an address that took no message before: then the address counts as good. Raises NotAllowed, also when
+        by a corrected list none of the messages can be sent again, and NotInLedger when this notice has no such
+        message.
         """
         must_approve(by)
         with self._store.write() as write:
@@ -48,6 +51,8 @@ class Decisions:
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
             query = query.where(DeliveryRow.cause == ReceiptCause.NOT_KNOWN) if person is None else query
             uncertain = write.session.exec(query.with_for_update()).all()
+            if person and not uncertain:
+                uncertain = _came_back(write.session, incident, notice, person)
             if not uncertain:
                 whose = f"person {person}" if person else "the public"
                 why = "since a backup was restored" if person is None else f"for {whose}"
@@ -126,6 +131,18 @@ class Decisions:
         message.state, message.cause, message.detail = DeliveryState.FAILED, ReceiptCause.GIVEN_UP, _reason(message)
         draft = self._notices.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
+
+
+def _came_back(session: Session, incident: str, notice: str, person: int) -> Sequence[DeliveryRow]:
+    """Return the messages of a person that came back from addresses that take none, letters excepted.
+
+    Empty when another message of the notice has reached the person, or may yet.
+    """
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person == person)
+    theirs = session.exec(select(DeliveryRow).where(*here).with_for_update()).all()
+    if any(row.state not in (*LOST, DeliveryState.UNREACHABLE) for row in theirs):
+        return ()
+    return [row for row in theirs if row.cause == ReceiptCause.BAD_ADDRESS and row.channel != ChannelKind.LETTER]
 
 
 def _reason(message: DeliveryRow) -> str:

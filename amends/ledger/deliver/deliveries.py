@@ -151,7 +151,8 @@ class Deliveries:
         asked = {"incident": incident, "notice": notice, "version": row.version if row else 0}
         released_at = session.exec(RELEASED_AT, params=asked).first()
         if row is None or released_at is None:
-            raise ApprovalMissing(f"{notice} has not been released")
+            look = f"; `amends preview {incident} {notice}` shows what waits for approval" if row else ""
+            raise ApprovalMissing(f"{notice} has not been released{look}")
         draft = self._notices.drafted(row)
         if changed := changed_since(session, draft):
             raise ApprovalMissing(f"{changed} changed after {notice} was approved; what is left waits for approval")

@@ -246,7 +246,8 @@ class PaperLetters:
             letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
-            letter.state, letter.cause, letter.detail = DeliveryState.BOUNCED, ReceiptCause.NONE, "returned by the post"
+            letter.state, letter.cause = DeliveryState.BOUNCED, ReceiptCause.BAD_ADDRESS
+            letter.detail = "returned by the post"
             letter.doubtful, letter.updated_at = False, now
             version = released_last(write.session, incident, notice)
             handed_over = pass_on(write.session, self._notices.drafted(version), version.version, [letter], now) > 0

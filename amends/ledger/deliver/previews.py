@@ -8,12 +8,12 @@ from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, hold_within, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.people.person import Hold
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.bad_addresses import ADDRESSED, usable
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
@@ -52,13 +52,8 @@ class Previews:
         """Yield each combination of first messages, with the number of people who would get these messages."""
         reader = aliased(PersonRow)
         addressee = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
-        columns = {
-            ChannelKind.EMAIL: reader.email_index,
-            ChannelKind.SMS: reader.phone_index,
-            ChannelKind.LETTER: reader.postal_index,
-        }
-        kept = (*columns.values(), reader.opted_out_at)
-        kinds = (PersonRow.hold, *(col(column).is_not(None) for column in kept))
+        kept = (*usable(reader, draft.incident), col(reader.opted_out_at))
+        kinds = (PersonRow.hold, *(column.is_not(None) for column in kept))
         query = (
             select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
             .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee))
@@ -67,7 +62,7 @@ class Previews:
         )
         with self._store.read() as session:
             for hold, *known, opted_out, count in session.exec(query):
-                addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
+                addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
                 why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
                 yield first_messages(why, addresses, draft.channels, draft.cascade), count
 

@@ -30,6 +30,7 @@ from amends.domain.deliver.cascade import Planned, first_messages, hold_within, 
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.bad_addresses import ADDRESSED, INDEXES, usable
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
 from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow, ToldOtherwiseRow
 
@@ -37,8 +38,6 @@ PAGE = 10_000
 """The most people whose messages are stored in one transaction."""
 MOST_KINDS = 500
 """The most kinds of people in one statement; databases limit the number of values in a statement."""
-ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
-"""The channels to people, in the order of the address columns of `addressees`."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
 NAMED = ("hold", "country", "region", "locale", "cohort")
 TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
@@ -192,8 +191,8 @@ def addressees(incident: str, audience: str, notice: str = "") -> Select[Any]:
 def _columns_with(reader: Any, incident: str, notice: str) -> Select[Any]:
     """Return a query for the columns of `addressees`, with `reader` as the table of the readers."""
     decisive = ("number", "hold", "guardian", "country", "region")
-    address = ("locale", "email_index", "phone_index", "postal_index")
-    columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
+    known = [index.label(name) for name, index in zip(INDEXES, usable(reader, incident), strict=True)]
+    columns = [*(col(getattr(PersonRow, name)) for name in decisive), col(reader.locale), *known]
     opted_out = col(reader.opted_out_at).is_not(None).label("opted_out")
     if not notice:
         return sql(*columns, opted_out, literal("").label("cohort"))

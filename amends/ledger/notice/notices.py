@@ -21,6 +21,7 @@ from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reade
 from amends.domain.notice.told import commitments_stated
 from amends.domain.team.approval import Standing
 from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.bad_addresses import waiting_for_bad
 from amends.ledger.notice.first_messages import FirstMessages, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
@@ -175,6 +176,8 @@ class Notices:
         session.flush()
         row.stage = NoticeStage.SENDING
         _carry_over(session, row)
+        if people := session.execute(waiting_for_bad(row.incident, row.notice)).scalars().all():
+            redirect(session, draft, row.version, self.addenda(session, draft.incident), people, now, anew=True)
         if not row.optional:
             self._forget_opt_outs(session, draft, row.version, now)
         _store_public(session, draft, row.version, now)

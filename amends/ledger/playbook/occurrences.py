@@ -51,6 +51,16 @@ class Occurrences:
                 note_alert(write, incident, f"{step} {number} is held since {minute(now)}: {note}", now)
             write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
 
+    def reopen(self, incident: str, step: str, number: int, now: datetime) -> None:
+        """Record that an occurrence that was done waits again, because letters of its notice need a new version."""
+        with self._store.write() as write:
+            write.incident(incident)
+            row = occurrence_row(write.session, incident, step, number)
+            if row is None or row.state != OccurrenceState.DONE:
+                return
+            row.state, row.done_at = OccurrenceState.WAITING, None
+            write.note(now, incident, "step reopened", f"{step} {number}", why="letters wait for a new version")
+
     def revise(
         self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str,
         after: int | None = None,

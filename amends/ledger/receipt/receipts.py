@@ -156,6 +156,7 @@ class ReceiptNews:
     detail: str
     ours: bool = False
     """True when the reason lies with us: the sender, the text, the account."""
+    cause: ReceiptCause = ReceiptCause.NONE
     provider_id: str = ""
 
 
@@ -304,9 +305,12 @@ class Receipts:
 def _news(place: int, message: StoredMessage, state: DeliveryState, report: Report) -> ReceiptNews:
     before = _before(state, report)
     if isinstance(report, MailReport):
-        return ReceiptNews(place, message, state, before, report.detail, report.status.startswith(OURS))
+        ours = report.status.startswith(OURS)
+        bad = report.kind is ReportKind.FAILED and not ours
+        cause = ReceiptCause.BAD_ADDRESS if bad else ReceiptCause.NONE
+        return ReceiptNews(place, message, state, before, report.detail, ours, cause)
     ours = report.status is Status.DEFERRED
-    return ReceiptNews(place, message, state, before, report.detail, ours, report.provider_id)
+    return ReceiptNews(place, message, state, before, report.detail, ours, provider_id=report.provider_id)
 
 
 def _before(state: DeliveryState, report: Report) -> tuple[DeliveryState, ...]:
@@ -401,7 +405,7 @@ def _settled(session: Session, row: DeliveryRow, news: ReceiptNews, now: datetim
         recall(session, row.incident, [row.lease])  # a worker is about to send the message once more
         left = True
     if left:
-        row.state, row.cause, row.detail, row.doubtful = news.state.value, ReceiptCause.NONE, news.detail, False
+        row.state, row.cause, row.detail, row.doubtful = news.state.value, news.cause, news.detail, False
         row.updated_at, row.next_try_at = now, None
         row.provider_id = row.provider_id or news.provider_id
     return left

@@ -25,6 +25,8 @@ SCHEMA = "0001"
 KEY = ("incident", "notice", "version")
 """The columns that identify one version of a notice."""
 OPTED_OUT = "opted_out_at IS NOT NULL"
+BAD_ADDRESS = "cause = 'bad_address'"
+"""The condition of messages that came back because their address takes none; spelled as in the index."""
 DATA_CHANGED = "data_changed_at IS NOT NULL"
 GONE = "gone_at IS NOT NULL"
 DUE = "('waiting', 'deferred')"
@@ -390,6 +392,7 @@ class DeliveryRow(SQLModel, table=True):
         _partial("ix_delivery_trouble", TROUBLED, "incident", "notice", "state"),
         _partial("ix_delivery_sms", "channel = 'sms' AND provider_id <> ''", "provider_id"),
         _partial("ix_delivery_sms_to", "channel = 'sms'", "address_index"),
+        _partial("ix_delivery_bad_address", BAD_ADDRESS, "incident", "channel", "address_index"),
     )
     id: int | None = _number()
     incident: str
@@ -534,6 +537,18 @@ class FilingRow(SQLModel, table=True):
     corrects: int
     sets: str
     recorded_at: datetime = _time()
+
+
+class SubstituteRow(SQLModel, table=True):
+    """A substitute notice that was given for the people whom nothing reached, once for each duty. Never changed."""
+
+    __tablename__ = "substitute"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    duty: str = Field(primary_key=True)
+    url: str
+    note: str
+    by: str
+    at: datetime = _time()
 
 
 class QuestionRow(SQLModel, table=True):

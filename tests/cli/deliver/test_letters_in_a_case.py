@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.playbook.playbook import Event
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment, story_of_few
 from tests.cli.conftest import (
@@ -122,3 +123,68 @@ def test_programs_get_the_numbers_too(office: Office, ledger: Ledger) -> None:
     ledger.assessments.record(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
     (due,) = office.values("deliveries", INCIDENT)["substitute"]
     assert (due["must"], due["to_do"]) == (True, ["other written, telephone or other means"])
+
+
+# The substitute notice is recorded.
+
+DUTY = "us-hipaa.individuals"
+
+
+@pytest.fixture
+def owing(office: Office, ledger: Ledger) -> Office:
+    """People were told, but for eleven letters, and one person whom nothing reaches and HIPAA wants told in public."""
+    hipaa = a_duty(HIPAA, "US", id=DUTY, law="HIPAA")
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(hipaa, a_duty(None, "US", id="us-xx.people"))), NOW)
+    ledger.incidents.note_event(INCIDENT, Event.NOTIFIED, NOW)
+    return office
+
+
+def test_surprise_7_a_substitute_notice_is_recorded_once(owing: Office, tmp_path: Path) -> None:
+    shown = owing.amends("duty", "substitute", INCIDENT, DUTY, "--note", "telephone", by="omar")
+    assert "is recorded; not done yet: 11 people there wait for a message or a letter" in shown.stdout
+    owing.values("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="omar")
+    (found,) = [one for one in owing.values("duty", "list", INCIDENT) if one["duty"]["id"] == DUTY]
+    assert found["done_at"]
+    assert (found["substitute"]["note"], found["substitute"]["by"]) == ("telephone", "omar")
+    assert "telephone, recorded" in owing.amends("duty", "show", INCIDENT, DUTY).stdout
+    again = owing.amends("duty", "substitute", INCIDENT, DUTY, "--url", "https://example.org/", by="lena")
+    assert (again.exit_code, "by omar: telephone" in again.stderr) == (1, True)
+    assert owing.values("deliveries", INCIDENT)["substitute"] == []
+
+
+@pytest.mark.parametrize(
+    ("duty", "said", "why"),
+    [
+        ("us-hipaa.individual", ("--note", "x"), "did you mean us-hipaa.individuals"),
+        ("us-xx.people", ("--note", "x"), "knows no substitute notice"),
+        (DUTY, ("--url", "example.org"), "no whole web address"),
+        (DUTY, ("--url", "https://example.org", "--note", "x"), "either"),
+        (DUTY, (), "either"),
+    ],
+)
+def test_a_substitute_notice_is_refused(owing: Office, duty: str, said: tuple[str, ...], why: str) -> None:
+    answer = owing.amends("duty", "substitute", INCIDENT, duty, *said, by="omar")
+    assert (answer.exit_code, why in answer.stderr) == (1, True)
+
+
+def test_who_only_reads_records_no_substitute_notice(owing: Office) -> None:
+    answer = owing.amends("duty", "substitute", INCIDENT, DUTY, "--note", "x", by="aude")
+    assert answer.exit_code == 1
+    assert owing.values("incident", "show", INCIDENT)["case"]["substitutes"] == []
+
+
+def test_surprise_7_the_timeline_names_letters_and_substitute(owing: Office) -> None:
+    shown = owing.amends("timeline", INCIDENT).stdout
+    assert f"amends letters {INCIDENT} {NOTICE} --out DIR --as NAME" in shown
+    assert f"amends duty substitute {INCIDENT} {DUTY} --url URL --as NAME" in shown
+
+
+def test_surprise_7_closing_is_refused_for_both(owing: Office) -> None:
+    answer = owing.amends("incident", "close", INCIDENT, by="lena")
+    assert answer.exit_code == 3
+    assert f"letters wait to be handed over: {NOTICE} (11)" in answer.stdout
+    assert f"no substitute notice is recorded for {DUTY}" in answer.stdout
+
+
+def test_an_incident_shows_that_a_sent_notice_has_letters(owing: Office) -> None:
+    assert "11 letters to hand over" in owing.amends("incident", "show", INCIDENT).stdout

@@ -12,6 +12,7 @@ TIME = sa.DateTime(timezone=True)
 APPEND_ONLY = {
     "audit": "the audit chain is only ever added to",
     "filing": "a filing is corrected by one more filing",
+    "substitute": "a substitute notice is recorded once",
 }
 """Tables whose rows are never changed nor deleted, with what the database says to an attempt."""
 ON_SQLITE = """
@@ -411,6 +412,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
     op.create_table(
+        "substitute",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("duty", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "duty"),
+    )
+    op.create_table(
         "survey_answer",
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
@@ -514,6 +529,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
+    )
+    op.create_index(
+        "ix_delivery_bad_address",
+        "delivery",
+        ["incident", "channel", "address_index"],
+        unique=False,
+        postgresql_where=sa.text("cause = 'bad_address'"),
+        sqlite_where=sa.text("cause = 'bad_address'"),
     )
     op.create_index(
         "ix_delivery_due",

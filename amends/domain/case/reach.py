@@ -1,0 +1,80 @@
+"""Duties to people: whether all to whom a duty is owed were told, and the substitute notices that the law demands."""
+
+from datetime import datetime
+
+from amends.domain.base.errors import Refusal
+from amends.domain.base.text import counted
+from amends.domain.case.case import Case
+from amends.domain.law.duty import Addressee, Duty
+from amends.domain.law.substitute import (
+    PlaceCounts,
+    SubstituteDue,
+    SubstituteNotice,
+    is_in,
+    living_in,
+    substitute_due,
+)
+from amends.domain.playbook.playbook import Event
+
+
+def told_at(case: Case, duty: Duty) -> datetime | None:
+    """Return when all to whom this duty is owed were told, or None while somebody is not.
+
+    People whom nothing can reach count once the substitute notice was given that the law then demands.
+    """
+    if Event.NOTIFIED not in case.events or why_not_done(case, duty):
+        return None
+    letters = [at for place, at in case.reach.letters_at.items() if is_in(place, duty.places)]
+    given = [one.at for one in case.substitutes if one.duty == duty.id]
+    return max([case.events[Event.NOTIFIED], *letters, *given])
+
+
+def why_not_done(case: Case, duty: Duty) -> str:
+    """Return in words why a duty to people is not done although people were told; empty when it is."""
+    if duty.addressee is not Addressee.PEOPLE or Event.NOTIFIED not in case.events:
+        return ""
+    if waiting := living_in(duty.places, case.reach.waiting):
+        return f"{counted(waiting, 'person there waits', 'people there wait')} for a message or a letter"
+    return "the law demands a substitute notice, and none is recorded" if _demanded(case, duty) else ""
+
+
+def substitutes_demanded(case: Case) -> tuple[SubstituteDue, ...]:
+    """Return the substitute notices that a law demands by the present numbers and that nobody has recorded."""
+    return tuple(found for duty in case.duties if (found := _demanded(case, duty)))
+
+
+def given_for(case: Case, duty_id: str) -> SubstituteNotice | None:
+    """Return the substitute notice that was recorded for this duty, or None."""
+    return next((one for one in case.substitutes if one.duty == duty_id), None)
+
+
+def why_not_substitute(case: Case, duty: Duty) -> Refusal | None:
+    """Return why no substitute notice can stand for telling people directly under this duty, or None."""
+    if duty.addressee is not Addressee.PEOPLE:
+        return Refusal(f"{duty.id} is not owed to people; `amends duty filed {case.incident.id} {duty.id}` records it")
+    if duty.substitute is None:
+        return Refusal(f"the table of duties knows no substitute notice for {duty.id} ({duty.law}, {duty.citation})")
+    if Event.NOTIFIED not in case.events:
+        return Refusal(
+            f"whom nothing reaches in {case.incident.id} shows once its first notice was sent; record it then"
+        )
+    if _due(case, duty) is None:
+        return Refusal(
+            f"{duty.id} needs no substitute notice: by the present numbers none of its grounds is met; "
+            f"`amends duty show {case.incident.id} {duty.id}` lists them"
+        )
+    return None
+
+
+def _demanded(case: Case, duty: Duty) -> SubstituteDue | None:
+    """Return the substitute notice that the law demands and nobody has recorded, or None.
+
+    A notice of which our page on the website does everything is given.
+    """
+    found = _due(case, duty)
+    return found if found and found.must and found.to_do and not given_for(case, duty.id) else None
+
+
+def _due(case: Case, duty: Duty) -> SubstituteDue | None:
+    counts = PlaceCounts(case.audience.by_place, case.reach.unreached)
+    return next(iter(substitute_due([duty], counts, case.reach.page_up_since)), None)

@@ -1,0 +1,132 @@
+"""A duty to people is done when all to whom it is owed were told, or had the substitute notice that the law demands."""
+
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.alert.by_hand import work_by_hand
+from amends.domain.case.case import Case, Reach
+from amends.domain.case.deadlines import open_duties
+from amends.domain.case.filings import status
+from amends.domain.case.reach import substitutes_demanded, why_not_substitute
+from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.substitute import SubstituteNotice
+from amends.domain.plan.closing import unmet_closing_criteria
+from amends.domain.plan.timeline import Wait, timeline
+from tests.builders import NOW, a_case, an_assessment, an_audience
+from tests.domain.law.test_substitute import EUROPE, HIPAA, STATE, a_duty
+
+DAY = timedelta(days=1)
+CALIFORNIA = a_duty(STATE, "US-CA", id="us-ca.individuals", due_at=NOW + 30 * DAY)
+GIVEN = SubstituteNotice(duty=CALIFORNIA.id, url="https://example.org/notice", by="lena", at=NOW + 5 * DAY)
+EVENTS = {"opened": NOW, "notified": NOW + DAY}
+
+
+def told(duty: Duty = CALIFORNIA, given: tuple[SubstituteNotice, ...] = (), **reach: object) -> Case:
+    """People were told a day after NOW; `reach` says who was not."""
+    counted = an_audience(people=30, by_place={"US-CA": 30})
+    assessment = an_assessment(duties=(duty,))
+    return a_case(
+        audience=counted, events=EVENTS, assessment=assessment, reach=Reach.model_validate(reach), substitutes=given
+    )
+
+
+def test_a_duty_is_done_when_everybody_there_was_told() -> None:
+    found = status(told(waiting={"US-NV": 3}, unreached={"US-NV": 2}), CALIFORNIA, NOW)
+    assert (found.done_at, found.missing) == (NOW + DAY, "")
+
+
+def test_surprise_7_a_duty_is_not_done_while_letters_wait() -> None:
+    found = status(told(waiting={"US-CA": 2}), CALIFORNIA, NOW + 40 * DAY)
+    assert (found.done_at, found.overdue) == (None, True)
+    assert found.missing == "2 people there wait for a message or a letter"
+
+
+def test_surprise_7_a_duty_is_done_when_the_last_letter_has_left() -> None:
+    case = told(letters_at={"US-CA": NOW + 9 * DAY, "FR": NOW + 20 * DAY})
+    assert status(case, CALIFORNIA, NOW).done_at == NOW + 9 * DAY
+
+
+def test_surprise_7_unreached_people_need_the_substitute_notice() -> None:
+    case = told(unreached={"US-CA": 14})
+    found = status(case, CALIFORNIA, NOW)
+    assert (found.done_at, CALIFORNIA in open_duties(case)) == (None, True)
+    assert found.missing == "the law demands a substitute notice, and none is recorded"
+
+
+def test_surprise_7_the_substitute_notice_makes_it_done() -> None:
+    found = status(told(given=(GIVEN,), unreached={"US-CA": 14}), CALIFORNIA, NOW)
+    assert (found.done_at, found.substitute) == (GIVEN.at, GIVEN)
+
+
+def test_a_substitute_notice_stands_for_no_waiting_letter() -> None:
+    assert status(told(given=(GIVEN,), unreached={"US-CA": 14}, waiting={"US-CA": 1}), CALIFORNIA, NOW).done_at is None
+
+
+def test_a_notice_that_our_page_is_needs_no_record() -> None:
+    """Where the law asks for the website alone, the page of the notice is the substitute notice."""
+    by_page = a_duty(STATE.model_copy(update={"do_all": ("conspicuous website posting",)}), "US-CA")
+    assert status(told(by_page, unreached={"US-CA": 1}), by_page, NOW).done_at is None
+    assert status(told(by_page, unreached={"US-CA": 1}, page_up_since=NOW), by_page, NOW).done_at == NOW + DAY
+
+
+def test_a_ground_that_a_person_must_judge_demands_nothing() -> None:
+    europe = a_duty(EUROPE, "DE")
+    assert status(told(europe, unreached={"DE": 3}), europe, NOW).done_at == NOW + DAY
+
+
+def test_before_anybody_was_told_nothing_is_demanded() -> None:
+    case = a_case(assessment=an_assessment(duties=(CALIFORNIA,)))
+    found = status(case, CALIFORNIA, NOW)
+    assert (found.done_at, found.missing, substitutes_demanded(case)) == (None, "", ())
+    assert "once its first notice was sent" in (why_not_substitute(case, CALIFORNIA) or "")
+
+
+def test_surprise_7_the_timeline_says_who_must_do_what() -> None:
+    shown = timeline(told(unreached={"US-CA": 14}, waiting={"US-CA": 2}), NOW + 31 * DAY)
+    (task,) = [one for one in shown.waiting if one.wait is Wait.SUBSTITUTE]
+    assert (task.by, task.overdue) == (CALIFORNIA.due_at, True)
+    assert "14 of 30 people there were not reached" in task.what
+    assert task.do == f"amends duty substitute {shown.incident} us-ca.individuals --url URL --as NAME"
+    (late,) = [one for one in shown.waiting if one.wait is Wait.DEADLINE]
+    assert late.what == "the people: some are not told yet"
+
+
+def test_surprise_7_a_lead_is_alerted_once_a_day() -> None:
+    case = told(unreached={"US-CA": 14})
+    (said,) = work_by_hand(case, NOW)
+    assert "us-ca.individuals demands a substitute notice" in said
+    assert work_by_hand(case, NOW + timedelta(hours=1)) == (said,)
+    assert work_by_hand(case, NOW + DAY) != (said,)
+    assert work_by_hand(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW) == ()
+
+
+def test_surprise_7_closing_names_the_missing_substitute_notice() -> None:
+    reasons = unmet_closing_criteria(told(unreached={"US-CA": 14}), NOW)
+    assert "no substitute notice is recorded for us-ca.individuals" in reasons
+    assert not [one for one in reasons if one.startswith("no filing")]
+    assert "substitute" not in " ".join(unmet_closing_criteria(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW))
+
+
+def test_a_law_that_only_may_apply_keeps_no_case_open() -> None:
+    perhaps = CALIFORNIA.model_copy(update={"standing": DutyStanding.MAY_APPLY})
+    case = told(perhaps, unreached={"US-CA": 14})
+    assert "substitute" not in " ".join(unmet_closing_criteria(case, NOW))
+    assert "(may apply)" in next(one.what for one in timeline(case, NOW).waiting if one.wait is Wait.SUBSTITUTE)
+
+
+@pytest.mark.parametrize(
+    ("duty", "why"),
+    [
+        (a_duty(None, "US-CA"), "knows no substitute notice"),
+        (a_duty(STATE, "US-CA", addressee=Addressee.AUTHORITY), "is not owed to people"),
+        (a_duty(HIPAA, "US-NV"), "none of its grounds is met"),
+    ],
+)
+def test_what_needs_no_substitute_notice_is_refused(duty: Duty, why: str) -> None:
+    assert why in (why_not_substitute(told(duty, unreached={"US-CA": 14}), duty) or "")
+
+
+def test_a_notice_that_a_person_judged_right_may_be_recorded() -> None:
+    europe = a_duty(EUROPE, "DE")
+    assert why_not_substitute(told(europe, unreached={"DE": 3}), europe) is None
