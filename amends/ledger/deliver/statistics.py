@@ -21,7 +21,7 @@ from amends.domain.people.person import place_of
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import DUE, ONE_OF_SEVERAL, TROUBLED, AuditRow, DeliveryRow, NoticeRow, PersonRow
-from amends.ledger.store.tally import messages_by_state
+from amends.ledger.store.tally import ByNotice, messages_by_state
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
@@ -249,27 +249,32 @@ def person_states(session: Session, incident: str, notice: str = "") -> dict[str
     The tally counts the messages. Only those of people who have several are read, and count as their best one.
     """
     counted: dict[str, dict[PersonState, int]] = {}
+    several, best = _of_several(session, incident, notice)
     for name, messages in messages_by_state(session, incident, notice, to_people=True).items():
-        surplus, best = _of_several(session, incident, name)
         people: Counter[PersonState] = Counter()
-        for state, count in (messages - surplus + best).items():
+        for state, count in (messages - several[name] + best[name]).items():
             people[PERSON_STATE[state]] += count
         counted[name] = dict(people)
     return counted
 
 
-def _of_several(session: Session, incident: str, notice: str) -> tuple[States, States]:
-    """Count, by state, the messages of people who have several of this notice, and these people by their best one."""
-    here = and_(*_of(incident, notice), text(ONE_OF_SEVERAL))  # type: ignore[arg-type]
+def _of_several(session: Session, incident: str, notice: str) -> tuple[ByNotice, ByNotice]:
+    """Count, by notice and state, the messages of people who have several, and these people by their best message."""
+    whose: list[Any] = [col(DeliveryRow.incident) == incident, text(ONE_OF_SEVERAL)]
+    whose += [col(DeliveryRow.notice) == notice] if notice else []
     rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
-    ranks = sql(rank.label("rank")).where(here).subquery()
-    best = sql(func.min(rank).label("rank")).where(here).group_by(col(DeliveryRow.person)).subquery()
+    each = sql(col(DeliveryRow.notice), rank.label("rank")).where(*whose)
+    first = sql(col(DeliveryRow.notice), func.min(rank).label("rank")).where(*whose)
+    people = first.group_by(col(DeliveryRow.notice), col(DeliveryRow.person))
+    return _by_rank(session, each.subquery()), _by_rank(session, people.subquery())
 
-    def counted(each: Any) -> States:
-        found = session.execute(sql(each.c.rank, func.count()).group_by(each.c.rank))
-        return Counter({BEST_FIRST[place]: count for place, count in found})
 
-    return counted(ranks), counted(best)
+def _by_rank(session: Session, ranked: Any) -> ByNotice:
+    counted: ByNotice = defaultdict(Counter)
+    by = (ranked.c.notice, ranked.c.rank)
+    for name, place, count in session.execute(sql(*by, func.count()).group_by(*by)):
+        counted[name][BEST_FIRST[place]] = count
+    return counted
 
 
 class DeferredMessages(NamedTuple):

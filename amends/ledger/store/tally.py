@@ -5,10 +5,10 @@ often and are few once a notice is sent: they are counted in an index that holds
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import case, text
+from sqlalchemy import case, literal, text
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func
 
@@ -20,7 +20,8 @@ from amends.ledger.store.tables import DUE, DeliveryRow, LeaseRow, TallyRow
 IN_HAND = tuple(state for state in DeliveryState if state.pending)
 """The states of messages that are not in the tally."""
 TO_PEOPLE = tuple(kind for kind in ChannelKind if kind.personal)
-TALLIED = ("incident", "notice", "version", "channel", "variant", "elements", "state")
+TEXT = ("notice", "version", "channel", "variant", "elements")
+TALLIED = ("incident", *TEXT, "state")
 """The columns by which messages are counted; see the migration."""
 BY_STATE = ("incident", "notice", "state")
 COUNTED = func.sum(col(TallyRow.messages))
@@ -31,7 +32,7 @@ MISCOUNTED = (
 NOT_MARKED = f"of {{incident}}, {{notice}}, {{people}} people with several messages count more than once: {BY_HAND}"
 NOT_HELD = f"of {{incident}}, {{notice}}, {{messages}} messages are claimed by no lease: {BY_HAND}"
 
-ByNotice = dict[str, Counter[DeliveryState]]
+ByNotice = defaultdict[str, Counter[DeliveryState]]
 """Messages by notice and state."""
 
 
@@ -45,7 +46,28 @@ def messages_by_state(session: Session, incident: str, notice: str = "", *, to_p
     if to_people:
         for name, state, messages in _public_in_hand(session, incident, list(counted)):
             counted[name][DeliveryState(state)] -= messages
-    return {name: +states for name, states in counted.items() if +states}
+    return defaultdict(Counter, {name: +states for name, states in counted.items() if +states})
+
+
+def texts_to_people(session: Session, incident: str, states: Collection[DeliveryState]) -> dict[tuple[Any, ...], int]:
+    """Return how many messages to people have each text and one of these settled states.
+
+    A text is named by notice, version, channel, variant and set of data elements.
+    """
+    by = [col(getattr(TallyRow, name)) for name in TEXT]
+    here = (col(TallyRow.incident) == incident, col(TallyRow.state).in_(states), col(TallyRow.channel).in_(TO_PEOPLE))
+    rows = session.execute(sql(*by, COUNTED).where(*here).group_by(*by).having(COUNTED > 0))
+    return {tuple(text_of): messages for *text_of, messages in rows}
+
+
+def any_in(
+    session: Session, incident: str, notice: str, version: int, states: Collection[DeliveryState], *, to_people: bool
+) -> bool:
+    """Return True when a message of this version is in one of these settled states; `to_people` as above."""
+    here = (col(TallyRow.incident) == incident, col(TallyRow.notice) == notice, col(TallyRow.version) == version)
+    kinds = TO_PEOPLE if to_people else tuple(ChannelKind)
+    these = (col(TallyRow.state).in_(states), col(TallyRow.channel).in_(kinds))
+    return bool(session.execute(sql(COUNTED).where(*here, *these)).scalar_one())
 
 
 def _settled(session: Session, incident: str, notice: str, to_people: bool) -> Iterator[Any]:
@@ -64,8 +86,9 @@ def _in_hand(session: Session, incident: str, notice: str) -> Iterator[Any]:
     yield from session.execute(due.group_by(*by))
     mine = [col(LeaseRow.incident) == incident]
     mine += [col(LeaseRow.notice) == notice] if notice else []
-    held = sql(*by, func.count()).select_from(LeaseRow).join(DeliveryRow, HELD).where(*mine)
-    yield from session.execute(held.group_by(*by))
+    held = sql(func.count()).select_from(DeliveryRow).where(HELD).correlate(LeaseRow).scalar_subquery()
+    claimed = sql(col(LeaseRow.notice), literal(DeliveryState.CLAIMED.value), func.sum(held)).where(*mine)
+    yield from session.execute(claimed.group_by(col(LeaseRow.notice)))
 
 
 def _public_in_hand(session: Session, incident: str, notices: list[str]) -> Iterator[Any]:
