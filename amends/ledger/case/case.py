@@ -378,7 +378,7 @@ def _status(
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),
-        not_told=latecomers(session, row, draft.audience, draft.audience_digest),
+        not_told=latecomers(session, row, draft.audience, draft.audience_digest, sum(messages.people.values())),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,
         more_waves=messages.next_wave_at is not None,

@@ -165,6 +165,7 @@ class PersonRow(SQLModel, table=True):
         UniqueConstraint("link_index"),
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
+        Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
         Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
     )

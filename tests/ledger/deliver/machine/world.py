@@ -798,6 +798,7 @@ class World(RuleBasedStateMachine):
             numbers = self.ledger.statistics.numbers(INCIDENT, NOTICE)
             lacking = {self.number(ref) for ref in self.books.listed} - best.keys()
             assert (numbers.people, numbers.not_told) == (Counter(best.values()), len(lacking))
+            assert self.status().not_told == len(lacking)
             self.counts_differ = False
 
     # The end.
