@@ -26,8 +26,11 @@ FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()
 """
 TALLIED = ("incident", "notice", "version", "channel", "variant", "elements", "state")
 """The columns of a message by which messages are counted."""
-HAS_SETTLED = "{row}.state NOT IN ('waiting', 'claimed', 'deferred')"
-"""The condition that a version of a message is counted: the engine has not, or no longer, the message in hand."""
+HAS_SETTLED = "({row}.state <> 'claimed' AND {row}.state <> 'waiting' AND {row}.state <> 'deferred')"
+"""The condition that a row is counted: the engine has not, or no longer, the message in hand.
+
+SQLite compares words one by one directly, but builds a table for a list of three each time.
+"""
 COUNT_ON_SQLITE = """
 CREATE TRIGGER tally_{name} AFTER {event} ON delivery WHEN {counted}
 BEGIN
