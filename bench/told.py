@@ -244,6 +244,8 @@ def _round(options: argparse.Namespace, turn: int) -> tuple[Run, Run]:
     without = argparse.Namespace(**{**vars(options), "engine_args": f"{options.engine_args} --uncounted"})
     order = (without, options) if turn % 2 else (options, without)
     first, second = (engine(options.sending, which) for which in order)
+    for run in (first, second):
+        print(run.problem or f"{_cpu(run):.1f} µs", file=sys.stderr, flush=True)
     return (second, first) if turn % 2 else (first, second)
 
 

@@ -50,7 +50,7 @@ PAGE = 500
 """The number of people whose messages are read at a time."""
 
 Text = tuple[Any, ...]
-"""What the columns of TEXT hold."""
+"""The values of the columns of TEXT."""
 
 Wrong = Mapping[str, Statement]
 """The statements that a person was told and that are wrong, by their keys."""
@@ -265,12 +265,13 @@ def _suspects(session: Session, texts: SentTexts, incident: str, known: dict[str
 
 
 def _wrong_in(one: Saying, known: dict[str, Statement]) -> frozenset[str]:
-    """Return the keys of what the text says wrongly to all its readers.
+    """Return the keys of what the text says wrongly to each of its readers.
 
-    Their own data elements are right as long as no corrected list has changed them.
+    A text that names the readers' own data elements is right in that as long as no corrected list has changed them.
     """
-    wrong = (key for key, stated in one.statements.items() if contradicts(stated, known.get(key)))
-    return frozenset(key for key in wrong if key != StatementKey.ELEMENTS or not one.elements)
+    wrong = [stated for key, stated in one.statements.items() if contradicts(stated, known.get(key))]
+    own = in_order(one.elements) if one.elements else None
+    return frozenset(stated.key for stated in wrong if stated.key != StatementKey.ELEMENTS or stated.value != own)
 
 
 def _candidates(session: Session, incident: str, suspects: Suspects) -> Iterator[int]:

@@ -167,7 +167,6 @@ class PersonRow(SQLModel, table=True):
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
         Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
-        Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})

@@ -27,16 +27,16 @@ EMAIL, SMS = ChannelKind.EMAIL, ChannelKind.SMS
 PEOPLE = 4
 CAUSE, VECTOR, ELEMENTS = StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.ELEMENTS
 OWN = ("contact", "contact|health")
-GENERIC = Statement(key=ELEMENTS, value="contact")
+GENERIC = "contact"
 SAID = (
     ("a", {CAUSE: Cause.INSIDER, VECTOR: Vector.PHISHING}),
     ("a", {CAUSE: Cause.THEFT}),
-    ("b", {}),
+    ("b", {ELEMENTS: ""}),
     ("c", {CAUSE: Cause.THEFT, VECTOR: Vector.PHISHING}),
     ("c", {CAUSE: Cause.INSIDER, VECTOR: Vector.RANSOMWARE}),
     ("d", {VECTOR: Vector.RANSOMWARE}),
 )
-"""The versions of the notices, in the order of time, with what each states; emails also state their reader's data."""
+"""The versions of the notices, in the order of time, with what each states; emails also state their reader's data, or that none was affected."""
 TEXTS = [(notice, [one for one, _ in SAID[:place]].count(notice) + 1) for place, (notice, _) in enumerate(SAID)]
 
 
@@ -80,7 +80,8 @@ def told(ledger: Ledger) -> Ledger:
     ledger.incidents.open(an_incident(), people, "lena", NOW)
     for hours, ((notice, said), text) in enumerate(zip(SAID, TEXTS, strict=True)):
         at = NOW + timedelta(hours=hours)
-        stated = (GENERIC, *(Statement(key=key, value=value) for key, value in said.items()))
+        values = {ELEMENTS: GENERIC, **said}
+        stated = tuple(Statement(key=key, value=value) for key, value in values.items())
         states = tuple(one.key for one in stated)
         variants = (a_variant(states=states), a_variant(channel=SMS, states=states[1:]))
         assert (
