@@ -30,6 +30,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import text
 
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
@@ -82,6 +83,8 @@ def main() -> None:
         work = Work(ledger, settings, *names, LINKS)
         if options.unmarked:
             _leave_unmarked()
+        if options.uncounted:
+            _leave_uncounted(ledger)
         with _flood(home, ledger, key, options) as flood:
             print("SENDING", flush=True)
             started, cpu = time.perf_counter(), _cpu()
@@ -113,6 +116,17 @@ def _leave_unmarked() -> None:
     group_commit.GATHER_SECONDS = UNMARKED_SECONDS
 
 
+def _leave_uncounted(ledger: Ledger) -> None:
+    """Let the database count no messages."""
+    with ledger.store.engine.execution_options(writes=True).connect() as connection:
+        if ledger.store.path is None:
+            connection.execute(text("ALTER TABLE delivery DISABLE TRIGGER USER"))
+        else:
+            for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE tbl_name = 'delivery'")).all():
+                connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
+        connection.commit()
+
+
 def _flood(home: Path, ledger: Ledger, key: bytes, options: argparse.Namespace) -> AbstractContextManager[Any]:
     """What the portal does meanwhile, if there is to be a flood; else nothing of the portal is loaded."""
     if not options.flood:
@@ -131,6 +145,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ledger", default="", help="the address of an empty database instead of SQLite")
     parser.add_argument("--sign", choices=KEYS, help="sign every message with DKIM, instead of leaving it to the relay")
     parser.add_argument("--unmarked", action="store_true", help="send without marks: to measure what they cost")
+    parser.add_argument("--uncounted", action="store_true", help="count no messages: to measure what that costs")
     parser.add_argument("--flood", type=int, default=0, help="so many form posts a second to the portal meanwhile")
     parser.add_argument("--told", type=Path, default=Path(os.devnull), help="the file for what the portal did then")
     return parser.parse_args()

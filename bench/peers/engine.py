@@ -30,14 +30,14 @@ def options_told(options: Namespace) -> str:
 
 
 def engine(people: int, options: Namespace) -> Run:
-    with _fresh(options.ledger) as ledger:
+    with fresh_ledger(options.ledger) as ledger:
         given = (["--ledger", ledger] if ledger else []) + shlex.split(options.engine_args)
         command = [sys.executable, str(DELIVER), "--people", str(people)]
         return measured("the engine", people, lambda port, _: [*command, "--port", str(port), *given], options.delay)
 
 
 @contextmanager
-def _fresh(server: str) -> Iterator[str]:
+def fresh_ledger(server: str) -> Iterator[str]:
     """The address of an empty database on this server, dropped afterwards; nothing where there is no server."""
     if not server:
         yield ""

@@ -9,15 +9,17 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import noun
 from amends.domain.base.errors import LedgerUnavailable
 
+HOLDS = "the audit chain holds, and the counts agree with the messages"
+
 app = noun()
 
 
 @app.command()
 def verify(ctx: typer.Context) -> None:
-    """Read the whole chain; exit code 3 when something was altered, moved or cut off."""
+    """Check the whole chain and the counts of messages; exit code 3 when something was altered, moved or cut off."""
     desk: Desk = ctx.obj
-    problems = desk.ledger.audit.verify()
-    desk.show({"problems": problems}, "\n".join(problems) or "the audit chain holds")
+    problems = (*desk.ledger.audit.verify(), *desk.ledger.audit.miscounted())
+    desk.show({"problems": problems}, "\n".join(problems) or HOLDS)
     if problems:
         raise typer.Exit(Exit.FINDINGS)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, text, true
+from sqlalchemy import bindparam, text
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
@@ -31,12 +31,12 @@ from amends.domain.risk.levels import Severity
 from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
-from amends.ledger.deliver.told import people_no_longer_affected, people_told_otherwise, public_told_otherwise
+from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
-from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers, promises_changed
+from amends.ledger.notice.notices import Notices, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.session import Store, incident_row
@@ -51,6 +51,7 @@ from amends.ledger.store.tables import (
     PinRow,
     ReleaseRow,
 )
+from amends.ledger.store.tally import any_in
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """By notice: the number of messages in each state, of people in each state, and the deferred messages."""
@@ -198,15 +199,15 @@ class Cases:
     def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> "_ToldWrongly":
         """Return what somebody was told and is wrong by now.
 
-        Found again only when a fact, the list or a number of people told has changed: a million messages may be read.
+        Found again only when a fact, the list or a number of people told has changed: all messages of the notices that
+        once said something wrong may be read.
         """
         asked = (session, self._notices, case.incident, case.audience.people)
         sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
 
         def look() -> _ToldWrongly:
-            people = (wrong for _, wrong in people_told_otherwise(*asked))
             left = people_no_longer_affected(session, self._notices, case.incident)
-            return _ToldWrongly(frozenset(public_told_otherwise(*asked)).union(*people), next(left, 0) > 0)
+            return _ToldWrongly(keys_told_otherwise(*asked).union(public_told_otherwise(*asked)), next(left, 0) > 0)
 
         name = ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent)
         return self._store.cache.get(name, look)
@@ -299,15 +300,7 @@ class Cases:
     def _was_sent(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
         """Return True when a message of this version was sent, to a person if the notice has any channel to people."""
         to_people = any(kind.personal for kind in draft.channels)
-        left = select(DeliveryRow.id).where(
-            DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
-            (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
-        )  # fmt: skip
-
-        def look(known: int | None) -> int | None:
-            return session.exec(left.where(DeliveryRow.id == known) if known else left.limit(1)).first()
-
-        return self._store.cache.again(("sent", row.incident, row.notice, row.version), look) is not None
+        return any_in(session, row.incident, row.notice, row.version, HAS_LEFT, to_people=to_people)
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:
@@ -409,7 +402,7 @@ def _status(
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),
         letters=messages.states.get(DeliveryState.TO_PRINT, 0),
-        not_told=latecomers(session, row, draft.audience, draft.audience_digest),
+        not_told=latecomers(session, row, draft.audience, draft.audience_digest, sum(messages.people.values())),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,
         more_waves=messages.next_wave_at is not None,

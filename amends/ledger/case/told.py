@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, insert, tuple_
+from sqlalchemy import case, delete, insert, text, tuple_
 from sqlalchemy import select as sql
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.difference import (
@@ -28,6 +28,7 @@ from amends.ledger.deliver.told import (
     LEFT,
     TEXT,
     SentTexts,
+    Text,
     element_sets,
     messages_to,
     people_no_longer_affected,
@@ -38,10 +39,12 @@ from amends.ledger.deliver.told import (
     told_by_all,
     told_differently,
 )
+from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.tables import DeliveryRow, ToldOtherwiseRow
+from amends.ledger.store.tables import ONE_OF_SEVERAL, DeliveryRow, ToldOtherwiseRow
+from amends.ledger.store.tally import texts_to_people
 
 EVERYBODY_ELSE = ("", "")
 """The cohort, and the earlier data elements, of people who read what is known now and no difference."""
@@ -58,16 +61,20 @@ class ToldRecord:
     def people(self, incident: str, texts: Collection[Saying]) -> tuple[int, int]:
         """Count the people who were told by one of these texts, and those of them who may not have any such message.
 
-        A person with several of the messages counts once.
+        A person with several of the messages counts once. Of one notice only the messages of people with several are
+        read, and of several notices all that tell.
         """
         with self._store.read() as session:
             numbers = {elements: number for number, elements in element_sets(session, incident).items()}
-            keys = [(*one.text, numbers.get(one.elements, 0)) for one in texts]
-            best = func.min(case((col(DeliveryRow.state) == DeliveryState.UNCERTAIN, 1), else_=0)).label("doubt")
-            here = sql(best).where(*telling(incident), tuple_(*TEXT).in_(keys)).group_by(col(DeliveryRow.person))
-            each = here.subquery()
-            people, uncertain = session.execute(sql(func.count(), func.sum(each.c.doubt)).select_from(each)).one()
-        return people, uncertain or 0
+            keys = {(*one.text, numbers.get(one.elements, 0)) for one in texts}
+            if len({one.notice for one in texts}) > 1:
+                return _people_told(session, incident, keys)[:2]
+            several = (text(ONE_OF_SEVERAL),)
+            people, uncertain, *messages = _people_told(session, incident, keys, *several)
+            told, may_be = (
+                _messages(session, incident, keys, states) for states in (TELLS, (DeliveryState.UNCERTAIN,))
+            )
+            return told - messages[0] + people, may_be - messages[1] + uncertain
 
     def sayings(self, incident: str) -> tuple[SaidTo, ...]:
         """Return what was said to people and to the public, in the order in which it was written. Raises NotInLedger.
@@ -171,6 +178,24 @@ class ToldRecord:
             rows = session.execute(theirs.order_by(col(DeliveryRow.id))).all()
             found = [Heard(texts.saying(*text), DeliveryState(state), at) for *text, state, at in rows]
         return tuple(sorted(found, key=lambda one: one.saying.written_at))
+
+
+def _messages(session: Session, incident: str, texts: Collection[Text], states: Collection[DeliveryState]) -> int:
+    """Count the messages with one of these texts and in one of these states."""
+    told = texts_to_people(session, incident, states)
+    return sum(told.get(one, 0) for one in texts)
+
+
+def _people_told(session: Session, incident: str, texts: Collection[Text], *these: Any) -> tuple[int, int, int, int]:
+    """Count the people with such messages that tell and those who may have none, then the messages of either kind."""
+    doubt = case((col(DeliveryRow.state) == DeliveryState.UNCERTAIN, 1), else_=0)
+    theirs = (func.min(doubt).label("doubt"), func.count().label("messages"), func.sum(doubt).label("uncertain"))
+    named = col(DeliveryRow.notice).in_({one[0] for one in texts})
+    here = sql(*theirs).where(*telling(incident), named, tuple_(*TEXT).in_(texts), *these)
+    each = here.group_by(col(DeliveryRow.person)).subquery()
+    sums = (func.coalesce(func.sum(one), 0) for one in (each.c.doubt, each.c.messages, each.c.uncertain))
+    people, *rest = session.execute(sql(func.count(), *sums).select_from(each)).one()
+    return people, *map(int, rest)
 
 
 def _texts(incident: str) -> Any:

@@ -1,21 +1,23 @@
 """Texts that were sent, and the people who were told otherwise than is known now."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, or_, text
+from sqlalchemy import ColumnElement, and_, false, or_, text
 from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import DeliveryState, Draft
+from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
 from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
+from amends.ledger.store.bulk import among, listed
 from amends.ledger.store.tables import (
     DATA_CHANGED,
     GONE,
@@ -25,22 +27,29 @@ from amends.ledger.store.tables import (
     PersonRow,
     ReleaseRow,
 )
+from amends.ledger.store.tally import texts_to_people
 
 LEFT = (*TELLS, DeliveryState.BOUNCED)
 """The states of messages whose words somebody may have read: those that tell, and those that came back later."""
-TEXT = (
-    *(col(getattr(DeliveryRow, name)) for name in ("notice", "version", "channel", "variant")),
-    func.coalesce(DeliveryRow.elements, 0),
-)
-"""The columns that say what a message says; the set of elements is 0 where it is not known."""
+
+
+def text_of(row: Any) -> tuple[Any, ...]:
+    """Return the columns that say what a message says; the set of elements is 0 where it is not known."""
+    return row.notice, row.version, row.channel, row.variant, func.coalesce(row.elements, 0)
+
+
+TEXT = text_of(DeliveryRow)
 IS_PUBLIC = col(DeliveryRow.person) == PUBLIC
 Known = Mapping[str, Statement]
 """Statements by their keys."""
 ADDRESSES = ("email_index", "phone_index", "postal_index")
 MOST_ASKED = 500
 """The most addresses in one query."""
-PAGE = 5_000
-"""The number of messages that are read from the database at a time."""
+PAGE = 500
+"""The number of people whose messages are read at a time."""
+
+Text = tuple[Any, ...]
+"""The values of the columns of TEXT."""
 
 Wrong = Mapping[str, Statement]
 """The statements that a person was told and that are wrong, by their keys."""
@@ -85,17 +94,34 @@ def people_told_otherwise(
 ) -> Iterator[tuple[int, Wrong]]:
     """Yield each person in the list who was told otherwise than is known now, with what is wrong.
 
-    What a person was told last about a thing counts. `listed` is the number of people in the list.
+    What a person was told last about a thing counts. `listed` is the number of people in the list. The people come as
+    they are found, so that a caller who needs few of them need not wait for all.
     """
     known = stated_by(file, listed)
-    suspects = _suspects(session, notices, file.id, known)
-    if suspects is None:
-        return
     texts = SentTexts(session, notices, file.id, file.default_locale)
+    suspects = _suspects(session, texts, file.id, known)
+    if not suspects.keys:
+        return
     wrong = cache(lambda sent, own: told_otherwise([texts.saying(*one) for one in sent], known_about(known, own)))
-    for (person, own), rows in groupby(_messages(session, file.id, suspects), key=lambda row: (row[0], row[1])):
-        if found := wrong(tuple((*row[2:], False) for row in rows), own):
+    messages = _messages_of(session, file.id, suspects.notices, _candidates(session, file.id, suspects))
+    for (person, own), rows in groupby(messages, key=lambda row: (row[0], row[1])):
+        if found := wrong(tuple((*row[3:], False) for row in rows if row[2] is None), own):
             yield person, found
+
+
+def keys_told_otherwise(session: Session, notices: Notices, file: Incident, listed: int) -> frozenset[str]:
+    """Return the keys of statements that somebody was told last and that are wrong by now.
+
+    The search ends once every statement that can be wrong was found to be.
+    """
+    texts = SentTexts(session, notices, file.id, file.default_locale)
+    possible = _suspects(session, texts, file.id, stated_by(file, listed)).keys
+    found = frozenset[str]()
+    for _, wrong in people_told_otherwise(session, notices, file, listed):
+        found |= wrong.keys()
+        if found >= possible:
+            break
+    return found
 
 
 def people_no_longer_affected(session: Session, notices: Notices, file: Incident) -> Iterator[int]:
@@ -107,8 +133,9 @@ def people_no_longer_affected(session: Session, notices: Notices, file: Incident
     if not gone:
         return
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    for person, rows in groupby(_messages_of(session, file.id, col(DeliveryRow.person).in_(gone)), lambda row: row[0]):
-        last = last_told([texts.saying(*row[2:], False) for row in rows]).get(StatementKey.ELEMENTS)
+    told = {text[0] for text in texts_to_people(session, file.id, TELLS)}
+    for person, rows in groupby(_messages_of(session, file.id, told, gone), lambda row: row[0]):
+        last = last_told([texts.saying(*row[3:], False) for row in rows]).get(StatementKey.ELEMENTS)
         if last is None or last.value:
             yield person
 
@@ -155,25 +182,32 @@ def told_differently(session: Session, notices: Notices, file: Incident, known: 
     Their own data elements are left out. Nothing is read of the messages when all texts that were sent say the same.
     """
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    said = session.execute(sql(*TEXT).where(*telling(file.id), ~IS_PUBLIC).distinct()).all()
-    mixed = _mixed([texts.saying(*one, False) for one in said], known)
+    said = {text: texts.saying(*text, False) for text in texts_to_people(session, file.id, TELLS)}
+    mixed = _mixed(said.values(), known)
     if not mixed:
         return
-    those = {(text[0], text[1]) for text in said if mixed & texts.saying(*text, False).statements.keys()}
-    chosen = or_(*(and_(col(DeliveryRow.notice) == one, col(DeliveryRow.version) == version) for one, version in those))
+    stating = {text[:2] for text, one in said.items() if mixed & one.statements.keys()}
+    versions = or_(
+        *(and_(col(DeliveryRow.notice) == one, col(DeliveryRow.version) == version) for one, version in stating)
+    )
+    named = {notice for notice, _ in stating}
+    chosen = sql(col(DeliveryRow.person)).where(*telling(file.id), col(DeliveryRow.notice).in_(named), versions)
+    people = _once(session, [chosen.where(~IS_PUBLIC)])
     last = cache(lambda sent: _only(mixed, last_told([texts.saying(*one, False) for one in sent])))
-    for person, rows in groupby(_messages(session, file.id, chosen), key=lambda row: row[0]):
-        yield person, last(tuple(tuple(row[2:]) for row in rows))
+    for (person, gone), rows in groupby(
+        _messages_of(session, file.id, named, people), key=lambda row: (row[0], row[2])
+    ):
+        if gone is None:
+            yield person, last(tuple(tuple(row[3:]) for row in rows))
 
 
 def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
     """Return what the messages to people say last about each thing, as somebody was told who got all of them."""
     texts = SentTexts(session, notices, file.id, file.default_locale)
-    said = session.execute(sql(*TEXT).where(*telling(file.id), ~IS_PUBLIC).distinct()).all()
-    return last_told([texts.saying(*one, False) for one in said])
+    return last_told([texts.saying(*one, False) for one in texts_to_people(session, file.id, TELLS)])
 
 
-def _mixed(sayings: Sequence[Saying], known: Known) -> frozenset[str]:
+def _mixed(sayings: Iterable[Saying], known: Known) -> frozenset[str]:
     """Return the keys of what some of these texts say otherwise than is known now."""
     asked = {key: known[key].value for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
     made = (one for text in sayings for one in text.statements.values())
@@ -191,47 +225,123 @@ def known_about(known: dict[str, Statement], own: str) -> dict[str, Statement]:
     return known | {StatementKey.ELEMENTS: Statement(key=StatementKey.ELEMENTS, value=in_order(own))}
 
 
-def _suspects(session: Session, notices: Notices, incident: str, known: dict[str, Statement]) -> Any | None:
-    """Return a condition for messages that may tell something wrong, or None when there can be none.
+class Suspects(NamedTuple):
+    """The texts by which somebody may have been told something that is wrong by now."""
 
-    Nearly always there are none, and that is found out without reading the messages.
+    told: dict[Text, Saying]
+    """All texts that people were told."""
+    wrong: dict[Text, frozenset[str]]
+    """The texts that say something wrong to each of their readers, with the keys of it."""
+    changed: bool
+    """True when a corrected list gives somebody other data elements, so that what they were told of these is wrong."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Return the keys of the statements that may be wrong; empty when nothing is."""
+        return frozenset[str]().union(*self.wrong.values(), [StatementKey.ELEMENTS] if self.changed else [])
+
+    @property
+    def notices(self) -> set[str]:
+        """Return the notices that state any of these things, rightly or wrongly."""
+        keys = self.keys
+        return {text[0] for text, one in self.told.items() if keys & one.statements.keys()}
+
+    @property
+    def settling(self) -> list[Text]:
+        """Return the texts that undo all wrong ones: they are written later than these, and state all of it rightly."""
+        if not self.wrong:
+            return []
+        keys, last = frozenset().union(*self.wrong.values()), max(self.told[text].written_at for text in self.wrong)
+        return [text for text, one in self.told.items() if one.written_at > last and keys <= one.statements.keys()]
+
+
+def _suspects(session: Session, texts: SentTexts, incident: str, known: dict[str, Statement]) -> Suspects:
+    """Return what may have been told wrongly, from the tally and the texts; no message is read."""
+    told = {text: texts.saying(*text, False) for text in texts_to_people(session, incident, TELLS)}
+    wrong = {text: keys for text, one in told.items() if (keys := _wrong_in(one, known))}
+    changed = select(PersonRow.number).where(PersonRow.incident == incident, text(DATA_CHANGED)).limit(1)
+    return Suspects(told, wrong, changed=session.exec(changed).first() is not None)
+
+
+def _wrong_in(one: Saying, known: dict[str, Statement]) -> frozenset[str]:
+    """Return the keys of what the text says wrongly to each of its readers.
+
+    A text that names the readers' own data elements is right in that as long as no corrected list has changed them.
     """
-    released = session.exec(select(ReleaseRow).where(ReleaseRow.incident == incident)).all()
-    rows = [session.get_one(NoticeRow, (incident, one.notice, one.version)) for one in released]
-    wrong = [row for row in rows if _says_something_wrong(notices.drafted(row), known)]
-    suspect = [and_(col(DeliveryRow.notice) == row.notice, col(DeliveryRow.version) == row.version) for row in wrong]
-    changed = select(PersonRow.number).where(PersonRow.incident == incident, text(DATA_CHANGED))
-    if session.exec(changed.limit(1)).first():
-        in_notices = col(DeliveryRow.notice).in_(sorted({row.notice for row in rows}))
-        other = and_(col(ElementSetRow.elements) != PersonRow.data, col(ElementSetRow.elements) != "")
-        suspect.append(and_(in_notices, col(PersonRow.data_changed_at).is_not(None), other))
-    return or_(*suspect) if suspect else None
+    wrong = [stated for key, stated in one.statements.items() if contradicts(stated, known.get(key))]
+    own = in_order(one.elements) if one.elements else None
+    return frozenset(stated.key for stated in wrong if stated.key != StatementKey.ELEMENTS or stated.value != own)
 
 
-def _says_something_wrong(draft: Draft, known: dict[str, Statement]) -> bool:
-    return any(contradicts(one, known.get(one.key)) for one in draft.statements)
+def _candidates(session: Session, incident: str, suspects: Suspects) -> Iterator[int]:
+    """Yield each person who may have been told something wrong last."""
+    queries = [_told_wrong_texts(incident, suspects)] if suspects.wrong else []
+    queries += [_told_other_elements(incident, suspects)] if suspects.changed else []
+    return _once(session, queries)
 
 
-def _messages(session: Session, incident: str, suspect: Any) -> Iterator[Sequence[Any]]:
-    """Yield person, present data elements and text of each message that tells a person with a suspect message."""
+def _once(session: Session, queries: Iterable[Any]) -> Iterator[int]:
+    """Yield each person that any of these queries finds, once."""
+    seen: set[int] = set()
+    for query in queries:
+        for (person,) in session.execute(query, execution_options={"yield_per": PAGE}):
+            if person not in seen:
+                seen.add(person)
+                yield person
+
+
+def _told_wrong_texts(incident: str, suspects: Suspects) -> Any:
+    """Return a query for the person of each message with a wrong text, unless a later message undoes it."""
+    wrong = _with_texts(DeliveryRow, suspects.wrong, suspects.told)
+    query = sql(col(DeliveryRow.person)).where(*telling(incident), wrong)
+    settling = suspects.settling
+    return query.where(~_has_one_of(settling, suspects.told)) if settling else query
+
+
+def _told_other_elements(incident: str, suspects: Suspects) -> Any:
+    """Return a query for the people of a corrected list, by each message that told them other data elements."""
     lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
     named = col(ElementSetRow.id) == DeliveryRow.elements
-    chosen = (
-        sql(col(DeliveryRow.person))
-        .join(PersonRow, and_(lives, col(PersonRow.gone_at).is_(None)))
-        .join(ElementSetRow, named, isouter=True)
-        .where(*telling(incident), suspect)
-    )
-    yield from _messages_of(session, incident, col(DeliveryRow.person).in_(chosen))
+    theirs = (col(PersonRow.incident) == incident, text(DATA_CHANGED), col(DeliveryRow.notice).in_(suspects.notices))
+    other = and_(col(ElementSetRow.elements) != PersonRow.data, col(ElementSetRow.elements) != "")
+    query = sql(col(DeliveryRow.person)).join(PersonRow, lives).join(ElementSetRow, named)
+    return query.where(*telling(incident), *theirs, other)
 
 
-def _messages_of(session: Session, incident: str, people: Any) -> Iterator[Sequence[Any]]:
-    """Yield person, present data elements and text of each message that tells one of these people."""
+def _has_one_of(settling: Collection[Text], told: Collection[Text]) -> Any:
+    """Return the condition that the person of a message has another message, with one of these texts, that tells."""
+    other = aliased(DeliveryRow)
+    same = (other.incident == DeliveryRow.incident, other.person == DeliveryRow.person)
+    texts = _with_texts(other, settling, told)
+    return sql(col(other.id)).where(*same, texts, col(other.state).in_(TELLS)).exists()  # type: ignore[arg-type]
+
+
+def _with_texts(row: Any, texts: Collection[Text], told: Collection[Text]) -> ColumnElement[bool]:
+    """Return the condition that a message has one of these texts, by version alone where all texts of it are meant."""
+    rest = {text[:2] for text in told if text not in texts}
+    whole = {text[:2] for text in texts} - rest
+    parts = [and_(row.notice == notice, row.version == version) for notice, version in sorted(whole)]
+    columns, single = text_of(row), [one for one in texts if one[:2] in rest]
+    parts += [and_(*(column == value for column, value in zip(columns, one, strict=True))) for one in single]
+    return and_(row.notice.in_({one[0] for one in texts}), or_(false(), *parts))
+
+
+def _messages_of(
+    session: Session, incident: str, notices: Collection[str], people: Iterable[int]
+) -> Iterator[Sequence[Any]]:
+    """Yield what these people were told by these notices, one person after another and in the order of the messages.
+
+    Each row has the person, their present data elements, the time since when they are gone from the list, and the text.
+    """
+    remaining = iter(people)
+    while page := list(islice(remaining, PAGE)):
+        yield from session.execute(_told_to(session, incident, notices, page)).all()
+
+
+def _told_to(session: Session, incident: str, notices: Collection[str], people: Sequence[int]) -> Any:
+    connection = session.connection()
     lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
-    query = (
-        sql(col(DeliveryRow.person), col(PersonRow.data), *TEXT)
-        .join(PersonRow, lives)
-        .where(*telling(incident), people)
-        .order_by(col(DeliveryRow.person), col(DeliveryRow.id))
-    )
-    yield from session.execute(query, execution_options={"yield_per": PAGE})
+    theirs = text(among(connection, "delivery.person")).bindparams(ids=listed(connection, people))
+    query = sql(col(DeliveryRow.person), col(PersonRow.data), col(PersonRow.gone_at), *TEXT).join(PersonRow, lives)
+    said = query.where(*telling(incident), col(DeliveryRow.notice).in_(notices), theirs)
+    return said.order_by(col(DeliveryRow.person), col(DeliveryRow.id))

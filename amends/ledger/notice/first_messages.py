@@ -40,10 +40,11 @@ MOST_KINDS = 500
 """The most kinds of people in one statement; databases limit the number of values in a statement."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
 NAMED = ("hold", "country", "region", "locale", "cohort")
-TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
-KIND = (*NAMED, *TRUE_OR_NOT)
+HAS_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
+KIND = (*NAMED, *HAS_OR_NOT)
 """The columns that decide which messages a person gets; a million people are of few different kinds."""
-PLANNED = ("channel", "variant", "state", "cause")
+PLANNED = ("channel", "variant", "state", "cause", "one_of_several")
+TRUE_OR_NOT = (*HAS_OR_NOT, "one_of_several")
 GUARDED = col(PersonRow.guardian) > 0
 """The condition that messages about a person are written to a guardian."""
 
@@ -101,12 +102,13 @@ class FirstMessages:
     ) -> tuple[Any, ...]:
         """Return one message as values of DELIVERY."""
         begins = in_doubt(planned or Planned(channel, starts_as(channel)), self._may_have_left)
-        return (*self._head, person, channel.value, address, name, begins.state.value, begins.cause.value, *self._tail)
+        begun = (begins.state.value, begins.cause.value, False)
+        return (*self._head, person, channel.value, address, name, *begun, *self._tail)
 
     def _planned(
         self, hold: str, country: str, region: str, locale: str, cohort: str, guarded: bool,
         email: bool, phone: bool, postal: bool, opted_out: bool,
-    ) -> list[tuple[str, str, str, str]]:  # fmt: skip
+    ) -> list[tuple[str, str, str, str, bool]]:  # fmt: skip
         """Return the messages of a person of this KIND, as values of PLANNED."""
         draft = self._draft
         name = self.name(guarded, country, region, locale, cohort)
@@ -114,7 +116,8 @@ class FirstMessages:
         why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
         first = first_messages(why, addresses, draft.channels, draft.cascade)
         planned = [in_doubt(one, self._may_have_left) for one in first]
-        return [(one.channel.value, name, one.state.value, one.cause.value) for one in planned]
+        several = len(planned) > 1
+        return [(one.channel.value, name, one.state.value, one.cause.value, several) for one in planned]
 
     def _part(self, after: int, last: int) -> Any:
         """Return a query for the KIND and the addresses of the people with these numbers.

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, update
+from sqlalchemy import and_, bindparam, case, delete, text, update
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, NotInLedger, Refusal
 from amends.domain.base.text import listed
-from amends.domain.base.value import PROMISED
+from amends.domain.base.value import EVERYONE, PROMISED
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
@@ -31,6 +31,7 @@ from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import spelled, store_messages
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
+    GONE,
     KEY,
     CommitmentRow,
     DeliveryRow,
@@ -278,18 +279,30 @@ def not_told(session: Session, incident: str, notice: str, audience: str) -> int
     return session.exec(select(func.count()).select_from(without.subquery())).one()
 
 
-def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> int:
+def latecomers(session: Session, row: NoticeRow, audience: str, digest: str, have_one: int | None = None) -> int:
     """Count the people whom a corrected list added and who have no message of a notice that was released before.
 
-    `row` is the latest version of the notice; `audience` and `digest` are those of its draft.
+    `row` is the latest version of the notice; `audience` and `digest` are those of its draft. Nobody of a notice to
+    everybody is read when the caller knows in the same view of the ledger how many people have a message of it.
     """
-    in_force = f"{session.get_one(IncidentRow, row.incident).audience_digest}:{audience}"
+    incident = session.get_one(IncidentRow, row.incident)
+    in_force = f"{incident.audience_digest}:{audience}"
     if row.stage in RELEASED and (digest == in_force or audience.startswith(PROMISED)):
         return 0  # this version was released to the list in force, or to those whom earlier messages had told
     releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
     if session.exec(releases.limit(1)).first() is None:
         return 0
-    return not_told(session, row.incident, row.notice, audience)
+    if have_one is None or audience != EVERYONE:
+        return not_told(session, row.incident, row.notice, audience)
+    return incident.people - have_one + _gone(session, row.incident, row.notice)
+
+
+def _gone(session: Session, incident: str, notice: str) -> int:
+    """Count the people with a message of the notice who are gone from the list."""
+    theirs = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person == PersonRow.number)
+    has_one = select(DeliveryRow.id).where(*theirs).exists()
+    gone = select(func.count()).select_from(PersonRow).where(PersonRow.incident == incident, text(GONE), has_one)
+    return session.exec(gone).one()
 
 
 LATEST_NOTICE = (

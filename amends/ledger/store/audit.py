@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import AuditRow
+from amends.ledger.store.tally import tally_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Audit:
         """Return in words each alteration of the chain that the ledger did not make; empty when the chain is intact."""
         with self._store.read() as session:
             return self._store.chain.problems(session)
+
+    def miscounted(self) -> tuple[str, ...]:
+        """Return in words each difference between the counts of messages and the messages; empty when they agree.
+
+        All messages of all incidents are read: some seconds for a million.
+        """
+        with self._store.read() as session:
+            return tuple(tally_problems(session))
 
 
 def entries(session: Session, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:

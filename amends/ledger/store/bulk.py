@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, bindparam, text
 
 DELIVERY = (
-    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "cause", "provider_id",
-    "attempts", "updated_at",
+    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "cause",
+    "one_of_several", "provider_id", "attempts", "updated_at",
 )  # fmt: skip
 """Columns of a new message; all other columns have their defaults."""
 KEEP_MARK = """
@@ -39,6 +39,13 @@ FROM unnest(
 WHERE d.id = a.id AND d.lease = a.lease AND d.state IN ('claimed', 'uncertain')
 """
 
+SEVERAL = """
+UPDATE delivery SET one_of_several = true
+WHERE incident = :incident AND notice = :notice AND person > 0 AND NOT one_of_several AND EXISTS (
+    SELECT 1 FROM delivery AS other
+    WHERE other.incident = :incident AND other.notice = :notice AND other.person = delivery.person
+    AND other.id <> delivery.id
+) AND """
 NOT_TRIED = """
 UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
 """
@@ -150,10 +157,13 @@ def stamp(moment: datetime | None) -> str | None:
 
 
 def store_messages(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store new messages; each row holds the values of the columns in DELIVERY."""
-    columns = ", ".join(DELIVERY)
+    """Store new messages of one notice; each row holds the values of the columns in DELIVERY.
+
+    All messages of a person who has several by now are marked as such.
+    """
     if not rows:
         return
+    columns = ", ".join(DELIVERY)
     if on_postgresql(connection):
         cursor = connection.connection.cursor()
         with cursor.copy(f"COPY delivery ({columns}) FROM STDIN") as copy:
@@ -162,3 +172,7 @@ def store_messages(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> N
     else:
         marks = ", ".join("?" * len(DELIVERY))
         connection.exec_driver_sql(f"INSERT INTO delivery ({columns}) VALUES ({marks})", list(rows))
+    incident, notice = rows[0][:2]
+    people = {row[DELIVERY.index("person")] for row in rows}
+    asked = {"incident": incident, "notice": notice, "ids": listed(connection, people)}
+    connection.execute(statement(SEVERAL + among(connection, "person")), asked)

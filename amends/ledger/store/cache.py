@@ -28,21 +28,6 @@ class Memory:
         self._keep(name, value)
         return value
 
-    def again(self, name: Hashable, look: Callable[[V | None], V | None]) -> V | None:
-        """Return what `look` finds now, or None.
-
-        First `look` gets the value that it found last, which is quick to check; when that value is gone, `look` gets
-        None and searches everywhere.
-        """
-        with self._lock:
-            known = cast("V | None", self._kept.get(name))
-        found = look(known)
-        if found is None and known is not None:
-            found = look(None)
-        if found is not None:
-            self._keep(name, found)
-        return found
-
     def _keep(self, name: Hashable, value: object) -> None:
         with self._lock:
             self._kept[name] = value

@@ -29,6 +29,7 @@ BAD_ADDRESS = "cause = 'bad_address'"
 """The condition of messages that came back because their address takes none; spelled as in the index."""
 DATA_CHANGED = "data_changed_at IS NOT NULL"
 GONE = "gone_at IS NOT NULL"
+ONE_OF_SEVERAL = "one_of_several"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
 """The states that are queried often and that few messages have once the sending is over.
@@ -166,8 +167,8 @@ class PersonRow(SQLModel, table=True):
         UniqueConstraint("link_index"),
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
-        Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
         Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
+        Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -390,6 +391,7 @@ class DeliveryRow(SQLModel, table=True):
         ),
         _partial("ix_delivery_due", f"state IN {DUE}", "incident", "notice", "state", "channel", "next_try_at"),
         _partial("ix_delivery_trouble", TROUBLED, "incident", "notice", "state"),
+        _partial("ix_delivery_several", ONE_OF_SEVERAL, "incident", "notice", "person", "state"),
         _partial("ix_delivery_sms", "channel = 'sms' AND provider_id <> ''", "provider_id"),
         _partial("ix_delivery_sms_to", "channel = 'sms'", "address_index"),
         _partial("ix_delivery_bad_address", BAD_ADDRESS, "incident", "channel", "address_index"),
@@ -415,11 +417,36 @@ class DeliveryRow(SQLModel, table=True):
     """The number of the batch in which a letter was handed over."""
     elements: int | None = None
     """The number of the person's set of data elements when the message was last claimed; None for a public message."""
+    one_of_several: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """True when the person has, or had, several messages of the notice; always False for a public message."""
     attempts: int
     lease: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     """The last lease that held the message, as its fencing token: an outcome counts only under this lease."""
     next_try_at: datetime | None = _time_or_none()
     updated_at: datetime = _time()
+
+
+class TallyRow(SQLModel, table=True):
+    """The number of messages with one text and in one state; messages that the engine still has in hand are not in it.
+
+    Triggers keep the numbers in the transaction that changes a message, whoever changes it. Only the sum over `part`
+    counts: on PostgreSQL each connection counts in rows of its own, so that no two transactions wait for each other.
+    """
+
+    __tablename__ = "tally"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    incident: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    channel: str = Field(primary_key=True)
+    variant: str = Field(primary_key=True)
+    elements: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The number of the readers' set of data elements, or 0 where it is not known."""
+    state: str = Field(primary_key=True)
+    part: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The process of the PostgreSQL server that counted, or 0 on SQLite."""
+    messages: int
+    """May be negative in one part: the message was counted by another."""
 
 
 class LoggedMessageRow(SQLModel, table=True):

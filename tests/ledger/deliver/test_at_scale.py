@@ -71,6 +71,16 @@ def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger,
     assert [statement for statement in about if "GROUP BY" not in statement] == []
 
 
+def test_a_case_is_read_without_all_messages(ledger_on_sqlite: Ledger) -> None:
+    """An index leads to the messages in hand, of several for a person, or to the public; the tally counts the others."""
+    released(ledger_on_sqlite)
+    with ways(ledger_on_sqlite, "delivery") as found:
+        ledger_on_sqlite.cases.read(INCIDENT, NOW)
+    narrow = ("ix_delivery_due", "ix_delivery_several", "INTEGER PRIMARY KEY", "notice=? AND person=?")
+    assert found
+    assert [way for way in found if not any(index in way for index in narrow)] == []
+
+
 @pytest.mark.parametrize("open_only", [True, False])
 def test_the_questions_of_one_person_are_found_by_an_index(ledger_on_sqlite: Ledger, open_only: bool) -> None:
     ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)

@@ -17,7 +17,7 @@ from amends.domain.notice.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
 from amends.ledger.deliver.statistics import EXPLAINED, Only, counted_reason, message_states, person_states
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.store.tables import DeliveryRow, LeaseRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
@@ -68,13 +68,16 @@ def released(ledger: Ledger) -> Ledger:
 
 
 def set_fates(ledger: Ledger, fates: Iterable[tuple[DeliveryState, Why]]) -> None:
-    """To the personal messages, one after another."""
+    """To the personal messages, one after another, all under one lease."""
     with ledger.store.write() as write:
         numbers = write.session.scalars(text("SELECT id FROM delivery WHERE person > 0 ORDER BY id")).all()
         assert len(numbers) == MESSAGES
+        lease = LeaseRow(incident=INCIDENT, notice=NOTICE, facts=1, first=numbers[0], last=numbers[-1], until=NOW)
+        write.session.add(lease)
+        write.session.flush()
         for number, (state, why) in zip(numbers, fates, strict=True):
             mine = update(DeliveryRow).where(DeliveryRow.id == number)
-            write.change(mine.values(state=state, **why._asdict()))
+            write.change(mine.values(state=state, lease=lease.id, **why._asdict()))
 
 
 def best(lines: Iterable[DeliveryLine]) -> dict[int, DeliveryState]:
@@ -147,6 +150,7 @@ def test_people_stand_where_their_best_message_stands(
     set_fates(on_sqlite, zip(fates, why, strict=True))
     expected = Counter(PERSON_STATE[state] for state in best(on_sqlite.statistics.lines(INCIDENT, NOTICE)).values())
     assert people_by_state(on_sqlite) == {NOTICE: expected}
+    assert on_sqlite.audit.miscounted() == ()
     assert on_sqlite.statistics.people(INCIDENT, NOTICE) == expected
 
 
@@ -176,6 +180,7 @@ def test_both_databases_count_alike(opened: Ledger) -> None:
     assert numbers.by_country == by(lines, lambda line: line.country if line.person else "public")
     assert numbers.reach == reach(opened)
     assert {words for _, words in numbers.reasons} == {"may have it: policy 550 5.1.1"}
+    assert opened.audit.miscounted() == ()
     assert people_by_state(opened)[NOTICE] == Counter(PERSON_STATE[state] for state in best(lines).values())
     with opened.store.read() as session:
         assert message_states(session, INCIDENT) == {NOTICE: numbers.messages}

@@ -25,6 +25,37 @@ $$ BEGIN RAISE EXCEPTION '{why}'; END $$;
 CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
 FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()
 """
+TALLIED = ("incident", "notice", "version", "channel", "variant", "elements", "state")
+"""The columns of a message by which messages are counted."""
+HAS_SETTLED = "({row}.state <> 'claimed' AND {row}.state <> 'waiting' AND {row}.state <> 'deferred')"
+"""The condition that a row is counted: the engine has not, or no longer, the message in hand.
+
+SQLite compares words one by one directly, but builds a table for a list of three each time.
+"""
+COUNT_ON_SQLITE = """
+CREATE TRIGGER tally_{name} AFTER {event} ON delivery WHEN {counted}
+BEGIN
+    INSERT INTO tally VALUES ({key}, 0, {by})
+    ON CONFLICT DO UPDATE SET messages = messages + {by};
+END
+"""
+COUNT_ON_POSTGRESQL = """
+CREATE FUNCTION tally_{verb}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO tally SELECT {columns}, pg_backend_pid(), sum(by) FROM ({changed}) AS changed
+    GROUP BY {columns} HAVING sum(by) <> 0
+    ON CONFLICT ({columns}, part) DO UPDATE SET messages = tally.messages + excluded.messages;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tally_{verb} AFTER {verb} ON delivery REFERENCING {tables}
+FOR EACH STATEMENT EXECUTE FUNCTION tally_{verb}()
+"""
+CHANGES = {
+    "INSERT": {"NEW": ("inserted", 1)},
+    "UPDATE": {"OLD": ("before", -1), "NEW": ("after", 1)},
+    "DELETE": {"OLD": ("deleted", -1)},
+}
+"""By kind of change: the rows that are counted, under the names that a trigger gives them, and the number for each."""
 
 
 def upgrade() -> None:
@@ -102,6 +133,20 @@ def upgrade() -> None:
         sa.Column("once", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("once"),
+    )
+    op.create_table(
+        "tally",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("elements", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("part", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("messages", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(*TALLIED, "part"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "told_otherwise",
@@ -502,6 +547,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("incident", "commitment", "notice", "version", "channel", "readers"),
     )
+    _create_messages()
+    for table, why in APPEND_ONLY.items():
+        _forbid_changes(table, why)
+    if op.get_bind().dialect.name == "postgresql":
+        _count_on_postgresql()
+    else:
+        _count_on_sqlite()
+
+
+def _create_messages() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -519,6 +574,7 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.String(), nullable=False),
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("elements", sa.Integer(), nullable=True),
+        sa.Column("one_of_several", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease", sa.BigInteger(), nullable=True),
         sa.Column("next_try_at", TIME, nullable=True),
@@ -545,6 +601,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('waiting', 'deferred')"),
         sqlite_where=sa.text("state IN ('waiting', 'deferred')"),
+    )
+    op.create_index(
+        "ix_delivery_several",
+        "delivery",
+        ["incident", "notice", "person", "state"],
+        unique=False,
+        postgresql_where=sa.text("one_of_several"),
+        sqlite_where=sa.text("one_of_several"),
     )
     op.create_index(
         "ix_delivery_sms",
@@ -574,8 +638,6 @@ def upgrade() -> None:
             "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
         ),
     )
-    for table, why in APPEND_ONLY.items():
-        _forbid_changes(table, why)
 
 
 def _forbid_changes(table: str, why: str) -> None:
@@ -584,3 +646,36 @@ def _forbid_changes(table: str, why: str) -> None:
         return
     for verb in ("UPDATE", "DELETE"):
         op.execute(ON_SQLITE.format(table=table, verb=verb, why=why))
+
+
+def _count_on_sqlite() -> None:
+    """Count each row as it changes; of a change that concerns no count, only the condition is evaluated."""
+    old, new = (HAS_SETTLED.format(row=row) for row in ("OLD", "NEW"))
+    differs = f"(NEW.state <> OLD.state OR {' OR '.join(f'NEW.{one} IS NOT OLD.{one}' for one in TALLIED)})"
+    update = f"UPDATE OF {', '.join(TALLIED)}"
+    triggers = (
+        ("insert", "INSERT", "NEW", 1, new),
+        ("before", update, "OLD", -1, f"{old} AND {differs}"),
+        ("after", update, "NEW", 1, f"{new} AND {differs}"),
+        ("delete", "DELETE", "OLD", -1, old),
+    )
+    for name, event, row, by, counted in triggers:
+        key = ", ".join(_spelled(one, f"{row}.") for one in TALLIED)
+        op.execute(COUNT_ON_SQLITE.format(name=name, event=event, counted=counted, key=key, by=by))
+
+
+def _count_on_postgresql() -> None:
+    """Count each statement's rows at once."""
+    for verb, rows in CHANGES.items():
+        chosen = [
+            f"SELECT {', '.join(f'{_spelled(one)} AS {one}' for one in TALLIED)}, {by} AS by FROM {name} "
+            f"WHERE {HAS_SETTLED.format(row=name)}"
+            for name, by in rows.values()
+        ]
+        tables = " ".join(f"{which} TABLE AS {name}" for which, (name, _) in rows.items())
+        parts = {"columns": ", ".join(TALLIED), "changed": " UNION ALL ".join(chosen), "tables": tables}
+        op.execute(COUNT_ON_POSTGRESQL.format(verb=verb, **parts))
+
+
+def _spelled(column: str, row: str = "") -> str:
+    return f"coalesce({row}elements, 0)" if column == "elements" else f"{row}{column}"

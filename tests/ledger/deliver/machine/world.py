@@ -775,6 +775,7 @@ class World(RuleBasedStateMachine):
         self.nothing_that_was_heard_is_lost(rows)
         self.nobody_counts_as_told_who_is_not(rows)
         self.everybody_is_counted_once(rows)
+        assert self.ledger.audit.miscounted() == ()
 
     def nothing_that_was_heard_is_lost(self, rows: list[DeliveryRow]) -> None:
         stands = {self.key(row): row.state for row in rows}
@@ -797,6 +798,7 @@ class World(RuleBasedStateMachine):
             numbers = self.ledger.statistics.numbers(INCIDENT, NOTICE)
             lacking = {self.number(ref) for ref in self.books.listed} - best.keys()
             assert (numbers.people, numbers.not_told) == (Counter(best.values()), len(lacking))
+            assert self.status().not_told == len(lacking)
             self.counts_differ = False
 
     # The end.
