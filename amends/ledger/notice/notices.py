@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, text, update
+from sqlalchemy import and_, bindparam, case, delete, or_, text, update
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
@@ -442,6 +442,10 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     _name_anew(session, row)
 
 
+OF_A_COHORT = "%/%/%/%"
+"""The form of the names of texts that are written for a cohort."""
+
+
 def _name_anew(session: Session, row: NoticeRow) -> None:
     """Give the messages that have not left the text of the cohort in which their person is by this version."""
     mine = and_(col(ToldOtherwiseRow.incident) == row.incident, col(ToldOtherwiseRow.notice) == row.notice)
@@ -451,6 +455,7 @@ def _name_anew(session: Session, row: NoticeRow) -> None:
         .join(ToldOtherwiseRow, theirs, isouter=True)
         .where(DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)  # type: ignore[arg-type]
         .where(col(DeliveryRow.version) == row.version, col(DeliveryRow.person) != PUBLIC)
+        .where(or_(col(ToldOtherwiseRow.cohort).is_not(None), col(DeliveryRow.variant).like(OF_A_COHORT)))
     )
     for number, name, cohort in session.execute(query).all():
         if (parts := name_parts(name)).cohort != cohort:
