@@ -463,7 +463,7 @@ async def test_a_flow_carries_out_no_step_of_another_phase(context: Context, flo
 async def test_who_misspells_a_step_is_told_which_there_are(context: Context) -> None:
     state = await notify.fn(INCIDENT, "first_notice", 1)
     assert state.message == (
-        "notify has no step first_notice for stolen-terminals; it has first-notice, correction, closing"
+        "notify has no step first_notice for stolen-terminals; it has first-notice, correction, not-affected, closing"
     )
 
 

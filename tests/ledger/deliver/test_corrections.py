@@ -495,10 +495,10 @@ def test_of_two_who_correct_at_once_the_second_must_compare_again(ledger_on_sqli
     assert ledger_on_sqlite.cases.read(INCIDENT).audience.people == 4
 
 
-def test_a_closed_incident_takes_no_list(ledger_on_sqlite: Ledger) -> None:
+def test_a_closed_incident_takes_a_list(ledger_on_sqlite: Ledger) -> None:
     opened(ledger_on_sqlite).incidents.close(INCIDENT, "lena", NOW)
-    with pytest.raises(NotAllowed, match="closed"):
-        correct(ledger_on_sqlite, people(4))
+    correct(ledger_on_sqlite, people(4))
+    assert ledger_on_sqlite.cases.read(INCIDENT).audience.people == 4
 
 
 def test_an_unknown_incident_has_no_list(ledger_on_sqlite: Ledger) -> None:

@@ -13,8 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from amends.domain.base.errors import AlreadyInLedger, KeyMissing, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.case.case import Alert, IncidentState
 from amends.domain.incident.commitment import commit
-from amends.domain.law.addendum import GENERAL
-from amends.domain.notice.notice import Reader
+from amends.domain.notice.notice import Reader, TextName
 from amends.domain.people.person import Flag, Person
 from amends.ledger import Ledger
 from amends.ledger.people.census import count_people
@@ -114,14 +113,14 @@ def test_a_child_with_a_guardian_counts_in_the_guardians_language(ledger: Ledger
     child = a_person(number=1, locale="en", flags=MINOR)
     parent = a_person(number=2, locale="zh-CN", guardian_of=child.ref)
     assert opened(ledger, child, parent).notices.audience(INCIDENT, "everyone").readers == {
-        ("zh-CN", Reader.GUARDIAN, GENERAL),
-        ("zh-CN", Reader.SELF, GENERAL),
+        TextName("zh-CN", Reader.GUARDIAN),
+        TextName("zh-CN", Reader.SELF),
     }
 
 
 def test_a_child_without_a_guardian_is_held(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), a_person(number=2, guardian_of="C-99999"))
-    assert ledger.notices.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
+    assert ledger.notices.audience(INCIDENT, "everyone").readers == {TextName("en", Reader.SELF)}
 
 
 def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> None:
@@ -130,7 +129,7 @@ def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> 
         a_person(number=3, guardian_of="C-00001", flags=frozenset({Flag.PROTECTED})),
     ]
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), *guardians)
-    assert ("en", Reader.GUARDIAN, GENERAL) not in ledger.notices.audience(INCIDENT, "everyone").readers
+    assert TextName("en", Reader.GUARDIAN) not in ledger.notices.audience(INCIDENT, "everyone").readers
 
 
 def test_amending_keeps_the_old_version(ledger: Ledger) -> None:
