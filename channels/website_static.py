@@ -124,7 +124,8 @@ class WebsiteStatic(OneByOne):
         # Also the names of files that a process had just created when it was killed.
         for named in (folder / message.locale, folder, self._folder):
             sync_folder(named)
-        return entry in notices.entries
+        shown = notices.of(entry.notice)
+        return shown is not None and shown.published_at == entry.published_at
 
     def _write(self, folder: Path, message: Message, notices: Mapping[str, PublicNotices]) -> None:
         site = Site(self._base_url, self._stylesheet, message.incident, notices)
@@ -155,6 +156,8 @@ def _entry(message: Message) -> NoticeEntry:
             "html": message.html,
             "sender": message.sender,
             "published_at": message.published_at,
+            "first_published_at": message.form.first_published_at,
+            "corrects": message.form.corrects,
             "zone": message.form.zone,
         }
     )

@@ -73,6 +73,8 @@ class Composer:
             sender=text_for(self._incident.organisation.name, variant.locale),
             signature=self._signature(variant.locale, variant.channel),
             published_at=self._draft.dated,
+            first_published_at=self._draft.first_dated,
+            corrects=self._draft.corrects,
             zone=self._incident.organisation.timezone,
         )
 

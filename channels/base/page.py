@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from feedgenerator import Atom1Feed
 
 from amends.domain.base.value import Moment, Value, nearest_locale
+from amends.domain.channel.channel import PageVersion
 from amends.domain.notice.wording import from_utc
 
 WORDS: dict[str, dict[str, str]] = json.loads(files("channels").joinpath("website_words.json").read_text("utf-8"))
@@ -30,8 +32,37 @@ class NoticeEntry(Value):
     html: str
     sender: str
     published_at: Moment
+    """The date of this version of the notice."""
+    first_published_at: Moment | None = None
+    """The date of the first version; None when this version is the first."""
+    corrects: tuple[PageVersion, ...] = ()
+    """Pages that say something wrong, of which this notice says what is right."""
     zone: str = "UTC"
-    """The time zone in which the page shows published_at."""
+    """The time zone in which the page shows its dates."""
+
+    @property
+    def since(self) -> datetime:
+        """Return the date at which the page was published for the first time."""
+        return self.first_published_at or self.published_at
+
+    @property
+    def version(self) -> PageVersion:
+        """Return the version of the page, as a correction names it."""
+        return PageVersion(self.notice, self.published_at)
+
+    def in_place_of(self, earlier: "NoticeEntry") -> "NoticeEntry":
+        """Return the entry with the first date of an earlier version, and with the notes that the earlier one put up.
+
+        A date that the ledger knows to be earlier stays.
+        """
+        first = min(self.since, earlier.since)
+        kept = tuple(one for one in earlier.corrects if one not in self.corrects)
+        return self.model_copy(
+            update={
+                "first_published_at": first if first < self.published_at else None,
+                "corrects": (*kept, *self.corrects),
+            }
+        )
 
 
 class PublicNotices(Value):
@@ -39,16 +70,31 @@ class PublicNotices(Value):
 
     entries: tuple[NoticeEntry, ...] = ()
 
+    def of(self, notice: str) -> NoticeEntry | None:
+        """Return the entry of this notice, or None."""
+        return next((one for one in self.entries if one.notice == notice), None)
+
     def with_entry(self, entry: NoticeEntry) -> "PublicNotices":
         """Return the notices with this one added; it replaces another version of the notice unless that is dated later.
 
         Of two versions with the same date nothing tells which is newer, so the one that is added last is kept.
         """
-        standing = [other for other in self.entries if other.notice == entry.notice]
-        if entry in standing or any(other.published_at > entry.published_at for other in standing):
+        standing = self.of(entry.notice)
+        if standing and standing.published_at > entry.published_at:
+            return self
+        added = entry.in_place_of(standing) if standing else entry
+        if added == standing:
             return self
         others = [other for other in self.entries if other.notice != entry.notice]
-        return PublicNotices(entries=tuple(sorted([entry, *others], key=lambda each: each.published_at, reverse=True)))
+        return PublicNotices(entries=tuple(sorted([added, *others], key=lambda each: each.published_at, reverse=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class RightPage:
+    """A published notice that says what is right where another page is wrong, with the URL of its page."""
+
+    entry: NoticeEntry
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +121,20 @@ class Site:
                 made[f"{locale}/{entry.notice}.html"] = _notice(self, locale, entry)
         return made
 
+    def correction_of(self, locale: str, entry: NoticeEntry) -> "RightPage | None":
+        """Return the latest notice that says what is right where this page is wrong, or None.
+
+        A notice in the page's own language is preferred. Where that notice is wrong too, and was corrected, the notice
+        that corrects it counts.
+        """
+        for other in (locale, *self.notices):
+            found = [one for one in self.notices[other].entries if entry.version in one.corrects]
+            later = [one for one in found if one.published_at > entry.published_at]
+            if later:
+                latest = max(later, key=lambda one: one.published_at)
+                return self.correction_of(other, latest) or RightPage(latest, self.url(other, f"{latest.notice}.html"))
+        return None
+
     def siblings(self, notice: str) -> list[str]:
         """Return the locales in which this notice can be read."""
         return [locale for locale, notices in self.notices.items() if any(e.notice == notice for e in notices.entries)]
@@ -94,12 +154,16 @@ class _View:
     def words(self) -> dict[str, str]:
         return _words(self.locale)
 
+    @property
+    def correction(self) -> RightPage | None:
+        return self.site.correction_of(self.locale, self.entry)
+
 
 def _index(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str:
     latest, *earlier = entries
     alternates = {other: site.url(other) for other in site.notices}
     view = _View(site, locale, latest, site.url(locale), alternates)
-    return _page(view, _earlier(view.words["earlier"], earlier))
+    return _page(view, _earlier(view, earlier))
 
 
 def _notice(site: Site, locale: str, entry: NoticeEntry) -> str:
@@ -124,8 +188,8 @@ def _page(view: _View, below: str) -> str:
 <main id="notice">
 <article>
 <h1>{escape(entry.subject)}</h1>
-<p class="dated">{escape(words["published"])} {_time(entry)}</p>
-{entry.html}
+{_dated(view)}
+{_note(view.site, view.locale, entry)}{entry.html}
 </article>
 {below}
 </main>
@@ -175,36 +239,65 @@ def _language(locale: str, url: str) -> str:
     return f'<li><a href="{escape(url)}" hreflang="{locale}" lang="{locale}">{escape(_name(locale))}</a></li>'
 
 
-def _earlier(heading: str, entries: Iterable[NoticeEntry]) -> str:
-    items = "\n".join(
-        f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {_time(entry)}</li>' for entry in entries
-    )
+def _dated(view: _View) -> str:
+    """Return the line with the date of the page, and with that of its latest version when it was published again."""
+    entry, words = view.entry, view.words
+    first, latest = (_time(view.locale, at, entry.zone) for at in (entry.since, entry.published_at))
+    changed = escape(words["changed"]).format(at=latest) if entry.first_published_at else ""
+    return f'<p class="dated">{escape(words["published"]).format(at=first)}{changed}</p>'
+
+
+def _note(site: Site, locale: str, entry: NoticeEntry) -> str:
+    """Return the note that the page was wrong and where the right words stand; empty without a correction."""
+    correction = site.correction_of(locale, entry)
+    if correction is None:
+        return ""
+    words, at = _words(locale), _time(locale, correction.entry.since, correction.entry.zone)
+    corrected, was_wrong = escape(words["corrected"]).format(at=at), escape(words["was_wrong"])
+    link = f'<a href="{escape(correction.url)}">{escape(correction.entry.subject)}</a>'
+    return f'<p class="corrected" role="note"><strong>{corrected}</strong>{was_wrong}{link}</p>\n'
+
+
+def _earlier(view: _View, entries: Iterable[NoticeEntry]) -> str:
+    items = "\n".join(_earlier_item(view, entry) for entry in entries)
     if not items:
         return ""
     return (
         '<section class="earlier" aria-labelledby="earlier">\n'
-        f'<h2 id="earlier">{escape(heading)}</h2>\n<ul>\n{items}\n</ul>\n</section>'
+        f'<h2 id="earlier">{escape(view.words["earlier"])}</h2>\n<ul>\n{items}\n</ul>\n</section>'
     )
 
 
-def _time(entry: NoticeEntry) -> str:
-    there = entry.published_at.astimezone(ZoneInfo(entry.zone))
-    machines = there.isoformat(timespec="minutes")
-    return f'<time datetime="{machines}">{there:%Y-%m-%d %H:%M} ({from_utc(there)})</time>'
+def _earlier_item(view: _View, entry: NoticeEntry) -> str:
+    note, at = _note(view.site, view.locale, entry), _time(view.locale, entry.since, entry.zone)
+    return f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {at}{note}</li>'
+
+
+def _time(locale: str, moment: datetime, zone: str) -> str:
+    """Return the moment in this zone as an element that people and machines can read."""
+    words, there = _words(locale), moment.astimezone(ZoneInfo(zone))
+    month = words["months"].split()[there.month - 1]
+    told = words["moment"].format(
+        year=there.year, month=month, day=there.day, time=f"{there:%H:%M}", zone=from_utc(there)
+    )
+    return f'<time datetime="{there.isoformat(timespec="minutes")}">{escape(told)}</time>'
 
 
 def _linked_data(view: _View) -> str:
     entry = view.entry
-    article = {
+    article: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Article",
         "headline": entry.subject,
         "description": entry.text,
         "url": view.url,
-        "datePublished": entry.published_at.isoformat(),
+        "datePublished": entry.since.isoformat(),
+        "dateModified": _modified(view.site, view.locale, entry).isoformat(),
         "inLanguage": view.locale,
         "publisher": {"@type": "Organization", "name": entry.sender},
     }
+    if view.correction:
+        article["correction"] = view.correction.url
     # Inside <script>, only "<" could end the element.
     return json.dumps(article, ensure_ascii=False).replace("<", "\\u003c")
 
@@ -225,8 +318,9 @@ def _atom(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str:
             link=url,
             unique_id=url,
             description=escape(entry.text),
-            content=entry.html,
-            pubdate=entry.published_at,
+            content=_note(site, locale, entry) + entry.html,
+            pubdate=entry.since,
+            updateddate=_modified(site, locale, entry),
         )
     return str(feed.writeString("utf-8"))
 
@@ -239,25 +333,33 @@ def _json_feed(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str
         "feed_url": site.url(locale, "feed.json"),
         "language": locale,
         "authors": [{"name": entries[0].sender}],
-        "items": [_json_item(entry, site.url(locale, f"{entry.notice}.html")) for entry in entries],
+        "items": [_json_item(site, locale, entry) for entry in entries],
     }
     return json.dumps(feed, ensure_ascii=False, indent=2)
 
 
-def _json_item(entry: NoticeEntry, url: str) -> dict[str, str]:
+def _json_item(site: Site, locale: str, entry: NoticeEntry) -> dict[str, str]:
+    url = site.url(locale, f"{entry.notice}.html")
     return {
         "id": url,
         "url": url,
         "title": entry.subject,
         "summary": entry.text,
-        "content_html": entry.html,
-        "date_published": entry.published_at.isoformat(),
+        "content_html": _note(site, locale, entry) + entry.html,
+        "date_published": entry.since.isoformat(),
+        "date_modified": _modified(site, locale, entry).isoformat(),
     }
+
+
+def _modified(site: Site, locale: str, entry: NoticeEntry) -> datetime:
+    """Return the date of the page's latest version, or that of the note on it when the note is later."""
+    correction = site.correction_of(locale, entry)
+    return max(entry.published_at, correction.entry.since) if correction else entry.published_at
 
 
 def _feed_title(entries: tuple[NoticeEntry, ...]) -> str:
     """Return the title of the first notice, which is what the whole feed is about."""
-    return entries[-1].subject
+    return min(entries, key=lambda each: each.since).subject
 
 
 def _words(locale: str) -> dict[str, str]:

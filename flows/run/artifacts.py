@@ -144,11 +144,16 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight 
         f"# {draft.notice}, as it was drafted for approval\n\n"
         f"It needs {draft.approvals}; the timeline says how it stands.\n\n"
         f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
-        f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
+        f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n{_notes(draft)}"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
         f"`amends approve {draft.incident} {draft.notice} --as NAME --binding {draft.binding[:12]}` approves it.\n\n"
         f"{_advice(advice)}{_preflight(found)}{texts}"
     )
+
+
+def _notes(draft: Draft) -> str:
+    sentence = draft.notes_in_words
+    return f"{sentence[0].upper()}{sentence[1:]}.\n\n" if sentence else ""
 
 
 def _preflight(found: Preflight | None) -> str:

@@ -258,7 +258,8 @@ def _write(
     differences = _differences(ledger, incident_id, step, wanted)
     step = to_people_alone(step) if step.corrects and not differences.public else step
     audience = ledger.notices.audience(incident_id, wanted.audience, wanted.id)
-    readers = Readers(audience.digest, audience.people, audience.readers, differences)
+    pages = ledger.told.pages(incident_id, wanted.id)
+    readers = Readers(audience.digest, audience.people, audience.readers, differences, pages)
     wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)

@@ -20,7 +20,7 @@ import feedparser
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Message, PageVersion, Receipt, Status
 from channels import website_static
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
 from tests.privileges import given_to_nobody, of_nobody
@@ -107,7 +107,7 @@ async def test_the_page_shows_the_notice_as_it_was_approved(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"), [("Asia/Shanghai", "2026-11-19 02:00 (UTC+8)"), ("UTC", "2026-11-18 18:00 (UTC)")]
+    ("zone", "told"), [("Asia/Shanghai", "19 November 2026, 02:00 (UTC+8)"), ("UTC", "18 November 2026, 18:00 (UTC)")]
 )
 async def test_a_page_tells_its_publication_time_in_the_organisations_zone(folder: Path, zone: str, told: str) -> None:
     """A notice page and the index tell when the notice was published in the organisation's time zone, and name the
@@ -519,3 +519,140 @@ def test_a_read_only_folder_is_named_before_there_is_a_page(folder: Path) -> Non
             assert channel.why_not_writable() is None
             given.chmod(0o500)
             assert channel.why_not_writable() == "channel website_static: folder cannot be written"
+
+
+LATER = PUBLISHED + timedelta(days=2)
+STILL_LATER = PUBLISHED + timedelta(days=9)
+WRONG = (PageVersion("first-notice", PUBLISHED),)
+BOTH = (*WRONG, PageVersion("correction-1", LATER))
+
+
+def a_correction(notice: str = "correction-1", corrects: tuple[PageVersion, ...] = WRONG, **changes: Any) -> Message:
+    """A page that says what is right where the first notice is wrong."""
+    given = {"key": notice, "notice": notice, "subject": "What is right", "published_at": LATER, "corrects": corrects}
+    return a_page(**{**given, **changes})
+
+
+def note_on(folder: Path, name: str, locale: str = "en") -> str:
+    """The note on a page, without its markup; empty when the page has none."""
+    found = re.search('<p class="corrected" role="note">(.*?)</p>', read(folder, name, locale))
+    return re.sub("<[^>]*>", "", found[1]) if found else ""
+
+
+def where_noted(folder: Path, name: str) -> list[str | None]:
+    """The addresses to which the notes on a page lead."""
+    notes = re.findall('<p class="corrected".*?</p>', read(folder, name))
+    return [link["href"] for note in notes for link in Page(note).all("a")]
+
+
+@pytest.mark.parametrize("known_to_the_ledger", [True, False])
+async def test_surprise_17_a_page_published_again_keeps_its_first_date(folder: Path, known_to_the_ledger: bool) -> None:
+    """The first date comes with the message, and stands on the page already when the ledger did not know in time that
+    the page was published.
+    """
+    again = a_page(
+        key="again",
+        published_at=LATER,
+        html="<p>Now.</p>",
+        first_published_at=PUBLISHED if known_to_the_ledger else None,
+    )
+    await publish(folder, a_page(), again)
+    seen = re.sub("<[^>]*>", "", read(folder, "first-notice.html"))
+    assert "Published 24 November 2026, 09:00 (UTC), last changed 26 November 2026, 09:00 (UTC)" in seen
+    (entry,) = feedparser.parse(read(folder, "feed.atom")).entries
+    assert (entry.published, entry.updated) == ("2026-11-24T09:00:00+00:00", "2026-11-26T09:00:00+00:00")
+    (item,) = json.loads(read(folder, "feed.json"))["items"]
+    assert (item["date_published"], item["date_modified"]) == (entry.published, entry.updated)
+    (content,) = re.findall('application/ld.json">(.*?)</script>', read(folder, "first-notice.html"))
+    article = json.loads(content)
+    assert (article["datePublished"], article["dateModified"]) == (entry.published, entry.updated)
+
+
+async def test_a_page_that_was_never_changed_has_one_date(folder: Path) -> None:
+    await publish(folder, a_page())
+    assert "last changed" not in read(folder, "first-notice.html")
+
+
+async def test_the_same_page_again_changes_no_file_after_a_change(folder: Path) -> None:
+    again = a_page(key="again", published_at=LATER)
+    await publish(folder, a_page(), again)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix}
+    (receipt,) = await publish(folder, again)
+    assert receipt.status is Status.DELIVERED
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+async def test_a_wrong_page_gets_a_note_when_its_correction_is_published(folder: Path) -> None:
+    await publish(folder, a_page(), a_correction())
+    assert note_on(folder, "first-notice.html") == (
+        "Corrected on 26 November 2026, 09:00 (UTC): part of this page was wrong. What is right: What is right"
+    )
+    url = f"{BASE}/november-breach/en/correction-1.html"
+    assert where_noted(folder, "first-notice.html") == [url]
+    assert where_noted(folder, "index.html") == [url], "the index lists the wrong page"
+    assert note_on(folder, "correction-1.html") == ""
+
+
+async def test_the_feeds_show_the_note_and_its_date(folder: Path) -> None:
+    await publish(folder, a_page(), a_correction())
+    entry = feedparser.parse(read(folder, "feed.atom"), sanitize_html=False).entries[1]
+    item = json.loads(read(folder, "feed.json"))["items"][1]
+    assert (entry.updated, item["date_modified"]) == ("2026-11-26T09:00:00+00:00",) * 2
+    assert all('class="corrected"' in text for text in (entry.content[0].value, item["content_html"]))
+
+
+async def test_a_note_is_in_the_language_of_its_page(folder: Path) -> None:
+    await publish(folder, a_page(locale="zh-CN"), a_correction(locale="zh-CN", key="zh"))
+    assert note_on(folder, "first-notice.html", "zh-CN").startswith("2026年11月26日 09:00（UTC）更正：本页部分内容有误")
+
+
+async def test_a_correction_in_another_language_is_better_than_none(folder: Path) -> None:
+    await publish(folder, a_page(locale="zh-CN"), a_correction())
+    assert "/en/correction-1.html" in read(folder, "first-notice.html", "zh-CN")
+
+
+async def test_the_note_names_the_latest_correction(folder: Path) -> None:
+    second = a_correction("correction-2", BOTH, published_at=STILL_LATER)
+    await publish(folder, a_page(), a_correction(), second)
+    url = f"{BASE}/november-breach/en/correction-2.html"
+    assert where_noted(folder, "first-notice.html") == where_noted(folder, "correction-1.html") == [url]
+
+
+async def test_a_correction_of_a_correction_is_named_on_both_pages(folder: Path) -> None:
+    """A page leads past a correction that was wrong itself, also when the last correction does not name the page."""
+    second = a_correction("correction-2", BOTH[1:], published_at=STILL_LATER)
+    await publish(folder, a_page(), a_correction(), second)
+    assert where_noted(folder, "first-notice.html") == [f"{BASE}/november-breach/en/correction-2.html"]
+
+
+async def test_the_note_goes_when_the_page_itself_is_right(folder: Path) -> None:
+    """A version of the page that the correction does not name is right, whenever it was written and published."""
+    again = a_page(key="again", published_at=PUBLISHED + timedelta(days=1), html="<p>Right.</p>")
+    await publish(folder, a_page(), a_correction(), again)
+    assert note_on(folder, "first-notice.html") == ""
+
+
+async def test_the_note_stays_when_the_correction_is_published_again(folder: Path) -> None:
+    again = a_correction(key="again", corrects=(), published_at=STILL_LATER)
+    await publish(folder, a_page(), a_correction(), again)
+    assert note_on(folder, "first-notice.html").startswith("Corrected on 26 November 2026")
+
+
+@pytest.mark.parametrize("name", ["first-notice.html", "correction-1.html", "index.html", "feed.atom", "feed.json"])
+async def test_a_note_that_was_cut_short_is_written_by_the_next_try(folder: Path, name: str) -> None:
+    """When one file could not be written, the correction counts as not published, and the next try notes it anywhere."""
+    await publish(folder, a_page())
+    in_the_way = folder / "november-breach" / "en" / name
+    in_the_way.unlink(missing_ok=True)
+    in_the_way.mkdir()
+    (failed,) = await publish(folder, a_correction())
+    in_the_way.rmdir()
+    (receipt,) = await publish(folder, a_correction())
+    assert (failed.status, receipt.status) == (Status.DEFERRED, Status.DELIVERED)
+    assert note_on(folder, "first-notice.html")
+    assert where_noted(folder, "index.html")
+
+
+async def test_the_subject_of_a_correction_is_shown_and_not_obeyed(folder: Path) -> None:
+    await publish(folder, a_page(), a_correction(subject="</a><img src=x>"))
+    assert Page(read(folder, "first-notice.html")).all("img") == []

@@ -183,7 +183,8 @@ def context_of(setting: Setting) -> dict[str, Any]:
 def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
-    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": [], "changes": []}
+    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
+    lists |= {"changes": [], "revisions": []}
     since, late = {"first": "", "news": []}, {"named": "", "came": ""}
     others = {"late": late, "since": since, "questions": {"asked": 0, "open": 0}, "people": ""}
     return {**dict.fromkeys(empty, ""), **lists, **others}
@@ -210,6 +211,7 @@ def _everything(locale: str) -> dict[str, Any]:
         "people": say_count(words, told.facts.people.value or Count()),
         "encrypted": "no",
         "nobody_knows_who": "yes",
+        "revisions": _revisions(words),
     }
 
 
@@ -224,6 +226,13 @@ def _changes(words: Phrases) -> list[dict[str, str]]:
         {"key": "measures", "name": names[StatementKey.MEASURES], "was": "", "now": "", **sure, **wrong},
         {"key": "misuse", **was, "now": words.not_so, "sure": "", "ruled_out": "yes", **wrong},
     ]
+
+
+def _revisions(words: Phrases) -> list[dict[str, Any]]:
+    """A page that was published three times more: without a difference, with several, and with one overtaken since."""
+    listed = [{**one, "overtaken": ""} for one in _changes(words)]
+    found = [[], listed, [{**listed[0], "overtaken": "yes"}]]
+    return [{"date": say_date(words, TOLD, ZONE), "changes": changes} for changes in found]
 
 
 def _dates(told: Incident, words: Phrases) -> dict[str, str]:

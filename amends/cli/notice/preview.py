@@ -141,6 +141,7 @@ def _values(seen: Preview) -> dict[str, Any]:
         "stage": seen.status.stage,
         "optional": draft.optional,
         "people": draft.people,
+        "corrects": [page.notice for page in draft.corrects],
         "expected": seen.expected.people,
         "printed_too": _is_printed(draft),
         "letters": seen.expected.letters,
@@ -192,10 +193,11 @@ def _heading(seen: Preview) -> str:
     already, people = _told_already(seen), seen.expected.people
     to_write = {"to be reached in all" if already else "will be written to": people.get(PersonState.WAITING, 0)}
     others = {state.value: count for state, count in people.items() if state is not PersonState.WAITING}
+    noted = f"\n{draft.notes_in_words}" if draft.corrects else ""
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
-        f"{already}{_files_only(seen)}\n{seen.preflight or _unchecked(seen)}{_approvals(seen)}"
+        f"{already}{noted}{_files_only(seen)}\n{seen.preflight or _unchecked(seen)}{_approvals(seen)}"
     )
 
 

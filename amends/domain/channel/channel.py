@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from html import escape
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 WITHOUT_PROVIDER = ("outbox", "simulated")
 """Values of the setting `use` that name no provider; messages of such a channel stay on this machine."""
@@ -40,6 +40,13 @@ Pieces = tuple[str, ...]
 """A text in pieces: every second piece is the name of a slot, for which each person has a value."""
 
 
+class PageVersion(NamedTuple):
+    """One version of a notice's public page: the notice, and the date that this version of the page bears."""
+
+    notice: str
+    dated: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VariantForm:
     """The part that all messages of a variant share, made once. A channel may cache what it derives from a form."""
@@ -63,6 +70,10 @@ class VariantForm:
     """The registered SMS signature, where one is needed."""
     published_at: datetime | None = None
     """The date of the notice, in UTC."""
+    first_published_at: datetime | None = None
+    """The date of the notice's first version, on a page that is published again; in UTC."""
+    corrects: tuple[PageVersion, ...] = ()
+    """Pages of other notices that say something wrong, of which this page says what is right."""
     zone: str = "UTC"
     """The organisation's time zone, in which a page shows times."""
 

@@ -1,7 +1,7 @@
 """The drafting of a notice: every variant that the audience needs, made from the case and the words."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from traceback import walk_tb
@@ -14,12 +14,12 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import EVERYONE, NO_LONGER, PROMISED, TOLD_OTHERWISE, nearest_locale, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, fate, planned_commitments
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.gaps import gap_findings
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
-from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Differences
+from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import Statement, about, committed, next_update, stated_by
 from amends.domain.notice.templates import (
@@ -35,6 +35,7 @@ from amends.domain.notice.templates import (
     split_quotes,
     split_statements,
 )
+from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment, say_statement
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
@@ -85,6 +86,8 @@ class Readers:
     """Every combination of locale, kind of reader, addendum and cohort in the audience."""
     differences: Differences = field(default_factory=Differences)
     """All that these readers, and those of pages and posts, were told otherwise than is known now."""
+    pages: Pages = field(default_factory=Pages)
+    """The pages that were published: earlier versions of this notice's own, and pages of others that are wrong."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,15 @@ def draft(
         next_news_at=news_at,
         sorry_for=missed.until if missed else None,
         dated=now,
+        first_dated=min((one.dated for one in readers.pages.earlier), default=None),
+        corrects=_corrected(readers.pages, variants),
     )
+
+
+def _corrected(pages: Pages, variants: Iterable[Variant]) -> tuple[PageVersion, ...]:
+    """Return the wrong pages of other notices of which the page among these variants says what is right."""
+    on_the_page = {key for one in variants if one.channel is ChannelKind.WEBSITE for key in one.states}
+    return tuple(page for page, wrong in pages.wrong.items() if wrong & on_the_page)
 
 
 def in_its_words(step: Step, wanted: Wanted, wording: Wording) -> tuple[Step, Wanted]:
@@ -342,6 +353,7 @@ class _Writer:
         path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
         values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
         values["changes"] = self._changes(name, channel)
+        values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
         try:
             module = self._templates.get_template(path).make_module(values)
         except Exception as error:  # any error of a template is for its author to correct
@@ -380,6 +392,33 @@ class _Writer:
             "ruled_out": "yes" if ruled_out else "",
             "wrong": "yes" if change.wrong else "",
         }
+
+    def _revisions(self, locale: str) -> list[dict[str, Any]]:
+        """Return each date on which the page was published again, the latest first, with what it says otherwise since.
+
+        A value that was changed again is a quote: it is as little right as the value that it replaced.
+        """
+        earlier = self._readers.pages.earlier
+        dates = [*(version.dated for version in earlier), self._now][1:]
+        told = [*earlier.values(), self._stated]
+        found: list[dict[str, Any]] = []
+        changed_later: set[str] = set()
+        for at, before, after in reversed([*zip(dates, told, told[1:], strict=False)]):
+            changes = revision(before, after)
+            found.append(self._revision(locale, at, changes, changed_later))
+            changed_later |= {one.key for one in changes}
+        return found
+
+    def _revision(
+        self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]
+    ) -> dict[str, Any]:
+        phrases = self._wording.phrases[locale]
+        date, in_words = self._date(phrases, at), []
+        for one in changes:
+            overtaken = one.key in changed_later
+            now = {"now": Quoted(_in_words(phrases, one.now))} if overtaken else {}
+            in_words.append(self._change(locale, one) | {"overtaken": "yes" if overtaken else ""} | now)
+        return {"date": date if at == self._now else Quoted(date), "changes": in_words}
 
     def _may_say(self, addendum: str, key: str) -> bool:
         """Return False when the laws of the readers' home forbid to say what the statement is about."""

@@ -61,6 +61,16 @@ def wrong_changes(wrong: Mapping[str, Statement], known: Mapping[str, Statement]
     return tuple(Change(was=wrong[key], now=known[key]) for key in StatementKey if key in wrong)
 
 
+def revision(before: Mapping[str, Statement], after: Mapping[str, Statement]) -> Changes:
+    """Return what a new version of a page says otherwise than the version before, right or wrong.
+
+    Something that the new version does not say is left out, and so are commitments and the next update.
+    """
+    keys = (key for key in StatementKey if key in CAN_BE_WRONG and key in after)
+    changes = (Change(was=before.get(key), now=after[key]) for key in keys if key in before or key in NAMED_ANYWAY)
+    return tuple(one for one in changes if _reads_otherwise(one))
+
+
 def cohort_of(changes: Changes) -> str:
     """Return the name of the cohort of readers with this difference: the same in every draft; empty without one."""
     return digest([(one.key, one.was and one.was.value) for one in changes])[:HEX_DIGITS] if changes else ""
@@ -73,3 +83,15 @@ def _is_new(change: Change) -> bool:
     """
     certain = change.now.certainty is Certainty.CONFIRMED
     return change.wrong or (certain and (change.was is None or change.was.value != change.now.value))
+
+
+def _reads_otherwise(change: Change) -> bool:
+    """Return True when a page must show the change: another value, or one that is certain and was not there."""
+    if change.was is None:
+        return change.now.certainty is Certainty.CONFIRMED
+    return _as_read(change.was) != _as_read(change.now)
+
+
+def _as_read(statement: Statement) -> tuple[str, bool]:
+    """Return what a reader takes from a statement: its value, and True when it is said to be not so."""
+    return statement.value, statement.certainty is Certainty.RULED_OUT

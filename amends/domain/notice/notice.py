@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from amends.domain.base.text import counted
 from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.statement import Statement
@@ -148,6 +148,10 @@ class Draft(Value):
     """The missed time of an update, for which the notice says sorry."""
     dated: Moment
     """The date that the notice bears."""
+    first_dated: Moment | None = None
+    """The date of the first version of the notice whose page was published; None when no page was."""
+    corrects: tuple[PageVersion, ...] = ()
+    """Pages of other notices that say something wrong, of which the page of this notice says what is right."""
 
     @property
     def authors(self) -> tuple[str, ...]:
@@ -167,6 +171,12 @@ class Draft(Value):
     def has_cohorts(self) -> bool:
         """Return True when some people read another text because they were told something else before."""
         return any(variant.cohort for variant in self.variants)
+
+    @property
+    def notes_in_words(self) -> str:
+        """Return a sentence that names the pages on which the notice's page puts a note; empty without any."""
+        pages = ", ".join(page.notice for page in self.corrects)
+        return f"its page puts a dated note, with a link to it, on the wrong pages of: {pages}" if pages else ""
 
     def nearest(self, name: TextName, channel: ChannelKind, default: str) -> Variant:
         """Return the variant that a reader of this text gets; `default` is the locale that serves all others.

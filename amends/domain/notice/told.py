@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, TextName, name_parts
@@ -70,6 +70,16 @@ class Heard:
     saying: Saying
     state: DeliveryState
     at: datetime
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The public pages that were published, as far as they concern the page of one notice."""
+
+    earlier: Mapping[PageVersion, Mapping[str, Statement]] = field(default_factory=dict)
+    """The versions of the notice's own page with their statements, the first one first."""
+    wrong: Mapping[PageVersion, frozenset[str]] = field(default_factory=dict)
+    """The pages of other notices that say something wrong, with the keys of what is wrong and nobody has corrected."""
 
 
 @dataclass(frozen=True)
@@ -191,3 +201,32 @@ def last_told(sayings: Iterable[Saying]) -> dict[str, Statement]:
 def told_otherwise(sayings: Sequence[Saying], known: Mapping[str, Statement]) -> dict[str, Statement]:
     """Return the latest statements of these sayings that are wrong by what is known now, by their keys."""
     return {key: one for key, one in last_told(sayings).items() if contradicts(one, known.get(key))}
+
+
+def pages_for(notice: str, sayings: Sequence[Saying], known: Mapping[str, Statement]) -> Pages:
+    """Return the published pages as far as they concern this notice, from all that the public was told.
+
+    Of another notice only the latest version stands. A page counts as wrong about what the public was told last and is
+    wrong by what is known now: something that a later page or post has set right is no matter for this notice.
+    """
+    published = _page_versions(sayings)
+    standing = {version.notice: version for version in published if version.notice != notice}
+    open_errors = told_otherwise(sayings, known).keys()
+    wrong = {one: _wrong_in(published[one], known) & open_errors for one in standing.values()}
+    return Pages(
+        earlier={one: stated for one, stated in published.items() if one.notice == notice},
+        wrong={one: keys for one, keys in wrong.items() if keys},
+    )
+
+
+def _page_versions(sayings: Iterable[Saying]) -> dict[PageVersion, dict[str, Statement]]:
+    """Return what each version of each page says in any language, the earliest version first."""
+    versions: dict[PageVersion, dict[str, Statement]] = {}
+    for one in sorted(sayings, key=lambda one: one.written_at):
+        if one.channel is ChannelKind.WEBSITE:
+            versions.setdefault(PageVersion(one.notice, one.written_at), {}).update(one.statements)
+    return versions
+
+
+def _wrong_in(stated: Mapping[str, Statement], known: Mapping[str, Statement]) -> frozenset[str]:
+    return frozenset(key for key, one in stated.items() if contradicts(one, known.get(key)))

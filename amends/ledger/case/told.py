@@ -21,7 +21,7 @@ from amends.domain.notice.difference import (
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement, stated_by
-from amends.domain.notice.told import Heard, SaidTo, Saying, last_told
+from amends.domain.notice.told import Heard, Pages, SaidTo, Saying, last_told, pages_for
 from amends.ledger.case.case import Cases
 from amends.ledger.deliver.told import (
     IS_PUBLIC,
@@ -168,6 +168,12 @@ class ToldRecord:
         Raises NotInLedger.
         """
         return self._heard(incident, PUBLIC)
+
+    def pages(self, incident: str, notice: str) -> Pages:
+        """Return the published pages as far as they concern the page of this notice. Raises NotInLedger."""
+        file, known = self._cases.incident_file(incident), self._known(incident)
+        with self._store.read() as session:
+            return pages_for(notice, public_sayings(session, self._notices, file), known)
 
     def _heard(self, incident: str, person: int) -> tuple[Heard, ...]:
         query = sql(*TEXT, IS_PUBLIC, col(DeliveryRow.state), col(DeliveryRow.updated_at))

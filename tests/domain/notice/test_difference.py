@@ -2,7 +2,7 @@
 
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
-from amends.domain.notice.difference import Change, cohort_of, difference
+from amends.domain.notice.difference import Change, cohort_of, difference, revision
 from amends.domain.notice.statement import Statement
 
 
@@ -76,3 +76,33 @@ def test_changes_stand_in_the_order_of_the_statements() -> None:
     found = [order.index(StatementKey(key)) for key in keys_of(told, known)]
     assert found == sorted(found)
     assert len(found) == 3
+
+
+def changed(before: dict[str, Statement], after: dict[str, Statement]) -> list[tuple[str | None, str]]:
+    return [(one.was and one.was.value, one.now.value) for one in revision(before, after)]
+
+
+def test_a_page_shows_each_value_that_it_gave_otherwise() -> None:
+    """A page shows also what was not wrong, what was not certain, and the kinds of data of everybody."""
+    assert changed(said(people="/300"), said(people="240/240")) == [("/300", "240/240")]
+    assert changed(suspected("people", "12/12"), suspected("people", "90/90")) == [("12/12", "90/90")]
+    assert changed(said(elements="contact"), said(elements="contact|health")) == [("contact", "contact|health")]
+
+
+def test_a_page_shows_that_something_is_not_so() -> None:
+    ruled_out = {"misuse": Statement(key="misuse", value="yes", certainty=Certainty.RULED_OUT)}
+    assert changed(said(misuse="yes"), ruled_out) == [("yes", "yes")]
+
+
+def test_a_page_that_says_the_same_shows_no_change() -> None:
+    assert changed(said(cause="theft"), suspected("cause", "theft")) == []
+
+
+def test_a_page_shows_what_became_known_of_what_every_notice_names() -> None:
+    assert changed({}, said(contained="2026-03-05", cause="theft")) == [(None, "2026-03-05")]
+
+
+def test_the_next_update_and_commitments_are_no_change_of_a_page() -> None:
+    before = said(next_update="2026-03-05T10:00+00:00") | said(**{"commitment:audit": "open 2026-12-10"})
+    after = said(next_update="2026-03-12T10:00+00:00") | said(**{"commitment:audit": "late 2026-12-20"})
+    assert changed(before, after) == []

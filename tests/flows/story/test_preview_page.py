@@ -1,9 +1,10 @@
 """What approvers see of a draft in the Prefect UI."""
 
 from amends.domain.base.errors import Finding
+from amends.domain.channel.channel import PageVersion
 from amends.domain.deliver.preflight import Preflight, Trouble
 from flows.run.artifacts import preview_page
-from tests.builders import a_draft
+from tests.builders import NOW, a_draft
 
 ADVICE = Finding("first-notice en/self/email", "L130", "has a sentence of 44 words", "30 are the most", blocks=False)
 
@@ -20,6 +21,12 @@ def test_without_advice_nothing_is_said_of_it() -> None:
 def test_the_page_says_whether_people_can_opt_out() -> None:
     assert "\nOptional, 3 people" in preview_page(a_draft(optional=True))
     assert "\nMandatory, 3 people" in preview_page(a_draft())
+
+
+def test_the_page_names_the_pages_that_get_a_note() -> None:
+    page = preview_page(a_draft(corrects=(PageVersion("first-notice", NOW), PageVersion("update-1", NOW))))
+    assert "Its page puts a dated note, with a link to it, on the wrong pages of: first-notice, update-1." in page
+    assert "a dated note" not in preview_page(a_draft())
 
 
 def test_how_everybodys_message_came_out_stands_before_the_texts() -> None:
