@@ -167,6 +167,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
         "addendum": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
         "reader": setting.reader.value,
         "page": PAGE,
+        "first_page": f"{PAGE}first-notice.html",
         "dated": say_date(phrases(setting.locale), TOLD, ZONE),
         "severity": setting.severity.value,
         "tone": TONES[setting.severity].value,

@@ -34,7 +34,7 @@ from tests.playbooks.rendering import (
 
 CHANNELS = {
     "first-notice": {"email", "website", "sms", "social"},
-    "update": {"email", "website", "sms"},
+    "update": {"email", "website", "sms", "social"},
     "holding": {"email", "website", "sms", "social"},
     "correction": {"email", "website", "sms", "social"},
     "not-affected": {"email", "sms"},

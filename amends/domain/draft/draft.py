@@ -104,6 +104,10 @@ class Links:
         """Return the address of the notice page in this locale."""
         return f"{self.pages(incident)}{locale}/"
 
+    def notice_page(self, incident: str, locale: str, notice: str) -> str:
+        """Return the address of the page of this notice, or of the latest one when `notice` is empty."""
+        return self.page(incident, locale) + (f"{notice}.html" if notice else "")
+
     @property
     def personal(self) -> str:
         """Return the address of a personal page, with a slot for the person's token."""
@@ -469,6 +473,7 @@ class _Writer:
                 "child": Slot.CHILD.mark,
             },
             "page": self._links.page(case.incident.id, locale),
+            "first_page": self._links.notice_page(case.incident.id, locale, self._first_notice()),
             **self._commitment_values(phrases, locale),
             "news": self._news(phrases, locale, self._fresh_news()),
             "since": self._since(phrases, locale),
@@ -478,6 +483,14 @@ class _Writer:
             "severity": str(assessed.band if assessed else Severity.HIGH),
             "tone": str(assessed.tone if assessed else Tone.SERIOUS),
         }
+
+    def _first_notice(self) -> str:
+        """Return the id of the notice with a page that told these readers first, or "" when there is none."""
+        steps = self._case.playbook.steps if self._case.playbook else ()
+        on_pages = {one.id for one in steps if one.phase is Phase.NOTIFY and ChannelKind.WEBSITE in one.channels}
+        for_them = (one for one in self._case.notices if one.audience in (self._wanted.audience, EVERYONE))
+        begun = [(one.begun_at, one.id) for one in for_them if one.begun_at and one.step in on_pages]
+        return min(begun)[1] if begun else ""
 
     def _date(self, phrases: Phrases, moment: datetime | None) -> str:
         return say_date(phrases, moment, self._case.incident.organisation.timezone) if moment else ""

@@ -7,14 +7,16 @@ import pytest
 
 from amends.domain.base.errors import ContentError
 from amends.domain.case.case import Case
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.draft.draft import Links, Readers, Wanted, draft, notice_about, notices_wanted
 from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
 from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot, TextName
+from amends.domain.notice.statement import Statement, stated_by
 from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
+from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Step
 from amends.domain.team.approval import ApprovalRule
@@ -416,6 +418,69 @@ def test_a_draft_names_its_page_and_the_time_of_the_next_news() -> None:
     assert draft.next_news_at == NEXT_NEWS
 
 
+def the_update(text: str, *told: NoticeStatus, **readers: Any) -> Draft:
+    """The first update, with this text on every channel, after these notices."""
+    case = a_case(events={"opened": NOW, "notified": NOW}, assessment=an_assessment(), notices=told)
+    given = Readers("audience-1:everyone", 3, BOTH_SELVES, **readers)
+    wanted = Wanted("update-1", "update", "everyone")
+    return drafted(
+        words(text, notice="update"),
+        case=case,
+        step=step_of(case, "update"),
+        wanted=wanted,
+        readers=given,
+        now=NOW + DAY,
+    )
+
+
+def test_surprise_17_an_update_leads_to_the_page_of_the_first_notice() -> None:
+    told = {"template": "first-notice", "step": "first-notice", "stage": NoticeStage.SENT, "sent_at": NOW}
+    first = a_notice(id="first-notice", **told)
+    assert text_of(the_update("{{ first_page }}", first)) == f"{LINKS.page('november-breach', 'en')}first-notice.html"
+
+
+@pytest.mark.parametrize("changes", [{"audience": "patients"}, {"sent_at": None}, {"step": "chase"}], ids=str)
+def test_an_update_leads_to_the_latest_page_without_a_first_one(changes: dict[str, Any]) -> None:
+    """A notice to other people, one that nobody has yet, and one without a page of its own are not the first notice."""
+    told = {"template": "first-notice", "step": "first-notice", "stage": NoticeStage.SENT, "sent_at": NOW}
+    first = a_notice(id="first-notice", **(told | changes))
+    assert text_of(the_update("{{ first_page }}", first)) == LINKS.page("november-breach", "en")
+
+
+WRONG_PAGES = Pages(wrong={PageVersion("first-notice", NOW): frozenset({"cause"})})
+
+
+def test_a_page_corrects_only_what_it_states() -> None:
+    stating, silent = (the_update(f"{text} x", pages=WRONG_PAGES) for text in ('{{ states("cause") }}', "{{ people }}"))
+    assert ([one.notice for one in stating.corrects], silent.corrects) == (["first-notice"], ())
+
+
+def found_out(day: str) -> dict[str, Statement]:
+    return {"discovered": Statement(key="discovered", value=day)}
+
+
+def test_a_page_published_again_shows_each_change_and_quotes_the_old() -> None:
+    """A value that was changed again is a quote too, as is an earlier date: the facts know neither any more."""
+    text = (
+        "{% for one in revisions %}{{ one.date }}:{% for change in one.changes %} {{ change.was }}, {{ change.now }}"
+        "{{ ', overtaken' if change.overtaken }}\n{% endfor %}{% endfor %}"
+    )
+    known = stated_by(an_incident(), 3)
+    earlier = {
+        PageVersion("update-1", NOW - 3 * DAY): known | found_out("2026-11-20"),
+        PageVersion("update-1", NOW - 2 * DAY): known | found_out("2026-11-21"),
+    }
+    draft = the_update(text, pages=Pages(earlier=earlier))
+    page = variant_of(draft, "en", ChannelKind.WEBSITE)
+    assert page.text.splitlines() == [
+        "25 November 2026: 21 November 2026, 23 November 2026",
+        "22 November 2026: 20 November 2026, 21 November 2026, overtaken",
+    ]
+    assert page.quotes == tuple(page.text.splitlines())
+    assert draft.first_dated == NOW - 3 * DAY
+    assert text_of(draft) == "", "no email lists the changes of a page"
+
+
 def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
     assert drafted().binding == drafted().binding
 
@@ -440,6 +505,8 @@ def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
         {"author": "mei"},
         {"earlier_authors": ("mei",)},
         {"change": 1},
+        {"first_dated": NOW - DAY},
+        {"corrects": (PageVersion("first-notice", NOW),)},
     ],
 )
 def test_a_change_of_anything_that_is_approved_changes_the_binding(change: dict[str, Any]) -> None:
