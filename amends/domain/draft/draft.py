@@ -413,9 +413,7 @@ class _Writer:
             changed_later |= {one.key for one in changes}
         return found
 
-    def _revision(
-        self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]
-    ) -> dict[str, Any]:
+    def _revision(self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]) -> dict[str, Any]:
         phrases = self._wording.phrases[locale]
         date, in_words = self._date(phrases, at), []
         for one in changes:
