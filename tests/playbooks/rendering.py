@@ -231,8 +231,9 @@ def _changes(words: Phrases) -> list[dict[str, str]]:
 
 def _revisions(words: Phrases) -> list[dict[str, Any]]:
     """A page that was published three times more: without a difference, with several, and with one overtaken since."""
-    listed = [{**one, "overtaken": ""} for one in _changes(words)]
-    found = [[], listed, [{**listed[0], "overtaken": "yes"}]]
+    listed = [{**one, "overtaken": "", "promise": ""} for one in _changes(words)]
+    promise = {**listed[0], "promise": "yes"}
+    found = [[], [*listed, promise], [{**listed[0], "overtaken": "yes"}]]
     return [{"date": say_date(words, TOLD, ZONE), "changes": changes} for changes in found]
 
 

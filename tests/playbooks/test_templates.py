@@ -111,7 +111,10 @@ def test_a_detailed_notice_has_its_parts_in_order() -> None:
 
 def test_a_page_that_was_changed_lists_what_changed() -> None:
     """The words of each kind of change stand on the page: of one without a difference, too."""
-    told = {"en": ("We wrote: ", "Then we wrote: ", "we brought"), "zh-CN": ("我们曾写：", "后来改为：", "更新了本页")}
+    told = {
+        "en": ("We wrote: ", "Then we wrote: ", "Now: ", "we brought"),
+        "zh-CN": ("我们曾写：", "后来改为：", "现在：", "更新了本页"),
+    }
     changed = chosen(channel=ChannelKind.WEBSITE, sparse=False)
 
     def lists(notice: Rendered) -> bool:

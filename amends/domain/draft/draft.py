@@ -21,7 +21,7 @@ from amends.domain.incident.gaps import gap_findings
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
-from amends.domain.notice.statement import Statement, about, committed, next_update, stated_by
+from amends.domain.notice.statement import COMMITMENT, Statement, about, committed, next_update, stated_by
 from amends.domain.notice.templates import (
     PART_CLOSE,
     PART_OPEN,
@@ -389,13 +389,20 @@ class _Writer:
         was, now = (_in_words(phrases, one) for one in (change.was, change.now))
         return {
             "key": change.key,
-            "name": phrases.statements[StatementKey(change.key)],
+            "name": self._heading(locale, change.key),
             "was": Quoted(was) if was and now else "",
             "now": SaidText(now, change.key),
             "sure": "yes" if change.now.certainty is Certainty.CONFIRMED else "",
             "ruled_out": "yes" if ruled_out else "",
             "wrong": "yes" if change.wrong else "",
         }
+
+    def _heading(self, locale: str, key: str) -> str:
+        """Return the heading of what a statement with this key is about; of a commitment, its words."""
+        if not key.startswith(COMMITMENT):
+            return self._wording.phrases[locale].statements[StatementKey(key)]
+        made = {about(one.id): one for one in (*self._case.commitments, *self._made)}
+        return _said(made[key].promise, locale, f"commitments.{made[key].id}.promise")
 
     def _revisions(self, locale: str) -> list[dict[str, Any]]:
         """Return each date on which the page was published again, the latest first, with what it says otherwise since.
@@ -419,7 +426,11 @@ class _Writer:
         for one in changes:
             overtaken = one.key in changed_later
             now = {"now": Quoted(_in_words(phrases, one.now))} if overtaken else {}
-            in_words.append(self._change(locale, one) | {"overtaken": "yes" if overtaken else ""} | now)
+            marks = {
+                "overtaken": "yes" if overtaken else "",
+                "promise": "yes" if one.key.startswith(COMMITMENT) else "",
+            }
+            in_words.append(self._change(locale, one) | marks | now)
         return {"date": date if at == self._now else Quoted(date), "changes": in_words}
 
     def _may_say(self, addendum: str, key: str) -> bool:

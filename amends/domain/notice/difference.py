@@ -6,7 +6,7 @@ from amends.domain.base.value import Value
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.notice import digest
-from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts
+from amends.domain.notice.statement import CAN_BE_WRONG, COMMITMENT, NEVER_WRONG, Statement, contradicts
 
 OWN, OWN_BEFORE = "own", "own before"
 """The values that stand for the data elements of each person's own, now and as told, which differ within a cohort."""
@@ -64,9 +64,10 @@ def wrong_changes(wrong: Mapping[str, Statement], known: Mapping[str, Statement]
 def revision(before: Mapping[str, Statement], after: Mapping[str, Statement]) -> Changes:
     """Return what a new version of a page says otherwise than the version before, right or wrong.
 
-    Something that the new version does not say is left out, and so are commitments and the next update.
+    Commitments come last. Something that the new version does not say is left out, and so is the next update.
     """
-    keys = (key for key in StatementKey if key in CAN_BE_WRONG and key in after)
+    commitments = sorted(key for key in after if key.startswith(COMMITMENT))
+    keys = (key for key in (*StatementKey, *commitments) if key in after and key not in NEVER_WRONG)
     changes = (Change(was=before.get(key), now=after[key]) for key in keys if key in before or key in NAMED_ANYWAY)
     return tuple(one for one in changes if _reads_otherwise(one))
 

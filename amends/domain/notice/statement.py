@@ -25,7 +25,9 @@ FACT = {
     StatementKey.MEASURES: "mitigations",
 }
 """The fact that each of these statements gives."""
-CAN_BE_WRONG = frozenset({*StatementKey} - {StatementKey.NEXT_UPDATE, StatementKey.CONTACT})
+NEVER_WRONG = frozenset({StatementKey.NEXT_UPDATE, StatementKey.CONTACT})
+"""The statements that are neither corrected nor listed as a change: each notice gives the latest."""
+CAN_BE_WRONG = frozenset({*StatementKey} - NEVER_WRONG)
 """The statements that are corrected. A missed next update gets an apology, and a commitment notices of its own."""
 BETWEEN = "|"
 """The sign between several words of one value."""

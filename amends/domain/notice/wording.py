@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from amends.domain.base.value import Value
+from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import Certainty, Count, DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, Statement
+from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, COMMITMENT, Statement
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
@@ -156,6 +157,12 @@ def say_data(phrases: Phrases, categories: tuple[DataCategory, ...]) -> str:
 
 def say_statement(phrases: Phrases, statement: Statement) -> str:
     """Return the value of a statement in words; empty where only a person can word it, as for measures."""
+    if statement.key.startswith(COMMITMENT):
+        return _say_commitment(phrases, *statement.value.split(" "))
+    return _say_fact(phrases, statement)
+
+
+def _say_fact(phrases: Phrases, statement: Statement) -> str:
     key, value = StatementKey(statement.key), statement.value
     if statement.certainty is Certainty.RULED_OUT:
         return phrases.not_so
@@ -168,6 +175,14 @@ def say_statement(phrases: Phrases, statement: Statement) -> str:
     if key is StatementKey.ELEMENTS:
         return say_data(phrases, tuple(map(DataCategory, value.split(BETWEEN)))) if value else phrases.no_data
     return phrases.values.get(key, {}).get(value, "")
+
+
+def _say_commitment(phrases: Phrases, state: str, day: str) -> str:
+    """Return in words how a commitment stands, with its day as long as it is open or late."""
+    words = phrases.commitment_states[state]
+    if state in (CommitmentState.KEPT, CommitmentState.DROPPED):
+        return words
+    return phrases.list_comma.join((words, say_day(phrases, date.fromisoformat(day))))
 
 
 def _say_span(phrases: Phrases, first: str, last: str) -> str:

@@ -102,7 +102,13 @@ def test_a_page_shows_what_became_known_of_what_every_notice_names() -> None:
     assert changed({}, said(contained="2026-03-05", cause="theft")) == [(None, "2026-03-05")]
 
 
-def test_the_next_update_and_commitments_are_no_change_of_a_page() -> None:
-    before = said(next_update="2026-03-05T10:00+00:00") | said(**{"commitment:audit": "open 2026-12-10"})
-    after = said(next_update="2026-03-12T10:00+00:00") | said(**{"commitment:audit": "late 2026-12-20"})
+def test_a_page_shows_how_a_commitment_stands_otherwise() -> None:
+    before = said(**{"commitment:audit": "open 2026-12-10", "commitment:fix": "open 2026-12-10"})
+    after = said(**{"commitment:audit": "late 2026-12-20", "commitment:fix": "open 2026-12-10"})
+    assert changed(before, after) == [("open 2026-12-10", "late 2026-12-20")]
+    assert changed({}, after) == [], "a new promise is no change of what the page said"
+
+
+def test_the_next_update_is_no_change_of_a_page() -> None:
+    before, after = (said(next_update=f"2026-03-{day}T10:00+00:00") for day in ("05", "12"))
     assert changed(before, after) == []

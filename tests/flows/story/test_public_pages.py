@@ -112,6 +112,18 @@ async def test_surprise_4_a_page_lists_what_it_said_otherwise_before(public: Pub
     assert "2026年11月20日 起因 我们曾写：我们内部人员所为 应当是：遗失" in public.page("first-notice", "zh-CN")
 
 
+async def test_a_page_lists_a_promise_that_was_put_off(public: Public) -> None:
+    public.clock.now += DAY
+    reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
+    public.ledger.commitments.put_off(
+        INCIDENT, "photo-before-visit", START + 20 * DAY, reason, LEAD.name, public.clock.now
+    )
+    public.a_latecomer_is_found()
+    await public.tell("first-notice")
+    promise = "Before each visit we will send the name and photo of the person who comes."
+    assert f"{promise} We wrote: Open, 25 November 2026 Now: Late, 8 December 2026" in public.page("first-notice")
+
+
 async def test_a_wrong_page_gets_a_dated_note_by_its_correction(public: Public) -> None:
     public.it_was(Cause.INSIDER)
     name = await public.correct()
