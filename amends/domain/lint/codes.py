@@ -201,6 +201,11 @@ CODES = {
         "who was told it.",
         "Put the key under `states` in the incident file, or let the template print the fact.",
     ),
+    "L160": Meaning(
+        Stops.NEVER,
+        "It is a page that is published again, and it does not list what changed since the first time.",
+        'Put `part("revisions")` and the piece `revised` of `_base` into the template.',
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

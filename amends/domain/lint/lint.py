@@ -226,6 +226,13 @@ def _late(proof: Proof) -> Iterator[Finding]:
         yield proof.finding("L155", "does not say that news comes late", advice)
 
 
+def _revisions(proof: Proof) -> Iterator[Finding]:
+    again = proof.draft.first_dated is not None and proof.variant.channel is ChannelKind.WEBSITE
+    if again and not proof.variant.parts.get("revisions", "").strip():
+        advice = 'put the piece `revised` of `_base` into the template, after part("revisions")'
+        yield proof.finding("L160", "is published again and does not list what changed", advice)
+
+
 def _left_over(proof: Proof) -> Iterator[Finding]:
     for left in dict.fromkeys(LEFT_OVER.findall(proof.whole)):
         yield proof.finding("L109", f"holds “{left.strip()}”", "a variable is empty, or a brace was left")
@@ -311,6 +318,7 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _secrets,
     _next_news,
     _late,
+    _revisions,
     _left_over,
     _placeholders,
     _characters,

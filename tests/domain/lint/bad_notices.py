@@ -138,6 +138,11 @@ def late() -> Draft:
     return good(sorry_for=NOW - timedelta(days=9))
 
 
+def published_again() -> Draft:
+    """The good notice, of which an earlier version stands on the website."""
+    return good(first_dated=NOW - timedelta(days=2))
+
+
 def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, addendum: str = GENERAL) -> Draft:
     """The good notice with more words in one variant."""
     return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, addendum)
@@ -247,6 +252,7 @@ BAD = (
     Bad("has them send it", "L107", saying("请将您的银行卡号和密码发送给客服。", locale="zh-CN")),
     Bad("says nothing of the next news", "L108", instead(" We write again on 28 November 2026.", "")),
     Bad("keeps quiet about a time that was missed", "L155", late(), stops=False),
+    Bad("rewrites its page in silence", "L160", published_again(), stops=False),
     Bad("promises what nobody tracks", "L147", saying("We will refund all fees within 30 days."), stops=False),
     Bad("promises in Chinese what nobody tracks", "L147", saying("我们将在30天内完成全面检查。", locale="zh-CN"),
         stops=False),

@@ -1,5 +1,6 @@
 """Pages that were published are never rewritten without a dated note, and a wrong page says where the right words are."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from flows.update import update
-from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
+from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 DAY = timedelta(days=1)
 FEW = 6
@@ -63,6 +64,11 @@ class Public:
         """The words of a page, as they are read."""
         markup = (self.folder / INCIDENT / locale / f"{name}.html").read_text("utf-8").split("<main", 1)[1]
         return re.sub(r"\s+", " ", re.sub("<[^>]*>", "", markup))
+
+    def left(self, notice: str, kind: ChannelKind) -> list[str]:
+        """The English texts of this notice that left on a channel."""
+        sent = [json.loads(path.read_text("utf-8")) for path in outbox(self.folder.parent)]
+        return [one["text"] for one in sent if (one["notice"], one["kind"], one["locale"]) == (notice, kind, "en")]
 
     def notes(self, name: str, locale: str = "en") -> list[str]:
         """The notices to which the notes on a page lead."""
@@ -159,6 +165,29 @@ async def test_an_update_that_corrects_puts_the_note_on_the_page(public: Public)
     await public.tell("update")
     assert public.notes("first-notice") == ["update-1"]
     assert "How it came about We wrote: a theft Right is: somebody who works for us" in public.page("update-1")
+
+
+async def test_updates_and_corrections_are_posted(public: Public) -> None:
+    public.it_was(Cause.INSIDER)
+    name = await public.correct()
+    public.clock.now = START + 3 * DAY
+    await public.tell("update")
+    (correction,), (update_post,) = (public.left(one, ChannelKind.SOCIAL) for one in (name, "update-1"))
+    assert "part of our notice on the data breach was wrong" in correction
+    assert (
+        f"our update on the data breach: {SITE}/{INCIDENT}/en/ Next news by Sunday, 29 November 2026" in update_post
+    )
+
+
+async def test_surprise_17_the_steps_are_on_the_page_that_is_named(public: Public) -> None:
+    """An update's email leads to the page of the first notice: the first page of all shows the update by then."""
+    public.clock.now = START + 3 * DAY
+    await public.tell("update")
+    mails = public.left("update-1", ChannelKind.EMAIL)
+    assert mails
+    assert all(f"You find them all here: {SITE}/{INCIDENT}/en/first-notice.html" in mail for mail in mails)
+    assert "our update of" in public.page("index")
+    assert "let nobody in who says we sent them" in public.page("first-notice")
 
 
 async def test_a_note_names_nothing_that_approvers_did_not_see(public: Public) -> None:
