@@ -54,7 +54,7 @@ async def test_all_dossiers_together_are_what_left(told: Told, tmp_path: Path) -
     """Facts change and are corrected, a list is corrected, a promise is kept, and somebody is found late."""
     told.amend(Cause.INSIDER)
     await told.tell("correction", told.correction)
-    grown = told.people[1]._replace(data=(*told.people[1].data, DataCategory.NATIONAL_ID))
+    grown = told.people[1]._replace(data=(*told.people[1].data, DataCategory.COMMUNICATIONS_CONTENT))
     told.list_is([told.people[0], grown, *told.people[2 : FEW + 1]])
     await told.tell("first-notice")
     told.clock.now = START + timedelta(days=3)
