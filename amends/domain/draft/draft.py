@@ -532,7 +532,8 @@ class _Writer:
         if notice is None or notice.begun_at is None or not notice.everybody_told:
             return {"first": "", "news": []}
         news = [one for one in self._case.incident.news if one.at <= self._now]
-        return {"first": self._date(phrases, notice.begun_at), "news": self._news(phrases, locale, news)}
+        first = notice.told_versions[0].drafted_at  # the date that the others' letters bear
+        return {"first": self._date(phrases, first), "news": self._news(phrases, locale, news)}
 
     def _news(self, phrases: Phrases, locale: str, news: Iterable[News]) -> list[dict[str, str]]:
         return [

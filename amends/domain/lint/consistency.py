@@ -350,7 +350,7 @@ def _days_known(proof: Proof) -> frozenset[date]:
     """Return every day that the facts, the news, the commitments and the draft itself name."""
     draft, incident, known = proof.draft, proof.incident, proof.known
     times, facts, commitments = incident.times, incident.facts, known.commitments
-    moments = [draft.dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
+    moments = [draft.dated, draft.first_dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
     moments += [
         times.occurred.start,
         times.occurred.end,

@@ -58,7 +58,7 @@ def _days(proof: Proof) -> dict[StatementKey, frozenset[date]]:
 def _own_days(proof: Proof) -> frozenset[date]:
     """Return the days that a text may name for another reason: its own, those of news and of commitments."""
     draft, commitments = proof.draft, proof.known.commitments
-    moments = [draft.dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
+    moments = [draft.dated, draft.first_dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
     moments += [news.at for news in proof.incident.news]
     moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.settled_at)]
     return frozenset(proof.known.day(at) for at in moments if at)
