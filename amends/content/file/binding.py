@@ -23,6 +23,9 @@ MoreKeys = Mapping[type[BaseModel], Iterable[str]]
 
 NOTHING_MORE: MoreKeys = MappingProxyType({})
 
+KEY = ("[key]",)
+"""The end of pydantic's location of a wrong key in a mapping."""
+
 _EXPECTED_FORMS = {
     "^[A-Z]{2}$": "a country is expected here, in two capital letters as in DE",
     f"^{LOCALE.pattern}$": "a locale is expected here, as in en, zh-CN or zh-Hant-TW",
@@ -84,7 +87,7 @@ def _finding(
 ) -> tuple[Place, Finding]:
     kind, loc = details["type"], details["loc"]
     trail = _trail(document, loc)
-    of_key = kind == "extra_forbidden" or loc[-1:] == ("[key]",)
+    of_key = kind == "extra_forbidden" or loc[-1:] == KEY
     code, what, advice = _say(details, document, trail, _known_keys(model, loc[:-1], more))
     return document.place(trail, of_key=of_key), Finding(document.where(trail, of_key=of_key), code, what, advice)
 
@@ -106,6 +109,9 @@ def _say(details: ErrorDetails, document: Document, trail: Trail, keys: list[str
             return Code.MISSING, f"{name}: {details['loc'][-1]!r} is missing", ""
         case "extra_forbidden":
             return Code.UNKNOWN_KEY, f"{trail[-1]!r} is not a known key", did_you_mean(str(trail[-1]), keys)
+        case "enum" | "literal_error" if details["loc"][-1:] == KEY:
+            key = str(trail[-1])
+            return Code.UNKNOWN_KEY, f"{key!r} is not a known key", _did_you_mean_of(key, context)
         case "enum" | "literal_error" if details["input"] is not None:
             word = str(document.at(trail))
             return Code.UNKNOWN_WORD, f"{name}: {word!r} is not a known word", _did_you_mean_of(word, context)

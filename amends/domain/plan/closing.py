@@ -40,11 +40,12 @@ def ready_to_close(case: Case, now: datetime) -> bool:
 def somebody_must_hear(case: Case, now: datetime) -> bool:
     """Return True when people must still be told something of a case that was closed, apart from commitments.
 
-    They were found late, were told something that is wrong by now, or wait for a notice that others have.
+    They were found late, were told something that is wrong by now, or wait for a notice that others have. They must be
+    told as long as that word waits for approval, too.
     """
     planned = plan(case, now)
     steps = {one.step for one in (*planned.due, *planned.upcoming) if one.phase is not Phase.FOLLOW_UP} - {HOLDING}
-    return bool(steps) or _people_wait(case)
+    return bool(steps) or _people_wait(case) or _word_awaits_approval(case)
 
 
 def is_over(case: Case, now: datetime) -> bool:
@@ -55,7 +56,8 @@ def is_over(case: Case, now: datetime) -> bool:
     """
     if case.destroyed_at:
         return True
-    if case.state is not IncidentState.CLOSED or case.commitments_open or _people_wait(case) or case.questions.open:
+    waiting = case.commitments_open or _people_wait(case) or _word_awaits_approval(case) or case.questions.open
+    if case.state is not IncidentState.CLOSED or waiting:
         return False
     planned = plan(case, now)
     return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
@@ -95,6 +97,15 @@ def _people_wait(case: Case) -> bool:
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in waiting)
     on_its_way = any(notice.is_on_its_way and not notice.only_parked for notice in begun)
     return on_its_way or any(notice.letters for notice in case.notices)
+
+
+def _word_awaits_approval(case: Case) -> bool:
+    """Return True when a correction, or word to people who are not affected after all, is drafted and not approved."""
+    steps = case.playbook.steps if case.playbook else ()
+    wanted = {step.id for step in steps if step.found_for and step.of in case.events}
+    begun = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
+    unapproved = (one for one in case.notices if one.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED))
+    return any(one.step in wanted and (one.step, one.occurrence) in begun for one in unapproved)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:

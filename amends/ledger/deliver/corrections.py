@@ -13,7 +13,7 @@ from amends.domain.base.errors import NotAllowed
 from amends.domain.deliver.correction import Ask, DifferenceKind, objections
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.people.person import Hold, Person
-from amends.domain.playbook.playbook import Phase, Playbook
+from amends.domain.playbook.playbook import Event, Phase, Playbook
 from amends.ledger.commitment import told, untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
@@ -304,7 +304,10 @@ def _somebody_is_left(session: Session, draft: Draft) -> bool:
 
 
 def _telling_steps(session: Session, incident: str) -> frozenset[str]:
-    """Return the steps that tell people for the first time; people found later must get their notices too."""
+    """Return the steps that tell people for the first time; people found later must get their notices too.
+
+    A closing report is none of them: whoever is found after it reads all that it says in the first notice.
+    """
     pin = pin_row(session, incident)
     steps = Playbook.model_validate(pin.playbook).steps if pin else ()
-    return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)
+    return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY and step.of != Event.RESOLVED)

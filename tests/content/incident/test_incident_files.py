@@ -215,3 +215,35 @@ def test_what_cannot_be_meant_is_named(incident, more, said):
         read_incident(incident(more=more))
     assert any(said in str(finding) for finding in caught.value.findings)
     assert all(re.search(r"incident\.yaml:\d+:\d+$", finding.where) for finding in caught.value.findings)
+
+
+INCIDENT_LINES = 18
+"""The lines of the incident file of these tests, before what a test adds."""
+NEWS = "news:\n  - at: 2026-11-22T08:00+08:00\n    text: Two of the three were found.\n"
+PROMISE = (
+    "commitments:\n  - id: doors\n    kind: other\n    owner: Facilities\n    due: 7d\n    promise: {en: a, zh-CN: b}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "code", "says"),
+    [
+        ("states:\n  what_happened: [cause, peple]\n", "2:26", "E102", "Did you mean 'people'?"),
+        ("states:\n  what_hapened: [cause]\n", "2:3", "E101", "'what_hapened' is not a known key"),
+        (f"{NEWS}    states: [people, caus]\n", "4:22", "E102", "Did you mean 'cause'?"),
+        (f"{NEWS}    state: [people]\n", "4:5", "E101", "Did you mean 'states'?"),
+        (PROMISE.replace("    owner: Facilities\n", ""), "2:5", "E103", "'owner' is missing"),
+        (PROMISE.replace("    due: 7d\n", ""), "2:5", "E103", "'due' is missing"),
+        (PROMISE.replace("7d", "soon"), "5:10", "E104", "due"),
+        (PROMISE.replace(", zh-CN: b", ""), "6:14", "E110", "says nothing for zh-CN"),
+    ],
+)
+def test_what_the_record_of_told_cannot_use_has_a_place(incident, more, place, code, says):
+    """What texts state and what is promised is refused with its line when nobody could ever be told of it."""
+    path = incident(more=more)
+    with pytest.raises(ContentError) as caught:
+        read_incident(path)
+    (finding,) = caught.value.findings
+    line, _, column = place.partition(":")
+    assert finding.where == f"{path}:{INCIDENT_LINES + int(line)}:{column}"
+    assert (finding.code, says in f"{finding.what} {finding.advice}") == (code, True), str(finding)

@@ -363,3 +363,41 @@ async def test_a_closed_case_stays_closed_when_nobody_must_hear_more(told: Told)
     told.amend(Cause.THEFT)
     await sweep.fn(INCIDENT)
     assert state(told) is IncidentState.CLOSED
+
+
+async def test_a_reopened_case_waits_until_the_word_has_left(told: Told) -> None:
+    """A case that opened again for a correction does not close while the correction waits for approval."""
+    await closed(told)
+    told.amend(Cause.INSIDER)
+    await sweep.fn(INCIDENT)
+    await notify.fn(INCIDENT, "correction", told.correction)
+    await sweep.fn(INCIDENT)
+    assert state(told) is IncidentState.OPEN
+    approve_all(told.ledger, told.clock.now)
+    await sweep.fn(INCIDENT)
+    await notify.fn(INCIDENT, "correction", told.correction)
+    assert state(told) is IncidentState.CLOSED
+
+
+async def test_the_last_report_is_not_for_those_found_after_it(told: Told) -> None:
+    """Whoever is found after the last report was sent reads the first notice, and no report on what they never heard."""
+    told.clock.now += DAY
+    told.ledger.incidents.resolve(INCIDENT, LEAD.name, told.clock.now)
+    await told.tell("closing")
+    assert state(told) is IncidentState.CLOSED
+    before = told.got("closing")
+    told.list_is(told.people[: FEW + 1])
+    await sweep.fn(INCIDENT)
+    assert told.due() <= {"first-notice", *AT_THE_END}
+    await told.tell("first-notice")
+    assert (told.got("closing"), state(told)) == (before, IncidentState.CLOSED)
+
+
+async def test_who_is_not_affected_is_promised_no_more_messages(told: Told) -> None:
+    told.clock.now += DAY
+    told.list_is(told.people[1:FEW])
+    number = told.correction
+    await told.tell("not-affected", number)
+    (mail,) = told.mails(f"not-affected-{number}")
+    assert "You will get no more messages from us about this" in mail
+    assert "We will write again" not in mail
