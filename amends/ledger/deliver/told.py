@@ -215,9 +215,14 @@ def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
 
 def _mixed(sayings: Iterable[Saying], known: Known) -> frozenset[str]:
     """Return the keys of what some of these texts say otherwise than is known now."""
-    asked = {key: known[key].value for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
-    made = (one for text in sayings for one in text.statements.values())
-    return frozenset(one.key for one in made if one.value != asked.get(one.key, one.value))
+    asked = {key: known[key] for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
+    made = (one for text in sayings for one in text.statements.values() if one.key in asked)
+    return frozenset(one.key for one in made if _differs(one, asked[one.key]))
+
+
+def _differs(told: Statement, known: Statement) -> bool:
+    """Return True when the two have other values, or the value that was told is ruled out by now."""
+    return told.value != known.value or contradicts(told, known)
 
 
 def _only(keys: frozenset[str], told: Known) -> dict[str, Statement]:
