@@ -73,8 +73,11 @@ def revision(before: Mapping[str, Statement], after: Mapping[str, Statement]) ->
 
 
 def cohort_of(changes: Changes) -> str:
-    """Return the name of the cohort of readers with this difference: the same in every draft; empty without one."""
-    return digest([(one.key, one.was and one.was.value) for one in changes])[:HEX_DIGITS] if changes else ""
+    """Return the name of the cohort of readers with this difference: the same in every draft.
+
+    Readers without a difference are a cohort too, where most have one.
+    """
+    return digest([(one.key, one.was and one.was.value) for one in changes])[:HEX_DIGITS]
 
 
 def _is_new(change: Change) -> bool:

@@ -145,7 +145,7 @@ class ToldRecord:
         with self._store.read() as session:
             differing = dict(told_differently(session, self._notices, file, known))
             told, public = told_by_all(session, self._notices, file), public_sayings(session, self._notices, file)
-        found = {person: difference({**told, **own}, known) for person, own in differing.items()}
+        found = {person: difference(own, known) for person, own in differing.items()}
         usual = Counter(found.values()).most_common(1)[0][0] if found else difference(told, known)
         rows = {person: (cohort_of(own), "") for person, own in found.items() if own != usual}
         with self._store.write() as write:

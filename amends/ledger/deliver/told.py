@@ -177,9 +177,10 @@ def public_sayings(session: Session, notices: Notices, file: Incident) -> list[S
 
 
 def told_differently(session: Session, notices: Notices, file: Incident, known: Known) -> Iterator[tuple[int, Known]]:
-    """Yield each person in the list who was told something of which others were told something else, with what it is.
+    """Yield each person in the list with what they were told last, when texts say something else than is known now.
 
-    Their own data elements are left out. Nothing is read of the messages when all texts that were sent say the same.
+    Whoever has no message that states such a thing was told nothing about it. Their own data elements are left out.
+    Nobody is yielded, and nothing is read of the messages, when all texts that were sent say what is known now.
     """
     texts = SentTexts(session, notices, file.id, file.default_locale)
     said = {text: texts.saying(*text, False) for text in texts_to_people(session, file.id, TELLS)}
@@ -192,13 +193,18 @@ def told_differently(session: Session, notices: Notices, file: Incident, known: 
     )
     named = {notice for notice, _ in stating}
     chosen = sql(col(DeliveryRow.person)).where(*telling(file.id), col(DeliveryRow.notice).in_(named), versions)
-    people = _once(session, [chosen.where(~IS_PUBLIC)])
-    last = cache(lambda sent: _only(mixed, last_told([texts.saying(*one, False) for one in sent])))
+    chosen = chosen.where(~IS_PUBLIC)
+    people = _once(session, [chosen])
+    same = {key: one for key, one in last_told(said.values()).items() if key not in mixed}
+    last = cache(lambda sent: same | _only(mixed, last_told([texts.saying(*one, False) for one in sent])))
     for (person, gone), rows in groupby(
         _messages_of(session, file.id, named, people), key=lambda row: (row[0], row[2])
     ):
         if gone is None:
             yield person, last(tuple(tuple(row[3:]) for row in rows))
+    listed = sql(col(PersonRow.number)).where(col(PersonRow.incident) == file.id, col(PersonRow.gone_at).is_(None))
+    for person in session.scalars(listed.except_(chosen)).all():
+        yield person, same
 
 
 def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
@@ -209,12 +215,17 @@ def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
 
 def _mixed(sayings: Iterable[Saying], known: Known) -> frozenset[str]:
     """Return the keys of what some of these texts say otherwise than is known now."""
-    asked = {key: known[key].value for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
-    made = (one for text in sayings for one in text.statements.values())
-    return frozenset(one.key for one in made if one.value != asked.get(one.key, one.value))
+    asked = {key: known[key] for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
+    made = (one for text in sayings for one in text.statements.values() if one.key in asked)
+    return frozenset(one.key for one in made if _differs(one, asked[one.key]))
 
 
-def _only(keys: frozenset[str], told: Known) -> Known:
+def _differs(told: Statement, known: Statement) -> bool:
+    """Return True when the two have other values, or the value that was told is ruled out by now."""
+    return told.value != known.value or contradicts(told, known)
+
+
+def _only(keys: frozenset[str], told: Known) -> dict[str, Statement]:
     return {key: one for key, one in told.items() if key in keys}
 
 

@@ -259,6 +259,26 @@ async def test_surprise_4_an_update_says_that_the_number_rose(told: Told) -> Non
     assert "- **How many people it affects:** between 5 and 6" in email
 
 
+@pytest.mark.parametrize("ruled_out", [False, True], ids=["another cause", "not that cause"])
+@pytest.mark.parametrize("told_today", [False, True], ids=["told nothing yet", "told what is right"])
+async def test_an_update_takes_back_only_what_its_reader_was_told(
+    told: Told, told_today: bool, ruled_out: bool
+) -> None:
+    """A person found late reads another update than those who were told something wrong, before and after they are told
+    anything: nobody reads "we wrote" of what nobody wrote to them.
+    """
+    told.amend(*((Cause.THEFT, Certainty.RULED_OUT) if ruled_out else (Cause.INSIDER,)))
+    told.list_is(told.people[: FEW + 1])
+    if told_today:
+        await told.tell("first-notice")
+    told.clock.now = START + 3 * DAY
+    await update.fn(INCIDENT, "update", 1)
+    emails = texts_of(told, "update-1", ChannelKind.EMAIL)
+    assert "We wrote: a theft" in emails.pop("")
+    (latecomers,) = emails.values()
+    assert "We wrote" not in latecomers
+
+
 async def test_an_update_without_a_difference_says_nothing_new(told: Told) -> None:
     told.clock.now = START + 3 * DAY
     await update.fn(INCIDENT, "update", 1)
