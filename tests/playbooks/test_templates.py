@@ -57,6 +57,8 @@ PARTS = {
 SORRY = {"en": r"\bsorry\b", "zh-CN": "歉|对不起"}
 NEVER_ASKED = {"en": ("never ask", "password", "code"), "zh-CN": ("绝不", "密码", "验证码")}
 ONLY_IF = {"en": "We will write again only if", "zh-CN": "只有出现与您有关的新情况"}
+NO_MORE = {"en": "You will get no more messages from us about this", "zh-CN": "我们不会再就此事写信给您"}
+CLOSE = {"en": "Yours sincerely", "zh-CN": "此致"}
 WORDS_ON_AVERAGE = 20
 A_PHRASE = 4
 """Words; shorter points of a list say nothing about how hard the prose is."""
@@ -190,8 +192,20 @@ def test_a_short_report_without_news_says_so_before_its_link(locale: str, said: 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_without_a_next_date_it_says_when_we_would_write_again(locale: str) -> None:
-    last = chosen(detailed=True, locale=locale, sparse=True)
+    last = chosen(notices=tuple(CHANNELS.keys() - {"not-affected"}), detailed=True, locale=locale, sparse=True)
     assert failing(last, lambda notice: ONLY_IF[locale] in notice.text) == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_who_is_not_affected_reads_that_no_more_comes(locale: str) -> None:
+    last = chosen(notices=("not-affected",), detailed=True, locale=locale)
+    assert failing(last, lambda notice: NO_MORE[locale] in notice.text and ONLY_IF[locale] not in notice.text) == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_close_of_an_email_is_a_paragraph_of_its_own(locale: str) -> None:
+    emails = [one for one in chosen(locale=locale) if one.channel is ChannelKind.EMAIL]
+    assert failing(emails, lambda notice: f"\n\n{CLOSE[locale]}" in notice.text) == []
 
 
 def test_actions_are_numbered_from_one_and_at_most_five() -> None:

@@ -421,3 +421,4 @@ async def test_who_is_not_affected_is_promised_no_more_messages(told: Told) -> N
     (mail,) = told.mails(f"not-affected-{number}")
     assert "You will get no more messages from us about this" in mail
     assert "We will write again" not in mail
+    assert "not right either.\n\nYours sincerely" in mail
