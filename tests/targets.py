@@ -6,6 +6,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 WAITS_FOR_TEST_ALL = (
+    "acceptance/test_a_year.py",
     "chaos/",
     "cli/home/test_demo.py",
     "cli/home/test_up_parts.py",

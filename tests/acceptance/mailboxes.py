@@ -1,0 +1,208 @@
+"""Mailboxes as their owners read them: what each message is, says, corrects and promises, from its words alone."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from enum import StrEnum
+from functools import cached_property
+
+ORGANISATION_ZONE = timezone(timedelta(hours=8))
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+class Kind(StrEnum):
+    """What a message is, by its subject."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    CORRECTION = "correction"
+    NOT_AFFECTED = "not affected"
+    MADE = "made"
+    KEPT = "kept"
+    LATE = "late"
+    DROPPED = "dropped"
+    SURVEY = "survey"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a language by which a reader knows what a message says."""
+
+    subjects: Mapping[str, Kind]
+    """By the beginning of the subject."""
+    facts: Mapping[str, str]
+    """By the heading of a fact, its key."""
+    colon: str
+    wrote: str
+    right: str
+    nothing_new: str
+    not_yours: str
+    """What somebody takes for true of their own data who reads that they are not affected."""
+    own_data: re.Pattern[str]
+    again_by: re.Pattern[str]
+    ended: tuple[str, ...]
+    """The words before a promise that has ended, in a list of promises."""
+
+
+WORDS = {
+    "en": Words(
+        subjects={
+            "Notice of data breach: ": Kind.FIRST,
+            "Data breach: our update of ": Kind.UPDATE,
+            "Correction to our notice": Kind.CORRECTION,
+            "Correction: your data was not part": Kind.NOT_AFFECTED,
+            "After the data breach: a promise": Kind.MADE,
+            "We have kept a promise": Kind.KEPT,
+            "A promise to you will be late": Kind.LATE,
+            "We cannot keep a promise": Kind.DROPPED,
+            "Five short questions": Kind.SURVEY,
+            "Data breach: our last regular report": Kind.CLOSING,
+        },
+        facts={
+            "When we found out": "discovered",
+            "When we stopped it from going further": "contained",
+            "Which data it is about": "elements",
+        },
+        colon=": ",
+        wrote="We wrote: ",
+        right="Right is: ",
+        nothing_new="There is nothing new",
+        not_yours="none of your data",
+        own_data=re.compile(r"(?:it was|It concerns|What was involved:) your (.+?)\.?$", re.MULTILINE),
+        again_by=re.compile(r"hear from us again by \w+, (?P<day>\d+ \w+ \d{4}), (?P<time>\d\d:\d\d) \(UTC\+8\)"),
+        ended=("Kept", "Not kept"),
+    ),
+    "zh-CN": Words(
+        subjects={
+            "关于个人信息安全事件的通知": Kind.FIRST,
+            "更正：关于个人信息安全事件": Kind.CORRECTION,
+            "更正：您的信息并未涉及": Kind.NOT_AFFECTED,
+            "个人信息安全事件后，我们向您作出": Kind.MADE,
+            "我们对您的一项承诺已经兑现": Kind.KEPT,
+            "我们对您的一项承诺要延期": Kind.LATE,
+            "我们有一项承诺无法兑现": Kind.DROPPED,
+            "五个小问题": Kind.SURVEY,
+            "个人信息安全事件：最后一次": Kind.CLOSING,
+            "个人信息安全事件：": Kind.UPDATE,
+        },
+        facts={
+            "发现时间": "discovered",
+            "采取控制措施的时间": "contained",
+            "涉及哪些信息": "elements",
+        },
+        colon="：",
+        wrote="我们曾写：",
+        right="应当是：",
+        nothing_new="没有新的情况",
+        not_yours="没有涉及您的信息",
+        own_data=re.compile(r"(?:^据我们目前所知，涉及|^这件事涉及|涉及的信息：)您的(.+?)。?$", re.MULTILINE),
+        again_by=re.compile(r"会在 (?P<day>\d+年\d+月\d+日)（\w+）(?P<time>\d\d:\d\d)（UTC\+8） 前再次"),
+        ended=("已兑现", "未能兑现"),
+    ),
+}
+DAYS = {"en": "%d %B %Y", "zh-CN": "%Y年%m月%d日"}
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A fact that a message corrects, in the words of the message."""
+
+    key: str
+    was: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A message in a mailbox."""
+
+    to: str
+    at: datetime
+    subject: str
+    text: str
+
+    @cached_property
+    def locale(self) -> str:
+        """Return the language of the subject."""
+        return "zh-CN" if CHINESE.search(self.subject) else "en"
+
+    @property
+    def words(self) -> Words:
+        return WORDS[self.locale]
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Return what the message is. Raises StopIteration for a subject that no reader knows."""
+        return next(kind for start, kind in self.words.subjects.items() if self.subject.startswith(start))
+
+    @cached_property
+    def corrected(self) -> tuple[Corrected, ...]:
+        """Return what was written wrongly and is right, as the message sets them side by side."""
+        lines = [line.strip(" •") for line in self.text.splitlines()]
+        found = []
+        for heading, was, now in zip(lines, lines[1:], lines[2:], strict=False):
+            if heading in self.words.facts and was.startswith(self.words.wrote) and now.startswith(self.words.right):
+                one = was.removeprefix(self.words.wrote), now.removeprefix(self.words.right)
+                found.append(Corrected(self.words.facts[heading], *one))
+        return tuple(found)
+
+    @cached_property
+    def stated(self) -> tuple[tuple[str, str], ...]:
+        """Return each fact that the message states as so, with its value, in order."""
+        return (*((one.key, one.now) for one in self.corrected), *self._listed(), *self._own_data())
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        for line in self.text.splitlines():
+            heading, colon, value = line.strip(" •").partition(self.words.colon)
+            if colon and heading in self.words.facts:
+                yield self.words.facts[heading], value
+
+    def _own_data(self) -> Iterator[tuple[str, str]]:
+        if self.kind is Kind.NOT_AFFECTED:
+            yield "elements", self.words.not_yours
+        yield from (("elements", found) for found in self.words.own_data.findall(self.text))
+
+    @property
+    def nothing_new(self) -> bool:
+        """Return True when the message says that there is nothing new."""
+        return self.words.nothing_new in self.text
+
+    @cached_property
+    def again_by(self) -> datetime | None:
+        """Return the time by which the reader is to hear again, or None when the message names none."""
+        found = self.words.again_by.search(self.text)
+        if not found:
+            return None
+        named = f"{found['day']} {found['time']} +0800"
+        return datetime.strptime(named, f"{DAYS[self.locale]} %H:%M %z")
+
+    def names(self, promise: Mapping[str, str]) -> bool:
+        """Return True when the message names this promise."""
+        return promise[self.locale] in self.text
+
+    def says_ended(self, promise: Mapping[str, str]) -> bool:
+        """Return True when a list in the message says of this promise that it has ended."""
+        return any(f"{word}{self.words.colon}{promise[self.locale]}" in self.text for word in self.words.ended)
+
+
+def spelled(day: datetime, locale: str) -> str:
+    """Return a day as messages in this language write it."""
+    here = day.astimezone(ORGANISATION_ZONE)
+    return f"{here.day} {here:%B %Y}" if locale == "en" else f"{here.year}年{here.month}月{here.day}日"
+
+
+def mailboxes(log: Iterable[tuple[str, datetime, bytes]]) -> dict[str, list[Mail]]:
+    """Return the messages of each address, in the order in which the relay took them."""
+    found: dict[str, list[Mail]] = defaultdict(list)
+    for to, at, content in log:
+        letter = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
+        body = letter.get_body(("plain",))
+        assert body
+        text = body.get_content().replace("\r\n", "\n").removesuffix("\n")
+        found[to].append(Mail(to, at, str(letter["Subject"]), text))
+    return dict(found)
