@@ -41,8 +41,8 @@ chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour:
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-10000} \
 		$(BIN)/python -m pytest --timeout 0 tests/delivery/send/test_canaries.py $(ARGS)
 
-soak: $(INSTALLED) ## months of made-up weeks, at full size: no step twice, none forgotten
-	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/plan/machine/test_plan_machine.py tests/ledger/deliver/machine/test_delivery_machine.py $(ARGS)
+soak: $(INSTALLED) ## months of made-up weeks, at full size: no step twice, none forgotten, nobody told what is wrong
+	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/plan/machine/test_plan_machine.py tests/ledger/deliver/machine/test_delivery_machine.py tests/flows/told/test_told_machine.py $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import rules, layout, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .

@@ -240,6 +240,9 @@ async def _draft(context: Context, case: Case, step: Step, planned: PlannedOccur
 def _end_without_recipients(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
     """End the notice, alert the lead and return True when another version of the notice would reach nobody."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
+    if step.corrects:  # by what is known now, those who still wait for it may need no correction
+        _differences(ledger, incident_id, step, wanted)
+        notice = ledger.cases.read(incident_id, now).notice(wanted.id) or notice
     why = why_no_recipients_left(case, step, wanted, notice)
     if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
         return False

@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, insert, text, tuple_
+from sqlalchemy import case, delete, insert, text, true, tuple_, update
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
+from amends.domain.deliver.correction import OPEN
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.difference import (
     OWN,
@@ -109,8 +110,7 @@ class ToldRecord:
     def to_correct(self, incident: str, notice: str) -> Differences:
         """Store the people who were told otherwise as the audience of this correction, and return what is wrong.
 
-        They replace those of an earlier draft; people who have a message of the correction stay, because they were
-        written to. Raises NotInLedger.
+        They replace those of an earlier draft, whose messages are deleted unless they have left. Raises NotInLedger.
         """
         known = self._known(incident)
         people: dict[str, Changes] = {}
@@ -119,11 +119,11 @@ class ToldRecord:
             changes, elements = _with_own_data(wrong, known)
             rows[person] = (cohort_of(changes), elements)
             people[cohort_of(changes)] = changes
+        public = wrong_changes(self.public_otherwise(incident), known)
         with self._store.write() as write:
-            theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
-            written_to = write.session.exec(select(DeliveryRow.person).where(*theirs, ~IS_PUBLIC).distinct()).all()
-            _replace(write, incident, notice, dict.fromkeys(written_to, EVERYBODY_ELSE) | rows)
-        return Differences(people=people, public=wrong_changes(self.public_otherwise(incident), known))
+            _replace(write, incident, notice, rows)
+            _drop_unsent(write, incident, notice, everything_public=not public)
+        return Differences(people=people, public=public)
 
     def to_take_back(self, incident: str, notice: str) -> None:
         """Store the people who were told and are not affected after all as the audience of this notice.
@@ -248,3 +248,16 @@ def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tupl
     ]
     for start in range(0, len(rows), CHUNK):
         write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
+
+
+def _drop_unsent(write: Write, incident: str, notice: str, *, everything_public: bool) -> None:
+    """Delete the messages that have not left of people who are not in the audience any more.
+
+    A message that a provider may have becomes uncertain. With `everything_public`, delete pages and posts too.
+    """
+    audience = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
+    row, found = DeliveryRow, sql(col(ToldOtherwiseRow.person)).where(*audience)
+    theirs = (col(row.incident) == incident, col(row.notice) == notice, col(row.state).in_(OPEN))
+    dropped = (*theirs, col(row.person).not_in(found), true() if everything_public else ~IS_PUBLIC)
+    write.change(update(row).where(*dropped, col(row.doubtful)).values(state=DeliveryState.UNCERTAIN))
+    write.change(delete(row).where(*dropped, ~col(row.doubtful)))

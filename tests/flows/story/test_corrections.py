@@ -181,6 +181,18 @@ async def test_a_draft_overtaken_by_the_facts_leaves_nobody_a_correction(told: T
     assert one.stage in (NoticeStage.DRAFTED, NoticeStage.DROPPED)
 
 
+async def test_whoever_waits_for_a_correction_may_need_it_no_more(told: Told) -> None:
+    """What people were told is right again before the correction has left: it ends, and nobody is asked to approve it."""
+    told.amend(Cause.INSIDER)
+    await notify.fn(INCIDENT, "correction", 1)
+    approve_all(told.ledger, told.clock.now)
+    told.ledger.notices.release(INCIDENT, "correction-1", told.clock.now)
+    told.amend(Cause.THEFT)
+    await notify.fn(INCIDENT, "correction", 1)
+    assert (told.got("correction-1"), told.published("correction-1")) == (set(), False)
+    assert told.ledger.cases.read(INCIDENT, told.clock.now).notice("correction-1").stage is NoticeStage.SENT
+
+
 async def test_a_promise_decided_later_is_given_by_the_next_update(told: Told) -> None:
     """A commitment that is added after the first notice is made by the next update, and those told hear how it ends."""
     told.clock.now += DAY

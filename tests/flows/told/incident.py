@@ -122,7 +122,7 @@ class Facts:
         cause, people = self.said["cause"], self.said["people"]
         happened = cause if self.certainty["cause"] != RULED_OUT else NOT_SO
         texts = {"what_happened": happened, "in_short": "It is bad.", "what_it_means": "A lot.", "what_we_do": "A lot."}
-        file = an_incident(states=dict.fromkeys(texts, []) | {"what_happened": ["cause"]}, texts={"en": texts})
+        file = an_incident(states={key: [] for key in texts} | {"what_happened": ["cause"]}, texts={"en": texts})
         times = {"occurred": {}, "discovered": f"{DAYS[self.said['discovered']]}T08:00:00Z"}
         facts = file.facts.model_dump(mode="json") | {
             "people": {"value": PEOPLE[people], "certainty": self.certainty["people"]},

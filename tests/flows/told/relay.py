@@ -16,7 +16,7 @@ class Mail:
     """A message that left, or that may have left for all that Amends can know."""
 
     person: int
-    key: str
+    to: str
     bounce: str
     """The token of the address to which it comes back."""
     notice: str
@@ -24,7 +24,6 @@ class Mail:
     version: int
     dated: datetime
     """The time at which the notice was drafted."""
-    subject: str
     words: str = field(repr=False)
     certainty: dict[str, str]
     left: bool
@@ -58,7 +57,7 @@ class Mail:
         return {line.split(" | ")[0]: line.partition(" | ")[2] for line in self.items("promise")}
 
     def said(self, key: str) -> set[str]:
-        """Every words that it says of this as certain."""
+        """All that it says of this as certain, in its words."""
         sure = self.certainty.get(key, SURE) != "suspected"
         return set(self.items("data" if key == "elements" else key)) if sure else set()
 
@@ -85,10 +84,6 @@ class Relay:
     def of(self, person: int) -> list[Mail]:
         """The messages to this person, in the order in which they left."""
         return [one for one in self.log if one.person == person]
-
-    def read_by(self, person: int) -> list[Mail]:
-        """The messages that this person has, or may have for all that Amends can know."""
-        return [one for one in self.of(person) if one.back_at is None]
 
     def _takes_back_what_was_said(self, mail: Mail, before: list[Mail]) -> None:
         for key, was in mail.quoted.items():
