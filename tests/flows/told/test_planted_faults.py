@@ -24,7 +24,7 @@ from tests.flows.told.world import World
 
 # Hypothesis takes a timeout of pytest for a failed example, and its second try, which passes, for inconsistent data.
 pytestmark = pytest.mark.timeout(0)
-ENOUGH = 100
+ENOUGH = 300
 """The number of examples within which each fault is found."""
 SEARCHING = settings(
     max_examples=ENOUGH, stateful_step_count=20, deadline=None, derandomize=True, phases=[Phase.generate]
