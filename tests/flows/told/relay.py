@@ -100,7 +100,8 @@ class Relay:
     def _says_once_that_nothing_happened(self, mail: Mail, before: list[Mail]) -> None:
         if mail.template == "not-affected":
             last = [said for one in before for said in one.items("data")][-1:]
-            assert last not in ([], [NO_DATA]), f"{mail} comes to somebody who last heard {last}"
+            assert before, f"{mail} comes to somebody who heard nothing"
+            assert last != [NO_DATA], f"{mail} comes a second time"
 
 
 def _other(mail: Mail, key: str, now: Statement) -> bool:
