@@ -76,12 +76,6 @@ def the_data_of_today_were_named_before(planting: pytest.MonkeyPatch) -> None:
     planting.setattr(claims, "_earlier_data", of_today)
 
 
-def who_knows_all_reads_what_others_read(planting: pytest.MonkeyPatch) -> None:
-    """Give people without a difference the text of those with the usual one."""
-    cohort_of = record.cohort_of
-    planting.setattr(record, "cohort_of", lambda changes: cohort_of(changes) if changes else "")
-
-
 FAULTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     everybody_is_corrected,
     what_may_have_arrived_tells_nobody,
@@ -89,7 +83,6 @@ FAULTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     whoever_is_gone_is_not_affected,
     news_of_a_promise_goes_to_everybody,
     the_data_of_today_were_named_before,
-    who_knows_all_reads_what_others_read,
 )
 """Faults of one function each that the relay must find."""
 
