@@ -26,7 +26,7 @@ from amends.domain.case.next_update import awaited
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee
-from amends.domain.notice.notice import DeliveryState, NoticeStage
+from amends.domain.notice.notice import SENT_STATES, DeliveryState, NoticeStage, PersonState
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.team.approval import Decision
 from amends.ledger.deliver.statistics import Only
@@ -163,6 +163,12 @@ class Weeks:
         self.say(f"approved: {', '.join(notice.id for notice in waiting)}")
         return [notice.id for notice in waiting]
 
+    def hand_over(self) -> None:
+        """Take the letters that wait to the print shop."""
+        for notice in self.case.notices:
+            if notice.letters_to_hand_over:
+                self.ledger.letters.take(INCIDENT, notice.id, APPROVERS[0], self.clock())
+
     def file(self) -> None:
         owed = [duty for duty in open_duties(self.case) if duty.addressee is not Addressee.PEOPLE and not duty.waits]
         for duty in owed:
@@ -273,6 +279,7 @@ def _live(weeks: Weeks) -> None:
     weeks.say("everybody was told; a question is asked and answered; all is filed but with one authority")
     weeks.ask_and_answer()
     weeks.file()
+    weeks.hand_over()
 
     weeks.live_until(weeks.due("update"))
     weeks.approve()
@@ -304,7 +311,14 @@ def _live(weeks: Weeks) -> None:
     weeks.sweep()
     weeks.calm()
 
+    weeks.hand_over()
     weeks.live_until(START + timedelta(days=40))
+    weeks.approve()
+    weeks.sweep()
+    weeks.calm()
+    weeks.hand_over()
+    weeks.sweep()
+    weeks.calm()
     weeks.check_schedule("at the end")
     weeks.prefect_wrote.append(up.everything_prefect_wrote())
 
@@ -353,8 +367,12 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
     """What the ledger calls sent has arrived; what is uncertain is named, and no more than the kills explain."""
     sent: Counter[ChannelKind] = Counter()
     uncertain: Counter[ChannelKind] = Counter()
+    first = weeks.case.notice("first-notice")
+    assert first
+    reached = sum(first.people.get(state, 0) for state in SENT_STATES if state is not PersonState.BOUNCED)
     for notice in weeks.case.notices:
-        assert sum(notice.people.values()) == PEOPLE, notice.id
+        assert sum(notice.people.values()) == notice.meant_for, notice.id
+        assert notice.meant_for == (reached if notice.about else PEOPLE), notice.id
         for line in weeks.ledger.statistics.lines(INCIDENT, notice.id):
             assert not line.state.pending, f"{notice.id} on {line.channel} is {line.state}"
             sent[line.channel] += line.state == "sent"

@@ -57,7 +57,7 @@ def _receive(audience: AudienceFile, pipe: Connection) -> Handover:
     """Return the next handover. Raises ContentError when the reading process has ended without a report."""
     try:
         received: Handover = pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):  # OSError when it ended in the middle of a message
         what = "the process that read this file was ended from outside, perhaps for want of memory"
         raise ContentError(Finding(str(audience.path), Code.NO_TABLE, what, "try again")) from None
     return received
