@@ -13,8 +13,8 @@ from tests.flows.told.world import World
 pytestmark = pytest.mark.timeout(0)
 SOAK = bool(os.environ.get("AMENDS_SOAK"))
 FEW = 12
-"""The number of examples in `make test`, one to two seconds each; `make test-all` tries 300, and `make soak` 3,000."""
-MANY = 3000 if SOAK else 300
+"""The number of examples in `make test`, one to two seconds each; `make test-all` tries 60, and `make soak` 3,000."""
+MANY = 3000 if SOAK else 60
 
 
 def bounded(runs: int) -> settings:
