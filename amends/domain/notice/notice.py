@@ -52,7 +52,7 @@ class TextName(NamedTuple):
     reader: str
     addendum: str = GENERAL
     cohort: str = ""
-    """The cohort for which the text is written, as in `cohort_of`; empty where all were told the same."""
+    """The cohort for which the text is written, as in `cohort_of`; empty for the text of everybody else."""
 
     def __str__(self) -> str:
         """Return the name in one word, as messages store it; parts at the end that say nothing are left out."""
@@ -75,7 +75,7 @@ class Variant(Value):
     addendum: str = GENERAL
     """The id of the addendum with which the text is written, as in addenda.yaml."""
     cohort: str = ""
-    """The cohort for which the text is written; empty where all were told the same."""
+    """The cohort for which the text is written; empty for the text of everybody else."""
     channel: ChannelKind
     subject: str
     text: str
