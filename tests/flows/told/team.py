@@ -203,7 +203,10 @@ class Team(RuleBasedStateMachine):
         assert claim.about
         gone = claim.about.number not in {self.numbers[one] for one in self.listed}
         assert gone == (draft.template == "not-affected"), f"{draft.notice} goes to {claim.about.number}"
-        self.relay.take(self.mail(claim, draft, composer.message(claim), fate))
+        mail = self.mail(claim, draft, composer.message(claim), fate)
+        mailboxes = {one.email for one in self.listed.values()}
+        assert not gone or mail.to not in mailboxes, f"{mail} comes to somebody of the list"
+        self.relay.take(mail)
         return (claim, Receipt(claim.key, STATUS[fate])) if fate in STATUS else None
 
     def mail(self, claim: Claim, draft: Draft, message: Message, fate: str) -> Mail:
