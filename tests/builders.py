@@ -316,6 +316,7 @@ def a_phrases(**changes: Any) -> Phrases:
         "values": {},
         "no_data": "none",
         "not_so": "That was not so.",
+        "denied": "not {value}",
         "list_comma": ", ",
         "list_and": " and ",
         "data": {
@@ -357,6 +358,7 @@ def a_chinese_phrases(**changes: Any) -> Phrases:
         "values": {},
         "no_data": "none",
         "not_so": "That was not so.",
+        "denied": "并非{value}",
         "list_comma": "、",
         "list_and": "和",
         "data": {

@@ -347,7 +347,6 @@ def _mails(weeks: Weeks) -> Counter[tuple[str, str]]:
     return Counter((message_from_bytes(mail.content)["Message-ID"], mail.recipients[0]) for mail in arrived)
 
 
-@pytest.mark.xfail(reason="after kills and letters the case stays open; in one process it closes", strict=False)
 def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
     assert weeks.case.state is IncidentState.CLOSED
 

@@ -1,7 +1,7 @@
 """The drafting of a notice: every variant that the audience needs, made from the case and the words."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from traceback import walk_tb
@@ -36,7 +36,16 @@ from amends.domain.notice.templates import (
     split_statements,
 )
 from amends.domain.notice.told import Pages
-from amends.domain.notice.wording import Phrases, Wording, say_count, say_data, say_date, say_moment, say_statement
+from amends.domain.notice.wording import (
+    Phrases,
+    Wording,
+    quote_statement,
+    say_count,
+    say_data,
+    say_date,
+    say_moment,
+    say_statement,
+)
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.risk.levels import Severity
@@ -386,7 +395,7 @@ class _Writer:
     def _change(self, locale: str, change: Change) -> dict[str, Any]:
         phrases = self._wording.phrases[locale]
         ruled_out = change.now.certainty is Certainty.RULED_OUT
-        was, now = (_in_words(phrases, one) for one in (change.was, change.now))
+        was, now = _in_words(phrases, change.was, quote_statement), _in_words(phrases, change.now)
         return {
             "key": change.key,
             "name": self._heading(locale, change.key),
@@ -576,12 +585,14 @@ class _Writer:
         }
 
 
-def _in_words(phrases: Phrases, statement: Statement | None) -> str:
+def _in_words(
+    phrases: Phrases, statement: Statement | None, say: Callable[[Phrases, Statement], str] = say_statement
+) -> str:
     """Return the value of a statement in words, with a slot for the data of each person's own; empty without any."""
     if statement is None:
         return ""
     slot = {OWN: Slot.YOUR_DATA, OWN_BEFORE: Slot.EARLIER_DATA}.get(statement.value)
-    return slot.mark if slot else say_statement(phrases, statement)
+    return slot.mark if slot else say(phrases, statement)
 
 
 def _said(texts: dict[str, str], locale: str, where: str) -> str:

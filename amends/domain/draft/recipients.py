@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from amends.domain.base.errors import Refusal
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE
+from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE
 from amends.domain.case.case import Case
 from amends.domain.draft.draft import Wanted
 from amends.domain.notice.notice import NoticeStatus, PersonState
@@ -13,8 +13,8 @@ from amends.domain.playbook.playbook import Step
 def why_no_recipients(case: Case, audience: str) -> Refusal | None:
     """Return why nobody is in this audience, or None when somebody is, and before there is a list of people."""
     counts = case.audience
-    if audience.startswith((TOLD_OTHERWISE, NO_LONGER)):
-        return None  # found when the notice was drafted
+    if audience.startswith(AUDIENCE_WORDS):
+        return None  # no segment of the list: they are found when the notice is drafted
     if audience == EVERYONE:
         return Refusal("nobody is in the list any more") if counts.gone and not counts.people else None
     listed = counts.people or counts.gone

@@ -77,7 +77,7 @@ def cohort_of(changes: Changes) -> str:
 
     Readers without a difference are a cohort too, where most have one.
     """
-    return digest([(one.key, one.was and one.was.value) for one in changes])[:HEX_DIGITS]
+    return digest([(one.key, *_as_read(one.was)) if one.was else (one.key, None) for one in changes])[:HEX_DIGITS]
 
 
 def _is_new(change: Change) -> bool:

@@ -29,6 +29,8 @@ NEVER_WRONG = frozenset({StatementKey.NEXT_UPDATE, StatementKey.CONTACT})
 """The statements that are neither corrected nor listed as a change: each notice gives the latest."""
 CAN_BE_WRONG = frozenset({*StatementKey} - NEVER_WRONG)
 """The statements that are corrected. A missed next update gets an apology, and a commitment notices of its own."""
+SAID_FOR_SURE = (Certainty.CONFIRMED, Certainty.RULED_OUT)
+"""The certainties of statements that can turn out to be wrong."""
 BETWEEN = "|"
 """The sign between several words of one value."""
 
@@ -85,9 +87,12 @@ def contradicts(told: Statement, known: Statement | None) -> bool:
 
     A statement that was only suspected cannot turn out to be wrong, and one of which nothing is known any more is not
     known to be wrong. A span is right as long as the present one lies within it, and measures that were added are news.
+    That something was not so is wrong when it is confirmed after all.
     """
-    if told.certainty is not Certainty.CONFIRMED or known is None or told.key not in CAN_BE_WRONG:
+    if told.certainty not in SAID_FOR_SURE or known is None or told.key not in CAN_BE_WRONG:
         return False
+    if told.certainty is Certainty.RULED_OUT:
+        return bool(told.value) and known.certainty is Certainty.CONFIRMED and told.value == known.value
     agrees = AGREES.get(StatementKey(told.key), str.__eq__)
     return known.certainty is Certainty.RULED_OUT or not agrees(told.value, known.value)
 

@@ -17,6 +17,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
     "moment": ("weekday", "date", "hour", "minute", "zone"),
     "at_least": ("number",),
+    "denied": ("value",),
     "at_most": ("number",),
     "on": ("first",),
     "from": ("first",),
@@ -73,6 +74,8 @@ class Phrases(Value):
     """The words for no data at all, as they read after "We wrote:"."""
     not_so: str
     """The sentence for something that was told and is ruled out by now."""
+    denied: str
+    """The form in which an earlier message is quoted that ruled something out: `this was not so: {value}`."""
     never_say: tuple[str, ...]
     """Phrases that play the incident down, blame somebody or cannot be true."""
     outside_contacts: tuple[str, ...] = ()
@@ -160,6 +163,14 @@ def say_statement(phrases: Phrases, statement: Statement) -> str:
     if statement.key.startswith(COMMITMENT):
         return _say_commitment(phrases, *statement.value.split(" "))
     return _say_fact(phrases, statement)
+
+
+def quote_statement(phrases: Phrases, statement: Statement) -> str:
+    """Return what an earlier message said, in words; of something that it ruled out, that this was not so."""
+    if statement.certainty is not Certainty.RULED_OUT:
+        return say_statement(phrases, statement)
+    value = say_statement(phrases, statement.model_copy(update={"certainty": Certainty.CONFIRMED}))
+    return value and phrases.denied.format(value=value)
 
 
 def _say_fact(phrases: Phrases, statement: Statement) -> str:

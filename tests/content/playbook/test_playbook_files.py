@@ -16,7 +16,7 @@ from tests.builders import HAPPENED, HEADINGS
 
 PHRASES = Phrases(
     locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7, happened=HAPPENED,
-    statements=HEADINGS, values={}, no_data="none", not_so="No.",
+    statements=HEADINGS, values={}, no_data="none", not_so="No.", denied="not {value}",
     moment="{date}", at_least="{number}", at_most="{number}", between="{first}-{last}", list_comma=", ",
     list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
 )  # fmt: skip

@@ -24,7 +24,11 @@ def by(*channels: ChannelKind) -> Step:
 BY_EMAIL = by(ChannelKind.EMAIL)
 
 
-@pytest.mark.parametrize(("audience", "nobody"), [("everyone", False), ("patients", False), ("patience", True)])
+WORDS = ("promised:repair", "place:DE", "persons:gift", "told-otherwise:correction-1", "no-longer-affected:word-1")
+FOUND = [(one, False) for one in ("everyone", "patients", *WORDS)]
+
+
+@pytest.mark.parametrize(("audience", "nobody"), [*FOUND, ("patience", True)])
 def test_nobody_is_in_a_segment_that_the_list_does_not_have(audience: str, nobody: bool) -> None:
     assert bool(why_no_recipients(CASE, audience)) is nobody
 

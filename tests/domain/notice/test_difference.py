@@ -116,3 +116,11 @@ def test_a_page_shows_how_a_commitment_stands_otherwise() -> None:
 def test_the_next_update_is_no_change_of_a_page() -> None:
     before, after = (said(next_update=f"2026-03-{day}T10:00+00:00") for day in ("05", "12"))
     assert changed(before, after) == []
+
+
+def test_what_was_ruled_out_and_is_so_after_all_is_wrong() -> None:
+    """Its readers are no cohort with those who were told that it was so."""
+    denied = Statement(key="cause", value="theft", certainty=Certainty.RULED_OUT)
+    (one,) = difference({"cause": denied}, said(cause="theft"))
+    assert one.wrong
+    assert cohort_of((one,)) != cohort_of((Change(was=said(cause="theft")["cause"], now=one.now),))

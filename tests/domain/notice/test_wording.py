@@ -7,7 +7,7 @@ import pytest
 from amends.domain.incident.facts import Cause, Certainty, Count, Exfiltration, RecipientKind, Vector
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.statement import Statement
-from amends.domain.notice.wording import say_count, say_moment, say_statement
+from amends.domain.notice.wording import quote_statement, say_count, say_moment, say_statement
 from tests.playbooks.rendering import phrases
 
 PHRASES = phrases("en")
@@ -75,6 +75,13 @@ def test_a_statement_is_said_in_words(key: str, value: str, english: str | None,
 def test_what_is_ruled_out_is_said_to_be_not_so() -> None:
     ruled_out = Statement(key="misuse", value="", certainty=Certainty.RULED_OUT)
     assert say_statement(PHRASES, ruled_out) == PHRASES.not_so
+    assert quote_statement(PHRASES, ruled_out) == ""
+
+
+def test_what_was_ruled_out_is_quoted_with_what_it_was() -> None:
+    ruled_out = Statement(key="cause", value="theft", certainty=Certainty.RULED_OUT)
+    assert quote_statement(PHRASES, ruled_out) == "this was not so: a theft"
+    assert quote_statement(PHRASES, Statement(key="cause", value="theft")) == "a theft"
 
 
 @pytest.mark.parametrize("locale", ["en", "zh-CN"])

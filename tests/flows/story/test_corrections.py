@@ -159,6 +159,19 @@ async def test_a_second_change_is_corrected_for_those_told_the_first(told: Told)
     assert told.wrong() == ()
 
 
+async def test_what_was_ruled_out_and_is_so_after_all_is_corrected(told: Told) -> None:
+    told.amend(Cause.THEFT, Certainty.RULED_OUT)
+    await told.tell("correction", told.correction)
+    told.amend(Cause.THEFT)
+    assert told.wrong() == ("cause",)
+    number = told.correction
+    await told.tell("correction", number)
+    assert told.got(f"correction-{number}") == told.got("first-notice")
+    (email,) = texts_of(told, f"correction-{number}", ChannelKind.EMAIL).values()
+    assert "  - We wrote: this was not so: a theft\n  - Right is: a theft" in email
+    assert told.wrong() == ()
+
+
 async def test_what_is_known_again_as_it_was_told_needs_no_correction(told: Told) -> None:
     """When the facts go back to what people were told before a correction was sent, nobody is corrected."""
     told.amend(Cause.INSIDER)
