@@ -318,7 +318,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
         "PREFECT_LOGGING_LOG_PRINTS": "false",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
 
 

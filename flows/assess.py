@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from prefect import State, flow
 
@@ -9,16 +10,18 @@ from amends.content.law.law import read_law
 from amends.domain.assess.assess import assess as decide
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.changes import changes
+from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.case.filings import as_known
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
+from flows.run.graph import as_task, name_at_start
 from flows.run.occurrence import carry_out, mark_done
 
 
-@flow(name="assess", flow_run_name="{incident_id} {step} {occurrence}")
+@flow(name="assess", flow_run_name=name_at_start)
 async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) -> State[None]:
     """Assess the facts as they stand now, with the reasons for every number.
 
@@ -46,14 +49,17 @@ async def _assess(context: Context, case: Case, planned: PlannedOccurrence) -> s
     assessment = case.assessment
     # The numbers are equal when an earlier run recorded the assessment and died before it reported the changes.
     if assessment is None or assessment.version != planned.number:
-        assessment = await asyncio.to_thread(_record_assessment, context, case, planned)
+        record = partial(asyncio.to_thread, _record_assessment, context, case, planned)
+        assessment = await as_task("assess", record, _outcome)
     if assessment.changes:
         points = "1 point" if len(assessment.changes) == 1 else f"{len(assessment.changes)} points"
         what = f"assessment {planned.number} differs in {points}: {'; '.join(assessment.changes)}"
         await asyncio.to_thread(context.ledger.incidents.alert, incident_id, what, now)
     await asyncio.to_thread(mark_done, context, planned, incident_id)
     await artifacts.show_assessment(case, assessment)
-    return (
-        f"severity {assessment.band}, risk {assessment.risk}, {len(assessment.duties)} duties, "
-        f"{len(assessment.changes)} changes"
-    )
+    return _outcome(assessment)
+
+
+def _outcome(assessment: Assessment) -> str:
+    duties, changed = counted(len(assessment.duties), "duty", "duties"), counted(len(assessment.changes), "change")
+    return f"severity {assessment.band}, risk {assessment.risk}, {duties}, {changed}"

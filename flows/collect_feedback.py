@@ -1,6 +1,7 @@
 """Collect feedback: invite to the survey, watch that every question is answered in time, sum up what people ask."""
 
 import asyncio
+from functools import partial
 
 from prefect import State, flow
 
@@ -9,10 +10,11 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
+from flows.run.graph import as_task, name_at_start
 from flows.run.occurrence import carry_out, draft_and_send
 
 
-@flow(name="collect_feedback", flow_run_name="{incident_id} {step} {occurrence}")
+@flow(name="collect_feedback", flow_run_name=name_at_start)
 async def collect_feedback(incident_id: str, step: str = "feedback", occurrence: int = 1) -> State[None]:
     """Send the survey's invitation when the step has one, and sum up questions and answers.
 
@@ -26,6 +28,12 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
 
 async def _collect(context: Context, case: Case, planned: PlannedOccurrence) -> str:
     said = await draft_and_send(context, case, planned)
+    asked = await as_task("sum up what people ask", partial(_sum_up, context, case), str)
+    return f"{said}; {asked}"
+
+
+async def _sum_up(context: Context, case: Case) -> str:
+    """Show the page of questions and of the survey, and return the numbers of questions."""
     comments = await asyncio.to_thread(context.ledger.questions.comments_given, case.incident.id)
     await artifacts.show_feedback(case, comments)
     asked = case.questions
@@ -33,4 +41,4 @@ async def _collect(context: Context, case: Case, planned: PlannedOccurrence) -> 
         await artifacts.show_chases(
             case, [f"{asked.overdue} questions are overdue: `amends questions list {case.incident.id} --open`"]
         )
-    return f"{said}; {asked.open} questions open, {asked.overdue} overdue"
+    return f"{asked.open} questions open, {asked.overdue} overdue"

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 
 from prefect import State, flow
 
@@ -13,10 +14,11 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
+from flows.run.graph import as_task, name_at_start
 from flows.run.occurrence import carry_out, draft_and_send, mark, mark_done, step_of
 
 
-@flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")
+@flow(name="follow_up", flow_run_name=name_at_start)
 async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 1) -> State[None]:
     """Look after every commitment once a day.
 
@@ -34,13 +36,23 @@ async def _follow_up(context: Context, case: Case, planned: PlannedOccurrence) -
     step = step_of(case, planned)
     if step.task:
         return await _ask_for(context, case, planned, step)
+    lines = await as_task("remind the owners of promises", partial(_look_after_promises, context, case), _reminders)
+    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
+    said = await draft_and_send(context, case, planned)
+    return f"{said}; {_reminders(lines)}"
+
+
+def _reminders(lines: list[str]) -> str:
+    return counted(len(lines), "reminder")
+
+
+async def _look_after_promises(context: Context, case: Case) -> list[str]:
+    """Remind owners, foresee what will be late, and return a line for each."""
     chased = await asyncio.to_thread(_chase, context, case)
     foreseen = await asyncio.to_thread(_foresee, context, case)
     if lines := [*chased, *foreseen]:
         await artifacts.show_chases(case, lines)
-    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
-    said = await draft_and_send(context, case, planned)
-    return f"{said}; {counted(len(lines), 'reminder')}"
+    return lines
 
 
 def _foresee(context: Context, case: Case) -> list[str]:
@@ -67,8 +79,10 @@ async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, ste
     """Ask the owner for the task when the occurrence begins; when its time is over, alert the person to escalate to."""
     begun = any((o.step, o.number) == (planned.step, planned.number) and o.state.begun for o in case.occurrences)
     ask = _escalate if begun else _ask_owner
-    await artifacts.show_chases(case, [await asyncio.to_thread(ask, context, case, planned, step)])
-    return f"{step.id} {planned.number}: {'told that it is late' if begun else 'waits for its owner'}"
+    said = f"{step.id} {planned.number}: {'told that it is late' if begun else 'waits for its owner'}"
+    line = await as_task("ask the owner", partial(asyncio.to_thread, ask, context, case, planned, step), lambda _: said)
+    await artifacts.show_chases(case, [line])
+    return said
 
 
 def _ask_owner(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
@@ -100,10 +114,11 @@ async def _remind(context: Context, case: Case, planned: PlannedOccurrence) -> s
     overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}
     named = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
     lines = [deadline_line(case, reminder) for reminder in named]
-    await asyncio.to_thread(_record_reminders, context, case.incident.id, due, lines)
+    record = partial(asyncio.to_thread, _record_reminders, context, case.incident.id, due, lines)
+    await as_task("remind of legal deadlines", record, lambda _: _reminders(lines))
     await asyncio.to_thread(mark_done, context, planned, case.incident.id)
     await artifacts.show_chases(case, lines)
-    return f"{counted(len(lines), 'reminder')} of legal deadlines"
+    return f"{_reminders(lines)} of legal deadlines"
 
 
 def _record_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from prefect import State, flow
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from amends.delivery.alerts import alert_leads, remind_approvers
@@ -27,7 +28,12 @@ PAGE = 50
 """Incidents whose runs are looked up in Prefect together."""
 
 
-@flow(name="sweep", flow_run_name="sweep {incident_id}")
+def _name() -> str:
+    """Return the name of the current run."""
+    return f"look after {flow_run.parameters['incident_id'] or 'all incidents'}"
+
+
+@flow(name="sweep", flow_run_name=_name)
 async def sweep(incident_id: str = "") -> State[None]:
     """Set up the runs that the ledger says are due or come next.
 

@@ -3,10 +3,11 @@
 from prefect import State, flow
 
 from amends.domain.playbook.playbook import Phase
+from flows.run.graph import name_at_start
 from flows.run.occurrence import carry_out, draft_and_send
 
 
-@flow(name="update", flow_run_name="{incident_id} {step} {occurrence}")
+@flow(name="update", flow_run_name=name_at_start)
 async def update(incident_id: str, step: str = "update", occurrence: int = 1) -> State[None]:
     """Draft the next update, and send what is approved of it.
 

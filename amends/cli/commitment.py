@@ -176,7 +176,7 @@ def _report_added(desk: Desk, incident: str, added: Sequence[Commitment]) -> Non
     case = desk.ledger.cases.read(incident, now())
     alone = {one.id for one in to_be_made(case)}
     desk.show(added, "\n".join(f"{one.id} is promised to {one.audience} by {minute(one.due_at)}" for one in added))
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
     for one in added:
         own = f"a notice of its own is drafted for approval; `amends incident show {incident}` says when it can be read"
         desk.hint(f"{one.id}: {own if one.id in alone else f'the next notice to {one.audience} says so'}")
@@ -257,7 +257,7 @@ def _report_change(desk: Desk, incident: str, commitment: str, text: str) -> Non
     from amends.cli.terminal.prefect import nudge
 
     desk.show(desk.ledger.commitments.get(incident, commitment), text)
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
     desk.hint(f"a notice to those promised is drafted next; `amends incident show {incident}` says when it can be read")
 
 

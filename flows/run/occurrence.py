@@ -4,36 +4,33 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
-from prefect import State, task
+from prefect import State
 from prefect.states import Completed
 
-from amends.delivery.preflight import look_over
-from amends.delivery.send.engine import Tally
-from amends.delivery.send.workers import Part, Work, send
-from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
-from amends.domain.base.text import parked
-from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
+from amends.domain.base.errors import AmendsError, ContentError
+from amends.domain.base.text import counted, minute, parked
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
-from amends.domain.deliver.preflight import Preflight
-from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted, to_people_alone
-from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
+from amends.domain.draft.draft import Wanted, notices_wanted
+from amends.domain.draft.recipients import count_as_told
 from amends.domain.incident.gaps import why_not_draft
-from amends.domain.lint.lint import lint_in
-from amends.domain.notice.difference import Differences
-from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
+from amends.domain.notice.notice import SENT_STATES, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close, somebody_must_hear
-from amends.domain.plan.gates import shut, to_look_at_again
+from amends.domain.plan.gates import to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
-from amends.domain.playbook.checks import HOW_TO_ADD, too_few
+from amends.domain.plan.waiting import waiting
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
 from flows.run.context import Context, opened
+from flows.run.drafting import draft_notice, to_be_drafted
+from flows.run.graph import as_task, begin_graph, rename_own_run, run_name
 from flows.run.next_update import watch_next_update
 from flows.run.schedule import mirror, tag_own_run
+from flows.run.sending import send_unless_gated, show_letters
 
 Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
 """A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
@@ -42,14 +39,35 @@ Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
 async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act: Act) -> State[None]:
     """Carry out this occurrence of the phase's step when it is due by the ledger; otherwise change nothing."""
     await tag_own_run(incident_id)
+    begin_graph()
     with opened() as context:
-        case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
+        case = await as_task("read the case", partial(_read, context, incident_id), _in_numbers)
         planned = _due(case, phase, step, number, context)
         if planned is None:
             return Completed(name="NothingDue", message=_why_nothing(case, phase, step, number))
         outcome = await act(context, case, planned)
-        await settle(context, incident_id)
+        case = await settle(context, incident_id)
+        await rename_own_run(run_name(incident_id, step, number, _in_short(case, planned)))
         return Completed(message=outcome)
+
+
+def _in_numbers(case: Case) -> str:
+    notices, asked = counted(len(case.notices), "notice"), counted(case.questions.asked, "question")
+    return f"{case.state}, facts {case.version}, {case.audience.people} people, {notices}, {asked}"
+
+
+async def _read(context: Context, incident_id: str) -> Case:
+    return await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
+
+
+def _in_short(case: Case, planned: PlannedOccurrence) -> str:
+    """Return how the notices of the occurrence stand, for the name of its run; empty for an occurrence without one."""
+    mine = [one for one in case.notices if (one.step, one.occurrence) == (planned.step, planned.number)]
+    begun = [one for one in mine if one.begun_at]
+    if not begun:
+        return "drafted" if mine else ""
+    reached = sum(count for one in begun for state, count in one.people.items() if state in SENT_STATES)
+    return f"{reached} of {sum(one.meant_for for one in begun)} sent"
 
 
 def _due(case: Case, phase: Phase, step: str, number: int, context: Context) -> PlannedOccurrence | None:
@@ -68,13 +86,26 @@ def _why_nothing(case: Case, phase: Phase, step: str, number: int) -> str:
     return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
 
 
-async def settle(context: Context, incident_id: str) -> None:
-    """Bring the incident up to date after an occurrence, and schedule the runs that come next."""
-    case = await bring_up_to_date(context, incident_id)
+async def settle(context: Context, incident_id: str) -> Case:
+    """Bring the incident up to date after an occurrence, schedule the runs that come next, and return the case."""
+    case = await as_task("settle", partial(bring_up_to_date, context, incident_id), lambda case: f"it is {case.state}")
     now = context.clock()
     await artifacts.show_timeline(case, now)
     if context.mirrored:
-        await mirror(context.ledger, case, now, context.ahead)
+        comes = partial(_what_comes, case, now)
+        await as_task("plan next", partial(mirror, context.ledger, case, now, context.ahead), comes)
+    return case
+
+
+def _what_comes(case: Case, now: datetime, _changed: bool) -> str:
+    """Return the occurrences that are due, wait or come next, by step and time."""
+    planned = plan(case, now)
+    lines = [f"{one.step} {one.number} is due" for one in planned.due]
+    for one in planned.waiting:
+        found = waiting(case, one, now)
+        lines.append(f"{one.step} {one.number} {found.in_short if found else 'waits'}")
+    lines += [f"{one.step} {one.number} at {minute(one.due_at)}" for one in planned.upcoming]
+    return "; ".join(lines) or "nothing is left to do"
 
 
 async def bring_up_to_date(context: Context, incident_id: str) -> Case:
@@ -145,13 +176,14 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     await asyncio.to_thread(_begin, context, planned, incident_id)
     for wanted in notices:
         with _raised_later(stopped):
-            await _draft(context, case, step, planned, wanted)
-    case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
+            await draft_notice(context, case, step, planned, wanted)
+    case = await _read(context, incident_id)
     troubles: list[str] = []
     for notice in _to_send(context, case, planned):
         with _raised_later(stopped):
-            troubles += await _send_unless_gated(context, case, notice)
-    case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
+            troubles += await send_unless_gated(context, case, notice)
+    case = await _read(context, incident_id)
+    await show_letters(case, planned)
     outcome = await asyncio.to_thread(conclude, context, case, planned, troubles, not stopped)
     if stopped:
         raise _joined(stopped)
@@ -167,19 +199,13 @@ def _begin(context: Context, planned: PlannedOccurrence, incident_id: str) -> No
 def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> str:
     """Return what the incident file must say before one of these notices can be drafted, and how to go on, or ""."""
     why = why_not_draft(case.incident)
-    if why is None or not any(_to_be_drafted(case, wanted) for wanted in notices):
+    if why is None or not any(to_be_drafted(case, wanted) for wanted in notices):
         return ""
     incident_id = case.incident.id
     return (
         f"{why}; add it with `amends incident amend FILE --as NAME`, then "
         f"`amends step go {incident_id} {planned.step} {planned.number} --as NAME`"
     )
-
-
-def _to_be_drafted(case: Case, wanted: Wanted) -> bool:
-    """Return False when the notice is over, or its draft is of the present incident file."""
-    existing = case.notice(wanted.id)
-    return existing is None or not (existing.current or existing.is_over)
 
 
 @contextmanager
@@ -208,14 +234,6 @@ def _to_send(context: Context, case: Case, planned: PlannedOccurrence) -> list[N
     return [notice for notice in mine if notice.current and notice.wants_work(now)]
 
 
-async def _send_unless_gated(context: Context, case: Case, notice: NoticeStatus) -> list[str]:
-    """Send the notice unless a gate is shut, and return the trouble there was, in words."""
-    if why := shut(case, notice.waits_for, context.clock()):
-        return [f"{notice.id} waits: {reason}" for reason in why]
-    tally = await _send(context, case, notice.id)
-    return [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
-
-
 def step_of(case: Case, planned: PlannedOccurrence) -> Step:
     """Return the step of the occurrence. Raises LookupError without a playbook or for an unknown step."""
     if planned.step == HOLDING:
@@ -223,108 +241,6 @@ def step_of(case: Case, planned: PlannedOccurrence) -> Step:
     if case.playbook is None:
         raise LookupError("an occurrence comes from a playbook")
     return case.playbook.step(planned.step)
-
-
-async def _draft(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> None:
-    if not _to_be_drafted(case, wanted):
-        return
-    existing = case.notice(wanted.id)
-    if existing is not None and await asyncio.to_thread(_end_without_recipients, context, case, step, wanted, existing):
-        return
-    if written := await asyncio.to_thread(_write, context, case, step, planned, wanted):
-        drafted, advice = written
-        found = await _preflight(context, drafted)
-        await artifacts.show_preview(drafted, advice, found)
-
-
-def _end_without_recipients(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
-    """End the notice, alert the lead and return True when another version of the notice would reach nobody."""
-    ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    if step.corrects:  # by what is known now, those who still wait for it may need no correction
-        _differences(ledger, incident_id, step, wanted)
-        notice = ledger.cases.read(incident_id, now).notice(wanted.id) or notice
-    why = why_no_recipients_left(case, step, wanted, notice)
-    if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
-        return False
-    ledger.incidents.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
-    return True
-
-
-def _write(
-    context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted
-) -> tuple[Draft, tuple[Finding, ...]] | None:
-    """Check and record the draft; return the draft with the findings, or None when another run was faster.
-
-    Raises ContentError when a finding blocks the draft.
-    """
-    ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    differences = _differences(ledger, incident_id, step, wanted)
-    step = to_people_alone(step) if step.corrects and not differences.public else step
-    audience = ledger.notices.audience(incident_id, wanted.audience, wanted.id)
-    pages = ledger.told.pages(incident_id, wanted.id)
-    readers = Readers(audience.digest, audience.people, audience.readers, differences, pages)
-    wording = ledger.playbooks.wording(incident_id)
-    step, wanted = in_its_words(step, wanted, wording)
-    facts = ledger.incidents.facts_digest(incident_id)
-    drafted = draft(case, wording, step, planned.number, wanted, readers, context.links, facts, now)
-    findings = lint_in(case, drafted, wording, context.links.pages(incident_id))
-    if blocking := [finding for finding in findings if finding.blocks]:
-        more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
-        ledger.incidents.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
-        raise ContentError(*blocking)
-    existing = case.notice(wanted.id)
-    ledger.notices.draft(drafted, now, seen=existing.version if existing else 0)
-    if ledger.notices.latest_draft(incident_id, wanted.id).binding != drafted.binding:
-        return None
-    if why := why_no_recipients(case, wanted.audience):
-        ledger.incidents.alert(incident_id, f"{step.id} tells nobody: {why}", now)
-    for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
-        ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {HOW_TO_ADD}", now)
-    return drafted, findings
-
-
-def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -> Differences:
-    """Return what the readers of a correction or an update were told otherwise; a first notice tells all."""
-    if wanted.audience.startswith(TOLD_OTHERWISE):
-        return ledger.told.to_correct(incident_id, wanted.id)
-    if wanted.audience.startswith(NO_LONGER):
-        ledger.told.to_take_back(incident_id, wanted.id)
-    return ledger.told.to_update(incident_id, wanted.id) if step.phase is Phase.UPDATE else Differences()
-
-
-async def _preflight(context: Context, drafted: Draft) -> Preflight | None:
-    """Compose everybody's message without sending, and alert the lead when one cannot be composed.
-
-    Return None when a channel is misconfigured.
-    """
-    ledger, now = context.ledger, context.clock()
-    try:
-        found = await look_over(ledger, drafted, context.channels, context.links, now)
-    except ChannelMisconfigured:
-        return None  # the preflight runs again when somebody approves the notice, and tells that person
-    if why := found.why_not_approve(drafted.notice):
-        await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
-    return found
-
-
-async def _send(context: Context, case: Case, notice: str) -> Tally:
-    """Send the approved messages of the notice that were not sent yet."""
-    incident_id = case.incident.id
-    work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock, context.limits)
-    async with artifacts.progress(incident_id, notice) as progress:
-        return await send(work, progress.advance, each=as_task)
-
-
-async def as_task(number: int, part: Part) -> Tally:
-    """Run one process's part of a large send as a task that the Prefect UI shows; Prefect stores no result of it."""
-
-    @task(name="send", task_run_name=f"send, process {number}", persist_result=False)
-    async def sending() -> None:
-        tallies.append(await part())
-
-    tallies: list[Tally] = []
-    await sending()
-    return tallies[0]
 
 
 def conclude(context: Context, case: Case, planned: PlannedOccurrence, troubles: list[str], complete: bool) -> str:

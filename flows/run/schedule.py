@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import dropwhile, takewhile
 from typing import Any
 
+from prefect import State
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -22,15 +23,16 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
-from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Crashed, Scheduled
 
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
+from amends.domain.plan.waiting import WaitsFor, waiting
 from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
+from flows.run.graph import run_name
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
 """The backoff after the first, second and third failure of an occurrence: the cause may need a while to pass."""
@@ -50,19 +52,13 @@ UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
 STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", StateType.PAUSED: "paused"}
 """States that a person gave a run, in words; only a person may undo them."""
+PLAIN = "Scheduled"
+"""The name of the state of a run that only has its time."""
+WAITS = frozenset({*WaitsFor})
+"""The names of the states of runs that wait for something."""
 PAGE = 200
 """Runs that Prefect returns at once, and keys in one filter."""
 INCIDENT_TAG = "incident:"
-
-
-def key_of(incident_id: str, planned: PlannedOccurrence) -> str:
-    """Return the idempotency key of the occurrence's run, so that Prefect never has two of them."""
-    return f"{_key_prefix(incident_id, planned)}{planned.revision}"
-
-
-def _key_prefix(incident_id: str, planned: PlannedOccurrence) -> str:
-    """Return the beginning that the keys of all runs of one occurrence share."""
-    return f"{incident_id}:{planned.step}:{planned.number}:r"
 
 
 def tag_of(incident_id: str) -> str:
@@ -102,14 +98,14 @@ async def mirror(
     async with get_client() as client:
         if runs is None:
             runs = (await runs_by_incident([case], now))[case.incident.id]
-        look = _Look(client, ledger, case.incident.id, runs, now, ahead)
+        look = _Look(client, ledger, case, runs, now, ahead)
         touched = [await _agree(look, planned) for planned in _occurrences(wanted)]
         return any([*touched, await _drop_obsolete(look, wanted)])
 
 
 async def runs_by_incident(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
     """Read the runs of these incidents that have not completed, and the runs of all planned occurrences."""
-    wanted = {key_of(case.incident.id, planned) for case in cases for planned in _occurrences(plan(case, now))}
+    wanted = {planned.key(case.incident.id) for case in cases for planned in _occurrences(plan(case, now))}
     tags = FlowRunFilterTags(any_=[tag_of(case.incident.id) for case in cases])
     unfinished = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.COMPLETED]))
     async with get_client() as client:
@@ -129,7 +125,7 @@ def _pages(keys: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _occurrences(wanted: Plan) -> tuple[PlannedOccurrence, ...]:
-    return (*wanted.due, *wanted.upcoming)
+    return (*wanted.due, *wanted.upcoming, *wanted.waiting)
 
 
 async def _read(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
@@ -147,10 +143,33 @@ class _Look:
 
     client: PrefectClient
     ledger: Ledger
-    incident: str
+    case: Case = field(repr=False)
     runs: Mapping[str, FlowRun] = field(repr=False)
     now: datetime
     ahead: timedelta
+
+    @property
+    def incident(self) -> str:
+        """Return the id of the incident."""
+        return self.case.incident.id
+
+    def is_held(self, planned: PlannedOccurrence) -> bool:
+        """Return True when a person must decide whether the occurrence goes on."""
+        mine = (one for one in self.case.occurrences if (one.step, one.number) == (planned.step, planned.number))
+        return any(one.state is OccurrenceState.HELD for one in mine)
+
+    def state(self, planned: PlannedOccurrence) -> State[None]:
+        """Return the state of a run that has not begun: its time, and what it waits for as its name and message."""
+        at = self.by_prefect(max(planned.due_at, self.now))
+        found = waiting(self.case, planned, self.now)
+        if found is None:
+            return Scheduled(scheduled_time=at)
+        return Scheduled(scheduled_time=at, name=found.waits_for, message=found.why)
+
+    def name(self, planned: PlannedOccurrence) -> str:
+        """Return the name of a run that has not begun."""
+        found = waiting(self.case, planned, self.now)
+        return run_name(self.incident, planned.step, planned.number, found.in_short if found else "")
 
     def by_prefect(self, moment: datetime) -> datetime:
         """Return the moment by Prefect's clock."""
@@ -158,7 +177,9 @@ class _Look:
 
     def failures(self, planned: PlannedOccurrence) -> int:
         """Count the latest runs of the occurrence that failed in a row; a run that did not fail ends the count."""
-        keys = (f"{_key_prefix(self.incident, planned)}{revision}" for revision in range(planned.revision, -1, -1))
+        keys = (
+            f"{planned.key_of_any_revision(self.incident)}{revision}" for revision in range(planned.revision, -1, -1)
+        )
         states = (run.state_type if run else None for run in map(self.runs.get, keys))
         ended = dropwhile((*WAITING, *UNDER_WAY).__contains__, states)
         return sum(1 for _ in takewhile(BROKEN.__contains__, ended))
@@ -170,9 +191,11 @@ class _Look:
 
 async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
     """Make the occurrence's run agree with the plan, and return True when anything was changed."""
-    run = look.runs.get(key_of(look.incident, planned))
+    run = look.runs.get(planned.key(look.incident))
     if run is None:
         await _set_up(look, planned)
+    elif run.state_type in (*STOPPED, *BROKEN) and look.is_held(planned):
+        return False
     elif run.state_type in STOPPED:
         await asyncio.to_thread(_hold, look, planned, f"its run was {STOPPED[run.state_type]} in Prefect")
     elif run.state_type in BROKEN and look.failures(planned) > MOST_CRASHES:
@@ -187,11 +210,28 @@ async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
 
 
 async def _correct(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
-    """Replace a scheduled run that has another time or other parameters; return True when it was replaced."""
+    """Give a run that has not begun the time, the parameters and the state that it must have; return True if changed.
+
+    A run that waited keeps its place and is woken. Any other one is made anew, because Prefect sorts its lists of runs
+    to come by the time that a run was given first.
+    """
+    wanted = look.state(planned)
+    if {wanted.name, run.state_name} & WAITS and not _edited(look, run, planned):
+        return await _wake(look, run, planned, wanted)
     if not (_moved(look, run, planned) or _edited(look, run, planned)):
         return False
     await _delete(look, run)
     await _set_up(look, planned)
+    return True
+
+
+async def _wake(look: _Look, run: FlowRun, planned: PlannedOccurrence, wanted: State[None]) -> bool:
+    """Give a run that waits its new reason or its new time; return False when both are as they were."""
+    said = run.state.message if run.state else None
+    if (run.state_name, said) == (wanted.name, wanted.message) and not _moved(look, run, planned):
+        return False
+    await look.client.set_flow_run_state(run.id, wanted)
+    await look.client.update_flow_run(run.id, name=look.name(planned))
     return True
 
 
@@ -239,6 +279,8 @@ def _moved(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
     """Return True when the run has another time than planned; a time in the past counts as now on both sides."""
     scheduled = run.next_scheduled_start_time or run.expected_start_time
     now, due_at = look.by_prefect(look.now), look.by_prefect(planned.due_at)
+    if planned.until_decided:
+        return not (scheduled and now < scheduled <= due_at + SLACK)
     late_by = max(scheduled, now) - max(due_at, now) if scheduled else timedelta()
     return not -SLACK <= late_by <= SLACK + look.backoff(planned)
 
@@ -265,15 +307,14 @@ def _hold(look: _Look, planned: PlannedOccurrence, why: str) -> None:
 async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
     """Schedule a run for the occurrence. Raises AmendsError when somebody has deleted the deployment."""
     try:
-        await arun_deployment(
-            f"{planned.phase}/{planned.phase}",
+        deployment = await look.client.read_deployment_by_name(f"{planned.phase}/{planned.phase}")
+        await look.client.create_flow_run_from_deployment(
+            deployment.id,
             parameters=_parameters(look, planned),
-            scheduled_time=look.by_prefect(max(planned.due_at, look.now)),
-            flow_run_name=f"{look.incident} {planned.step} {planned.number}",
+            state=look.state(planned),
+            name=look.name(planned),
             tags=[tag_of(look.incident)],
-            idempotency_key=key_of(look.incident, planned),
-            timeout=0,
-            as_subflow=False,
+            idempotency_key=planned.key(look.incident),
         )
     except ObjectNotFound:
         gone = f"Prefect has no deployment {planned.phase} any more; `amends up`, started anew, makes it again"
@@ -291,7 +332,7 @@ async def _delete(look: _Look, run: FlowRun) -> None:
 
 async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
     """Delete scheduled runs of the incident that the plan no longer has; return True when there were any."""
-    keys = {key_of(look.incident, planned) for planned in _occurrences(wanted)}
+    keys = {planned.key(look.incident) for planned in _occurrences(wanted)}
     ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:")}
     obsolete = [run for key, run in ours.items() if key not in keys and run.state_type in WAITING]
     for run in obsolete:

@@ -33,7 +33,6 @@ from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
-from flows.run.schedule import key_of
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 
@@ -147,7 +146,7 @@ class Weeks:
         runs = self.look()
         return bool(runs) and not any(
             run["state_type"] in ("PENDING", "RUNNING")
-            or (run["state_type"] == "SCHEDULED" and _moment(run["expected_start_time"]) <= now)
+            or (run["state_type"] == "SCHEDULED" and _moment(run["next_scheduled_start_time"]) <= now)
             for run in runs
         )
 
@@ -197,15 +196,14 @@ class Weeks:
 
     def kill_flow(self, step: str) -> None:
         """SIGKILL the process that carries out a turn of this step."""
-        name = f"{INCIDENT} {step} "
-        process = until(lambda: self._process_of(name), PATIENCE, f"{step} has a process")
+        process = until(lambda: self._process_of(step), PATIENCE, f"{step} has a process")
         self.flows_killed += 1
         os.kill(process, signal.SIGKILL)
         self.say(f"SIGKILL: the process of {step}")
 
-    def _process_of(self, name: str) -> int | None:
+    def _process_of(self, step: str) -> int | None:
         under_way = (run for run in self.look() if run["state_type"] in ("PENDING", "RUNNING"))
-        ids = {run["id"] for run in under_way if run["name"].startswith(name)}
+        ids = {run["id"] for run in under_way if _step_of(run) == step}
         return next((pid for pid, run in self.up.flow_processes().items() if run in ids), None)
 
     def kill(self, what: str, *words: str) -> None:
@@ -227,7 +225,7 @@ class Weeks:
 
     def check_schedule(self, when: str) -> None:
         """What stands in Prefect for the turns that come."""
-        wanted = {key_of(INCIDENT, turn): turn for turn in plan(self.case, self.clock()).upcoming}
+        wanted = {turn.key(INCIDENT): turn for turn in plan(self.case, self.clock()).upcoming}
         waiting = [run for run in self.look() if run["state_type"] == "SCHEDULED"]
         keys = Counter(str(run["idempotency_key"]) for run in waiting)
         at_their_time = {str(run["idempotency_key"]) for run in waiting if self._in_time(run, wanted)}
@@ -244,12 +242,17 @@ def tell(what: str) -> None:
     print(f"  {what}", flush=True)  # noqa: T201 - `pytest -s` shows it
 
 
+def _step_of(run: dict[str, Any]) -> str:
+    """The step that the run carries out, by its key; empty for a sweep."""
+    return str(run["idempotency_key"] or "::").split(":")[1]
+
+
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
 def _late(run: dict[str, Any]) -> float:
-    """How many seconds after its time a run began."""
+    """How many seconds after its time a run began; one that was woken before its time began before it."""
     return (_moment(run["start_time"]) - _moment(run["expected_start_time"])).total_seconds()
 
 
@@ -475,9 +478,9 @@ def test_each_pending_turn_has_one_run_at_its_time(weeks: Weeks) -> None:
 def test_a_killed_run_is_followed_by_a_sweep_of_prefects_own(weeks: Weeks) -> None:
     """A run that was killed counts as crashed, and Prefect starts a sweep of the incident by itself."""
     crashed = [run for run in weeks.runs.values() if run["state_type"] == "CRASHED"]
-    assert {run["name"].split()[1] for run in crashed} >= {"first-notice", "promises"}
+    assert {_step_of(run) for run in crashed} >= {"first-notice", "promises"}
     by_prefect = [run for run in weeks.runs.values() if (run["created_by"] or {}).get("type") == "AUTOMATION"]
-    assert {run["name"] for run in by_prefect} == {f"sweep {INCIDENT}"}
+    assert {run["name"] for run in by_prefect} == {f"look after {INCIDENT}"}
 
 
 def test_nothing_is_held_and_no_turn_is_done_twice(weeks: Weeks) -> None:

@@ -248,7 +248,7 @@ def _hint_at_next(desk: Desk, incident: str, notice: str, tally: "Tally", letter
     waiting = tally.people.get(PersonState.WAITING, 0) > letters
     if not tally.finished and (tally.trouble or waiting or not tally.parked):
         desk.hint(_goes_on(desk, incident, notice))
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
 
 
 def _uncertain(messages: int, people: int) -> str:

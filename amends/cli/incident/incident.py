@@ -191,7 +191,7 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     lines = [f"{incident.id} is at version {version}"]
     lines += [f"void: the approvals of {notice} by {', '.join(members)}" for notice, members in void.items()]
     desk.show({"incident": incident.id, "version": version, "void": void}, "\n".join(lines))
-    nudge(desk.settings, incident.id)
+    nudge(desk, incident.id)
     redrafted = f"what has not left is drafted afresh; `amends incident show {incident.id}`"
     gaps = tuple(gap_hints(incident)) or (*go_hints(before, incident), redrafted)
     for hint in (*list_hints(incident, before.audience), *gaps):
@@ -336,7 +336,7 @@ def resume(
     _ask_about_changes(desk, incident, yes=yes)
     desk.ledger.incidents.resume(incident, by, now())
     desk.show({"incident": incident, "state": "open"}, f"{incident} goes on")
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
 
 
 def _ask_about_changes(desk: Desk, incident: str, *, yes: bool) -> None:
@@ -383,7 +383,7 @@ def lift(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     desk.ledger.incidents.lift_embargo(incident, desk.member(name).name, now())
     desk.show({"incident": incident, "embargo": None}, f"what is approved of {incident} may leave")
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
 
 
 @app.command()
@@ -415,7 +415,7 @@ def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
         desk.ledger.incidents.close(incident, by, now())
     state = "resolved" if closing else "closed"
     desk.show({"incident": incident, "state": state, "steps": closing}, f"{incident} is {state}")
-    nudge(desk.settings, incident)
+    nudge(desk, incident)
     if closing:
         desk.hint(f"next: {', '.join(closing)}; when that is done, it closes by itself")
 

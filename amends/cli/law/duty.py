@@ -264,7 +264,7 @@ def filed(
     )
     _say_how_it_stands(desk, incident, filing)
     if filing.sets:
-        nudge(desk.settings, incident)
+        nudge(desk, incident)
         desk.hint(
             f"this starts the clock of other duties; `amends duty list {incident}` shows them once it is assessed"
         )

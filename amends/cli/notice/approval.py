@@ -183,7 +183,7 @@ def _start_sending(desk: Desk, draft: Draft) -> None:
     incident, notice = draft.incident, draft.notice
     if warning := kept_here(desk.settings.channels, draft.channels):
         desk.hint(warning)
-    if nudge(desk.settings, incident):
+    if nudge(desk, incident):
         desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
     else:
         desk.hint(f"{NOT_BEGUN}: `amends deliver {incident} {notice}` sends it, or `amends up` does")

@@ -184,7 +184,7 @@ def _after_correction(
         case = desk.ledger.cases.read(incident)
         for hint in list_hints(case.incident, case.audience):
             desk.hint(hint)
-        nudge(desk.settings, incident)
+        nudge(desk, incident)
 
 
 @app.command()

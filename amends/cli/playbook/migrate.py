@@ -128,7 +128,7 @@ def _hint_at_next(desk: Desk, incident: str, planned: Migration) -> None:
 
     for step, number in sorted(planned.hold):
         desk.hint(f"{step} {number} is held: `amends step go|skip {incident} {step} {number} --as NAME`")
-    if nudge(desk.settings, incident):
+    if nudge(desk, incident):
         desk.hint(f"what has not left is drafted anew; `amends timeline {incident}` says what waits for approval")
     else:
         desk.hint(f"{NOT_BEGUN}; `amends up` starts it, and what has not left is drafted anew")

@@ -30,7 +30,7 @@ def run(
     coming = [f"  {minute(one.due_at)}  {one.step} {one.number}" for one in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *coming])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
-    desk.hint(_what_now(incident, reached=nudge(desk.settings, incident), again=bool(case.pinned)))
+    desk.hint(_what_now(incident, reached=nudge(desk, incident), again=bool(case.pinned)))
 
 
 def _what_now(incident: str, *, reached: bool, again: bool) -> str:

@@ -112,5 +112,5 @@ def _decide(
         {"step": occurrence.step, "number": occurrence.number, "state": state},
         f"{occurrence.step} {occurrence.number} {said}",
     )
-    if not nudge(desk.settings, incident):
+    if not nudge(desk, incident):
         desk.hint(f"{NOT_BEGUN}; `amends up` starts it and it goes on from there")

@@ -3,13 +3,19 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 
+from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
+from amends.domain.base.errors import AmendsError
+from amends.domain.plan.plan import plan
 from amends.settings import Settings, prefect_environment
 
 PATIENCE_SECONDS = 5
@@ -18,6 +24,8 @@ QUEUE = "default"
 ASK_SECONDS = 10
 """Seconds to wait for an answer: a stuck server takes calls and answers none, and Prefect's client waits long."""
 CONNECT_SECONDS = 2
+BUSY_PAUSES = (0.1, 0.3, 1.0, 2.0)
+"""Seconds to wait after each answer that Prefect's database is busy."""
 NOT_BEGUN = "Prefect does not begin it here (`amends doctor` says why)"
 
 
@@ -75,24 +83,70 @@ async def resume() -> None:
                 await client.resume_deployment(deployment.id)
 
 
-def nudge(settings: Settings, incident: str) -> bool:
-    """Start a sweep of this incident in Prefect; return False when Prefect begins none, which only delays things."""
+def nudge(desk: Desk, incident: str) -> bool:
+    """Wake the incident's runs that wait for what has just been done, or start a sweep of the incident, in Prefect.
+
+    Return False when Prefect begins none, which only delays things: the next sweep finds all of it in the ledger.
+    """
     elsewhere = os.environ.get("PREFECT_API_URL")
-    if not answers(elsewhere or f"http://127.0.0.1:{settings.prefect_port}"):
+    if not answers(elsewhere or f"http://127.0.0.1:{desk.settings.prefect_port}"):
         return False
-    if not elsewhere:
-        os.environ.update(prefect_environment(settings))  # Prefect reads the environment when it is imported
-    from prefect.deployments import arun_deployment
-
-    async def ask() -> None:
-        about, name = {"incident_id": incident}, f"sweep {incident}"
-        await arun_deployment("sweep/sweep", parameters=about, flow_run_name=name, timeout=0, as_subflow=False)
-
     try:
-        asyncio.run(asyncio.wait_for(ask(), ASK_SECONDS))
-    except Exception:  # noqa: BLE001 - the next sweep finds all of it in the ledger
+        with _writing_client(dict(os.environ) if elsewhere else prefect_environment(desk.settings)) as prefect:
+            if not _woken(prefect, _due(desk, incident)):
+                _ask(prefect, f"/deployments/{_sweep_id(prefect)}/create_flow_run", _sweep_of(incident))
+    except (httpx2.HTTPError, AmendsError, KeyError, ValueError):
         return False
-    return bool(elsewhere) or not why_idle(settings)
+    return bool(elsewhere) or not why_idle(desk.settings)
+
+
+@contextmanager
+def _writing_client(environment: Mapping[str, str]) -> Iterator[httpx2.Client]:
+    """Yield a client of Prefect's API that may change things there."""
+    name, _, password = environment.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    key = environment.get("PREFECT_API_KEY")
+    given: dict[str, Any] = {"auth": (name, password)} if name else {}
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    address = environment["PREFECT_API_URL"]
+    with httpx2.Client(base_url=address, headers=headers, timeout=ASK_SECONDS, trust_env=False, **given) as prefect:
+        client = str(uuid4())
+        token = prefect.get("/csrf-token", params={"client": client})
+        if token.is_success:  # a server may do without
+            prefect.headers.update({"Prefect-Csrf-Token": token.json()["token"], "Prefect-Csrf-Client": client})
+        yield prefect
+
+
+def _ask(prefect: httpx2.Client, path: str, said: object) -> Any:
+    """Send this to Prefect, again when its database was busy, and return the answer. Raises httpx2.HTTPError."""
+    for pause in BUSY_PAUSES:
+        answer = prefect.post(path, json=said)
+        if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
+    return answer.raise_for_status().json()
+
+
+def _due(desk: Desk, incident: str) -> list[str]:
+    """Return the keys of the runs that should begin now."""
+    moment = now()
+    return [one.key(incident) for one in plan(desk.ledger.cases.read(incident, moment), moment).due]
+
+
+def _woken(prefect: httpx2.Client, keys: list[str]) -> bool:
+    """Have the runs with these keys begin now, and return True when all of them stand there and none is missing."""
+    chosen = {"idempotency_key": {"any_": keys}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    found = _ask(prefect, "/flow_runs/filter", {"flow_runs": chosen}) if keys else []
+    for run in found:
+        _ask(prefect, f"/flow_runs/{run['id']}/set_state", {"state": {"type": "SCHEDULED"}})  # without a time: now
+    return bool(keys) and len(found) == len(keys)
+
+
+def _sweep_id(prefect: httpx2.Client) -> str:
+    return str(prefect.get("/deployments/name/sweep/sweep").raise_for_status().json()["id"])
+
+
+def _sweep_of(incident: str) -> dict[str, Any]:
+    return {"parameters": {"incident_id": incident}, "name": f"look after {incident}"}
 
 
 def send_on(desk: Desk, waiting: Iterable[tuple[str, str]]) -> None:
@@ -101,7 +155,7 @@ def send_on(desk: Desk, waiting: Iterable[tuple[str, str]]) -> None:
     for incident, notice in notices:
         desk.hint(f"`amends deliver {incident} {notice}` sends them, or the next sweep does")
     for incident in dict.fromkeys(incident for incident, _ in notices):
-        nudge(desk.settings, incident)
+        nudge(desk, incident)
 
 
 def answers(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +42,13 @@ Rounds = Sequence[Collection[ChannelKind]]
 NO_PAGE = "the page, to which every message leads, is not up yet"
 
 Clock = Callable[[], datetime]
+During = Callable[[ChannelKind, Awaitable[None]], Awaitable[None]]
+"""A function within which a channel sends what is due on it."""
+
+
+async def undisturbed(_kind: ChannelKind, sending: Awaitable[None]) -> None:
+    """Wait until the channel has sent what is due, and do nothing else."""
+    await sending
 
 
 @dataclass
@@ -95,6 +102,7 @@ async def deliver(
     rounds: Rounds = ROUNDS,
     limits: Limits = DEFAULT,
     begun: Begun | None = None,
+    during: During = undisturbed,
 ) -> Tally:
     """Send an approved notice to everybody who was not reached yet. Any number of runs may send a notice at once.
 
@@ -108,7 +116,7 @@ async def deliver(
     draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
     composer = Composer(ledger.cases.incident_file(incident), draft, ledger.playbooks.wording(incident), links)
     run = EngineRun(
-        ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits)
+        ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits), during
     )
     if ledger.store.reserve.keep():
         await run.rounds(rounds)
@@ -148,7 +156,9 @@ class EngineRun:
     def __init__(
         self, ledger: Ledger, channels: Channels, draft: Draft, composer: Composer, clock: Clock, tally: Tally,
         progress: Callable[[Tally], None], paces: Mapping[ChannelKind, Pace], watch: Watch,
+        during: During = undisturbed,
     ) -> None:  # fmt: skip
+        self._during = during
         self._watch = watch
         self._ledger, self._channels, self._paces = ledger, channels, paces
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
@@ -193,7 +203,8 @@ class EngineRun:
             ChannelQueue(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
             for kind in kinds
         ]
-        sending = asyncio.gather(*(queue.send_all() for queue in self._queues), return_exceptions=True)
+        each = (self._during(queue.kind, queue.send_all()) for queue in self._queues)
+        sending = asyncio.gather(*each, return_exceptions=True)
         try:
             ends = await asyncio.shield(sending)
         except asyncio.CancelledError:

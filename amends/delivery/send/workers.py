@@ -18,7 +18,19 @@ import uvloop
 
 from amends.delivery.channels import ChannelSettings, Pace, connected, paces
 from amends.delivery.send.clock import MonotonicClock, seen
-from amends.delivery.send.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
+from amends.delivery.send.engine import (
+    ROUNDS,
+    Begun,
+    Clock,
+    During,
+    Rounds,
+    Tally,
+    begin,
+    conclude,
+    deliver,
+    parked,
+    undisturbed,
+)
 from amends.delivery.send.shutdown import cancel_once, delay_shutdown
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured
 from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
@@ -76,6 +88,8 @@ class Work:
     limits: Limits = DEFAULT
     begun: Begun | None = field(default=None, repr=False)
     """The begun send that the process takes part in; None before the send has begun."""
+    during: During = field(default=undisturbed, repr=False)
+    """A function that each channel of this process sends within; a worker's process has none."""
 
     @property
     def named(self) -> tuple[str, str]:
@@ -93,13 +107,15 @@ async def send(
     cores: int | None = None,
     each: Callable[[int, Part], Awaitable[Tally]] = _run_directly,
     on_signal: Callable[[], None] = lambda: None,
+    during: During = undisturbed,
 ) -> Tally:
     """Send the notice with as many processes as make it faster. Raises and may be cancelled as `deliver`.
 
-    `each` runs one numbered part; flows make a task of the part. A signal that would end this process stops the send,
+    `each` runs one numbered part, and `during` the sending on one channel in this process; flows make tasks of these. A
+    signal that would end this process stops the send,
     calls `on_signal`, and takes effect when every message in flight has its answer.
     """
-    return await delay_shutdown(_send(work, progress, cores, each), on_signal)
+    return await delay_shutdown(_send(replace(work, during=during), progress, cores, each), on_signal)
 
 
 async def _send(
@@ -176,7 +192,7 @@ async def _run_engine(work: Work, rounds: Rounds, progress: Progress, shares: Sh
     async with connected(work.channels) as channels:
         return await deliver(
             work.ledger, channels, *work.named, work.links, clock, progress,
-            _paces(work.channels, shares), rounds, work.limits, work.begun,
+            _paces(work.channels, shares), rounds, work.limits, work.begun, work.during,
         )  # fmt: skip
 
 
@@ -287,7 +303,7 @@ async def _started_workers(work: Work, shares: Shares) -> AsyncIterator[list[_Wo
     """
     ends: list[Connection] = []
     workers = [
-        _Worker(replace(work, channels=_channels_of(work, shares, number)), shares, ends)
+        _Worker(replace(work, channels=_channels_of(work, shares, number), during=undisturbed), shares, ends)
         for number in range(max(shares.values()))
     ]
     try:

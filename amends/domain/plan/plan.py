@@ -18,6 +18,8 @@ from amends.domain.playbook.playbook import DEADLINES, FOUND_FOR, HOLDING, Event
 from amends.domain.playbook.schedule import Series
 
 HOUR = timedelta(hours=1)
+LOOK_AGAIN = timedelta(days=1)
+"""The time after which the engine looks again at an occurrence that waits for people, though nobody has acted."""
 
 
 class PlannedOccurrence(Value):
@@ -28,6 +30,16 @@ class PlannedOccurrence(Value):
     number: int
     due_at: Moment
     revision: int = 0
+    until_decided: bool = False
+    """True when a person must act first; `due_at` is then the time at which the engine looks again by itself."""
+
+    def key(self, incident: str) -> str:
+        """Return the name of the occurrence's one run in Prefect, which no second run can have."""
+        return f"{self.key_of_any_revision(incident)}{self.revision}"
+
+    def key_of_any_revision(self, incident: str) -> str:
+        """Return the beginning that the keys of all runs of the occurrence share."""
+        return f"{incident}:{self.step}:{self.number}:r"
 
 
 class Plan(Value):
@@ -36,6 +48,8 @@ class Plan(Value):
     due: tuple[PlannedOccurrence, ...] = ()
     upcoming: tuple[PlannedOccurrence, ...] = ()
     """The next occurrence of each step whose time is known."""
+    waiting: tuple[PlannedOccurrence, ...] = ()
+    """The occurrences that go on as soon as a person has acted: approved, resumed the incident, decided."""
     awaiting_approval: tuple[str, ...] = ()
     """Notices that wait for approvals, or for a new draft after a rejection."""
     held: tuple[str, ...] = ()
@@ -58,13 +72,44 @@ def plan(case: Case, now: datetime) -> Plan:
     reminder = _next_reminder(case)
     unpaused = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
     paused = case.state is IncidentState.PAUSED
+    stopped = [one for one in occurrences if paused or case.clock_doubt]
+    stopped += unpaused if case.clock_doubt else []
     due = (*(one for one in occurrences if not paused), *unpaused)
     return Plan(
         due=() if case.clock_doubt else tuple(one for one in due if one.due_at <= now),
+        waiting=(*_undecided(case, now), *(_stopped(one, now) for one in stopped if one.due_at <= now)),
         upcoming=tuple(sorted((one for one in (*occurrences, *unpaused) if one.due_at > now), key=_in_time)),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
         held=tuple(one.step for one in case.occurrences if one.state is OccurrenceState.HELD),
     )
+
+
+def _undecided(case: Case, now: datetime) -> tuple[PlannedOccurrence, ...]:
+    """Return the occurrences that were begun and go on only when a person has acted."""
+    steps = {step.id: step.phase for step in case.playbook.steps} if case.playbook else {}
+    phases = {**steps, DEADLINES: Phase.FOLLOW_UP, HOLDING: Phase.UPDATE}
+    found = (
+        PlannedOccurrence(
+            step=one.step, phase=phases[one.step], number=one.number, due_at=now + LOOK_AGAIN, revision=one.revision,
+            until_decided=True,
+        )
+        for one in case.occurrences if one.step in phases and _needs_people(case, one, now)
+    )  # fmt: skip
+    return tuple(one for one in found if one.step in (DEADLINES, HOLDING) or _outlives_closing(case, one))
+
+
+def _needs_people(case: Case, occurrence: RecordedOccurrence, now: datetime) -> bool:
+    if occurrence.state is OccurrenceState.HELD:
+        return True
+    if occurrence.state is not OccurrenceState.WAITING or occurrence.step == DEADLINES:
+        return False
+    continued = _continued_holding if occurrence.step == HOLDING else _continued
+    return continued(case, occurrence, now) is None
+
+
+def _stopped(occurrence: PlannedOccurrence, now: datetime) -> PlannedOccurrence:
+    """Return the occurrence, which would be due, as one that waits until a person lets it go on."""
+    return occurrence.model_copy(update={"due_at": now + LOOK_AGAIN, "until_decided": True})
 
 
 def _by_step(case: Case) -> dict[str, list[RecordedOccurrence]]:

@@ -178,16 +178,17 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
         yield WaitingTask(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
     for notice in case.notices:
-        yield from _for_notice(case, notice, now)
+        yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
-        yield from _for_occurrence(case, occurrence, now)
+        yield from tasks_of_occurrence(case, occurrence, now)
     yield from _owed(case, now)
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
     yield from _substitutes(case, now)
 
 
-def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
+def tasks_of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
+    """Yield what people must do before the notice can go on: approve, correct, hand letters over, decide."""
     incident = case.incident.id
     if notice.current and notice.stage is NoticeStage.DRAFTED:
         yield _for_approvers(case, notice, now)
@@ -245,7 +246,7 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def _for_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
+def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
     """Yield the decision about a held occurrence, or the playbook's task that has begun."""
     named, step = f"{case.incident.id} {occurrence.step} {occurrence.number} --as NAME", _step(case, occurrence.step)
     if occurrence.state is OccurrenceState.HELD:

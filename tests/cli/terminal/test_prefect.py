@@ -6,7 +6,7 @@ import pytest
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, temporary_settings
 
 from amends.cli.terminal import prefect as asking
-from amends.settings import read_settings
+from amends.cli.terminal.desk import Desk
 from tests.cli.conftest import INCIDENT, Office
 
 
@@ -18,4 +18,4 @@ def test_a_prefect_server_that_is_stuck_keeps_nobody_waiting(empty: Office, monk
         here = f"http://127.0.0.1:{stuck.getsockname()[1]}/api"
         monkeypatch.setenv("PREFECT_API_URL", here)
         with temporary_settings({PREFECT_API_URL: here, PREFECT_API_REQUEST_TIMEOUT: 600}):
-            assert not asking.nudge(read_settings(empty.home), INCIDENT)
+            assert not asking.nudge(Desk(empty.home), INCIDENT)

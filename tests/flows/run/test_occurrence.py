@@ -35,8 +35,8 @@ from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock, Run
-from flows.run import occurrence
 from flows.run.context import Context, using
+from flows.run.drafting import compose, lint_and_keep
 from flows.run.occurrence import conclude, step_of
 from flows.sweep import sweep
 from flows.update import update as update_flow
@@ -440,8 +440,9 @@ async def test_a_slower_run_with_the_same_draft_shows_none_of_its_own(context: C
     turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
     (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
     slower = replace(context, clock=lambda: START + timedelta(minutes=1))
-    assert occurrence._write(context, case, step_of(case, turn), turn, wanted)
-    assert occurrence._write(slower, case, step_of(case, turn), turn, wanted) is None
+    given = (case, step_of(case, turn), turn, wanted)
+    assert lint_and_keep(context, case, compose(context, *given)) is not None
+    assert lint_and_keep(slower, case, compose(slower, *given)) is None
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:

@@ -25,16 +25,19 @@ from prefect.testing.utilities import prefect_test_harness
 
 from amends.cli.home.up import deploy, end_pauses
 from amends.cli.terminal import prefect
+from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.prefect import POOL, nudge, why_idle
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import OccurrenceState
+from amends.domain.plan.plan import LOOK_AGAIN
 from amends.domain.playbook.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.leases import this_process
 from amends.settings import new_settings, prefect_environment
 from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.run.context import using
+from flows.run.graph import run_name
 from flows.run.schedule import (
     HALTED,
     MOST_CRASHES,
@@ -135,7 +138,7 @@ def test_what_is_due_stands_as_one_run_with_the_name_people_look_for(lead: Lead)
         return await lead.runs(client)
 
     (run,) = in_prefect(act)
-    assert run.name == f"{INCIDENT} assess 1"
+    assert run.name == run_name(INCIDENT, "assess", 1)
     assert run.parameters == {"incident_id": INCIDENT, "step": "assess", "occurrence": 1}
 
 
@@ -198,7 +201,7 @@ def test_runs_stand_again_after_prefect_lost_its_database(lead: Lead) -> None:
         await lead.mirror()
         return await lead.runs(client)
 
-    assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} assess 1"]
+    assert [run.name for run in in_prefect(act)] == [run_name(INCIDENT, "assess", 1)]
 
 
 def test_a_crashed_run_is_made_thrice_and_then_the_lead_is_told(lead: Lead) -> None:
@@ -249,18 +252,29 @@ def test_follow_ups_stand_at_their_time_once_people_were_told(lead: Lead) -> Non
         return {run.name: run.expected_start_time for run in await lead.runs(client)}
 
     times = in_prefect(act)
-    assert times[f"{INCIDENT} update 1"] == START + timedelta(days=3)
-    assert times[f"{INCIDENT} survey 1"] == START + timedelta(days=5)
+    assert times[run_name(INCIDENT, "update", 1)] == START + timedelta(days=3)
+    assert times[run_name(INCIDENT, "survey", 1)] == START + timedelta(days=5)
 
 
-def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
+def test_the_run_of_a_paused_incident_is_stopped_and_goes_on(lead: Lead) -> None:
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         lead.ledger.incidents.pause(INCIDENT, "mei", START)
         await lead.mirror()
-        return await lead.runs(client)
+        stopped = await lead.runs(client)
+        await lead.mirror()
+        assert [run.state_id for run in await lead.runs(client)] == [run.state_id for run in stopped]
+        lead.ledger.incidents.resume(INCIDENT, "mei", START)
+        await lead.mirror()
+        return [*stopped, *await lead.runs(client)]
 
-    assert in_prefect(act) == []
+    stopped, goes_on = in_prefect(act)
+    assert stopped.id == goes_on.id
+    assert (stopped.state_name, stopped.name) == ("Stopped", run_name(INCIDENT, "assess", 1, "stopped"))
+    assert stopped.state and f"`amends incident resume {INCIDENT} --as NAME`" in (stopped.state.message or "")
+    assert (goes_on.state_name, goes_on.name) == ("Scheduled", run_name(INCIDENT, "assess", 1))
+    assert stopped.next_scheduled_start_time == START + LOOK_AGAIN
+    assert goes_on.next_scheduled_start_time == START
 
 
 def test_a_deadlines_next_reminder_is_a_run_that_moves_with_it(lead: Lead) -> None:
@@ -275,7 +289,7 @@ def test_a_deadlines_next_reminder_is_a_run_that_moves_with_it(lead: Lead) -> No
         for version, days in ((1, 20), (2, 10)):
             assessed(version, START + timedelta(days=days))
             await lead.mirror()
-            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} deadlines 1")
+            (run,) = (run for run in await lead.runs(client) if run.name == run_name(INCIDENT, "deadlines", 1))
             seen.append(run.expected_start_time)
         return seen
 
@@ -594,7 +608,7 @@ def test_rehearsal_runs_stand_at_prefects_time_and_move_along(lead: Lead) -> Non
         for ahead in (timedelta(days=100), timedelta(days=102), timedelta(days=104)):
             lead.ahead, lead.clock.now = ahead, START + ahead - timedelta(days=100)
             await lead.mirror()
-            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} update 1")
+            (run,) = (run for run in await lead.runs(client) if run.name == run_name(INCIDENT, "update", 1))
             seen.append(run.next_scheduled_start_time)
         return seen
 
@@ -656,7 +670,9 @@ def test_what_is_paused_in_prefect_is_named_and_ended_by_a_start(
         "its work queue",
         "its deployment sweep has no schedule, or is paused",
     ]
-    assert not nudge(settings, INCIDENT), "a sweep was asked for, and nothing begins it"
+    desk = Desk(tmp_path)
+    vars(desk).update(settings=settings, ledger=lead.ledger)
+    assert not nudge(desk, INCIDENT), "a sweep was asked for, and nothing begins it"
     deploy(environment)
     end_pauses(environment)
     assert why_idle(settings) == ("no runner takes runs from it",)
@@ -675,7 +691,7 @@ def test_a_case_that_cannot_be_planned_spares_the_others(lead: Lead, tmp_path: P
 
     message, runs = in_prefect(act)
     assert message == "november-breach: ValidationError"
-    assert [run.name for run in runs] == [f"{INCIDENT} assess 1"]
+    assert [run.name for run in runs] == [run_name(INCIDENT, "assess", 1)]
 
 
 def test_closing_a_case_removes_the_runs_that_were_to_come(lead: Lead, tmp_path: Path) -> None:
@@ -710,4 +726,4 @@ def test_a_follow_up_after_closing_is_set_up_again_in_prefect(lead: Lead, tmp_pa
         await sweeping(lead, tmp_path)
         return await lead.waiting(client)
 
-    assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} renew 1"]
+    assert [run.name for run in in_prefect(act)] == [run_name(INCIDENT, "renew", 1)]

@@ -26,7 +26,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from flows.run import artifacts
-from flows.run.occurrence import as_task
+from flows.run.graph import as_task
+from flows.run.sending import process_as_task
 from tests.builders import a_person
 from tests.delivery.sending import INCIDENT, LINKS, NOTICE, a_ledger, approved, channel_settings, sqlite_url
 
@@ -53,7 +54,7 @@ def test_each_process_is_a_task_and_everybody_is_told_once(
         @flow(name="sending")
         async def sending() -> bool:
             async with artifacts.progress(INCIDENT, NOTICE) as progress:
-                return (await send(work, progress.advance, cores=2, each=as_task)).finished
+                return (await send(work, progress.advance, cores=2, each=process_as_task)).finished
 
         assert asyncio.run(sending())
         told = Counter(address for arrived in mail.arrived for address in arrived.recipients)
@@ -70,7 +71,7 @@ def test_no_part_takes_anothers_result_where_prefect_keeps_results(server: None,
 
     @flow(name="sending")
     async def sending() -> list[int]:
-        return [(await as_task(number, partial(_part, number))).messages for number in (1, 2)]
+        return [(await as_task("send", partial(_part, number))).messages for number in (1, 2)]
 
     kept = {PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_LOCAL_STORAGE_PATH: tmp_path}
     with temporary_settings(kept):

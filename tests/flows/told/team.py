@@ -27,7 +27,7 @@ from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.team.approval import Decision
 from amends.ledger import Claim, Ledger
 from amends.ledger.store.leases import LEASE
-from flows.run import occurrence
+from flows.run import drafting, occurrence
 from flows.run.context import Context
 from tests.builders import NOW
 from tests.delivery.sending import APPROVERS, INCIDENT, LINKS, a_ledger, sqlite_url
@@ -168,9 +168,10 @@ class Team(RuleBasedStateMachine):
         occurrence._begin(self.context, planned, INCIDENT)
         for wanted in notices_wanted(case, step, planned.number):
             known = case.notice(wanted.id)
-            ends = known and occurrence._end_without_recipients
-            if occurrence._to_be_drafted(case, wanted) and not (ends and ends(self.context, case, step, wanted, known)):
-                occurrence._write(self.context, case, step, planned, wanted)
+            ends = known and drafting.end_without_recipients
+            if drafting.to_be_drafted(case, wanted) and not (ends and ends(self.context, case, step, wanted, known)):
+                drafted = drafting.compose(self.context, case, step, planned, wanted)
+                drafting.lint_and_keep(self.context, case, drafted)
 
     def approve(self, notices: Sequence[NoticeStatus]) -> None:
         self.now += MINUTE
