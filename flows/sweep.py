@@ -22,7 +22,7 @@ from amends.rehearsal_clock import RehearsalClock
 from flows.run.artifacts import show_timeline
 from flows.run.context import Context, opened
 from flows.run.occurrence import bring_up_to_date
-from flows.run.schedule import mirror, runs_by_incident, tag_own_run
+from flows.run.schedule import mirror, runs_by_incident
 
 PAGE = 50
 """Incidents whose runs are looked up in Prefect together."""
@@ -42,7 +42,6 @@ async def sweep(incident_id: str = "") -> State[None]:
     """
     with opened() as context:
         if incident_id:
-            await tag_own_run(incident_id)
             troubles = await _look_after(context, [incident_id], asked_for=True)
         else:
             chosen = [line.id for line in context.ledger.incidents.all()]

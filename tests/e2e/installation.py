@@ -198,12 +198,10 @@ base_url = "http://127.0.0.1:8400/n"
             yield client
 
     def run_deployment(self, name: str, parameters: dict[str, str]) -> None:
-        """Ask for a run, which has the tag of its incident from the first moment, so that `runs` finds it."""
-        tags = [f"incident:{one}" for key, one in parameters.items() if key == "incident_id"]
         with self.api() as api:
             deployment = _answer(lambda: api.get(f"/deployments/name/{name}/{name}")).json()
             create = f"/deployments/{deployment['id']}/create_flow_run"
-            _answer(lambda: api.post(create, json={"parameters": parameters, "tags": tags}))
+            _answer(lambda: api.post(create, json={"parameters": parameters}))
 
     def let_its_time_come(self, run: str) -> None:
         """By Prefect's clock, which is the machine's and goes on by itself only: so the run is moved to now."""
@@ -213,10 +211,15 @@ base_url = "http://127.0.0.1:8400/n"
             _answer(lambda: api.post(move, json={"state": now}))
 
     def runs(self) -> list[dict[str, Any]]:
+        """The incident's runs, and those that look after incidents apart from the ones of the timetable to come."""
         with self.api() as api:
-            chosen = {"flow_runs": {"tags": {"all_": [f"incident:{INCIDENT}"]}}, "limit": 200}
-            found: list[dict[str, Any]] = _answer(lambda: api.post("/flow_runs/filter", json=chosen)).json()
-            return found
+            mine, after = (self._tagged(api, tag) for tag in (f"incident:{INCIDENT}", "look-after"))
+            return mine + [one for one in after if one["state_type"] != "SCHEDULED" or not one["auto_scheduled"]]
+
+    def _tagged(self, api: httpx2.Client, tag: str) -> list[dict[str, Any]]:
+        chosen = {"flow_runs": {"tags": {"all_": [tag]}}, "limit": 200, "sort": "EXPECTED_START_TIME_ASC"}
+        found: list[dict[str, Any]] = _answer(lambda: api.post("/flow_runs/filter", json=chosen)).json()
+        return found
 
     def page_in_prefect(self, key: str) -> str:
         """The text of an artifact, as it was last written."""

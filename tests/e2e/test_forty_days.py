@@ -226,7 +226,7 @@ class Weeks:
     def check_schedule(self, when: str) -> None:
         """What stands in Prefect for the turns that come."""
         wanted = {turn.key(INCIDENT): turn for turn in plan(self.case, self.clock()).upcoming}
-        waiting = [run for run in self.look() if run["state_type"] == "SCHEDULED"]
+        waiting = [run for run in self.look() if run["state_type"] == "SCHEDULED" and _step_of(run)]
         keys = Counter(str(run["idempotency_key"]) for run in waiting)
         at_their_time = {str(run["idempotency_key"]) for run in waiting if self._in_time(run, wanted)}
         self.scheduled[when] = Counter(_turn_of(key) for key in keys.elements())
@@ -244,7 +244,8 @@ def tell(what: str) -> None:
 
 def _step_of(run: dict[str, Any]) -> str:
     """The step that the run carries out, by its key; empty for a sweep."""
-    return str(run["idempotency_key"] or "::").split(":")[1]
+    key = str(run["idempotency_key"] or "")
+    return key.split(":")[1] if key.startswith(f"{INCIDENT}:") else ""
 
 
 def _moment(text: str) -> datetime:

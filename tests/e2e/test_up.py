@@ -17,6 +17,7 @@ from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.system.processes import AUTOGROUP
 from amends.web.app import NICENESS
+from flows.run.graph import run_name
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import INCIDENT, STORY
 
@@ -50,7 +51,7 @@ def _told(notice: Any) -> bool:
 def _stands(installation: Installation) -> bool:
     """What comes next stands in Prefect as scheduled runs."""
     waiting = {run["name"] for run in installation.runs() if run["state_type"] == "SCHEDULED"}
-    return {f"{INCIDENT} {turn} 1" for turn in ("feedback", "update", "survey", "promises")} <= waiting
+    return {run_name(INCIDENT, turn, 1) for turn in ("feedback", "update", "survey", "promises")} <= waiting
 
 
 def test_a_lead_tells_everybody_though_everything_is_killed(installation: Installation) -> None:
