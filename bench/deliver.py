@@ -43,7 +43,8 @@ from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.workers import Work, send
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import Called, ChannelKind
-from amends.domain.draft.draft import Links, Readers, Wanted, draft
+from amends.domain.draft.draft import draft
+from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import Draft, Variant
 from amends.domain.people.person import Person

@@ -30,7 +30,8 @@ from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import Readers, Wanted, draft
+from amends.domain.draft.draft import draft
+from amends.domain.draft.writer import Readers, Wanted
 from amends.domain.incident.facts import Cause, Certainty, Fact, Vector
 from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.notice.notice import Draft

@@ -12,7 +12,7 @@ from amends.content.people.audience import AudienceFile
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision

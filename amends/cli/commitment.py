@@ -145,7 +145,8 @@ def _persons(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list[int]
 
 def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> None:
     """Raise before anything is stored when no notice could make one of these commitments."""
-    from amends.domain.draft.draft import MADE, Links, Readers
+    from amends.domain.draft.draft import MADE
+    from amends.domain.draft.writer import Links, Readers
     from amends.domain.lint.commitments import unmakeable
     from amends.domain.plan.plan import to_be_made, why_not_made
 
@@ -241,7 +242,7 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
 
 def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:
     """Raise ContentError, before the words are stored, when a notice with them could not be sent to those promised."""
-    from amends.domain.draft.draft import Links, Readers
+    from amends.domain.draft.writer import Links, Readers
     from amends.domain.lint.commitments import unsayable
 
     if case.playbook is None:

@@ -83,7 +83,7 @@ def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
 
 def _check_name(path: Path) -> None:
     """Check that a notice can find the template under its name. Raises ContentError."""
-    from amends.domain.draft.draft import SUFFIX
+    from amends.domain.draft.writer import SUFFIX
 
     name = _TEMPLATE_NAME.fullmatch(path.name)
     if path.parent.name == SHARED and path.suffix in (".md", ".txt"):

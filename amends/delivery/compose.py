@@ -7,7 +7,7 @@ from urllib.parse import quote
 from amends.delivery.markdown import blocks_of, plain_text, to_html
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind, Message, Pieces, VariantForm
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, TextName, Variant

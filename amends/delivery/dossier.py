@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from amends.delivery.compose import Composer
 from amends.domain.case.dossier import Dossier, DossierMessage
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.ledger.case.dossier import PersonRecord
 from amends.ledger.case.person_messages import PersonMessage
 

@@ -10,7 +10,7 @@ from amends.delivery.channels import Channels, ChannelSettings, connected, requi
 from amends.delivery.compose import CELL_HOLDS, Composer
 from amends.domain.channel.channel import ChannelKind, CheckingChannel, Flaw, Message, VariantForm
 from amends.domain.deliver.preflight import MOST_NAMED, Preflight, Trouble, gap
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft, Slot
 from amends.ledger import Claim, Ledger

@@ -27,7 +27,7 @@ from amends.domain.base.value import Span, Texts, text_for
 from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.feedback.question import SURVEY
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory

@@ -21,7 +21,7 @@ from amends.content.rehearse import read_injects
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.channel.channel import ChannelKind, Message
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident
 from amends.domain.people.person import Person

@@ -10,7 +10,7 @@ from amends.delivery.send.clock import seen
 from amends.delivery.send.workers import wall_clock
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.limits import DEFAULT, Limits
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock, rehearsal_clock
 from amends.settings import open_ledger, read_settings

@@ -13,8 +13,9 @@ from amends.domain.base.text import counted
 from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
 from amends.domain.case.case import Case
 from amends.domain.deliver.preflight import Preflight
-from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, to_people_alone
+from amends.domain.draft.draft import draft, in_its_words, to_people_alone
 from amends.domain.draft.recipients import why_no_recipients, why_no_recipients_left
+from amends.domain.draft.writer import Readers, Wanted
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStatus

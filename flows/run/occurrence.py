@@ -13,8 +13,9 @@ from amends.domain.base.errors import AmendsError, ContentError
 from amends.domain.base.text import counted, minute, parked
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
-from amends.domain.draft.draft import Wanted, notices_wanted
+from amends.domain.draft.draft import notices_wanted
 from amends.domain.draft.recipients import count_as_told
+from amends.domain.draft.writer import Wanted
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.notice.notice import SENT_STATES, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close, somebody_must_hear

@@ -15,7 +15,7 @@ from amends.domain.base.value import PERSONS
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Count, Fact
 from amends.domain.incident.incident import Incident

@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from amends.cli.app import app
 from amends.cli.home.up import free_port
 from amends.domain.case.case import OccurrenceState
-from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
+from amends.domain.draft.draft import draft, notices_wanted
+from amends.domain.draft.writer import Links, Readers
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
 from tests.builders import story_of_few

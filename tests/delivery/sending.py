@@ -15,7 +15,7 @@ from amends.delivery.preflight import look_over
 from amends.delivery.send.engine import Tally, deliver
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.preflight import Preflight
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import MOST_ADVICE, SUFFIX
+from amends.domain.draft.writer import MOST_ADVICE, SUFFIX
 from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident, Organisation, StatementKey

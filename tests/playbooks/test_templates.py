@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from amends.domain.assess.assess import CONTENT
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.sms import Encoding, segments
-from amends.domain.draft.draft import MOST_ADVICE
+from amends.domain.draft.writer import MOST_ADVICE
 from amends.domain.lint.extract import links
 from amends.domain.lint.lint import CHINESE_AT_MOST, GRADE_AT_MOST, SMS_FINE, SOCIAL_LENGTH, WORDS_AT_MOST, stated
 from amends.domain.lint.readability import grade, sentences, words

@@ -114,7 +114,7 @@ def _send(desk: Desk, incident: str, notice: str, listener: Callable[["Tally"], 
     import uvloop
 
     from amends.delivery.send.workers import Work, send, wall_clock
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
     from amends.rehearsal_clock import rehearsal_clock
 
     settings = desk.settings

@@ -168,7 +168,7 @@ def paper_letters(ledger: "Ledger", source: "PrintedFrom", batch: int, public_ur
     from amends.delivery.markdown import blocks_of
     from amends.domain.base.link_code import on_paper
     from amends.domain.base.value import text_for
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
     from amends.domain.notice.wording import say_date
     from amends.ledger.deliver.letters import reference_of
 

@@ -12,7 +12,8 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import EVERYONE
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.next_update import holding_step
-from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
+from amends.domain.draft.draft import draft, notices_wanted
+from amends.domain.draft.writer import Links, Readers
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, TextName

@@ -70,7 +70,7 @@ def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
 
 
 def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
 
     incident = case.incident.id
@@ -86,7 +86,7 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile
     from amends.content.playbook.playbook import load_playbook
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
     from amends.domain.people.census import counted
 

@@ -71,7 +71,7 @@ def preview(
 
 def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) -> Preview:
     from amends.delivery.compose import Composer
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
 
     draft, case = desk.ledger.notices.latest_draft(incident, notice), desk.ledger.cases.read(incident, now())
@@ -100,7 +100,7 @@ def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | No
     For a draft that nobody can approve any more, return what was stored, or None. Raises ChannelMisconfigured.
     """
     from amends.delivery import preflight
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
 
     if not status.is_open:
         return desk.ledger.notices.preflight(draft)

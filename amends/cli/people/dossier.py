@@ -108,7 +108,7 @@ def _number(ledger: "Ledger", incident: str, ref: str, by_number: int | None) ->
 
 def _dossier(desk: Desk, incident: str, person: int) -> "Dossier":
     from amends.delivery.dossier import with_words
-    from amends.domain.draft.draft import Links
+    from amends.domain.draft.writer import Links
 
     return with_words(desk.ledger.dossiers.read(incident, person, now()), Links(desk.settings.public_url))
 

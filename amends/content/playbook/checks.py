@@ -164,7 +164,7 @@ def _missing_words(places: Places, step: Step, wording: Wording) -> Iterator[Fin
 def _missing_templates(
     where: str, notice: str, channels: tuple[ChannelKind, ...], wording: Wording
 ) -> Iterator[Finding]:
-    from amends.domain.draft.draft import SUFFIX
+    from amends.domain.draft.writer import SUFFIX
 
     written = _locales_written(notice, wording)
     if not written:

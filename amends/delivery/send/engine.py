@@ -18,7 +18,7 @@ from amends.domain.base.errors import ApprovalMissing, DiskFull, LedgerUnavailab
 from amends.domain.base.text import minute
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.limits import DEFAULT, Limits
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState
 from amends.domain.plan.gates import shut
 from amends.domain.playbook.playbook import Gate

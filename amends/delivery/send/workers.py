@@ -35,7 +35,7 @@ from amends.delivery.send.shutdown import cancel_once, delay_shutdown
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured
 from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
 from amends.domain.deliver.limits import DEFAULT, Limits
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.notice.notice import Draft
 from amends.ledger import Ledger
 from amends.system.processes import (

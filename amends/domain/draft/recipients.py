@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from amends.domain.base.errors import Refusal
 from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE
 from amends.domain.case.case import Case
-from amends.domain.draft.draft import Wanted
+from amends.domain.draft.writer import Wanted
 from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Step
 

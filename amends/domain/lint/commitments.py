@@ -6,7 +6,8 @@ from datetime import datetime
 
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.case.case import Case
-from amends.domain.draft.draft import Links, Readers, draft, notice_about
+from amends.domain.draft.draft import draft, notice_about
+from amends.domain.draft.writer import Links, Readers
 from amends.domain.incident.commitment import Commitment
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.wording import Wording

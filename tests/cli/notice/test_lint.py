@@ -16,7 +16,7 @@ from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import Finding
 from amends.domain.case.case import Case
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.lint.lint import lint_in

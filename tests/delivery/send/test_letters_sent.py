@@ -10,7 +10,8 @@ from sqlmodel import col
 from amends.content.notice import shipped_wording
 from amends.delivery.compose import Composer
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import Readers, Wanted, draft
+from amends.domain.draft.draft import draft
+from amends.domain.draft.writer import Readers, Wanted
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft, PersonState, Reader
 from amends.domain.notice.wording import Wording

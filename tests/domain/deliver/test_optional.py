@@ -11,7 +11,8 @@ from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import read_playbook
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import first_messages, why_held
-from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
+from amends.domain.draft.draft import draft, notices_wanted
+from amends.domain.draft.writer import Links, Readers
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import DeliveryState, Draft, Reader, TextName
 from amends.domain.playbook.playbook import Phase, Step

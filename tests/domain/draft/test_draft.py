@@ -8,7 +8,8 @@ import pytest
 from amends.domain.base.errors import ContentError
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind, PageVersion
-from amends.domain.draft.draft import Links, Readers, Wanted, draft, notice_about, notices_wanted
+from amends.domain.draft.draft import draft, notice_about, notices_wanted
+from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
 from amends.domain.incident.incident import Incident, StatementKey

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.draft import Wanted
 from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
+from amends.domain.draft.writer import Wanted
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Step
 from tests.builders import NOW, a_case, a_playbook, an_audience

@@ -21,7 +21,8 @@ from amends.domain.base.errors import AmendsError, ChannelMisconfigured, Content
 from amends.domain.case.case import OccurrenceState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
-from amends.domain.draft.draft import Links, notices_wanted
+from amends.domain.draft.draft import notices_wanted
+from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.people.person import Person

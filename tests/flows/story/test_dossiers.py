@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amends.delivery.dossier import with_words
 from amends.domain.case.dossier import MASK, Dossier
-from amends.domain.draft.draft import Links
+from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Cause, DataCategory
 from amends.domain.plan.plan import plan
 from flows.follow_up import follow_up

@@ -1,0 +1,475 @@
+"""The writing of a draft's texts: a variant for each kind of reader, from the case and the words."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from traceback import walk_tb
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
+
+from amends.domain.assess.assessment import Tone
+from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.case.case import Case
+from amends.domain.case.next_update import NextUpdate
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import Commitment, fate
+from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
+from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
+from amends.domain.notice.notice import Reader, Slot, TextName, Variant
+from amends.domain.notice.statement import COMMITMENT, Statement, about, committed, next_update, stated_by
+from amends.domain.notice.templates import (
+    PART_CLOSE,
+    PART_OPEN,
+    Quoted,
+    SaidText,
+    environment,
+    mark_items,
+    mark_statements,
+    split_items,
+    split_parts,
+    split_quotes,
+    split_statements,
+)
+from amends.domain.notice.told import Pages
+from amends.domain.notice.wording import (
+    Phrases,
+    Wording,
+    quote_statement,
+    say_count,
+    say_data,
+    say_date,
+    say_moment,
+    say_statement,
+)
+from amends.domain.playbook.playbook import Phase
+from amends.domain.risk.levels import Severity
+
+SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
+MOST_ADVICE = 5
+TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
+"""A number that is free to call within North America."""
+TOLD_IN: Mapping[StatementKey, str] = {
+    **dict.fromkeys((*NATURE, StatementKey.MISUSE, StatementKey.MEASURES), "nature"),
+    StatementKey.PEOPLE: "people_count",
+}
+"""The item of addenda.yaml that a text says when it tells what such a statement is about."""
+UNKNOWN_RECIPIENTS = (
+    RecipientKind.UNKNOWN_ATTACKER,
+    RecipientKind.ATTACKER_CIPHERTEXT_ONLY,
+    RecipientKind.UNKNOWN_THIEF,
+    RecipientKind.THIEF_CIPHERTEXT_ONLY,
+)
+"""The kinds of recipients of the data whose identity nobody knows."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A notice that an occurrence of a step has to send."""
+
+    id: str
+    template: str
+    audience: str
+    about: str = ""
+    """The commitment that the notice is about; empty for other notices."""
+    change: int = 0
+    """The number of the change of the commitment that the notice tells."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The present audience of a notice: its digest, its size, and its kinds of readers."""
+
+    digest: str
+    people: int
+    kinds: frozenset[TextName]
+    """Every combination of locale, kind of reader, addendum and cohort in the audience."""
+    differences: Differences = field(default_factory=Differences)
+    """All that these readers, and those of pages and posts, were told otherwise than is known now."""
+    pages: Pages = field(default_factory=Pages)
+    """The pages that were published: earlier versions of this notice's own, and pages of others that are wrong."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The links of messages: to the public notice pages, the personal pages and the opt-out."""
+
+    public_url: str
+
+    def pages(self, incident: str) -> str:
+        """Return the beginning of the address of the notice page, the same for every locale."""
+        return f"{self.public_url}/n/{incident}/"
+
+    def page(self, incident: str, locale: str) -> str:
+        """Return the address of the notice page in this locale."""
+        return f"{self.pages(incident)}{locale}/"
+
+    def notice_page(self, incident: str, locale: str, notice: str) -> str:
+        """Return the address of the page of this notice, or of the latest one when `notice` is empty."""
+        return self.page(incident, locale) + (f"{notice}.html" if notice else "")
+
+    @property
+    def personal(self) -> str:
+        """Return the address of a personal page, with a slot for the person's token."""
+        return f"{self.public_url}/p/{Slot.PERSONAL_LINK.mark}"
+
+    def opt_out(self, token: str) -> str:
+        """Return the address at which one POST ends the optional messages to a person (RFC 8058)."""
+        return f"{self.public_url}/u/{token}"
+
+
+class Writer:
+    """A writer of one notice, which renders the notice's templates."""
+
+    def __init__(
+        self, case: Case, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
+        made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
+    ) -> None:  # fmt: skip
+        self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
+        self._readers, self._made, self._news_at, self._missed, self._now = readers, made, news_at, missed, now
+        # People who were told otherwise may be of any segment: what was promised to everyone is for them all.
+        self._promised_to = {wanted.audience}
+        if wanted.audience.startswith(TOLD_OTHERWISE):
+            self._promised_to.add(EVERYONE)
+        self._templates = environment(wording.templates)
+        self._stated = self._what_is_known()
+        self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
+
+    def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
+        """Return every variant: on a personal channel for each kind of reader, else for each locale."""
+        if not self._locales:
+            raise ContentError(self._missing_language())
+        return tuple(
+            self._variant(name, channel) for channel in dict.fromkeys(channels) for name in self._names(channel)
+        )
+
+    def _names(self, channel: ChannelKind) -> list[TextName]:
+        """Return the names of the texts on this channel; only a detailed one tells each cohort its difference."""
+        if not channel.personal:
+            return [TextName(locale, Reader.SELF) for locale in self._locales]
+        kinds = self._readers.kinds if channel.detailed else (one._replace(cohort="") for one in self._readers.kinds)
+        own = (one._replace(locale=self.locale_for(one.locale), addendum=self._addendum(one.addendum)) for one in kinds)
+        return sorted(set(own))
+
+    def _what_is_known(self) -> dict[str, Statement]:
+        """Return each statement that the notice could make, by its key."""
+        case, zone = self._case, self._case.incident.organisation.timezone
+        made = (committed(one, self._now, zone) for one in self._commitments())
+        news = [next_update(self._news_at)] if self._news_at else []
+        none = [Statement(key=StatementKey.ELEMENTS, value="")] if self._wanted.audience.startswith(NO_LONGER) else []
+        return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
+
+    def _addendum(self, addendum: str) -> str:
+        return self._wording.addenda.in_notice(self._wanted.template, addendum)
+
+    def locale_for(self, locale: str) -> str:
+        """Return the locale in which a reader of this locale is written to."""
+        return nearest_locale(locale, self._locales, self._default())
+
+    def _default(self) -> str:
+        wanted = self._case.incident.default_locale
+        return wanted if wanted in self._locales else self._locales[0]
+
+    def _missing_language(self) -> Finding:
+        return Finding(
+            f"notices/{self._wanted.template}",
+            "E120",
+            f"has no templates in a language that the incident has texts in: {', '.join(self._case.incident.texts)}",
+            "write the templates, or add the incident's texts in one of their languages",
+        )
+
+    def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
+        path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
+        values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
+        values["changes"] = self._changes(name, channel)
+        values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
+        try:
+            module = self._templates.get_template(path).make_module(values)
+        except Exception as error:  # any error of a template is for its author to correct
+            raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
+        whole, states = split_statements(str(module).strip())
+        unquoted, quotes = split_quotes(whole)
+        marked, items = split_items(unquoted)
+        text, parts = split_parts(marked)
+        heading, in_subject = split_statements(str(getattr(module, "subject", "")).strip())
+        subject, _ = split_items(heading)
+        return Variant(
+            **name._asdict(), channel=channel, subject=subject, text=text, parts=parts, items=items,
+            states=self._known(states | in_subject), quotes=quotes,
+        )  # fmt: skip
+
+    def _changes(self, name: TextName, channel: ChannelKind) -> list[dict[str, Any]]:
+        """Return what these readers were told otherwise, as far as the laws of their home let a notice say it.
+
+        Where only a person can word what is new, as for measures, the text of the story tells it.
+        """
+        told = self._readers.differences
+        found = told.people.get(name.cohort, ()) if channel.personal else told.public
+        in_words = (self._change(name.locale, one) for one in found if self._may_say(name.addendum, one.key))
+        return [one for one in in_words if one["wrong"] or one["now"]]
+
+    def _change(self, locale: str, change: Change) -> dict[str, Any]:
+        phrases = self._wording.phrases[locale]
+        ruled_out = change.now.certainty is Certainty.RULED_OUT
+        was, now = _in_words(phrases, change.was, quote_statement), _in_words(phrases, change.now)
+        return {
+            "key": change.key,
+            "name": self._heading(locale, change.key),
+            "was": Quoted(was) if was and now else "",
+            "now": SaidText(now, change.key),
+            "sure": "yes" if change.now.certainty is Certainty.CONFIRMED else "",
+            "ruled_out": "yes" if ruled_out else "",
+            "wrong": "yes" if change.wrong else "",
+        }
+
+    def _heading(self, locale: str, key: str) -> str:
+        """Return the heading of what a statement with this key is about; of a commitment, its words."""
+        if not key.startswith(COMMITMENT):
+            return self._wording.phrases[locale].statements[StatementKey(key)]
+        made = {about(one.id): one for one in (*self._case.commitments, *self._made)}
+        return _said(made[key].promise, locale, f"commitments.{made[key].id}.promise")
+
+    def _revisions(self, locale: str) -> list[dict[str, Any]]:
+        """Return each date on which the page was published again, the latest first, with what it says otherwise since.
+
+        A value that was changed again is a quote: it is as little right as the value that it replaced.
+        """
+        earlier = self._readers.pages.earlier
+        dates = [*(version.dated for version in earlier), self._now][1:]
+        told = [*earlier.values(), self._stated]
+        found: list[dict[str, Any]] = []
+        changed_later: set[str] = set()
+        for at, before, after in reversed([*zip(dates, told, told[1:], strict=False)]):
+            changes = revision(before, after)
+            found.append(self._revision(locale, at, changes, changed_later))
+            changed_later |= {one.key for one in changes}
+        return found
+
+    def _revision(self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]) -> dict[str, Any]:
+        phrases = self._wording.phrases[locale]
+        date, in_words = self._date(phrases, at), []
+        for one in changes:
+            overtaken = one.key in changed_later
+            now = {"now": Quoted(_in_words(phrases, one.now))} if overtaken else {}
+            marks = {
+                "overtaken": "yes" if overtaken else "",
+                "promise": "yes" if one.key.startswith(COMMITMENT) else "",
+            }
+            in_words.append(self._change(locale, one) | marks | now)
+        return {"date": date if at == self._now else Quoted(date), "changes": in_words}
+
+    def _may_say(self, addendum: str, key: str) -> bool:
+        """Return False when the laws of the readers' home forbid to say what the statement is about."""
+        addenda, item = self._wording.addenda, TOLD_IN.get(StatementKey(key), "")
+        return item not in addenda.items or addenda.says(addendum, item)
+
+    def statements(self, variants: Iterable[Variant]) -> tuple[Statement, ...]:
+        """Return the statements that these variants make, sorted by key."""
+        return tuple(self._stated[key] for key in sorted({key for variant in variants for key in variant.states}))
+
+    def _known(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Return the keys of which something is known; a text that says that nothing is known states nothing."""
+        return tuple(sorted(self._stated.keys() & set(keys)))
+
+    def _marks(self, addendum: str) -> dict[str, Any]:
+        """Return the functions with which a template marks parts, items and statements, and asks about the addendum."""
+        addenda = self._wording.addenda
+        return {
+            "states": lambda *keys: mark_statements(map(StatementKey, keys)),
+            "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
+            "item": lambda *names: mark_items(names, addenda.items),
+            "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
+        }
+
+    def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
+        case, phrases = self._case, self._wording.phrases[locale]
+        categories = case.incident.facts.categories()
+        advised = [category for category in phrases.advice if category in categories][:MOST_ADVICE]
+        assessed = case.assessment
+        return {
+            "organisation": _organisation(case.incident, locale),
+            "story": _story(case.incident, locale),
+            **self._dates(phrases),
+            "late": self._late(phrases),
+            "data": [
+                SaidText(name, StatementKey.ELEMENTS)
+                for category, name in phrases.data.items()
+                if category in categories
+            ],
+            "data_in_words": SaidText(say_data(phrases, categories), StatementKey.ELEMENTS),
+            "advice": [phrases.advice[category] for category in advised],
+            "advice_about": [category.value for category in advised],
+            "reader": reader.value,
+            "person": {
+                "name": Slot.NAME.mark,
+                "your_data": SaidText(Slot.YOUR_DATA.mark, StatementKey.ELEMENTS),
+                "link": self._links.personal,
+                "child": Slot.CHILD.mark,
+            },
+            "page": self._links.page(case.incident.id, locale),
+            "first_page": self._links.notice_page(case.incident.id, locale, self._first_notice()),
+            **self._commitment_values(phrases, locale),
+            "news": self._news(phrases, locale, self._fresh_news()),
+            "since": self._since(phrases, locale),
+            "questions": {"asked": case.questions.asked, "open": case.questions.open},
+            "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
+            **_known(case.incident.facts),
+            "severity": str(assessed.band if assessed else Severity.HIGH),
+            "tone": str(assessed.tone if assessed else Tone.SERIOUS),
+        }
+
+    def _first_notice(self) -> str:
+        """Return the id of the notice with a page that told these readers first, or "" when there is none."""
+        steps = self._case.playbook.steps if self._case.playbook else ()
+        on_pages = {one.id for one in steps if one.phase is Phase.NOTIFY and ChannelKind.WEBSITE in one.channels}
+        for_them = (one for one in self._case.notices if one.audience in (self._wanted.audience, EVERYONE))
+        begun = [(one.begun_at, one.id) for one in for_them if one.begun_at and one.step in on_pages]
+        return min(begun)[1] if begun else ""
+
+    def _date(self, phrases: Phrases, moment: datetime | None) -> str:
+        return say_date(phrases, moment, self._case.incident.organisation.timezone) if moment else ""
+
+    def _dates(self, phrases: Phrases) -> dict[str, str]:
+        times, zone = self._case.incident.times, self._case.incident.organisation.timezone
+        return {
+            "occurred_from": SaidText(self._date(phrases, times.occurred.start), StatementKey.OCCURRED),
+            "occurred_to": SaidText(self._date(phrases, times.occurred.end), StatementKey.OCCURRED),
+            "discovered": SaidText(self._date(phrases, times.events.get("discovered")), StatementKey.DISCOVERED),
+            "contained": SaidText(self._date(phrases, times.contained), StatementKey.CONTAINED),
+            "next_news": SaidText(
+                say_moment(phrases, self._news_at, zone) if self._news_at else "", StatementKey.NEXT_UPDATE
+            ),
+            "dated": self._date(phrases, self._now),
+        }
+
+    def _late(self, phrases: Phrases) -> dict[str, str]:
+        """Return the time by which people expected news in vain, and "yes" when the news has come since."""
+        missed, zone = self._missed, self._case.incident.organisation.timezone
+        named = say_moment(phrases, missed.until, zone) if missed else ""
+        return {"named": named, "came": "yes" if missed and missed.came_at else ""}
+
+    def _since(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        """Return the day on which others had this notice first, and the news since; empty when these readers are first.
+
+        A notice that some still wait for has not reached the others either: nobody is late before all have it.
+        """
+        notice = self._case.notice(self._wanted.id)
+        if notice is None or notice.begun_at is None or not notice.everybody_told:
+            return {"first": "", "news": []}
+        news = [one for one in self._case.incident.news if one.at <= self._now]
+        first = notice.told_versions[0].drafted_at  # the date that the others' letters bear
+        return {"first": self._date(phrases, first), "news": self._news(phrases, locale, news)}
+
+    def _news(self, phrases: Phrases, locale: str, news: Iterable[News]) -> list[dict[str, str]]:
+        return [
+            {
+                "date": self._date(phrases, one.at),
+                "text": SaidText(_said(one.text, locale, f"news of {one.at:%Y-%m-%d}"), *one.states),
+            }
+            for one in news
+        ]
+
+    def _fresh_news(self) -> list[News]:
+        told = self._case.news_told
+        return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
+
+    def _commitment_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        values = {
+            commitment.id: self._commitment(phrases, locale, commitment)
+            for commitment in self._commitments()
+            if commitment.audience in self._promised_to or commitment.id == self._wanted.about
+        }
+        return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
+
+    def _commitments(self) -> tuple[Commitment, ...]:
+        """Return the commitments that were made, and those that this notice makes."""
+        return (*(one for one in self._case.commitments if one.made_in), *self._made)
+
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
+        state, again = fate(commitment, self._now), commitment.next_word_at
+        key = about(commitment.id)
+        return {
+            "kind": commitment.kind.value,
+            "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),
+            "due": SaidText(self._date(phrases, commitment.due_at), key),
+            "state": state,
+            "state_in_words": SaidText(phrases.commitment_states[state], key),
+            "new_due": SaidText("" if again else self._date(phrases, commitment.new_due_at), key),
+            "next_word": SaidText(self._date(phrases, again), key),
+            "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
+            "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
+        }
+
+
+def _in_words(
+    phrases: Phrases, statement: Statement | None, say: Callable[[Phrases, Statement], str] = say_statement
+) -> str:
+    """Return the value of a statement in words, with a slot for the data of each person's own; empty without any."""
+    if statement is None:
+        return ""
+    slot = {OWN: Slot.YOUR_DATA, OWN_BEFORE: Slot.EARLIER_DATA}.get(statement.value)
+    return slot.mark if slot else say(phrases, statement)
+
+
+def _said(texts: dict[str, str], locale: str, where: str) -> str:
+    """Return the text in this locale. Raises ContentError when there is none, because nobody would notice the gap."""
+    if text := text_for(texts, locale):
+        return text
+    raise ContentError(Finding(where, "E110", f"says nothing in {locale}", "write it in every language of the notice"))
+
+
+def _said_if_any(texts: dict[str, str], locale: str, where: str) -> str:
+    """Return the text in this locale, or "" when there is a text in no language. Raises ContentError as `_said`."""
+    return _said(texts, locale, where) if texts else ""
+
+
+def _place(error: Exception, path: str) -> str:
+    """Return the file and line of the template where the error was raised, which may be an included template."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"notices/{error.name or path}:{error.lineno}:1"
+    place = f"{path}:1"
+    for frame, line in walk_tb(error.__traceback__):
+        if template := frame.f_globals.get("__jinja_template__"):
+            place = f"{template.name}:{template.get_corresponding_lineno(line)}"
+    return f"notices/{place}:1"
+
+
+def _organisation(incident: Incident, locale: str) -> dict[str, str]:
+    organisation = incident.organisation
+    contacts = organisation.contacts
+    return {
+        "name": text_for(organisation.name, locale),
+        "signed_by": text_for(organisation.signed_by, locale),
+        "email": SaidText(contacts.email, StatementKey.CONTACT),
+        "phone": SaidText(contacts.phone, StatementKey.CONTACT),
+        "toll_free": "yes" if TOLL_FREE.search(contacts.phone) else "",
+        "hours": text_for(contacts.hours, locale),
+        "postal_address": text_for(contacts.postal_address, locale),
+        "officer": text_for(contacts.officer, locale),
+        "sms_signature": organisation.sms_signature or "",
+    }
+
+
+def people_known(case: Case) -> Count:
+    """Return the number of people by the facts; where the facts name none, the size of the list."""
+    stated, listed = case.incident.facts.people, case.audience.people or None
+    return stated.value if stated.stands and stated.value else Count(min=listed, max=listed)
+
+
+def _story(incident: Incident, locale: str) -> dict[str, str]:
+    """Return the texts that a person wrote in this locale, each with the statements that it makes."""
+    texts, states = incident.texts[locale], STORY_STATES | incident.states
+    return {name: SaidText(getattr(texts, name), *keys) for name, keys in states.items()}
+
+
+def _known(facts: Facts) -> dict[str, str]:
+    """Return facts that the addenda of some places say; empty unless the facts are confirmed."""
+    encrypted, recipient = facts.encrypted_at_rest, facts.recipient
+    kind = recipient.value.kind if recipient.certainty is Certainty.CONFIRMED and recipient.value else None
+    return {
+        "encrypted": "yes" if encrypted.sure(True) else "no" if encrypted.sure(False) else "",
+        "nobody_knows_who": "yes" if kind in UNKNOWN_RECIPIENTS else "",
+    }
