@@ -5,6 +5,7 @@ processes do it at the same time, and creates all runs anew after Prefect's data
 """
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -331,10 +332,22 @@ async def _delete(look: _Look, run: FlowRun) -> None:
 
 
 async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
-    """Delete scheduled runs of the incident that the plan no longer has; return True when there were any."""
-    keys = {planned.key(look.incident) for planned in _occurrences(wanted)}
-    ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:")}
-    obsolete = [run for key, run in ours.items() if key not in keys and run.state_type in WAITING]
+    """Delete scheduled runs of the incident that the plan no longer has; return True when there were any.
+
+    A later run of a planned occurrence stays: another process set it up after this one had read the case.
+    """
+    revisions = {one.key_of_any_revision(look.incident): one.revision for one in _occurrences(wanted)}
+    obsolete = [
+        run
+        for key, run in look.runs.items()
+        if key.startswith(f"{look.incident}:") and run.state_type in WAITING and not _is_wanted(key, revisions)
+    ]
     for run in obsolete:
         await _delete(look, run)
     return bool(obsolete)
+
+
+def _is_wanted(key: str, revisions: Mapping[str, int]) -> bool:
+    """Return True for the key of a planned occurrence's run, or of a later one, by the planned revisions."""
+    occurrence, _, revision = key.rpartition(":r")
+    return int(revision) >= revisions.get(f"{occurrence}:r", sys.maxsize)

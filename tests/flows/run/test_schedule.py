@@ -244,6 +244,21 @@ def test_runs_that_the_plan_does_not_know_any_more_are_taken_away(lead: Lead) ->
     assert in_prefect(act) == []
 
 
+def test_a_run_set_up_since_the_case_was_read_stays(lead: Lead) -> None:
+    """A sweep that has read the case before another process goes on with an occurrence leaves its next run alone."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        before = lead.ledger.cases.read(INCIDENT, lead.clock.now)
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        await mirror(lead.ledger, before, lead.clock.now)
+        return await lead.waiting(client)
+
+    assert [run.idempotency_key for run in in_prefect(act)] == [f"{INCIDENT}:assess:1:r1"]
+
+
 def test_follow_ups_stand_at_their_time_once_people_were_told(lead: Lead) -> None:
     async def act(client: PrefectClient) -> dict[str, Any]:
         lead.ledger.incidents.note_event(INCIDENT, "notified", START)
