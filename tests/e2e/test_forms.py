@@ -176,8 +176,6 @@ def busy(installation: Installation, refused: list[str]) -> Iterator[None]:
 
 def write(installation: Installation, stopped: threading.Event, refused: list[str]) -> None:
     with installation.api() as api:
-        api.headers["Prefect-Csrf-Client"] = browser = str(threading.get_ident())
-        api.headers["Prefect-Csrf-Token"] = api.get("/csrf-token", params={"client": browser}).json()["token"]
         for number in count():
             if stopped.is_set():
                 return
