@@ -8,7 +8,6 @@ from amends.content.playbook.pin import ready_to_start
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
 from flows.run.form import carry_out_form
-from flows.run.occurrence import settle
 
 
 @flow(name="respond", flow_run_name="{incident_id} respond with {playbook}")
@@ -22,7 +21,6 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft") -> St
 
     async def fill(context: Context) -> str:
         pinned = await asyncio.to_thread(_pin, context, incident_id, playbook)
-        await settle(context, incident_id)
         return f"{playbook} {pinned[:12]} runs; `amends timeline {incident_id}` says what waits for whom"
 
     return await carry_out_form(incident_id, fill)

@@ -2,20 +2,24 @@
 
 import asyncio
 from datetime import datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from prefect import State, flow
+from pydantic import Field
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import minute
 from amends.domain.base.value import to_utc
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
-from flows.run.form import carry_out_form
+from flows.run.form import carry_out_form, tell_leads
+
+Reference = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @flow(name="hold", flow_run_name="{incident_id} hold")
-async def hold(incident_id: str, until: datetime, reference: str) -> State[None]:
+async def hold(incident_id: str, until: datetime, reference: Reference) -> State[None]:
     """Let nothing of an incident leave before a time, because law enforcement asked for it.
 
     A send that is under way stops too; drafting and approving go on. A day before the end the lead is asked to look
@@ -48,4 +52,5 @@ def _hold(context: Context, incident_id: str, until: datetime, reference: str) -
     except ValueError as error:
         raise NotAllowed(f"{until.isoformat(timespec='minutes')}: {error}; look at the year") from None
     ledger.incidents.embargo(incident_id, end, reference, FROM_PREFECT, context.clock())
+    tell_leads(context, incident_id, f"nothing leaves before {minute(end)}")
     return end

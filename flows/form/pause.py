@@ -7,7 +7,7 @@ from prefect import State, flow
 from amends.domain.base.errors import NotAllowed
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
-from flows.run.form import carry_out_form
+from flows.run.form import carry_out_form, tell_leads
 
 
 @flow(name="pause", flow_run_name="{incident_id} pause")
@@ -22,9 +22,15 @@ async def pause(incident_id: str) -> State[None]:
 
     async def fill(context: Context) -> str:
         try:
-            await asyncio.to_thread(context.ledger.incidents.pause, incident_id, FROM_PREFECT, context.clock())
+            await asyncio.to_thread(_pause, context, incident_id)
         except NotAllowed as error:
             raise NotAllowed(f"{error}, and nothing leaves; {ends_it}") from None
         return f"{incident_id} is paused, and nothing leaves; {ends_it}"
 
     return await carry_out_form(incident_id, fill)
+
+
+def _pause(context: Context, incident_id: str) -> None:
+    """Pause the incident. Raises NotInLedger, and NotAllowed when the incident is paused already."""
+    context.ledger.incidents.pause(incident_id, FROM_PREFECT, context.clock())
+    tell_leads(context, incident_id, "it is paused")

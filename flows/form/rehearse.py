@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from prefect import State, flow
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from pydantic import Field
 
 from amends.content.file.shipped import library
@@ -18,7 +18,7 @@ from amends.domain.rehearse.text import sums
 from amends.rehearsal_process import carry_out, check
 from amends.system.processes import give_way
 from flows.run.artifacts import show
-from flows.run.form import REFUSED
+from flows.run.form import refused
 
 EXAMPLE = library() / "examples" / "stolen-terminals"
 Days = Annotated[int, Field(ge=1, le=90)]
@@ -47,7 +47,7 @@ async def rehearse(
         give_way(NICER)
         found = await asyncio.to_thread(carry_out, order, quiet=True)
     except (AmendsError, ValueError) as error:
-        return Failed(name=REFUSED, message=str(error))
+        return refused(str(error))
     await show(found.playbook, "rehearsal", rehearsal_page(found), "What a rehearsal found; nothing was sent")
     return Completed(message=_in_short(found))
 

@@ -9,8 +9,7 @@ from amends.domain.case.case import IncidentState
 from amends.domain.plan.resume import changed_meanwhile
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
-from flows.run.form import carry_out_form
-from flows.run.occurrence import settle
+from flows.run.form import carry_out_form, tell_leads
 
 
 @flow(name="resume", flow_run_name="{incident_id} resume")
@@ -27,7 +26,6 @@ async def resume(incident_id: str) -> State[None]:
 
     async def fill(context: Context) -> str:
         await asyncio.to_thread(_resume, context, incident_id)
-        await settle(context, incident_id)
         return f"{incident_id} goes on"
 
     return await carry_out_form(incident_id, fill)
@@ -46,3 +44,4 @@ def _resume(context: Context, incident_id: str) -> None:
         ledger.incidents.resume(incident_id, FROM_PREFECT, now)
     except NotAllowed as error:
         raise NotAllowed(f"{error}; {asks}") from None
+    tell_leads(context, incident_id, "it goes on")

@@ -9,7 +9,7 @@ from amends.delivery.stop import BY_HAND, wait_for_answers
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
-from flows.run.form import carry_out_form
+from flows.run.form import carry_out_form, tell_leads
 
 
 @flow(name="stop", flow_run_name="{incident_id} stop")
@@ -39,3 +39,4 @@ def _pause(context: Context, incident_id: str) -> None:
     """Pause the incident, unless it is paused already. Raises NotInLedger, LedgerUnavailable."""
     with suppress(NotAllowed):
         context.ledger.incidents.pause(incident_id, FROM_PREFECT, context.clock())
+        tell_leads(context, incident_id, "everything that was being sent is stopped")

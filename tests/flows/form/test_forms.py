@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect import State
@@ -67,6 +68,13 @@ async def test_a_pause_by_a_form_is_recorded_as_prefects(context: Context) -> No
     assert RESUMED_BY_A_MEMBER in str(state.message)
 
 
+@pytest.mark.parametrize("form", [pause, stop])
+async def test_the_leads_hear_what_a_form_has_stopped(context: Context, form: Any) -> None:
+    await form.fn(INCIDENT)
+    (alert,) = context.ledger.cases.read(INCIDENT, START).alerts
+    assert "by a form in Prefect" in alert.what
+
+
 async def test_pausing_twice_says_that_it_is_paused(context: Context) -> None:
     await pause.fn(INCIDENT)
     assert "is paused already" in refused(await pause.fn(INCIDENT))
@@ -79,7 +87,7 @@ async def test_stopping_twice_is_no_mistake(context: Context) -> None:
 
 
 @pytest.mark.parametrize("form", [pause, stop, resume, respond])
-async def test_an_unknown_incident_is_answered_with_those_open(context: Context, form: object) -> None:
+async def test_an_unknown_incident_is_answered_with_those_open(context: Context, form: Any) -> None:
     said = refused(await form.fn("stolen-terminal"))
     assert f"open are: {INCIDENT}" in said
 
