@@ -78,10 +78,10 @@ def open_(
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
     expect_few_cycles()
     count = desk.ledger.incidents.open(incident, rows, author, now())
-    nudge(desk.settings, incident.id)  # so that the forms in Prefect offer it
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
+    nudge(desk.settings, incident.id)  # so that the forms in Prefect offer it
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
         *list_hints(incident, desk.ledger.cases.read(incident.id).audience),
