@@ -11,7 +11,7 @@ from pydantic import Field
 from amends.content.file.shipped import library
 from amends.content.playbook.library import find_playbook
 from amends.content.rehearse import find_injects
-from amends.domain.base.errors import AmendsError
+from amends.domain.base.errors import AmendsError, NotAllowed
 from amends.domain.base.text import counted, counts, length, minute
 from amends.domain.rehearse.report import Noticed, Order, RehearsalReport, what_was_not_kept
 from amends.domain.rehearse.text import sums
@@ -46,14 +46,14 @@ async def rehearse(
         order = await asyncio.to_thread(_order, playbook, injects, days)
         give_way(NICER)
         found = await asyncio.to_thread(carry_out, order, quiet=True)
-    except (AmendsError, ValueError) as error:
+    except AmendsError as error:
         return refused(str(error))
     await show(found.playbook, "rehearsal", rehearsal_page(found), "What a rehearsal found; nothing was sent")
     return Completed(message=_in_short(found))
 
 
 def _order(playbook: str, injects: Iterable[str], days: int) -> Order:
-    """Return the order, checked. Raises ContentError for a wrong file, and ValueError for a clash of injects."""
+    """Return the order, checked. Raises ContentError for a wrong file, and NotAllowed for a clash of injects."""
     order = Order(
         playbook=find_playbook(playbook).absolute(),
         incident=EXAMPLE / "incident.yaml",
@@ -61,14 +61,18 @@ def _order(playbook: str, injects: Iterable[str], days: int) -> Order:
         injects=tuple(find_injects(name).absolute() for name in injects),
         days=days,
     )
-    check(order)
+    try:
+        check(order)
+    except ValueError as error:
+        raise NotAllowed(str(error)) from None
     return order
 
 
 def _in_short(found: RehearsalReport) -> str:
     missed = len(list(what_was_not_kept(found)))
     kept = f"{counted(missed, 'time was', 'times were')} not kept" if missed else "every time was kept"
-    faults = f"; WRONG: {counted(len(found.ledger_faults), 'fault')} of Amends itself" if found.ledger_faults else ""
+    wrong = len(found.ledger_faults) + found.twice
+    faults = f"; WRONG: {counted(wrong, 'fault')} of Amends itself" if wrong else ""
     return f"rehearsed {found.days} days with {found.people} invented people, nothing was sent: {kept}{faults}"
 
 
