@@ -20,6 +20,7 @@ from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
 from flows.run.artifacts import show_timeline
+from flows.run.choices import offer_choices
 from flows.run.context import Context, opened
 from flows.run.occurrence import bring_up_to_date
 from flows.run.schedule import mirror, runs_by_incident
@@ -47,6 +48,8 @@ async def sweep(incident_id: str = "") -> State[None]:
             chosen = [line.id for line in context.ledger.incidents.all()]
             pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
             troubles = [trouble for page in pages for trouble in await _look_after(context, page)]
+        with _collected(troubles, "the forms in Prefect"):
+            await offer_choices(context)
     if troubles:
         return Failed(message="; ".join(troubles))
     return Completed(message=f"{counted(1 if incident_id else len(chosen), 'incident')} looked after")

@@ -15,9 +15,10 @@ import pytest
 
 import amends
 import channels
-import flows
+import flows.form
 from amends.delivery.channels import providers
 from amends.ledger import Ledger
+from flows.run.choices import FORMS
 
 TOP = Path(amends.__file__).parents[1]
 MOST_MODULES = 12
@@ -70,10 +71,11 @@ def test_each_phase_is_a_flow_of_its_name() -> None:
 
 def test_every_deployment_is_a_flow_and_every_flow_is_deployed() -> None:
     listed = deployments()
-    assert {entry["entrypoint"] for entry in listed} == {
-        f"flows.{name}.{name}"
-        for name in ("assess", "notify", "update", "collect_feedback", "follow_up", "respond", "sweep")
-    }
+    phases = ("assess", "notify", "update", "collect_feedback", "follow_up", "respond", "sweep")
+    forms = {module.name for module in iter_modules(flows.form.__path__)}
+    expected = {*(f"flows.{name}.{name}" for name in phases), *(f"flows.form.{name}.{name}" for name in forms)}
+    assert {entry["entrypoint"] for entry in listed} == expected
+    assert set(FORMS) == {"respond", *forms}
     for entry in listed:
         module, _, name = entry["entrypoint"].rpartition(".")
         assert getattr(import_module(module), name)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed
 from amends.domain.base.text import minute
 from amends.domain.team.approval import why_not_deputy
-from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.member import FROM_PREFECT, Member, TeamRole
 from amends.ledger.store.encryption import token_hash
 from amends.ledger.store.session import ENGINE, Store
 from amends.ledger.store.tables import MemberRow
@@ -127,8 +127,10 @@ def _refuse_invalid_name(name: str) -> None:
         raise NotAllowed(f"the name {name!a} holds a line break or another character that nobody sees; leave it out")
     if len(name) > LONGEST_NAME:
         raise NotAllowed(f"the name has {len(name)} characters; {LONGEST_NAME} are the most")
-    if name.casefold() == ENGINE:
-        raise NotAllowed(f"{ENGINE} is how the audit chain names the program itself; take the person's own name")
+    if name.casefold() in (ENGINE, FROM_PREFECT):
+        raise NotAllowed(
+            f"{name.casefold()} is how the audit chain names the program itself; take the person's own name"
+        )
 
 
 def _refuse_name_in_use(session: Session, name: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ TEAM = {LEAD: "lead", FIRST: "legal", LAST: "security"}
 URL = "http://127.0.0.1:8400"
 """A host of the incident's organisation; nobody follows the links."""
 PLAYBOOK = "customer-data-theft"
+TOLD_PEOPLE = 240
+"""The number of people in the facts and texts of the incident file; a notice must name as many as the list has."""
 COLUMNS = ("id", "name", "email", "phone", "locale", "country", "data")
 RUNNING = b"Ctrl-C stops"
 LOOK, LOOK_AT_LEDGER = 0.25, 2.0
@@ -96,7 +99,10 @@ class Scene:
             rows.writerow(COLUMNS)
             for one in invented(self.people):
                 rows.writerow((one.ref, one.name, one.email, one.phone, one.locale, one.country, "|".join(one.data)))
-        self._act(LEAD, "incident", "open", str(STORY / "incident.yaml"), "--audience", str(audience))
+        incident = self.folder / "incident.yaml"
+        told = (STORY / "incident.yaml").read_text(encoding="utf-8")
+        incident.write_text(re.sub(rf"\b{TOLD_PEOPLE}\b", str(self.people), told), encoding="utf-8")
+        self._act(LEAD, "incident", "open", str(incident), "--audience", str(audience))
 
     def _approve(self, name: str, code: int) -> None:
         self._act(name, "approve", INCIDENT, NOTICE, "--people", str(self.people), "--yes", code=code)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from amends.delivery.send.clock import seen
 from amends.delivery.send.workers import wall_clock
@@ -14,6 +15,9 @@ from amends.domain.draft.writer import Links
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock, rehearsal_clock
 from amends.settings import open_ledger, read_settings
+
+OWN_PLAYBOOKS = "playbooks"
+"""The folder in the home whose playbooks the forms in Prefect offer beside those that come with Amends."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Context:
     limits: Limits = DEFAULT
     mirrored: bool = True
     """True when upcoming occurrences are shown as scheduled runs in Prefect."""
+    own_playbooks: Path | None = None
+    """The folder with playbooks of the installation's own, which the forms in Prefect offer."""
 
     @property
     def ahead(self) -> timedelta:
@@ -60,6 +66,7 @@ def opened() -> Iterator[Context]:
         ledger.store.note_newest()
         if clock is wall_clock:
             ledger.clocks.observe(seen(), ledger.clocks.server_time())
-        yield Context(ledger, Links(settings.public_url), settings.channels, clock, settings.limits)
+        links, own = Links(settings.public_url), settings.home / OWN_PLAYBOOKS
+        yield Context(ledger, links, settings.channels, clock, settings.limits, own_playbooks=own)
     finally:
         ledger.dispose()

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 
@@ -193,8 +194,9 @@ base_url = "http://127.0.0.1:8400/n"
         name, password = secret.split(":", 1)
         address = f"http://127.0.0.1:{self.settings.prefect_port}/api"
         with httpx2.Client(base_url=address, auth=(name, password), trust_env=False, timeout=60) as client:
-            token = _answer(lambda: client.get("/csrf-token", params={"client": "test"})).json()
-            client.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "test"})
+            browser = str(uuid4())  # the next token for the same client makes the one before useless
+            token = _answer(lambda: client.get("/csrf-token", params={"client": browser})).json()
+            client.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": browser})
             yield client
 
     def run_deployment(self, name: str, parameters: dict[str, str]) -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from amends.content.incident.incident import read_incident
-from flows.respond import STARTER, respond
+from amends.domain.team.member import FROM_PREFECT
+from flows.respond import respond
 from flows.run.context import using
 from tests.builders import story_of_few
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger
@@ -23,5 +24,5 @@ async def test_the_audit_names_nobody_for_a_start_without_a_token(
     with using(context):
         assert (await respond.fn(INCIDENT)).is_completed()
     (pinned,) = (entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "playbook pinned")
-    assert pinned.actor == STARTER
+    assert pinned.actor == FROM_PREFECT
     ledger.dispose()

@@ -68,6 +68,7 @@ def test_a_name_is_given_once_even_after_its_bearer_left(ledger_on_sqlite: Ledge
         ("o" * 101, "100 are the most"),
         ("amends", "the program itself"),
         ("Amends", "the program itself"),
+        ("prefect", "the program itself"),
     ],
 )
 def test_what_is_no_name_is_not_taken_into_the_team(ledger_on_sqlite: Ledger, name: str, says: str) -> None:

@@ -1,7 +1,6 @@
 """The command `amends stop`: stops every send of an incident, on all machines, and says when nothing leaves."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,18 +9,11 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId
+from amends.delivery.stop import BY_HAND, wait_for_answers
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
 
-BY_HAND = (
-    "NOTHING WAS STOPPED, for the reason below. End `amends up` and every `amends deliver` themselves, on each "
-    "machine: with Ctrl-C, or with `kill` and the number that `pgrep -af 'amends|flows'` shows; each waits for the "
-    "answers to what has left"
-)
 SLOW_SECONDS = 3.0
 NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amends doctor` says what keeps its server"
-PATIENCE = 15.0
-"""Seconds to wait for the answers to messages that had left already."""
-LOOK_SECONDS = 0.1
 
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
@@ -33,10 +25,9 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     with _explaining_stop_by_hand(desk):
         _pause(desk, incident, desk.member(name).name)
-    halted = not desk.ledger.incidents.marks_are_kept(incident)
-    unanswered = _wait_for_answers(desk, incident)
-    shown = {"incident": incident, "state": "paused", "unanswered": unanswered, "halted": halted}
-    desk.show(shown, _in_words(incident, unanswered, halted=halted))
+    halt = wait_for_answers(desk.ledger, incident)
+    shown = {"incident": incident, "state": "paused", "unanswered": halt.unanswered, "halted": halt.halted}
+    desk.show(shown, str(halt))
     desk.hint(
         f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident} --as NAME` goes on"
     )
@@ -70,21 +61,3 @@ def _hinting_when_slow(desk: Desk) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _wait_for_answers(desk: Desk, incident: str) -> int:
-    latest = time.monotonic() + PATIENCE
-    while (left := desk.ledger.deliveries.unanswered(incident)) and time.monotonic() < latest:
-        time.sleep(LOOK_SECONDS)
-    return left
-
-
-def _in_words(incident: str, unanswered: int, *, halted: bool) -> str:
-    if halted:
-        return (
-            f"{incident} is stopped, but one process stands still in the middle of a write, and what it has in hand "
-            "may leave if it goes on: end it, `pgrep -af 'amends|flows'` shows its number"
-        )
-    if not unanswered:
-        return f"{incident} is stopped: nothing leaves any more, and everything that left has its answer"
-    return f"{incident} is stopped: nothing leaves any more; {unanswered} that had left have no answer yet"

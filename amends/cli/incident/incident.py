@@ -65,6 +65,7 @@ def open_(
     encoding: Encoding = None,
 ) -> None:
     """Store an incident with its people: all of it, or nothing. Facts are enough; texts can follow with `amend`."""
+    from amends.cli.terminal.prefect import nudge
     from amends.content.incident.incident import read_incident_with_gaps
     from amends.content.people.read_ahead import AudienceReadAhead
     from amends.system.processes import expect_few_cycles
@@ -80,6 +81,7 @@ def open_(
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
+    nudge(desk, incident.id)  # so that the forms in Prefect offer it
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
         *list_hints(incident, desk.ledger.cases.read(incident.id).audience),

@@ -1,9 +1,6 @@
 """The command `amends rehearse`: plays a playbook through in seconds; nobody is told anything."""
 
 import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +10,10 @@ from amends.cli.playbook.playbook import Name
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import AllowBadRows, AudienceFile
-from amends.domain.base.errors import AmendsError
 
 if TYPE_CHECKING:
     from amends.domain.base.value import Span
     from amends.domain.rehearse.report import Order, RehearsalReport
-
-OF_AN_INSTALLATION = ("AMENDS_", "PREFECT_")
-"""Prefixes of the variables that describe a real installation, of which a rehearsal must know nothing."""
 
 
 def rehearse(
@@ -115,27 +108,13 @@ def _check_place(report: Path) -> None:
 
 
 def _check(order: "Order") -> None:
-    """Read every file before anything begins. Raises ContentError with the findings of the first file that is wrong."""
-    from amends.content.incident.incident import read_incident_for_notices
-    from amends.content.people.audience import AudienceFile, only_good, usable
-    from amends.content.playbook.playbook import load_playbook
-    from amends.content.rehearse import check_injects, read_injects
-    from amends.domain.rehearse.injects import together
+    """Read every file before anything begins. Raises ContentError, or BadParameter for a clash of injects."""
+    from amends.rehearsal_process import check
 
-    incident = read_incident_for_notices(order.incident)
-    load_playbook(order.playbook)
-    injects = [read_injects(path) for path in order.injects]
-    for path, one in zip(order.injects, injects, strict=True):
-        check_injects(path, one, incident)
     try:
-        together(injects)
+        check(order)
     except ValueError as error:
         raise typer.BadParameter(f"--inject: {error}") from None
-    people = AudienceFile(order.audience, encoding=order.encoding)
-    advice = "correct them, or leave them out: --allow-bad-rows"
-    rows = usable(order.audience, people) if order.allow_bad_rows else only_good(order.audience, people, advice)
-    for _ in rows:
-        pass
 
 
 def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
@@ -143,6 +122,7 @@ def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
 
     Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted.
     """
+    from amends.rehearsal_process import carry_out
     from amends.system.processes import Stopped, stopped_by_signals
 
     try:
@@ -150,32 +130,3 @@ def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
             return carry_out(order, quiet=quiet)
     except Stopped as stopped:
         raise typer.Exit(stopped.exit_code) from None
-
-
-def carry_out(order: "Order", *, quiet: bool = False) -> "RehearsalReport":
-    """Rehearse in a process of its own, which blocks its own network. Raises AmendsError when the process fails.
-
-    The folder of the process is private and deleted in the end; its content is sealed with a key that only the process
-    has.
-    """
-    from amends.domain.rehearse.report import FOUND, ORDER, RehearsalReport
-
-    with tempfile.TemporaryDirectory(prefix="amends-rehearsal-") as name:
-        folder = Path(name)
-        save(folder / ORDER, order.model_dump_json())
-        call = [sys.executable, "-P", "-m", "flows.rehearsal", name]
-        words = subprocess.PIPE if quiet else None
-        done = subprocess.run(
-            call, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words,
-            text=True, check=False,
-            process_group=0,  # Ctrl-C reaches only this process, which ends the child; the child would show a traceback
-        )  # fmt: skip
-        if done.returncode:
-            raise AmendsError(f"the rehearsal did not end well\n{done.stderr or ''}".rstrip())
-        return RehearsalReport.model_validate_json((folder / FOUND).read_text(encoding="utf-8"))
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Return the environment of the process: no variable of an installation, none of Prefect's servers and profiles."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_AN_INSTALLATION)}
-    return {**kept, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}

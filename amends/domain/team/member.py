@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from amends.domain.base.value import Moment, Value
 
+FROM_PREFECT = "prefect"
+"""The actor recorded for what a form in Prefect has done: a run there does not prove who began it, as a token does."""
+
 
 class TeamRole(StrEnum):
     """A member's role in the team."""

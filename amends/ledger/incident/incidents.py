@@ -15,6 +15,7 @@ from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import digest
 from amends.domain.people.census import Census
 from amends.domain.people.person import AudienceCounts, Person
+from amends.domain.team.member import FROM_PREFECT
 from amends.ledger.people.people import (
     CHUNK,
     find_guardians,
@@ -26,8 +27,8 @@ from amends.ledger.people.people import (
 from amends.ledger.store.bulk import make_room, take_stock
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
-from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.tables import EventRow, IncidentRow, IncidentVersionRow, LeaseRow
+from amends.ledger.store.session import ENGINE, Store, Write, incident_row
+from amends.ledger.store.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, LeaseRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +113,33 @@ class Incidents:
         """Stop sending, and let no step begin, until the incident is resumed.
 
         A closed incident can be paused too, because messages about its commitments may still be sent. A message that is
-        being marked at this moment may be sent: see `marks_are_kept`.
+        being marked at this moment may be sent: see `marks_are_kept`. A pause from Prefect becomes that of anybody else
+        who pauses too, so that no form ends it.
         """
         with self._store.write() as write:
+            row = write.incident(incident)
+            if row.state == IncidentState.PAUSED and _paused_by(write.session, incident) == FROM_PREFECT != by:
+                write.note(now, incident, IncidentState.PAUSED.value, actor=by)
+                return
             _set_state(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
 
     def resume(self, incident: str, by: str, now: datetime) -> None:
-        """End the pause; steps that came due during the pause are due now."""
+        """End the pause; steps that came due during the pause are due now.
+
+        Raises NotAllowed for a form in Prefect, which proves nobody, when anybody else has paused the incident.
+        """
         with self._store.write() as write:
             write.incident(incident)
+            if by == FROM_PREFECT and (pauser := _paused_by(write.session, incident)) not in ("", FROM_PREFECT):
+                who = "it stopped by itself" if pauser == ENGINE else "a member of the team paused it"
+                raise NotAllowed(f"{who}, and a form in Prefect cannot end that")
             _set_state(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
         """Let no message be sent before this time, not even one that is claimed; replaces an earlier embargo.
 
-        Raises NotAllowed without a reason, and for a time that has passed.
+        Raises NotAllowed without a reason, for a time that has passed, and for a form in Prefect, which proves nobody,
+        when it would end an embargo earlier.
         """
         with self._store.write() as write:
             row = write.incident(incident)
@@ -134,6 +147,10 @@ class Incidents:
                 raise NotAllowed("an embargo needs its reason: who asked for it, and what they gave")
             if until <= now:
                 raise NotAllowed(f"{minute(until)} has passed; give a time to come")
+            if by == FROM_PREFECT and row.embargo_until and row.embargo_until > until:
+                raise NotAllowed(
+                    f"nothing leaves before {minute(row.embargo_until)} already, and no form shortens that"
+                )
             row.embargo_until, row.embargo_why = until, why
             write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
 
@@ -235,6 +252,12 @@ def _set_state(
     if new is IncidentState.CLOSED:
         happened(write.session, incident, "closed", now)
     write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
+
+
+def _paused_by(session: Session, incident: str) -> str:
+    """Return who paused the incident last; empty when nobody ever has."""
+    paused = (col(AuditRow.incident) == incident, col(AuditRow.act) == IncidentState.PAUSED.value)
+    return session.exec(select(AuditRow.actor).where(*paused).order_by(col(AuditRow.seq).desc()).limit(1)).first() or ""
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:

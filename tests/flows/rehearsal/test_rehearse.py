@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 import flows.rehearsal.play
-from amends.cli.rehearse.rehearse import carry_out
 from amends.content.file.shipped import library
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import load_playbook
@@ -39,6 +38,7 @@ from amends.domain.rehearse.report import (
     RehearsedOutcome,
     TeamTimes,
 )
+from amends.rehearsal_process import carry_out
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.settings import SETTINGS_FILE, read_settings

@@ -15,6 +15,7 @@ from amends.domain.case.case import Alert, IncidentState
 from amends.domain.incident.commitment import commit
 from amends.domain.notice.notice import Reader, TextName
 from amends.domain.people.person import Flag, Person
+from amends.domain.team.member import FROM_PREFECT
 from amends.ledger import Ledger
 from amends.ledger.people.census import count_people
 from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
@@ -182,6 +183,18 @@ def test_an_incident_is_paused_and_goes_on(ledger_on_sqlite: Ledger) -> None:
     assert ledger.cases.read(INCIDENT).state is IncidentState.PAUSED
     ledger.incidents.resume(INCIDENT, "lena", NOW)
     assert ledger.cases.read(INCIDENT).state is IncidentState.OPEN
+
+
+def test_only_a_member_ends_the_pause_of_a_member(ledger_on_sqlite: Ledger) -> None:
+    """A form in Prefect ends a pause that a form has made, until anybody else pauses the incident too."""
+    incidents = opened(ledger_on_sqlite).incidents
+    incidents.pause(INCIDENT, FROM_PREFECT, NOW)
+    incidents.resume(INCIDENT, FROM_PREFECT, NOW)
+    incidents.pause(INCIDENT, FROM_PREFECT, LATER)
+    incidents.pause(INCIDENT, "lena", LATER)
+    with pytest.raises(NotAllowed, match="a member of the team paused it"):
+        incidents.resume(INCIDENT, FROM_PREFECT, LATER)
+    incidents.resume(INCIDENT, "lena", LATER)
 
 
 @pytest.mark.parametrize("verb", ["resume", "close", "pause"])
