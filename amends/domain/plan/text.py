@@ -44,14 +44,15 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
 
 def waiting_rows(shown: Timeline) -> Rows:
     """Return a row for each waiting task: by when, for whom, the command, and last the task, which may be long."""
-    return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
+    return [(due(one, shown.at, shown.zone), one.whom, one.do, one.what) for one in shown.waiting]
 
 
-def _by(shown: Timeline, one: WaitingTask) -> str:
-    if one.by is None:
-        return "OVERDUE" if one.overdue else "now"
-    at = there(one.by, shown.at, shown.zone)
-    return f"OVERDUE since {at}" if one.overdue else at
+def due(task: WaitingTask, now: datetime, zone: str) -> str:
+    """Return by when the task is to be done, in the time zone given."""
+    if task.by is None:
+        return "OVERDUE" if task.overdue else "now"
+    at = there(task.by, now, zone)
+    return f"OVERDUE since {at}" if task.overdue else at
 
 
 def _rows(shown: Timeline, lines: Iterable[TimelineLine]) -> Rows:
