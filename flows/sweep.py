@@ -20,6 +20,7 @@ from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
+from flows.run.alarms import raise_alarms
 from flows.run.artifacts import says_otherwise, show_timeline, timeline_heads
 from flows.run.context import Context, opened
 from flows.run.occurrence import bring_up_to_date
@@ -78,6 +79,8 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
         if context.mirrored:
             await _mirror_all(context, sound, troubles, asked_for=asked_for)
             await sign([*sound, *over], now)
+            for case in sound:
+                await raise_alarms(context.ledger, case, now)
     # Last, because sending an alert waits for a channel that may hang.
     await _alert_people(context, [*cases, *over], [case.incident.id for case in cases], troubles)
     return _Swept(sound, troubles)

@@ -44,7 +44,7 @@ from amends.domain.notice.notice import (
 )
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.text import WAITS, in_tables, standing, waiting_rows
-from amends.domain.plan.timeline import Timeline, timeline
+from amends.domain.plan.timeline import Timeline, WaitingTask, timeline, waiting_tasks
 from flows.run.schedule import tag_of
 
 ESCAPED_BAR = r"\|"
@@ -260,12 +260,7 @@ async def timeline_heads(cases: Iterable[Case]) -> dict[str, str]:
 
 def says_otherwise(case: Case, now: datetime, head: str) -> bool:
     """Return True when this head of the incident's page names other waiting tasks than there are."""
-    return _waiting(_timeline_head(case, timeline(case, now, timedelta()))) != _waiting(head)
-
-
-def _waiting(head: str) -> str:
-    """Return the waiting tasks in the head of an incident's page, without the time of the page."""
-    return head.partition(f"## {WAITS}")[2]
+    return not head.endswith(_to_be_done(waiting_tasks(case, now), now, case.incident.organisation.timezone))
 
 
 def timeline_page(case: Case, now: datetime) -> Page:
@@ -292,13 +287,15 @@ def _timeline_head(case: Case, shown: Timeline) -> str:
     runs = f"[Its runs](/runs?tag={tag_of(shown.incident)})"
     return (
         f"{first}\n\n# {case.incident.title}\n\n`{shown.incident}`: {standing(shown)}\n\n"
-        f"[Now, all incidents]({address(NOW)}) · {runs}\n\n## {WAITS}\n{_to_be_done(shown)}"
+        f"[Now, all incidents]({address(NOW)}) · {runs}\n\n## {WAITS}\n"
+        f"{_to_be_done(shown.waiting, shown.at, shown.zone)}"
     )
 
 
-def _to_be_done(shown: Timeline) -> str:
+def _to_be_done(tasks: Iterable[WaitingTask], now: datetime, zone: str) -> str:
     """Return a list and no table: the UI cuts off the last column of a wide table, which would be the command."""
-    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in waiting_rows(shown)) or "nothing\n"
+    rows = waiting_rows(tasks, now, zone)
+    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in rows) or "nothing\n"
 
 
 async def _pages_and_runs(incident_id: str) -> str:
