@@ -81,10 +81,10 @@ class Page(NamedTuple):
 
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
-    """Show this page in the UI under a key of its own; outside a flow run do nothing."""
+    """Show this page in the UI under a key of its own, with a link to the incident's; outside a flow run do nothing."""
     if FlowRunContext.get() is not None:
         with or_a_warning(name):
-            await write(page_key(incident_id, name), Page(description, markdown))
+            await write(page_key(incident_id, name), Page(f"{description} · {to_incident(incident_id)}", markdown))
 
 
 async def write(key: str, page: Page, *, in_place: bool = False) -> None:
@@ -119,6 +119,11 @@ async def _delete_old_versions(client: PrefectClient, key: str) -> None:
 def address(key: str) -> str:
     """Return the address of a page within the UI, which stays the same for ever."""
     return f"/artifacts/key/{key}"
+
+
+def to_incident(incident_id: str) -> str:
+    """Return a link to the incident's page."""
+    return f"[{incident_id}]({address(page_key(incident_id, TIMELINE))})"
 
 
 @contextmanager
@@ -348,8 +353,8 @@ def _commented(case: Case, comments: int) -> str:
 class Progress:
     """A progress bar in the UI that follows the sending engine."""
 
-    def __init__(self, notice: str, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
-        self._notice, self._artifact, self._loop = notice, artifact, loop
+    def __init__(self, what: str, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._what, self._artifact, self._loop = what, artifact, loop
         self._tally = Tally()
         self._began = self._next = loop.time()
         self._update: asyncio.Task[None] | None = None
@@ -370,7 +375,7 @@ class Progress:
     async def _show(self) -> None:
         if self._artifact is not None:
             with suppress(Exception):  # a bar is not worth a failed send
-                said = f"{self._notice}: {figures(self._tally, self._loop.time() - self._began)}"
+                said = f"{self._what}: {figures(self._tally, self._loop.time() - self._began)}"
                 await aupdate_progress_artifact(self._artifact, progress=share(self._tally), description=said)
 
 
@@ -402,12 +407,12 @@ def _pace(per_second: float) -> str:
 @asynccontextmanager
 async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
     """Yield a progress bar for one send."""
-    artifact = None
+    artifact, what = None, f"{to_incident(incident_id)}, {notice}"
     if FlowRunContext.get() is not None:
         key = page_key(incident_id, f"sending-{notice}")
         with or_a_warning(f"sending-{notice}"):
-            artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
-    bar = Progress(notice, artifact, asyncio.get_running_loop())
+            artifact = await acreate_progress_artifact(0.0, key=key, description=f"{what}: about to be sent")
+    bar = Progress(what, artifact, asyncio.get_running_loop())
     try:
         yield bar
     finally:

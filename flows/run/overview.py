@@ -8,7 +8,7 @@ from prefect.context import FlowRunContext
 from amends.domain.base.text import counted, minute
 from amends.domain.case.case import Case
 from amends.domain.plan.overview import NEXT_DAYS, Overview, OverviewLine, overview
-from flows.run.artifacts import NOW, TIMELINE, Page, address, or_a_warning, page_key, write
+from flows.run.artifacts import NOW, Page, address, or_a_warning, to_incident, write
 
 CALM = "Nothing waits for anybody."
 STAYS = f"This page is always at [{address(NOW)}]({address(NOW)}); every sweep writes it anew.\n"
@@ -38,18 +38,14 @@ def _first_line(shown: Overview, troubles: Sequence[str]) -> str:
     late = f"**{counted(len(shown.overdue), 'thing is', 'things are')} overdue.** " if shown.overdue else ""
     waits = f"{counted(len(shown.waiting), 'thing waits', 'things wait')} for people. " if shown.waiting else ""
     calm = "" if late or waits or troubles else f"{CALM} "
-    going = ", ".join(_link(incident) for incident in shown.incidents) or "no incident is open"
+    going = ", ".join(to_incident(incident) for incident in shown.incidents) or "no incident is open"
     zone = f" Times are those of {shown.zones[0]}." if len(shown.zones) == 1 else ""
     return f"{late}{waits}{calm}As of {minute(shown.at)}: {going}.{zone}"
 
 
 def _task(line: OverviewLine) -> str:
-    return f"- **{line.when}** · {_link(line.incident)} · {line.whom}: {line.what}; `{line.do}`"
+    return f"- **{line.when}** · {to_incident(line.incident)} · {line.whom}: {line.what}; `{line.do}`"
 
 
 def _event(line: OverviewLine) -> str:
-    return f"- {line.when} · {_link(line.incident)} · {line.what}; `{line.do}`"
-
-
-def _link(incident: str) -> str:
-    return f"[{incident}]({address(page_key(incident, TIMELINE))})"
+    return f"- {line.when} · {to_incident(line.incident)} · {line.what}; `{line.do}`"
