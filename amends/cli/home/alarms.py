@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from amends.cli.terminal.prefect import POOL
@@ -13,10 +14,15 @@ from amends.domain.base.errors import AmendsError
 from amends.domain.notice.notice import digest
 from amends.settings import Settings, read_settings
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.events.schemas.automations import Automation
+
 BLOCK = "amends-alarms"
 """The block in Prefect that holds the address of the team's channel."""
 TAG = "amends:"
 """The tag of an automation that `amends up` made, followed by a hash of it as it was made."""
+MADE_BY = "Posts to alarm_url of amends.toml; made by amends up."
 QUIET = timedelta(hours=1)
 """The time in which the same occurrence, or the sweep, raises one alarm however often its run fails."""
 GONE = timedelta(minutes=2)
@@ -50,9 +56,7 @@ async def set_up(settings: Settings) -> None:
     async with get_client() as client:
         made = {one.name: one for one in await client.read_automations()}
         if not settings.alarm_url:
-            for one in made.values():
-                if _tag_of(one.tags):
-                    await client.delete_automation(one.id)
+            await _take_away(client, [made[name] for name, *_ in _alarms() if name in made])
             return
         for wanted in _automations(await _channel(settings.alarm_url)):
             found = made.get(wanted.name)
@@ -61,6 +65,16 @@ async def set_up(settings: Settings) -> None:
             elif _tag_of(found.tags) not in ("", *wanted.tags):
                 wanted.enabled = found.enabled
                 await client.update_automation(found.id, wanted)
+
+
+async def _take_away(client: "PrefectClient", made: Sequence["Automation"]) -> None:
+    """Delete the automations that were made here, and the block with the address."""
+    from prefect.blocks.notifications import SlackWebhook
+
+    for one in made:
+        await client.delete_automation(one.id)
+    with suppress(ValueError):  # there is no such block
+        await SlackWebhook.adelete(BLOCK)
 
 
 def _tag_of(tags: Sequence[str]) -> str:
@@ -84,7 +98,7 @@ def _automations(block: UUID) -> list[Any]:
     automations = []
     for name, trigger, subject, body in _alarms():
         action = SendNotification(block_document_id=block, subject=subject, body=body)
-        made = AutomationCore(name=name, description="Made by `amends up`.", trigger=trigger, actions=[action])
+        made = AutomationCore(name=name, description=MADE_BY, trigger=trigger, actions=[action])
         made.tags = [f"{TAG}{digest(_in_order(made.model_dump(mode='json', exclude={'trigger': {'id'}})))[:12]}"]
         automations.append(made)
     return automations
