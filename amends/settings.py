@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """For each channel `use`, the name of a module in channels/, and the settings of this module."""
     limits: Limits = DEFAULT
     """The limits of bad addresses, uncertain answers and complaints beyond which a send stops by itself."""
+    alarm_url: str = Field(default="", repr=False)
+    """The team's own channel for alarms of Prefect, as an Apprise address; empty means no alarms."""
     portal_port: Port = 8400
     prefect_port: Port = 4200
     trusted_proxies: int = Field(default=0, ge=0)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from prefect import State, flow
 from prefect.runtime import flow_run
@@ -16,13 +17,17 @@ from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.plan.closing import is_over, late_answers
+from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
-from flows.run.artifacts import show_timeline
+from flows.run.alarms import raise_alarms
+from flows.run.artifacts import says_otherwise, show_timeline, timeline_heads
 from flows.run.choices import offer_choices
 from flows.run.context import Context, opened
 from flows.run.occurrence import bring_up_to_date
+from flows.run.overdue import sign
+from flows.run.overview import show_now
 from flows.run.schedule import mirror, runs_by_incident
 
 PAGE = 50
@@ -42,47 +47,83 @@ async def sweep(incident_id: str = "") -> State[None]:
         incident_id: Only this incident; empty for all that are not over.
     """
     with opened() as context:
-        if incident_id:
-            troubles = await _look_after(context, [incident_id], asked_for=True)
-        else:
-            chosen = [line.id for line in context.ledger.incidents.all()]
-            pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
-            troubles = [trouble for page in pages for trouble in await _look_after(context, page)]
+        chosen = [incident_id] if incident_id else [line.id for line in context.ledger.incidents.all()]
+        pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
+        swept = [await _look_after(context, page, asked_for=bool(incident_id)) for page in pages]
+        cases = [case for one in swept for case in one.sound]
+        troubles = [trouble for one in swept for trouble in one.troubles]
+        with _collected(troubles, "now"):
+            await _show_now(context, cases, troubles, only=incident_id)
         with _collected(troubles, "the forms in Prefect"):
             await offer_choices(context)
     if troubles:
         return Failed(message="; ".join(troubles))
-    return Completed(message=f"{counted(1 if incident_id else len(chosen), 'incident')} looked after")
+    return Completed(message=f"{counted(len(chosen), 'incident')} looked after{_late(cases, context.clock())}")
 
 
-async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: bool = False) -> list[str]:
-    """Sweep these incidents and return what went wrong with each; trouble with one never stops the others.
+class _Swept(NamedTuple):
+    """The incidents swept that can be planned, and the troubles there were."""
+
+    sound: Sequence[Case]
+    troubles: list[str]
+
+
+async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: bool = False) -> _Swept:
+    """Sweep these incidents and collect what went wrong with each; trouble with one never stops the others.
 
     An incident that is over is swept only when asked for by name: it may have just ended, with runs still scheduled.
     """
     troubles: list[str] = []
-    known: list[Case] = []
     cases: list[Case] = []
+    over: list[Case] = []
     for incident_id in incidents:
         with _collected(troubles, incident_id):
             case = await bring_up_to_date(context, incident_id)
-            known.append(case)
-            if asked_for or not is_over(case, context.clock()):
-                cases.append(case)
+            (cases if asked_for or not is_over(case, context.clock()) else over).append(case)
     now = context.clock()
-    plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
+    sound = [case for case in cases if _can_be_planned(case, now, troubles)]
     with _collected(troubles, "Prefect"):  # people are alerted even when Prefect is out of reach
-        runs = await runs_by_incident(plannable, now) if context.mirrored and plannable else {}
-        for case in plannable:
-            with _collected(troubles, case.incident.id):
-                touched = context.mirrored and await mirror(
-                    context.ledger, case, now, context.ahead, runs.get(case.incident.id)
-                )
-                if touched or asked_for:
-                    await show_timeline(case, now)
+        if context.mirrored:
+            await _mirror_all(context, sound, troubles, asked_for=asked_for)
+            await sign([*sound, *over], now)
+            for case in sound:
+                await raise_alarms(context.ledger, case, now)
     # Last, because sending an alert waits for a channel that may hang.
-    await _alert_people(context, known, [case.incident.id for case in cases], troubles)
-    return troubles
+    await _alert_people(context, [*cases, *over], [case.incident.id for case in cases], troubles)
+    return _Swept(sound, troubles)
+
+
+async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[str], *, asked_for: bool) -> None:
+    """Make Prefect's runs and pages of these cases agree with the ledger."""
+    if not cases:
+        return
+    now = context.clock()
+    runs, heads = await runs_by_incident(cases, now), await timeline_heads(cases)
+    for case in cases:
+        with _collected(troubles, case.incident.id):
+            touched = await mirror(context.ledger, case, now, context.ahead, runs.get(case.incident.id))
+            if touched or asked_for or says_otherwise(case, now, heads.get(case.incident.id, "")):
+                await show_timeline(case, now, in_place=True)
+
+
+async def _show_now(context: Context, cases: Sequence[Case], troubles: Sequence[str], only: str) -> None:
+    """Write the page *now*; after a look at one incident, with the others as the ledger has them.
+
+    With very many incidents the page waits for the sweep that looks at all of them anyway.
+    """
+    now, shown = context.clock(), list(cases)
+    if only:
+        rest = [line.id for line in context.ledger.incidents.all() if line.id != only]
+        if len(rest) > PAGE:
+            return
+        shown += [await asyncio.to_thread(context.ledger.cases.read, one, now) for one in rest]
+    await show_now([case for case in shown if not is_over(case, now)], troubles, now)
+
+
+def _late(cases: Sequence[Case], now: datetime) -> str:
+    """Return what is overdue in each incident, in numbers, or an empty text."""
+    late = {case.incident.id: tasks for case in cases if (tasks := overdue_tasks(case, now))}
+    return "".join(f"; overdue: {numbers(tasks)} of {incident}" for incident, tasks in late.items())
 
 
 async def _alert_people(context: Context, known: Sequence[Case], going: Sequence[str], troubles: list[str]) -> None:

@@ -17,6 +17,7 @@ WAITS_FOR_TEST_ALL = (
     "delivery/send/test_workers.py",
     "e2e/",
     "flows/rehearsal/test_rehearse.py",
+    "flows/run/test_pages.py",
     "flows/run/test_process.py",
     "flows/run/test_schedule.py",
     "flows/story/test_large_sends.py",

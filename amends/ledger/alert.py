@@ -1,4 +1,4 @@
-"""Reminders to approvers and alerts to leads in the ledger: claimed before they are sent, so that each is sent once."""
+"""Reminders, alerts and alarms in the ledger, which keep each from being sent twice."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -146,6 +146,14 @@ class Alerts:
                 write.note(now, incident, "lead alerted", lead, alerts=len(keys))
             elif first:
                 write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)
+
+    def note_alarms(self, incident: str, keys: Sequence[str], now: datetime) -> None:
+        """Record that Prefect was told of these alarms, so that none is raised again."""
+        with self._store.write() as write:
+            write.incident(incident)
+            new = [key for key in keys if happened(write.session, incident, key, now, EventKind.ALARM)]
+            if new:
+                write.note(now, incident, "alarm raised", ", ".join(new))
 
     def note_missed_update(self, incident: str, update: NextUpdate, zone: str, now: datetime) -> bool:
         """Record once, with an alert, that the time of a next update passed without an update; return True if new."""

@@ -1,12 +1,26 @@
 """The pages that leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import ArtifactCollection
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
@@ -14,7 +28,7 @@ from amends.delivery.send.engine import Tally
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.text import decisions, law, particulars, plain, to_do
 from amends.domain.base.errors import Finding
-from amends.domain.base.text import counted
+from amends.domain.base.text import counted, counts, length
 from amends.domain.case.case import Case
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.law.duty import Duty
@@ -28,8 +42,10 @@ from amends.domain.notice.notice import (
     Variant,
     digest,
 )
+from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.text import WAITS, in_tables, standing, waiting_rows
-from amends.domain.plan.timeline import Timeline, timeline
+from amends.domain.plan.timeline import Timeline, WaitingTask, timeline, waiting_tasks
+from flows.run.schedule import tag_of
 
 ESCAPED_BAR = r"\|"
 """A vertical bar within a table cell of Markdown."""
@@ -48,17 +64,70 @@ DUTY_NOTES = (
 PERSON_STATES = tuple(PersonState)
 SHOW_EVERY = 5.0
 """Seconds between two updates of the progress bar: one update takes Prefect as long as sending hundreds of messages."""
+KEPT = 20
+"""The versions of a page that Prefect keeps; older ones are deleted when a run writes another."""
+NOW = "now"
+"""The key of the page about all incidents; the key of a page about one incident holds a dash after the incident."""
+TIMELINE = "timeline"
+LINKED_RUNS = 30
+"""The latest runs, and those to come, that an incident's page names; a link shows all."""
+
+
+class Page(NamedTuple):
+    """A page in two parts: Prefect shows the head at the page's address, and head and rest at that of each version."""
+
+    head: str
+    rest: str
 
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
-    """Show this page in the UI under a key of its own; outside a flow run do nothing."""
+    """Show this page in the UI under a key of its own, with a link to the incident's; outside a flow run do nothing."""
     if FlowRunContext.get() is not None:
-        with _or_a_warning(name):
-            await acreate_markdown_artifact(markdown, key=page_key(incident_id, name), description=description)
+        with or_a_warning(name):
+            await write(page_key(incident_id, name), Page(f"{description} · {to_incident(incident_id)}", markdown))
+
+
+async def write(key: str, page: Page, *, in_place: bool = False) -> None:
+    """Make the page the latest one under its key: as a new version, or in place of the latest version.
+
+    A version belongs to the run that made it, and is shown with that run; a sweep writes in place, because a version
+    every five minutes would bury those of the runs that did something. A page that says the same is not written.
+    """
+    async with get_client() as client:
+        latest = next(iter(await _latest(client, [key])), None)
+        if latest and (latest.description, latest.data) == page:
+            return
+        if latest and in_place:
+            await client.update_artifact(latest.latest_id, ArtifactUpdate(description=page.head, data=page.rest))
+            return
+        await acreate_markdown_artifact(page.rest, key=key, description=page.head)
+        await _delete_old_versions(client, key)
+
+
+async def _latest(client: PrefectClient, keys: Sequence[str]) -> list[ArtifactCollection]:
+    """Return the latest versions of these pages, 200 at most."""
+    chosen = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=list(keys)))
+    return await client.read_latest_artifacts(artifact_filter=chosen)
+
+
+async def _delete_old_versions(client: PrefectClient, key: str) -> None:
+    chosen = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    for old in await client.read_artifacts(artifact_filter=chosen, sort=ArtifactSort.CREATED_DESC, offset=KEPT):
+        await client.delete_artifact(old.id)
+
+
+def address(key: str) -> str:
+    """Return the address of a page within the UI, which stays the same for ever."""
+    return f"/artifacts/key/{key}"
+
+
+def to_incident(incident_id: str) -> str:
+    """Return a link to the incident's page."""
+    return f"[{incident_id}]({address(page_key(incident_id, TIMELINE))})"
 
 
 @contextmanager
-def _or_a_warning(name: str) -> Iterator[None]:
+def or_a_warning(name: str) -> Iterator[None]:
     """Log a warning instead of failing the draft or send: the error's type only, as its text may quote the page."""
     try:
         yield
@@ -177,32 +246,77 @@ def notice_line(notice: NoticeStatus) -> str:
     return f"{notice.id} {notice.stands}: {people or 'nobody'}"
 
 
-async def show_timeline(case: Case, now: datetime) -> None:
-    """Show the timeline of the incident: past, present and future."""
-    if FlowRunContext.get() is not None:
-        page = timeline_page(case, now)
-        await show(case.incident.id, "timeline", page, "What waits for whom, what comes, what was done")
+async def show_timeline(case: Case, now: datetime, *, in_place: bool = False) -> None:
+    """Show the incident's page: what waits for whom, then past, present and future, then its other pages and runs."""
+    if FlowRunContext.get() is None:
+        return
+    key, page = page_key(case.incident.id, TIMELINE), timeline_page(case, now)
+    with or_a_warning(TIMELINE):
+        rest = page.rest + await _pages_and_runs(case.incident.id)
+        await write(key, page._replace(rest=rest), in_place=in_place)
 
 
-def timeline_page(case: Case, now: datetime) -> str:
+async def timeline_heads(cases: Iterable[Case]) -> dict[str, str]:
+    """Return the head of each incident's page as Prefect shows it, by incident."""
+    incidents = {page_key(case.incident.id, TIMELINE): case.incident.id for case in cases}
+    async with get_client() as client:
+        return {incidents[str(page.key)]: str(page.description) for page in await _latest(client, list(incidents))}
+
+
+def says_otherwise(case: Case, now: datetime, head: str) -> bool:
+    """Return True when this head of the incident's page names other waiting tasks than there are."""
+    return not head.endswith(_to_be_done(waiting_tasks(case, now), now, case.incident.organisation.timezone))
+
+
+def timeline_page(case: Case, now: datetime) -> Page:
     """Return the timeline as `amends timeline` shows it, with the numbers of notices and questions below."""
     shown, asked = timeline(case, now), case.questions
-    tables = in_tables(shown, _table) | {WAITS: _to_be_done(shown)}
+    tables = {title: text for title, text in in_tables(shown, _table).items() if title != WAITS}
     sections = (f"## {title}\n{text}\n" for title, text in tables.items())
     notices = [
         (n.id, n.stands, *(n.people.get(state, 0) for state in PERSON_STATES), _when(n.sent_at)) for n in case.notices
     ]
-    return (
-        f"# {case.incident.title}\n\n`{shown.incident}`: {standing(shown)}\n\n{''.join(sections)}"
+    return Page(
+        _timeline_head(case, shown),
+        f"{''.join(sections)}"
         f"## Notices\n{_table(('notice', 'stage', *PERSON_STATES, 'sent'), notices)}\n"
         f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
-        f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n"
+        f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n",
     )
 
 
-def _to_be_done(shown: Timeline) -> str:
+def _timeline_head(case: Case, shown: Timeline) -> str:
+    """Return the beginning of the page; lists of pages show its first line only."""
+    late, waiting = overdue_tasks(case, shown.at), counted(len(shown.waiting), "thing waits", "things wait")
+    first = f"**Overdue: {numbers(late)}.** " if late else f"{waiting} for people, nothing is overdue. "
+    runs = f"[Its runs](/runs?tag={tag_of(shown.incident)})"
+    return (
+        f"{first}\n\n# {case.incident.title}\n\n`{shown.incident}`: {standing(shown)}\n\n"
+        f"[Now, all incidents]({address(NOW)}) · {runs}\n\n## {WAITS}\n"
+        f"{_to_be_done(shown.waiting, shown.at, shown.zone)}"
+    )
+
+
+def _to_be_done(tasks: Iterable[WaitingTask], now: datetime, zone: str) -> str:
     """Return a list and no table: the UI cuts off the last column of a wide table, which would be the command."""
-    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in waiting_rows(shown)) or "nothing\n"
+    rows = waiting_rows(tasks, now, zone)
+    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in rows) or "nothing\n"
+
+
+async def _pages_and_runs(incident_id: str) -> str:
+    """Return links to the incident's other pages, and to its runs: those to come first, then the latest."""
+    ours = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(incident_id)]))
+    async with get_client() as client:
+        pages = await client.read_latest_artifacts(flow_run_filter=ours)
+        runs = await client.read_flow_runs(
+            flow_run_filter=ours, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=LINKED_RUNS
+        )
+    named = sorted(page.key for page in pages if page.key and page.key != page_key(incident_id, TIMELINE))
+    sections = {
+        "Pages": [f"[{key.removeprefix(f'{incident_id}-')}]({address(key)})" for key in named],
+        "Runs": [f"[{run.name}](/runs/flow-run/{run.id})" for run in runs],
+    }
+    return "".join(f"\n## {title}\n{' · '.join(links)}\n" for title, links in sections.items() if links)
 
 
 async def show_chases(case: Case, lines: list[str]) -> None:
@@ -239,15 +353,15 @@ def _commented(case: Case, comments: int) -> str:
 class Progress:
     """A progress bar in the UI that follows the sending engine."""
 
-    def __init__(self, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
-        self._artifact, self._loop = artifact, loop
-        self._share = 0.0
-        self._next = loop.time()
+    def __init__(self, what: str, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._what, self._artifact, self._loop = what, artifact, loop
+        self._tally = Tally()
+        self._began = self._next = loop.time()
         self._update: asyncio.Task[None] | None = None
 
     def advance(self, tally: Tally) -> None:
         """Show the engine's progress, at most once in SHOW_EVERY seconds."""
-        self._share = 100.0 * min(sum(tally.answers.values()) / max(tally.messages, 1), 1.0)
+        self._tally = tally
         if self._loop.time() >= self._next and (self._update is None or self._update.done()):
             self._next = self._loop.time() + SHOW_EVERY
             self._update = self._loop.create_task(self._show())
@@ -261,18 +375,44 @@ class Progress:
     async def _show(self) -> None:
         if self._artifact is not None:
             with suppress(Exception):  # a bar is not worth a failed send
-                await aupdate_progress_artifact(self._artifact, progress=self._share)
+                said = f"{self._what}: {figures(self._tally, self._loop.time() - self._began)}"
+                await aupdate_progress_artifact(self._artifact, progress=share(self._tally), description=said)
+
+
+def share(tally: Tally) -> float:
+    """Return the part of the messages that has an answer, in hundredths."""
+    return 100.0 * min(sum(tally.answers.values()) / max(tally.messages, 1), 1.0)
+
+
+def figures(tally: Tally, seconds: float) -> str:
+    """Return the progress in words: answers so far by kind, of how many messages, the pace, and what is left.
+
+    Messages of a channel that takes over from a failed one are added while a send goes on.
+    """
+    answered, left = sum(tally.answers.values()), max(tally.messages - sum(tally.answers.values()), 0)
+    kinds = Counter({str(status): count for status, count in tally.answers.items()})
+    said = f"{answered:,} of {max(tally.messages, answered):,} messages have an answer"
+    said += f" ({counts(kinds)})" if answered else ""
+    if not (answered and seconds > 0):
+        return said
+    pace = answered / seconds
+    ahead = f"{left:,} left, {length(timedelta(seconds=left / pace))}" if left else "none left"
+    return f"{said}; {_pace(pace)}; {ahead}"
+
+
+def _pace(per_second: float) -> str:
+    return f"{per_second:,.0f} a second" if per_second >= 1 else f"{per_second * 60:,.1f} a minute"
 
 
 @asynccontextmanager
 async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
     """Yield a progress bar for one send."""
-    artifact = None
+    artifact, what = None, f"{to_incident(incident_id)}, {notice}"
     if FlowRunContext.get() is not None:
         key = page_key(incident_id, f"sending-{notice}")
-        with _or_a_warning(f"sending-{notice}"):
-            artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
-    bar = Progress(artifact, asyncio.get_running_loop())
+        with or_a_warning(f"sending-{notice}"):
+            artifact = await acreate_progress_artifact(0.0, key=key, description=f"{what}: about to be sent")
+    bar = Progress(what, artifact, asyncio.get_running_loop())
     try:
         yield bar
     finally:

@@ -226,7 +226,8 @@ base_url = "http://127.0.0.1:8400/n"
     def page_in_prefect(self, key: str) -> str:
         """The text of an artifact, as it was last written."""
         with self.api() as api:
-            return str(_answer(lambda: api.get(f"/artifacts/{key}/latest")).json()["data"])
+            page = _answer(lambda: api.get(f"/artifacts/{key}/latest")).json()
+            return f"{page['description']}\n{page['data']}"
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -17,6 +17,7 @@ from typing import Self
 
 import typer
 
+from amends.cli.home.alarms import require_understood
 from amends.cli.terminal.prefect import POOL
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import minute
@@ -59,12 +60,13 @@ def up(ctx: typer.Context) -> None:
 def run(settings: Settings) -> None:
     """Run all parts until Ctrl-C; a part that dies is started again.
 
-    Raises AmendsError, and starts nothing, when `amends up` runs already for this home, a port is taken or the ledger
-    cannot be opened.
+    Raises AmendsError, and starts nothing, when `amends up` runs already for this home, a port is taken, the ledger
+    cannot be opened or the address for alarms is none.
     """
     with alone(settings.home):
         for port in (settings.prefect_port, settings.portal_port):
             _require_free(port)  # before the ledger is opened: an older Amends may be running and at work in it
+        require_understood(settings)
         open_ledger(settings).dispose()
         os.umask(0o077)  # or Prefect makes its database readable by everybody
         with suppress(Stopped), stopped_by_signals(), Parts(prefect_environment(settings)) as parts:
@@ -92,6 +94,7 @@ def _start(settings: Settings, parts: "Parts") -> None:
     parts.start(SERVER, prefect_server(settings.prefect_port), nicer=NICER)
     parts.wait_for(SERVER, settings.prefect_port)
     deploy(environment)
+    set_alarms(environment)
     end_pauses(environment)
     parts.start(RUNNER, prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
     parts.start("portal", [sys.executable, "-m", "amends.web"])
@@ -129,6 +132,11 @@ def deploy(environment: Mapping[str, str]) -> None:
     _call(environment, prefect("--no-prompt", "deploy", "--all", "--prefect-file", deployments_file()))
 
 
+def set_alarms(environment: Mapping[str, str]) -> None:
+    """Make the automations that write to the team's channel, where it has named one. Raises AmendsError."""
+    _call(environment, [sys.executable, "-m", "amends.cli.home.alarms"])
+
+
 def end_pauses(environment: Mapping[str, str]) -> None:
     """Resume everything paused in Prefect, which keeps a pause for ever and shows it nowhere. Raises AmendsError."""
     _call(environment, [sys.executable, "-m", "amends.cli.terminal.prefect"])
@@ -150,6 +158,7 @@ def deploy_again() -> None:
     for tries_left in reversed(range(TRIES)):
         try:
             deploy(os.environ)
+            set_alarms(os.environ)
             break
         except AmendsError as error:
             if not tries_left:

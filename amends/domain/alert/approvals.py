@@ -73,9 +73,18 @@ def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tup
     if case.playbook is None:
         return ()
     members = tuple(member for member in team if member.active)
+    return tuple(reminder for notice in notices_to_approve(case) for reminder in _of(case, notice, members, now))
+
+
+def notices_to_approve(case: Case) -> tuple[NoticeStatus, ...]:
+    """Return the notices that wait for approvals and do not end with a case that is closed."""
     drafted = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)
-    waiting = (notice for notice in drafted if _outlives_closing(case, notice))
-    return tuple(reminder for notice in waiting for reminder in _of(case, notice, members, now))
+    return tuple(notice for notice in drafted if _outlives_closing(case, notice))
+
+
+def waits_since(notice: NoticeStatus) -> datetime:
+    """Return since when the notice waits: its draft, or the latest time at which an approval expired."""
+    return max((notice.drafted_at, *notice.standing.expired.values()))
 
 
 def _outlives_closing(case: Case, notice: NoticeStatus) -> bool:
@@ -103,7 +112,7 @@ def _plain(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: d
     for name, speaks_for in wanted.items():
         since = max(_since(notice, one) for one in speaks_for)
         yield _reminder(case, notice, _named(members, name), _occasion(case, since, now), since, speaks_for)
-    latest = _latest(notice)
+    latest = waits_since(notice)
     if _occasion(case, latest, now) is Occasion.OVER:
         due_at_once = any(duty.due_at is None for duty in _owed_to_people(case, notice))
         for member in members:
@@ -134,10 +143,6 @@ def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) ->
 def _since(notice: NoticeStatus, name: str) -> datetime:
     """Return when this member's approval became needed: when the notice was drafted, or an earlier approval expired."""
     return max(notice.drafted_at, notice.standing.expired.get(name, notice.drafted_at))
-
-
-def _latest(notice: NoticeStatus) -> datetime:
-    return max((notice.drafted_at, *notice.standing.expired.values()))
 
 
 def _occasion(case: Case, since: datetime, now: datetime) -> Occasion:
@@ -196,7 +201,7 @@ def _reminder(
         to=to.name,
         occasion=occasion,
         since=since,
-        until=(_latest(notice) if occasion.legal else since) + _within(case),
+        until=(waits_since(notice) if occasion.legal else since) + _within(case),
         missing=notice.standing.waits_for,
         speaks_for=speaks_for,
         can_declare=pressing and leads and why_not_approve(to, notice.authors) is None,

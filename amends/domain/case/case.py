@@ -37,6 +37,8 @@ class EventKind(StrEnum):
     """An alert, by its words."""
     MISSED_UPDATE = "missed_update"
     """A time that was named for the next update and was missed."""
+    ALARM = "alarm"
+    """An alarm that Prefect was told of, by its key."""
 
 
 class Alert(NamedTuple):
@@ -167,6 +169,8 @@ class Case(Outline):
     alerts: tuple[Alert, ...] = ()
     missed_updates: dict[str, Moment] = {}
     """The times for the next update that were missed, by name, and when each was recorded as missed."""
+    alarms: frozenset[str] = frozenset()
+    """The keys of the alarms that Prefect was told of."""
     notices: tuple[NoticeStatus, ...] = ()
     filings: tuple[Filing, ...] = ()
     """Filings with authorities, including wrongly recorded ones that were corrected since."""

@@ -32,7 +32,7 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     paused = shown.state is IncidentState.PAUSED
     coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
     sections = {
-        WAITS: table((f"by ({shown.zone})", "whom", "do", "what"), waiting_rows(shown)),
+        WAITS: table((f"by ({shown.zone})", "whom", "do", "what"), waiting_rows(shown.waiting, shown.at, shown.zone)),
         ALERTS: table((when, "what"), [row[:2] for row in _rows(shown, shown.alerts)]),
         UNDER_WAY: table((when, "what", "note"), _rows(shown, shown.going)),
         coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
@@ -42,16 +42,17 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     return {title: rows for title, rows in sections.items() if title not in empty}
 
 
-def waiting_rows(shown: Timeline) -> Rows:
+def waiting_rows(tasks: Iterable[WaitingTask], now: datetime, zone: str) -> Rows:
     """Return a row for each waiting task: by when, for whom, the command, and last the task, which may be long."""
-    return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
+    return [(due(task, now, zone), task.whom, task.do, task.what) for task in tasks]
 
 
-def _by(shown: Timeline, one: WaitingTask) -> str:
-    if one.by is None:
-        return "OVERDUE" if one.overdue else "now"
-    at = there(one.by, shown.at, shown.zone)
-    return f"OVERDUE since {at}" if one.overdue else at
+def due(task: WaitingTask, now: datetime, zone: str) -> str:
+    """Return by when the task is to be done, in the time zone given."""
+    if task.by is None:
+        return "OVERDUE" if task.overdue else "now"
+    at = there(task.by, now, zone)
+    return f"OVERDUE since {at}" if task.overdue else at
 
 
 def _rows(shown: Timeline, lines: Iterable[TimelineLine]) -> Rows:

@@ -15,7 +15,7 @@ from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.forecast import forecast
-from amends.domain.plan.plan import PlannedOccurrence
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 
 FORTNIGHT = timedelta(days=14)
@@ -118,12 +118,23 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
         zone=case.incident.organisation.timezone,
         at=now,
         until=until,
-        waiting=tuple(sorted(_waiting(case, now), key=_most_pressing)),
+        waiting=waiting_tasks(case, now),
         alerts=tuple(sorted(_alerts(case, now), key=_in_time)[-MOST_ALERTS:]),
         going=tuple(_going(case, now)),
         coming=tuple(sorted((line for line in _coming(case, now, until) if line.at <= until), key=_in_time)),
         past=tuple(sorted((line for line in _past(case, now) if line.at <= now), key=_in_time)),
     )
+
+
+def waiting_tasks(case: Case, now: datetime) -> tuple[WaitingTask, ...]:
+    """Return the tasks that only people can do: overdue tasks first, then those without a time, then by time."""
+    return tuple(sorted(_waiting(case, now), key=_most_pressing))
+
+
+def dated_events(case: Case, now: datetime, until: datetime) -> tuple[TimelineLine, ...]:
+    """Return the events up to `until` whose time is set already, whatever people decide meanwhile, in time order."""
+    steps = (_expected(case, one) for one in plan(case, now).upcoming if one.step != DEADLINES)
+    return tuple(sorted((line for line in (*steps, *_dates(case, now)) if line.at <= until), key=_in_time))
 
 
 def folded(lines: Iterable[TimelineLine]) -> tuple[TimelineLine, ...]:
@@ -357,6 +368,11 @@ def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
 def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine]:
     """Yield the events to come; of a paused incident as if it were resumed now."""
     yield from (_expected(case, one) for one in forecast(case.resumed(), now, until) if one.step != DEADLINES)
+    yield from _dates(case, now)
+
+
+def _dates(case: Case, now: datetime) -> Iterator[TimelineLine]:
+    """Yield the legal deadlines, the promises and the times named for news that are to come."""
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
             yield TimelineLine(

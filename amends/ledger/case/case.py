@@ -126,6 +126,7 @@ class Cases:
             occurrences=tuple(one for one in recorded if one.kind is OccurrenceKind.STEP),
             recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
+            alarms=frozenset(events[EventKind.ALARM]),
             missed_updates=events[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),

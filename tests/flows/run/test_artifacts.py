@@ -1,15 +1,18 @@
 """Pages in the Prefect UI: one for each name of each incident, with numbers and nobody's words."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 
+from amends.delivery.send.engine import Tally
+from amends.domain.channel.channel import Status
 from amends.ledger import Ledger
 from flows.collect_feedback import collect_feedback
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run import artifacts
-from flows.run.artifacts import feedback_page, page_key
+from flows.run.artifacts import feedback_page, figures, page_key, share
 from tests.builders import a_case
 from tests.story import INCIDENT, START
 
@@ -51,3 +54,24 @@ async def test_the_page_about_feedback_counts_comments_and_shows_none(
     await collect_feedback.fn(INCIDENT, "feedback", 1)
     assert "2 comments" in pages["feedback"]
     assert "called me back" not in pages["feedback"]
+
+
+@pytest.mark.parametrize(
+    ("tally", "seconds", "said"),
+    [
+        (Tally(messages=5000), 0.0, "0 of 5,000 messages have an answer"),
+        (
+            Tally(messages=5000, answers=Counter({Status.SENT: 1190, Status.REJECTED: 10})),
+            4.0,
+            "1,200 of 5,000 messages have an answer (1190 sent, 10 rejected); 300 a second; 3,800 left, less than a minute",
+        ),
+        (
+            Tally(messages=2, answers=Counter({Status.SENT: 3})),
+            60.0,
+            "3 of 3 messages have an answer (3 sent); 3.0 a minute; none left",
+        ),
+    ],
+)
+def test_progress_has_figures_pace_and_what_is_left(tally: Tally, seconds: float, said: str) -> None:
+    assert figures(tally, seconds) == said
+    assert 0 <= share(tally) <= 100
