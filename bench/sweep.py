@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from amends.cli.home.init import make_home
-from amends.cli.home.up import Parts, deploy, free_port, prefect
+from amends.cli.home.up import Parts, deploy, free_port, prefect_server
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
@@ -73,8 +73,7 @@ def at_work(home: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
     make_home(home, settings)
     environment = prefect_environment(settings) | {"PREFECT_LOGGING_LEVEL": "WARNING", "AMENDS_HOME": str(home)}
     with Parts(environment) as parts:
-        server = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
-        parts.start("Prefect server", server, quiet=True)
+        parts.start("Prefect server", prefect_server(settings.prefect_port), quiet=True)
         parts.wait_for("Prefect server", settings.prefect_port)
         deploy(environment)
         yield settings, environment

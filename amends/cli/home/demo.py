@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from amends.cli.home.init import make_home
-from amends.cli.home.up import Parts, deploy, free_port, prefect
+from amends.cli.home.up import Parts, deploy, free_port, prefect_server
 from amends.cli.incident.report import page
 from amends.domain.base.errors import AmendsError
 from amends.settings import SETTINGS_FILE, Settings, new_settings, open_ledger, prefect_environment
@@ -47,7 +47,7 @@ def _play(settings: Settings) -> None:
     environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"}
     _say("Prefect starts …")
     with stopped_by_signals(), Parts(environment) as parts:
-        parts.start("Prefect server", prefect("server", "start", "--host", "127.0.0.1", "--port", port), quiet=True)
+        parts.start("Prefect server", prefect_server(port), quiet=True)
         parts.wait_for("Prefect server", port)
         deploy(environment)
         _say("Seventeen days pass:")

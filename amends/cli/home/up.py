@@ -89,8 +89,7 @@ def alone(home: Path) -> Iterator[None]:
 def _start(settings: Settings, parts: "Parts") -> None:
     """Start all parts, and restart those that die, until a signal comes."""
     environment = prefect_environment(settings)
-    serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
-    parts.start(SERVER, serve, nicer=NICER)
+    parts.start(SERVER, prefect_server(settings.prefect_port), nicer=NICER)
     parts.wait_for(SERVER, settings.prefect_port)
     deploy(environment)
     end_pauses(environment)
@@ -113,6 +112,12 @@ def _start(settings: Settings, parts: "Parts") -> None:
 def prefect(*arguments: object) -> list[str]:
     """Return the call of Prefect's command line with this Python."""
     return [sys.executable, "-m", "prefect", *map(str, arguments)]
+
+
+def prefect_server(port: int) -> list[str]:
+    """Return the call of Prefect's server on loopback, on this port."""
+    server = "amends.cli.home.prefect_server"
+    return [sys.executable, "-m", server, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
 
 
 SWEEP = prefect("deployment", "run", "sweep/sweep")
