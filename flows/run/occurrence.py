@@ -1,12 +1,13 @@
 """Carrying out one occurrence of a step: check that it is due, act, record the outcome, schedule the next runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from prefect import State, task
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from amends.delivery.preflight import look_over
 from amends.delivery.send.engine import Tally
@@ -31,11 +32,12 @@ from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, St
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
+from flows.run.cancellation import StoppedInPrefect, held, unless_stopped
 from flows.run.context import Context, opened
 from flows.run.next_update import watch_next_update
 from flows.run.schedule import mirror, tag_own_run
 
-Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
+Act = Callable[[Context, Case, PlannedOccurrence], Coroutine[Any, Any, str]]
 """A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
 
 
@@ -47,7 +49,10 @@ async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act:
         planned = _due(case, phase, step, number, context)
         if planned is None:
             return Completed(name="NothingDue", message=_why_nothing(case, phase, step, number))
-        outcome = await act(context, case, planned)
+        try:
+            outcome = await unless_stopped(act(context, case, planned), context, incident_id, planned)
+        except StoppedInPrefect as stop:
+            return Cancelled(message=str(stop))
         await settle(context, incident_id)
         return Completed(message=outcome)
 
@@ -64,8 +69,16 @@ def _why_nothing(case: Case, phase: Phase, step: str, number: int) -> str:
     if step in (*mine, DEADLINES, HOLDING):
         if case.clock_doubt:
             return f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
+        if why := _why_held(case, step, number):
+            return held(case.incident.id, step, number, why)
         return f"{step} {number} is not due: the ledger says so"
     return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
+
+
+def _why_held(case: Case, step: str, number: int) -> str:
+    """Return the note of a held occurrence; empty when the occurrence is not held."""
+    mine = (one for one in case.occurrences if (one.step, one.number) == (step, number))
+    return next((one.note for one in mine if one.state is OccurrenceState.HELD), "")
 
 
 async def settle(context: Context, incident_id: str) -> None:
@@ -160,8 +173,9 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
 
 def _begin(context: Context, planned: PlannedOccurrence, incident_id: str) -> None:
     """Record that the occurrence waits; one that was done waits again for its letters."""
-    mark(context, planned, incident_id, OccurrenceState.WAITING)
-    context.ledger.occurrences.reopen(incident_id, planned.step, planned.number, context.clock())
+    occurrences, now = context.ledger.occurrences, context.clock()
+    occurrences.begin(incident_id, planned.step, planned.number, planned.due_at, now)
+    occurrences.reopen(incident_id, planned.step, planned.number, now)
 
 
 def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> str:

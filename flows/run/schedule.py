@@ -20,17 +20,18 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.case import Case
 from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
+from flows.run.cancellation import BROKEN, hold, why_stopped
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
 """The backoff after the first, second and third failure of an occurrence: the cause may need a while to pass."""
@@ -47,9 +48,6 @@ PROCESS = "amends.process"
 """Prefix of the label that names the process of a run."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
-BROKEN = (StateType.FAILED, StateType.CRASHED)
-STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", StateType.PAUSED: "paused"}
-"""States that a person gave a run, in words; only a person may undo them."""
 PAGE = 200
 """Runs that Prefect returns at once, and keys in one filter."""
 INCIDENT_TAG = "incident:"
@@ -104,7 +102,7 @@ async def mirror(
             runs = (await runs_by_incident([case], now))[case.incident.id]
         look = _Look(client, ledger, case.incident.id, runs, now, ahead)
         touched = [await _agree(look, planned) for planned in _occurrences(wanted)]
-        return any([*touched, await _drop_obsolete(look, wanted)])
+        return any([*touched, await _drop_obsolete(look, wanted), await _end_cancelled(look)])
 
 
 async def runs_by_incident(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
@@ -173,8 +171,8 @@ async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
     run = look.runs.get(key_of(look.incident, planned))
     if run is None:
         await _set_up(look, planned)
-    elif run.state_type in STOPPED:
-        await asyncio.to_thread(_hold, look, planned, f"its run was {STOPPED[run.state_type]} in Prefect")
+    elif why := await why_stopped(look.client, run):
+        await asyncio.to_thread(_hold, look, planned, why)
     elif run.state_type in BROKEN and look.failures(planned) > MOST_CRASHES:
         await asyncio.to_thread(_hold, look, planned, "its run failed again and again")
     elif run.state_type in WAITING:
@@ -206,8 +204,8 @@ def _is_current(run: FlowRun) -> bool:
     return context is not None and context.flow_run is not None and context.flow_run.id == run.id
 
 
-async def _died(look: _Look, run: FlowRun) -> bool:
-    """Mark the run as crashed and return True when its process has died although Prefect shows it as running.
+async def _died(look: _Look, run: FlowRun, as_shown: State[Any] | None = None) -> bool:
+    """Show the run as crashed, or as given, and return True when its process has died and Prefect knows nothing of it.
 
     The run is read again first: a process also ends when its run completes, possibly after the snapshot was taken.
     """
@@ -216,7 +214,7 @@ async def _died(look: _Look, run: FlowRun) -> bool:
         return False
     if (await look.client.read_flow_run(run.id)).state_id != run.state_id:
         return False
-    await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
+    await look.client.set_flow_run_state(run.id, as_shown or Crashed(message="no sign of life"), force=True)
     return True
 
 
@@ -257,9 +255,7 @@ def _revise(look: _Look, planned: PlannedOccurrence, why: str) -> PlannedOccurre
 
 
 def _hold(look: _Look, planned: PlannedOccurrence, why: str) -> None:
-    """Hold the occurrence until a person says `amends step go` or `amends step skip`."""
-    held = OccurrenceState.HELD
-    look.ledger.occurrences.mark(look.incident, planned.step, planned.number, planned.due_at, held, look.now, why)
+    hold(look.ledger, look.incident, planned, look.now, why)
 
 
 async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
@@ -297,3 +293,12 @@ async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
     for run in obsolete:
         await _delete(look, run)
     return bool(obsolete)
+
+
+async def _end_cancelled(look: _Look) -> bool:
+    """Show runs as cancelled whose process died meanwhile; return True when there were any.
+
+    Prefect waits for their runner to say so, which may have been killed before, or never had a process of theirs.
+    """
+    cancelling = [run for run in look.runs.values() if run.state_type is StateType.CANCELLING]
+    return any([await _died(look, run, Cancelled(message="no process was left")) for run in cancelling])
