@@ -35,6 +35,7 @@ from flows.run import artifacts
 from flows.run.cancellation import StoppedInPrefect, held, unless_stopped
 from flows.run.context import Context, opened
 from flows.run.next_update import watch_next_update
+from flows.run.retry import nothing_due
 from flows.run.schedule import mirror, tag_own_run
 
 Act = Callable[[Context, Case, PlannedOccurrence], Coroutine[Any, Any, str]]
@@ -48,7 +49,7 @@ async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act:
         case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
         planned = _due(case, phase, step, number, context)
         if planned is None:
-            return Completed(name="NothingDue", message=_why_nothing(case, phase, step, number))
+            return await nothing_due(_why_nothing(case, phase, step, number))
         try:
             outcome = await unless_stopped(act(context, case, planned), context, incident_id, planned)
         except StoppedInPrefect as stop:

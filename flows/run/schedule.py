@@ -185,8 +185,11 @@ async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
 
 
 async def _correct(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
-    """Replace a scheduled run that has another time or other parameters; return True when it was replaced."""
-    if not (_moved(look, run, planned) or _edited(look, run, planned)):
+    """Replace a scheduled run that has another time or other parameters; return True when it was replaced.
+
+    A run that somebody retries keeps its record, and finds out itself whether anything is due.
+    """
+    if run.run_count or not (_moved(look, run, planned) or _edited(look, run, planned)):
         return False
     await _delete(look, run)
     await _set_up(look, planned)
@@ -286,10 +289,13 @@ async def _delete(look: _Look, run: FlowRun) -> None:
 
 
 async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
-    """Delete scheduled runs of the incident that the plan no longer has; return True when there were any."""
+    """Delete scheduled runs of the incident that the plan no longer has; return True when there were any.
+
+    A run that somebody retries stays: it would take the record of what its first attempt did with it.
+    """
     keys = {key_of(look.incident, planned) for planned in _occurrences(wanted)}
     ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:")}
-    obsolete = [run for key, run in ours.items() if key not in keys and run.state_type in WAITING]
+    obsolete = [run for key, run in ours.items() if key not in keys and run.state_type in WAITING and not run.run_count]
     for run in obsolete:
         await _delete(look, run)
     return bool(obsolete)

@@ -49,6 +49,7 @@ from amends.settings import new_settings, prefect_environment
 from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.run.cancellation import StoppedInPrefect, hold, unless_stopped
 from flows.run.context import using
+from flows.run.retry import nothing_due
 from flows.run.schedule import (
     HALTED,
     MOST_CRASHES,
@@ -228,6 +229,21 @@ def test_a_retry_makes_up_for_the_cancel_before_it(lead: Lead) -> None:
     assert sorted(run.state_type or "" for run in in_prefect(act)) == [StateType.CRASHED, StateType.SCHEDULED]
 
 
+def test_a_run_that_somebody_retries_is_not_taken_away(lead: Lead) -> None:
+    """A run that somebody retries after its step was done stays, with the record of what it did."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        for state in (Running(), Completed(), AwaitingRetry()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await lead.mirror()
+        return [one for one in await lead.runs(client) if one.id == run.id]
+
+    assert len(in_prefect(act)) == 1
+
+
 def test_a_cancel_that_no_runner_carries_out_comes_to_an_end(lead: Lead) -> None:
     """A run that is cancelling, whose process died with its runner, is shown as cancelled, and its step is held."""
 
@@ -299,6 +315,26 @@ def test_a_process_stops_its_work_by_itself_when_told_to(
     assert run.state_type is shown
     assert shown is StateType.PAUSED or f"amends step go {INCIDENT} assess 1 --as NAME" in run.state.message
     assert lead.states() == [OccurrenceState.HELD]
+
+
+def test_a_retried_run_repeats_what_it_said_at_first(lead: Lead) -> None:
+    """However often a run is retried, its page says what the attempt did that did anything."""
+
+    @flow
+    async def twice() -> State[None]:
+        return Completed(message="all were told") if not told else await nothing_due("assess 1 is not due")
+
+    async def act(client: PrefectClient) -> str | None:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for _ in range(3):
+            await client.set_flow_run_state(run.id, Pending(), force=True)
+            await run_flow_async(twice, flow_run=await client.read_flow_run(run.id), return_type="state")
+            told.append(True)
+        return (await client.read_flow_run(run.id)).state.message  # type: ignore[union-attr]
+
+    told: list[bool] = []
+    assert in_prefect(act) == "assess 1 is not due. Before this attempt: all were told"
 
 
 def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:
