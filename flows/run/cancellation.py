@@ -38,9 +38,20 @@ class StoppedInPrefect(Exception):
 
 async def why_stopped(client: PrefectClient, run: FlowRun) -> str:
     """Return the reason to hold the occurrence of a run that a person cancelled or paused; empty for any other run."""
-    word = STOPPED.get(run.state_type) if run.state_type else None
     if run.state_type in BROKEN:
-        word = _last_click(await client.read_flow_run_states(run.id))
+        return await _why_stopped_before(client, run.id)
+    return _reason(STOPPED.get(run.state_type) if run.state_type else None)
+
+
+async def _why_stopped_before(client: PrefectClient, run: UUID) -> str:
+    """Return the reason to hold the occurrence whatever the run's state is by now; empty when nobody stopped the run.
+
+    A process can begin although its run was cancelled while it was being started.
+    """
+    return _reason(_last_click(await client.read_flow_run_states(run)))
+
+
+def _reason(word: str | None) -> str:
     return f"its run was {word} in Prefect" if word else ""
 
 
@@ -124,8 +135,7 @@ class _Watch:
         if self._why:
             return
         with suppress(Exception):  # Prefect does not answer, or the run was deleted: the ledger decides alone
-            run = await self._client.read_flow_run(self._run)
-            self._why = await why_stopped(self._client, run)
+            self._why = await _why_stopped_before(self._client, self._run)
         with suppress(AmendsError):  # the ledger is away: the sweep holds the occurrence later
             self._why = await asyncio.to_thread(self._hold, self._why)
 

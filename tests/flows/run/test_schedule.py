@@ -317,6 +317,33 @@ def test_a_process_stops_its_work_by_itself_when_told_to(
     assert lead.states() == [OccurrenceState.HELD]
 
 
+def test_a_run_that_begins_after_it_was_cancelled_does_nothing(lead: Lead, tmp_path: Path) -> None:
+    """A process that was being started while somebody cancelled its run begins no work."""
+    planned = plan(lead.ledger.cases.read(INCIDENT, START), START).due[0]
+    context = a_context(lead.ledger, tmp_path)[0]
+    done: list[str] = []
+
+    async def at_once() -> str:
+        done.append("a message left")
+        return "all told"
+
+    @flow
+    async def begun() -> None:
+        with pytest.raises(StoppedInPrefect, match="its run was cancelled in Prefect"):
+            await unless_stopped(at_once(), context, INCIDENT, planned)
+
+    async def act(client: PrefectClient) -> None:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for state in (Pending(), Cancelling(), Cancelled()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await run_flow_async(begun, flow_run=await client.read_flow_run(run.id))
+
+    in_prefect(act)
+    assert not done
+    assert lead.states() == [OccurrenceState.HELD]
+
+
 def test_a_retried_run_repeats_what_it_said_at_first(lead: Lead) -> None:
     """However often a run is retried, its page says what the attempt did that did anything."""
 
