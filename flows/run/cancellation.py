@@ -29,7 +29,7 @@ STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", 
 LOOK_SECONDS = 1.0
 """Seconds between two looks of a process at its own run."""
 ANSWER_SECONDS = 5.0
-"""The most seconds to wait for Prefect's answer when a process ends, because Prefect's server may end as well."""
+"""The most seconds to wait for Prefect's answer: when `amends up` ends, Prefect's server ends with its runs."""
 
 
 class StoppedInPrefect(Exception):
@@ -101,6 +101,7 @@ class _Watch:
         self._client, self._run = client, run
         self._context, self._incident, self._planned = context, incident_id, planned
         self._why = ""
+        self._one_look = asyncio.Lock()
 
     async def over(self, work: Coroutine[Any, Any, str]) -> str:
         """Do the work and return its outcome. Raises StoppedInPrefect."""
@@ -113,8 +114,7 @@ class _Watch:
         try:
             return await working
         except (asyncio.CancelledError, TerminationSignal, Pause) as end:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look(), ANSWER_SECONDS)
+            await self._look()
             if not self._why or isinstance(end, Pause):  # Prefect itself ends a paused run
                 raise
             raise StoppedInPrefect(self._why) from None
@@ -132,12 +132,17 @@ class _Watch:
 
     async def _look(self) -> None:
         """Hold the occurrence if somebody stopped the run, and note why; do so once, as a person may let it go on."""
-        if self._why:
-            return
-        with suppress(Exception):  # Prefect does not answer, or the run was deleted: the ledger decides alone
-            self._why = await _why_stopped_before(self._client, self._run)
-        with suppress(AmendsError):  # the ledger is away: the sweep holds the occurrence later
-            self._why = await asyncio.to_thread(self._hold, self._why)
+        async with self._one_look:
+            if self._why:
+                return
+            clicked = ""
+            with suppress(Exception):  # Prefect does not answer, or the run was deleted: the ledger decides alone
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    clicked = await _why_stopped_before(self._client, self._run)
+            try:
+                self._why = await asyncio.to_thread(self._hold, clicked)
+            except AmendsError:  # the ledger is away: the sweep holds the occurrence later
+                self._why = clicked
 
     def _hold(self, why: str) -> str:
         """Hold the occurrence when there is a reason to, and return why and how to go on; empty if it is not held."""
