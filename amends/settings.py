@@ -316,7 +316,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The newer UI asks a tracking service for its settings on every page; the older one asks nobody.
+        # The older UI, which alone is served: see amends/cli/home/prefect_pages.py.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
         "PREFECT_LOGGING_LOG_PRINTS": "false",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",

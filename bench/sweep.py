@@ -73,8 +73,7 @@ def at_work(home: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
     make_home(home, settings)
     environment = prefect_environment(settings) | {"PREFECT_LOGGING_LEVEL": "WARNING", "AMENDS_HOME": str(home)}
     with Parts(environment) as parts:
-        server = prefect_server(settings.prefect_port)
-        parts.start("Prefect server", server, quiet=True)
+        parts.start("Prefect server", prefect_server(settings.prefect_port), quiet=True)
         parts.wait_for("Prefect server", settings.prefect_port)
         deploy(environment)
         yield settings, environment

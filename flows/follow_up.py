@@ -7,7 +7,7 @@ from functools import partial
 from prefect import State, flow
 
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState
+from amends.domain.case.case import Case, OccurrenceKind
 from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.incident.commitment import Chase, Commitment, to_chase, to_foresee
 from amends.domain.plan.plan import PlannedOccurrence
@@ -15,7 +15,7 @@ from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
 from flows.run.graph import as_task, name_at_start
-from flows.run.occurrence import carry_out, draft_and_send, mark, mark_done, step_of
+from flows.run.occurrence import carry_out, draft_and_send, mark_done, step_of
 
 
 @flow(name="follow_up", flow_run_name=name_at_start)
@@ -89,7 +89,7 @@ def _ask_owner(context: Context, case: Case, planned: PlannedOccurrence, step: S
     by = step.within.after(planned.due_at, case.calendar) if step.within else planned.due_at
     line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, planned)}"
     context.ledger.incidents.alert(case.incident.id, line, context.clock())
-    mark(context, planned, case.incident.id, OccurrenceState.WAITING)
+    context.ledger.occurrences.begin(case.incident.id, planned.step, planned.number, planned.due_at, context.clock())
     return line
 
 

@@ -9,6 +9,7 @@ WAITS_FOR_TEST_ALL = (
     "acceptance/test_a_year.py",
     "chaos/",
     "cli/home/test_demo.py",
+    "cli/home/test_prefect_pages.py",
     "cli/home/test_up_parts.py",
     "content/people/test_read_ahead.py",
     "delivery/faults/test_clock_jumps.py",

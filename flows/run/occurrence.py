@@ -1,13 +1,14 @@
 """Carrying out one occurrence of a step: check that it is due, act, record the outcome, schedule the next runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from prefect import State
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from amends.domain.base.errors import AmendsError, ContentError
 from amends.domain.base.text import counted, minute, parked
@@ -26,14 +27,16 @@ from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, St
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
+from flows.run.cancellation import StoppedInPrefect, held, unless_stopped
 from flows.run.context import Context, opened
 from flows.run.drafting import draft_notice, to_be_drafted
 from flows.run.graph import as_task, begin_graph, rename_own_run, run_name
 from flows.run.next_update import watch_next_update
+from flows.run.retry import nothing_due
 from flows.run.schedule import mirror, tag_own_run
 from flows.run.sending import send_unless_gated, show_letters
 
-Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
+Act = Callable[[Context, Case, PlannedOccurrence], Coroutine[Any, Any, str]]
 """A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
 
 
@@ -45,8 +48,11 @@ async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act:
         case = await as_task("read the case", partial(_read, context, incident_id), _in_numbers)
         planned = _due(case, phase, step, number, context)
         if planned is None:
-            return Completed(name="NothingDue", message=_why_nothing(case, phase, step, number))
-        outcome = await act(context, case, planned)
+            return await nothing_due(_why_nothing(case, phase, step, number))
+        try:
+            outcome = await unless_stopped(act(context, case, planned), context, incident_id, planned)
+        except StoppedInPrefect as stop:
+            return Cancelled(message=str(stop))
         case = await settle(context, incident_id)
         await rename_own_run(run_name(incident_id, step, number, _in_short(case, planned)))
         return Completed(message=outcome)
@@ -83,8 +89,16 @@ def _why_nothing(case: Case, phase: Phase, step: str, number: int) -> str:
     if step in (*mine, DEADLINES, HOLDING):
         if case.clock_doubt:
             return f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
+        if why := _why_held(case, step, number):
+            return held(case.incident.id, step, number, why)
         return f"{step} {number} is not due: the ledger says so"
     return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
+
+
+def _why_held(case: Case, step: str, number: int) -> str:
+    """Return the note of a held occurrence; empty when the occurrence is not held."""
+    mine = (one for one in case.occurrences if (one.step, one.number) == (step, number))
+    return next((one.note for one in mine if one.state is OccurrenceState.HELD), "")
 
 
 async def settle(context: Context, incident_id: str) -> Case:
@@ -193,8 +207,9 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
 
 def _begin(context: Context, planned: PlannedOccurrence, incident_id: str) -> None:
     """Record that the occurrence waits; one that was done waits again for its letters."""
-    mark(context, planned, incident_id, OccurrenceState.WAITING)
-    context.ledger.occurrences.reopen(incident_id, planned.step, planned.number, context.clock())
+    occurrences, now = context.ledger.occurrences, context.clock()
+    occurrences.begin(incident_id, planned.step, planned.number, planned.due_at, now)
+    occurrences.reopen(incident_id, planned.step, planned.number, now)
 
 
 def _gap(case: Case, planned: PlannedOccurrence, notices: Iterable[Wanted]) -> str:

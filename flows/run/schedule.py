@@ -25,7 +25,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed, Scheduled
+from prefect.states import Cancelled, Crashed, Scheduled
 
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
@@ -33,6 +33,7 @@ from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.domain.plan.waiting import WaitsFor, waiting
 from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
+from flows.run.cancellation import BROKEN, STOPPED, hold, why_stopped
 from flows.run.graph import run_name
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
@@ -50,9 +51,6 @@ PROCESS = "amends.process"
 """Prefix of the label that names the process of a run."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
-BROKEN = (StateType.FAILED, StateType.CRASHED)
-STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", StateType.PAUSED: "paused"}
-"""States that a person gave a run, in words; only a person may undo them."""
 PLAIN = "Scheduled"
 """The name of the state of a run that only has its time."""
 WAITS = frozenset({*WaitsFor})
@@ -101,7 +99,7 @@ async def mirror(
             runs = (await runs_by_incident([case], now))[case.incident.id]
         look = _Look(client, ledger, case, runs, now, ahead)
         touched = [await _agree(look, planned) for planned in _occurrences(wanted)]
-        return any([*touched, await _drop_obsolete(look, wanted)])
+        return any([*touched, await _drop_obsolete(look, wanted), await _end_cancelled(look)])
 
 
 async def runs_by_incident(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
@@ -197,8 +195,8 @@ async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
         await _set_up(look, planned)
     elif run.state_type in (*STOPPED, *BROKEN) and look.is_held(planned):
         return False
-    elif run.state_type in STOPPED:
-        await asyncio.to_thread(_hold, look, planned, f"its run was {STOPPED[run.state_type]} in Prefect")
+    elif why := await why_stopped(look.client, run):
+        await asyncio.to_thread(_hold, look, planned, why)
     elif run.state_type in BROKEN and look.failures(planned) > MOST_CRASHES:
         await asyncio.to_thread(_hold, look, planned, "its run failed again and again")
     elif run.state_type in WAITING:
@@ -214,8 +212,11 @@ async def _correct(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> boo
     """Give a run that has not begun the time, the parameters and the state that it must have; return True if changed.
 
     A run that waited keeps its place and is woken. Any other one is made anew, because Prefect sorts its lists of runs
-    to come by the time that a run was given first.
+    to come by the time that a run was given first. A run that somebody retries keeps its record, and finds out itself
+    whether anything is due.
     """
+    if run.run_count:
+        return False
     wanted = look.state(planned)
     if {wanted.name, run.state_name} & WAITS and not _edited(look, run, planned):
         return await _wake(look, run, planned, wanted)
@@ -247,8 +248,8 @@ def _is_current(run: FlowRun) -> bool:
     return context is not None and context.flow_run is not None and context.flow_run.id == run.id
 
 
-async def _died(look: _Look, run: FlowRun) -> bool:
-    """Mark the run as crashed and return True when its process has died although Prefect shows it as running.
+async def _died(look: _Look, run: FlowRun, as_shown: State[Any] | None = None) -> bool:
+    """Show the run as crashed, or as given, and return True when its process has died and Prefect knows nothing of it.
 
     The run is read again first: a process also ends when its run completes, possibly after the snapshot was taken.
     """
@@ -257,7 +258,7 @@ async def _died(look: _Look, run: FlowRun) -> bool:
         return False
     if (await look.client.read_flow_run(run.id)).state_id != run.state_id:
         return False
-    await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
+    await look.client.set_flow_run_state(run.id, as_shown or Crashed(message="no sign of life"), force=True)
     return True
 
 
@@ -300,9 +301,7 @@ def _revise(look: _Look, planned: PlannedOccurrence, why: str) -> PlannedOccurre
 
 
 def _hold(look: _Look, planned: PlannedOccurrence, why: str) -> None:
-    """Hold the occurrence until a person says `amends step go` or `amends step skip`."""
-    held = OccurrenceState.HELD
-    look.ledger.occurrences.mark(look.incident, planned.step, planned.number, planned.due_at, held, look.now, why)
+    hold(look.ledger, look.incident, planned, look.now, why)
 
 
 async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
@@ -334,14 +333,12 @@ async def _delete(look: _Look, run: FlowRun) -> None:
 async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
     """Delete scheduled runs of the incident that the plan no longer has; return True when there were any.
 
-    A later run of a planned occurrence stays: another process set it up after this one had read the case.
+    A later run of a planned occurrence stays: another process set it up after this one had read the case. A run that
+    somebody retries stays too: it would take the record of what its first attempt did with it.
     """
+    ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:") and not run.run_count}
     revisions = {one.key_of_any_revision(look.incident): one.revision for one in _occurrences(wanted)}
-    obsolete = [
-        run
-        for key, run in look.runs.items()
-        if key.startswith(f"{look.incident}:") and run.state_type in WAITING and not _is_wanted(key, revisions)
-    ]
+    obsolete = [run for key, run in ours.items() if run.state_type in WAITING and not _is_wanted(key, revisions)]
     for run in obsolete:
         await _delete(look, run)
     return bool(obsolete)
@@ -351,3 +348,12 @@ def _is_wanted(key: str, revisions: Mapping[str, int]) -> bool:
     """Return True for the key of a planned occurrence's run, or of a later one, by the planned revisions."""
     occurrence, _, revision = key.rpartition(":r")
     return int(revision) >= revisions.get(f"{occurrence}:r", sys.maxsize)
+
+
+async def _end_cancelled(look: _Look) -> bool:
+    """Show runs as cancelled whose process died meanwhile; return True when there were any.
+
+    Prefect waits for their runner to say so, which may have been killed before, or never had a process of theirs.
+    """
+    cancelling = [run for run in look.runs.values() if run.state_type is StateType.CANCELLING]
+    return any([await _died(look, run, Cancelled(message="no process was left")) for run in cancelling])

@@ -1,4 +1,4 @@
-"""Prefect's server as `amends up` starts it: on SQLite, a transaction waits until no other one is writing.
+"""Prefect's server as `amends up` starts it: its pages call no address but their own, and its SQLite writers wait.
 
 Prefect begins most transactions as readers. One that reads first and writes later cannot wait for another writer,
 because what was read is old by then: SQLite says "database is locked" at once, whatever the timeout, and Prefect
@@ -16,6 +16,8 @@ from prefect.server.utilities.database import get_dialect
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+from amends.cli.home.prefect_pages import keep_to_own_address
+
 
 class WaitingWriters(AioSqliteConfiguration):
     """Prefect's SQLite database, on which each transaction begins as a writer; single reads need none."""
@@ -30,7 +32,8 @@ class WaitingWriters(AioSqliteConfiguration):
 
 
 def main() -> None:
-    """Run Prefect's command line, whose arguments are `server start …`, with this database."""
+    """Run Prefect's command line, whose arguments are `server start …`, with this database and these pages."""
+    keep_to_own_address()
     url = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if get_dialect(url).name == "sqlite":
         set_database_config(WaitingWriters(url))

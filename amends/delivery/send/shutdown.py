@@ -15,8 +15,8 @@ T = TypeVar("T")
 async def delay_shutdown(sending: Coroutine[Any, Any, T], on_signal: Callable[[], None]) -> T:
     """Run the coroutine to its end, and only then let a termination signal take effect.
 
-    A signal of TERMINATION_SIGNALS cancels the coroutine, once, and calls `on_signal`, each time. Outside the main
-    thread, which gets the signals, the coroutine is only run.
+    A signal of TERMINATION_SIGNALS cancels the coroutine and calls `on_signal`, each time. However often signals come
+    and the caller is cancelled, the coroutine is cancelled once. Outside the main thread no signal is heard.
     """
     task = asyncio.create_task(sending)
     received: list[int] = []
@@ -28,10 +28,21 @@ async def delay_shutdown(sending: Coroutine[Any, Any, T], on_signal: Callable[[]
 
     try:
         with _signals_go_to(receive):
-            return await task
+            return await _cancelled_once(task)
     finally:
         if received:
             signal.raise_signal(received[0])
+
+
+async def _cancelled_once(task: "asyncio.Task[T]") -> T:
+    """Await the end of the task, which is cancelled once however often the caller is."""
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                raise
+            cancel_once(task)
 
 
 def cancel_once(task: "asyncio.Task[Any]") -> None:

@@ -51,6 +51,23 @@ class Occurrences:
                 note_alert(write, incident, f"{step} {number} is held since {minute(now)}: {note}", now)
             write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
 
+    def begin(self, incident: str, step: str, number: int, due_at: datetime, now: datetime) -> None:
+        """Record that an occurrence waits; one that began before, or that a person has stopped, stays as it is."""
+        with self._store.write() as write:
+            write.incident(incident)
+            row = occurrence_row(write.session, incident, step, number)
+            if row is not None and row.state != OccurrenceState.PLANNED:
+                return
+            row = row or _begun(write.session, incident, step, number, due_at)
+            row.state, row.note = OccurrenceState.WAITING, ""
+            write.note(now, incident, f"step {OccurrenceState.WAITING}", f"{step} {number}", note="")
+
+    def why_held(self, incident: str, step: str, number: int) -> str:
+        """Return the note of a held occurrence; empty when the occurrence is not held."""
+        with self._store.read() as session:
+            row = occurrence_row(session, incident, step, number)
+            return row.note if row is not None and row.state == OccurrenceState.HELD else ""
+
     def reopen(self, incident: str, step: str, number: int, now: datetime) -> None:
         """Record that an occurrence that was done waits again, because letters of its notice need a new version."""
         with self._store.write() as write:

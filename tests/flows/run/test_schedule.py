@@ -17,10 +17,22 @@ from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed, Failed, Late, Pending, Running, Scheduled, Suspended
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Late,
+    Pending,
+    Running,
+    Scheduled,
+    Suspended,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from amends.cli.home.up import deploy, end_pauses
@@ -30,14 +42,16 @@ from amends.cli.terminal.prefect import POOL, nudge, why_idle
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import OccurrenceState
-from amends.domain.plan.plan import LOOK_AGAIN
+from amends.domain.plan.plan import LOOK_AGAIN, plan
 from amends.domain.playbook.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.leases import this_process
 from amends.settings import new_settings, prefect_environment
 from flows.rehearsal.fast_forward import PHASES, PassedClock
+from flows.run.cancellation import StoppedInPrefect, hold, unless_stopped
 from flows.run.context import using
 from flows.run.graph import run_name
+from flows.run.retry import nothing_due
 from flows.run.schedule import (
     HALTED,
     MOST_CRASHES,
@@ -175,6 +189,181 @@ def test_a_suspended_run_holds_its_step_though_its_process_ended(lead: Lead) -> 
     assert [run.state_type for run in in_prefect(act)] == [StateType.PAUSED]
     (turn,) = lead.ledger.cases.read(INCIDENT).occurrences
     assert (turn.state, turn.note) == (OccurrenceState.HELD, "its run was paused in Prefect")
+
+
+@pytest.mark.parametrize(
+    ("click", "said"),
+    [
+        (Cancelling(), "its run was cancelled in Prefect"),
+        (Suspended(timeout_seconds=300), "its run was paused in Prefect"),
+    ],
+)
+def test_a_stopped_run_that_stands_as_crashed_holds_its_step(lead: Lead, click: State[Any], said: str) -> None:
+    """A run that stands as crashed for the moment between a person's click and Prefect's last word holds its step, and
+    no other run is made for it.
+    """
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for state in (Running(), click, Crashed()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await lead.mirror()
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert len(in_prefect(act)) == 1
+    (turn,) = lead.ledger.cases.read(INCIDENT).occurrences
+    assert (turn.state, turn.note) == (OccurrenceState.HELD, said)
+
+
+def test_a_retry_makes_up_for_the_cancel_before_it(lead: Lead) -> None:
+    """A run that was cancelled, retried by a person and then crashed is followed by another run."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for state in (Running(), Cancelling(), Crashed(), AwaitingRetry(), Running(), Crashed()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == [StateType.CRASHED, StateType.SCHEDULED]
+
+
+def test_a_run_that_somebody_retries_is_not_taken_away(lead: Lead) -> None:
+    """A run that somebody retries after its step was done stays, with the record of what it did."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        for state in (Running(), Completed(), AwaitingRetry()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await lead.mirror()
+        return [one for one in await lead.runs(client) if one.id == run.id]
+
+    assert len(in_prefect(act)) == 1
+
+
+def test_a_cancel_that_no_runner_carries_out_comes_to_an_end(lead: Lead) -> None:
+    """A run that is cancelling, whose process died with its runner, is shown as cancelled, and its step is held."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, ended_process())
+        await client.set_flow_run_state(run.id, Cancelling(), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.CANCELLED]
+    assert lead.states() == [OccurrenceState.HELD]
+
+
+@pytest.mark.parametrize(
+    ("click", "shown"),
+    [
+        (Cancelling(), StateType.CANCELLED),
+        (Suspended(timeout_seconds=300), StateType.PAUSED),
+        (None, StateType.CANCELLED),
+    ],
+    ids=["cancel", "pause", "held in the ledger"],
+)
+def test_a_process_stops_its_work_by_itself_when_told_to(
+    lead: Lead, tmp_path: Path, click: State[Any] | None, shown: StateType
+) -> None:
+    """A process whose run somebody cancels or pauses, or whose step is held, holds its step and stops its work without
+    being told to by a runner. The step stays held when Prefect loses its database the next moment.
+    """
+    planned = plan(lead.ledger.cases.read(INCIDENT, START), START).due[0]
+    context = a_context(lead.ledger, tmp_path)[0]
+    began = asyncio.Event()
+
+    async def for_ever() -> str:
+        began.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    async def clicking(client: PrefectClient, run: FlowRun) -> None:
+        await began.wait()
+        if click:
+            await client.set_flow_run_state(run.id, click, force=True)
+        else:
+            hold(lead.ledger, INCIDENT, planned, START, "somebody said so")
+
+    @flow
+    async def at_work() -> State[None]:
+        try:
+            await unless_stopped(for_ever(), context, INCIDENT, planned)
+        except StoppedInPrefect as stop:
+            return Cancelled(message=str(stop))
+        return Completed()
+
+    async def act(client: PrefectClient) -> FlowRun:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        ends = run_flow_async(at_work, flow_run=await client.read_flow_run(run.id))
+        await asyncio.gather(ends, clicking(client, run), return_exceptions=True)
+        stopped = await client.read_flow_run(run.id)
+        await client.delete_flow_run(run.id)  # as if Prefect had lost its database
+        await lead.mirror()
+        assert await lead.runs(client) == []
+        return stopped
+
+    run = in_prefect(act)
+    assert run.state_type is shown
+    assert shown is StateType.PAUSED or f"amends step go {INCIDENT} assess 1 --as NAME" in run.state.message
+    assert lead.states() == [OccurrenceState.HELD]
+
+
+def test_a_run_that_begins_after_it_was_cancelled_does_nothing(lead: Lead, tmp_path: Path) -> None:
+    """A process that was being started while somebody cancelled its run begins no work."""
+    planned = plan(lead.ledger.cases.read(INCIDENT, START), START).due[0]
+    context = a_context(lead.ledger, tmp_path)[0]
+    done: list[str] = []
+
+    async def at_once() -> str:
+        done.append("a message left")
+        return "all told"
+
+    @flow
+    async def begun() -> None:
+        with pytest.raises(StoppedInPrefect, match="its run was cancelled in Prefect"):
+            await unless_stopped(at_once(), context, INCIDENT, planned)
+
+    async def act(client: PrefectClient) -> None:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for state in (Pending(), Cancelling(), Cancelled()):
+            await client.set_flow_run_state(run.id, state, force=True)
+        await run_flow_async(begun, flow_run=await client.read_flow_run(run.id))
+
+    in_prefect(act)
+    assert not done
+    assert lead.states() == [OccurrenceState.HELD]
+
+
+def test_a_retried_run_repeats_what_it_said_at_first(lead: Lead) -> None:
+    """However often a run is retried, its page says what the attempt did that did anything."""
+
+    @flow
+    async def twice() -> State[None]:
+        return Completed(message="all were told") if not told else await nothing_due("assess 1 is not due")
+
+    async def act(client: PrefectClient) -> str | None:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        for _ in range(3):
+            await client.set_flow_run_state(run.id, Pending(), force=True)
+            await run_flow_async(twice, flow_run=await client.read_flow_run(run.id), return_type="state")
+            told.append(True)
+        return (await client.read_flow_run(run.id)).state.message  # type: ignore[union-attr]
+
+    told: list[bool] = []
+    assert in_prefect(act) == "assess 1 is not due. Before this attempt: all were told"
 
 
 def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:

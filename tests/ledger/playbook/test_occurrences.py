@@ -164,3 +164,21 @@ def test_every_assessment_stays_the_oldest_first_with_what_it_changed(opened: Le
 
 def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
     assert opened.assessments.all(INCIDENT) == ()
+
+
+def test_only_a_held_occurrence_says_why_it_is_held(opened: Ledger) -> None:
+    said = []
+    for state, note in ((WAITING, "begun"), (HELD, "its run was cancelled"), (DONE, "")):
+        opened.occurrences.mark(INCIDENT, "update", 1, NOW, state, LATER, note)
+        said.append(opened.occurrences.why_held(INCIDENT, "update", 1))
+    assert said == ["", "its run was cancelled", ""]
+    assert not opened.occurrences.why_held(INCIDENT, "update", 2)
+
+
+def test_a_stopped_occurrence_does_not_begin_by_itself(opened: Ledger) -> None:
+    """A run that begins in the moment in which a person stops it does not undo the stop."""
+    opened.occurrences.begin(INCIDENT, "update", 1, NOW, LATER)
+    assert states(opened) == [(1, WAITING, 0)]
+    mark(opened, HELD)
+    opened.occurrences.begin(INCIDENT, "update", 1, NOW, LATER)
+    assert states(opened) == [(1, HELD, 0)]
