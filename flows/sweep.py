@@ -21,14 +21,14 @@ from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
-from flows.run.alarms import raise_alarms
 from flows.run.artifacts import says_otherwise, show_timeline, timeline_heads
 from flows.run.choices import offer_choices
 from flows.run.context import Context, opened
 from flows.run.occurrence import bring_up_to_date
-from flows.run.overdue import sign
-from flows.run.overview import show_now
 from flows.run.schedule import mirror, runs_by_incident
+from flows.watch.alarms import raise_alarms
+from flows.watch.overdue import sign
+from flows.watch.overview import show_now
 
 PAGE = 50
 """Incidents whose runs are looked up in Prefect together."""

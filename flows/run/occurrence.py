@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Completed
 from amends.domain.base.errors import AmendsError, ContentError
 from amends.domain.base.text import counted, minute, parked
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
-from amends.domain.case.next_update import holding_step
+from amends.domain.case.next_update import Fate, holding_step, next_updates, warnings
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.draft.recipients import count_as_told
 from amends.domain.draft.writer import Wanted
@@ -31,7 +31,6 @@ from flows.run.cancellation import StoppedInPrefect, held, unless_stopped
 from flows.run.context import Context, opened
 from flows.run.drafting import draft_notice, to_be_drafted
 from flows.run.graph import as_task, begin_graph, rename_own_run, run_name
-from flows.run.next_update import watch_next_update
 from flows.run.retry import nothing_due
 from flows.run.schedule import mirror, tag_own_run
 from flows.run.sending import send_unless_gated, show_letters
@@ -153,7 +152,17 @@ def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     if ending := to_look_at_again(case, now):
         ledger.incidents.alert(case.incident.id, ending, now)
-    watch_next_update(ledger, case, now)
+    _watch_next_update(ledger, case, now)
+
+
+def _watch_next_update(ledger: Ledger, case: Case, now: datetime) -> None:
+    """Record each announced time that was missed, and alert when no approved notice would keep one. Idempotent."""
+    incident, zone = case.incident.id, case.incident.organisation.timezone
+    for update in next_updates(case, now):
+        if update.fate is Fate.MISSED and update.missed_event not in case.missed_updates:
+            ledger.alerts.note_missed_update(incident, update, zone, now)
+    for line in warnings(case, now):
+        ledger.incidents.alert(incident, line, now)
 
 
 def mark_done(

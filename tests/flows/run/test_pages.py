@@ -27,9 +27,9 @@ from flows.assess import assess
 from flows.rehearsal.fast_forward import PHASES
 from flows.run.artifacts import KEPT, NOW, TIMELINE, Page, page_key, write
 from flows.run.context import using
-from flows.run.overdue import OVERDUE, sign
-from flows.run.overview import CALM
 from flows.sweep import sweep
+from flows.watch.overdue import OVERDUE, sign
+from flows.watch.overview import CALM
 from tests.builders import NOW as BUILT
 from tests.builders import a_case, a_commitment
 from tests.story import INCIDENT, a_context, a_ledger, everybody, opened
