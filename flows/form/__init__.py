@@ -1,1 +1,1 @@
-"""Forms in Prefect besides `respond`: people without a token may make things safer, and nothing else."""
+"""Forms in Prefect besides `respond`: they may stop and hold, and let nothing go on that a member has stopped."""
