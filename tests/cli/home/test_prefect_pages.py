@@ -82,6 +82,9 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         with httpx2.Client(base_url=address, auth=tuple(secret.split(":", 1)), trust_env=False) as api:
             token = api.get("/api/csrf-token", params={"client": "test"}).json()["token"]
             api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
+            sweep = api.get("/api/deployments/name/sweep/sweep").json()["id"]
+            # The dashboard shows nothing of itself before there is a run.
+            api.post(f"/api/deployments/{sweep}/create_flow_run", json={}).raise_for_status()
             yield Ui(page, address, api, strange)
         browser.close()
 
