@@ -5,6 +5,7 @@ and no graph is made.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -46,11 +47,12 @@ def name_at_start() -> str:
 
 
 async def rename_own_run(name: str) -> None:
-    """Rename the current flow run; do nothing without Prefect."""
+    """Rename the current flow run; do nothing without Prefect, and when it does not answer: a name is not worth a run."""
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
-        async with get_client() as client:
-            await client.update_flow_run(context.flow_run.id, name=name)
+        with suppress(Exception):
+            async with get_client() as client:
+                await client.update_flow_run(context.flow_run.id, name=name)
 
 
 async def as_task(name: str, work: Callable[[], Awaitable[Found]], says: Says[Found] = lambda _: "") -> Found:
