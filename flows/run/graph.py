@@ -47,7 +47,7 @@ def name_at_start() -> str:
 
 
 async def rename_own_run(name: str) -> None:
-    """Rename the current flow run; do nothing without Prefect, and when it does not answer: a name is not worth a run."""
+    """Rename the current flow run; leave it as it is without Prefect, or when Prefect does not answer."""
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
         with suppress(Exception):
