@@ -55,7 +55,7 @@ while True:
 SHOWN = {"cancel": "CANCELLED", "pause": "PAUSED"}
 """The state in which the page shows a run that was stopped."""
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(2400)]
 
 MOMENTS = ("scheduled", "pending", "begun", "in the middle", "near the end", "over")
 CLICKS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
@@ -114,7 +114,7 @@ class Send:
 
     def set_up(self) -> None:
         """Wait until a sweep has set up the send's run."""
-        self.run = until(self.runs, 120, f"{self.incident} has a run", look_every=0.05)[0]["id"]
+        self.run = until(self.runs, 300, f"{self.incident} has a run", look_every=0.05)[0]["id"]
 
     def runs(self) -> list[dict[str, Any]]:
         """The send's runs, the latest first."""
@@ -157,7 +157,7 @@ class Send:
             self.run = next((run["id"] for run in self.runs()), "")
             return reached[moment]()
 
-        until(there, 300, f"{self.incident} is {moment}", look_every=0.05)
+        until(there, 600, f"{self.incident} is {moment}", look_every=0.05)
 
     def click(self, click: str) -> None:
         method, path, body = CLICKS[click]
@@ -247,7 +247,7 @@ def _click(send: Send, alone: Context, moment: str, click: str) -> None:
     send.click(click)
     if click in {"cancel", "pause"}:
         _stays_stopped(send, SHOWN[click])
-    until(send.everybody_once, 300, f"everybody of {send.incident} is told once")
+    until(send.everybody_once, 900, f"everybody of {send.incident} is told once")
     if (click, moment) == ("retry", "over"):
         until(lambda: send.page["state_name"] == "NothingDue", 240, "the run was retried")
         assert f"first-notice sent: {PEOPLE} sent" in send.page["state"]["message"]
