@@ -5,6 +5,7 @@ processes do it at the same time, and creates all runs anew after Prefect's data
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 
 from prefect import State
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterIdempotencyKey,
@@ -234,7 +236,16 @@ async def _wake(look: _Look, run: FlowRun, planned: PlannedOccurrence, wanted: S
         return False
     await look.client.set_flow_run_state(run.id, wanted)
     await look.client.update_flow_run(run.id, name=look.name(planned))
+    await _explain(look, run, wanted)
     return True
+
+
+async def _explain(look: _Look, run: FlowRun, state: State[None]) -> None:
+    """Put the reason why a run waits into its log, which its page in the UI opens with; there is none for a time."""
+    if state.message:
+        at = look.by_prefect(look.now)
+        line = LogCreate(name="amends", level=logging.INFO, message=state.message, timestamp=at, flow_run_id=run.id)
+        await look.client.create_logs([line])
 
 
 def _ends_now(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
@@ -306,12 +317,13 @@ def _hold(look: _Look, planned: PlannedOccurrence, why: str) -> None:
 
 async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
     """Schedule a run for the occurrence. Raises AmendsError when somebody has deleted the deployment."""
+    state = look.state(planned)
     try:
         deployment = await look.client.read_deployment_by_name(f"{planned.phase}/{planned.phase}")
-        await look.client.create_flow_run_from_deployment(
+        run = await look.client.create_flow_run_from_deployment(
             deployment.id,
             parameters=_parameters(look, planned),
-            state=look.state(planned),
+            state=state,
             name=look.name(planned),
             tags=[tag_of(look.incident)],
             idempotency_key=planned.key(look.incident),
@@ -319,6 +331,7 @@ async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
     except ObjectNotFound:
         gone = f"Prefect has no deployment {planned.phase} any more; `amends up`, started anew, makes it again"
         raise AmendsError(gone) from None
+    await _explain(look, run, state)
 
 
 def _parameters(look: _Look, planned: PlannedOccurrence) -> dict[str, Any]:

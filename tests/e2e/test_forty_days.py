@@ -508,7 +508,9 @@ def test_runs_begin_soon_after_their_time(weeks: Weeks) -> None:
     Apart from the one that no runner was there to start.
     """
     begun = [run for run in weeks.runs.values() if run["start_time"] and run["id"] != weeks.late_run["id"]]
-    begun = [run for run in begun if _late(run) > -SOON.total_seconds()]  # one that was woken began long before its time
+    begun = [
+        run for run in begun if _late(run) > -SOON.total_seconds()
+    ]  # one that was woken began long before its time
     late = sorted(map(_late, begun))
     waited = sorted(_late(run) for run in begun if _moment(run["created"]) + SOON < _moment(run["expected_start_time"]))
     tell(f"{len(late)} runs began {statistics.median(late):.1f} s after their time (median), {late[-1]:.1f} s at most")

@@ -45,6 +45,8 @@ class Ui:
     address: str
     api: httpx2.Client
     strange: list[str]
+    errors: list[str]
+    """What the UI's own program failed at."""
 
     def goto(self, path: str) -> None:
         self.page.goto(self.address + path)
@@ -70,7 +72,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = browser.new_context()
         context.add_init_script(f"localStorage.setItem('prefect-password', btoa({secret!r}))")
-        page, strange = context.new_page(), list[str]()
+        page, strange, errors = context.new_page(), list[str](), list[str]()
 
         def note(request: Request) -> None:
             # A request that the policy forbids is announced, and fails before anything leaves.
@@ -79,13 +81,14 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
 
         page.on("requestfinished", note)
         page.on("requestfailed", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         with httpx2.Client(base_url=address, auth=tuple(secret.split(":", 1)), trust_env=False) as api:
             token = api.get("/api/csrf-token", params={"client": "test"}).json()["token"]
             api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
             sweep = api.get("/api/deployments/name/sweep/sweep").json()["id"]
             # The dashboard shows nothing of itself before there is a run.
             api.post(f"/api/deployments/{sweep}/create_flow_run", json={}).raise_for_status()
-            yield Ui(page, address, api, strange)
+            yield Ui(page, address, api, strange, errors)
         browser.close()
 
 
@@ -109,6 +112,17 @@ def test_a_page_works_and_calls_nobody_else(ui: Ui, path: str, words: str) -> No
     ui.shows(words)
     ui.page.wait_for_load_state("networkidle")
     assert not ui.strange
+
+
+def test_the_graph_of_a_run_is_drawn(ui: Ui) -> None:
+    sweep = ui.api.get("/api/deployments/name/sweep/sweep").json()["id"]
+    run = ui.api.post(f"/api/deployments/{sweep}/create_flow_run", json={}).raise_for_status().json()["id"]
+    for state in ("RUNNING", "COMPLETED"):
+        ui.api.post(f"/api/flow_runs/{run}/set_state", json={"state": {"type": state}, "force": True})
+    ui.goto(f"/runs/flow-run/{run}")
+    expect(ui.page.locator("canvas").first).to_be_visible(timeout=30_000)
+    ui.page.wait_for_load_state("networkidle")
+    assert (ui.errors, ui.strange) == ([], [])
 
 
 def test_a_picture_in_an_artifact_is_not_fetched_from_elsewhere(ui: Ui) -> None:

@@ -100,6 +100,11 @@ def story(server: None, tmp_path: Path) -> Iterator[Story]:
     asyncio.run(_delete_all())
 
 
+async def _logged(run: FlowRun) -> list[str]:
+    async with get_client() as client:
+        return [one.message for one in await client.read_logs() if one.flow_run_id == run.id]
+
+
 async def _delete_all() -> None:
     async with get_client() as client:
         for run in await client.read_flow_runs():
@@ -148,6 +153,7 @@ def test_what_waits_for_approval_stands_and_is_woken(story: Story) -> None:
     assert waits.state_name == "WaitsForApproval"
     assert waits.name == run_name(INCIDENT, "first-notice", 1, "waits for approval")
     assert waits.state and "2 of 2 approvals are missing" in str(waits.state.message)
+    assert asyncio.run(_logged(waits)) == [waits.state.message], "its page opens with its log"
     approve_all(story.ledger, START)
     story.run(sweep, INCIDENT)
     woken = story.standing("first-notice")
