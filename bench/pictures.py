@@ -23,7 +23,9 @@ from amends.domain.playbook.playbook import Phase
 from amends.settings import Settings, prefect_environment, read_settings
 
 CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+"""The graph of a run is drawn by WebGL, which a machine without a graphics card has in software only."""
+ARGUMENTS = ["--no-sandbox", *DRAWING, "--disable-background-networking", "--no-first-run"]
 SIZE = (1360, 900)
 SETTLE_SECONDS, LOOK_SECONDS = 30, 0.7
 WAITS = "Waits"
