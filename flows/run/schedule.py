@@ -73,15 +73,19 @@ def process_label(run: FlowRun) -> str:
 
 
 async def tag_own_run(incident_id: str) -> None:
-    """Tag the current flow run with its incident, however the run was started, and label it with this process."""
+    """Tag the current flow run with its incident, however the run was started, and label it with this process.
+
+    Whatever Prefect answers, the run goes on: without the label it only takes longer until its death is noticed.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
     run = context.flow_run
-    async with get_client() as client:
-        await client.update_flow_run_labels(run.id, {process_label(run): this_process()})
-        if tag_of(incident_id) not in run.tags:
-            await client.update_flow_run(run.id, tags=[*run.tags, tag_of(incident_id)])
+    with suppress(Exception):
+        async with get_client() as client:
+            await client.update_flow_run_labels(run.id, {process_label(run): this_process()})
+            if tag_of(incident_id) not in run.tags:
+                await client.update_flow_run(run.id, tags=[*run.tags, tag_of(incident_id)])
 
 
 Runs = Mapping[str, FlowRun]
