@@ -86,6 +86,7 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile
     from amends.content.playbook.playbook import load_playbook
+    from amends.delivery.rendering import rendered
     from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
     from amends.domain.people.census import counted
@@ -99,7 +100,7 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     page = links.pages(incident.id)
     notices: list[str] = []
     findings: list[Finding] = []
-    for one in rehearse(case, wording, kinds, links, at):
+    for one in rendered(lambda: list(rehearse(case, wording, kinds, links, at))):
         findings += one.findings
         if one.draft:
             notices.append(one.draft.notice)

@@ -18,7 +18,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
-from amends.domain.notice.bounds import TooMuch
+from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import COMMITMENT, Statement, about, committed, next_update, stated_by
@@ -65,9 +65,6 @@ UNKNOWN_RECIPIENTS = (
     RecipientKind.THIEF_CIPHERTEXT_ONLY,
 )
 """The kinds of recipients of the data whose identity nobody knows."""
-LESS = (
-    "a notice is a page of text: take out the loop, the repetition or the call, and see the limits in docs/playbooks.md"
-)
 
 
 @dataclass(frozen=True)
@@ -445,7 +442,7 @@ def _place(error: Exception, path: str) -> str:
     place = f"{path}:1"
     for frame, line in walk_tb(error.__traceback__):
         if template := frame.f_globals.get("__jinja_template__"):
-            place = f"{template.name}:{template.get_corresponding_lineno(line)}"
+            place = f"{template.name}:{template.get_corresponding_lineno(line or frame.f_code.co_firstlineno)}"
     return f"notices/{place}:1"
 
 

@@ -1,7 +1,7 @@
 """Bounds on what a template may make: the work of one text is counted, and no value may grow beyond its bound."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from string import Formatter
@@ -22,6 +22,8 @@ MOST_POWER = 10
 MOST_GROWTH = 100_000_000
 """Characters that a filter or a method could make at most, by the sizes of what it is given."""
 WIDTH_DIGITS = 4
+LESS = "a notice is a page of text: take out the loop, the repetition or the call; docs/playbooks.md names the limits"
+"""The advice to the author of a template that asks for too much."""
 NUMBER, OLD_FORMAT = re.compile(r"\d+"), re.compile(r"%(?:\([^)]*\))?([^a-zA-Z%]*)")
 """A number, as in the width of a form; and a place of %-formatting, such as %-20s, with its width."""
 _left: ContextVar[list[int] | None] = ContextVar("left", default=None)
@@ -70,13 +72,13 @@ def size(value: Any) -> int:
     return total
 
 
-def not_too_long(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield the pieces of a text. Raises TooMuch as soon as they are longer than MOST_TEXT."""
+def not_too_long(pieces: Generator[str, None, None]) -> Iterator[str]:
+    """Yield the pieces of a text. Raises TooMuch, in the template itself, as soon as they are longer than MOST_TEXT."""
     total = 0
     for piece in pieces:
         total += len(piece)
         if total > MOST_TEXT:
-            raise TooMuch(f"its text is longer than {MOST_TEXT:,} characters")
+            pieces.throw(TooMuch(f"its text is longer than {MOST_TEXT:,} characters"))
         yield piece
 
 

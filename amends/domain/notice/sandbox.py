@@ -1,6 +1,6 @@
 """The sandbox of templates, in which each step is counted and nothing grows beyond its bound."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
@@ -72,7 +72,8 @@ class BoundedSandbox(ImmutableSandboxedEnvironment):
         with WATCH.get()(path), metered():
             template = self.get_template(path)
             context = template.new_context(dict(values))
-            module = TemplateModule(template, context, list(not_too_long(template.root_render_func(context))))
+            pieces = cast("Generator[str, None, None]", template.root_render_func(context))
+            module = TemplateModule(template, context, list(not_too_long(pieces)))
             subject = getattr(module, "subject", "")
             size(subject)
             return str(module), str(subject)

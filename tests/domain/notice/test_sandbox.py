@@ -52,7 +52,7 @@ BOMBS = {
     "ljust": "{{ 'a'.ljust(1000000000) }}",
     "zfill": "{{ 'a'.zfill(1000000000) }}",
     "tabs": "{{ '\t'.expandtabs(1000000000) }}",
-    "indent": "{{ 'a\n'|indent(1000000000) }}",
+    "indent": "{{ 'a'|indent(1000000000) }}",
     "batch": "{{ [1]|batch(1000000000, 'x')|list }}",
     "slice": "{{ [1]|slice(1000000000)|list }}",
     "replace": "{{ ('a' * 100000)|replace('a', 'b' * 100000) }}",
