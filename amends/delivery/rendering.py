@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -48,8 +49,9 @@ def rendered(work: Callable[[], Made]) -> Made:
     """Return what the work returns, done in a child process with limits on memory and time.
 
     Raises the error of the work, and ContentError that names the template when a limit ended the child. The child is a
-    fork, so the work must use no connection and no thread of this process. On other systems than Linux the work is done
-    in this process: macOS has no limit of memory that works, and no fork beside threads.
+    fork, so the work must use no connection and no thread of this process; what the work returns is pickled. On other
+    systems than Linux the work is done in this process: macOS has no limit of memory that works, and no fork beside
+    threads.
     """
     if sys.platform != "linux":
         return work()
@@ -92,7 +94,7 @@ def _work(work: Callable[[], Any], pipe: Connection) -> NoReturn:
         _limit(resource.RLIMIT_AS, int(MEMORY.read_text().split()[0]) * resource.getpagesize() + MOST_MEMORY)
         signal.signal(signal.SIGPROF, _too_slow)
         WATCH.set(partial(_alarm, pipe))
-        pipe.send(_outcome(work))
+        pipe.send_bytes(_outcome(work))
     finally:
         os._exit(0)  # no traceback, and nothing of the parent's is written or closed again
 
@@ -105,16 +107,17 @@ def _use_nothing_of_the_parent(pipe: Connection) -> None:
     os.closerange(pipe.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def _outcome(work: Callable[[], Any]) -> _Answer | Exception:
+def _outcome(work: Callable[[], Any]) -> bytes:
+    """Return what the work made, or its error, in the form in which pipes carry values."""
     try:
-        return _Answer(work())
+        return pickle.dumps(_Answer(work()))
     except AmendsError as error:
-        return error
+        return pickle.dumps(error)
     except MemoryError:
         raise  # ends the child, so that the parent names the template
-    except Exception as error:  # noqa: BLE001 - an error of ours: the parent shows it, with the place where it was raised
+    except Exception as error:  # noqa: BLE001 - an error of ours: the parent shows where it was raised
         error.add_note(format_exc())
-        return error
+        return pickle.dumps(error)
 
 
 @contextmanager

@@ -127,6 +127,11 @@ def test_an_error_of_ours_comes_back_with_its_place() -> None:
     assert "in fail" in caught.value.__notes__[0]
 
 
+def test_what_cannot_be_handed_over_is_an_error_of_ours() -> None:
+    with pytest.raises(Exception, match="pickle"):
+        rendered(lambda: lambda: None)
+
+
 def test_the_process_has_no_connection_of_ours(tmp_path: Any) -> None:
     """The child holds no file, no connection and no lock that this process has open."""
     with (tmp_path / "file").open("w") as file:

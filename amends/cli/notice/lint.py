@@ -98,14 +98,17 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
     links = Links(f"https://{incident.organisation.own_domains[0]}")
     page = links.pages(incident.id)
-    notices: list[str] = []
-    findings: list[Finding] = []
-    for one in rendered(lambda: list(rehearse(case, wording, kinds, links, at))):
-        findings += one.findings
-        if one.draft:
-            notices.append(one.draft.notice)
-            findings += lint_in(one.case, one.draft, wording, page)
-    return Checked(tuple(notices), tuple(findings))
+
+    def checked() -> Checked:
+        notices, findings = list[str](), list[Finding]()
+        for one in rehearse(case, wording, kinds, links, at):
+            findings += one.findings
+            if one.draft:
+                notices.append(one.draft.notice)
+                findings += lint_in(one.case, one.draft, wording, page)
+        return Checked(tuple(notices), tuple(findings))
+
+    return rendered(checked)
 
 
 def _in_words(findings: Iterable[Finding]) -> Iterator[str]:
