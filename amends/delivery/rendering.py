@@ -24,8 +24,8 @@ from amends.domain.notice.sandbox import WATCH
 from amends.system.processes import signals_deferred
 
 Made = TypeVar("Made")
-MOST_MEMORY = 384 * 1024 * 1024
-"""Bytes that the child may take beside those of this process, which are about 100 MB: less than 512 MB in all."""
+MOST_MEMORY = 256 * 1024 * 1024
+"""Bytes that the child may take beside those of this process, which are 100 to 250 MB: about 512 MB in all at most."""
 MOST_SECONDS = 2
 """Seconds of CPU for one text, after which the template is stopped and named with its line."""
 GRACE_SECONDS = 1

@@ -66,11 +66,11 @@ def _faults_in(case: Case, wording: Wording, locale: str, now: datetime) -> Iter
     states = tuple(_states(spoken, now))
     for notice, state in product((one for one in notices if locale in wording.locales(one)), states):
         for subject in _subjects(notice, state, now):
-            yield from _faults_of(_Trial(notice, locale, wording, state, subject, now))
+            yield from _faults_of(_TemplateTrial(notice, locale, wording, state, subject, now))
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _TemplateTrial:
     """One notice in one language and one state, about one commitment or about none."""
 
     notice: str
@@ -108,7 +108,7 @@ class _Trial:
         return Readers("", len(kinds), frozenset(kinds), Differences(people={"": changes}, public=changes), pages)
 
 
-def _faults_of(trial: _Trial) -> Iterator[Finding]:
+def _faults_of(trial: _TemplateTrial) -> Iterator[Finding]:
     for channel, suffix in SUFFIX.items():
         if f"{trial.notice}/{trial.locale}.{channel}.{suffix}" in trial.wording.templates:
             try:
