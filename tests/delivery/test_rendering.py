@@ -54,6 +54,7 @@ def render(template: str) -> Draft:
     return drafted(words(en_email=f"One\n\n{template}"))
 
 
+@pytest.mark.journey
 def test_a_draft_comes_back_from_the_process_as_it_was_made() -> None:
     assert rendered(drafted) == drafted()
 
@@ -85,6 +86,7 @@ def test_no_template_takes_more_than_the_machine_can_give(name: str) -> None:
     assert of_children("ru_maxrss") / 1024 < MOST_MEGABYTES
 
 
+@pytest.mark.journey
 def test_a_slow_template_is_stopped_and_named_with_its_line() -> None:
     found: list[Finding] = []
     assert seconds_of(lambda: found.extend(findings(partial(render, SLOW)))) < MOST_SECONDS
