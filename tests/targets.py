@@ -16,6 +16,7 @@ WAITS_FOR_TEST_ALL = (
     "delivery/faults/test_flooded_send.py",
     "delivery/send/test_canaries.py",
     "delivery/send/test_workers.py",
+    "delivery/test_rendering.py",
     "e2e/",
     "flows/rehearsal/test_rehearse.py",
     "flows/run/test_pages.py",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,6 +146,7 @@ def _persons(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list[int]
 
 def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> None:
     """Raise before anything is stored when no notice could make one of these commitments."""
+    from amends.delivery.rendering import rendered
     from amends.domain.draft.draft import MADE
     from amends.domain.draft.writer import Links, Readers
     from amends.domain.lint.commitments import unmakeable
@@ -163,7 +165,7 @@ def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> 
     found = [
         replace(finding, where=f"{where(index, 'promise')} ({finding.where})")
         for index, one in enumerate(new)
-        for finding in unmakeable(case, one, wording, readers, links, now())
+        for finding in rendered(partial(unmakeable, case, one, wording, readers, links, now()))
     ]
     if found:
         desk.complain("nothing is stored: no notice could be sent with these words")
@@ -242,6 +244,7 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
 
 def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:
     """Raise ContentError, before the words are stored, when a notice with them could not be sent to those promised."""
+    from amends.delivery.rendering import rendered
     from amends.domain.draft.writer import Links, Readers
     from amends.domain.lint.commitments import unsayable
 
@@ -249,7 +252,8 @@ def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[
         return  # never with a commitment, which comes from a playbook
     changed, to = stored.model_copy(update=changes), desk.ledger.notices.audience(case.incident.id, stored.audience)
     readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
-    if found := unsayable(case, changed, desk.ledger.playbooks.wording(case.incident.id), readers, links, now()):
+    wording = desk.ledger.playbooks.wording(case.incident.id)
+    if found := rendered(partial(unsayable, case, changed, wording, readers, links, now())):
         desk.complain(f"nothing is stored: the notice could not be sent with these words; change {option}")
         raise ContentError(*(replace(one, where=f"{option} ({one.where})") for one in found))
 

@@ -13,10 +13,10 @@ REACHING_OUT = frozenset(
 """Audit events before Python talks to another machine, or to this machine over the network."""
 STARTING = frozenset(
     """
-    subprocess.Popen os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile pty.spawn
+    subprocess.Popen os.system os.exec os.forkpty os.posix_spawn os.spawn os.startfile pty.spawn
     """.split()
 )
-"""Audit events before Python starts another program, to which the block would not apply."""
+"""Audit events before Python starts another program, to which the block would not apply. A fork inherits the block."""
 OURSELVES = (getattr(socket, "AF_UNIX", None), -1)
 """Socket families that reach no network by themselves; -1 is the family of an existing socket."""
 

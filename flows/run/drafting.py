@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from amends.delivery.preflight import look_over
+from amends.delivery.rendering import rendered
 from amends.domain.base.errors import ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import counted
 from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
@@ -127,7 +128,8 @@ def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence
     wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)
-    drafted = draft(case, wording, step, planned.number, wanted, readers, context.links, facts, now)
+    given = (case, wording, step, planned.number, wanted, readers, context.links, facts, now)
+    drafted = rendered(partial(draft, *given))
     existing = case.notice(wanted.id)
     return Drafting(drafted, wording, wanted.audience, step.id, existing.version if existing else 0)
 

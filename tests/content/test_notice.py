@@ -27,6 +27,7 @@ statements: {occurred: a, discovered: b, contained: c, people: d, cause: e, vect
 values: {}
 no_data: none
 not_so: It was not so.
+denied: "not {value}"
 data:
 """
 

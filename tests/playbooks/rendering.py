@@ -7,7 +7,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from ruamel.yaml import YAML
 
 from amends.domain.assess.assessment import Tone
@@ -19,6 +18,7 @@ from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident, Organisation, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda
 from amends.domain.notice.notice import Reader, Slot
+from amends.domain.notice.sandbox import BoundedSandbox
 from amends.domain.notice.templates import (
     PART_CLOSE,
     PART_OPEN,
@@ -126,7 +126,7 @@ def templates() -> dict[str, str]:
 
 
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def _environment() -> BoundedSandbox:
     return environment(templates())
 
 

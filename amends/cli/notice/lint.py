@@ -86,6 +86,7 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile
     from amends.content.playbook.playbook import load_playbook
+    from amends.delivery.rendering import rendered
     from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
     from amends.domain.people.census import counted
@@ -97,14 +98,17 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
     links = Links(f"https://{incident.organisation.own_domains[0]}")
     page = links.pages(incident.id)
-    notices: list[str] = []
-    findings: list[Finding] = []
-    for one in rehearse(case, wording, kinds, links, at):
-        findings += one.findings
-        if one.draft:
-            notices.append(one.draft.notice)
-            findings += lint_in(one.case, one.draft, wording, page)
-    return Checked(tuple(notices), tuple(findings))
+
+    def checked() -> Checked:
+        notices, findings = list[str](), list[Finding]()
+        for one in rehearse(case, wording, kinds, links, at):
+            findings += one.findings
+            if one.draft:
+                notices.append(one.draft.notice)
+                findings += lint_in(one.case, one.draft, wording, page)
+        return Checked(tuple(notices), tuple(findings))
+
+    return rendered(checked)
 
 
 def _in_words(findings: Iterable[Finding]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Commands that list, show, write, check, compare and try out playbooks."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,7 +75,7 @@ def validate(
         Path | None, typer.Option(metavar="FILE", help="An incident file: which of its duties would it miss?")
     ] = None,
 ) -> None:
-    """Read a playbook with its words; exit code 3 with every finding when one of them forbids to use it."""
+    """Read a playbook and render all its texts; exit code 3 with every finding when one forbids to use it."""
     from amends.content.playbook.playbook import open_playbook
     from amends.domain.base.errors import ContentError
 
@@ -81,6 +83,7 @@ def validate(
     opened = open_playbook(name)
     found = (
         *opened.findings(now()),
+        *_of_the_templates(opened),
         *_of_the_team(desk, opened),
         *(_of_the_case(opened, incident) if incident else ()),
     )
@@ -90,6 +93,22 @@ def validate(
     whole = f"{playbook.id}: {len(playbook.steps)} steps, in {', '.join(sorted(opened.wording.phrases))}"
     desk.show({"playbook": playbook.id, "findings": found}, "\n".join([*map(str, found), whole]))
     desk.hint(f"`amends playbook plan {name} --incident {incident or 'INCIDENT.yaml'}` shows what would happen when")
+
+
+def _of_the_templates(opened: "Opened") -> "tuple[Finding, ...]":
+    """Return the findings about templates that cannot be rendered with the example that comes with Amends."""
+    from amends.cli.notice.dry_run import case_from_files
+    from amends.content.file.shipped import EXAMPLE_FILE, library
+    from amends.delivery.rendering import rendered
+    from amends.domain.base.errors import ContentError
+    from amends.domain.draft.trial import faults
+
+    case = _with_playbook(case_from_files(library() / EXAMPLE_FILE), opened.playbook)
+    try:
+        found = rendered(partial(faults, case, opened.wording, now()))
+    except ContentError as error:  # a limit has ended the process that renders
+        found = error.findings
+    return tuple(replace(one, where=f"{opened.words / one.where}") for one in found)
 
 
 def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":

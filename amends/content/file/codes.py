@@ -48,6 +48,8 @@ class Code(StrEnum):
     """A step that asks for approvals that the team cannot give, so that its notice would never be released."""
     NO_HOLIDAYS = "E128"
     """A period in business days for a place whose public holidays are not known."""
+    TOO_MUCH = "E129"
+    """A template that asks for more text, steps, memory or time than a notice may take."""
     NO_TABLE = "E201"
     """An audience file that cannot be read as a table from its first row to its last."""
     HEADER = "E202"

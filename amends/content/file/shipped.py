@@ -5,6 +5,9 @@ from pathlib import Path
 ADDENDA_FILE = "addenda.yaml"
 """The file of the laws' addenda. It stands beside the playbooks and is not a playbook."""
 
+EXAMPLE_FILE = "examples/stolen-terminals/incident.yaml"
+"""The incident file of the example, in the library."""
+
 
 def library() -> Path:
     """Return the folder of the playbooks that come with Amends.

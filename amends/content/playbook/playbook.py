@@ -40,6 +40,11 @@ class Opened(NamedTuple):
     wording: Wording
     document: Whole
 
+    @property
+    def words(self) -> Path:
+        """Return the folder of the words, which stand beside a file of the playbook or are the shipped ones."""
+        return _folder_of_words(self.document)
+
     def findings(self, now: datetime | None = None) -> tuple[Finding, ...]:
         """Return the findings of the check that playbook and words fit together."""
         return check_playbook(self.playbook, self.wording, self.document, now)
@@ -65,8 +70,7 @@ def open_playbook(name_or_path: str | Path) -> Opened:
     shipped words are used.
     """
     document = read_whole(find_playbook(name_or_path))
-    folders = (path.parent for path in document.sources)
-    words = next((folder for folder in folders if (folder / "notices").is_dir()), library())
+    words = _folder_of_words(document)
     findings: list[Finding] = []
     try:
         playbook = _bound(document)
@@ -79,6 +83,11 @@ def open_playbook(name_or_path: str | Path) -> Opened:
     if findings:
         raise ContentError(*findings)
     return Opened(playbook, wording, document)
+
+
+def _folder_of_words(document: Whole) -> Path:
+    folders = (path.parent for path in document.sources)
+    return next((folder for folder in folders if (folder / "notices").is_dir()), library())
 
 
 def read_playbook(path: Path) -> Playbook:

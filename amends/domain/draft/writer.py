@@ -18,6 +18,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import COMMITMENT, Statement, about, committed, next_update, stated_by
@@ -187,14 +188,14 @@ class Writer:
         values["changes"] = self._changes(name, channel)
         values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
         try:
-            module = self._templates.get_template(path).make_module(values)
+            rendered, named = self._templates.text_and_subject(path, values)
         except Exception as error:  # any error of a template is for its author to correct
-            raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
-        whole, states = split_statements(str(module).strip())
+            raise ContentError(_wrong(error, path)) from error
+        whole, states = split_statements(rendered.strip())
         unquoted, quotes = split_quotes(whole)
         marked, items = split_items(unquoted)
         text, parts = split_parts(marked)
-        heading, in_subject = split_statements(str(getattr(module, "subject", "")).strip())
+        heading, in_subject = split_statements(named.strip())
         subject, _ = split_items(heading)
         return Variant(
             **name._asdict(), channel=channel, subject=subject, text=text, parts=parts, items=items,
@@ -426,6 +427,14 @@ def _said_if_any(texts: dict[str, str], locale: str, where: str) -> str:
     return _said(texts, locale, where) if texts else ""
 
 
+def _wrong(error: Exception, path: str) -> Finding:
+    """Return the finding about a template that could not be rendered."""
+    if isinstance(error, TooMuch | RecursionError | MemoryError):
+        what = str(error) if isinstance(error, TooMuch) else f"it asks for too much ({type(error).__name__})"
+        return Finding(_place(error, path), "E129", what, LESS)
+    return Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")
+
+
 def _place(error: Exception, path: str) -> str:
     """Return the file and line of the template where the error was raised, which may be an included template."""
     if isinstance(error, TemplateSyntaxError):
@@ -433,7 +442,7 @@ def _place(error: Exception, path: str) -> str:
     place = f"{path}:1"
     for frame, line in walk_tb(error.__traceback__):
         if template := frame.f_globals.get("__jinja_template__"):
-            place = f"{template.name}:{template.get_corresponding_lineno(line)}"
+            place = f"{template.name}:{template.get_corresponding_lineno(line or frame.f_code.co_firstlineno)}"
     return f"notices/{place}:1"
 
 

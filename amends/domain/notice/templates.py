@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Self
 
-from jinja2 import DictLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from amends.domain.notice.sandbox import BoundedSandbox
 
 PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
 ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
@@ -53,7 +52,7 @@ class Quoted(str):
         return f"{QUOTE}{super().__str__()}"
 
 
-def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+def environment(templates: Mapping[str, str]) -> BoundedSandbox:
     """Return a sandbox for these templates, which may include each other and nothing else.
 
     A value that is null or missing is an error, never a gap. The same templates give the same environment, so that each
@@ -63,22 +62,8 @@ def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(maxsize=8)
-def _environment(templates: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=DictLoader(dict(templates)),
-        undefined=StrictUndefined,
-        finalize=_never_null,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
-
-
-def _never_null(value: object) -> object:
-    """Return the value that a template puts into the text. Raises ValueError for null, which would print as None."""
-    if value is None:
-        raise ValueError("null cannot be put into a text")
-    return value
+def _environment(templates: tuple[tuple[str, str], ...]) -> BoundedSandbox:
+    return BoundedSandbox(dict(templates))
 
 
 def mark_items(names: Iterable[str], known: Collection[str]) -> str:

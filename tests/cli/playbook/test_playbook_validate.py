@@ -1,11 +1,13 @@
 """Before a playbook runs, everything that speaks against it is said: by itself, for an incident, and for the team."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amends.content.file.shipped import library
 from tests.builders import story_of_few
 from tests.cli.conftest import AUDIENCE, INCIDENT, STORY, Office, make_home
 
@@ -51,6 +53,15 @@ def opened(empty: Office, tmp_path: Path) -> Office:
     audience.write_text(AUDIENCE, encoding="utf-8")
     empty.values("incident", "open", story_of_few(), "--audience", audience, by="lena")
     return empty
+
+
+@pytest.fixture
+def own_words(book: Path) -> Path:
+    """The folder of words of the playbook's own, which are the shipped words to begin with."""
+    for name in ("notices", "locales"):
+        shutil.copytree(library() / name, book.parent / name)
+    shutil.copy(library() / "addenda.yaml", book.parent)
+    return book.parent
 
 
 def said(office: Office, *args: object) -> list[str]:
@@ -190,3 +201,35 @@ def test_the_findings_are_there_for_programs_too(nowhere: Office, book: Path) ->
     answer = nowhere.amends("--json", "playbook", "validate", changed(book, "of: assessed", "of: closed"))
     (finding,) = json.loads(answer.stdout)["findings"]
     assert (finding["where"], finding["code"], finding["blocks"]) == (f"{book}:9:35", "E123", True)
+
+
+def test_own_words_without_a_fault_are_valid(nowhere: Office, book: Path, own_words: Path) -> None:
+    assert own_words.is_dir()
+    assert said(nowhere, book) == []
+
+
+def test_a_template_that_would_fail_at_night_fails_before(nowhere: Office, book: Path, own_words: Path) -> None:
+    """A misspelt name is found in a template of a notice that no step of the playbook sends yet, in a rare state."""
+    path = own_words / "notices" / "promise-late" / "en.sms.txt"
+    lines = path.read_text(encoding="utf-8").count("\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{% if promise.state == "dropped" and reader == "guardian" %}\n{{ promise.reasn }}\n{% endif %}\n')
+    answer = nowhere.amends("--json", "playbook", "validate", book)
+    (finding,) = json.loads(answer.stdout)["findings"]
+    assert (answer.exit_code, finding["code"]) == (3, "E121")
+    assert finding["where"].startswith(f"{own_words}/notices/promise-late/en.sms.txt:")
+    assert int(finding["where"].split(":")[1]) <= lines + 2
+
+
+def test_a_template_that_asks_for_too_much_is_not_valid(nowhere: Office, book: Path, own_words: Path) -> None:
+    changed(own_words / "notices" / "update" / "en.sms.txt", "", "{{ 'a' * 10**10 }}")
+    answer = nowhere.amends("playbook", "validate", book)
+    assert answer.exit_code == 3
+    assert f"{own_words}/notices/update/en.sms.txt:1:1 E129 10000000000 times this is longer than" in answer.stdout
+
+
+def test_a_large_template_is_not_read(nowhere: Office, book: Path, own_words: Path) -> None:
+    path = own_words / "notices" / "update" / "en.sms.txt"
+    path.write_text("x" * 50_000_000, encoding="utf-8")
+    answer = nowhere.amends("playbook", "validate", book)
+    assert (answer.exit_code, f"{path} E108 the file is larger than 256 kB" in answer.stdout) == (3, True)

@@ -236,6 +236,12 @@ def test_a_fault_in_an_included_template_is_named_there() -> None:
         drafted(a_wording(templates=templates))
 
 
+@pytest.mark.parametrize("bomb", ["{{ 'a' * 10**10 }}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"])
+def test_a_template_that_asks_for_too_much_is_named(bomb: str) -> None:
+    with pytest.raises(ContentError, match=r"notices/first-notice/en\.email\.md:3:1 E129 .*docs/playbooks\.md"):
+        drafted(words(en_email=f"One\n\n{bomb}"))
+
+
 @pytest.mark.parametrize("attack", ["{{ ''.__class__.__mro__ }}", "{{ promises.append(1) }}"])
 def test_a_template_reaches_nothing_but_its_values(attack: str) -> None:
     with pytest.raises(ContentError, match="SecurityError"):

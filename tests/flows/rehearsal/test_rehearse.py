@@ -339,6 +339,10 @@ def refused(act):
     except BaseException as error:
         return repr(error)
     return False
+def fork_refused(act):
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    os._exit(7 if refused(act) is True else 1)
 address = ("127.0.0.1", int(sys.argv[1]))
 print(json.dumps({
     "connect": refused(lambda: socket.create_connection(address)),
@@ -348,7 +352,8 @@ print(json.dumps({
     "old name": refused(lambda: socket.gethostbyname("localhost")),
     "program": refused(lambda: subprocess.run(["true"])),
     "shell": refused(lambda: os.system("true")),
-    "fork": refused(os.fork),
+    "in a fork": fork_refused(lambda: socket.create_connection(address)),
+    "program of a fork": fork_refused(lambda: os.execv("/bin/true", ["true"])),
     "exec": refused(lambda: os.execv("/bin/true", ["true"])),
     "spawn": refused(lambda: os.posix_spawn("/bin/true", ["true"], {})),
 }))
@@ -363,7 +368,7 @@ def test_a_process_that_is_cut_off_reaches_nobody_and_starts_nothing() -> None:
         with pytest.raises(TimeoutError):
             listening.accept()
     answers = json.loads(done.stdout)
-    assert len(answers) == 10
+    assert len(answers) == 11
     assert [what for what, refused in answers.items() if refused is not True] == []
 
 
