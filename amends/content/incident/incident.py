@@ -14,7 +14,7 @@ from amends.content.file.document import Document, read_document
 from amends.content.file.reading import Trail
 from amends.content.file.regions import is_state
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import text_for
+from amends.domain.base.value import MOST_PEOPLE, text_for
 from amends.domain.incident.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
 from amends.domain.incident.gaps import gaps
 from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Times
@@ -24,8 +24,6 @@ _PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6}
 
 _REQUIRED = frozenset({"promise", "text"})
 """The last key of each text that must not be empty; other texts may be left out, or are gaps until the first notice."""
-
-MOST_PEOPLE = 10_000_000_000
 
 _PLACE = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
 """The place behind the @ in the id of a duty that each place has for itself."""
@@ -190,7 +188,7 @@ def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
 
 
 def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
-    """Yield a finding for each unknown clock event, each event before the incident, and each negative length."""
+    """Yield a finding for each unknown clock event and each event before the incident."""
     started = incident.times.occurred.start
     for name in incident.times.events.keys() - CLOCK_EVENTS:
         where = document.where(("times", "events", name), of_key=True)
@@ -202,10 +200,6 @@ def _impossible_times(incident: Incident, document: Document) -> Iterator[Findin
         if started and moment < started:
             trail: Trail = ("times", name) if name in document.content["times"] else ("times", "events", name)
             yield Finding(document.where(trail), Code.CONTRADICTION, f"times.{name} is before times.occurred.from")
-    for name in ("restore_hours", "exposure_days"):
-        length = getattr(incident.facts, name).value
-        if length is not None and length < 0:
-            yield Finding(document.where(("facts", name)), Code.WRONG_FORM, f"facts.{name} is below 0")
 
 
 def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:

@@ -23,7 +23,9 @@ BEFORE, BEHIND = "before", "behind"
 OWN_KEYS = ("extends", "without")
 """Keys about the playbook below, which the merged playbook does not have."""
 LISTS = ("steps", "commitments")
-ONLY_BESIDE = f"a file in the folder of this playbook, or below it, is expected here, with the ending {', '.join(ENDINGS)}"
+ONLY_BESIDE = (
+    f"a file in the folder of this playbook, or below it, is expected here, with the ending {', '.join(ENDINGS)}"
+)
 
 
 @dataclass(frozen=True)
