@@ -122,6 +122,22 @@ def test_a_contact_phone_that_is_none_is_refused(incident, phone):
     assert findings(incident("+86 571 5550 0142", f"'{phone}'"))[0][1] == "E104"
 
 
+@pytest.mark.parametrize("phone", ["+86 5", "+999 12345678", "+49 30 5550100 5550100 5550100", "+1 555"])
+def test_a_number_with_a_country_code_has_the_length_of_its_plan(incident, phone):
+    assert findings(incident("+86 571 5550 0142", f"'{phone}'")) == [("7:46", "E104")]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "care@example", "care@exa mple.org", "care,press@example.org", "care@example..org", "a@b@example.org",
+        "care@localhost", "Care <care@example.org>", "care@-example.org", "care@exаmple.org", "关怀@example.org",
+    ],
+)  # fmt: skip
+def test_a_contact_address_to_which_nobody_can_write_is_refused(incident, email):
+    assert findings(incident("care@example.org", f"'{email}'")) == [("7:21", "E104")]
+
+
 @pytest.mark.parametrize("phone", ["+86 571 5550 0142", "(0571) 5550-0142 ext. 12", "95599", "0571-55500142 转 3"])
 def test_a_contact_phone_is_checked_loosely(incident, phone):
     assert read_incident(incident("+86 571 5550 0142", f"'{phone}'"))
