@@ -19,7 +19,7 @@ from amends.domain.base.text import counted, counts
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind, PersonChange, objections
 
 if TYPE_CHECKING:
-    from amends.content.people.audience import AudienceReport
+    from amends.content.people.audience import AudienceReport, Caution
     from amends.ledger.deliver.corrections import Followed
 
 Encoding = Annotated[
@@ -64,11 +64,16 @@ def check(
 def report_lines(file: str, report: "AudienceReport") -> list[str]:
     """Return the report in lines: each rejected row, each warning, and the sums; or why the file is refused."""
     lines = [f"{file}:{row.row}:{row.column or 1} {row.code} {row.reason}" for row in report.rejected]
-    lines += [f"{file}:{row['row']} {row['code']} {row['reason']} (warning)" for row in report.as_json()["warnings"]]
+    lines += [f"{file}:{_place(row)} {row.code} {row.reason} (warning)" for row in report.warnings]
     if report.rows or not report.refused:
         rows = counted(report.rows, "row")
-        lines.append(f"{rows}: {report.accepted} accepted, {len(report.rejected)} rejected")
+        aside = f" ({report.set_aside} without an address that was set aside)" if report.set_aside else ""
+        lines.append(f"{rows}: {report.accepted} accepted{aside}, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
+
+
+def _place(caution: "Caution") -> str:
+    return f"{caution.row}:{caution.column}" if caution.column else str(caution.row)
 
 
 def _are_right(what: str, may: str) -> Any:

@@ -22,6 +22,11 @@ from amends.domain.people.person import Person
 
 MAX_BAD_SHARE = 0.05
 REQUIRED = ("id", "name", "email", "phone", "locale", "country")
+ADDRESSES = ("email", "phone", "postal_address")
+"""The columns of which one that cannot be used is set aside, as long as another one can."""
+MAX_SET_ASIDE_SHARE = 0.2
+FEW_SET_ASIDE = 10
+"""The number of addresses that may be set aside whatever their share is."""
 OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
@@ -62,6 +67,7 @@ class Caution:
     row: int
     code: str
     reason: str
+    column: str = ""
 
 
 @dataclass
@@ -70,6 +76,8 @@ class AudienceReport:
 
     rows: int = 0
     accepted: int = 0
+    set_aside: int = 0
+    """The accepted rows of which an address cannot be used; a warning names each with its column."""
     rejected: list[Rejection] = field(default_factory=list)
     warnings: list[Caution] = field(default_factory=list)
     refused: str | None = None
@@ -81,6 +89,7 @@ class AudienceReport:
         return {
             "rows": self.rows,
             "accepted": self.accepted,
+            "set_aside": self.set_aside,
             "rejected": [asdict(rejection) for rejection in self.rejected],
             "warnings": [asdict(caution) for caution in self.warnings],
             "refused": self.refused,
@@ -116,6 +125,10 @@ class AudienceFile:
             raise ContentError(Finding(str(self.path), Code.NO_TABLE, "no person stands below the header"))
         if bad > rows * self._max_bad_share:
             what = f"{bad} of {rows} rows are bad, more than {self._max_bad_share:.0%}"
+            raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
+        aside = self.report.set_aside
+        if aside > max(FEW_SET_ASIDE, rows * max(MAX_SET_ASIDE_SHARE, self._max_bad_share)):
+            what = f"{aside} of {rows} rows have an address that cannot be used, more than {MAX_SET_ASIDE_SHARE:.0%}"
             raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
 
 
@@ -183,13 +196,14 @@ class _TablePass:
             self._reject(number, "", _misshapen(row, self._width))
             return None
         read, wrong = self._read(row)
-        if wrong:
+        if wrong and not _reachable_without(wrong, read):
             self._reject(number, *wrong[0], also=wrong[1:])
             return None
+        self._set_aside(number, wrong, read)
         person = Person(number=number, ref=read.pop("id"), **read)
         if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
             self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
-        if columns.is_national(row[self._columns["phone"]]):
+        if person.phone and columns.is_national(row[self._columns["phone"]]):
             self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
         self._compare(person)
         return person
@@ -209,6 +223,13 @@ class _TablePass:
             except UnfitCell as why:
                 wrong.append((column, why))
         return read, wrong
+
+    def _set_aside(self, number: int, wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> None:
+        """Leave out the addresses of a good row that cannot be used, with a warning for each."""
+        for column, why in wrong:
+            read[column] = ""
+            self._warn(number, why.code, f"{why.reason}; the {column} is set aside, the other address is used", column)
+        self._report.set_aside += bool(wrong)
 
     def _phone(self, read: dict[str, Any]) -> None:
         if "country" in read:
@@ -252,8 +273,16 @@ class _TablePass:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
         self._report.rejected.append(Rejection(number, column, why.code, why.reason + more))
 
-    def _warn(self, number: int, code: str, reason: str) -> None:
-        self._report.warnings.append(Caution(number, code, reason))
+    def _warn(self, number: int, code: str, reason: str, column: str = "") -> None:
+        self._report.warnings.append(Caution(number, code, reason, column))
+
+
+def _reachable_without(wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> bool:
+    """Return True when only addresses of a row are wrong, and another address of the row is good."""
+    unfit = [column for column, _ in wrong]
+    return all(column in ADDRESSES for column in unfit) and any(
+        read.get(column) for column in ADDRESSES if column not in unfit
+    )
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
-from amends.content.people.phone_numbers import numbering_plan
+from amends.content.people.phone_numbers import OF_NO_COUNTRY, numbering_plan
 from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, LOCALE
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import NULL_LIKE, Flag
@@ -41,8 +41,17 @@ _NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+
 """A text that a spreadsheet has turned into a number: 1.23E+11, 4711.0."""
 
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_LIKE_LATIN = re.compile(
+    "[0-9-]*[\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d"
+    "\u03bf\u03bd\u03b9\u03b1\u03c1\u0585\u0578\u057d][0-9-]*"
+)
+"""A Cyrillic, Greek or Armenian letter that nobody can tell from a Latin one, with digits around it."""
 _LOOKS_LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
 """Greek, Cyrillic, Armenian and Cherokee letters, of which many look like Latin ones."""
+
+
+_ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE"})
+"""The scripts of which many letters look alike, as the names of these letters begin."""
 
 
 class UnfitCell(Exception):
@@ -205,6 +214,8 @@ def _unusual_email(cell: str) -> str:
         raise UnfitCell("email", "this is not an email address") from None
     if cell.lower() not in (found.normalized.lower(), (found.ascii_email or "").lower()):
         raise UnfitCell("email", "the domain holds look-alike characters")
+    if any(map(looks_like_another, found.domain.split("."))):
+        raise UnfitCell("look_alike_domain", "the domain passes for another by letters that look alike")
     return f"{local}@{found.ascii_domain}"
 
 
@@ -238,9 +249,18 @@ def _is_e164(number: str) -> bool:
 def read_phone(number: str, home: str | None) -> str:
     """Return a phone number of any form as E.164; without + it is read as a number of the home country.
 
-    Raises UnfitCell when no such number is assigned.
+    Raises UnfitCell when no such number is assigned, and for a premium number and one of no country.
     """
-    from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
+    from phonenumbers import (
+        NumberParseException,
+        PhoneNumberFormat,
+        PhoneNumberType,
+        format_number,
+        is_valid_number,
+        number_type,
+        parse,
+        region_code_for_country_code,
+    )
 
     try:
         parsed = parse(number, home)
@@ -248,6 +268,10 @@ def read_phone(number: str, home: str | None) -> str:
         raise UnfitCell("phone", "this is not a phone number; write it as in +4915112345678") from None
     if not is_valid_number(parsed):
         raise UnfitCell("phone", "no such number is assigned; write it with + and the country's code")
+    if number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
+        raise UnfitCell("premium_number", "this is a premium number: its owner is paid by whoever writes there")
+    if region_code_for_country_code(parsed.country_code) == OF_NO_COUNTRY:
+        raise UnfitCell("number_of_no_country", "this number is of a satellite or a service, not of a country")
     return format_number(parsed, PhoneNumberFormat.E164)
 
 
@@ -263,6 +287,14 @@ def _no_spreadsheet_number(cell: str) -> str:
             "spreadsheet_number", "a spreadsheet turned it into a number and lost digits; export it as text"
         )
     return cell
+
+
+def looks_like_another(label: str) -> bool:
+    """Return True when a part of a domain mixes scripts that look alike, or has only letters that look Latin."""
+    if label.isascii():
+        return False
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha()}
+    return len(scripts & _ALIKE) > 1 or re.fullmatch(f"(?:{_LIKE_LATIN.pattern})+", label) is not None
 
 
 def mixes_scripts(whole: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, STORY, Office
 
-KEYS = ["rows", "accepted", "rejected", "warnings", "refused"]
+KEYS = ["rows", "accepted", "set_aside", "rejected", "warnings", "refused"]
 
 
 def check(tmp_path: Path, content: bytes, *options: object) -> tuple[int, dict[str, object]]:

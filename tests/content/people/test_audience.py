@@ -162,7 +162,7 @@ def test_a_national_number_is_read_by_country_with_a_warning(audience):
 
 
 def test_a_row_that_is_rejected_is_not_warned_about(audience):
-    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,DE", "C2,,,,de,DE"))
+    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,XX", "C2,,,,de,DE"))
     assert (len(report.rejected), report.warnings) == (2, [])
 
 
@@ -170,6 +170,67 @@ def test_a_number_cell_of_a_workbook_is_read_with_a_warning(workbook):
     """A phone number that a workbook holds as a number is read as a national number, with a warning."""
     (person,), report = read(workbook([WIDE.split(",")[:6], ["C1", "Anna", "", 15112345678, "de", "DE"]]))
     assert (person.phone, [one.code for one in report.warnings]) == ("+4915112345678", ["phone_read_as_national"])
+
+
+GOOD_EMAIL, GOOD_PHONE = "anna@mail.example", "+4915112345678"
+
+
+@pytest.mark.parametrize(
+    ("email", "phone", "column", "code"),
+    [
+        (GOOD_EMAIL, "call me", "phone", "phone"),
+        (GOOD_EMAIL, "4.91511E+12", "phone", "spreadsheet_number"),
+        (GOOD_EMAIL, "+499001123456", "phone", "premium_number"),
+        (GOOD_EMAIL, "0900 1 123456", "phone", "premium_number"),
+        (GOOD_EMAIL, "+19002530000", "phone", "premium_number"),
+        (GOOD_EMAIL, "+881612345678", "phone", "number_of_no_country"),
+        (GOOD_EMAIL, "+870773111632", "phone", "number_of_no_country"),
+        (GOOD_EMAIL, "+979123456789", "phone", "premium_number"),
+        (GOOD_EMAIL, "110", "phone", "phone"),
+        (GOOD_EMAIL, "11833", "phone", "phone"),
+        (GOOD_EMAIL, "+4911833", "phone", "phone"),
+        (GOOD_EMAIL, "N/A", "phone", "null_like"),
+        ("anna@mail", GOOD_PHONE, "email", "email"),
+        ("a@b.example;c@d.example", GOOD_PHONE, "email", "email"),
+        ("anna@mаil.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@xn--mil-5cd.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@аррӏе.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@ρaypal.example", GOOD_PHONE, "email", "look_alike_domain"),
+    ],
+)  # fmt: skip
+def test_a_bad_address_is_set_aside_beside_a_good_one(audience, email, phone, column, code):
+    """An address that cannot be used is set aside with row, column and reason, and the person is told at the other."""
+    (person,), report = read(audience(f"C1,Anna Meyer,{email},{phone},de,DE"))
+    assert (person.email, person.phone) == (("", GOOD_PHONE) if column == "email" else (GOOD_EMAIL, ""))
+    assert [(one.row, one.column, one.code) for one in report.warnings] == [(2, column, code)]
+    assert (report.accepted, report.set_aside, report.rejected) == (1, 1, [])
+    assert "the other address is used" in report.warnings[0].reason
+
+
+def test_a_person_with_no_good_address_is_rejected(audience):
+    _, report = read(audience("C1,Anna Meyer,anna@mail,call me,de,DE"))
+    assert [(one.row, one.column, one.code) for one in report.rejected] == [(2, "email", "email")]
+    assert "also phone: " in report.rejected[0].reason
+
+
+def test_a_good_postal_address_is_enough(audience):
+    (person,), report = read(audience(wide(email="anna@mail", postal_address="Am Ring 1"), header=WIDE))
+    assert (person.email, person.postal_address, report.set_aside) == ("", "Am Ring 1", 1)
+
+
+def test_a_column_of_bad_addresses_refuses_the_file(audience):
+    """Addresses set aside in more than a fifth of the rows, and more than ten of them, are an error of the export."""
+    good = [ANNA.replace("C1", f"C{number}").replace("+49", "0049") for number in range(40)]
+    bad = [f"X{number},Anna Meyer,a{number}@mail.example,4.9E+12,de,DE" for number in range(11)]
+    assert refused(audience(*good, *bad)) == (
+        "11 of 51 rows have an address that cannot be used, more than 20% (correct the export)"
+    )
+    assert len(read(audience(*good, *bad[1:]), share=0.05)[0]) == 50
+
+
+@pytest.mark.parametrize("email", ["a@почта.рф", "a@bücher.example", "a@例子.公司", "a@ελλάδα.example"])
+def test_a_domain_in_one_script_is_taken(audience, email):
+    assert read(audience(with_cell("email", email)))[1].warnings == []
 
 
 def test_an_id_seen_before_is_rejected_naming_its_first_row(audience):
@@ -266,7 +327,7 @@ def test_a_guardian_whose_child_was_rejected_is_a_warning(audience):
 def test_other_columns_are_listed_and_not_kept(audience):
     _, report = read(audience(f"{ANNA},gold", header="id,name,email,phone,locale,country,tier"))
     assert (report.ignored_columns, report.as_json()["warnings"]) == (
-        ("tier",), [{"row": 1, "code": "ignored_column", "reason": "the column 'tier' is not kept"}],
+        ("tier",), [{"row": 1, "code": "ignored_column", "reason": "the column 'tier' is not kept", "column": ""}],
     )  # fmt: skip
 
 
@@ -333,6 +394,7 @@ def test_the_report_for_machines_has_exactly_these_keys(audience):
     assert report.as_json() == {
         "rows": 2,
         "accepted": 1,
+        "set_aside": 0,
         "rejected": [{"row": 3, "column": "", "code": "ragged", "reason": "1 cells stand in the row, 6 in the header"}],
         "warnings": [],
         "refused": None,
