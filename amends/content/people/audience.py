@@ -141,6 +141,8 @@ class _TablePass:
         """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
         self._guardians: list[tuple[int, int]] = []
+        self._nameless = array("I")
+        """The rows that have a word for nothing as the name."""
         """The row of each guardian, and the hash of the child's id."""
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
         """Each known column, the check of its cells, and its place in a row."""
@@ -161,6 +163,7 @@ class _TablePass:
                 self._report.accepted += 1
                 yield person
         self._warn_of_lost_children()
+        self._warn_of_nameless()
 
     def _read_header(self, header: list[str]) -> None:
         self._width, self._columns = len(header), _columns(self._table, header)
@@ -196,7 +199,7 @@ class _TablePass:
             self._reject(number, "", _misshapen(row, self._width))
             return None
         read, wrong = self._read(row)
-        if wrong and not _reachable_without(wrong, read):
+        if wrong and not _can_do_without(wrong, read):
             self._reject(number, *wrong[0], also=wrong[1:])
             return None
         self._set_aside(number, wrong, read)
@@ -225,11 +228,15 @@ class _TablePass:
         return read, wrong
 
     def _set_aside(self, number: int, wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> None:
-        """Leave out the addresses of a good row that cannot be used, with a warning for each."""
+        """Leave out the name and the addresses of a good row that cannot be used, with a warning for each."""
         for column, why in wrong:
             read[column] = ""
-            self._warn(number, why.code, f"{why.reason}; the {column} is set aside, the other address is used", column)
-        self._report.set_aside += bool(wrong)
+            if why.code == columns.NO_NAME:
+                self._nameless.append(number)
+            else:
+                instead = "the other address is used" if column in ADDRESSES else "the greeting is neutral"
+                self._warn(number, why.code, f"{why.reason}; the {column} is set aside, {instead}", column)
+        self._report.set_aside += any(column in ADDRESSES for column, _ in wrong)
 
     def _phone(self, read: dict[str, Any]) -> None:
         if "country" in read:
@@ -269,6 +276,12 @@ class _TablePass:
             if not self._ids.row_of(child):
                 self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
 
+    def _warn_of_nameless(self) -> None:
+        if self._nameless:
+            rows = counted(len(self._nameless), "row has", "rows have")
+            reason = f"{rows} a word for nothing as the name, such as 0, nan or n/a: the greeting is neutral"
+            self._warn(self._nameless[0], columns.NO_NAME, reason, "name")
+
     def _reject(self, number: int, column: str, why: UnfitCell, also: Iterable[tuple[str, UnfitCell]] = ()) -> None:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
         self._report.rejected.append(Rejection(number, column, why.code, why.reason + more))
@@ -277,12 +290,13 @@ class _TablePass:
         self._report.warnings.append(Caution(number, code, reason, column))
 
 
-def _reachable_without(wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> bool:
-    """Return True when only addresses of a row are wrong, and another address of the row is good."""
-    unfit = [column for column, _ in wrong]
-    return all(column in ADDRESSES for column in unfit) and any(
-        read.get(column) for column in ADDRESSES if column not in unfit
-    )
+def _can_do_without(wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> bool:
+    """Return True when the person can be told without the wrong cells of the row.
+
+    These are a name that is none, and addresses beside a good one.
+    """
+    unfit = {column for column, why in wrong if why.code not in (columns.NO_NAME, columns.ODD_NAME)}
+    return not unfit or (unfit <= set(ADDRESSES) and any(read.get(one) for one in ADDRESSES if one not in unfit))
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:

@@ -24,6 +24,20 @@ LONGEST = 200
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 LONGEST_ADDRESS = 500
 
+NO_NAME, ODD_NAME = "no_name", "odd_name"
+"""The codes of cells that hold no name, or one that nobody should read in a message."""
+_NO_WORD = NULL_LIKE | {"nan"}
+_NO_NAME = _NO_WORD | {"0"}
+_LETTER = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f\u4e00-\u9fff]"
+_PLAIN_NAME = re.compile(rf"{_LETTER}{{1,40}}(?:[ '’-]{_LETTER}{{1,40}}){{0,3}}")
+"""The form that most names have, in which no other check can find anything."""
+_ODD_NAME = re.compile(
+    r"[{}<>@]|[a-z][a-z0-9+.-]+:/|\bwww\.|[^\s.]{2}\.(?:com|net|org|info|biz|io|ly|ru|cn|de|uk|eu|fr|top|xyz|app|dev|"
+    r"shop|site|online|link|click|example)(?![a-z.])",
+    re.IGNORECASE,
+)
+"""A sign of a link, an address of email or a template, which mail programs or readers would follow."""
+
 _EMAIL = re.compile(
     r"(?![^@]{65})(?!.*--)[A-Za-z0-9_][A-Za-z0-9_+'=~-]*(?:\.[A-Za-z0-9_+'=~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})"
@@ -97,10 +111,19 @@ def guardian_of(cell: str) -> str:
 
 
 def name(cell: str) -> str:
-    """Return a name that can stand in a header of an email and in a greeting."""
-    whole = _no_null(needed(cell))
+    """Return a name that can stand in a header of an email and in a greeting.
+
+    The code of UnfitCell is NO_NAME or ODD_NAME when the person can be told without the name.
+    """
+    if cell.lower() in _NO_NAME:
+        raise UnfitCell(NO_NAME, "the export wrote a word for 'nothing' as the name")
+    if _PLAIN_NAME.fullmatch(cell):
+        return cell
+    whole = needed(cell)
     if BREAKS_HEADERS.search(whole):
         raise UnfitCell("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
+    if _ODD_NAME.search(whole):
+        raise UnfitCell(ODD_NAME, "the name holds a link, an address or a brace")
     if not any(map(str.isalnum, whole)):
         raise UnfitCell("characters", "there is no letter in it")
     return whole
@@ -270,13 +293,13 @@ def read_phone(number: str, home: str | None) -> str:
         raise UnfitCell("phone", "no such number is assigned; write it with + and the country's code")
     if number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
         raise UnfitCell("premium_number", "this is a premium number: its owner is paid by whoever writes there")
-    if region_code_for_country_code(parsed.country_code) == OF_NO_COUNTRY:
+    if region_code_for_country_code(parsed.country_code or 0) == OF_NO_COUNTRY:
         raise UnfitCell("number_of_no_country", "this number is of a satellite or a service, not of a country")
     return format_number(parsed, PhoneNumberFormat.E164)
 
 
 def _no_null(cell: str) -> str:
-    if cell.lower() in NULL_LIKE:
+    if cell.lower() in _NO_WORD:
         raise UnfitCell("null_like", "the export wrote a word for 'nothing'; leave the cell empty")
     return cell
 

@@ -73,8 +73,7 @@ def test_a_workbook_gives_the_same_persons_as_a_csv_file(audience, workbook):
     [
         ("id", "", "missing"), ("id", " C1", "spaces"), ("id", "1.5E+12", "spreadsheet_number"), ("id", "4,9E+12", "spreadsheet_number"),
         ("id", "x" * 201, "too_long"), ("id", "a\u200bb", "characters"),
-        ("name", "", "missing"), ("name", "NULL", "null_like"), ("name", "N/A", "null_like"), ("name", "-", "null_like"),
-        ("name", "None", "null_like"), ("name", "Anna ", "spaces"), ("name", "\u00a0Anna", "spaces"), ("name", "An\nna", "characters"),
+        ("name", "", "missing"), ("name", "Anna ", "spaces"), ("name", "\u00a0Anna", "spaces"), ("name", "An\nna", "characters"),
         ("name", "Anna\r", "spaces"), ("name", "An\x85na", "characters"), ("name", "An\u2028na", "characters"), ("name", "An\x1bna", "characters"),
         ("name", "An\u202ena", "characters"), ("name", "An\u2066na", "characters"), ("name", "An\ufeffna", "characters"),
         ("name", "An\u2060na", "characters"), ("name", "An\ue000na", "characters"), ("name", "An\ufffdna", "characters"),
@@ -205,6 +204,46 @@ def test_a_bad_address_is_set_aside_beside_a_good_one(audience, email, phone, co
     assert [(one.row, one.column, one.code) for one in report.warnings] == [(2, column, code)]
     assert (report.accepted, report.set_aside, report.rejected) == (1, 1, [])
     assert "the other address is used" in report.warnings[0].reason
+
+
+@pytest.mark.parametrize("name", ["0", "nan", "NaN", "None", "n/a", "N/A", "NULL", "-", "#N/A", "undefined"])
+def test_a_word_for_nothing_is_no_name(audience, name):
+    """A person whose name is a word for nothing is told with a neutral greeting; one hint says how many they are."""
+    persons, report = read(audience(with_cell("name", name), with_cell("name", name).replace("C1", "C2")))
+    assert [person.name for person in persons] == ["", ""]
+    assert [(one.row, one.column, one.code) for one in report.warnings if one.code != "no_address"] == [
+        (2, "name", "no_name")
+    ]
+    assert "2 rows have a word for nothing" in report.warnings[-1].reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://evil.example/win", "Visit www.evil.com now", "Anna evil.com", "evil.example", "hxxp://x", "{{7*7}}", "{name}",
+        "{% include x %}", "<b>Anna</b>", "anna@mail.example", "EVIL.XYZ/a", "Anna Meyer {{config}}",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_a_link_or_a_template_is_set_aside(audience, name):
+    (person,), report = read(audience(ANNA.replace("Anna Meyer", name)))
+    assert (person.name, person.email) == ("", "anna@mail.example")
+    assert [(one.row, one.column, one.code) for one in report.warnings] == [(2, "name", "odd_name")]
+    assert name not in str(report.as_json())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["J. Smith", "Dr.Meyer", "St. John-Smith", "Nan Goldin", "None Smith", "Anna-Maria O'Neil", "A.B. Co", "Maria.L"],
+)
+def test_a_name_with_dots_stays_as_it_is(audience, name):
+    (person,), report = read(audience(ANNA.replace("Anna Meyer", name)))
+    assert (person.name, report.warnings) == (name, [])
+
+
+def test_a_name_is_rejected_with_the_rest_of_a_bad_row(audience):
+    _, report = read(audience("C1,n/a,anna@mail.example,,de,XX"))
+    assert [one.column for one in report.rejected] == ["name"]
+    assert (report.warnings, "also country" in report.rejected[0].reason) == ([], True)
 
 
 def test_a_person_with_no_good_address_is_rejected(audience):
