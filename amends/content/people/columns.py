@@ -14,6 +14,7 @@ from typing import TypeVar
 from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
 from amends.content.people.phone_numbers import OF_NO_COUNTRY, numbering_plan
+from amends.domain.base.look_alikes import mixes_look_alikes, passes_for_latin
 from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, LOCALE
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import NULL_LIKE, Flag
@@ -55,17 +56,8 @@ _NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+
 """A text that a spreadsheet has turned into a number: 1.23E+11, 4711.0."""
 
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_LIKE_LATIN = re.compile(
-    "[0-9-]*[\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d"
-    "\u03bf\u03bd\u03b9\u03b1\u03c1\u0585\u0578\u057d][0-9-]*"
-)
-"""A Cyrillic, Greek or Armenian letter that nobody can tell from a Latin one, with digits around it."""
 _LOOKS_LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
 """Greek, Cyrillic, Armenian and Cherokee letters, of which many look like Latin ones."""
-
-
-_ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE"})
-"""The scripts of which many letters look alike, as the names of these letters begin."""
 
 
 class UnfitCell(Exception):
@@ -237,7 +229,7 @@ def _unusual_email(cell: str) -> str:
         raise UnfitCell("email", "this is not an email address") from None
     if cell.lower() not in (found.normalized.lower(), (found.ascii_email or "").lower()):
         raise UnfitCell("email", "the domain holds look-alike characters")
-    if any(map(looks_like_another, found.domain.split("."))):
+    if any(mixes_look_alikes(label) or passes_for_latin(label) for label in found.domain.split(".")):
         raise UnfitCell("look_alike_domain", "the domain passes for another by letters that look alike")
     return f"{local}@{found.ascii_domain}"
 
@@ -310,14 +302,6 @@ def _no_spreadsheet_number(cell: str) -> str:
             "spreadsheet_number", "a spreadsheet turned it into a number and lost digits; export it as text"
         )
     return cell
-
-
-def looks_like_another(label: str) -> bool:
-    """Return True when a part of a domain mixes scripts that look alike, or has only letters that look Latin."""
-    if label.isascii():
-        return False
-    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha()}
-    return len(scripts & _ALIKE) > 1 or re.fullmatch(f"(?:{_LIKE_LATIN.pattern})+", label) is not None
 
 
 def mixes_scripts(whole: str) -> bool:
