@@ -14,6 +14,7 @@ from amends.content.people import columns
 from amends.content.people.columns import UnfitCell
 from amends.content.people.duplicates import FirstRows
 from amends.content.people.open_table import open_table
+from amends.content.people.shifted_names import ShiftedNames
 from amends.content.people.table import Row, Table
 from amends.content.people.xlsx_file import Workbook
 from amends.domain.base.errors import ContentError, Finding
@@ -141,9 +142,10 @@ class _TablePass:
         """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
         self._guardians: list[tuple[int, int]] = []
+        """The row of each guardian, and the hash of the child's id."""
         self._nameless = array("I")
         """The rows that have a word for nothing as the name."""
-        """The row of each guardian, and the hash of the child's id."""
+        self._shifted = ShiftedNames()
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
         """Each known column, the check of its cells, and its place in a row."""
         self._combined_checks = (
@@ -164,6 +166,7 @@ class _TablePass:
                 yield person
         self._warn_of_lost_children()
         self._warn_of_nameless()
+        self._warn_of_shift()
 
     def _read_header(self, header: list[str]) -> None:
         self._width, self._columns = len(header), _columns(self._table, header)
@@ -209,6 +212,7 @@ class _TablePass:
         if person.phone and columns.is_national(row[self._columns["phone"]]):
             self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
         self._compare(person)
+        self._shifted.see(person)
         return person
 
     def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, UnfitCell]]]:
@@ -281,6 +285,12 @@ class _TablePass:
             rows = counted(len(self._nameless), "row has", "rows have")
             reason = f"{rows} a word for nothing as the name, such as 0, nan or n/a: the greeting is neutral"
             self._warn(self._nameless[0], columns.NO_NAME, reason, "name")
+
+    def _warn_of_shift(self) -> None:
+        if where := self._shifted.shift():
+            many = f"{max(self._shifted.up, self._shifted.down)} of {self._shifted.compared} names compared"
+            reason = f"{many} fit the email of {where}, not their own; was a column sorted without the others?"
+            self._warn(1, "names_shifted", reason, "name")
 
     def _reject(self, number: int, column: str, why: UnfitCell, also: Iterable[tuple[str, UnfitCell]] = ()) -> None:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)

@@ -246,6 +246,62 @@ def test_a_name_is_rejected_with_the_rest_of_a_bad_row(audience):
     assert (report.warnings, "also country" in report.rejected[0].reason) == ([], True)
 
 
+NAMES = (
+    "Anna Meyer",
+    "Björn Åström",
+    "Chloé Okafor",
+    "Wei Tan",
+    "Niamh O'Brien",
+    "Łukasz Nowak",
+    "Siti Zainab",
+    "John Smith",
+)
+
+
+def listed(shift=0, rows=40, alike=lambda given, family: f"{given}.{family}"):
+    """Rows of which the email stands so many rows further down than the name."""
+    mails = []
+    for number in range(rows):
+        given, family = NAMES[number % len(NAMES)].lower().replace("'", "").split()
+        plain = str.maketrans("öåéł", "oael")
+        mails.append(f"{alike(given, family).translate(plain)}{number}@mail.example")
+    turned = mails[-shift:] + mails[:-shift] if shift else mails
+    return [f"C{number},{NAMES[number % len(NAMES)]},{turned[number]},,de,DE" for number in range(rows)]
+
+
+@pytest.mark.parametrize(("shift", "where"), [(1, "row below"), (-1, "row above")])
+def test_names_shifted_against_their_addresses_are_a_hint(audience, shift, where):
+    persons, report = read(audience(*listed(shift)))
+    (hint,) = report.warnings
+    assert (len(persons), hint.row, hint.column, hint.code, where in hint.reason) == (
+        40,
+        1,
+        "name",
+        "names_shifted",
+        True,
+    )
+
+
+def test_names_shifted_in_a_part_of_the_list_are_a_hint_too(audience):
+    path = audience(*listed(rows=60)[:40], *(row.replace("C", "D", 1) for row in listed(1)[:20]))
+    assert [one.code for one in read(path)[1].warnings if not one.code.startswith("same_")] == ["names_shifted"]
+
+
+@pytest.mark.parametrize(
+    "alike", [lambda given, family: f"{given}.{family}", lambda given, family: family, lambda given, family: "info"]
+)
+def test_names_that_stand_beside_their_addresses_are_no_hint(audience, alike):
+    assert read(audience(*listed(alike=alike)))[1].warnings == []
+
+
+def test_a_family_with_one_name_is_no_hint(audience):
+    rows = [
+        f"C{number},{given} Meyer,{given.lower()}{number}@mail.example,,de,DE"
+        for number, given in enumerate("Anna Bert Carl Dora Emil Fritz Gerd Hans".split() * 5)
+    ]
+    assert read(audience(*rows))[1].warnings == []
+
+
 def test_a_person_with_no_good_address_is_rejected(audience):
     _, report = read(audience("C1,Anna Meyer,anna@mail,call me,de,DE"))
     assert [(one.row, one.column, one.code) for one in report.rejected] == [(2, "email", "email")]
