@@ -26,6 +26,15 @@ Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Such as gb18030; needed when the file is neither UTF-8 nor UTF-16.")
 ]
 
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave-out",
+        metavar="COLUMN",
+        help="A column that says nothing of who has died or is a minor; may be repeated.",
+    ),
+]
+
 SCREEN = 50
 """People shown in a list; --json has all of them."""
 
@@ -41,12 +50,13 @@ def check(
         float,
         typer.Option(metavar="SHARE", min=0, max=1, help="Refuse the file when a larger share of its rows is bad."),
     ] = 0.05,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Read an audience file to its end: every row is accepted, or rejected with the reason. Nothing is stored."""
     from amends.content.people.audience import AudienceFile
 
     desk: Desk = ctx.obj
-    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share)
+    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share, left_out=leave_out or ())
     try:
         for _ in audience.rows():
             pass
@@ -94,6 +104,7 @@ def correct(
     gone: Annotated[int | None, _are_right("gone", "be gone from the list")] = None,
     changed: Annotated[int | None, _are_right("changed", "be changed")] = None,
     encoding: Encoding = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Put a corrected list of people in force, all of it or nothing, and say what it changes.
 
@@ -107,7 +118,7 @@ def correct(
     if not (name or check):
         raise typer.BadParameter("say with --as NAME who hands in this list, or only look with --check")
     by = desk.member(name).name if name else ""
-    people = AudienceReadAhead(file, encoding=encoding)
+    people = AudienceReadAhead(file, encoding=encoding, left_out=leave_out or ())
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
     expect_few_cycles()
     correction = desk.ledger.corrections.compare(incident, rows)

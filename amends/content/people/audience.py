@@ -2,7 +2,7 @@
 
 import shlex
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from amends.content.file.codes import Code
 from amends.content.file.regions import has_states, state_code
 from amends.content.people import columns
+from amends.content.people.asked_columns import ADVICE, asked_titles, question
 from amends.content.people.columns import UnfitCell
 from amends.content.people.duplicates import FirstRows
 from amends.content.people.open_table import open_table
@@ -100,9 +101,20 @@ class AudienceReport:
 class AudienceFile:
     """A CSV or XLSX file of people, read as a stream; only hashes of its content stay in memory."""
 
-    def __init__(self, path: Path, *, encoding: str | None = None, max_bad_share: float = MAX_BAD_SHARE) -> None:
-        """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark."""
-        self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoding: str | None = None,
+        max_bad_share: float = MAX_BAD_SHARE,
+        left_out: Collection[str] | None = None,
+    ) -> None:
+        """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark.
+
+        `left_out` has the columns of which a person has said that they name no dead and no minor. Any other column
+        that sounds so refuses the file; None refuses none, and warns.
+        """
+        self.path, self._encoding, self._max_bad_share, self._left_out = path, encoding, max_bad_share, left_out
         self.report = AudienceReport()
 
     def rows(self) -> Iterator[Person]:
@@ -113,7 +125,7 @@ class AudienceFile:
         self.report = AudienceReport()
         try:
             table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
-            yield from _TablePass(table, self.report).persons()
+            yield from _TablePass(table, self.report, self._left_out).persons()
             self._refuse_when_bad()
         except ContentError as error:
             finding = error.findings[0]
@@ -136,8 +148,8 @@ class AudienceFile:
 class _TablePass:
     """One pass over a table."""
 
-    def __init__(self, table: Table, report: AudienceReport) -> None:
-        self._table, self._report = table, report
+    def __init__(self, table: Table, report: AudienceReport, left_out: Collection[str] | None) -> None:
+        self._table, self._report, self._left_out = table, report, left_out
         self._children: frozenset[int] = frozenset()
         """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
@@ -177,10 +189,24 @@ class _TablePass:
             near = get_close_matches(name.lower(), set(OPTIONAL) - self._columns.keys(), 1)
             advice = f"; did you mean {near[0]}?" if near else ""
             self._warn(1, "ignored_column", f"the column {name!r} is not kept{advice}")
+        self._ask_about(header)
         if isinstance(self._table, Workbook) and self._table.other_sheets:
             self._warn(1, "ignored_sheet", f"only the first of {self._table.other_sheets + 1} sheets is read")
         if "guardian_of" in self._columns:
             self._children = self._all_children()
+
+    def _ask_about(self, header: list[str]) -> None:
+        """Ask whether columns that are not kept say who has died or is a minor. Raises ContentError until answered."""
+        unknown = [title for title in header if title not in self._columns]
+        asked = asked_titles(title for title in unknown if title not in (self._left_out or ()))
+        if not asked:
+            return
+        if self._left_out is None:
+            self._warn(1, "asked_column", f"{question(asked)} If so, {ADVICE}")
+            return
+        answers = " ".join(f"--leave-out {shlex.quote(title)}" for title in asked)
+        where = f"{self._table.path}:1:{header.index(asked[0]) + 1}"
+        raise ContentError(Finding(where, Code.HEADER, question(asked), f"if so, {ADVICE}; if not, {answers}"))
 
     def _all_children(self) -> frozenset[int]:
         """Return the hashes of the ids of all children, read in a pass of its own before the people.

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 
 from amends.content.file.countries import COUNTRIES
@@ -300,6 +302,32 @@ def test_a_family_with_one_name_is_no_hint(audience):
         for number, given in enumerate("Anna Bert Carl Dora Emil Fritz Gerd Hans".split() * 5)
     ]
     assert read(audience(*rows))[1].warnings == []
+
+
+@pytest.mark.parametrize(
+    ("column", "asks"),
+    [
+        ("status", "who has died"), ("customer_status", "who has died"), ("Date of death", "who has died"), ("verstorben", "who has died"),
+        ("已故", "who has died"), ("age", "who is a minor"), ("birthDate", "who is a minor"), ("is-minor", "who is a minor"),
+        ("出生日期", "who is a minor"), ("guardian_email", "who has a guardian"), ("parent", "who has a guardian"), ("监护人", "who has a guardian"),
+    ],
+)  # fmt: skip
+def test_a_column_that_may_say_who_has_died_is_asked_about(audience, column, asks):
+    """A file with such a column is refused with a question until somebody has answered, and then read without it."""
+    path = audience(f"{ANNA},x", header=f"id,name,email,phone,locale,country,{column}")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path, left_out=()).rows())
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.what) == (f"{path}:1:7", f"does the column {column!r} say {asks}?")
+    assert f"--leave-out {shlex.quote(column)}" in finding.advice
+    assert len(list(AudienceFile(path, left_out=(column,)).rows())) == 1
+    assert [one.code for one in read(path)[1].warnings] == ["ignored_column", "asked_column"]
+
+
+@pytest.mark.parametrize("column", ["tier", "image", "page", "state", "language", "parent_company", "estate", "notes"])
+def test_another_column_raises_no_question(audience, column):
+    path = audience(f"{ANNA},x", header=f"id,name,email,phone,locale,country,{column}")
+    assert [one.code for one in read(path, left_out=())[1].warnings] == ["ignored_column"]
 
 
 def test_a_person_with_no_good_address_is_rejected(audience):
