@@ -15,7 +15,7 @@ from amends.content.people.asked_columns import ADVICE, asked_titles, question
 from amends.content.people.columns import UnfitCell
 from amends.content.people.duplicates import FirstRows
 from amends.content.people.open_table import open_table
-from amends.content.people.shifted_names import ShiftedNames
+from amends.content.people.shifted_names import ShiftedNames, is_compared
 from amends.content.people.table import Row, Table
 from amends.content.people.xlsx_file import Workbook
 from amends.domain.base.errors import ContentError, Finding
@@ -228,17 +228,19 @@ class _TablePass:
             self._reject(number, "", _misshapen(row, self._width))
             return None
         read, wrong = self._read(row)
-        if wrong and not _can_do_without(wrong, read):
-            self._reject(number, *wrong[0], also=wrong[1:])
-            return None
-        self._set_aside(number, wrong, read)
+        if wrong:
+            if not _can_do_without(wrong, read):
+                self._reject(number, *wrong[0], also=wrong[1:])
+                return None
+            self._set_aside(number, wrong, read)
         person = Person(number=number, ref=read.pop("id"), **read)
         if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
             self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
         if person.phone and columns.is_national(row[self._columns["phone"]]):
             self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
         self._compare(person)
-        self._shifted.see(person)
+        if is_compared(number):
+            self._shifted.see(person)
         return person
 
     def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, UnfitCell]]]:

@@ -6,13 +6,18 @@ from unicodedata import combining, normalize
 
 from amends.domain.people.person import Person
 
-EVERY_ROW = 4_000
+EVERY_ROW = 1_000
 """The number of rows at the beginning of a list that are all compared."""
 STRIDE, BLOCK = 64, 4
 """Further down, so many rows in a row are compared of each stride: a shift concerns very many rows."""
 FEWEST, SHARE = 5, 0.1
 """The fewest rows, and the smallest share of those compared, that are likely to be shifted for a hint."""
 _WORD = re.compile("[a-z]{3,}")
+
+
+def is_compared(number: int) -> bool:
+    """Return True for a row that is compared with the row before."""
+    return number % STRIDE < BLOCK or number < EVERY_ROW
 
 
 class _Row(NamedTuple):
@@ -33,13 +38,10 @@ class ShiftedNames:
         self._before: _Row | None = None
 
     def see(self, person: Person) -> None:
-        """Compare the person with the person of the row before, as long as the row is one that is compared."""
-        number = person.number
-        if number > EVERY_ROW and number % STRIDE >= BLOCK:
-            return
+        """Compare a person, whose row is one that is compared, with the person of the row before."""
         row, before = _row(person), self._before
         self._before = row
-        if before is None or before.number + 1 != number or not (row.words and before.words):
+        if before is None or before.number + 1 != row.number or not (row.words and before.words):
             return
         self.compared += 1
         self.down += not before.fits and _fit(before.words, row.local)
