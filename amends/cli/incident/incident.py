@@ -13,7 +13,7 @@ from amends.cli.incident.gap_text import NEEDED, gap_hints, gap_lines, go_hints
 from amends.cli.incident.new import new
 from amends.cli.incident.own_domains import why_not_on_portal
 from amends.cli.notice.approval_text import approval_lines
-from amends.cli.people.audience import Encoding, LeaveOut, report_lines
+from amends.cli.people.audience import Encoding, LeaveOut, report_lines, shared_mailboxes
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -86,6 +86,7 @@ def open_(
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
         *list_hints(incident, desk.ledger.cases.read(incident.id).audience),
+        *shared_mailboxes(people.report),
         *gap_hints(incident),
     )
     for hint in filter(None, hints):

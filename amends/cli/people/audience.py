@@ -68,6 +68,8 @@ def check(
     desk.show(report.as_json(), "\n".join(report_lines(where, report)))
     if report.refused or report.rejected:
         raise typer.Exit(Exit.FINDINGS)
+    for hint in shared_mailboxes(report):
+        desk.hint(hint)
     desk.hint(f"`amends incident open INCIDENT.yaml --audience {file}` opens an incident with these people")
 
 
@@ -80,6 +82,17 @@ def report_lines(file: str, report: "AudienceReport") -> list[str]:
         aside = f" ({report.set_aside} without an address that was set aside)" if report.set_aside else ""
         lines.append(f"{rows}: {report.accepted} accepted{aside}, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
+
+
+def shared_mailboxes(report: "AudienceReport") -> Iterator[str]:
+    """Yield a hint when people share a mailbox, because each of them will get a message of their own there."""
+    if shared := sum(row.code == "same_email" for row in report.warnings):
+        rows = counted(shared, "row has the mailbox", "rows have the mailbox")
+        yield (
+            f"{rows} of a row above, and each person gets a message of their own there. Decide before a notice is "
+            "drafted: where one message is enough, leave the email empty in the other rows, whom another channel "
+            "reaches then, and hand the list in with `amends audience correct`"
+        )
 
 
 def _place(caution: "Caution") -> str:
@@ -130,6 +143,8 @@ def correct(
     lines = [*report_lines(str(file), people.report), *_different(difference), *map(_followed, followed)]
     report = {"incident": incident, "stored": stored, "refused": refused, "audience": people.report.as_json()}
     desk.show(report | _values(difference) | {"notices": followed}, "\n".join(lines))
+    for hint in shared_mailboxes(people.report):
+        desk.hint(hint)
     _after_correction(desk, incident, refused, followed, stored=stored and bool(difference.changes))
 
 
