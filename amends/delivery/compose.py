@@ -85,12 +85,14 @@ class Composer:
     def _values(self, claim: Claim, locale: str) -> dict[str, str]:
         if claim.about is None or claim.to is None:
             return {}
+        phrases = self._wording.phrases.get(locale)
+        nobody, child = (phrases.nameless, phrases.nameless_child) if phrases else ("", "")
         return {
-            Slot.NAME: claim.to.name,
+            Slot.NAME: claim.to.name or nobody,
             Slot.YOUR_DATA: self._say(locale, claim.about.data),
             Slot.PERSONAL_LINK: claim.link,
             Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
-            Slot.CHILD: claim.about.name if claim.text.reader == Reader.GUARDIAN else "",
+            Slot.CHILD: claim.about.name or child if claim.text.reader == Reader.GUARDIAN else "",
         }
 
     def _say_data(self, locale: str, touched: tuple[DataCategory, ...]) -> str:

@@ -3,11 +3,12 @@
 import hmac
 import secrets
 from datetime import datetime
-from unicodedata import category
+from unicodedata import category, normalize
 
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed
+from amends.domain.base.look_alikes import mixes_look_alikes, spelled_alike
 from amends.domain.base.text import minute
 from amends.domain.team.approval import why_not_deputy
 from amends.domain.team.member import FROM_PREFECT, Member, TeamRole
@@ -125,21 +126,25 @@ def _refuse_invalid_name(name: str) -> None:
         raise NotAllowed(f"the name {name!r} begins or ends with a blank; leave it out")
     if any(category(character) in UNSEEN and character not in JOINERS for character in name):
         raise NotAllowed(f"the name {name!a} holds a line break or another character that nobody sees; leave it out")
+    if normalize("NFKC", name) != name:
+        raise NotAllowed(f"the name {name!a} has full-width or composed letters; write {normalize('NFKC', name)}")
+    if mixes_look_alikes(name):
+        raise NotAllowed(f"the name {name!a} mixes letters of several scripts that look alike; write it in one")
     if len(name) > LONGEST_NAME:
         raise NotAllowed(f"the name has {len(name)} characters; {LONGEST_NAME} are the most")
-    if name.casefold() in (ENGINE, FROM_PREFECT):
-        raise NotAllowed(
-            f"{name.casefold()} is how the audit chain names the program itself; take the person's own name"
-        )
+    if (own := spelled_alike(name)) in (ENGINE, FROM_PREFECT):
+        raise NotAllowed(f"{own} is how the audit chain names the program itself; take the person's own name")
 
 
 def _refuse_name_in_use(session: Session, name: str) -> None:
-    """Raise AlreadyInLedger for a name that a present or former member has, even in other capitals."""
-    alike = [known for known in session.exec(select(MemberRow.name)) if known.casefold() == name.casefold()]
+    """Raise AlreadyInLedger for a name that a present or former member has, even in letters that look the same."""
+    spelled = spelled_alike(name)
+    alike = [known for known in session.exec(select(MemberRow.name)) if spelled_alike(known) == spelled]
     if name in alike:
         raise AlreadyInLedger(f"{name} is in the team already")
     if alike:
-        raise AlreadyInLedger(f"{alike[0]} is in the team already, and {name} differs only in capitals; add a surname")
+        what = "capitals" if alike[0].casefold() == name.casefold() else "letters that look the same"
+        raise AlreadyInLedger(f"{alike[0]} is in the team already, and {name} differs only in {what}; add a surname")
 
 
 def _locked(session: Session, *names: str) -> list[MemberRow]:

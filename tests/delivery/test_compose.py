@@ -55,6 +55,20 @@ def a_claim(person: Person, **changes: object) -> Claim:
     return first._replace(**changes)
 
 
+@pytest.mark.parametrize(("locale", "greeting"), [("en", "customer"), ("zh-CN", "尊敬的用户")])
+def test_who_has_no_name_gets_a_neutral_greeting(locale: str, greeting: str) -> None:
+    named = {"en": "customer", "zh-CN": "尊敬的用户"}
+    wording = a_wording()
+    spoken = {name: one.model_copy(update={"nameless": named[name]}) for name, one in wording.phrases.items()}
+    composer = Composer(
+        an_incident(), a_draft(variants=personal_variants("en", "zh-CN")),
+        wording.model_copy(update={"phrases": spoken}), LINKS,
+    )  # fmt: skip
+    message = composer.message(a_claim(a_person(number=1, name="", locale=locale)))
+    assert greeting in message.text
+    assert (message.to_name, message.values[Slot.NAME]) == ("", greeting)
+
+
 class Seen(HTMLParser):
     """What a browser makes of markup: its tags, where its links lead, and the text that people read."""
 

@@ -83,6 +83,31 @@ def test_a_name_is_written_as_its_bearer_writes_it(ledger_on_sqlite: Ledger, nam
     assert [member.name for member in ledger_on_sqlite.team.members()] == [name]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Ｏmar", "ｏｍａｒ", "оmar", "omаr", "ﬁona", "Omar Süß Ν", "wеi"],
+)
+def test_a_name_in_letters_that_pass_for_others_is_refused(ledger_on_sqlite: Ledger, name: str) -> None:
+    """Full-width letters, ligatures, and scripts that look alike within one name are refused."""
+    with pytest.raises(NotAllowed, match=r"full-width|several scripts"):
+        ledger_on_sqlite.team.add(name, TeamRole.LEGAL, "lena", NOW)
+
+
+@pytest.mark.parametrize("name", ["сора", "СОРА", "соρа", "sора"])
+def test_a_name_that_looks_like_a_members_is_not_taken(ledger_on_sqlite: Ledger, name: str) -> None:
+    """A name in Cyrillic letters alone that reads as the Latin name of a member is refused, in capitals too."""
+    ledger_on_sqlite.team.add("copa", TeamRole.LEGAL, "lena", NOW)
+    ledger_on_sqlite.team.add("sopa", TeamRole.LEGAL, "lena", NOW)
+    with pytest.raises((AlreadyInLedger, NotAllowed)):
+        ledger_on_sqlite.team.add(name, TeamRole.LEGAL, "lena", NOW)
+
+
+@pytest.mark.parametrize("name", ["Олена", "Ελένη", "李雷 Lei", "José", "علی\u200cرضا", "Müller-Lüdenscheidt"])
+def test_a_name_in_the_script_of_its_bearer_is_taken(ledger_on_sqlite: Ledger, name: str) -> None:
+    ledger_on_sqlite.team.add(name, TeamRole.LEGAL, "lena", NOW)
+    assert [member.name for member in ledger_on_sqlite.team.members()] == [name]
+
+
 def test_a_name_that_differs_only_in_capitals_is_in_use(ledger_on_sqlite: Ledger) -> None:
     ledger_on_sqlite.team.add("Omar", TeamRole.LEGAL, "lena", NOW)
     with pytest.raises(AlreadyInLedger, match="Omar is in the team already, and oMAR differs only in capitals"):

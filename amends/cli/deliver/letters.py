@@ -181,7 +181,7 @@ def paper_letters(ledger: "Ledger", source: "PrintedFrom", batch: int, public_ur
         message = composer.on_paper(claim._replace(link=link))
         address = " ".join(text_for(organisation.contacts.postal_address, message.locale).split())
         yield PaperLetter(
-            name=to.name,
+            name=message.values[Slot.NAME],
             address=to.postal_address,
             locale=message.locale,
             subject=message.subject,

@@ -13,7 +13,7 @@ from amends.cli.incident.gap_text import NEEDED, gap_hints, gap_lines, go_hints
 from amends.cli.incident.new import new
 from amends.cli.incident.own_domains import why_not_on_portal
 from amends.cli.notice.approval_text import approval_lines
-from amends.cli.people.audience import Encoding, report_lines
+from amends.cli.people.audience import Encoding, LeaveOut, report_lines, shared_mailboxes
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -63,6 +63,7 @@ def open_(
     ] = "",
     allow_bad_rows: AllowBadRows = False,
     encoding: Encoding = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Store an incident with its people: all of it, or nothing. Facts are enough; texts can follow with `amend`."""
     from amends.cli.terminal.prefect import nudge
@@ -73,9 +74,9 @@ def open_(
     desk: Desk = ctx.obj
     incident, gaps = read_incident_with_gaps(file)
     author = _author(desk, name)
-    people = AudienceReadAhead(audience, encoding=encoding)
-    leave_out = "or leave them out: --allow-bad-rows"
-    rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
+    people = AudienceReadAhead(audience, encoding=encoding, left_out=leave_out or ())
+    advice = "or leave them out: --allow-bad-rows"
+    rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, advice)
     expect_few_cycles()
     count = desk.ledger.incidents.open(incident, rows, author, now())
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
@@ -85,6 +86,7 @@ def open_(
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
         *list_hints(incident, desk.ledger.cases.read(incident.id).audience),
+        *shared_mailboxes(people.report),
         *gap_hints(incident),
     )
     for hint in filter(None, hints):

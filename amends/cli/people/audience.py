@@ -19,11 +19,20 @@ from amends.domain.base.text import counted, counts
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind, PersonChange, objections
 
 if TYPE_CHECKING:
-    from amends.content.people.audience import AudienceReport
+    from amends.content.people.audience import AudienceReport, Caution
     from amends.ledger.deliver.corrections import Followed
 
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Such as gb18030; needed when the file is neither UTF-8 nor UTF-16.")
+]
+
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave-out",
+        metavar="COLUMN",
+        help="A column that says nothing of who has died or is a minor; may be repeated.",
+    ),
 ]
 
 SCREEN = 50
@@ -41,12 +50,13 @@ def check(
         float,
         typer.Option(metavar="SHARE", min=0, max=1, help="Refuse the file when a larger share of its rows is bad."),
     ] = 0.05,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Read an audience file to its end: every row is accepted, or rejected with the reason. Nothing is stored."""
     from amends.content.people.audience import AudienceFile
 
     desk: Desk = ctx.obj
-    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share)
+    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share, left_out=leave_out or ())
     try:
         for _ in audience.rows():
             pass
@@ -58,17 +68,35 @@ def check(
     desk.show(report.as_json(), "\n".join(report_lines(where, report)))
     if report.refused or report.rejected:
         raise typer.Exit(Exit.FINDINGS)
+    for hint in shared_mailboxes(report):
+        desk.hint(hint)
     desk.hint(f"`amends incident open INCIDENT.yaml --audience {file}` opens an incident with these people")
 
 
 def report_lines(file: str, report: "AudienceReport") -> list[str]:
     """Return the report in lines: each rejected row, each warning, and the sums; or why the file is refused."""
     lines = [f"{file}:{row.row}:{row.column or 1} {row.code} {row.reason}" for row in report.rejected]
-    lines += [f"{file}:{row['row']} {row['code']} {row['reason']} (warning)" for row in report.as_json()["warnings"]]
+    lines += [f"{file}:{_place(row)} {row.code} {row.reason} (warning)" for row in report.warnings]
     if report.rows or not report.refused:
         rows = counted(report.rows, "row")
-        lines.append(f"{rows}: {report.accepted} accepted, {len(report.rejected)} rejected")
+        aside = f" ({report.set_aside} without an address that was set aside)" if report.set_aside else ""
+        lines.append(f"{rows}: {report.accepted} accepted{aside}, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
+
+
+def shared_mailboxes(report: "AudienceReport") -> Iterator[str]:
+    """Yield a hint when people share a mailbox, because each of them will get a message of their own there."""
+    if shared := sum(row.code == "same_email" for row in report.warnings):
+        rows = counted(shared, "row has the mailbox", "rows have the mailbox")
+        yield (
+            f"{rows} of a row above, and each person gets a message of their own there. Decide before a notice is "
+            "drafted: where one message is enough, leave the email empty in the other rows, whom another channel "
+            "reaches then, and hand the list in with `amends audience correct`"
+        )
+
+
+def _place(caution: "Caution") -> str:
+    return f"{caution.row}:{caution.column}" if caution.column else str(caution.row)
 
 
 def _are_right(what: str, may: str) -> Any:
@@ -89,6 +117,7 @@ def correct(
     gone: Annotated[int | None, _are_right("gone", "be gone from the list")] = None,
     changed: Annotated[int | None, _are_right("changed", "be changed")] = None,
     encoding: Encoding = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Put a corrected list of people in force, all of it or nothing, and say what it changes.
 
@@ -102,7 +131,7 @@ def correct(
     if not (name or check):
         raise typer.BadParameter("say with --as NAME who hands in this list, or only look with --check")
     by = desk.member(name).name if name else ""
-    people = AudienceReadAhead(file, encoding=encoding)
+    people = AudienceReadAhead(file, encoding=encoding, left_out=leave_out or ())
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
     expect_few_cycles()
     correction = desk.ledger.corrections.compare(incident, rows)
@@ -114,6 +143,8 @@ def correct(
     lines = [*report_lines(str(file), people.report), *_different(difference), *map(_followed, followed)]
     report = {"incident": incident, "stored": stored, "refused": refused, "audience": people.report.as_json()}
     desk.show(report | _values(difference) | {"notices": followed}, "\n".join(lines))
+    for hint in shared_mailboxes(people.report):
+        desk.hint(hint)
     _after_correction(desk, incident, refused, followed, stored=stored and bool(difference.changes))
 
 

@@ -34,6 +34,12 @@ _EXPECTED_FORMS = {
 }
 """The advice for a text that does not match a pattern of the domain, by pattern."""
 
+_LIMITS = {
+    "string_too_short": "at least {min_length} characters are expected here",
+    "string_too_long": "at most {max_length} characters have room here",
+    "less_than_equal": "at most {le:,.12g} is possible here; is it a typing error?",
+    "greater_than_equal": "at least {ge:,.12g} is expected here",
+}
 _PLAIN_WORDS = {
     "string_type": "a text is expected here: put it in quotes",
     "bool_parsing": "true or false is expected here",
@@ -125,13 +131,11 @@ def _plain_words(details: ErrorDetails) -> str:
     if details["input"] is None:
         return "nothing stands here"
     context = details.get("ctx", {})
+    if details["type"] in _LIMITS:
+        return _LIMITS[details["type"]].format(**context)
     match details["type"]:
         case "string_pattern_mismatch" if context["pattern"] in _EXPECTED_FORMS:
             return _EXPECTED_FORMS[context["pattern"]]
-        case "string_too_short":
-            return f"at least {context['min_length']} characters are expected here"
-        case "string_too_long":
-            return f"at most {context['max_length']} characters have room here"
         case "too_short":
             few = f"{context['min_length']} are expected here"
             return few if context["actual_length"] else "nothing stands here"

@@ -13,8 +13,9 @@ from amends.content.file.countries import COUNTRIES
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import Trail
 from amends.content.file.regions import is_state
+from amends.content.people import columns
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import text_for
+from amends.domain.base.value import MOST_PEOPLE, text_for
 from amends.domain.incident.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
 from amends.domain.incident.gaps import gaps
 from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Times
@@ -22,10 +23,12 @@ from amends.domain.risk.exposure import CIPHERTEXT_ONLY
 
 _PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
 
+_EXTENSION = re.compile(r"ext\.?|x|转|[,;]")
+_PLACEHOLDER = ".invalid"
+"""The end of the address that an imported incident file holds until somebody writes one; the lint stops it."""
+
 _REQUIRED = frozenset({"promise", "text"})
 """The last key of each text that must not be empty; other texts may be left out, or are gaps until the first notice."""
-
-MOST_PEOPLE = 10_000_000_000
 
 _PLACE = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
 """The place behind the @ in the id of a duty that each place has for itself."""
@@ -126,10 +129,45 @@ def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
     yield from _odd_people(incident, document)
     yield from _impossible_times(incident, document)
     yield from _unknown_rulings(incident, document)
-    phone = incident.organisation.contacts.phone
-    if phone and not _PHONE.fullmatch(phone):
+    yield from _unfit_contacts(incident, document)
+
+
+def _unfit_contacts(incident: Incident, document: Document) -> Iterator[Finding]:
+    """Yield a finding for a mailbox and a telephone number that nobody could write to or call."""
+    contacts = incident.organisation.contacts
+    if contacts.phone and not _can_be_called(contacts.phone):
         where = document.where(("organisation", "contacts", "phone"))
-        yield Finding(where, Code.WRONG_FORM, "organisation.contacts.phone: this is not a phone number")
+        what, advice = "organisation.contacts.phone: this is not a phone number", "write it as in +49 30 5550100"
+        yield Finding(where, Code.WRONG_FORM, what, advice)
+    if contacts.email and (why := _why_no_mailbox(contacts.email)):
+        where = document.where(("organisation", "contacts", "email"))
+        yield Finding(where, Code.WRONG_FORM, f"organisation.contacts.email: {why}", "as in care@example.org")
+
+
+def _why_no_mailbox(address: str) -> str:
+    """Return why nobody can write to this address, or an empty text."""
+    if address.lower().endswith(_PLACEHOLDER):
+        return ""
+    try:
+        columns.email(address)
+    except columns.UnfitCell as why:
+        return why.reason
+    return "it mixes letters of several scripts that look alike" if columns.mixes_scripts(address) else ""
+
+
+def _can_be_called(phone: str) -> bool:
+    """Return True for a number of digits; one with its country's code must be as long as numbers there can be."""
+    if not _PHONE.fullmatch(phone):
+        return False
+    number = _EXTENSION.split(phone)[0]
+    if not number.startswith("+"):
+        return True
+    from phonenumbers import NumberParseException, is_possible_number, parse
+
+    try:
+        return is_possible_number(parse(number))
+    except NumberParseException:
+        return False
 
 
 def _missing_texts(incident: Incident, document: Document) -> Iterator[Finding]:
@@ -190,7 +228,7 @@ def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
 
 
 def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
-    """Yield a finding for each unknown clock event, each event before the incident, and each negative length."""
+    """Yield a finding for each unknown clock event and each event before the incident."""
     started = incident.times.occurred.start
     for name in incident.times.events.keys() - CLOCK_EVENTS:
         where = document.where(("times", "events", name), of_key=True)
@@ -202,10 +240,6 @@ def _impossible_times(incident: Incident, document: Document) -> Iterator[Findin
         if started and moment < started:
             trail: Trail = ("times", name) if name in document.content["times"] else ("times", "events", name)
             yield Finding(document.where(trail), Code.CONTRADICTION, f"times.{name} is before times.occurred.from")
-    for name in ("restore_hours", "exposure_days"):
-        length = getattr(incident.facts, name).value
-        if length is not None and length < 0:
-            yield Finding(document.where(("facts", name)), Code.WRONG_FORM, f"facts.{name} is below 0")
 
 
 def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:

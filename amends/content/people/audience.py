@@ -2,7 +2,7 @@
 
 import shlex
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 from amends.content.file.codes import Code
 from amends.content.file.regions import has_states, state_code
 from amends.content.people import columns
+from amends.content.people.asked_columns import ADVICE, asked_titles, question
 from amends.content.people.columns import UnfitCell
 from amends.content.people.duplicates import FirstRows
 from amends.content.people.open_table import open_table
+from amends.content.people.shifted_names import ShiftedNames, is_compared
 from amends.content.people.table import Row, Table
 from amends.content.people.xlsx_file import Workbook
 from amends.domain.base.errors import ContentError, Finding
@@ -22,6 +24,11 @@ from amends.domain.people.person import Person
 
 MAX_BAD_SHARE = 0.05
 REQUIRED = ("id", "name", "email", "phone", "locale", "country")
+ADDRESSES = ("email", "phone", "postal_address")
+"""The columns of which one that cannot be used is set aside, as long as another one can."""
+MAX_SET_ASIDE_SHARE = 0.2
+FEW_SET_ASIDE = 10
+"""The number of addresses that may be set aside whatever their share is."""
 OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
@@ -62,6 +69,7 @@ class Caution:
     row: int
     code: str
     reason: str
+    column: str = ""
 
 
 @dataclass
@@ -70,6 +78,8 @@ class AudienceReport:
 
     rows: int = 0
     accepted: int = 0
+    set_aside: int = 0
+    """The accepted rows of which an address cannot be used; a warning names each with its column."""
     rejected: list[Rejection] = field(default_factory=list)
     warnings: list[Caution] = field(default_factory=list)
     refused: str | None = None
@@ -81,6 +91,7 @@ class AudienceReport:
         return {
             "rows": self.rows,
             "accepted": self.accepted,
+            "set_aside": self.set_aside,
             "rejected": [asdict(rejection) for rejection in self.rejected],
             "warnings": [asdict(caution) for caution in self.warnings],
             "refused": self.refused,
@@ -90,9 +101,20 @@ class AudienceReport:
 class AudienceFile:
     """A CSV or XLSX file of people, read as a stream; only hashes of its content stay in memory."""
 
-    def __init__(self, path: Path, *, encoding: str | None = None, max_bad_share: float = MAX_BAD_SHARE) -> None:
-        """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark."""
-        self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoding: str | None = None,
+        max_bad_share: float = MAX_BAD_SHARE,
+        left_out: Collection[str] | None = None,
+    ) -> None:
+        """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark.
+
+        `left_out` has the columns of which a person has said that they name no dead and no minor. Any other column
+        that sounds so refuses the file; None refuses none, and warns.
+        """
+        self.path, self._encoding, self._max_bad_share, self._left_out = path, encoding, max_bad_share, left_out
         self.report = AudienceReport()
 
     def rows(self) -> Iterator[Person]:
@@ -103,7 +125,7 @@ class AudienceFile:
         self.report = AudienceReport()
         try:
             table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
-            yield from _TablePass(table, self.report).persons()
+            yield from _TablePass(table, self.report, self._left_out).persons()
             self._refuse_when_bad()
         except ContentError as error:
             finding = error.findings[0]
@@ -117,18 +139,25 @@ class AudienceFile:
         if bad > rows * self._max_bad_share:
             what = f"{bad} of {rows} rows are bad, more than {self._max_bad_share:.0%}"
             raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
+        aside = self.report.set_aside
+        if aside > max(FEW_SET_ASIDE, rows * max(MAX_SET_ASIDE_SHARE, self._max_bad_share)):
+            what = f"{aside} of {rows} rows have an address that cannot be used, more than {MAX_SET_ASIDE_SHARE:.0%}"
+            raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
 
 
 class _TablePass:
     """One pass over a table."""
 
-    def __init__(self, table: Table, report: AudienceReport) -> None:
-        self._table, self._report = table, report
+    def __init__(self, table: Table, report: AudienceReport, left_out: Collection[str] | None) -> None:
+        self._table, self._report, self._left_out = table, report, left_out
         self._children: frozenset[int] = frozenset()
         """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
         self._guardians: list[tuple[int, int]] = []
         """The row of each guardian, and the hash of the child's id."""
+        self._nameless = array("I")
+        """The rows that have a word for nothing as the name."""
+        self._shifted = ShiftedNames()
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
         """Each known column, the check of its cells, and its place in a row."""
         self._combined_checks = (
@@ -148,6 +177,8 @@ class _TablePass:
                 self._report.accepted += 1
                 yield person
         self._warn_of_lost_children()
+        self._warn_of_nameless()
+        self._warn_of_shift()
 
     def _read_header(self, header: list[str]) -> None:
         self._width, self._columns = len(header), _columns(self._table, header)
@@ -158,10 +189,24 @@ class _TablePass:
             near = get_close_matches(name.lower(), set(OPTIONAL) - self._columns.keys(), 1)
             advice = f"; did you mean {near[0]}?" if near else ""
             self._warn(1, "ignored_column", f"the column {name!r} is not kept{advice}")
+        self._ask_about(header)
         if isinstance(self._table, Workbook) and self._table.other_sheets:
             self._warn(1, "ignored_sheet", f"only the first of {self._table.other_sheets + 1} sheets is read")
         if "guardian_of" in self._columns:
             self._children = self._all_children()
+
+    def _ask_about(self, header: list[str]) -> None:
+        """Ask whether columns that are not kept say who has died or is a minor. Raises ContentError until answered."""
+        unknown = [title for title in header if title not in self._columns]
+        asked = asked_titles(title for title in unknown if title not in (self._left_out or ()))
+        if not asked:
+            return
+        if self._left_out is None:
+            self._warn(1, "asked_column", f"{question(asked)} If so, {ADVICE}")
+            return
+        answers = " ".join(f"--leave-out {shlex.quote(title)}" for title in asked)
+        where = f"{self._table.path}:1:{header.index(asked[0]) + 1}"
+        raise ContentError(Finding(where, Code.HEADER, question(asked), f"if so, {ADVICE}; if not, {answers}"))
 
     def _all_children(self) -> frozenset[int]:
         """Return the hashes of the ids of all children, read in a pass of its own before the people.
@@ -184,14 +229,18 @@ class _TablePass:
             return None
         read, wrong = self._read(row)
         if wrong:
-            self._reject(number, *wrong[0], also=wrong[1:])
-            return None
+            if not _can_do_without(wrong, read):
+                self._reject(number, *wrong[0], also=wrong[1:])
+                return None
+            self._set_aside(number, wrong, read)
         person = Person(number=number, ref=read.pop("id"), **read)
         if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
             self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
-        if columns.is_national(row[self._columns["phone"]]):
+        if person.phone and columns.is_national(row[self._columns["phone"]]):
             self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
         self._compare(person)
+        if is_compared(number):
+            self._shifted.see(person)
         return person
 
     def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, UnfitCell]]]:
@@ -209,6 +258,17 @@ class _TablePass:
             except UnfitCell as why:
                 wrong.append((column, why))
         return read, wrong
+
+    def _set_aside(self, number: int, wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> None:
+        """Leave out the name and the addresses of a good row that cannot be used, with a warning for each."""
+        for column, why in wrong:
+            read[column] = ""
+            if why.code == columns.NO_NAME:
+                self._nameless.append(number)
+            else:
+                instead = "the other address is used" if column in ADDRESSES else "the greeting is neutral"
+                self._warn(number, why.code, f"{why.reason}; the {column} is set aside, {instead}", column)
+        self._report.set_aside += any(column in ADDRESSES for column, _ in wrong)
 
     def _phone(self, read: dict[str, Any]) -> None:
         if "country" in read:
@@ -248,12 +308,33 @@ class _TablePass:
             if not self._ids.row_of(child):
                 self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
 
+    def _warn_of_nameless(self) -> None:
+        if self._nameless:
+            rows = counted(len(self._nameless), "row has", "rows have")
+            reason = f"{rows} a word for nothing as the name, such as 0, nan or n/a: the greeting is neutral"
+            self._warn(self._nameless[0], columns.NO_NAME, reason, "name")
+
+    def _warn_of_shift(self) -> None:
+        if where := self._shifted.shift():
+            many = f"{max(self._shifted.up, self._shifted.down)} of {self._shifted.compared} names compared"
+            reason = f"{many} fit the email of {where}, not their own; was a column sorted without the others?"
+            self._warn(1, "names_shifted", reason, "name")
+
     def _reject(self, number: int, column: str, why: UnfitCell, also: Iterable[tuple[str, UnfitCell]] = ()) -> None:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
         self._report.rejected.append(Rejection(number, column, why.code, why.reason + more))
 
-    def _warn(self, number: int, code: str, reason: str) -> None:
-        self._report.warnings.append(Caution(number, code, reason))
+    def _warn(self, number: int, code: str, reason: str, column: str = "") -> None:
+        self._report.warnings.append(Caution(number, code, reason, column))
+
+
+def _can_do_without(wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) -> bool:
+    """Return True when the person can be told without the wrong cells of the row.
+
+    These are a name that is none, and addresses beside a good one.
+    """
+    unfit = {column for column, why in wrong if why.code not in (columns.NO_NAME, columns.ODD_NAME)}
+    return not unfit or (unfit <= set(ADDRESSES) and any(read.get(one) for one in ADDRESSES if one not in unfit))
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:

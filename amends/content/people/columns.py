@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
-from amends.content.people.phone_numbers import numbering_plan
+from amends.content.people.phone_numbers import OF_NO_COUNTRY, numbering_plan
+from amends.domain.base.look_alikes import mixes_look_alikes, passes_for_latin
 from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, LOCALE
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import NULL_LIKE, Flag
@@ -23,6 +24,20 @@ Word = TypeVar("Word", bound=StrEnum)
 LONGEST = 200
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 LONGEST_ADDRESS = 500
+
+NO_NAME, ODD_NAME = "no_name", "odd_name"
+"""The codes of cells that hold no name, or one that nobody should read in a message."""
+_NO_WORD = NULL_LIKE | {"nan"}
+_NO_NAME = _NO_WORD | {"0"}
+_LETTER = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f\u4e00-\u9fff]"
+_PLAIN_NAME = re.compile(rf"{_LETTER}{{1,40}}(?:[ '’-]{_LETTER}{{1,40}}){{0,3}}")
+"""The form that most names have, in which no other check can find anything."""
+_ODD_NAME = re.compile(
+    r"[{}<>@]|[a-z][a-z0-9+.-]+:/|\bwww\.|[^\s.]{2}\.(?:com|net|org|info|biz|io|ly|ru|cn|de|uk|eu|fr|top|xyz|app|dev|"
+    r"shop|site|online|link|click|example)(?![a-z.])",
+    re.IGNORECASE,
+)
+"""A sign of a link, an address of email or a template, which mail programs or readers would follow."""
 
 _EMAIL = re.compile(
     r"(?![^@]{65})(?!.*--)[A-Za-z0-9_][A-Za-z0-9_+'=~-]*(?:\.[A-Za-z0-9_+'=~-]+)*"
@@ -88,10 +103,19 @@ def guardian_of(cell: str) -> str:
 
 
 def name(cell: str) -> str:
-    """Return a name that can stand in a header of an email and in a greeting."""
-    whole = _no_null(needed(cell))
+    """Return a name that can stand in a header of an email and in a greeting.
+
+    The code of UnfitCell is NO_NAME or ODD_NAME when the person can be told without the name.
+    """
+    if cell.lower() in _NO_NAME:
+        raise UnfitCell(NO_NAME, "the export wrote a word for 'nothing' as the name")
+    if _PLAIN_NAME.fullmatch(cell):
+        return cell
+    whole = needed(cell)
     if BREAKS_HEADERS.search(whole):
         raise UnfitCell("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
+    if _ODD_NAME.search(whole):
+        raise UnfitCell(ODD_NAME, "the name holds a link, an address or a brace")
     if not any(map(str.isalnum, whole)):
         raise UnfitCell("characters", "there is no letter in it")
     return whole
@@ -205,6 +229,8 @@ def _unusual_email(cell: str) -> str:
         raise UnfitCell("email", "this is not an email address") from None
     if cell.lower() not in (found.normalized.lower(), (found.ascii_email or "").lower()):
         raise UnfitCell("email", "the domain holds look-alike characters")
+    if any(mixes_look_alikes(label) or passes_for_latin(label) for label in found.domain.split(".")):
+        raise UnfitCell("look_alike_domain", "the domain passes for another by letters that look alike")
     return f"{local}@{found.ascii_domain}"
 
 
@@ -238,9 +264,18 @@ def _is_e164(number: str) -> bool:
 def read_phone(number: str, home: str | None) -> str:
     """Return a phone number of any form as E.164; without + it is read as a number of the home country.
 
-    Raises UnfitCell when no such number is assigned.
+    Raises UnfitCell when no such number is assigned, and for a premium number and one of no country.
     """
-    from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
+    from phonenumbers import (
+        NumberParseException,
+        PhoneNumberFormat,
+        PhoneNumberType,
+        format_number,
+        is_valid_number,
+        number_type,
+        parse,
+        region_code_for_country_code,
+    )
 
     try:
         parsed = parse(number, home)
@@ -248,11 +283,15 @@ def read_phone(number: str, home: str | None) -> str:
         raise UnfitCell("phone", "this is not a phone number; write it as in +4915112345678") from None
     if not is_valid_number(parsed):
         raise UnfitCell("phone", "no such number is assigned; write it with + and the country's code")
+    if number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
+        raise UnfitCell("premium_number", "this is a premium number: its owner is paid by whoever writes there")
+    if region_code_for_country_code(parsed.country_code or 0) == OF_NO_COUNTRY:
+        raise UnfitCell("number_of_no_country", "this number is of a satellite or a service, not of a country")
     return format_number(parsed, PhoneNumberFormat.E164)
 
 
 def _no_null(cell: str) -> str:
-    if cell.lower() in NULL_LIKE:
+    if cell.lower() in _NO_WORD:
         raise UnfitCell("null_like", "the export wrote a word for 'nothing'; leave the cell empty")
     return cell
 

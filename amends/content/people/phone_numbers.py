@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 LENGTHS = range(1, 16)
 """The possible lengths of a number without the country's code, where the country's plan names none (E.164: at most 15
 digits altogether)."""
+PREMIUM = "premium_rate"
 KINDS = (
-    "mobile", "fixed_line", "toll_free", "voip", "shared_cost", "premium_rate", "personal_number", "pager", "uan",
-    "voicemail",
+    "mobile", "fixed_line", "toll_free", "voip", "shared_cost", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
-"""The kinds of numbers, in the order in which their patterns are tried: first the kinds that people mostly have."""
+"""The kinds of numbers, in the order in which their patterns are tried: first the kinds that people mostly have.
+
+A premium number is none of them: its owner is paid by whoever writes there.
+"""
+OF_NO_COUNTRY = "001"
+"""The region of the codes that belong to no country: satellites, ships and services such as +881 and +979."""
 
 
 class NumberBlock(NamedTuple):
@@ -65,11 +70,12 @@ class NumberingPlan:
 
 @lru_cache(1024)
 def numbering_plan(start: str) -> NumberingPlan | None:
-    """Return the plan of the country code that begins these three digits, or None when there is no such code."""
+    """Return the plan of the country code that begins these three digits, or None when no country has such a code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     code = next((start[:size] for size in (1, 2, 3) if int(start[:size]) in COUNTRY_CODE_TO_REGION_CODE), None)
-    return _plan(code, COUNTRY_CODE_TO_REGION_CODE[int(code)]) if code else None
+    regions = COUNTRY_CODE_TO_REGION_CODE[int(code)] if code else ()
+    return _plan(code, regions) if code and OF_NO_COUNTRY not in regions else None
 
 
 def _plan(code: str, regions: tuple[str, ...]) -> NumberingPlan:
@@ -87,7 +93,7 @@ def _region(code: str, name: str, *, alone: bool) -> Region:
     every = _block(metadata.general_desc)
     return Region(
         begins=None if begins is None else re.compile(begins),
-        by_length=_by_length(every, blocks) if every and blocks else {},
+        by_length=_by_length(every, blocks, _block(getattr(metadata, PREMIUM))) if every and blocks else {},
     )
 
 
@@ -103,11 +109,17 @@ def _block(described: Any) -> NumberBlock | None:
     return NumberBlock(frozenset(described.possible_length or LENGTHS), described.national_number_pattern)
 
 
-def _by_length(every: NumberBlock, blocks: Sequence[NumberBlock]) -> dict[int, re.Pattern[str]]:
-    """Return one pattern for each length; a number must match the region's general pattern and one of its blocks."""
+def _by_length(
+    every: NumberBlock, blocks: Sequence[NumberBlock], premium: NumberBlock | None
+) -> dict[int, re.Pattern[str]]:
+    """Return one pattern for each length; a number must match the region's general pattern and one of its blocks.
+
+    A number that matches the block of premium numbers as well is one of them.
+    """
+    costly = rf"(?!(?:{premium.pattern})\Z)" if premium else ""
     of_length = {n: [block.pattern for block in blocks if n in block.lengths] for n in every.lengths}
     return {
-        n: re.compile(rf"(?=(?:{every.pattern})\Z)(?:{'|'.join(patterns)})")
+        n: re.compile(rf"(?=(?:{every.pattern})\Z){costly}(?:{'|'.join(patterns)})")
         for n, patterns in of_length.items()
         if patterns
     }

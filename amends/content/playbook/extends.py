@@ -6,6 +6,7 @@ by their id, thresholds and changes by severity by their name, and in each of th
 """
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +16,16 @@ from amends.content.file.binding import did_you_mean
 from amends.content.file.codes import Code
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import Place, Trail
-from amends.content.playbook.library import shipped_playbooks
-from amends.domain.base.errors import Finding
+from amends.content.playbook.library import ENDINGS, shipped_playbooks
+from amends.domain.base.errors import ContentError, Finding
 
 BEFORE, BEHIND = "before", "behind"
 OWN_KEYS = ("extends", "without")
 """Keys about the playbook below, which the merged playbook does not have."""
 LISTS = ("steps", "commitments")
+ONLY_BESIDE = (
+    f"a file in the folder of this playbook, or below it, is expected here, with the ending {', '.join(ENDINGS)}"
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class _Stack:
 
     def read(self, path: Path, above: tuple[Path, ...]) -> _Part:
         """Return the file merged with all that it extends."""
-        own = _as_part(read_document(path))
+        own = _as_part(_read_below(path) if above else read_document(path))
         self.sources.append(path)
         if "extends" not in own.keyed:
             return own
@@ -125,6 +129,9 @@ class _Stack:
     def _below(self, own: _Part, chain: tuple[Path, ...]) -> _Part | None:
         """Return the playbook below, or None when `extends` names no file, or a file above."""
         name = own.keyed["extends"]
+        if isinstance(name.content, str) and not _is_within_reach(name):
+            self._add_unresolved(name, Code.NOT_ALLOWED, ONLY_BESIDE, "or the name of a shipped playbook")
+            return None
         path = _found(name)
         if path is None:
             self._add_unknown(name)
@@ -149,6 +156,36 @@ class _Stack:
     def add(self, part: _Part, code: Code, what: str, advice: str = "") -> None:
         """Add a finding about two files that do not fit together."""
         self.findings.append(Finding(part.where, code, what, advice))
+
+
+def _read_below(path: Path) -> Document:
+    """Return a file that `extends` names. Raises ContentError, with nothing of its content, when it is no playbook.
+
+    Whoever writes `extends` may not be allowed to read what it names.
+    """
+    advice = f"`amends playbook validate {shlex.quote(str(path))}` says why"
+    try:
+        document = read_document(path)
+    except ContentError as error:
+        what = "what `extends` names cannot be read as a playbook"
+        raise ContentError(*(replace(one, what=what, advice=advice) for one in error.findings[:1])) from None
+    if not (isinstance(document.content, dict) and {"steps", "extends"} & document.content.keys()):
+        raise ContentError(Finding(f"{path}:1:1", Code.WRONG_FORM, "what `extends` names is no playbook", advice))
+    return document
+
+
+def _is_within_reach(name: _Part) -> bool:
+    """Return True for a shipped playbook, and for a path that stays below the naming file's folder, links followed."""
+    if name.content in shipped_playbooks():
+        return True
+    folder, path = Path(name.file).parent, Path(name.content)
+    if path.is_absolute() or ".." in path.parts or "\0" in name.content:
+        return False
+    try:
+        inside = (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a circle of links
+        return False
+    return inside and (path.suffix in ENDINGS or not (folder / path).exists())
 
 
 def _found(name: _Part) -> Path | None:

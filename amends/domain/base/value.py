@@ -36,6 +36,9 @@ AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS)
 """The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 FIRST_YEAR, LAST_YEAR = 1970, 2300
+FIRST_STATED, LAST_STATED = 1990, 2099
+"""The years in which a date lies that a person writes into a file; another one is a typing error."""
+MOST_PEOPLE = 10_000_000_000
 LAST_MINUTE = time(23, 59)
 """The minute at which a day ends for people."""
 LARGEST_NUMBER = 2**63 - 1
@@ -111,6 +114,22 @@ def to_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterValidator(to_utc)]
 """A point in time, held in UTC; read with any time zone and refused without one."""
+
+
+def _within_living_memory(moment: datetime) -> datetime:
+    if not FIRST_STATED <= moment.year <= LAST_STATED:
+        raise ValueError(f"a time between the years {FIRST_STATED} and {LAST_STATED} is meant")
+    return moment
+
+
+StatedMoment = Annotated[Moment, AfterValidator(_within_living_memory)]
+"""A point in time that a person writes into a file."""
+
+Truth = Annotated[bool, Field(strict=True)]
+"""True or false, and no word or number for it: a reader of `yes` in quotes would take any text for a truth value."""
+
+People = Annotated[int, Field(ge=0, le=MOST_PEOPLE, strict=True)]
+"""A number of people; one larger than mankind is a typing error."""
 
 
 def _one_text_for_all(value: Any) -> Any:
@@ -207,3 +226,13 @@ class Span(timedelta):
             serialization=core_schema.plain_serializer_function_ser_schema(str),
             json_schema_input_schema=core_schema.str_schema(pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+)\s*$"),
         )
+
+
+def _above_zero(span: Span) -> Span:
+    if not span:
+        raise ValueError("a time above zero is expected here, such as 30min, 72h or 3d")
+    return span
+
+
+Lasting = Annotated[Span, AfterValidator(_above_zero)]
+"""A span that is longer than nothing."""

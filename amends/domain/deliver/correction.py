@@ -102,11 +102,16 @@ class Difference:
 
 
 def changed_fields(old: Person, new: Person) -> tuple[str, ...]:
-    """Return the names of the fields in which the lists differ for one person."""
+    """Return the names of the fields in which the lists differ for one person.
+
+    An email in which only capitals differ is the same: no mail server that people use tells them apart.
+    """
     before, after = _values(old), _values(new)
     if before == after:
         return ()
-    return tuple(field for field, one, other in zip(FIELDS, before, after, strict=True) if one != other)
+    changed = tuple(field for field, one, other in zip(FIELDS, before, after, strict=True) if one != other)
+    same_mailbox = old.email.lower() == new.email.lower()
+    return tuple(field for field in changed if field != "email") if same_mailbox else changed
 
 
 def stands_otherwise(old: Person, new: Person) -> bool:

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from amends.domain.base.value import EVERYONE, LAST_MINUTE, Moment, Slug, Span, Texts, Value, to_utc
+from amends.domain.base.value import EVERYONE, LAST_MINUTE, Lasting, Moment, Slug, Span, Texts, Value, to_utc
 
 
 class CommitmentKind(StrEnum):
@@ -29,7 +29,7 @@ class PlannedCommitment(Value):
     """The promise to customers, as a full sentence per locale, in words that can be kept."""
     owner: str
     """The role or office that must keep the commitment."""
-    due: Span
+    due: Lasting
     """The time within which the commitment is due, counted from when the people were told."""
     audience: str = EVERYONE
     """The people to whom the commitment is made: everyone, or the name of a segment."""

@@ -1,13 +1,15 @@
 """The facts of an incident, each with its certainty. A fact that is left out is unknown, never "no"."""
 
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from amends.domain.base.value import Moment, Unfinished, Value, is_unknown
+from amends.domain.base.value import LONGEST, People, StatedMoment, Truth, Unfinished, Value, is_unknown
 
 T = TypeVar("T")
+Days = Annotated[float, Field(ge=0, le=LONGEST.days)]
+Hours = Annotated[float, Field(ge=0, le=24 * LONGEST.days)]
 
 APART = 0.02
 """The largest difference between the number of people in the facts and in the list that needs no ruling, as a share."""
@@ -30,7 +32,7 @@ class Fact(Value, Generic[T]):
 
     value: T | None = None
     certainty: Certainty = Certainty.UNKNOWN
-    at: Moment | None = None
+    at: StatedMoment | None = None
     note: str = ""
 
     @model_validator(mode="before")
@@ -214,8 +216,8 @@ class ServiceImpact(StrEnum):
 class Count(Unfinished):
     """A number as far as known: from min to max, both included; a bare number is both."""
 
-    min: int | None = Field(default=None, ge=0, strict=True)
-    max: int | None = Field(default=None, ge=0, strict=True)
+    min: People | None = None
+    max: People | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -242,16 +244,26 @@ class DataHolder(Unfinished):
     """A recipient who has the data now."""
 
     kind: RecipientKind | None = None
-    count: int | None = Field(default=None, ge=0)
-    trusted: bool | None = None
-    deletion_confirmed: bool | None = None
+    count: People | None = None
+    trusted: Truth | None = None
+    deletion_confirmed: Truth | None = None
+
+
+def _not_empty(given: Any) -> Any:
+    if given is None:
+        raise ValueError("nothing stands here; name a kind of data, or delete the item")
+    return given
+
+
+TouchedCategory = Annotated[Fact[DataCategory], BeforeValidator(_not_empty)]
+"""A kind of data with its certainty; an item of a list that holds nothing is an error, not an unknown fact."""
 
 
 class Mitigation(Value):
     """One measure against the harm, with its time where known."""
 
     what: str = Field(pattern=r"^[a-z0-9_]+$")
-    at: Moment | None = None
+    at: StatedMoment | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -273,20 +285,20 @@ class Facts(Value):
     """The origin of the incident."""
     vector: Fact[Vector] = Fact[Vector]()
     """The way in which it was done, or happened."""
-    malicious: Fact[bool] = Fact[bool]()
+    malicious: Fact[Truth] = Fact[Truth]()
     """Somebody meant harm or gain."""
-    data_categories: Fact[tuple[Fact[DataCategory], ...]] = Fact[tuple[Fact[DataCategory], ...]]()
+    data_categories: Fact[tuple[TouchedCategory, ...]] = Fact[tuple[TouchedCategory, ...]]()
     """The kinds of data that were touched, each confirmed or suspected. health_minor is a trivial hint, such as a food
     preference; health is the real thing."""
     data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
     """The people whose data it is."""
-    vulnerable_subjects: Fact[bool] = Fact[bool]()
+    vulnerable_subjects: Fact[Truth] = Fact[Truth]()
     """Children, patients or people in need of protection are among them."""
     people: Fact[Count] = Fact[Count]()
     """The number of people touched, as far as known. The highest possible number counts."""
-    encrypted_at_rest: Fact[bool] = Fact[bool]()
+    encrypted_at_rest: Fact[Truth] = Fact[Truth]()
     """The data was encrypted where it lay, by the state of the art."""
-    encryption_key_safe: Fact[bool] = Fact[bool]()
+    encryption_key_safe: Fact[Truth] = Fact[Truth]()
     """The key was not taken. Leave it unknown when nothing was encrypted."""
     protection_note: Fact[str] = Fact[str]()
     """Other protection of the data: the strength of passwords, a salt, a remote lock."""
@@ -294,9 +306,9 @@ class Facts(Value):
     """The copy from which the data can be brought back; also_encrypted means that the attack reached it too."""
     restored: Fact[Restored] = Fact[Restored]()
     """The share of the data that is back."""
-    restore_hours: Fact[float] = Fact[float]()
+    restore_hours: Fact[Hours] = Fact[Hours]()
     """The hours until people could be served again."""
-    permanent_loss: Fact[bool] = Fact[bool]()
+    permanent_loss: Fact[Truth] = Fact[Truth]()
     """Some of the data is lost for good."""
     exfiltration: Fact[Exfiltration] = Fact[Exfiltration]()
     """Data was copied or carried away. The answer no counts only with sound evidence; not_applicable is for an incident
@@ -305,11 +317,11 @@ class Facts(Value):
     """The evidence for that statement."""
     recipient: Fact[DataHolder] = Fact[DataHolder]()
     """The holder of the data now: kind, number, whether they can be trusted, and whether they deleted it."""
-    exposure_days: Fact[float] = Fact[float]()
+    exposure_days: Fact[Days] = Fact[Days]()
     """The days for which the data lay open."""
     service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
     """The disturbance that the people concerned noticed."""
-    misuse_observed: Fact[bool] = Fact[bool]()
+    misuse_observed: Fact[Truth] = Fact[Truth]()
     """Somebody has used the data already."""
     mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
     """Measures against the harm, in your own words joined by _, such as police_report, access_revoked,

@@ -12,10 +12,12 @@ from amends.domain.base.value import (
     LAST_MINUTE,
     Country,
     Locale,
-    Moment,
+    People,
     Place,
     Slug,
+    StatedMoment,
     Texts,
+    Truth,
     Unfinished,
     Value,
     is_unknown,
@@ -170,7 +172,7 @@ class Organisation(Unfinished):
     role: Role | None = None
     regulated: tuple[Regulated, ...] | None = None
     """Trades of the company that have laws of their own. Left out means not known; an empty list means none."""
-    size: int | None = Field(default=None, ge=0)
+    size: People | None = None
     """Number of staff."""
     timezone: str = "UTC"
     """IANA time zone in which notices give dates and times."""
@@ -197,8 +199,8 @@ class Period(Unfinished):
     A bare moment is both ends. In an incident file a bare date is that day in the organisation's time zone.
     """
 
-    start: Moment | None = Field(default=None, alias="from")
-    end: Moment | None = Field(default=None, alias="to")
+    start: StatedMoment | None = Field(default=None, alias="from")
+    end: StatedMoment | None = Field(default=None, alias="to")
 
     model_config = {**Value.model_config, "populate_by_name": True}
 
@@ -219,9 +221,9 @@ class Times(Unfinished):
 
     occurred: Period = Period()
     """The time in which it happened."""
-    contained: Moment | None = None
+    contained: StatedMoment | None = None
     """The time from which no more harm was done."""
-    events: dict[str, Moment] = {}
+    events: dict[str, StatedMoment] = {}
     """Times of clock events by name, such as discovered and aware; in the file they stand beside the other times."""
 
     @model_validator(mode="before")
@@ -278,7 +280,7 @@ StoryText = Literal["what_happened", "in_short", "what_it_means", "what_we_do", 
 class News(Value):
     """One thing that people should be told in the next update."""
 
-    at: Moment
+    at: StatedMoment
     text: Texts
     states: tuple[StatementKey, ...] = ()
     """The facts that the text states, such as cause or people; its readers count as told of these."""
@@ -287,7 +289,7 @@ class News(Value):
 class Ruling(Value):
     """A lawyer's decision that a duty does or does not apply in this incident; the decision record shows it."""
 
-    applies: bool
+    applies: Truth
     reason: str = Field(min_length=3)
     by: str = Field(min_length=2)
     """The office or the law firm that decided."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import Enum
 from types import NoneType
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -70,9 +70,11 @@ def _inside(kind: Any) -> Any:
 
 
 def _bare(kind: Any) -> Any:
-    """Return the type inside a fact, or inside a type that may be None."""
+    """Return the type inside a fact, inside a type with limits, or inside a type that may be None."""
     if isinstance(kind, type) and issubclass(kind, BaseModel) and issubclass(kind, Fact):
         return _bare(kind.model_fields["value"].annotation)
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
     if NoneType in get_args(kind):
         return _bare(next(one for one in get_args(kind) if one is not NoneType))
     return kind

@@ -206,6 +206,11 @@ CODES = {
         "It is a page that is published again, and it does not list what changed since the first time.",
         'Put `part("revisions")` and the piece `revised` of `_base` into the template.',
     ),
+    "L161": Meaning(
+        Stops.ALWAYS,
+        "A link without https, with a port or a login in it, or with another address inside to which it leads on.",
+        "Link to the page itself: https, the host, the path.",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import counted, listed
+from amends.domain.base.url import same_site
 from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
@@ -22,6 +23,8 @@ from amends.domain.lint.extract import (
     days,
     emails,
     host_of,
+    is_plain_https,
+    leads_on,
     lines,
     links,
     plain,
@@ -375,13 +378,14 @@ def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
 
 
 def contacts(proof: Proof) -> Iterator[Finding]:
-    """Yield L104, L144 and L145 for each website, telephone number and mailbox that is not the organisation's."""
+    """Yield L104, L144, L145 and L161 for each website, number and mailbox that people should not be led to."""
     organisation, outside = proof.incident.organisation, proof.phrases.outside_contacts
     own, listed = organisation.own_domains, tuple(contact.casefold() for contact in outside)
     for link in (*links(proof.whole), *bare_hosts(proof.whole)):
         # A listed host of others may be named without a link, so that people can type it.
         if not within(host_of(link), own) and link.casefold() not in listed:
             yield proof.finding("L104", f"links to {link}", f"link only to {', '.join(own)}")
+    yield from _roundabout_links(proof)
     for number in telephones(proof.said, proof.phrases):
         if not any(same_telephone(number, ours) for ours in (organisation.contacts.phone, *outside)):
             advice = f"name only {organisation.contacts.phone}, or list it in outside_contacts of the locale"
@@ -390,6 +394,20 @@ def contacts(proof: Proof) -> Iterator[Finding]:
         ours = address.casefold() in (organisation.contacts.email.casefold(), *listed)
         if not ours and not within(address.rpartition("@")[2].casefold(), own):
             yield proof.finding("L145", f"names the email address {address}", f"use one at {', '.join(own)}")
+
+
+def _roundabout_links(proof: Proof) -> Iterator[Finding]:
+    """Yield L161 for each link without https, with a port or a login of its own, or with another address inside.
+
+    The portal may have a port of its own, and no https on this machine alone: its address was checked as a setting.
+    """
+    for link in links(proof.whole):
+        if not (is_plain_https(link) or ("@" not in link and same_site(link, proof.known.page))):
+            advice = "write it with https, and without a port or a login"
+            yield proof.finding("L161", f"links to {link}, which is no plain https link", advice)
+        elif leads_on(MARK.sub("", link)):
+            advice = "link to the page itself, because whoever changes the address inside leads people elsewhere"
+            yield proof.finding("L161", f"links to {link}, which holds another address", advice)
 
 
 def commitments_tracked(proof: Proof) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from amends.domain.lint.readability import LINK
 from amends.domain.notice.wording import Phrases
@@ -24,6 +24,10 @@ BARE_HOST = re.compile(
     rf"(?![{_LETTERS}-]|\.[{_LETTERS}])",
     re.IGNORECASE,
 )
+BEGINNING = re.compile(r"^(?:[a-z]+://)?[^/?#]*", re.IGNORECASE)
+"""Scheme and host of a link."""
+INNER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}:/|javascript:|data:|//|[/\\\\]\\", re.IGNORECASE)
+"""The beginning of an address within the path or the query of another, decoded."""
 HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 
 _SCALES = {
@@ -328,6 +332,24 @@ def host_of(link: str) -> str:
     except ValueError:
         return ""
     return host if HOST.fullmatch(host) else ""
+
+
+def leads_on(link: str) -> bool:
+    """Return True when a link holds another address behind its host, to which an open redirect would lead."""
+    behind = BEGINNING.sub("", link)
+    while (decoded := unquote(behind)) != behind:
+        behind = decoded
+    _, mark, asked = re.sub(r"[#;]", "?", behind).partition("?")
+    return INNER_ADDRESS.search(behind) is not None or bool(mark and BARE_HOST.search(asked.replace("/", " ")))
+
+
+def is_plain_https(link: str) -> bool:
+    """Return True for a link by https at its usual port and without a login, or for one without a scheme."""
+    try:
+        parts = urlsplit(link if "://" in link else f"https://{link}")
+        return parts.scheme == "https" and parts.port in (None, 443) and "@" not in parts.netloc
+    except ValueError:
+        return False
 
 
 def within(host: str, domains: tuple[str, ...]) -> bool:

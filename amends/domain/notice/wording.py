@@ -76,6 +76,10 @@ class Phrases(Value):
     """The sentence for something that was told and is ruled out by now."""
     denied: str
     """The form in which an earlier message is quoted that ruled something out: `this was not so: {value}`."""
+    nameless: str = ""
+    """The word that a greeting has for a person whose name is not known: `customer`, as it reads after "Dear"."""
+    nameless_child: str = ""
+    """The word for a child whose name is not known, as it reads after "parent or guardian of": `your child`."""
     never_say: tuple[str, ...]
     """Phrases that play the incident down, blame somebody or cannot be true."""
     outside_contacts: tuple[str, ...] = ()

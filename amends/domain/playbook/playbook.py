@@ -3,9 +3,20 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, Moment, Slug, Span, Value
+from amends.domain.base.value import (
+    EVERYONE,
+    MOST_PEOPLE,
+    NO_LONGER,
+    TOLD_OTHERWISE,
+    Lasting,
+    Slug,
+    Span,
+    StatedMoment,
+    Truth,
+    Value,
+)
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
@@ -78,30 +89,24 @@ class When(Value):
     """A condition over facts of the case; every key given must hold. An unknown fact counts as holding."""
 
     severity_at_least: Severity | None = None
-    people_at_least: int | None = Field(default=None, ge=1)
+    people_at_least: int | None = Field(default=None, ge=1, le=MOST_PEOPLE)
     cause: tuple[Cause, ...] = ()
     vector: tuple[Vector, ...] = ()
     data_includes: tuple[DataCategory, ...] = ()
     """At least one of these kinds of data was touched."""
-    open_commitments: bool | None = None
-    open_questions: bool | None = None
-    told_wrongly: bool | None = None
+    open_commitments: Truth | None = None
+    open_questions: Truth | None = None
+    told_wrongly: Truth | None = None
     """True when something that people were told as certain has turned out to be wrong."""
 
 
 class Waves(Value):
     """The waves in which a notice is sent, so that the hotline can cope with the calls."""
 
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, le=MOST_PEOPLE)
     """The number of people in a wave."""
-    pause: Span
+    pause: Lasting
     """The time from the beginning of one wave to the beginning of the next."""
-
-    @model_validator(mode="after")
-    def _has_a_pause(self) -> "Waves":
-        if not self.pause:
-            raise ValueError("waves need a pause between them")
-        return self
 
     def people(self, since: datetime, now: datetime, after: int = 0) -> int:
         """Return the number of the last person, in the order of the list, whose wave has begun by now.
@@ -139,9 +144,9 @@ class QuietHours(Value):
 class Threshold(Value):
     """A number of the case that counts as an event once it is reached, whatever comes later."""
 
-    questions_at_least: int | None = Field(default=None, ge=1)
+    questions_at_least: int | None = Field(default=None, ge=1, le=MOST_PEOPLE)
     """Questions asked since the case was opened."""
-    open_questions_at_least: int | None = Field(default=None, ge=1)
+    open_questions_at_least: int | None = Field(default=None, ge=1, le=MOST_PEOPLE)
     """Questions asked and not answered yet."""
     told_percent_at_least: int | None = Field(default=None, ge=1, le=100)
     """The percentage of the people of `notice` to whom the notice was sent or delivered."""
@@ -163,7 +168,7 @@ class Step(Value):
     after: Delay = Delay()
     of: str = ""
     """An event of the case, a threshold, or the id of another step."""
-    on: Moment | None = None
+    on: StatedMoment | None = None
     """A date and time instead of an event."""
     at: ClockTime | None = None
     """The time of day, on the organisation's clock, for which an occurrence waits."""
@@ -185,7 +190,7 @@ class Step(Value):
     """Personal channels to try, in this order, for people whom `channels` did not reach; a letter comes last."""
     approvals: ApprovalRule = ApprovalRule(needed=2)
     """The number of different people who must approve, none of them an author; with roles, one of each among them."""
-    optional: bool = False
+    optional: Truth = False
     """True when people who opted out do not get the notice; else an opt-out changes nothing. A late commitment is
     always told."""
     waits_for: tuple[Gate, ...] = ()
@@ -212,11 +217,18 @@ class Step(Value):
             raise ValueError(f"a step of {self.of} comes again by itself: leave out every")
         return self
 
+    @field_validator("within", "every")
+    @classmethod
+    def _lasts(cls, delay: Delay | None) -> Delay | None:
+        if delay is not None and not delay:
+            raise ValueError("a time above zero is expected here, such as 72h, 3d or 5 business days")
+        return delay
+
     @model_validator(mode="after")
     def _is_a_whole_task(self) -> "Step":
         if self.task and not (self.owner and self.within):
             raise ValueError("a task needs its owner, and within: how long they have")
-        if not self.task and (self.owner or self.within):
+        if not self.task and (self.owner or self.within is not None):
             raise ValueError("owner and within belong to a task")
         if self.task and (self.phase is not Phase.FOLLOW_UP or self.channels):
             raise ValueError("a task stands in a step of its own: phase follow_up, without channels")
@@ -317,19 +329,19 @@ class Playbook(Value):
     title: str
     for_: str = Field(alias="for")
     """The purpose of the playbook, in a sentence."""
-    reply_within: Span
+    reply_within: Lasting
     """The time within which every question is answered."""
     questions_owner: str
-    approve_within: Span = Span(hours=24)
+    approve_within: Lasting = Span(hours=24)
     """The time that approvers have after a draft; a time named for the next update allows for this."""
-    approval_expires_after: Span = EXPIRES_AFTER
+    approval_expires_after: Lasting = EXPIRES_AFTER
     """The time for which an approval counts; a notice that is not released by then must be approved anew."""
     remind_before: Span
     """The time before a commitment is due at which its owner is reminded."""
     late_before: Span = Span(days=1)
     """The time before a commitment is due at which a notice that it will be late is drafted, unless it is settled or
     has another date by then."""
-    next_word_within: Span = Span(days=7)
+    next_word_within: Lasting = Span(days=7)
     """The time within which people hear again of a late commitment that has no new date."""
     quiet_hours: QuietHours | None = None
     days_off: tuple[date, ...] = ()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from amends.domain.base.value import Span, Texts, Value, nearest_locale
+from amends.domain.base.value import Lasting, Span, Texts, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment
@@ -52,7 +52,7 @@ class Outage(Value):
     channel: ChannelKind
     at: Span
     """The time since the incident was opened, as everywhere in this file."""
-    lasts: Span
+    lasts: Lasting
 
     @model_validator(mode="after")
     def _carried(self) -> "Outage":
@@ -68,7 +68,7 @@ class PressLeak(Value):
     asking: Share
     angry: Share = 0
     """The share of angry people among the people who ask."""
-    within: Span = Span(hours=6)
+    within: Lasting = Span(hours=6)
 
 
 class WrongFact(Value):
@@ -94,7 +94,7 @@ class AngryReplies(Value):
 
     at: Span
     complaining: Share = 0
-    within: Span = Span(hours=24)
+    within: Lasting = Span(hours=24)
     reported_as_spam: Share = 0
     """The share of all emails that are reported."""
 
@@ -110,7 +110,7 @@ class Away(Value):
 
     who: TeamRole
     at: Span
-    lasts: Span
+    lasts: Lasting
     deputy: bool = True
     """True when other members decide once the approver takes too long."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, STORY, Office
 
-KEYS = ["rows", "accepted", "rejected", "warnings", "refused"]
+KEYS = ["rows", "accepted", "set_aside", "rejected", "warnings", "refused"]
 
 
 def check(tmp_path: Path, content: bytes, *options: object) -> tuple[int, dict[str, object]]:
@@ -98,3 +98,30 @@ def test_a_corrected_list_that_is_refused_names_its_bad_rows(office: Office, tmp
     answer = office.amends("audience", "correct", INCIDENT, path, "--check")
     assert answer.exit_code == 3
     assert answer.stdout.startswith(f"{path}:3:country")
+
+
+def test_a_column_that_may_name_the_dead_is_asked_about(empty: Office, tmp_path: Path) -> None:
+    """The question stores nothing; with an answer for each such column the incident opens."""
+    path = tmp_path / "people.csv"
+    path.write_text(AUDIENCE_HEAD.replace("\n", ",status\n") + "C-1,Ada,ada@mail.example,,en,DE,,active\n", "utf-8")
+    arguments = ("incident", "open", STORY / "incident.yaml", "--audience", path)
+    asked = empty.amends(*arguments)
+    assert (asked.exit_code, "does the column 'status' say who has died?" in asked.stdout) == (3, True)
+    assert "--leave-out status" in asked.stdout
+    assert "is open with 1 people" in empty.amends(*arguments, "--leave-out", "status").stdout
+
+
+def test_a_shared_mailbox_is_a_hint_with_the_count(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    rows = (f"C-{number},Kim {name},kim@mail.example,,en,DE,\n" for number, name in enumerate(("A", "B", "C")))
+    path.write_text(AUDIENCE_HEAD + "".join(rows), encoding="utf-8")
+    answer = Office(tmp_path).amends("audience", "check", path)
+    assert "2 rows have the mailbox of a row above" in answer.output
+
+
+def test_an_address_set_aside_is_said_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(AUDIENCE_HEAD + "C-1,Kim,kim@mail.example,+499001123456,en,DE,\n", encoding="utf-8")
+    answer = Office(tmp_path).amends("audience", "check", path)
+    assert f"{path}:2:phone premium_number" in answer.stdout
+    assert "1 row: 1 accepted (1 without an address that was set aside), 0 rejected" in answer.stdout

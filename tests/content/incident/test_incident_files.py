@@ -122,6 +122,22 @@ def test_a_contact_phone_that_is_none_is_refused(incident, phone):
     assert findings(incident("+86 571 5550 0142", f"'{phone}'"))[0][1] == "E104"
 
 
+@pytest.mark.parametrize("phone", ["+86 5", "+999 12345678", "+49 30 5550100 5550100 5550100", "+1 555"])
+def test_a_number_with_a_country_code_has_the_length_of_its_plan(incident, phone):
+    assert findings(incident("+86 571 5550 0142", f"'{phone}'")) == [("7:46", "E104")]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "care@example", "care@exa mple.org", "care,press@example.org", "care@example..org", "a@b@example.org",
+        "care@localhost", "Care <care@example.org>", "care@-example.org", "care@exаmple.org", "关怀@example.org",
+    ],
+)  # fmt: skip
+def test_a_contact_address_to_which_nobody_can_write_is_refused(incident, email):
+    assert findings(incident("care@example.org", f"'{email}'")) == [("7:21", "E104")]
+
+
 @pytest.mark.parametrize("phone", ["+86 571 5550 0142", "(0571) 5550-0142 ext. 12", "95599", "0571-55500142 转 3"])
 def test_a_contact_phone_is_checked_loosely(incident, phone):
     assert read_incident(incident("+86 571 5550 0142", f"'{phone}'"))
@@ -177,7 +193,7 @@ def test_an_event_before_it_happened_is_refused_with_its_name(incident):
 
 @pytest.mark.parametrize("name", ["restore_hours", "exposure_days"])
 def test_a_length_of_time_is_not_below_nothing(incident, name):
-    with pytest.raises(ContentError, match="is below 0"):
+    with pytest.raises(ContentError, match="at least 0 is expected"):
         read_incident(incident(more=f"facts: {{{name}: -1}}\n"))
 
 
@@ -247,3 +263,39 @@ def test_what_the_record_of_told_cannot_use_has_a_place(incident, more, place, c
     line, _, column = place.partition(":")
     assert finding.where == f"{path}:{INCIDENT_LINES + int(line)}:{column}"
     assert (finding.code, says in f"{finding.what} {finding.advice}") == (code, True), str(finding)
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ("facts: {people: 1000000000000000000000000000000}", "19:17"),
+        ("facts: {people: {min: 1, max: 1000000000000000000000000000000}}", "19:31"),
+        ("facts: {recipient: {kind: public, count: 1000000000000}}", "19:42"),
+        ("facts: {exposure_days: 1e300}", "19:24"),
+        ("facts: {restore_hours: -1}", "19:24"),
+        ("facts: {malicious: yes}", "19:20"),
+        ('facts: {malicious: "true"}', "19:20"),
+        ("facts: {malicious: 1}", "19:20"),
+        ('facts: {malicious: {value: "yes", certainty: suspected}}', "19:28"),
+        ("facts: {recipient: {kind: public, trusted: 'no'}}", "19:44"),
+        ("facts: {data_categories: [contact, null]}", "19:36"),
+        ("facts: {data_categories: [contact, ]}", ""),
+        ("facts: {data_categories: {value: [~], certainty: suspected}}", "19:35"),
+        ("facts: {breach_types: [null]}", "19:24"),
+        ("facts: {mitigations: [null]}", "19:23"),
+        ("facts: {malicious: {value: true, certainty: confirmed, at: 2126-01-01T00:00:00Z}}", "19:60"),
+        ("times: {aware: 2126-11-20T08:00:00Z}", "19:16"),
+        ("times: {aware: 1989-11-20T08:00:00Z}", "19:16"),
+        ("times: {occurred: 1970-01-01}", "19:19"),
+        ("times: {contained: 2200-01-01T00:00:00Z}", "19:20"),
+        ("rulings: {x: {applies: 'yes', reason: because, by: us}}", "19:24"),
+        ("commitments: [null]", "19:15"),
+        ("commitments: [{id: a, kind: other, promise: We care., owner: us, due: 0d}]", "19:71"),
+        ("residences: {DE: 100000000000}", "19:18"),
+        ("news: [{at: 2126-01-01T00:00:00Z, text: News.}]", "19:13"),
+    ],
+)
+def test_a_value_that_nobody_can_mean_is_refused(incident, more, place):
+    """Numbers beyond mankind, years that are typing errors, words for truth values and empty items have findings."""
+    path = incident(more=f"{more}\n")
+    assert [where for where, _ in findings(path)] == [place] if place else read_incident(path)

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 
 from amends.content.file.countries import COUNTRIES
@@ -73,8 +75,7 @@ def test_a_workbook_gives_the_same_persons_as_a_csv_file(audience, workbook):
     [
         ("id", "", "missing"), ("id", " C1", "spaces"), ("id", "1.5E+12", "spreadsheet_number"), ("id", "4,9E+12", "spreadsheet_number"),
         ("id", "x" * 201, "too_long"), ("id", "a\u200bb", "characters"),
-        ("name", "", "missing"), ("name", "NULL", "null_like"), ("name", "N/A", "null_like"), ("name", "-", "null_like"),
-        ("name", "None", "null_like"), ("name", "Anna ", "spaces"), ("name", "\u00a0Anna", "spaces"), ("name", "An\nna", "characters"),
+        ("name", "", "missing"), ("name", "Anna ", "spaces"), ("name", "\u00a0Anna", "spaces"), ("name", "An\nna", "characters"),
         ("name", "Anna\r", "spaces"), ("name", "An\x85na", "characters"), ("name", "An\u2028na", "characters"), ("name", "An\x1bna", "characters"),
         ("name", "An\u202ena", "characters"), ("name", "An\u2066na", "characters"), ("name", "An\ufeffna", "characters"),
         ("name", "An\u2060na", "characters"), ("name", "An\ue000na", "characters"), ("name", "An\ufffdna", "characters"),
@@ -162,7 +163,7 @@ def test_a_national_number_is_read_by_country_with_a_warning(audience):
 
 
 def test_a_row_that_is_rejected_is_not_warned_about(audience):
-    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,DE", "C2,,,,de,DE"))
+    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,XX", "C2,,,,de,DE"))
     assert (len(report.rejected), report.warnings) == (2, [])
 
 
@@ -170,6 +171,189 @@ def test_a_number_cell_of_a_workbook_is_read_with_a_warning(workbook):
     """A phone number that a workbook holds as a number is read as a national number, with a warning."""
     (person,), report = read(workbook([WIDE.split(",")[:6], ["C1", "Anna", "", 15112345678, "de", "DE"]]))
     assert (person.phone, [one.code for one in report.warnings]) == ("+4915112345678", ["phone_read_as_national"])
+
+
+GOOD_EMAIL, GOOD_PHONE = "anna@mail.example", "+4915112345678"
+
+
+@pytest.mark.parametrize(
+    ("email", "phone", "column", "code"),
+    [
+        (GOOD_EMAIL, "call me", "phone", "phone"),
+        (GOOD_EMAIL, "4.91511E+12", "phone", "spreadsheet_number"),
+        (GOOD_EMAIL, "+499001123456", "phone", "premium_number"),
+        (GOOD_EMAIL, "0900 1 123456", "phone", "premium_number"),
+        (GOOD_EMAIL, "+19002530000", "phone", "premium_number"),
+        (GOOD_EMAIL, "+881612345678", "phone", "number_of_no_country"),
+        (GOOD_EMAIL, "+870773111632", "phone", "number_of_no_country"),
+        (GOOD_EMAIL, "+979123456789", "phone", "premium_number"),
+        (GOOD_EMAIL, "110", "phone", "phone"),
+        (GOOD_EMAIL, "11833", "phone", "phone"),
+        (GOOD_EMAIL, "+4911833", "phone", "phone"),
+        (GOOD_EMAIL, "N/A", "phone", "null_like"),
+        ("anna@mail", GOOD_PHONE, "email", "email"),
+        ("a@b.example;c@d.example", GOOD_PHONE, "email", "email"),
+        ("anna@mаil.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@xn--mil-5cd.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@аррӏе.example", GOOD_PHONE, "email", "look_alike_domain"),
+        ("anna@ρaypal.example", GOOD_PHONE, "email", "look_alike_domain"),
+    ],
+)  # fmt: skip
+def test_a_bad_address_is_set_aside_beside_a_good_one(audience, email, phone, column, code):
+    """An address that cannot be used is set aside with row, column and reason, and the person is told at the other."""
+    (person,), report = read(audience(f"C1,Anna Meyer,{email},{phone},de,DE"))
+    assert (person.email, person.phone) == (("", GOOD_PHONE) if column == "email" else (GOOD_EMAIL, ""))
+    assert [(one.row, one.column, one.code) for one in report.warnings] == [(2, column, code)]
+    assert (report.accepted, report.set_aside, report.rejected) == (1, 1, [])
+    assert "the other address is used" in report.warnings[0].reason
+
+
+@pytest.mark.parametrize("name", ["0", "nan", "NaN", "None", "n/a", "N/A", "NULL", "-", "#N/A", "undefined"])
+def test_a_word_for_nothing_is_no_name(audience, name):
+    """A person whose name is a word for nothing is told with a neutral greeting; one hint says how many they are."""
+    persons, report = read(audience(with_cell("name", name), with_cell("name", name).replace("C1", "C2")))
+    assert [person.name for person in persons] == ["", ""]
+    assert [(one.row, one.column, one.code) for one in report.warnings if one.code != "no_address"] == [
+        (2, "name", "no_name")
+    ]
+    assert "2 rows have a word for nothing" in report.warnings[-1].reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://evil.example/win", "Visit www.evil.com now", "Anna evil.com", "evil.example", "hxxp://x", "{{7*7}}", "{name}",
+        "{% include x %}", "<b>Anna</b>", "anna@mail.example", "EVIL.XYZ/a", "Anna Meyer {{config}}",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_a_link_or_a_template_is_set_aside(audience, name):
+    (person,), report = read(audience(ANNA.replace("Anna Meyer", name)))
+    assert (person.name, person.email) == ("", "anna@mail.example")
+    assert [(one.row, one.column, one.code) for one in report.warnings] == [(2, "name", "odd_name")]
+    assert name not in str(report.as_json())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["J. Smith", "Dr.Meyer", "St. John-Smith", "Nan Goldin", "None Smith", "Anna-Maria O'Neil", "A.B. Co", "Maria.L"],
+)
+def test_a_name_with_dots_stays_as_it_is(audience, name):
+    (person,), report = read(audience(ANNA.replace("Anna Meyer", name)))
+    assert (person.name, report.warnings) == (name, [])
+
+
+def test_a_name_is_rejected_with_the_rest_of_a_bad_row(audience):
+    _, report = read(audience("C1,n/a,anna@mail.example,,de,XX"))
+    assert [one.column for one in report.rejected] == ["name"]
+    assert (report.warnings, "also country" in report.rejected[0].reason) == ([], True)
+
+
+NAMES = (
+    "Anna Meyer",
+    "Björn Åström",
+    "Chloé Okafor",
+    "Wei Tan",
+    "Niamh O'Brien",
+    "Łukasz Nowak",
+    "Siti Zainab",
+    "John Smith",
+)
+
+
+def listed(shift=0, rows=40, alike=lambda given, family: f"{given}.{family}"):
+    """Rows of which the email stands so many rows further down than the name."""
+    mails = []
+    for number in range(rows):
+        given, family = NAMES[number % len(NAMES)].lower().replace("'", "").split()
+        plain = str.maketrans("öåéł", "oael")
+        mails.append(f"{alike(given, family).translate(plain)}{number}@mail.example")
+    turned = mails[-shift:] + mails[:-shift] if shift else mails
+    return [f"C{number},{NAMES[number % len(NAMES)]},{turned[number]},,de,DE" for number in range(rows)]
+
+
+@pytest.mark.parametrize(("shift", "where"), [(1, "row below"), (-1, "row above")])
+def test_names_shifted_against_their_addresses_are_a_hint(audience, shift, where):
+    persons, report = read(audience(*listed(shift)))
+    (hint,) = report.warnings
+    assert (len(persons), hint.row, hint.column, hint.code, where in hint.reason) == (
+        40,
+        1,
+        "name",
+        "names_shifted",
+        True,
+    )
+
+
+def test_names_shifted_in_a_part_of_the_list_are_a_hint_too(audience):
+    path = audience(*listed(rows=60)[:40], *(row.replace("C", "D", 1) for row in listed(1)[:20]))
+    assert [one.code for one in read(path)[1].warnings if not one.code.startswith("same_")] == ["names_shifted"]
+
+
+@pytest.mark.parametrize(
+    "alike", [lambda given, family: f"{given}.{family}", lambda given, family: family, lambda given, family: "info"]
+)
+def test_names_that_stand_beside_their_addresses_are_no_hint(audience, alike):
+    assert read(audience(*listed(alike=alike)))[1].warnings == []
+
+
+def test_a_family_with_one_name_is_no_hint(audience):
+    rows = [
+        f"C{number},{given} Meyer,{given.lower()}{number}@mail.example,,de,DE"
+        for number, given in enumerate("Anna Bert Carl Dora Emil Fritz Gerd Hans".split() * 5)
+    ]
+    assert read(audience(*rows))[1].warnings == []
+
+
+@pytest.mark.parametrize(
+    ("column", "asks"),
+    [
+        ("status", "who has died"), ("customer_status", "who has died"), ("Date of death", "who has died"), ("verstorben", "who has died"),
+        ("已故", "who has died"), ("age", "who is a minor"), ("birthDate", "who is a minor"), ("is-minor", "who is a minor"),
+        ("出生日期", "who is a minor"), ("guardian_email", "who has a guardian"), ("parent", "who has a guardian"), ("监护人", "who has a guardian"),
+    ],
+)  # fmt: skip
+def test_a_column_that_may_say_who_has_died_is_asked_about(audience, column, asks):
+    """A file with such a column is refused with a question until somebody has answered, and then read without it."""
+    path = audience(f"{ANNA},x", header=f"id,name,email,phone,locale,country,{column}")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path, left_out=()).rows())
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.what) == (f"{path}:1:7", f"does the column {column!r} say {asks}?")
+    assert f"--leave-out {shlex.quote(column)}" in finding.advice
+    assert len(list(AudienceFile(path, left_out=(column,)).rows())) == 1
+    assert [one.code for one in read(path)[1].warnings] == ["ignored_column", "asked_column"]
+
+
+@pytest.mark.parametrize("column", ["tier", "image", "page", "state", "language", "parent_company", "estate", "notes"])
+def test_another_column_raises_no_question(audience, column):
+    path = audience(f"{ANNA},x", header=f"id,name,email,phone,locale,country,{column}")
+    assert [one.code for one in read(path, left_out=())[1].warnings] == ["ignored_column"]
+
+
+def test_a_person_with_no_good_address_is_rejected(audience):
+    _, report = read(audience("C1,Anna Meyer,anna@mail,call me,de,DE"))
+    assert [(one.row, one.column, one.code) for one in report.rejected] == [(2, "email", "email")]
+    assert "also phone: " in report.rejected[0].reason
+
+
+def test_a_good_postal_address_is_enough(audience):
+    (person,), report = read(audience(wide(email="anna@mail", postal_address="Am Ring 1"), header=WIDE))
+    assert (person.email, person.postal_address, report.set_aside) == ("", "Am Ring 1", 1)
+
+
+def test_a_column_of_bad_addresses_refuses_the_file(audience):
+    """Addresses set aside in more than a fifth of the rows, and more than ten of them, are an error of the export."""
+    good = [ANNA.replace("C1", f"C{number}").replace("+49", "0049") for number in range(40)]
+    bad = [f"X{number},Anna Meyer,a{number}@mail.example,4.9E+12,de,DE" for number in range(11)]
+    assert refused(audience(*good, *bad)) == (
+        "11 of 51 rows have an address that cannot be used, more than 20% (correct the export)"
+    )
+    assert len(read(audience(*good, *bad[1:]), share=0.05)[0]) == 50
+
+
+@pytest.mark.parametrize("email", ["a@почта.рф", "a@bücher.example", "a@例子.公司", "a@ελλάδα.example"])
+def test_a_domain_in_one_script_is_taken(audience, email):
+    assert read(audience(with_cell("email", email)))[1].warnings == []
 
 
 def test_an_id_seen_before_is_rejected_naming_its_first_row(audience):
@@ -266,7 +450,7 @@ def test_a_guardian_whose_child_was_rejected_is_a_warning(audience):
 def test_other_columns_are_listed_and_not_kept(audience):
     _, report = read(audience(f"{ANNA},gold", header="id,name,email,phone,locale,country,tier"))
     assert (report.ignored_columns, report.as_json()["warnings"]) == (
-        ("tier",), [{"row": 1, "code": "ignored_column", "reason": "the column 'tier' is not kept"}],
+        ("tier",), [{"row": 1, "code": "ignored_column", "reason": "the column 'tier' is not kept", "column": ""}],
     )  # fmt: skip
 
 
@@ -333,6 +517,7 @@ def test_the_report_for_machines_has_exactly_these_keys(audience):
     assert report.as_json() == {
         "rows": 2,
         "accepted": 1,
+        "set_aside": 0,
         "rejected": [{"row": 3, "column": "", "code": "ragged", "reason": "1 cells stand in the row, 6 in the header"}],
         "warnings": [],
         "refused": None,

@@ -48,7 +48,7 @@ def test_a_step_that_says_nothing_asks_for_two(playbook: Write) -> None:
     ("written", "says"),
     [
         ("approvals: two", "write how many must approve, as in 2, or {needed: 2, roles: [legal, security]}"),
-        ("approvals: 12", "less than or equal to 9"),
+        ("approvals: 12", "at most 9 is possible here"),
         ("approvals: {needed: 1, roles: [legal, security]}", "2 roles are 2 people"),
         ("approvals: {needed: 2, roles: [responder]}", "responder may not approve"),
         ("approvals: {needed: 2, roles: [legl]}", "'legl' is not a known word"),

@@ -242,6 +242,47 @@ def test_what_is_no_name_is_refused_with_its_place(top: Write, name: str) -> Non
     assert found(top(extends=name))[0].startswith("ours.yaml:2:10 E10")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.yaml", "sub/../../secret.yaml", "{tmp}/secret.yaml", "link.yaml", "folder/secret.yaml", "notes.txt"],
+)
+def test_extends_leads_out_of_no_folder(write: Write, tmp_path: Path, name: str) -> None:
+    """An absolute path, `..`, a link to a file or a folder outside and a file that is no playbook are refused unread."""
+    write("secret.yaml", "password: hunter2\nsteps: []\n")
+    write("books/notes.txt", "password: hunter2\n")
+    (tmp_path / "books" / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (tmp_path / "books" / "folder").symlink_to(tmp_path)
+    (finding,) = found(write("books/ours.yaml", f"id: ours\nextends: {name.format(tmp=tmp_path)}\n"))
+    assert finding.startswith("ours.yaml:2:10 E108 extends: a file in the folder of this playbook")
+    assert "hunter2" not in finding
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "hunter2: 1\n",
+        "hunter2",
+        "[hunter2]",
+        "hunter2: 1\nhunter2: 2\n",
+        '"hunter2',
+        "!hunter2!a b: c",
+        "a: &hunter2 b",
+    ],
+)
+def test_an_error_shows_nothing_of_what_it_opened(top: Write, write: Write, content: str) -> None:
+    write("base.yaml", content)
+    (finding,) = found(top(extends="base.yaml"))
+    assert finding.startswith(("base.yaml:1:", "base.yaml:2:"))
+    assert "hunter2" not in finding
+    assert "amends playbook validate" in finding
+
+
+def test_a_link_inside_the_folder_is_followed(top: Write, write: Write, tmp_path: Path) -> None:
+    write("base/real.yaml", "id: real\nextends: customer-data-theft\n")
+    (tmp_path / "linked.yaml").symlink_to(tmp_path / "base" / "real.yaml")
+    assert read_playbook(top(extends="linked.yaml")).id == "ours"
+
+
 def test_a_circle_is_refused_with_its_way(top: Write) -> None:
     top(extends="ours.yaml", name="base")
     assert found(top(extends="base.yaml"))[0] == (

@@ -79,6 +79,35 @@ def test_a_span_that_leaves_the_calendar_is_refused_at_its_place(playbook, span)
         read_playbook(playbook("after: 24h", f"after: {span}"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("reply_within: 48h", "reply_within: 0h", "4:15"),
+        ("remind_before: 3d", "remind_before: 3d\napproval_expires_after: 0h", "7:25"),
+        ("remind_before: 3d", "remind_before: 3d\napproval_expires_after: -1h", "7:25"),
+        ("remind_before: 3d", "remind_before: 3d\napprove_within: 0min", "7:17"),
+        ("remind_before: 3d", "remind_before: 3d\nnext_word_within: P0D", "7:19"),
+        ("channels: [email]", "channels: [email], every: 0d, at_most: 3", "9:105"),
+        ("channels: [email]", "channels: [email], every: -1d, at_most: 3", "9:105"),
+        ("channels: [email]", "channels: [email], every: 0 business days, at_most: 3", "9:105"),
+        ("channels: [email]", "channels: [email], every: 1d, at_most: 1000000000", "9:118"),
+        ("channels: [email]", "channels: [email], waves: {size: 10, pause: 0h}", "9:123"),
+        ("channels: [email]", "channels: [email], waves: {size: 1000000000000, pause: 1h}", "9:112"),
+        ("channels: [email]", "channels: [email], optional: 'yes'", "9:108"),
+        ("channels: [email]", "channels: [email], when: {people_at_least: 1000000000000}", "9:122"),
+        ("channels: [email]", "channels: [email], when: {open_questions: 'yes'}", "9:121"),
+        ("channels: [email]", "channels: [email, null]", "9:97"),
+        ("after: 0h, of: opened}", "after: 0h, of: opened}\n  - {id: call, phase: follow_up, of: opened, task: Call., owner: us, within: 0}", "9:78"),
+        ("after: 0h, of: opened}", "after: 0h, of: opened, within: 0h}", "8:64"),
+        ("after: 0h, of: opened}", "on: 2126-01-01T00:00:00Z}", "8:37"),
+        ("after: 0h, of: opened}", "on: 1989-01-01T00:00:00Z}", "8:37"),
+    ],
+)  # fmt: skip
+def test_a_length_that_nobody_can_mean_is_refused_at_its_place(playbook, old, new, where):
+    """Spans of nothing where something must last, absurd numbers and years, words for truth values, empty items."""
+    assert [place for place, _ in findings(playbook(old, new))] == [where]
+
+
 def test_a_step_that_makes_no_sense_is_placed_at_the_step(playbook):
     assert findings(playbook("channels: [email]", "channels: [sms]")) == [("9:5", "E107")]
 

@@ -72,6 +72,21 @@ def test_each_field_that_changed_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "fields"),
+    [
+        ("anna@mail.example", "Anna@Mail.example", ()),
+        ("ANNA@MAIL.EXAMPLE", "anna@mail.example", ()),
+        ("anna@mail.example", "anne@mail.example", ("email",)),
+        ("anna@mail.example", "", ("email",)),
+    ],
+)
+def test_an_email_with_other_capitals_is_no_change(old: str, new: str, fields: tuple[str, ...]) -> None:
+    person = a_person(number=1)
+    assert changed_fields(person._replace(email=old), person._replace(email=new)) == fields
+    assert changed_fields(person._replace(email=old), person._replace(email=new, name="Anne")) == ("name", *fields)
+
+
+@pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"name": "Kim B", "email": "b@mail.example"}, False),

@@ -244,6 +244,7 @@ BAD = (
     Bad("is an SMS alone", "L102", only(SMS)),
     Bad("links to a shortener", "L104", saying("Sign up for free monitoring: https://bit.ly/3xYzAbC")),
     Bad("links to another company", "L104", saying("Enrol at https://betapai.monitoring.example/enrol today.")),
+    Bad("leads on to another site", "L161", saying("See https://betapai.example/out?url=https%3A%2F%2Fbit.ly.")),
     Bad("names a site that only looks like ours", "L104", saying("Go to betapai-help.com to check your account.")),
     Bad("asks for the card number", "L107", saying("To get your money back, please confirm your card number on our page.")),
     Bad("asks for the code", "L107", saying("Enter the code you received by SMS.")),

@@ -147,10 +147,50 @@ def test_a_link_to_somebody_elses_host_is_stopped(link: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", ["https://betapai.example", "https://help.betapai.example/a?b=1", "https://BETAPAI.example:8443/x"]
+    "link", ["https://betapai.example", "https://help.betapai.example/a?b=1", "https://BETAPAI.example:443/x"]
 )
 def test_a_link_to_an_own_domain_may_leave(link: str) -> None:
     assert codes(with_words(f"See {link}.")) == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://betapai.example/help",
+        "HTTP://help.betapai.example",
+        "https://betapai.example:8443/x",
+        "https://betapai.example:99999/x",
+        "https://me@betapai.example/x",
+        "https://betapai.example/out?url=https://evil.example/",
+        "https://betapai.example/out?url=https%3A%2F%2Fevil.example",
+        "https://betapai.example/out?url=https%253A%252F%252Fevil.example",
+        "https://betapai.example/out?url=//evil.example",
+        "https://betapai.example/out?url=/%5Cevil.example",
+        "https://betapai.example/out?next=evil.com",
+        "https://betapai.example/out?a=1&next=evil.com/path",
+        "https://betapai.example/out/https://evil.example/",
+        "https://betapai.example//evil.example",
+        "https://betapai.example/a#https://evil.example",
+        "https://betapai.example/a?u=javascript:alert",
+        "betapai.example/out?url=https://evil.example",
+        "www.betapai.example/out?next=evil.com",
+    ],
+)
+def test_a_link_that_could_lead_on_or_be_changed_is_stopped(link: str) -> None:
+    """A link without https, with a port or a login, or with another address in it is stopped, on own domains too."""
+    assert {"L161"} <= set(codes(with_words(f"See {link} for more.")))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://betapai.example/a/b.html?lang=en&v=1.2#part-3",
+        "https://betapai.example/2026/11/20",
+        "betapai.example/help",
+    ],
+)
+def test_a_plain_link_to_a_page_may_leave(link: str) -> None:
+    assert codes(with_words(f"See {link} for more.")) == []
 
 
 def test_a_personal_link_is_no_foreign_link() -> None:

@@ -65,7 +65,7 @@ def test_a_delay_in_business_days_skips_a_weekend() -> None:
         ({"phase": "assess", **TASK, "phase_": 0}, "Extra inputs"),
         ({**TASK, "phase": "assess"}, "a step of its own"),
         ({"waves": {"size": 0, "pause": "1h"}}, "greater than or equal to 1"),
-        ({"waves": {"size": 100, "pause": "0h"}}, "a pause between them"),
+        ({"waves": {"size": 100, "pause": "0h"}}, "a time above zero is expected"),
     ],
 )
 def test_a_step_that_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:

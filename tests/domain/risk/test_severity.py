@@ -211,7 +211,7 @@ def test_a_promise_of_many_to_delete_it_is_worth_little() -> None:
 
 def test_an_unknown_kind_of_data_makes_the_whole_list_unknown() -> None:
     """An unknown kind of data in the list makes the whole list of touched data unknown."""
-    assert touched(Facts.model_validate({"data_categories": ["contact", None]})) is None
+    assert touched(Facts.model_validate({"data_categories": ["contact", "unknown"]})) is None
 
 
 def test_a_kind_of_data_that_is_ruled_out_is_not_touched() -> None:
