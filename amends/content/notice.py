@@ -21,13 +21,10 @@ from amends.domain.incident.commitment import FATES
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.wording import PARTS, Phrases, Wording
+from amends.domain.notice.wording import PARTS, SHARED, Phrases, Wording
 
 if TYPE_CHECKING:
     from jinja2.nodes import Template
-
-SHARED = "_base"
-"""The folder of the parts that several templates share; not a notice."""
 
 _TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
 

@@ -1,7 +1,7 @@
 """Drafting in a run: draft a notice, check it, look over everybody's message, and ask for approval."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -118,7 +118,7 @@ def end_without_recipients(context: Context, case: Case, step: Step, wanted: Wan
 
 
 def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> Drafting:
-    """Draft the notice for the people of its audience as they are now."""
+    """Draft the notice for the people of its audience as they are now. Raises ContentError for a wrong template."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     differences = _differences(ledger, incident_id, step, wanted)
     step = to_people_alone(step) if step.corrects and not differences.public else step
@@ -129,7 +129,11 @@ def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)
     given = (case, wording, step, planned.number, wanted, readers, context.links, facts, now)
-    drafted = rendered(partial(draft, *given))
+    try:
+        drafted = rendered(partial(draft, *given))
+    except ContentError as error:
+        _alert_of_findings(context, incident_id, wanted.id, error.findings)
+        raise
     existing = case.notice(wanted.id)
     return Drafting(drafted, wording, wanted.audience, step.id, existing.version if existing else 0)
 
@@ -142,8 +146,7 @@ def lint_and_keep(context: Context, case: Case, drafting: Drafting) -> tuple[Fin
     ledger, drafted, now = context.ledger, drafting.draft, context.clock()
     findings = lint_in(case, drafted, drafting.wording, context.links.pages(drafted.incident))
     if blocking := [finding for finding in findings if finding.blocks]:
-        more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
-        ledger.incidents.alert(drafted.incident, f"{drafted.notice} cannot be drafted: {blocking[0]}{more}", now)
+        _alert_of_findings(context, drafted.incident, drafted.notice, blocking)
         raise ContentError(*blocking)
     ledger.notices.draft(drafted, now, seen=drafting.seen)
     if ledger.notices.latest_draft(drafted.incident, drafted.notice).binding != drafted.binding:
@@ -151,6 +154,12 @@ def lint_and_keep(context: Context, case: Case, drafting: Drafting) -> tuple[Fin
     if why := why_no_recipients(case, drafting.audience):
         ledger.incidents.alert(drafted.incident, f"{drafting.step} tells nobody: {why}", now)
     return findings
+
+
+def _alert_of_findings(context: Context, incident_id: str, notice: str, findings: Sequence[Finding]) -> None:
+    more = f", and {len(findings) - 1} findings more, which its run names" if len(findings) > 1 else ""
+    what = f"{notice} cannot be drafted: {findings[0]}{more}"
+    context.ledger.incidents.alert(incident_id, what, context.clock())
 
 
 def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -> Differences:

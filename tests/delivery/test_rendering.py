@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from amends.content.notice import shipped_wording
 from amends.delivery.rendering import rendered
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
+from amends.domain.draft.trial import faults
 from amends.domain.notice.notice import Draft
 from amends.domain.notice.sandbox import BoundedSandbox
+from tests.builders import NOW, a_case
 from tests.domain.draft.test_draft import drafted, text_of, words
 from tests.domain.notice.test_sandbox import BOMBS, DEEP, SELF
 
@@ -93,6 +96,15 @@ def test_a_slow_template_is_stopped_and_named_with_its_line() -> None:
     assert [(one.where, one.code, one.what) for one in found] == [
         ("notices/first-notice/en.email.md:5:1", "E129", "it takes more than 2 s")
     ]
+
+
+def test_a_slow_template_is_tried_once_by_the_validation() -> None:
+    """A template is rendered for many readers in many states; one that takes too long in the first takes no longer."""
+    tried = shipped_wording().model_copy(update={"templates": words("fine", en_sms=SLOW).templates})
+    found: list[Finding] = []
+    work = partial(faults, a_case(), tried, NOW)
+    assert seconds_of(lambda: found.extend(rendered(work))) < MOST_SECONDS
+    assert [(one.where.split(":")[0], one.code) for one in found] == [("notices/first-notice/en.sms.txt", "E129")]
 
 
 def test_what_nothing_can_interrupt_is_ended_and_its_file_named() -> None:

@@ -8,14 +8,13 @@ from amends.content.file.codes import Code
 from amends.content.file.document import Document
 from amends.content.file.reading import Trail
 from amends.content.file.shipped import ADDENDA_FILE
-from amends.content.notice import SHARED
 from amends.content.playbook.days_off import unknown_days_off
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import minute
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import PlannedCommitment
-from amends.domain.notice.wording import Wording
+from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.plan.coverage import duties_missed
 from amends.domain.playbook.checks import (
     Objection,

@@ -2,7 +2,7 @@
 at night.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
@@ -27,12 +27,10 @@ from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Differences
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, Reader, TextName
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, stated_by
 from amends.domain.notice.told import Pages
-from amends.domain.notice.wording import Wording
+from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.risk.levels import Severity
 
 DAY = timedelta(days=1)
-SHARED = "_base"
-"""The folder of the parts that several templates share; not a notice."""
 ONE_PERSON = Statement(key=StatementKey.PEOPLE, value="1/1")
 
 
@@ -64,24 +62,30 @@ def _faults_in(case: Case, wording: Wording, locale: str, now: datetime) -> Iter
     spoken = case.model_copy(update={"incident": _spoken(case.incident, locale)})
     notices = sorted({path.split("/")[0] for path in wording.templates} - {SHARED})
     states = tuple(_states(spoken, now))
-    for notice, state in product((one for one in notices if locale in wording.locales(one)), states):
-        for subject in _subjects(notice, state, now):
-            yield from _faults_of(_TemplateTrial(notice, locale, wording, state, subject, now))
+    for notice, (channel, suffix) in product(notices, SUFFIX.items()):
+        if f"{notice}/{locale}.{channel}.{suffix}" in wording.templates:
+            trials = (
+                _TemplateTrial(notice, locale, channel, wording, state, subject, now)
+                for state in states
+                for subject in _subjects(notice, state, now)
+            )
+            yield from _faults_of(trials)
 
 
 @dataclass(frozen=True)
 class _TemplateTrial:
-    """One notice in one language and one state, about one commitment or about none."""
+    """One notice in one language on one channel, in one state, about one commitment or about none."""
 
     notice: str
     locale: str
+    channel: ChannelKind
     wording: Wording
     state: _State
     subject: Commitment | None
     now: datetime
 
-    def render(self, channel: ChannelKind) -> None:
-        """Render the texts for every kind of reader on this channel. Raises ContentError."""
+    def render(self) -> None:
+        """Render the texts for every kind of reader. Raises ContentError."""
         state, subject = self.state, self.subject
         case = state.case
         if subject:
@@ -90,14 +94,14 @@ class _TemplateTrial:
             case = case.model_copy(update={"notices": (_sent(self.notice, self.now - 2 * DAY),)})
         audience = state.audience + self.notice if state.audience != EVERYONE else EVERYONE
         wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "")
-        links, readers = Links("https://notices.example"), self._readers(channel)
+        links, readers = Links("https://notices.example"), self._readers()
         Writer(
             case, self.wording, wanted, links, readers, state.made, state.news_at, state.missed, self.now
-        ).variants((channel,))  # fmt: skip
+        ).variants((self.channel,))  # fmt: skip
 
-    def _readers(self, channel: ChannelKind) -> Readers:
+    def _readers(self) -> Readers:
         known = self.state.known
-        addenda = (GENERAL, *(one.id for one in self.wording.addenda.addenda)) if channel.personal else (GENERAL,)
+        addenda = (GENERAL, *(one.id for one in self.wording.addenda.addenda)) if self.channel.personal else (GENERAL,)
         kinds = {TextName(self.locale, reader, addendum) for reader, addendum in product(Reader, addenda)}
         if not known:
             return Readers("", len(kinds), frozenset(kinds))
@@ -108,13 +112,15 @@ class _TemplateTrial:
         return Readers("", len(kinds), frozenset(kinds), Differences(people={"": changes}, public=changes), pages)
 
 
-def _faults_of(trial: _TemplateTrial) -> Iterator[Finding]:
-    for channel, suffix in SUFFIX.items():
-        if f"{trial.notice}/{trial.locale}.{channel}.{suffix}" in trial.wording.templates:
-            try:
-                trial.render(channel)
-            except ContentError as error:
-                yield from error.findings
+def _faults_of(trials: Iterable[_TemplateTrial]) -> Iterator[Finding]:
+    """Yield the findings about one template; one that asks for too much is not tried again."""
+    for trial in trials:
+        try:
+            trial.render()
+        except ContentError as error:
+            yield from error.findings
+            if any(one.code == "E129" for one in error.findings):
+                return
 
 
 def _states(case: Case, now: datetime) -> Iterator[_State]:

@@ -13,6 +13,8 @@ from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, COMMITMENT, Statement
 
+SHARED = "_base"
+"""The folder of the parts that several templates share; not a notice."""
 PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
     "moment": ("weekday", "date", "hour", "minute", "zone"),

@@ -136,6 +136,22 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
+async def test_a_template_that_asks_for_too_much_stops_its_notice_alone(context: Context) -> None:
+    """The run fails and the lead hears which template it is; the next run drafts the notice, once the words are right."""
+    ledger, (playbook, wording) = context.ledger, load_playbook("customer-data-theft")
+    bomb = wording.templates | {"first-notice/en.sms.txt": "{{ 'a' * 10**10 }}"}
+    ledger.playbooks.pin(INCIDENT, playbook, wording.model_copy(update={"templates": bomb}), "mei", START)
+    await assess.fn(INCIDENT, "assess", 1)
+    with pytest.raises(ContentError):
+        await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
+    (alert,) = [one for one in alerts if "cannot be drafted" in one]
+    assert alert.startswith("first-notice cannot be drafted: notices/first-notice/en.sms.txt:1:1 E129 ")
+    ledger.playbooks.pin(INCIDENT, playbook, wording, "mei", START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert ledger.notices.latest_draft(INCIDENT, "first-notice").variants
+
+
 async def test_what_was_approved_and_cannot_be_drafted_afresh_is_not_tried(context: Context) -> None:
     await draft_and_approve(context)
     incident = context.ledger.cases.incident_file(INCIDENT)
