@@ -28,7 +28,7 @@ MOST_MEMORY = 256 * 1024 * 1024
 """Bytes that the child may take beside those of this process, which are 100 to 250 MB: about 512 MB in all at most."""
 MOST_SECONDS = 2
 """Seconds of CPU for one text, after which the template is stopped and named with its line."""
-GRACE_SECONDS = 1
+GRACE_SECONDS = 2
 """Seconds of CPU after which the kernel ends the child, because nothing else can interrupt what it does."""
 SILENCE_SECONDS = 60
 """Seconds of CPU between two texts, and of the clock in which the child says nothing, before it is killed."""
