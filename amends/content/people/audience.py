@@ -27,6 +27,7 @@ REQUIRED = ("id", "name", "email", "phone", "locale", "country")
 ADDRESSES = ("email", "phone", "postal_address")
 """The columns of which one that cannot be used is set aside, as long as another one can."""
 MAX_SET_ASIDE_SHARE = 0.2
+"""The share of rows with an address set aside above which the export itself is probably wrong."""
 FEW_SET_ASIDE = 10
 """The number of addresses that may be set aside whatever their share is."""
 OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
@@ -139,9 +140,9 @@ class AudienceFile:
         if bad > rows * self._max_bad_share:
             what = f"{bad} of {rows} rows are bad, more than {self._max_bad_share:.0%}"
             raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
-        aside = self.report.set_aside
-        if aside > max(FEW_SET_ASIDE, rows * max(MAX_SET_ASIDE_SHARE, self._max_bad_share)):
-            what = f"{aside} of {rows} rows have an address that cannot be used, more than {MAX_SET_ASIDE_SHARE:.0%}"
+        aside, most = self.report.set_aside, max(MAX_SET_ASIDE_SHARE, self._max_bad_share)
+        if aside > max(FEW_SET_ASIDE, rows * most):
+            what = f"{aside} of {rows} rows have an address that cannot be used, more than {most:.0%}"
             raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
 
 
