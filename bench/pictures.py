@@ -12,12 +12,12 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
 
 from amends.domain.playbook.playbook import Phase
 from amends.settings import Settings, prefect_environment, read_settings
@@ -27,7 +27,7 @@ DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftsh
 """The graph of a run is drawn by WebGL, which a machine without a graphics card has in software only."""
 ARGUMENTS = ["--no-sandbox", *DRAWING, "--disable-background-networking", "--no-first-run"]
 SIZE = (1360, 900)
-SETTLE_SECONDS, LOOK_SECONDS = 30, 0.7
+SETTLE_SECONDS, LOOK_SECONDS, DRAWN_SECONDS = 30, 0.7, 4
 WAITS = "Waits"
 """The beginning of the name of the state of a run that waits for people."""
 ENDED = ("COMPLETED", "RUNNING", "FAILED")
@@ -159,7 +159,13 @@ def logged_in(browser: Browser, address: str, secret: str) -> Page:
 
 
 def settled(page: Page) -> bytes:
-    """Return a picture of the page once two in a row are alike, or the last one after SETTLE_SECONDS."""
+    """Return a picture of the page once two in a row are alike, or the last one after SETTLE_SECONDS.
+
+    The first is taken some seconds after the last answer: a graph is drawn by then, and an empty one stays alike too.
+    """
+    with suppress(Error):  # a page that asks its server all the time
+        page.wait_for_load_state("networkidle", timeout=SETTLE_SECONDS * 1000)
+    page.wait_for_timeout(DRAWN_SECONDS * 1000)
     end, before = time.monotonic() + SETTLE_SECONDS, b""
     while (picture := page.screenshot()) != before and time.monotonic() < end:
         before = picture
