@@ -15,7 +15,6 @@ from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from traceback import format_exc
-from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from amends.domain.base.errors import AmendsError, ContentError, Finding
@@ -32,7 +31,6 @@ GRACE_SECONDS = 2
 """Seconds of CPU after which the kernel ends the child, because nothing else can interrupt what it does."""
 SILENCE_SECONDS = 60
 """Seconds of CPU between two texts, and of the clock in which the child says nothing, before it is killed."""
-A_MOMENT = 0.001
 FIRST_FREE = 3
 """The first file descriptor behind standard input, output and error."""
 MEMORY = Path("/proc/self/statm")
@@ -133,11 +131,7 @@ def _alarm(pipe: Connection, path: str) -> Iterator[None]:
         _limit(resource.RLIMIT_CPU, int(time.process_time() + SILENCE_SECONDS))
 
 
-def _too_slow(_number: int, frame: FrameType | None) -> None:
-    """Raise TooMuch; between two lines of the template, where Python knows no line, do so a moment later."""
-    if frame and frame.f_lineno is None:
-        signal.setitimer(signal.ITIMER_PROF, A_MOMENT)
-        return
+def _too_slow(_number: int, _frame: object) -> NoReturn:
     raise TooMuch(f"it takes more than {MOST_SECONDS} s")
 
 

@@ -93,9 +93,9 @@ def test_no_template_takes_more_than_the_machine_can_give(name: str) -> None:
 def test_a_slow_template_is_stopped_and_named_with_its_line() -> None:
     found: list[Finding] = []
     assert seconds_of(lambda: found.extend(findings(partial(render, SLOW)))) < MOST_SECONDS
-    assert [(one.where, one.code, one.what) for one in found] == [
-        ("notices/first-notice/en.email.md:5:1", "E129", "it takes more than 2 s")
-    ]
+    (slow,) = found
+    assert slow.where in ("notices/first-notice/en.email.md:3:1", "notices/first-notice/en.email.md:5:1")  # of the loop
+    assert (slow.code, slow.what) == ("E129", "it takes more than 2 s")
 
 
 def test_a_slow_template_is_tried_once_by_the_validation() -> None:

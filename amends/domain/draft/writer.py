@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from traceback import walk_tb
+from types import TracebackType
 from typing import Any
 
 from jinja2 import TemplateSyntaxError
@@ -439,11 +439,19 @@ def _place(error: Exception, path: str) -> str:
     """Return the file and line of the template where the error was raised, which may be an included template."""
     if isinstance(error, TemplateSyntaxError):
         return f"notices/{error.name or path}:{error.lineno}:1"
-    place = f"{path}:1"
-    for frame, line in walk_tb(error.__traceback__):
-        if template := frame.f_globals.get("__jinja_template__"):
-            place = f"{template.name}:{template.get_corresponding_lineno(line or frame.f_code.co_firstlineno)}"
+    place, trace = f"{path}:1", error.__traceback__
+    while trace:
+        if template := trace.tb_frame.f_globals.get("__jinja_template__"):
+            place = f"{template.name}:{template.get_corresponding_lineno(_line(trace))}"
+        trace = trace.tb_next
     return f"notices/{place}:1"
+
+
+def _line(trace: TracebackType) -> int:
+    """Return the line of the code; where Python knows none, as at the end of a loop's round, the line before."""
+    code, reached = trace.tb_frame.f_code, trace.tb_lasti
+    before = [line for start, _, line in code.co_lines() if line and start <= reached]
+    return before[-1] if before else code.co_firstlineno
 
 
 def _organisation(incident: Incident, locale: str) -> dict[str, str]:
