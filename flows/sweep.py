@@ -54,10 +54,10 @@ async def sweep(incident_id: str = "") -> State[None]:
         troubles = [trouble for one in swept for trouble in one.troubles]
         with _collected(troubles, "now"):
             await _show_now(context, cases, troubles, only=incident_id)
-        with _collected(troubles, "the forms in Prefect"):
+        with _collected(troubles, "Prefect"):
             await offer_choices(context)
     if troubles:
-        return Failed(message="; ".join(troubles))
+        return Failed(message="; ".join(dict.fromkeys(troubles)))
     return Completed(message=f"{counted(len(chosen), 'incident')} looked after{_late(cases, context.clock())}")
 
 
