@@ -74,7 +74,7 @@ def fill_in(installation: Installation, form: str, **parameters: Any) -> dict[st
             state: dict[str, Any] = api.get(f"/flow_runs/{run}").json().get("state") or {}
             return state if state.get("type") in ENDED else None
 
-        state: dict[str, Any] = until(ended, 180, f"{form} has ended")
+        state: dict[str, Any] = until(ended, 600, f"{form} has ended")  # a rehearsal yields to everything else
     return state
 
 
