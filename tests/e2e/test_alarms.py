@@ -38,9 +38,10 @@ class Watch(Installation):
 
     def sweep(self) -> None:
         """Sweep, and wait for its end."""
-        before = self.ended("sweep")
+        name = f"look after {INCIDENT}"
+        before = self.ended(name)
         self.run_deployment("sweep", {"incident_id": INCIDENT})
-        until(lambda: self.ended("sweep") > before, 120, "the sweep has ended")
+        until(lambda: self.ended(name) > before, 120, "the sweep has ended")
 
     def ended(self, name: str) -> int:
         return sum(run["name"].startswith(name) and run["state_type"] == "COMPLETED" for run in self.runs())
@@ -100,7 +101,7 @@ def test_a_notice_that_nobody_approves_raises_one_alarm(watch: Watch) -> None:
 
 def test_a_run_that_fails_raises_one_alarm(watch: Watch) -> None:
     for _ in range(2):
-        watch.run_deployment("respond", {"incident_id": "no-such-incident", "playbook": "customer-data-theft"})
+        watch.run_deployment("notify", {"incident_id": "no-such-incident"})
     said = watch.first("Failed: no-such-incident")
     assert f"http://127.0.0.1:{watch.settings.prefect_port}/runs/flow-run/" in said
     assert "amends timeline no-such-incident" in said
