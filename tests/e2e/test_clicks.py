@@ -44,6 +44,8 @@ SECONDS = 0.5
 IN_FLIGHT = 4 * CONNECTIONS
 """The most messages that the engine hands to its connections before the first answer, with room for a look's length."""
 NOTICE, STEP = "first-notice", "first-notice"
+MOST_RUNS = 40
+"""More runs than one send can have."""
 CALM = 20.0
 """Seconds for which nothing leaves after a click: a run that Prefect took for dead used to be followed in 16 s."""
 SWEEP = """
@@ -118,8 +120,9 @@ class Send:
 
     def runs(self) -> list[dict[str, Any]]:
         """The send's runs, the latest first."""
-        named = {"flow_runs": {"name": {"any_": [f"{self.incident} {STEP} 1"]}}, "sort": "EXPECTED_START_TIME_DESC"}
-        found: list[dict[str, Any]] = self._ask("POST", "/flow_runs/filter", named).json()
+        keys = [f"{self.incident}:{STEP}:1:r{revision}" for revision in range(MOST_RUNS)]
+        mine = {"flow_runs": {"idempotency_key": {"any_": keys}}, "sort": "EXPECTED_START_TIME_DESC"}
+        found: list[dict[str, Any]] = self._ask("POST", "/flow_runs/filter", mine).json()
         return found
 
     def _ask(self, method: str, path: str, body: Any) -> httpx2.Response:
