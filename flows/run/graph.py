@@ -16,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from amends.domain.base.errors import AmendsError
 from amends.domain.plan.waiting import Waiting
 from amends.domain.playbook.playbook import DEADLINES, HOLDING
 
@@ -58,8 +59,8 @@ async def rename_own_run(name: str) -> None:
 async def as_task(name: str, work: Callable[[], Awaitable[Found]], says: Says[Found] = lambda _: "") -> Found:
     """Do this part of the work as a task of the current run, after the tasks before it, and return what it found.
 
-    The task ends in a state with what `says` says of it as its message; Prefect stores no result of it. Raises what the
-    work raises.
+    The task ends in a state with what `says` says of it as its message; Prefect stores no result of it. Work is done
+    without a task when Prefect cannot begin one. Raises what the work raises.
     """
     if FlowRunContext.get() is None:
         return await work()
@@ -73,7 +74,7 @@ async def as_task(name: str, work: Callable[[], Awaitable[Found]], says: Says[Fo
         except BaseException as error:
             failed.append(error)
             raise
-        return _end(says(found[0]))
+        return _end(says, found[0])
 
     latest = _latest.get([])
     before = tuple(latest)
@@ -81,12 +82,18 @@ async def as_task(name: str, work: Callable[[], Awaitable[Found]], says: Says[Fo
     state = await ending
     for error in failed:
         raise error
+    if not found:
+        return await work()
     # The end of a task that ran beside this one stays: the next task comes after both.
     latest[:] = [*(one for one in latest if one not in before), state]
     return found[0]
 
 
-def _end(said: str | Waiting) -> State[None]:
+def _end(says: Says[Found], found: Found) -> State[None]:
+    """Return the end of a task whose work is done, without words when the ledger does not give them now."""
+    said: str | Waiting = ""
+    with suppress(AmendsError):
+        said = says(found)
     if isinstance(said, Waiting):
         return Completed(name=said.waits_for, message=said.why)
     return Completed(message=said or None)

@@ -246,3 +246,16 @@ def canaries() -> set[bytes]:
     words = {word for person in people for word in (person.email, person.phone, person.postal_address) if word}
     words |= {person.name for person in people if len(person.name) > 3 or re.search(r"[一-鿿]{2}", person.name)}
     return {spelled.encode() for word in words for spelled in (word, json.dumps(word)[1:-1])}
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Installation]:
+    """An installation that runs until the block ends."""
+    with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web:
+        made = Installation(folder, mail, web)
+        made.up()
+        try:
+            yield made
+        finally:
+            if made.process.poll() is None:
+                made.stop()

@@ -13,11 +13,9 @@ import httpx2
 import pytest
 
 from amends.domain.team.member import FROM_PREFECT
-from amends.sandbox.mail import MailServer
-from amends.sandbox.web import WebServices
 from flows.run.choices import FORMS
 from flows.run.form import REFUSED
-from tests.e2e.installation import Installation, until
+from tests.e2e.installation import Installation, running, until
 from tests.story import INCIDENT, STORY
 
 PEOPLE = 240
@@ -31,15 +29,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("forms")
-    with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web:
-        made = Installation(folder, mail, web)
-        made.up()
-        try:
-            yield made
-        finally:
-            if made.process.poll() is None:
-                made.stop()
+    with running(tmp_path_factory.mktemp("forms")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

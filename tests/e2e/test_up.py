@@ -13,12 +13,10 @@ import pytest
 
 from amends.cli.home.up import answers
 from amends.content.people.audience import AudienceFile
-from amends.sandbox.mail import MailServer
-from amends.sandbox.web import WebServices
 from amends.system.processes import AUTOGROUP
 from amends.web.app import NICENESS
 from flows.run.graph import run_name
-from tests.e2e.installation import Installation, canaries, until
+from tests.e2e.installation import Installation, canaries, running, until
 from tests.story import INCIDENT, STORY
 
 PEOPLE = 240
@@ -28,15 +26,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("up")
-    with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web:
-        made = Installation(folder, mail, web)
-        made.up()
-        try:
-            yield made
-        finally:
-            if made.process.poll() is None:
-                made.stop()
+    with running(tmp_path_factory.mktemp("up")) as made:
+        yield made
 
 
 def _notice(installation: Installation) -> Any:

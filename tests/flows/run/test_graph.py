@@ -4,24 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
+from amends.domain.base.errors import AmendsError
 from amends.domain.plan.plan import plan
-from amends.domain.playbook.playbook import Phase
 from amends.ledger import Ledger
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.run.context import using
-from flows.run.graph import run_name
+from flows.run.graph import as_task, begin_graph, run_name
 from flows.run.schedule import tag_of
 from flows.sweep import sweep
 from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
@@ -29,20 +29,6 @@ from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all,
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
 DRAFTED = ["draft", "lint", "look over everybody's message", "ask for approval"]
 ENDS = ["settle", "plan next"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        asyncio.run(_deploy())
-        yield
-
-
-async def _deploy() -> None:
-    async with get_client() as client:
-        for phase in Phase:
-            flow_id = await client.create_flow_from_name(phase.value)
-            await client.create_deployment(flow_id, name=phase.value, parameter_openapi_schema={})
 
 
 class Story:
@@ -208,3 +194,22 @@ async def _all_that_is_written() -> str:
         runs, tasks = await client.read_flow_runs(), await client.read_task_runs()
         logs, shown = await client.read_logs(), await client.read_artifacts()
     return "\n".join(one.model_dump_json() for one in (*runs, *tasks, *logs, *shown))
+
+
+def test_work_that_is_done_stays_done_when_nothing_can_be_said(server: None) -> None:
+    """The next task comes after it, and neither is done twice."""
+    done: list[str] = []
+
+    async def work(name: str) -> str:
+        done.append(name)
+        return name
+
+    def no_words(_: str) -> str:
+        raise AmendsError("the ledger is away")
+
+    @flow(name="telling")
+    async def telling() -> list[str]:
+        begin_graph()
+        return [await as_task(name, partial(work, name), no_words) for name in ("one", "two")]
+
+    assert asyncio.run(telling()) == done == ["one", "two"]

@@ -18,13 +18,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import Artifact, FlowRun, StateType
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Scheduled
-from prefect.testing.utilities import prefect_test_harness
 
 from amends.ledger import Ledger
 from flows.assess import assess
-from flows.rehearsal.fast_forward import PHASES
 from flows.run.artifacts import KEPT, NOW, TIMELINE, Page, page_key, write
 from flows.run.context import using
 from flows.sweep import sweep
@@ -38,20 +35,6 @@ DAY = timedelta(days=1)
 PAGE = page_key(INCIDENT, TIMELINE)
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        asyncio.run(_deploy())
-        yield
-
-
-async def _deploy() -> None:
-    async with get_client() as client:
-        for phase in PHASES:
-            flow_id = await client.create_flow_from_name(phase.value)
-            await client.create_deployment(flow_id, name=phase.value, parameter_openapi_schema={})
 
 
 class Desk:

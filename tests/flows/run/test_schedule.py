@@ -19,7 +19,7 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flow_engine import run_flow_async
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import PREFECT_API_URL
 from prefect.states import (
     AwaitingRetry,
     Cancelled,
@@ -33,7 +33,6 @@ from prefect.states import (
     Scheduled,
     Suspended,
 )
-from prefect.testing.utilities import prefect_test_harness
 
 from amends.cli.home.up import deploy, end_pauses
 from amends.cli.terminal import prefect
@@ -47,7 +46,7 @@ from amends.domain.playbook.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.leases import this_process
 from amends.settings import new_settings, prefect_environment
-from flows.rehearsal.fast_forward import PHASES, PassedClock
+from flows.rehearsal.fast_forward import PassedClock
 from flows.run.cancellation import StoppedInPrefect, hold, unless_stopped
 from flows.run.context import using
 from flows.run.graph import run_name
@@ -65,24 +64,10 @@ from flows.run.schedule import (
 )
 from flows.sweep import sweep
 from tests.builders import a_duty, an_assessment, an_incident
+from tests.flows.run.conftest import deploy_phases
 from tests.story import INCIDENT, START, a_context, a_ledger, everybody, opened
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        asyncio.run(_deploy())
-        yield
-
-
-async def _deploy() -> None:
-    async with get_client() as client:
-        for phase in Phase:
-            flow_id = await client.create_flow_from_name(phase.value)
-            await client.create_deployment(flow_id, name=phase.value, parameter_openapi_schema={})
-    assert set(PHASES) == set(Phase)
 
 
 class Lead:
@@ -375,7 +360,7 @@ def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:
                 with pytest.raises(AmendsError, match="no deployment assess any more; `amends up`"):
                     await lead.mirror()
             finally:
-                await _deploy()
+                await deploy_phases()
 
     asyncio.run(deleted())
 
