@@ -11,7 +11,7 @@ from sqlalchemy import true
 from sqlmodel import Session, col, select
 
 from amends.domain.base.value import PROMISED
-from amends.domain.draft import draft
+from amends.domain.draft import writer
 from amends.domain.incident.facts import Certainty
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement
@@ -48,13 +48,13 @@ def what_may_have_arrived_tells_nobody(planting: pytest.MonkeyPatch) -> None:
 
 
 def what_is_suspected_counts_as_confirmed(planting: pytest.MonkeyPatch) -> None:
-    stated_by = draft.stated_by
+    stated_by = writer.stated_by
 
     def sure(*known: Any) -> dict[str, Statement]:
         sure = {"certainty": Certainty.CONFIRMED}
         return {key: one.model_copy(update=sure) for key, one in stated_by(*known).items()}
 
-    planting.setattr(draft, "stated_by", sure)
+    planting.setattr(writer, "stated_by", sure)
 
 
 def whoever_is_gone_is_not_affected(planting: pytest.MonkeyPatch) -> None:
