@@ -10,6 +10,8 @@ from sqlalchemy import Connection, inspect
 
 from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
+from amends.ledger.audit.audit import Audit
+from amends.ledger.audit.replay import Replay
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
@@ -39,7 +41,6 @@ from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
-from amends.ledger.store.audit import Audit
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
@@ -62,8 +63,9 @@ class Ledger:
         """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose commits."""
         self._opened_with, self._durable = (url, keys, anchor), durable
         self.store = store = Store(url, keys, anchor, durable=durable)
+        replay = Replay(store)
         self.audit, self.team, self.clocks, self.channels = (
-            Audit(store),
+            Audit(store, replay),
             Team(store),
             MachineClocks(store),
             ChannelsUsed(store),
@@ -72,10 +74,10 @@ class Ledger:
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
-        self.notices = notices = Notices(store)
+        self.notices = notices = Notices(store, replay)
         self.approvals, self.restore = Approvals(store, notices), Restore(store)
         claims = Claims(store, notices)
-        self.deliveries = deliveries = Deliveries(store, claims, notices)
+        self.deliveries = deliveries = Deliveries(store, claims, notices, replay)
         self.corrections, self.decisions = (
             Corrections(store, deliveries, notices),
             Decisions(store, deliveries, notices),

@@ -28,6 +28,7 @@ from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, Not
 from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
+from amends.ledger.audit.tally import any_in
 from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
@@ -51,7 +52,6 @@ from amends.ledger.store.tables import (
     PinRow,
     ReleaseRow,
 )
-from amends.ledger.store.tally import any_in
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """By notice: the number of messages in each state, of people in each state, and the deferred messages."""

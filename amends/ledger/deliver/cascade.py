@@ -15,8 +15,9 @@ from amends.ledger.notice.bad_addresses import without_bad
 from amends.ledger.notice.first_messages import FirstMessages, addresses, may_have_left
 from amends.ledger.notice.notices import PUBLIC, notice_row
 from amends.ledger.playbook.occurrences import occurrence_row
-from amends.ledger.store.bulk import spelled, store_messages
+from amends.ledger.store.bulk import spelled
 from amends.ledger.store.session import Write
+from amends.ledger.store.sums import store_messages
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 
@@ -73,7 +74,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
         return False
     connection = session.connection()
     writer = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
-    store_messages(connection, [writer.row(person, channel, known[channel], name)])
+    store_messages(session, [writer.row(person, channel, known[channel], name)])
     return True
 
 

@@ -18,10 +18,10 @@ from amends.domain.deliver.reason import reason
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, SENT_STATES, DeliveryState, PersonState
 from amends.domain.people.person import place_of
+from amends.ledger.audit.tally import ByNotice, messages_by_state
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import DUE, ONE_OF_SEVERAL, TROUBLED, AuditRow, DeliveryRow, NoticeRow, PersonRow
-from amends.ledger.store.tally import ByNotice, messages_by_state
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import String, cast, false, insert
+from sqlalchemy import String, cast, false
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
@@ -145,22 +145,23 @@ class Questions:
 
 
 def _store(session: Session, incident: str, number: int, asked: NewQuestion, sealed: bytes, theme: str) -> None:
-    values = {
-        "incident": incident,
-        "id": number,
-        "once": asked.once,
-        "person": asked.person,
-        "kind": asked.kind.value,
-        "source": asked.source.value,
-        "locale": asked.locale,
-        "sealed_text": sealed,
-        "theme": theme,
-        "asked_at": asked.at,
-        "reply_due_at": asked.at + asked.reply_within,
-        "owner": asked.owner,
-        "answered_by": "",
-    }
-    session.connection().execute(insert(QuestionRow), values)
+    row = QuestionRow(
+        incident=incident,
+        id=number,
+        once=asked.once,
+        person=asked.person,
+        kind=asked.kind.value,
+        source=asked.source.value,
+        locale=asked.locale,
+        sealed_text=sealed,
+        theme=theme,
+        asked_at=asked.at,
+        reply_due_at=asked.at + asked.reply_within,
+        owner=asked.owner,
+        answered_by="",
+    )
+    session.add(row)
+    session.flush()
 
 
 def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:

@@ -30,6 +30,7 @@ from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Phase
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Ledger
+from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, NoticeRow
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
@@ -43,6 +44,7 @@ from flows.sweep import sweep
 from flows.update import update as update_flow
 from tests.builders import an_incident
 from tests.remembered import REMEMBERED
+from tests.rewriting import rewrite
 from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 
@@ -300,8 +302,8 @@ async def released_but_to_one(context: Context) -> int:
     waits = max(line.person for line in context.ledger.statistics.lines(INCIDENT, "first-notice"))
     with context.ledger.store.write() as write:
         of_one = update(DeliveryRow).where(col(DeliveryRow.person) == waits)
-        write.change(of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
-        write.change(update(NoticeRow).values(stage="sending", sent_at=None))
+        settle(write.session, of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
+    rewrite(context.ledger, NoticeRow, stage="sending", sent_at=None)
     return waits
 
 
