@@ -39,6 +39,7 @@ from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
+from amends.ledger.receipt.replied import Replied
 from amends.ledger.store.audit import Audit
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
@@ -82,6 +83,7 @@ class Ledger:
         )
         self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
         self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
+        self.replied = Replied(store, self.receipts)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
         self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions)

@@ -1,4 +1,4 @@
-"""The command `amends bounces`: takes in the mails that came back: bounces, complaints and DSNs."""
+"""The command `amends bounces`: takes in the mails that came back: bounces, complaints, DSNs and people's replies."""
 
 import sys
 from collections import Counter
@@ -67,6 +67,7 @@ def bounces(
 ) -> None:
     """Take in the mails that came back. Only those about messages that we sent change anything.
 
+    A reply that is a word such as stop ends the optional messages to its writer; any other reply becomes a question.
     Safe to repeat. In a Maildir, what was understood goes from new to cur; the rest is left for people. Exit code 3
     means that something could not be read; with -, 75 tells the mail server to keep the mail and bring it again.
     """
@@ -110,11 +111,16 @@ def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
 
 
 def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
-    reported = desk.ledger.receipts.take([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
-    total.effects.update(reported.counts)
+    from amends.delivery.mail_replies import take_reply
+
+    reports = [read_report(mail.raw, mail.delivered_to) for mail in mails]
+    ledger, at = desk.ledger, now()
+    reported = ledger.receipts.take(reports, at)
     total.handed_over += reported.handed_over
     total.waiting |= reported.waiting
-    for mail, effect in zip(mails, reported.each, strict=True):
+    for mail, report, came_of_it in zip(mails, reports, reported.each, strict=True):
+        effect = take_reply(ledger, mail.raw, report, came_of_it, at)
+        total.effects[effect] += 1
         if mail.unseen and effect.understood:
             total.unreadable += _moved_to_cur(mail.unseen)
 
@@ -133,13 +139,16 @@ def _moved_to_cur(mail: Path) -> list[Finding]:
 
 
 def _report(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
+    from amends.ledger.receipt.receipts import Effect
+
+    effects = {effect: total.effects[effect] for effect in Effect if total.effects[effect]}
     values = {
         "reports": total.effects.total(),
-        "effects": total.effects,
+        "effects": effects,
         "handed_over": total.handed_over,
         "unreadable": total.unreadable,
     }
-    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(total.effects)}"]
+    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(effects)}"]
     if total.unreadable and total.effects:
         lines.append("what could be read was taken in")
     if total.handed_over:

@@ -1,7 +1,7 @@
 """The case: everything known about one incident, read at one time, with numbers in place of the audience."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,6 +24,8 @@ DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
 ALERT_CHARACTERS = 194
 """The most characters of an alert in the name of its event; the audit chain has the whole text."""
+REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
+"""The time limit and the owner of the answers to questions that come before a playbook runs."""
 TOLD = (PersonState.SENT, PersonState.DELIVERED)
 """States of people who count as told for a threshold."""
 
@@ -145,6 +147,16 @@ class Outline(Value):
     """By commitment, the number of the change of its fate of which those who were told of it do not know yet."""
     changes: dict[str, int] = {}
     """By commitment, the number of its last change."""
+
+    @property
+    def reply_within(self) -> timedelta:
+        """Return the time within which a question is to be answered."""
+        return self.playbook.reply_within if self.playbook else REPLY_WITHIN
+
+    @property
+    def questions_owner(self) -> str:
+        """Return the owner who is to answer questions."""
+        return self.playbook.questions_owner if self.playbook else OWNER
 
 
 class Case(Outline):
