@@ -71,5 +71,7 @@ def _ask(ledger: Ledger, reply: MailReply, to: RepliedTo, once: str, now: dateti
         reply_within=known.reply_within,
         owner=known.questions_owner,
         at=now,
+        whole=reply.whole,
+        own=(reply.sender,),
     )
     ledger.questions.ask(to.incident, asked, now)

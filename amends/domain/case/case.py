@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     """A time that was named for the next update and was missed."""
     ALARM = "alarm"
     """An alarm that Prefect was told of, by its key."""
+    LEAK = "leak"
+    """A question that holds contact data of other people of the list."""
 
 
 class Alert(NamedTuple):
@@ -193,6 +195,8 @@ class Case(Outline):
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
     questions: QuestionCounts = QuestionCounts()
+    leaks: tuple[int, ...] = ()
+    """The questions without an answer that hold contact data of other people of the list."""
     survey: SurveyCounts = SurveyCounts()
     told_wrongly: tuple[str, ...] = ()
     """Facts that people were last told as certain and that are different now."""

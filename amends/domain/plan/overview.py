@@ -20,6 +20,7 @@ NOUNS = {
     Wait.NEWS: "update",
     Wait.LETTERS: "batch of letters",
     Wait.SUBSTITUTE: "substitute notice",
+    Wait.LEAK: "leak",
 }
 PLURALS = {Wait.RESUME: "incidents to resume", Wait.LETTERS: "batches of letters"}
 SHOWN_BY = {

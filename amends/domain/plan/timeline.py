@@ -65,6 +65,8 @@ class Wait(StrEnum):
     DEADLINE = "deadline"
     LETTERS = "letters"
     """Letters wait to be handed over to a print shop."""
+    LEAK = "leak"
+    """Somebody wrote to us with the contact data of another person of the list."""
     SUBSTITUTE = "substitute"
     """A law demands a substitute notice for people whom nothing reached."""
 
@@ -192,6 +194,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
         yield from tasks_of_occurrence(case, occurrence, now)
+    yield from _leaks(case)
     yield from _owed(case, now)
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
@@ -273,6 +276,14 @@ def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetim
 
 def _step(case: Case, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
+
+
+def _leaks(case: Case) -> Iterator[WaitingTask]:
+    """Yield the questions whose writers have data of other people, until they are answered."""
+    for question in case.leaks:
+        what = f"question {question} holds contact data of other people of the list: find out how its writer got them"
+        do = f"amends questions show {case.incident.id} {question}"
+        yield WaitingTask(wait=Wait.LEAK, what=what, whom=LEAD, do=do)
 
 
 def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:

@@ -32,7 +32,7 @@ from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
-from amends.ledger.feedback.questions import question_counts, survey_counts
+from amends.ledger.feedback.questions import open_leaks, question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
@@ -128,6 +128,7 @@ class Cases:
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
             alarms=frozenset(events[EventKind.ALARM]),
             missed_updates=events[EventKind.MISSED_UPDATE],
+            leaks=open_leaks(session, incident, events[EventKind.LEAK]),
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),

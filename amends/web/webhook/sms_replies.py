@@ -125,6 +125,7 @@ class TextDesk:
             reply_within=known.case.reply_within,
             owner=known.case.questions_owner,
             at=now,
+            own=(text.sender, international(text.sender, self._country)),
         )
         self._ledger.questions.ask(incident, asked, now)
 

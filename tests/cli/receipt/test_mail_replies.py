@@ -125,3 +125,18 @@ def test_a_reply_is_kept_when_the_ledger_is_gone(office: Office, message: Claim)
     shutil.move(aside, ledger)
     assert office.amends("bounces", "-", stdin=reply(message, "stop")).exit_code == 0
     assert opted_out(office, message)
+
+
+def test_a_reply_with_another_s_data_raises_the_alarm(office: Office, message: Claim) -> None:
+    """The alarm is raised also for what the reply only quotes, and stands among what waits for people."""
+    ledger = office.ledger()
+    assert message.about
+    other = next(number for number in (2, 3, 4) if number != message.about.number)
+    theirs = ledger.people.get(INCIDENT, other)
+    ledger.dispose()
+    office.amends(
+        "bounces", "-", stdin=reply(message, "Who is this?", "References: <x@y>") + f"> {theirs.email}\n".encode()
+    )
+    shown = office.amends("timeline", INCIDENT).stdout
+    assert "question 1 holds contact data of other people of the list" in shown
+    assert theirs.email not in shown
