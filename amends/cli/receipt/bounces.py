@@ -107,7 +107,18 @@ def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
     while batch := list(islice(waiting, BATCH)):
         total.unreadable += [one for one in batch if isinstance(one, Finding)]
         _take_in_batch(desk, [one for one in batch if isinstance(one, Mail)], total)
+    _alert_leads(desk, total)
     return total
+
+
+def _alert_leads(desk: Desk, total: Sum) -> None:
+    """Send the leads their alerts at once when people asked something, which may hold other people's data."""
+    from amends.delivery.alerts import alert_at_once
+    from amends.ledger.receipt.receipts import Effect
+
+    if total.effects[Effect.ASKED]:
+        for incident in desk.ledger.incidents.all():
+            alert_at_once(desk.ledger, incident.id, now())
 
 
 def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:

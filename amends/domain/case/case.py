@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from amends.domain.assess.assessment import Assessment
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
+from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.feedback.question import QuestionCounts, SurveyCounts
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, News
@@ -41,6 +42,8 @@ class EventKind(StrEnum):
     """A time that was named for the next update and was missed."""
     ALARM = "alarm"
     """An alarm that Prefect was told of, by its key."""
+    STOPPED_SEND = "stopped_send"
+    STOPPED_DOMAIN = "stopped_domain"
     LEAK = "leak"
     """A question that holds contact data of other people of the list."""
 
@@ -194,6 +197,8 @@ class Case(Outline):
     """The substitute notices that were recorded, the first one first."""
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
+    stopped_sends: tuple[StoppedSend, ...] = ()
+    stopped_domains: tuple[StoppedDomain, ...] = ()
     questions: QuestionCounts = QuestionCounts()
     leaks: tuple[int, ...] = ()
     """The questions without an answer that hold contact data of other people of the list."""

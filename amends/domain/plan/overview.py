@@ -21,6 +21,7 @@ NOUNS = {
     Wait.LETTERS: "batch of letters",
     Wait.SUBSTITUTE: "substitute notice",
     Wait.LEAK: "leak",
+    Wait.STOPPED: "stopped send",
 }
 PLURALS = {Wait.RESUME: "incidents to resume", Wait.LETTERS: "batches of letters"}
 SHOWN_BY = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from amends.domain.base.text import counted, listed, say_span
+from amends.domain.base.text import counted, listed, minute, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
@@ -65,6 +65,8 @@ class Wait(StrEnum):
     DEADLINE = "deadline"
     LETTERS = "letters"
     """Letters wait to be handed over to a print shop."""
+    STOPPED = "stopped"
+    """A send has stopped, or mail to a domain, until a person removes the reason."""
     LEAK = "leak"
     """Somebody wrote to us with the contact data of another person of the list."""
     SUBSTITUTE = "substitute"
@@ -194,6 +196,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
         yield from tasks_of_occurrence(case, occurrence, now)
+    yield from _stopped(case)
     yield from _leaks(case)
     yield from _owed(case, now)
     yield from _late_news(case, now)
@@ -276,6 +279,25 @@ def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetim
 
 def _step(case: Case, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
+
+
+def _stopped(case: Case) -> Iterator[WaitingTask]:
+    """Yield the sends that have stopped, and the recipient domains to which mail waits."""
+    incident = case.incident.id
+    for one in case.stopped_sends:
+        notice = case.notice(one.notice)
+        if notice is None or not notice.is_over:
+            what = f"{one.notice} has stopped since {minute(one.at)} ({one.part}): {one.why}"
+            do = f"amends deliver {incident} {one.notice}"
+            yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+    waiting = [notice for notice in case.notices if notice.for_domains]
+    left = counted(sum(notice.for_domains for notice in waiting), "message waits", "messages wait")
+    for domain in case.stopped_domains:
+        named = waiting[0].id if waiting else "NOTICE"
+        whom = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
+        what = f"{domain.domain} refuses our mail by its policy since {minute(domain.at)} ({domain.why}): {whom}"
+        do = f"amends deliver {incident} {named} --domain {domain.domain} --as NAME"
+        yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 
 def _leaks(case: Case) -> Iterator[WaitingTask]:
