@@ -28,7 +28,7 @@ from amends.ledger.feedback.questions import Questions
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
-from amends.ledger.incident.stops import Stops
+from amends.ledger.incident.stops import RecordedStops
 from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
@@ -71,7 +71,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
-        self.stops = Stops(store)
+        self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)

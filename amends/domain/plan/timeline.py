@@ -196,7 +196,8 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
         yield from tasks_of_occurrence(case, occurrence, now)
-    yield from _stopped(case)
+    yield from (task for _, task in sends_stopped(case))
+    yield from domains_stopped(case)
     yield from _leaks(case)
     yield from _owed(case, now)
     yield from _late_news(case, now)
@@ -281,22 +282,25 @@ def _step(case: Case, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
 
 
-def _stopped(case: Case) -> Iterator[WaitingTask]:
-    """Yield the sends that have stopped, and the recipient domains to which mail waits."""
-    incident = case.incident.id
+def sends_stopped(case: Case) -> Iterator[tuple[str, WaitingTask]]:
+    """Yield each send that has stopped, by its notice."""
     for one in case.stopped_sends:
         notice = case.notice(one.notice)
         if notice is None or not notice.is_over:
             what = f"{one.notice} has stopped since {minute(one.at)} ({one.part}): {one.why}"
-            do = f"amends deliver {incident} {one.notice}"
-            yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+            do = f"amends deliver {case.incident.id} {one.notice}"
+            yield one.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+
+
+def domains_stopped(case: Case) -> Iterator[WaitingTask]:
+    """Yield each recipient domain to which mail waits until a person lets it go on."""
     waiting = [notice for notice in case.notices if notice.for_domains]
     left = counted(sum(notice.for_domains for notice in waiting), "message waits", "messages wait")
-    for domain in case.stopped_domains:
-        named = waiting[0].id if waiting else "NOTICE"
-        whom = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
-        what = f"{domain.domain} refuses our mail by its policy since {minute(domain.at)} ({domain.why}): {whom}"
-        do = f"amends deliver {incident} {named} --domain {domain.domain} --as NAME"
+    named = waiting[0].id if waiting else "NOTICE"
+    for one in case.stopped_domains:
+        left_there = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
+        what = f"{one.domain} refuses our mail by its policy since {minute(one.at)} ({one.why}): {left_there}"
+        do = f"amends deliver {case.incident.id} {named} --domain {one.domain} --as NAME"
         yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 

@@ -21,7 +21,7 @@ from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.tables import DeliveryRow, EventRow
 
 
-class Stops:
+class RecordedStops:
     """The stops of all incidents."""
 
     def __init__(self, store: Store) -> None:
