@@ -82,6 +82,13 @@ def test_own_data_and_the_company_s_are_no_leak(opened: Ledger, wording: str) ->
     assert (leaks(opened), alerts(opened)) == ((), [])
 
 
+def test_the_alarm_is_the_same_on_both_databases(ledger: Ledger) -> None:
+    ledger.incidents.open(an_incident(), people(), "lena", NOW)
+    ask(ledger, "li@mail.example, 138 1234 5678, C-00003 and my own C-00001", person=ADA)
+    (alert,) = alerts(ledger)
+    assert alert.startswith("question 1 holds contact data of 2 other people of the list")
+
+
 def test_a_shared_telephone_is_no_leak(opened: Ledger) -> None:
     ask(opened, f"call me at {a_person(number=ADA).phone}", person=ADA)
     assert leaks(opened) == ()
