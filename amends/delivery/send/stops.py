@@ -27,11 +27,14 @@ class SendStops:
         self._noted: set[tuple[str, str]] = set()
 
     def stopped(self, part: str, why: str, now: datetime) -> None:
-        """Record that a part of the send has stopped; once in a run, and again while the ledger cannot be written."""
+        """Record that a part of the send has stopped, once in a run.
+
+        What the ledger has not taken is recorded at the end of the run: to try again at each tick would hold it up.
+        """
         if (part, why) not in self._noted:
+            self._noted.add((part, why))
             with suppress(LedgerError):
                 self._ledger.stops.send_stopped(*self._named, part, why, now)
-                self._noted.add((part, why))
 
     def answered(self, answers: Iterable[tuple[Claim, Receipt]], now: datetime) -> None:
         """End the stops of the channels that have taken a message over."""

@@ -40,6 +40,8 @@ WHERE incident = :incident AND id BETWEEN :first AND :last
 """The provider's id of a post stays, because it leads to a public place."""
 QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
 """The idempotency key of a question is replaced, because it is a hash of the question's words."""
+STOPPED = "DELETE FROM event WHERE incident = :incident AND kind = 'stopped_domain'"
+"""The recipient domains that refused us are deleted, because a domain may be as personal as an address."""
 STILL_READ = (
     "the key of incident {incident} is destroyed, but the ledger is being read, so that its file {file}-wal may still "
     "hold the key as it was: do the same again, if need be while `amends up` does not run"
@@ -92,6 +94,7 @@ class Destruction:
             self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
         with self._store.write() as write:
             write.session.execute(text(QUESTIONS), {"incident": incident})
+            write.session.execute(text(STOPPED), {"incident": incident})
 
     def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
         for start in range(first, last + 1, PAGE):
