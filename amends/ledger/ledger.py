@@ -30,6 +30,7 @@ from amends.ledger.feedback.questions import Questions
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
+from amends.ledger.incident.stops import RecordedStops
 from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
@@ -41,6 +42,7 @@ from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
+from amends.ledger.receipt.replied import Replied
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
@@ -71,6 +73,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
+        self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
@@ -84,6 +87,7 @@ class Ledger:
         )
         self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
         self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
+        self.replied = Replied(store, self.receipts)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
         self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions)

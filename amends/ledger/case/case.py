@@ -22,6 +22,7 @@ from amends.domain.case.case import (
     RecordedOccurrence,
 )
 from amends.domain.case.next_update import as_news_stands
+from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
@@ -33,7 +34,7 @@ from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
-from amends.ledger.feedback.questions import question_counts, survey_counts
+from amends.ledger.feedback.questions import open_leaks, question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
@@ -128,6 +129,9 @@ class Cases:
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
             alarms=frozenset(events[EventKind.ALARM]),
             missed_updates=events[EventKind.MISSED_UPDATE],
+            stopped_sends=tuple(StoppedSend.read(*one) for one in events[EventKind.STOPPED_SEND].items()),
+            stopped_domains=tuple(StoppedDomain.read(*one) for one in events[EventKind.STOPPED_DOMAIN].items()),
+            leaks=open_leaks(session, incident, events[EventKind.LEAK]),
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),
@@ -406,6 +410,7 @@ def _status(
         not_told=latecomers(session, row, draft.audience, draft.audience_digest, sum(messages.people.values())),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,
+        for_domains=messages.later.for_domains if messages.later else 0,
         more_waves=messages.next_wave_at is not None,
         waits_for=draft.waits_for,
         current=is_current(session, draft) and not outdated,

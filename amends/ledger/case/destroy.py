@@ -12,14 +12,14 @@ from sqlalchemy import TextClause, text
 from sqlmodel import col, func, select
 
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
-from amends.domain.case.case import DESTROYED
+from amends.domain.case.case import DESTROYED, EventKind
 from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
 from amends.ledger.incident.incidents import happened
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow, QuestionRow
+from amends.ledger.store.tables import DeliveryRow, EventRow, IncidentRow, PersonRow, QuestionRow
 
 OF_THE_PAGE = "id BETWEEN :first AND :last"
 PAGE = 5_000
@@ -93,6 +93,9 @@ class Destruction:
         with self._store.write() as write:
             for row in write.session.exec(select(QuestionRow).where(QuestionRow.incident == incident)):
                 row.once = str(row.id)  # the idempotency key is a hash of the question's words
+            stopped = (EventRow.incident == incident, EventRow.kind == EventKind.STOPPED_DOMAIN)
+            for event in write.session.exec(select(EventRow).where(*stopped)):
+                write.session.delete(event)  # a domain that refused us may be as personal as an address
 
     def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
         for start in range(first, last + 1, PAGE):
