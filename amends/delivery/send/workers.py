@@ -33,7 +33,7 @@ from amends.delivery.send.engine import (
 )
 from amends.delivery.send.shutdown import cancel_once, delay_shutdown
 from amends.delivery.send.stops import WHOLE_SEND, note_stops
-from amends.domain.base.errors import AmendsError, ChannelError, ChannelMisconfigured
+from amends.domain.base.errors import AmendsError, ChannelError, ChannelMisconfigured, LedgerAltered
 from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
 from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.writer import Links
@@ -118,7 +118,7 @@ async def send(
     """
     try:
         return await delay_shutdown(_send(replace(work, during=during), progress, cores, each), on_signal)
-    except ChannelError as error:
+    except (ChannelError, LedgerAltered) as error:
         note_stops(work.ledger, *work.named, {WHOLE_SEND: str(error)}, work.clock())
         raise
 

@@ -283,10 +283,10 @@ def _step(case: Case, step_id: str) -> Step | None:
 
 
 def sends_stopped(case: Case) -> Iterator[tuple[str, WaitingTask]]:
-    """Yield each send that has stopped, by its notice."""
+    """Yield each send that has stopped, by its notice; one that is over may still find what was altered since."""
     for one in case.stopped_sends:
         notice = case.notice(one.notice)
-        if notice is None or not notice.is_over:
+        if notice is None or not notice.is_over or (notice.sent_at and one.at >= notice.sent_at):
             what = f"{one.notice} has stopped since {minute(one.at)} ({one.part}): {one.why}"
             do = f"amends deliver {case.incident.id} {one.notice}"
             yield one.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)

@@ -17,7 +17,7 @@ from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.sealing import OPEN, SETTLED, Group, Sealer, name_in, named, value_of
 from amends.ledger.store.session import Store
-from amends.ledger.store.sums import GROUPED_BY, Sum, sums_of, tally_of
+from amends.ledger.store.sums import GROUPED_BY, RowSum, sums_of, tally_of
 from amends.ledger.store.tables import (
     ClockRow,
     DeliveryRow,
@@ -31,7 +31,7 @@ from amends.ledger.store.tables import (
 )
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, KeyMissing)
-"""What Python and the database's driver raise for a value that nobody can have stored."""
+"""Errors of Python and of the database's driver for a value that nobody can have stored."""
 MOST_OF_A_KIND = 20
 """The most findings of one kind that are told one by one."""
 SAID = ("number", "sealed", "data", "country", "region", "timezone")
@@ -43,7 +43,7 @@ CONTENT: dict[type[Sealed], Callable[[Any], bool]] = {
     PinRow: lambda row: digest({"playbook": row["playbook"], "wording": row["wording"]}) == row["digest"],
     IncidentVersionRow: lambda row: digest(_facts(row["content"])) == row["digest"],
 }
-"""Whether the content of a row has the hash that the row's seal covers, by table."""
+"""By table, the check that the content of a row has the hash that the row's seal covers."""
 
 
 def _facts(content: dict[str, Any]) -> dict[str, Any]:
@@ -100,9 +100,9 @@ def _is_bound(kind: type[Sealed], row: RowMapping) -> bool:
 def _sums_of(store: Store, session: Session, replay: Replay, table: str) -> Iterator[str]:
     """Yield the groups of rows whose number or content is not what the chain knows."""
     stored = dict(sums_of(session, store.summer, table))
-    known = {group: total for group, total in replay.sums.items() if group[0] == table and total != Sum(0, 0)}
+    known = {group: total for group, total in replay.sums.items() if group[0] == table and total != RowSum(0, 0)}
     for group in sorted(stored.keys() | known.keys()):
-        there, wanted = stored.get(group, Sum(0, 0)), known.get(group, Sum(0, 0))
+        there, wanted = stored.get(group, RowSum(0, 0)), known.get(group, RowSum(0, 0))
         where = f"table {table}" + (f" of {', '.join(group[1:])}" if group[1:] else "")
         if there.rows != wanted.rows:
             yield f"{where} has {there.rows} rows, and the audit chain knows {wanted.rows}"

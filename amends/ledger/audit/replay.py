@@ -16,7 +16,7 @@ from amends.domain.base.errors import LedgerAltered
 from amends.ledger.store.chain import IN_PAGES, START, Head
 from amends.ledger.store.sealing import ALTERED, BOUND, OPEN, Group, name_in, named, value_of
 from amends.ledger.store.session import Store
-from amends.ledger.store.sums import Sum
+from amends.ledger.store.sums import RowSum
 from amends.ledger.store.tables import (
     ApprovalRow,
     AuditRow,
@@ -98,7 +98,7 @@ class Replay:
         self._head = Head(0, START.hex())
         self.rows: dict[str, dict[Group, str]] = defaultdict(dict)
         """The seal of each row, in hex, by table and name."""
-        self.sums: dict[Group, Sum] = {}
+        self.sums: dict[Group, RowSum] = {}
         self.messages: dict[tuple[str, str], Spans] = defaultdict(Spans)
         """The states of the messages that have settled, by incident and notice."""
 
@@ -128,8 +128,8 @@ class Replay:
         for table, *name, seal in changed.get("rows", ()):
             self.rows[table][tuple(name)] = seal
         for *group, count, total in changed.get("sums", ()):
-            known = self.sums.get(tuple(group), Sum(0, 0))
-            self.sums[tuple(group)] = Sum(known.rows + count, known.total ^ int(total, 16))
+            known = self.sums.get(tuple(group), RowSum(0, 0))
+            self.sums[tuple(group)] = RowSum(known.rows + count, known.total ^ int(total, 16))
         for incident, notice, state, runs in changed.get("messages", ()):
             spans = self.messages[incident, notice]
             for run in runs.split(","):

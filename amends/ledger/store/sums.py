@@ -53,7 +53,7 @@ SELECT {", ".join(DECIDED_COLUMNS)} FROM person
 WHERE {{where}} AND (hold <> '' OR guardian > 0 OR link_version > 1 OR opted_out_at IS NOT NULL
                    OR data_changed_at IS NOT NULL OR gone_at IS NOT NULL)
 """
-"""What Amends has decided about people since; most have none of it."""
+"""Decisions of Amends about people since; most people have none."""
 ROWS = {
     "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
     "element_set": "SELECT id, elements FROM element_set WHERE {where}",
@@ -90,7 +90,7 @@ NUMBERED_BY = {"delivery": "person", "person": "number"}
 """By table, the column by which the rows of a large group are summed up page by page."""
 
 
-class Sum(NamedTuple):
+class RowSum(NamedTuple):
     """The number of some rows, and their sum."""
 
     rows: int
@@ -103,24 +103,24 @@ class Summer:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def of(self, connection: Connection, table: str, where: str, asked: dict[str, Any]) -> Sum:
+    def of(self, connection: Connection, table: str, where: str, asked: dict[str, Any]) -> RowSum:
         """Return the sum over the rows of this table that meet a condition in SQL."""
         if table in ROWS:
             return self._one_by_one(connection, ROWS[table], where, asked)
         queries = ON_POSTGRESQL if on_postgresql(connection) else ON_SQLITE
         found = connection.execute(statement(queries[table].format(where=where)), asked).scalar_one_or_none()
         blocks = bytes.fromhex(found or "")
-        summed = Sum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
+        summed = RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
         if table != "person":
             return summed
-        return Sum(summed.rows, summed.total ^ self._one_by_one(connection, DECIDED, where, asked).total)
+        return RowSum(summed.rows, summed.total ^ self._one_by_one(connection, DECIDED, where, asked).total)
 
-    def _one_by_one(self, connection: Connection, query: str, where: str, asked: dict[str, Any]) -> Sum:
+    def _one_by_one(self, connection: Connection, query: str, where: str, asked: dict[str, Any]) -> RowSum:
         rows = connection.execute(statement(query.format(where=where)), asked).all()
         total = 0
         for row in rows:
             total ^= self._digest(query.split(" FROM ")[1].split(maxsplit=1)[0], row)
-        return Sum(len(rows), total)
+        return RowSum(len(rows), total)
 
     def _digest(self, table: str, row: Sequence[Any]) -> int:
         spelled = "\x1f".join([table, *map(_spelled, row)])
@@ -131,13 +131,13 @@ class Summer:
         _, hold, guardian, version, *times = values
         return self._digest("person", values) if hold or guardian or version > 1 or any(times) else 0
 
-    def of_messages(self, rows: Iterable[tuple[int, str, bytes]]) -> Sum:
+    def of_messages(self, rows: Iterable[tuple[int, str, bytes]]) -> RowSum:
         """Return the sum over messages that are known by person, channel and keyed index of the address."""
         blocks = b"".join(
             person.to_bytes(4, "big") + channel.encode()[:3].ljust(3, b"\0") + address[:9].ljust(9, b"\0")
             for person, channel, address in rows
         )
-        return Sum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
+        return RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
 
 
 def _spelled(value: Any) -> str:
@@ -170,7 +170,7 @@ def changing(session: Session, table: str, group: Sequence[str], where: str = ""
     journal_of(session).add((table, *group), after.rows - before.rows, after.total ^ before.total)
 
 
-def _sum_now(session: Session, table: str, group: Sequence[str], where: str, asked: dict[str, Any]) -> Sum:
+def _sum_now(session: Session, table: str, group: Sequence[str], where: str, asked: dict[str, Any]) -> RowSum:
     session.flush()
     summer, connection = summer_of(session), session.connection()
     if not where:
@@ -232,7 +232,7 @@ def tally_of(session: Session, incident: str, notice: str) -> str:
     return hashlib.blake2b(spelled.encode(), digest_size=BLOCK_BYTES).hexdigest()
 
 
-def sums_of(session: Session, summer: Summer, table: str) -> Iterator[tuple[Group, Sum]]:
+def sums_of(session: Session, summer: Summer, table: str) -> Iterator[tuple[Group, RowSum]]:
     """Yield the sum of each group of this table, as its rows are now."""
     connection, names = session.connection(), GROUPED_BY[table]
     groups = connection.execute(statement(f"SELECT DISTINCT {', '.join(names)} FROM {table}")).all() if names else [()]
@@ -240,21 +240,21 @@ def sums_of(session: Session, summer: Summer, table: str) -> Iterator[tuple[Grou
         yield (table, *group), _sum_of_group(summer, connection, table, group)
 
 
-def _sum_of_group(summer: Summer, connection: Connection, table: str, group: Sequence[str]) -> Sum:
+def _sum_of_group(summer: Summer, connection: Connection, table: str, group: Sequence[str]) -> RowSum:
     column, first, last = NUMBERED_BY.get(table, ""), 0, 0
     if column:
         ends = statement(f"SELECT min({column}), max({column}) FROM {table} WHERE {_here(table)}")
         asked = dict(zip(GROUPED_BY[table], group, strict=True))
         first, last = connection.execute(ends, asked).one()
-    total = Sum(0, 0)
+    total = RowSum(0, 0)
     for page in _in_pages(summer, connection, table, group, column, first or 0, last if first is not None else -1):
-        total = Sum(total.rows + page.rows, total.total ^ page.total)
+        total = RowSum(total.rows + page.rows, total.total ^ page.total)
     return total
 
 
 def _in_pages(
     summer: Summer, connection: Connection, table: str, group: Sequence[str], column: str, first: int, last: int
-) -> Iterator[Sum]:
+) -> Iterator[RowSum]:
     asked = dict(zip(GROUPED_BY[table], group, strict=True))
     if not column:
         yield summer.of(connection, table, _here(table), asked)

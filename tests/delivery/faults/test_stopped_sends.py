@@ -12,7 +12,7 @@ import pytest
 
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Work, send
-from amends.domain.base.errors import ChannelMisconfigured, NotAllowed, NotInLedger
+from amends.domain.base.errors import ChannelMisconfigured, LedgerAltered, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.pace import BLOCKS, WINDOW
 from amends.domain.people.person import Person
@@ -260,3 +260,21 @@ def test_a_domain_goes_on_in_a_send_under_way(rig: Rig, relay: PolicyRelay) -> N
     rig.run(decide)
     assert decided
     assert Counter(rig.states().values())["sent"] >= 360 - WINDOW
+
+
+# The ledger was changed by other means than Amends.
+
+
+def test_a_send_that_altered_rows_stop_waits_for_people(rig: Rig) -> None:
+    """Messages that are made to wait again stop the send, alert the lead once, and are never sent."""
+    approved(rig.ledger, people(3), **ONLY_EMAIL)
+    assert rig.run().finished
+    with rig.ledger.store.engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE delivery SET state = 'waiting', attempts = 0 WHERE channel = 'email'")
+    for _ in range(2):
+        with pytest.raises(LedgerAltered, match="3 messages of first-notice wait that have left"):
+            asyncio.run(send(Work(rig.ledger, rig.settings, INCIDENT, NOTICE, LINKS, rig.clock)))
+    (task,) = tasks(rig)
+    assert "wait that have left by the audit chain" in task.what
+    assert len(alerts(rig)) == 1
+    assert len(rig.mailed()) == 3
