@@ -1,6 +1,8 @@
 """Commands for the audit chain: check the chain, and print its end."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,20 +11,46 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import noun
 from amends.domain.base.errors import LedgerUnavailable
 
-HOLDS = "the audit chain holds, and the counts agree with the messages"
+if TYPE_CHECKING:
+    from amends.ledger.audit.anchor import AnchoredHead
+
+KEPT_IN = "The file to which the line is added; without one it is only printed."
+HOLDS = "the audit chain holds, and the tables and counts agree with it"
+ANCHORS = "A file of `amends audit anchor`, kept by another machine, whose heads must all be in the chain."
 
 app = noun()
 
 
 @app.command()
-def verify(ctx: typer.Context) -> None:
-    """Check the whole chain and the counts of messages; exit code 3 when something was altered, moved or cut off."""
+def verify(
+    ctx: typer.Context, anchor: Annotated[Path | None, typer.Option(metavar="FILE", help=ANCHORS)] = None
+) -> None:
+    """Check the chain, every table against it, and all counts; exit code 3 when something was altered or cut off."""
     desk: Desk = ctx.obj
     audit = desk.ledger.audit
-    problems = (*audit.verify(), *audit.disagreements(), *audit.miscounted())
+    anchors = _anchors(anchor) if anchor else []
+    problems = (*audit.verify(), *audit.not_anchored(anchors), *audit.disagreements(), *audit.miscounted())
     desk.show({"problems": problems}, "\n".join(problems) or HOLDS)
     if problems:
         raise typer.Exit(Exit.FINDINGS)
+
+
+@app.command("anchor")
+def add_anchor(
+    ctx: typer.Context, file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=KEPT_IN)] = None
+) -> None:
+    """Add the end of the chain to a file for another machine, where nobody who works here can change it."""
+    from amends.system.files import append
+
+    desk: Desk = ctx.obj
+    kept = desk.ledger.audit.anchor(datetime.now(UTC))
+    if file:
+        try:
+            append(file, f"{kept}\n")
+        except OSError as error:
+            raise LedgerUnavailable(f"{file} cannot be written: {error.strerror}") from error
+    desk.show(kept._asdict(), str(kept))
+    desk.hint("`amends audit verify --anchor FILE` finds what was cut off or written anew since")
 
 
 @app.command()
@@ -34,6 +62,13 @@ def head(ctx: typer.Context) -> None:
     seq, mac = _recorded_end(desk.settings.home / ANCHOR_FILE)
     desk.show({"entries": seq, "head": mac}, f"{seq} {mac}".strip())
     desk.hint("note this elsewhere, such as on paper; entries cut off later are found by it")
+
+
+def _anchors(file: Path) -> "list[AnchoredHead]":
+    from amends.content.file.reading import read_text
+    from amends.ledger.audit.anchor import read_anchors
+
+    return read_anchors(read_text(file), str(file))
 
 
 def _recorded_end(anchor: Path) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """The audit chain as a part of the ledger: read its entries, and check that nobody altered them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from amends.domain.base.errors import LedgerAltered
 from amends.ledger.audit.agreement import disagreements
+from amends.ledger.audit.anchor import AnchoredHead, not_in_chain
 from amends.ledger.audit.replay import Replay
 from amends.ledger.audit.tally import tally_problems
 from amends.ledger.store.chain import IN_PAGES
@@ -46,6 +47,16 @@ class Audit:
         """Return in words each alteration of the chain that the ledger did not make; empty when the chain is intact."""
         with self._store.read() as session:
             return self._store.chain.problems(session)
+
+    def anchor(self, now: datetime) -> AnchoredHead:
+        """Return the present head of the chain, to be kept outside."""
+        with self._store.read() as session:
+            return AnchoredHead.of(self._store.chain.newest(session), now)
+
+    def not_anchored(self, anchors: Iterable[AnchoredHead]) -> tuple[str, ...]:
+        """Return in words each head kept outside that is not, or no longer, a part of the chain."""
+        with self._store.read() as session:
+            return tuple(not_in_chain(session, anchors))
 
     def disagreements(self) -> tuple[str, ...]:
         """Return in words each row that the chain does not know as it stands, or knows and the tables lack.

@@ -4,6 +4,7 @@ The head of the chain is also written to a file beside the database, the anchor,
 when entries were cut off at the end of the chain.
 """
 
+import hashlib
 import hmac
 import json
 import os
@@ -23,7 +24,8 @@ from amends.ledger.store.disk_reserve import FULL
 from amends.ledger.store.tables import AuditRow
 from amends.system.files import locked, replace_locked
 
-START = b"amends audit chain"
+START = hashlib.sha256(b"amends audit chain").digest()
+"""The MAC before the first entry."""
 PAGE = 2_000
 IN_PAGES = {"yield_per": PAGE}
 # Statements made once: to make them for each page of a send would take longer than to execute them.
