@@ -13,6 +13,8 @@ import httpcore2
 import pytest
 from hypothesis import HealthCheck, settings
 
+from amends.delivery import rendering
+from amends.domain.draft import trial
 from amends.ledger.store import database, disk_reserve
 from tests.remembered import REMEMBERED
 from tests.targets import is_left_out, waits_for_test_all
@@ -47,6 +49,26 @@ def compiled_once() -> Iterator[None]:
     shared = partial(database.create_engine, execution_options={"compiled_cache": CompiledStatements()})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "create_engine", shared)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tried_once() -> Iterator[None]:
+    """Try the templates of the same words and playbook once in a process: `validate` renders thousands of texts."""
+    known: dict[str, Any] = {}
+    really = rendering.rendered
+
+    def remembered(work: Any) -> Any:
+        if getattr(work, "func", None) is not trial.faults:
+            return really(work)
+        case, wording, _ = work.args
+        key = f"{case.playbook.model_dump_json()}{wording.model_dump_json()}"
+        if key not in known:
+            known[key] = really(work)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "rendered", remembered)
         yield
 
 

@@ -5,10 +5,11 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import Select, Table, bindparam
 from sqlalchemy import select as sql
 from sqlmodel import Session
 
@@ -158,10 +159,8 @@ class Replay:
     def _wrong(self, session: Session, kind: type[Sealed], **here: str) -> Iterator[str]:
         """Yield in words each row of these that the chain does not know as it stands, or knows and the table lacks."""
         table: Table = kind.__table__  # type: ignore[attr-defined]
-        these: list[ColumnElement[bool]] = [table.c[name] == value for name, value in here.items()]
-        columns = [column for column in table.columns if column.name not in BOUND.get(table.name, ())]
         stored: dict[Group, str] = {}
-        for row in session.connection().execute(sql(*columns).where(*these)).mappings():
+        for row in session.connection().execute(_rows(table, *here), here).mappings():
             name = name_in(table.name, row, table.primary_key)
             whole = self._store.sealer.seal_of(table.name, row) == row["seal"]
             stored[name] = value_of(table.name, row) if whole else ""
@@ -172,6 +171,13 @@ class Replay:
         with self._lock:
             spans = self.messages.get((incident, notice))
             return [number for number in numbers if spans.state_of(number) != OPEN] if spans else []
+
+
+@cache
+def _rows(table: Table, *names: str) -> Select[Any]:
+    """Return the query for the sealed columns of the rows that have given values in these columns."""
+    columns = [column for column in table.columns if column.name not in BOUND.get(table.name, ())]
+    return sql(*columns).where(*(table.c[name] == bindparam(name) for name in names))
 
 
 def differences(table: str, stored: dict[Group, str], known: dict[Group, str], scope: Group = ()) -> Iterator[str]:

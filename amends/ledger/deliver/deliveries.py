@@ -39,7 +39,7 @@ from amends.ledger.store.leases import (
 )
 from amends.ledger.store.sealing import ALTERED, SETTLED, journal_of
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.sums import settle, settle_rows
+from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
 
 TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
@@ -60,9 +60,12 @@ GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
 ANSWERED = """
-SELECT delivery.incident, delivery.notice, delivery.id, delivery.state
-FROM lease JOIN delivery ON delivery.lease = lease.id AND delivery.id BETWEEN lease.first AND lease.last
-WHERE lease.id = :lease AND delivery.state IN :states
+SELECT state, min(id), max(id) FROM (
+    SELECT delivery.id, delivery.state,
+           delivery.id - row_number() OVER (PARTITION BY delivery.state ORDER BY delivery.id) AS run
+    FROM lease JOIN delivery ON delivery.lease = lease.id AND delivery.id BETWEEN lease.first AND lease.last
+    WHERE lease.id = :lease AND delivery.state IN :states
+) AS answered GROUP BY state, run ORDER BY 2
 """
 FACTS = (
     select(
@@ -270,8 +273,9 @@ class Deliveries:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
             for lease in over:
-                journal_of(write.session).settle(incident, notice, self._taken.get(lease or 0, {}))
-            _settle_answered(write.session, over)
+                taken = self._taken.get(lease or 0, {})
+                journal_of(write.session).settle(incident, notice, ((taken[one], one, one) for one in sorted(taken)))
+            _settle_answered(write.session, incident, notice, over)
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # deletes their marks too
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
@@ -293,7 +297,7 @@ class Deliveries:
                 self._store.refuse_if_restored(write.session)
             for lease in stale:
                 doubtful += put_in_doubt(write.session, lease, now)
-                _settle_answered(write.session, [lease.id])
+                _settle_answered(write.session, incident, notice, [lease.id])
                 freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
             if stale:  # even for leases without messages: their marks are deleted, and the audit chain must say so
@@ -509,11 +513,12 @@ def _answering(claim: Claim, answer: Outcome, now: datetime) -> Update:
     )
 
 
-def _settle_answered(session: Session, leases: Sequence[int | None]) -> None:
+def _settle_answered(session: Session, incident: str, notice: str, leases: Sequence[int | None]) -> None:
     """Note for the audit chain the messages of these leases that have an answer."""
     for lease in leases:
         asked = {"lease": lease, "states": sorted(SETTLED)}
-        settle_rows(session, session.connection().execute(statement(ANSWERED, "states"), asked))
+        runs = session.connection().execute(statement(ANSWERED, "states"), asked).all()
+        journal_of(session).settle(incident, notice, map(tuple, runs))
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, event, inspect
@@ -70,6 +72,10 @@ class Sealer:
             raise LedgerAltered(f"{named(table_of(row), name_of(row))} was altered, moved or forged: {ALTERED}")
 
 
+Run = tuple[str, int, int]
+"""A state, and the first and the last id of messages that have it."""
+
+
 @dataclass(slots=True)
 class Journal:
     """The rows that a transaction has changed since its last entry in the audit chain."""
@@ -78,18 +84,23 @@ class Journal:
     """The seal, in hex, of each sealed row by table and name; empty for a row that was deleted."""
     sums: dict[Group, tuple[int, int]] = field(default_factory=dict)
     """By table and group of rows: how many more rows there are, and the change of their sum; see `sums.py`."""
-    messages: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
-    """The state of messages that have settled, or OPEN, by incident and notice, and by id."""
+    messages: dict[tuple[str, str], list[Run]] = field(default_factory=dict)
+    """Messages that have settled or are open again, by incident and notice; a later run counts."""
 
     def add(self, group: Group, count: int, total: int) -> None:
         """Count rows of a group that were added, or deleted with a negative count; `total` is the sum of both."""
         before, was = self.sums.get(group, (0, 0))
         self.sums[group] = before + count, was ^ total
 
-    def settle(self, incident: str, notice: str, states: Mapping[int, str]) -> None:
-        """Note the present states of these messages, by id."""
-        known = self.messages.setdefault((incident, notice), {})
-        known.update((number, state if state in SETTLED else OPEN) for number, state in states.items())
+    def settle(self, incident: str, notice: str, runs: Iterable[Run]) -> None:
+        """Note the present states of messages."""
+        known = self.messages.setdefault((incident, notice), [])
+        for state, first, last in runs:
+            word = state if state in SETTLED else OPEN
+            if known and known[-1][0] == word and known[-1][2] == first - 1:
+                known[-1] = word, known[-1][1], last
+            else:
+                known.append((word, first, last))
 
     def notices(self) -> set[tuple[str, str]]:
         """Return incident and notice of all messages that were stored, deleted or settled."""
@@ -107,20 +118,11 @@ class Journal:
         return json.dumps(said, separators=(",", ":"), ensure_ascii=False) if said else ""
 
     def _runs(self) -> Iterator[list[str]]:
-        for notice, states in sorted(self.messages.items()):
-            for state in sorted(set(states.values())):
-                yield [*notice, state, ranges(number for number, known in states.items() if known == state)]
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers as ranges in words: 1-2000,2005."""
-    found: list[list[int]] = []
-    for number in sorted(numbers):
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+        """Yield incident, notice, state and ids of messages, as in 1-2000,2005."""
+        for notice, runs in sorted(self.messages.items()):
+            for state, ids in groupby(runs, itemgetter(0)):
+                spelled = (str(first) if first == last else f"{first}-{last}" for _, first, last in ids)
+                yield [*notice, state, ",".join(spelled)]
 
 
 def journal_of(session: Session) -> Journal:

@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Update, event, inspect
@@ -217,12 +219,10 @@ def settle(session: Session, changed: Update) -> int:
 
 def settle_rows(session: Session, rows: Iterable[Any]) -> int:
     """Note the states of messages, of which each row has the columns SETTLES, and return how many there are."""
-    by_notice: dict[tuple[str, str], dict[int, str]] = {}
-    for incident, notice, number, state in rows:
-        by_notice.setdefault((incident, notice), {})[number] = state
-    for notice, states in by_notice.items():
-        journal_of(session).settle(*notice, states)
-    return sum(map(len, by_notice.values()))
+    found = sorted(map(tuple, rows))
+    for (incident, notice), here in groupby(found, itemgetter(0, 1)):
+        journal_of(session).settle(incident, notice, ((state, number, number) for _, _, number, state in here))
+    return len(found)
 
 
 def tally_of(session: Session, incident: str, notice: str) -> str:
@@ -284,7 +284,7 @@ def _note_message(_mapper: Any, _connection: Connection, row: DeliveryRow) -> No
     if (journal := session.info.get(JOURNAL)) is None:
         return
     if inspect(row).attrs.state.history.has_changes():
-        journal.settle(row.incident, row.notice, {row.id or 0: row.state})
+        journal.settle(row.incident, row.notice, [(row.state, row.id or 0, row.id or 0)])
     before, after = _twice(row, NAMED_BY)
     if before != after:
         summer = summer_of(session)
