@@ -871,7 +871,9 @@ def test_a_case_that_cannot_be_planned_spares_the_others(lead: Lead, tmp_path: P
     """A case that cannot be planned is named by the sweep, and the runs of the other cases are set up."""
     lead.ledger.incidents.open(an_incident(), iter(()), "mei", START)
     playbook, wording = load_playbook("customer-data-theft")
-    step = Step.model_validate({"id": "beyond", "phase": "collect_feedback", "on": "2030-12-31T23:00:00Z", "at": "09:00"})
+    step = Step.model_validate(
+        {"id": "beyond", "phase": "collect_feedback", "on": "2030-12-31T23:00:00Z", "at": "09:00"}
+    )
     beyond = step.model_copy(update={"on": "2300-12-31T23:00:00Z"})
     damaged = playbook.model_copy(update={"steps": (*playbook.steps, beyond)})
     lead.ledger.playbooks.pin("november-breach", damaged, wording, "mei", START)
