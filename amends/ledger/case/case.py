@@ -25,7 +25,7 @@ from amends.domain.case.next_update import as_news_stands
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
-from amends.domain.people.person import AudienceCounts
+from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.case.reach import reach_of
@@ -127,6 +127,7 @@ class Cases:
             recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
             alarms=frozenset(events[EventKind.ALARM]),
+            mailboxes=next(map(MailboxRuling, events[EventKind.MAILBOXES]), None),
             missed_updates=events[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),

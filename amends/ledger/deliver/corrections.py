@@ -25,6 +25,7 @@ from amends.ledger.notice.stage import RELEASED
 from amends.ledger.people.census import count_people
 from amends.ledger.people.links import links_held, renew_links
 from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people, store_element_sets
+from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
@@ -101,6 +102,7 @@ class Corrections:
             row = _locked_incident(write.session, correction)
             held = links_held(write.session, incident, _may_lose_addresses(correction))
             touched = _store_people(write.session, correction, now)
+            touched = sorted({*touched, *free_without_copy(write.session, incident)})
             links = renew_links(write.session, self._store.keys, incident, held)
             self._put_in_force(write, row, correction, by, now)
             followed = self._follow(write.session, incident, touched, now)
