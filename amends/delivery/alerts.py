@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, text, title
 from amends.domain.alert.leads import lead_alerts
 from amends.domain.alert.leads import text as alert_text
-from amends.domain.case.case import Case
+from amends.domain.case.case import Case, IncidentState
 from amends.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ def alert_leads(
         ledger.alerts.settle(incident, lead, keys, failure, now)
         sent += not failure
     return sent
+
+
+def alert_at_once(ledger: Ledger, incident: str, now: datetime, *, rehearsal: bool = False) -> int:
+    """Send the leads their alerts at once of what cannot wait; return how many were sent.
+
+    The sweep would send the alerts some minutes later, and only where Prefect runs.
+    """
+    case = ledger.cases.read(incident, now)
+    if not (case.stopped_sends or case.stopped_domains or case.leaks or case.state is IncidentState.PAUSED):
+        return 0
+    return alert_leads(ledger, case, now, doubts=False, rehearsal=rehearsal)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Texts
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
 from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import KEY, CommitmentPersonRow, CommitmentRow, NoticeRow, ReleaseRow
 
 
@@ -50,7 +51,9 @@ class Commitments:
                 write.session.add(CommitmentRow(incident=incident, **content, changes=1, told=0, worded_by=by))
                 write.session.flush()
                 whose = {"incident": incident, "commitment": one.id}
-                write.session.add_all(CommitmentPersonRow(**whose, person=person) for person in sorted(set(persons)))
+                rows = [CommitmentPersonRow(**whose, person=person) for person in sorted(set(persons))]
+                with changing(write.session, "commitment_person", (incident, one.id)):
+                    write.session.add_all(rows)
                 detail = {"audience": one.audience, "due": one.due_at.isoformat(), "persons": len(set(persons))}
                 write.note(now, incident, "commitment added", one.id, actor=by, **detail)
 
@@ -209,4 +212,4 @@ def _may_be_read(session: Session, row: CommitmentRow) -> bool:
 
 
 def _commitment(row: CommitmentRow) -> Commitment:
-    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told", "worded_by"}))
+    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told", "worded_by", "seal"}))

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, inspect
 
 from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
+from amends.ledger.audit.audit import Audit
+from amends.ledger.audit.replay import Replay
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
@@ -28,6 +30,7 @@ from amends.ledger.feedback.questions import Questions
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
+from amends.ledger.incident.stops import RecordedStops
 from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
@@ -40,7 +43,7 @@ from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
-from amends.ledger.store.audit import Audit
+from amends.ledger.receipt.replied import Replied
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
@@ -63,27 +66,30 @@ class Ledger:
         """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose commits."""
         self._opened_with, self._durable = (url, keys, anchor), durable
         self.store = store = Store(url, keys, anchor, durable=durable)
+        replay = Replay(store)
         self.audit, self.team, self.clocks, self.channels = (
-            Audit(store),
+            Audit(store, replay),
             Team(store),
             MachineClocks(store),
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
         self.mailboxes = SharedMailboxes(store)
+        self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
-        self.notices = notices = Notices(store)
+        self.notices = notices = Notices(store, replay)
         self.approvals, self.restore = Approvals(store, notices), Restore(store)
         claims = Claims(store, notices)
-        self.deliveries = deliveries = Deliveries(store, claims, notices)
+        self.deliveries = deliveries = Deliveries(store, claims, notices, replay)
         self.corrections, self.decisions = (
             Corrections(store, deliveries, notices),
             Decisions(store, deliveries, notices),
         )
         self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
         self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
+        self.replied = Replied(store, self.receipts)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
         self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions)

@@ -33,7 +33,7 @@ from flows.run.drafting import draft_notice, to_be_drafted
 from flows.run.graph import as_task, begin_graph, rename_own_run, run_name
 from flows.run.retry import nothing_due
 from flows.run.schedule import mirror, tag_own_run
-from flows.run.sending import send_unless_gated, show_letters
+from flows.run.sending import alert_at_once_of, send_unless_gated, show_letters
 
 Act = Callable[[Context, Case, PlannedOccurrence], Coroutine[Any, Any, str]]
 """A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
@@ -209,6 +209,7 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
     case = await _read(context, incident_id)
     await show_letters(case, planned)
     outcome = await asyncio.to_thread(conclude, context, case, planned, troubles, not stopped)
+    await alert_at_once_of(context, incident_id)
     if stopped:
         raise _joined(stopped)
     return outcome
@@ -273,8 +274,10 @@ def conclude(context: Context, case: Case, planned: PlannedOccurrence, troubles:
     incident_id = case.incident.id
     mine = [n for n in case.notices if (n.step, n.occurrence) == (planned.step, planned.number)]
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
+    alerted = {f"{stop.part}: {stop.why}" for stop in case.stopped_sends}  # when it stopped
     for trouble in troubles:
-        context.ledger.incidents.alert(incident_id, trouble, context.clock())
+        if trouble not in alerted:
+            context.ledger.incidents.alert(incident_id, trouble, context.clock())
     if planned.phase is Phase.NOTIFY and count_as_told(case, step_of(case, planned).audience, mine):
         context.ledger.incidents.note_event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.is_over for notice in mine):

@@ -1,10 +1,14 @@
 """Sending in a run: the messages of approved notices leave, and each channel is a task of the run."""
 
+import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from functools import partial
 
+from amends.delivery.alerts import alert_at_once
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Part, Work, send
+from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
@@ -13,6 +17,7 @@ from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.plan.waiting import Waiting, WaitsFor
 from amends.ledger.deliver.statistics import Only
+from amends.rehearsal_clock import RehearsalClock
 from flows.run import artifacts
 from flows.run.context import Context
 from flows.run.graph import as_task
@@ -40,6 +45,14 @@ async def _send(context: Context, case: Case, notice: str) -> Tally:
     work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock, context.limits)
     async with artifacts.progress(incident_id, notice) as progress:
         return await send(work, progress.advance, each=process_as_task, during=_ChannelTasks(work))
+
+
+async def alert_at_once_of(context: Context, incident_id: str) -> None:
+    """Send the leads their alerts to a send that has stopped, without waiting for the next sweep."""
+    rehearsal = isinstance(context.clock, RehearsalClock)
+    with suppress(AmendsError):  # the sweep sends them later
+        alert = partial(alert_at_once, context.ledger, incident_id, context.clock(), rehearsal=rehearsal)
+        await asyncio.to_thread(alert)
 
 
 async def process_as_task(number: int, part: Part) -> Tally:

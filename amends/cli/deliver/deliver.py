@@ -13,7 +13,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import IncidentId, NoticeId, number, number_or_none
-from amends.domain.base.errors import LedgerUnavailable
+from amends.domain.base.errors import AmendsError, LedgerUnavailable
 from amends.domain.base.text import PUBLIC, counted, counts, kept_back, minute, parked
 from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import ChannelKind, kept_here
@@ -54,6 +54,10 @@ def deliver(
         str | None,
         typer.Option(metavar="PERSON", help="Give up what is parked for this person, or for `all`: the next channel."),
     ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(metavar="DOMAIN", help="Let mail to this domain go on, whose servers refused it by their policy."),
+    ] = None,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with the above.")] = "",
 ) -> None:
     """Send an approved notice to everybody it has not reached.
@@ -61,12 +65,15 @@ def deliver(
     It may be stopped and called again at any moment: nobody gets it twice. Exit code 5 means that some is left.
     """
     desk: Desk = ctx.obj
-    if any(choice is not None for choice in (again, held, retry, give_up)):
-        _decide(desk, incident, notice, again, held, retry, give_up, name)
+    if any(choice is not None for choice in (again, held, retry, give_up, domain)):
+        _decide(desk, incident, notice, again, held, retry, give_up, domain, name)
     if desk.ledger.deliveries.busy(incident, now()):
         desk.hint("another send of this incident is under way: it and this one share what is left")
     try:
-        with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as listener:
+        with (
+            stopped_by_signals(), _server_watched(desk), _leads_alerted(desk, incident),
+            _progress(desk, notice) as listener,
+        ):  # fmt: skip
             tally = _send(desk, incident, notice, listener)
     except Stopped as stopped:
         desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
@@ -80,7 +87,7 @@ def deliver(
 
 def _decide(
     desk: Desk, incident: str, notice: str, again: str | None, held: int | None, retry: str | None, give_up: str | None,
-    name: str,
+    domain: str | None, name: str,
 ) -> None:  # fmt: skip
     if not name:
         raise typer.BadParameter("say with --as NAME who decides this")
@@ -96,6 +103,9 @@ def _decide(
         ledger.decisions.try_parked(incident, notice, tried, by, now())
     if give_up is not None:
         ledger.decisions.give_up_parked(incident, notice, given_up, by, now())
+    if domain is not None:
+        due = ledger.stops.let_domain_go_on(incident, domain.strip().lower(), by, now())
+        desk.hint(f"{counted(due, 'message that waited is', 'messages that waited are')} due again")
 
 
 def _person_number(said: str | None) -> int | None:
@@ -179,6 +189,19 @@ def _server_watched(desk: Desk) -> Iterator[None]:
     finally:
         over.set()
         watching.join()
+
+
+@contextmanager
+def _leads_alerted(desk: Desk, incident: str) -> Iterator[None]:
+    """Send the leads, after the block, the alerts to what stopped in it, unless they have them already."""
+    from amends.delivery.alerts import alert_at_once
+    from amends.rehearsal_clock import rehearsal_clock
+
+    try:
+        yield
+    finally:
+        with suppress(AmendsError):
+            alert_at_once(desk.ledger, incident, now(), rehearsal=rehearsal_clock(desk.settings) is not None)
 
 
 @contextmanager

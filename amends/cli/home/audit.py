@@ -18,7 +18,8 @@ app = noun()
 def verify(ctx: typer.Context) -> None:
     """Check the whole chain and the counts of messages; exit code 3 when something was altered, moved or cut off."""
     desk: Desk = ctx.obj
-    problems = (*desk.ledger.audit.verify(), *desk.ledger.audit.miscounted())
+    audit = desk.ledger.audit
+    problems = (*audit.verify(), *audit.disagreements(), *audit.miscounted())
     desk.show({"problems": problems}, "\n".join(problems) or HOLDS)
     if problems:
         raise typer.Exit(Exit.FINDINGS)

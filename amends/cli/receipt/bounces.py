@@ -1,4 +1,4 @@
-"""The command `amends bounces`: takes in the mails that came back: bounces, complaints and DSNs."""
+"""The command `amends bounces`: takes in the mails that came back: bounces, complaints, DSNs and people's replies."""
 
 import sys
 from collections import Counter
@@ -67,6 +67,7 @@ def bounces(
 ) -> None:
     """Take in the mails that came back. Only those about messages that we sent change anything.
 
+    A reply that is a word such as stop ends the optional messages to its writer; any other reply becomes a question.
     Safe to repeat. In a Maildir, what was understood goes from new to cur; the rest is left for people. Exit code 3
     means that something could not be read; with -, 75 tells the mail server to keep the mail and bring it again.
     """
@@ -106,15 +107,31 @@ def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
     while batch := list(islice(waiting, BATCH)):
         total.unreadable += [one for one in batch if isinstance(one, Finding)]
         _take_in_batch(desk, [one for one in batch if isinstance(one, Mail)], total)
+    _alert_leads(desk, total)
     return total
 
 
+def _alert_leads(desk: Desk, total: Sum) -> None:
+    """Send the leads their alerts at once when people asked something, which may hold other people's data."""
+    from amends.delivery.alerts import alert_at_once
+    from amends.ledger.receipt.receipts import Effect
+
+    if total.effects[Effect.ASKED]:
+        for incident in desk.ledger.incidents.all():
+            alert_at_once(desk.ledger, incident.id, now())
+
+
 def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
-    reported = desk.ledger.receipts.take([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
-    total.effects.update(reported.counts)
+    from amends.delivery.mail_replies import take_reply
+
+    reports = [read_report(mail.raw, mail.delivered_to) for mail in mails]
+    ledger, at = desk.ledger, now()
+    reported = ledger.receipts.take(reports, at)
     total.handed_over += reported.handed_over
     total.waiting |= reported.waiting
-    for mail, effect in zip(mails, reported.each, strict=True):
+    for mail, report, came_of_it in zip(mails, reports, reported.each, strict=True):
+        effect = take_reply(ledger, mail.raw, report, came_of_it, at)
+        total.effects[effect] += 1
         if mail.unseen and effect.understood:
             total.unreadable += _moved_to_cur(mail.unseen)
 
@@ -133,13 +150,16 @@ def _moved_to_cur(mail: Path) -> list[Finding]:
 
 
 def _report(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
+    from amends.ledger.receipt.receipts import Effect
+
+    effects = {effect: total.effects[effect] for effect in Effect if total.effects[effect]}
     values = {
         "reports": total.effects.total(),
-        "effects": total.effects,
+        "effects": effects,
         "handed_over": total.handed_over,
         "unreadable": total.unreadable,
     }
-    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(total.effects)}"]
+    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(effects)}"]
     if total.unreadable and total.effects:
         lines.append("what could be read was taken in")
     if total.handed_over:

@@ -13,6 +13,7 @@ from amends.delivery.send.clock import MonotonicClock
 from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.postpone import NotYet
 from amends.delivery.send.queue import ChannelQueue, ClaimSource
+from amends.delivery.send.stops import SendStops, note_stops
 from amends.delivery.send.watchdog import Watch
 from amends.domain.base.errors import ApprovalMissing, DiskFull, LedgerUnavailable, NotAllowed
 from amends.domain.base.text import minute
@@ -122,6 +123,7 @@ async def deliver(
         await run.rounds(rounds)
     else:
         tally.trouble["disk"] = no_room()
+    note_stops(ledger, incident, notice, tally.trouble, clock())
     return conclude(ledger, incident, notice, clock(), tally) if rounds is ROUNDS else tally
 
 
@@ -129,6 +131,8 @@ def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: T
     """Finish the notice if nothing more is to be tried, and return the tally with the final counts."""
     tally.parked = parked(ledger, incident, notice)
     tally.finished = ledger.deliveries.finish(incident, notice, now)
+    if tally.finished and (stopped := ledger.stops.sends(incident, notice)):
+        ledger.stops.send_goes_on(incident, notice, stopped, now)
     tally.people = ledger.statistics.people(incident, notice)
     return tally
 
@@ -166,13 +170,15 @@ class EngineRun:
         group_commit = GroupCommit(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = ClaimSource(
-            self._claim, self._give_back, self._alert, composer, group_commit, self._report, self._canary_refused,
+            self._claim, self._give_back, self._domain_stopped, lambda: ledger.stops.domains(draft.incident),
+            composer, group_commit, self._report, self._canary_refused,
             not_yet if not_yet.decides else None,
         )  # fmt: skip
         self._leases: Counter[int] = Counter()
         """The number of messages of each lease whose answers are not in the ledger yet."""
         self._answered: Counter[str] = Counter()
         self._queues: list[ChannelQueue] = []
+        self._stops = SendStops(ledger, draft.incident, draft.notice)
 
     async def rounds(self, rounds: Rounds) -> None:
         """Send one round after another until there is trouble; nothing is posted while another run sends to people."""
@@ -270,6 +276,10 @@ class EngineRun:
             self._ledger.deliveries.give_back(claims, self._clock())
         self._no_longer_held(claims)
 
+    def _domain_stopped(self, domain: str, why: str) -> None:
+        with suppress(LedgerUnavailable):  # this run sends nothing there anyway, and the next run finds it out again
+            self._ledger.stops.stop_domain(self._incident, self._notice, domain, why, self._clock())
+
     def _alert(self, what: str) -> None:
         self._ledger.incidents.alert(self._incident, what, self._clock())
 
@@ -281,6 +291,7 @@ class EngineRun:
         for claim, receipt in answers:
             self._answered[receipt.status.value] += 1
             self._watch.note(claim, receipt)
+        self._stops.answered(answers, self._clock())
         return ours
 
     def _share_rates(self) -> None:
@@ -318,7 +329,9 @@ class EngineRun:
     def _halt_when_broken(self, task: "asyncio.Task[None]") -> None:
         """Halt when the watchdog or the renewal of leases has failed: nothing may leave without them."""
         if not task.cancelled() and (error := task.exception()):
-            self._halt("guard", f"what looks after the send broke off: {type(error).__name__}")
+            why = f"what looks after the send broke off: {type(error).__name__}"
+            self._halt("guard", why)
+            self._stops.stopped("guard", why, self._clock())
 
     def _halt(self, who: str, why: str) -> None:
         self._tally.trouble[who] = why
@@ -347,6 +360,8 @@ class EngineRun:
         for queue in self._queues:
             self._tally.answers.update(queue.answers)
             queue.answers.clear()
+            if queue.trouble and "guard" not in self._tally.trouble:  # a stop by the guard is a pause
+                self._stops.stopped(queue.kind, queue.trouble, self._clock())
         self._progress(self._tally)
 
     def _ledger_trouble(self, why: str) -> None:

@@ -46,6 +46,8 @@ SLOW_ASIDE = 100
 keep other domains waiting."""
 COME_BACK = 300.0
 """Seconds until the next try when a domain takes nothing now."""
+FOR_A_PERSON = 4 * 3600.0
+"""Seconds until a stopped domain is looked at again; a person who lets it go on makes its messages due at once."""
 GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
 """The reply codes of greylisting (RFC 6647), which many servers give to the mail of one person after another."""
 OUR_TROUBLE = frozenset({ReceiptCause.FAULT, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED})
@@ -61,8 +63,10 @@ class ClaimSource:
     claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
     """Claims the next page of at most this many messages; empty when nothing is due."""
     give_back: Callable[[list[Claim]], None]
-    alert: Callable[[str], None]
-    """Asks a person to look at something while sending goes on."""
+    domain_stopped: Callable[[str, str], None]
+    """Called with a domain to which nothing is sent any more, and the reason; other domains go on."""
+    stopped_domains: Callable[[], frozenset[str]]
+    """Returns the domains to which nothing is sent until a person lets them go on."""
     composer: Composer
     group_commit: GroupCommit
     progress: Callable[[], None]
@@ -258,6 +262,7 @@ class ChannelQueue:
             try:
                 self._give_back_recalled()
                 claims = self._source.claim(self.kind, self._pages.size)
+                self._domains.follow(self._source.stopped_domains())
             except LedgerUnavailable as error:
                 self._wait_for_ledger(error)
             except AmendsError as error:
@@ -310,7 +315,7 @@ class ChannelQueue:
             return False
         domain = claim.domain
         if self._domains.stopped(domain):
-            self._put_off(claim, ReceiptCause.DOMAIN_STOPPED)
+            self._put_off(claim, ReceiptCause.DOMAIN_STOPPED, seconds=FOR_A_PERSON)
             self._call_next_to(domain)
         elif (in_flight := self._in_flight.get(domain, 0)) < self._domains.allowed(domain) or not domain:
             self._in_flight[domain] = in_flight + 1
@@ -388,7 +393,7 @@ class ChannelQueue:
             self._width.slow_down(now)
             self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # before a refused lane takes the next claim
         if why := self._domains.note(claim.domain, receipt, now):
-            self._source.alert(why)
+            self._source.domain_stopped(claim.domain, why)
         if _is_about_channel(receipt) and (why := self._same.note(receipt)):
             self.halt(why)
 

@@ -32,7 +32,8 @@ from amends.delivery.send.engine import (
     undisturbed,
 )
 from amends.delivery.send.shutdown import cancel_once, delay_shutdown
-from amends.domain.base.errors import AmendsError, ChannelMisconfigured
+from amends.delivery.send.stops import WHOLE_SEND, note_stops
+from amends.domain.base.errors import AmendsError, ChannelError, ChannelMisconfigured, LedgerAltered
 from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
 from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.writer import Links
@@ -115,7 +116,11 @@ async def send(
     signal that would end this process stops the send,
     calls `on_signal`, and takes effect when every message in flight has its answer.
     """
-    return await delay_shutdown(_send(replace(work, during=during), progress, cores, each), on_signal)
+    try:
+        return await delay_shutdown(_send(replace(work, during=during), progress, cores, each), on_signal)
+    except (ChannelError, LedgerAltered) as error:
+        note_stops(work.ledger, *work.named, {WHOLE_SEND: str(error)}, work.clock())
+        raise
 
 
 async def _send(

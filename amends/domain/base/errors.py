@@ -79,6 +79,13 @@ class LedgerRestored(LedgerError):
     """Raised when the ledger is an older copy of itself; a person must compare it with what was sent since."""
 
 
+class LedgerAltered(LedgerError):
+    """Raised when the ledger was changed by other means than Amends: a row was altered, moved, copied or forged.
+
+    Nothing is sent until a person has found out what happened.
+    """
+
+
 class LogUnfit(LedgerError):
     """Raised when a relay's log is of other days or of another relay than the ledger; a person must give another."""
 

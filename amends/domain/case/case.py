@@ -1,7 +1,7 @@
 """The case: everything known about one incident, read at one time, with numbers in place of the audience."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from amends.domain.assess.assessment import Assessment
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
+from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.feedback.question import QuestionCounts, SurveyCounts
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, News
@@ -24,6 +25,8 @@ DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
 ALERT_CHARACTERS = 194
 """The most characters of an alert in the name of its event; the audit chain has the whole text."""
+REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
+"""The time limit and the owner of the answers to questions that come before a playbook runs."""
 TOLD = (PersonState.SENT, PersonState.DELIVERED)
 """States of people who count as told for a threshold."""
 
@@ -41,6 +44,10 @@ class EventKind(StrEnum):
     """The decision on mailboxes that several people share, by its word."""
     ALARM = "alarm"
     """An alarm that Prefect was told of, by its key."""
+    STOPPED_SEND = "stopped_send"
+    STOPPED_DOMAIN = "stopped_domain"
+    LEAK = "leak"
+    """A question that holds contact data of other people of the list."""
 
 
 class Alert(NamedTuple):
@@ -148,6 +155,16 @@ class Outline(Value):
     changes: dict[str, int] = {}
     """By commitment, the number of its last change."""
 
+    @property
+    def reply_within(self) -> timedelta:
+        """Return the time within which a question is to be answered."""
+        return self.playbook.reply_within if self.playbook else REPLY_WITHIN
+
+    @property
+    def questions_owner(self) -> str:
+        """Return the owner who is to answer questions."""
+        return self.playbook.questions_owner if self.playbook else OWNER
+
 
 class Case(Outline):
     """The case of one incident at one moment."""
@@ -184,7 +201,11 @@ class Case(Outline):
     """The substitute notices that were recorded, the first one first."""
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
+    stopped_sends: tuple[StoppedSend, ...] = ()
+    stopped_domains: tuple[StoppedDomain, ...] = ()
     questions: QuestionCounts = QuestionCounts()
+    leaks: tuple[int, ...] = ()
+    """The questions without an answer that hold contact data of other people of the list."""
     survey: SurveyCounts = SurveyCounts()
     told_wrongly: tuple[str, ...] = ()
     """Facts that people were last told as certain and that are different now."""

@@ -36,6 +36,7 @@ TRACKED = 4096
 """The number of domains in trouble that are remembered."""
 WINDOW, BLOCKS = 20, 3
 """A domain is stopped after BLOCKS policy blocks among its last WINDOW answers."""
+STOPPED_BEFORE = "it was stopped before"
 STOP_AFTER_CONTENT = 3
 """The number of texts refused in a row after which our template is to blame."""
 STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
@@ -58,7 +59,7 @@ def rate_of(text: str) -> float | None:
 def domain_of(address: str) -> str:
     """Return the part of the address behind the last @, in lower case.
 
-    The domain is as personal as the address: keep it out of logs and reasons.
+    The domain is as personal as the address: keep it out of logs and reasons; only the alert to its stop names it.
     """
     return address.rpartition("@")[2].lower()
 
@@ -246,16 +247,26 @@ class Breaker:
 class Domains:
     """A watch over the answers of each recipient domain: it stops a domain that blocks us, and slows down on request.
 
-    Only domains in trouble are remembered, the latest TRACKED of them; a stopped domain is never forgotten.
+    Only domains in trouble are remembered, the latest TRACKED of them; a stopped domain stays so until `follow` is told
+    that a person lets it go on.
     """
 
-    __slots__ = ("_most", "_stopped", "_tracked", "_troubled")
+    __slots__ = ("_followed", "_most", "_stopped", "_tracked", "_troubled")
 
     def __init__(self, most: int = PER_DOMAIN, tracked: int = TRACKED) -> None:
         self._most = most
         self._tracked = tracked
         self._troubled: OrderedDict[str, _Trouble] = OrderedDict()
         self._stopped: dict[str, str] = {}
+        self._followed: frozenset[str] = frozenset()
+
+    def follow(self, stopped: frozenset[str]) -> None:
+        """Stop the domains that have stopped by the ledger, and no longer those that the ledger lets go on."""
+        for domain in self._followed - stopped:
+            self._stopped.pop(domain, None)
+        for domain in stopped:
+            self._stopped.setdefault(domain, STOPPED_BEFORE)
+        self._followed = stopped
 
     def note(self, domain: str, receipt: Receipt, at: float) -> str:
         """Note an answer for a person of this domain; return why no more messages go to this domain, or ""."""
@@ -268,7 +279,7 @@ class Domains:
         return self._weigh(domain, trouble, receipt, at)
 
     def stopped(self, domain: str) -> str:
-        """Return why no more messages go to this domain in this run, or ""; the reason does not name the domain."""
+        """Return why no more messages go to this domain, or ""; the reason does not name the domain."""
         return self._stopped.get(domain, "")
 
     def allowed(self, domain: str) -> int:
@@ -286,7 +297,7 @@ class Domains:
         trouble.note(receipt, at)
         if trouble.blocked:
             why = receipt_reason(receipt)
-            self._stopped[domain] = f"{BLOCKS} of the last {WINDOW} answers of a domain were blocks: {why}"
+            self._stopped[domain] = f"{BLOCKS} of the last {WINDOW} answers were {why}"
             del self._troubled[domain]
         elif trouble.over:
             del self._troubled[domain]

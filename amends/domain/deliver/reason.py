@@ -11,7 +11,7 @@ WORDS = {
     ReceiptCause.DOMAIN_SLOWED: "domain slowed down",
     ReceiptCause.FAULT: "fault ",
     ReceiptCause.CHANNEL_FAILED: "the channel failed",
-    ReceiptCause.POLICY: "policy ",
+    ReceiptCause.POLICY: "refused by policy: ",
     ReceiptCause.CONTENT: "content ",
     ReceiptCause.BAD_ADDRESS: "",
     ReceiptCause.GAVE_UP: "gave up: ",

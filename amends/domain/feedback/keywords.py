@@ -32,6 +32,10 @@ China offer the Chinese words in their texts; TD, T and QX are the initials of é
 """
 
 
+LONGEST_WISH = 100
+"""The number of characters above which no text is taken for a wish."""
+
+
 def wish_of(text: str) -> Wish | None:
     """Return the wish that the whole text is, or None; case, width, accents and signs do not matter."""
     return WISHES.get(_bare(text))

@@ -61,6 +61,10 @@ class NewQuestion:
     owner: str
     at: datetime
     """The time at which the question was asked; `reply_within` counts from then."""
+    whole: str = field(default="", repr=False)
+    """The whole text that came, when the question is only a part of it; it is looked through and not stored."""
+    own: tuple[str, ...] = field(default=(), repr=False)
+    """The address or number from which the question came, which is no other person's."""
 
 
 class Question(Value):

@@ -343,6 +343,8 @@ class NoticeStatus(Value):
     """The number of people in the audience without a message, because a corrected list added them after the release."""
     next_try_at: Moment | None = None
     """The time at which the earliest pending message may be tried; None when nothing is pending."""
+    for_domains: int = 0
+    """Deferred messages to domains that have stopped, and wait until a person lets them go on."""
     kept_back: int = 0
     """The number of untried messages that wait for the end of the quiet hours where the person lives."""
     more_waves: bool = False

@@ -20,6 +20,8 @@ NOUNS = {
     Wait.NEWS: "update",
     Wait.LETTERS: "batch of letters",
     Wait.SUBSTITUTE: "substitute notice",
+    Wait.LEAK: "leak",
+    Wait.STOPPED: "stopped send",
 }
 PLURALS = {Wait.RESUME: "incidents to resume", Wait.LETTERS: "batches of letters"}
 SHOWN_BY = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from amends.domain.base.text import counted, listed, say_span
+from amends.domain.base.text import counted, listed, minute, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
@@ -65,6 +65,10 @@ class Wait(StrEnum):
     DEADLINE = "deadline"
     LETTERS = "letters"
     """Letters wait to be handed over to a print shop."""
+    STOPPED = "stopped"
+    """A send has stopped, or mail to a domain, until a person removes the reason."""
+    LEAK = "leak"
+    """Somebody wrote to us with the contact data of another person of the list."""
     SUBSTITUTE = "substitute"
     """A law demands a substitute notice for people whom nothing reached."""
 
@@ -193,6 +197,9 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
         yield from tasks_of_occurrence(case, occurrence, now)
+    yield from (task for _, task in sends_stopped(case))
+    yield from domains_stopped(case)
+    yield from _leaks(case)
     yield from _owed(case, now)
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
@@ -287,6 +294,36 @@ def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetim
 
 def _step(case: Case, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
+
+
+def sends_stopped(case: Case) -> Iterator[tuple[str, WaitingTask]]:
+    """Yield each send that has stopped, by its notice; one that is over may still find what was altered since."""
+    for one in case.stopped_sends:
+        notice = case.notice(one.notice)
+        if notice is None or not notice.is_over or (notice.sent_at and one.at >= notice.sent_at):
+            what = f"{one.notice} has stopped since {minute(one.at)} ({one.part}): {one.why}"
+            do = f"amends deliver {case.incident.id} {one.notice}"
+            yield one.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+
+
+def domains_stopped(case: Case) -> Iterator[WaitingTask]:
+    """Yield each recipient domain to which mail waits until a person lets it go on."""
+    waiting = [notice for notice in case.notices if notice.for_domains]
+    left = counted(sum(notice.for_domains for notice in waiting), "message waits", "messages wait")
+    named = waiting[0].id if waiting else "NOTICE"
+    for one in case.stopped_domains:
+        left_there = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
+        what = f"{one.domain} refuses our mail by its policy since {minute(one.at)} ({one.why}): {left_there}"
+        do = f"amends deliver {case.incident.id} {named} --domain {one.domain} --as NAME"
+        yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+
+
+def _leaks(case: Case) -> Iterator[WaitingTask]:
+    """Yield the questions whose writers have data of other people, until they are answered."""
+    for question in case.leaks:
+        what = f"question {question} holds contact data of other people of the list: find out how its writer got them"
+        do = f"amends questions show {case.incident.id} {question}"
+        yield WaitingTask(wait=Wait.LEAK, what=what, whom=LEAD, do=do)
 
 
 def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:

@@ -11,7 +11,14 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence
-from amends.domain.plan.timeline import Wait, WaitingTask, tasks_of_notice, tasks_of_occurrence
+from amends.domain.plan.timeline import (
+    Wait,
+    WaitingTask,
+    domains_stopped,
+    sends_stopped,
+    tasks_of_notice,
+    tasks_of_occurrence,
+)
 from amends.domain.playbook.playbook import DEADLINES, HOLDING
 
 
@@ -30,6 +37,8 @@ class WaitsFor(StrEnum):
     APPROVAL = "WaitsForApproval"
     REWRITE = "WaitsForNewTexts"
     TASK = "WaitsForTask"
+    REPAIR = "WaitsForRepair"
+    """The send has stopped, on a channel or to a domain, until a person removes the reason."""
     DECISION = "WaitsForDecision"
     LETTERS = "WaitsForLetters"
     QUIET_HOURS = "WaitsForQuietHours"
@@ -95,6 +104,9 @@ def _of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Wait
         return
     for why in shut(case, notice.waits_for, now):
         yield Waiting(waits_for=_gate(case, why), why=f"{notice.id}: {why}")
+    stops = [task for of, task in sends_stopped(case) if of == notice.id]
+    for task in (*stops, *(domains_stopped(case) if notice.for_domains else ())):
+        yield _task(task, WaitsFor.REPAIR)
     if notice.stage is NoticeStage.SENDING and notice.next_try_at and notice.next_try_at > now:
         yield _later(notice, notice.next_try_at)
 

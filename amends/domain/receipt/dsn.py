@@ -149,8 +149,8 @@ def _delivery(mail: Mail, parts: tuple[Mail, ...], written: str, returned: Mail)
     reading = _by_status(parts, written) or _in_words(mail, written)
     if reading:
         return DsnReading(ReportKind.UNKNOWN) if _is_report(returned) else reading
-    server = _is_from_server(mail, written) or sounds_like_a_failure(words_of(written))
-    automatic = _is_automatic(mail, parts) and not server
+    server = is_from_server(mail, written) or sounds_like_a_failure(words_of(written))
+    automatic = is_automatic(mail, parts) and not server
     return DsnReading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
 
 
@@ -223,7 +223,8 @@ def _is_from_mailer(mail: Mail, written: str) -> bool:
     return bool(sender) or "X-Failed-Recipients" in mail or QMAIL in written[:400].lower()
 
 
-def _is_from_server(mail: Mail, written: str) -> bool:
+def is_from_server(mail: Mail, written: str) -> bool:
+    """Return True when the mail's headers, or the words of its text, are a mail server's."""
     return "delivery-status" in field_of(mail, "Content-Type").lower() or _is_from_mailer(mail, written)
 
 
@@ -256,7 +257,8 @@ def _is_vacation(mail: Mail) -> bool:
     return marked or bool(VACATION_SUBJECT.match(decoded_field(mail, "Subject")))
 
 
-def _is_automatic(mail: Mail, parts: tuple[Mail, ...]) -> bool:
+def is_automatic(mail: Mail, parts: tuple[Mail, ...]) -> bool:
+    """Return True when a machine sent the mail: a vacation, a list, a receipt (RFC 3834)."""
     return (
         _is_vacation(mail)
         or field_of(mail, "Auto-Submitted").lower() not in ("", "no")

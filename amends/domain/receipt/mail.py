@@ -100,14 +100,28 @@ def decoded_field(part: Mail, name: str) -> str:
 
 def text(part: Mail) -> str:
     """Return the part as text without tags, with a replacement character for bytes that cannot be decoded."""
+    plain = decoded(part)
+    return without_tags(plain) if part.get_content_type() == "text/html" else plain
+
+
+def decoded(part: Mail) -> str:
+    """Return the part as text, tags included, with a replacement character for bytes that cannot be decoded."""
     try:
         content = part.get_payload(decode=True)
     except ValueError:  # Broken uuencode.
         return ""
     charset = CHARSET.search(field(part, "Content-Type"))
     plain = _decoded(content if isinstance(content, bytes) else b"", charset[1] if charset else "")
-    plain = plain.replace("\r\n", "\n").replace("\r", "\n")
-    return _without_tags(plain) if part.get_content_type() == "text/html" else plain
+    return plain.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def without_tags(html: str) -> str:
+    """Return the text of the HTML, each tag replaced by the end of a line."""
+    bare = TAG.sub("\n", STYLE.sub("", html))
+    try:
+        return unescape(bare)
+    except ValueError:  # A character reference of thousands of digits.
+        return bare
 
 
 def _from_base64(blocks: tuple[Mail, ...]) -> tuple[Mail, ...]:
@@ -141,11 +155,3 @@ def _decoded(content: bytes, charset: str) -> str:
         except UnicodeDecodeError:
             continue
     return content.decode(errors="replace")
-
-
-def _without_tags(html: str) -> str:
-    bare = TAG.sub("\n", STYLE.sub("", html))
-    try:
-        return unescape(bare)
-    except ValueError:  # A character reference of thousands of digits.
-        return bare

@@ -22,17 +22,19 @@ from amends.domain.case.case import (
     RecordedOccurrence,
 )
 from amends.domain.case.next_update import as_news_stands
+from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
+from amends.ledger.audit.tally import any_in
 from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
-from amends.ledger.feedback.questions import question_counts, survey_counts
+from amends.ledger.feedback.questions import open_leaks, question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
@@ -51,7 +53,6 @@ from amends.ledger.store.tables import (
     PinRow,
     ReleaseRow,
 )
-from amends.ledger.store.tally import any_in
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """By notice: the number of messages in each state, of people in each state, and the deferred messages."""
@@ -129,6 +130,9 @@ class Cases:
             alarms=frozenset(events[EventKind.ALARM]),
             mailboxes=next(map(MailboxRuling, events[EventKind.MAILBOXES]), None),
             missed_updates=events[EventKind.MISSED_UPDATE],
+            stopped_sends=tuple(StoppedSend.read(*one) for one in events[EventKind.STOPPED_SEND].items()),
+            stopped_domains=tuple(StoppedDomain.read(*one) for one in events[EventKind.STOPPED_DOMAIN].items()),
+            leaks=open_leaks(session, incident, events[EventKind.LEAK]),
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),
@@ -407,6 +411,7 @@ def _status(
         not_told=latecomers(session, row, draft.audience, draft.audience_digest, sum(messages.people.values())),
         next_try_at=messages.only_deferred_until,
         kept_back=messages.later.kept_back if messages.later else 0,
+        for_domains=messages.later.for_domains if messages.later else 0,
         more_waves=messages.next_wave_at is not None,
         waits_for=draft.waits_for,
         current=is_current(session, draft) and not outdated,

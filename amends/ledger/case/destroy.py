@@ -5,21 +5,23 @@ them. The providers' ids of messages lead to addresses in the providers' logs, s
 """
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 from sqlalchemy import TextClause, text
 from sqlmodel import col, func, select
 
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
-from amends.domain.case.case import DESTROYED
+from amends.domain.case.case import DESTROYED, EventKind
 from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
 from amends.ledger.incident.incidents import happened
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow
+from amends.ledger.store.sums import changing
+from amends.ledger.store.tables import DeliveryRow, EventRow, IncidentRow, PersonRow, QuestionRow
 
+OF_THE_PAGE = "id BETWEEN :first AND :last"
 PAGE = 5_000
 """The number of rows changed in one transaction, so that messages of other incidents are sent in between."""
 RANDOM = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
@@ -38,8 +40,6 @@ provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
 """The provider's id of a post stays, because it leads to a public place."""
-QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
-"""The idempotency key of a question is replaced, because it is a hash of the question's words."""
 STILL_READ = (
     "the key of incident {incident} is destroyed, but the ledger is being read, so that its file {file}-wal may still "
     "hold the key as it was: do the same again, if need be while `amends up` does not run"
@@ -91,13 +91,20 @@ class Destruction:
         for statement, (first, last) in pages:
             self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
         with self._store.write() as write:
-            write.session.execute(text(QUESTIONS), {"incident": incident})
+            for row in write.session.exec(select(QuestionRow).where(QuestionRow.incident == incident)):
+                row.once = str(row.id)  # the idempotency key is a hash of the question's words
+            stopped = (EventRow.incident == incident, EventRow.kind == EventKind.STOPPED_DOMAIN)
+            for event in write.session.exec(select(EventRow).where(*stopped)):
+                write.session.delete(event)  # a domain that refused us may be as personal as an address
 
     def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
         for start in range(first, last + 1, PAGE):
-            with self._store.write() as write:
-                asked = {"incident": incident, "first": start, "last": min(start + PAGE - 1, last)}
-                write.session.execute(statement, asked)
+            asked = {"first": start, "last": min(start + PAGE - 1, last)}
+            with self._store.write() as write, ExitStack() as noting:
+                here = select(DeliveryRow.notice).where(DeliveryRow.incident == incident).distinct()
+                for notice in write.session.exec(here).all():
+                    noting.enter_context(changing(write.session, "delivery", (incident, notice), OF_THE_PAGE, **asked))
+                write.session.execute(statement, {"incident": incident, **asked})
 
     def _leave_no_old_pages(self, incident: str) -> None:
         """Truncate SQLite's log, which holds old pages with the key. Raises LedgerUnavailable.

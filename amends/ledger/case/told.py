@@ -23,6 +23,7 @@ from amends.domain.notice.difference import (
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement, stated_by
 from amends.domain.notice.told import Heard, Pages, SaidTo, Saying, last_told, pages_for
+from amends.ledger.audit.tally import texts_to_people
 from amends.ledger.case.case import Cases
 from amends.ledger.deliver.told import (
     IS_PUBLIC,
@@ -44,8 +45,8 @@ from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.sums import changing, settle
 from amends.ledger.store.tables import ONE_OF_SEVERAL, DeliveryRow, ToldOtherwiseRow
-from amends.ledger.store.tally import texts_to_people
 
 EVERYBODY_ELSE = ("", "")
 """The cohort, and the earlier data elements, of people who read what is known now and no difference."""
@@ -236,18 +237,24 @@ def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tupl
 
     Those to whom a message of the notice has left stay as they are: their message keeps its words.
     """
+    with changing(write.session, "told_otherwise", (incident, notice)):
+        stay = _drop_unwritten(write, incident, notice)
+        rows = [
+            {"incident": incident, "notice": notice, "person": person, "cohort": cohort, "elements": elements}
+            for person, (cohort, elements) in people.items()
+            if person not in stay
+        ]
+        for start in range(0, len(rows), CHUNK):
+            write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
+
+
+def _drop_unwritten(write: Write, incident: str, notice: str) -> set[int]:
+    """Delete those told otherwise to whom no message of the notice has left, and return the others."""
     mine = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
     theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
     left = sql(col(DeliveryRow.person)).where(*theirs, col(DeliveryRow.state).in_(LEFT))
     write.change(delete(ToldOtherwiseRow).where(*mine, col(ToldOtherwiseRow.person).not_in(left)))
-    stay = set(write.session.exec(select(ToldOtherwiseRow.person).where(*mine)).all())
-    rows = [
-        {"incident": incident, "notice": notice, "person": person, "cohort": cohort, "elements": elements}
-        for person, (cohort, elements) in people.items()
-        if person not in stay
-    ]
-    for start in range(0, len(rows), CHUNK):
-        write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
+    return set(write.session.exec(select(ToldOtherwiseRow.person).where(*mine)).all())
 
 
 def _drop_unsent(write: Write, incident: str, notice: str, *, everything_public: bool) -> None:
@@ -259,5 +266,6 @@ def _drop_unsent(write: Write, incident: str, notice: str, *, everything_public:
     row, found = DeliveryRow, sql(col(ToldOtherwiseRow.person)).where(*audience)
     theirs = (col(row.incident) == incident, col(row.notice) == notice, col(row.state).in_(OPEN))
     dropped = (*theirs, col(row.person).not_in(found), true() if everything_public else ~IS_PUBLIC)
-    write.change(update(row).where(*dropped, col(row.doubtful)).values(state=DeliveryState.UNCERTAIN))
-    write.change(delete(row).where(*dropped, ~col(row.doubtful)))
+    settle(write.session, update(row).where(*dropped, col(row.doubtful)).values(state=DeliveryState.UNCERTAIN))
+    with changing(write.session, "delivery", (incident, notice)):
+        write.change(delete(row).where(*dropped, ~col(row.doubtful)))

@@ -17,8 +17,9 @@ from amends.ledger.notice.first_messages import FirstMessages, addresses, may_ha
 from amends.ledger.notice.notices import PUBLIC, notice_row
 from amends.ledger.people.shared_mailboxes import in_copies_to
 from amends.ledger.playbook.occurrences import occurrence_row
-from amends.ledger.store.bulk import spelled, store_messages
+from amends.ledger.store.bulk import spelled
 from amends.ledger.store.session import Write
+from amends.ledger.store.sums import store_messages
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 
@@ -69,7 +70,7 @@ def _placeholders(session: Session, draft: Draft, reader: int) -> Sequence[Deliv
     failed = session.exec(theirs.where(DeliveryRow.person == reader, lost)).first()
     if reader == PUBLIC or failed is None:
         return ()
-    named = [number for _, number, _ in in_copies_to(session, draft.incident, draft.notice, [reader])]
+    named = [number for _, number, *_ in in_copies_to(session, draft.incident, draft.notice, [reader])]
     held = theirs.where(col(DeliveryRow.person).in_(named), DeliveryRow.cause == ReceiptCause.SHARED_MAILBOX)
     rows = session.exec(held.order_by(col(DeliveryRow.person)).with_for_update()).all()
     for row in rows:
@@ -103,7 +104,7 @@ def _next_message(session: Session, draft: Draft, version: int, person: int, nam
         return False
     connection = session.connection()
     writer = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
-    store_messages(connection, [writer.row(person, channel, known[channel], name)])
+    store_messages(session, [writer.row(person, channel, known[channel], name)])
     return True
 
 

@@ -130,6 +130,7 @@ class Claims:
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
+        known |= {number: one.unreadable() for number, one in known.items() if not _has_its_guardian(one, known)}
         addenda = self._notices.addenda(session, incident)
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
@@ -197,6 +198,21 @@ class KnownPerson(NamedTuple):
     region: str
     guardian: int
     link_version: int
+    ref: str = ""
+    child: str = ""
+    """The reference of the child whose guardian this person is."""
+
+    def unreadable(self) -> "KnownPerson":
+        """Return the person without any personal data, as when it does not open."""
+        return self._replace(contact=Contact(self.contact.number, "", "", "", "", (), readable=False))
+
+
+def _has_its_guardian(person: KnownPerson, known: Mapping[int, KnownPerson]) -> bool:
+    """Return True when a child's guardian is who the list names, as the contact data of both says; and for others."""
+    guardian = known.get(person.guardian) if person.guardian else None
+    if guardian is None or not (person.contact.readable and guardian.contact.readable):
+        return True
+    return guardian.child == person.ref
 
 
 CHANNELS = {kind.value: kind for kind in ChannelKind}
@@ -231,8 +247,10 @@ def _opened(
     guardian: int, link_version: int,
 ) -> KnownPerson:  # fmt: skip
     try:
-        _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
+        said = (data, country, region, timezone)
+        ref, name, email, phone, postal, child = opened_contact(incident, number, sealed, seal, said)
         contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     except KeyMissing:
+        ref = child = ""
         contact = Contact(number, "", "", "", "", (), readable=False)
-    return KnownPerson(contact, country, region, guardian, link_version)
+    return KnownPerson(contact, country, region, guardian, link_version, ref, child)

@@ -29,6 +29,7 @@ from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import IncidentRow, IncidentVersionRow, LeaseRow, NoticeRow, PersonRow, ReleaseRow
 
 KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
@@ -101,9 +102,10 @@ class Corrections:
         with self._store.write() as write:
             row = _locked_incident(write.session, correction)
             held = links_held(write.session, incident, _may_lose_addresses(correction))
-            touched = _store_people(write.session, correction, now)
+            with changing(write.session, "person", (incident,)):
+                touched = _store_people(write.session, correction, now)
+                links = renew_links(write.session, self._store.keys, incident, held)
             touched = sorted({*touched, *free_without_copy(write.session, incident)})
-            links = renew_links(write.session, self._store.keys, incident, held)
             self._put_in_force(write, row, correction, by, now)
             followed = self._follow(write.session, incident, touched, now)
             detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}

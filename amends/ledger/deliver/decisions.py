@@ -21,8 +21,9 @@ from amends.ledger.notice.first_messages import FirstMessages, addressees_of, ma
 from amends.ledger.notice.notices import PUBLIC, Notices, notice_row
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.stage import RELEASED
-from amends.ledger.store.bulk import DELIVERY, spelled, store_messages
+from amends.ledger.store.bulk import DELIVERY, spelled
 from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.sums import changing, store_messages
 from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
 
 STATE, CHANNEL, CAUSE = (DELIVERY.index(name) for name in ("state", "channel", "cause"))
@@ -225,10 +226,11 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, n
     messages = FirstMessages(draft, row.version, addenda, at, doubt).first_rows(*session.execute(query).one())
     if any(message[CAUSE] == ReceiptCause.OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
-    write.change(delete(DeliveryRow).where(*_of(row.incident, row.notice, DeliveryState.HELD, person)))
+    with changing(session, "delivery", (row.incident, row.notice), "person = :person", person=person):
+        write.change(delete(DeliveryRow).where(*_of(row.incident, row.notice, DeliveryState.HELD, person)))
     theirs = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.person == person)
     got = session.exec(select(DeliveryRow.channel).where(*theirs)).all()
     messages = [message for message in messages if message[CHANNEL] not in got]
-    store_messages(session.connection(), messages)
+    store_messages(session, messages)
     waiting: int = sum(message[STATE] == DeliveryState.WAITING for message in messages)
     return waiting + redirect(session, draft, row.version, addenda, [person], now, anew=True).new

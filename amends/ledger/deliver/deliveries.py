@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy import Update, bindparam, delete, insert, not_, text, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import ApprovalMissing, NotAllowed
+from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotAllowed
 from amends.domain.case.case import Embargo, IncidentState
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause
 from amends.domain.deliver.cascade import Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts
+from amends.ledger.audit.replay import Replay
 from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
@@ -35,9 +37,13 @@ from amends.ledger.store.leases import (
     run_out,
     this_process,
 )
+from amends.ledger.store.sealing import ALTERED, SETTLED, journal_of
 from amends.ledger.store.session import Store, Write
+from amends.ledger.store.sums import settle, settle_rows
 from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
 
+TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
+"""The states of messages that their provider has taken."""
 SPAN = 20_000
 """The largest difference between the ids of deferred messages in one page."""
 
@@ -53,6 +59,11 @@ IN_A_WAVE_BEGUN = " AND person <= :people"
 GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
+ANSWERED = """
+SELECT delivery.incident, delivery.notice, delivery.id, delivery.state
+FROM lease JOIN delivery ON delivery.lease = lease.id AND delivery.id BETWEEN lease.first AND lease.last
+WHERE lease.id = :lease AND delivery.state IN :states
+"""
 FACTS = (
     select(
         col(IncidentRow.state), col(IncidentRow.version), col(IncidentRow.embargo_until), col(IncidentRow.embargo_why)
@@ -72,10 +83,13 @@ WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= 
 class Deliveries:
     """The messages of a ledger, as the sending engine uses them."""
 
-    def __init__(self, store: Store, claims: Claims, notices: Notices) -> None:
+    def __init__(self, store: Store, claims: Claims, notices: Notices, replay: Replay) -> None:
         self._store = store
         self._claims = claims
         self._notices = notices
+        self._replay = replay
+        self._taken: dict[int, dict[int, str]] = {}
+        """By lease and message, what this process knows to be sent before the audit chain knows it."""
 
     def claim(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
@@ -94,6 +108,7 @@ class Deliveries:
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
     ) -> tuple[Claim, ...] | None:
         """Claim the next page; return None when nothing is due, and () when no message of the page may be sent."""
+        self._replay.refuse_altered(incident, notice)
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
             released, facts = self.may_send(write.session, incident, notice, now)
@@ -102,6 +117,7 @@ class Deliveries:
             rows = _due(write.session, incident, notice, list(channels), limit, now, released.people)
             if not rows:
                 return None
+            self._refuse_settled(incident, notice, rows)
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
             _take(write.session, rows, released.version, lease, now)
             # The head of the audit chain is also written beside the ledger, which identifies an older copy.
@@ -113,6 +129,15 @@ class Deliveries:
         self._rename(rows, claims)
         claims = self._without_named(claims, named, now) if named else claims
         return claims if all(claim.readable for claim in claims) else self._without_unreadable(claims, now)
+
+    def _refuse_settled(self, incident: str, notice: str, rows: Sequence[WaitingMessage]) -> None:
+        """Raise LedgerAltered when one of these waiting messages has left by the audit chain."""
+        taken = frozenset(chain.from_iterable(self._taken.values()))
+        if again := [*self._replay.settled(incident, notice, _ids(rows)), *taken.intersection(_ids(rows))]:
+            named = ", ".join(map(str, again[:3])) + (" and others" if len(again) > 3 else "")
+            raise LedgerAltered(
+                f"{len(again)} messages of {notice} wait that have left by the audit chain ({named}): {ALTERED}"
+            )
 
     def _rename(self, rows: Sequence[WaitingMessage], claims: Sequence[Claim]) -> None:
         """Store the name of each message's text where the addendum has changed since the message was stored."""
@@ -187,11 +212,25 @@ class Deliveries:
         self._store.mark_notes.begin({claim.lease for claim in leaving})
         with self._store.swift_write() as swift:
             # Each lease is locked before its messages, as in `recover`: otherwise the two could deadlock.
-            marks = _mark(swift, leaving, {claim.lease for claim, _ in answers}, now)
+            leases = {claim.lease for claim, _ in answers}
+            marks = _mark(swift, leaving, leases, now)
+            late = swift.ended(leases)
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
-            swift.keep_answers(_kept(swift, outcomes, now))
+            swift.keep_answers(_kept(swift, [one for one in outcomes if one[0].lease not in late], now))
         self._store.mark_notes.add(marks)
+        for claim, answer in outcomes:
+            if answer.state in TAKEN and claim.lease not in late:
+                self._taken.setdefault(claim.lease, {})[claim.id] = answer.state
+        if late:
+            self._record_late([one for one in outcomes if one[0].lease in late], now)
         return frozenset(message for messages in marks.values() for message in messages)
+
+    def _record_late(self, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        """Record answers that come after the end of their lease, whose messages the audit chain calls uncertain."""
+        with self._store.write() as write:
+            for claim, answer in outcomes:
+                if not answer.state.gone_wrong:
+                    settle(write.session, _answering(claim, answer, now))
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """Record that a channel has failed these people for good, and store their messages on the next channel.
@@ -202,7 +241,8 @@ class Deliveries:
             case, handed_over = write.incident(incident), 0
             lock(write.session, col(LeaseRow.id).in_({claim.lease for claim, _ in failed}))
             for claim, answer in sorted(failed, key=_whose):
-                if write.change(_failing(claim, answer, now)):  # no row: an earlier call has handed the message over
+                # No row: an earlier call has handed the message over.
+                if settle(write.session, _answering(claim, answer, now)):
                     row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
                     handed_over += _next_message(write.session, self._notices.drafted(row), claim, now)
             latest = notice_row(write.session, incident, notice)
@@ -229,11 +269,16 @@ class Deliveries:
         with self._store.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
+            for lease in over:
+                journal_of(write.session).settle(incident, notice, self._taken.get(lease or 0, {}))
+            _settle_answered(write.session, over)
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # deletes their marks too
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
             here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
         self._store.mark_notes.drop(set(leases).difference(here))
+        for lease in leases:
+            self._taken.pop(lease, None)
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """Recover the messages of leases that have ended, as after a crash, and return how many are uncertain.
@@ -248,6 +293,7 @@ class Deliveries:
                 self._store.refuse_if_restored(write.session)
             for lease in stale:
                 doubtful += put_in_doubt(write.session, lease, now)
+                _settle_answered(write.session, [lease.id])
                 freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
             if stale:  # even for leases without messages: their marks are deleted, and the audit chain must say so
@@ -342,7 +388,7 @@ def park(write: Write, messages: Collection[int], now: datetime) -> None:
     """Park messages of people whose data cannot be opened. The caller holds these messages."""
     why = {"cause": ReceiptCause.FAULT.value, "detail": "KeyMissing"}
     parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
-    write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
+    settle(write.session, update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
 
 
 def _pending(session: Session, incident: str, notice: str) -> int:
@@ -451,11 +497,23 @@ def _whose(failed: tuple[Claim, Outcome]) -> int:
     return about.number if about else PUBLIC
 
 
-def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
+def _answering(claim: Claim, answer: Outcome, now: datetime) -> Update:
     held = col(DeliveryRow.state).in_([DeliveryState.CLAIMED, DeliveryState.UNCERTAIN])
     ours = (col(DeliveryRow.id) == claim.id, col(DeliveryRow.lease) == claim.lease, held)
-    why = {"cause": answer.cause.value, "detail": answer.detail, "doubtful": answer.doubtful}
-    return update(DeliveryRow).where(*ours).values(state=answer.state, **why, updated_at=now)
+    state, cause, detail, doubtful, provider_id, again_at = answer
+    why = {"cause": cause.value, "detail": detail, "doubtful": doubtful}
+    return (
+        update(DeliveryRow)
+        .where(*ours)
+        .values(state=state, **why, provider_id=provider_id, next_try_at=again_at, updated_at=now)
+    )
+
+
+def _settle_answered(session: Session, leases: Sequence[int | None]) -> None:
+    """Note for the audit chain the messages of these leases that have an answer."""
+    for lease in leases:
+        asked = {"lease": lease, "states": sorted(SETTLED)}
+        settle_rows(session, session.connection().execute(statement(ANSWERED, "states"), asked))
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:

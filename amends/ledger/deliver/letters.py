@@ -29,6 +29,7 @@ from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK, ELEMENTS
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
+from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
 REFERENCE_LENGTH = 10
@@ -160,7 +161,7 @@ class PaperLetters:
                 at_home = (PersonRow.country == country, PersonRow.region == region)
                 theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
                 these = (*here, DeliveryRow.variant == variant, col(DeliveryRow.person).in_(theirs))
-                write.change(update(DeliveryRow).where(*these).values(variant=name))
+                settle(write.session, update(DeliveryRow).where(*these).values(variant=name))
 
     def take_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> LetterBatch:
         """Return a batch to be written again, and record that. Raises NotAllowed; NotInLedger for an unknown batch."""
@@ -311,7 +312,7 @@ def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: int, vers
         "updated_at": now,
         "elements": text(ELEMENTS),
     }
-    return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
+    return settle(write.session, update(DeliveryRow).where(*waiting, approved).values(handed_over))
 
 
 def _of_batch(incident: str, notice: str, batch: int) -> Conditions:

@@ -18,10 +18,10 @@ from amends.domain.deliver.reason import reason
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, SENT_STATES, DeliveryState, PersonState
 from amends.domain.people.person import place_of
+from amends.ledger.audit.tally import ByNotice, messages_by_state
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import DUE, ONE_OF_SEVERAL, TROUBLED, AuditRow, DeliveryRow, NoticeRow, PersonRow
-from amends.ledger.store.tally import ByNotice, messages_by_state
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
@@ -284,19 +284,25 @@ class DeferredMessages(NamedTuple):
     """The time of the earliest next attempt."""
     kept_back: int
     """Messages to people that were postponed, so that no attempt was made."""
+    for_domains: int
+    """Messages to domains that have stopped."""
 
 
 def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
     """Return the deferred messages of each notice that has any: their next attempt, and how many are postponed."""
     ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.cause) == ReceiptCause.POSTPONED)
+    stopped = col(DeliveryRow.cause) == ReceiptCause.DOMAIN_STOPPED
+    kept, halted = func.sum(case((ours, 1), else_=0)), func.sum(case((stopped, 1), else_=0))
     query = (
-        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), func.sum(case((ours, 1), else_=0)))
+        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), kept, halted)
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
         .where(text("state IN " + DUE))  # spelled as in the index, so that the index is used
         .group_by(col(DeliveryRow.notice))
     )
     return {
-        notice: DeferredMessages(at, int(kept_back)) for notice, at, kept_back in session.exec(query) if at is not None
+        notice: DeferredMessages(at, int(kept_back), int(for_domains))
+        for notice, at, kept_back, for_domains in session.exec(query)
+        if at is not None
     }
 
 

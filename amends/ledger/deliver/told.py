@@ -15,6 +15,7 @@ from amends.domain.incident.incident import Incident, StatementKey
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
+from amends.ledger.audit.tally import texts_to_people
 from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.store.bulk import among, listed
@@ -27,7 +28,6 @@ from amends.ledger.store.tables import (
     PersonRow,
     ReleaseRow,
 )
-from amends.ledger.store.tally import texts_to_people
 
 LEFT = (*TELLS, DeliveryState.BOUNCED)
 """The states of messages whose words somebody may have read: those that tell, and those that came back later."""

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import String, cast, false, insert
+from sqlalchemy import String, cast, false
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
@@ -21,6 +21,7 @@ from amends.domain.feedback.question import (
     SurveyCounts,
     theme_of,
 )
+from amends.ledger.feedback.leaks import Leaks, note_leak, note_leak_in_comment
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import QuestionRow, SurveyRow
@@ -34,16 +35,19 @@ class Questions:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._leaks = Leaks(store)
 
     def ask(self, incident: str, asked: NewQuestion, now: datetime) -> int:
         """Store a question, unless it is stored already, and return its id.
 
-        Raises NotAllowed for an empty or overlong text.
+        A question that holds the contact data of other people of the list is also an alert. Raises NotAllowed for an
+        empty or overlong text.
         """
         wording = asked.text.strip()
         if not wording or len(wording) > LONGEST_QUESTION:
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
         theme = theme_of(wording)  # before the transaction, because other writers wait for it
+        others = self._leaks.others_in(incident, asked.whole or wording, asked.person, asked.own)
         with self._store.write() as write:
             write.incident(incident)
             if (known := _known(write.session, incident, asked.once)) is not None:
@@ -55,6 +59,8 @@ class Questions:
                 now, incident, "asked", f"question {number}",
                 source=asked.source, kind=asked.kind, by_person=asked.person,
             )  # fmt: skip
+            if others:
+                note_leak(write, incident, number, others, now)
             return number
 
     def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
@@ -112,6 +118,7 @@ class Questions:
             raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
         if len(comment) > LONGEST_QUESTION:
             raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")
+        others = self._leaks.others_in(incident, comment, person)
         with self._store.write() as write:
             write.incident(incident)
             seal, said = self._store.seal(write.session, incident), comment.strip()
@@ -125,6 +132,8 @@ class Questions:
             if said:
                 row.sealed_comment = seal.close(said, _comment_place(row))
             write.note(now, incident, "survey answered", f"person {person}")
+            if others:
+                note_leak_in_comment(write, incident, person, others, now)
             return True
 
     def comments(self, incident: str) -> tuple[Comment, ...]:
@@ -153,22 +162,23 @@ class Questions:
 
 
 def _store(session: Session, incident: str, number: int, asked: NewQuestion, sealed: bytes, theme: str) -> None:
-    values = {
-        "incident": incident,
-        "id": number,
-        "once": asked.once,
-        "person": asked.person,
-        "kind": asked.kind.value,
-        "source": asked.source.value,
-        "locale": asked.locale,
-        "sealed_text": sealed,
-        "theme": theme,
-        "asked_at": asked.at,
-        "reply_due_at": asked.at + asked.reply_within,
-        "owner": asked.owner,
-        "answered_by": "",
-    }
-    session.connection().execute(insert(QuestionRow), values)
+    row = QuestionRow(
+        incident=incident,
+        id=number,
+        once=asked.once,
+        person=asked.person,
+        kind=asked.kind.value,
+        source=asked.source.value,
+        locale=asked.locale,
+        sealed_text=sealed,
+        theme=theme,
+        asked_at=asked.at,
+        reply_due_at=asked.at + asked.reply_within,
+        owner=asked.owner,
+        answered_by="",
+    )
+    session.add(row)
+    session.flush()
 
 
 def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
@@ -192,6 +202,16 @@ def _next_number(session: Session, incident: str) -> int:
 def once_for(*parts: object) -> str:
     """Return an idempotency key from the parts that identify something which must be stored only once."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+def open_leaks(session: Session, incident: str, found: Iterable[str]) -> tuple[int, ...]:
+    """Return, of the questions that hold data of other people, those without an answer.
+
+    `found` has the names under which the leaks are recorded.
+    """
+    numbers = [int(name.removeprefix("question ")) for name in found]
+    waits = (QuestionRow.incident == incident, col(QuestionRow.id).in_(numbers), col(QuestionRow.answered_at).is_(None))
+    return tuple(session.exec(select(QuestionRow.id).where(*waits).order_by(col(QuestionRow.id)))) if numbers else ()
 
 
 def question_counts(session: Session, incident: str, now: datetime | None) -> QuestionCounts:

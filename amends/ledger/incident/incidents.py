@@ -29,6 +29,7 @@ from amends.ledger.store.bulk import make_room, take_stock
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row
+from amends.ledger.store.sums import add_up
 from amends.ledger.store.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, LeaseRow
 
 
@@ -74,6 +75,7 @@ class Incidents:
             seal = self._store.keys.seal_for(incident.id, row.wrapped_key)
             counts = self._store_people(write.session, incident.id, seal, people)
             find_guardians(write.session, incident.id)
+            add_up(write.session, "person", (incident.id,))
             store_element_sets(write.session, incident.id)
             row.people, row.audience_digest = counts.people, counts.digest
             counts = counts.model_copy(update={"sharing": count_sharing(write.session, incident.id)})

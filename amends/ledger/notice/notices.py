@@ -10,7 +10,7 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import ApprovalMissing, NotInLedger, Refusal
+from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotInLedger, Refusal
 from amends.domain.base.text import listed
 from amends.domain.base.value import EVERYONE, PROMISED
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
@@ -20,16 +20,19 @@ from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
 from amends.domain.notice.told import commitments_stated
 from amends.domain.team.approval import Standing
+from amends.ledger.audit.replay import Replay
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import waiting_for_bad
-from amends.ledger.notice.first_messages import FirstMessages, in_cohort, last_person, may_have_left
+from amends.ledger.notice.first_messages import PAGE, FirstMessages, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.playbook.pins import pin_row
-from amends.ledger.store.bulk import spelled, store_messages
+from amends.ledger.store.bulk import spelled
+from amends.ledger.store.sealing import ALTERED
 from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.sums import changing, settle, settle_stored, store_messages
 from amends.ledger.store.tables import (
     GONE,
     KEY,
@@ -45,6 +48,8 @@ from amends.ledger.store.tables import (
     ToldOtherwiseRow,
 )
 
+OF_THE_PAGE = "person BETWEEN :first AND :last"
+OPTED_OUT_HELD = f"state = '{DeliveryState.HELD}' AND cause = '{ReceiptCause.OPTED_OUT}'"
 PUBLIC = 0
 """The person number of messages to the public: pages and posts."""
 
@@ -62,8 +67,9 @@ class Audience:
 class Notices:
     """The notices of a ledger: their drafts, preflights and releases."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, replay: Replay) -> None:
         self._store = store
+        self._replay = replay
 
     def audience(self, incident: str, name: str, notice: str = "") -> Audience:
         """Count the people and the kinds of readers of this audience, with their cohorts in this notice, if any.
@@ -147,6 +153,7 @@ class Notices:
 
         Raises ApprovalMissing when exactly this notice is not approved (any more), and LedgerRestored.
         """
+        self._replay.refuse_altered(incident, notice)
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
             write.incident(incident)
@@ -196,7 +203,8 @@ class Notices:
         person = col(DeliveryRow.person)
         tried = select(person).where(*here, ~held, person.in_(sql(person).where(*here, held))).distinct()
         people = session.exec(tried.order_by(person)).all()
-        session.execute(delete(DeliveryRow).where(*here, held))
+        with changing(session, "delivery", (draft.incident, draft.notice), OPTED_OUT_HELD):
+            session.execute(delete(DeliveryRow).where(*here, held))
         if people:
             redirect(session, draft, version, self.addenda(session, draft.incident), people, now, anew=True)
 
@@ -207,7 +215,11 @@ class Notices:
             connection = write.session.connection()
             addenda, doubt = self.addenda(write.session, draft.incident), may_have_left(write.session, draft)
             writer = FirstMessages(draft, version, addenda, spelled(connection, now), doubt)
-            release.prepared = max(writer.store_page(connection, release.prepared, end), release.prepared)
+            page = {"first": release.prepared + 1, "last": min(release.prepared + PAGE, end)}
+            with changing(write.session, "delivery", (draft.incident, draft.notice), OF_THE_PAGE, **page):
+                writer.store_page(connection, release.prepared, end)
+            settle_stored(write.session, draft.incident, draft.notice, page.values())
+            release.prepared = max(page["last"], release.prepared)
             return release.prepared < end
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
@@ -229,7 +241,7 @@ class Notices:
         The binding is part of the cache key, because after a restored backup the same version may be another draft.
         """
         name = ("draft", row.incident, row.notice, row.version, row.binding)
-        return self._store.cache.get(name, lambda: Draft.model_validate(row.draft))
+        return self._store.cache.get(name, lambda: _bound_draft(row))
 
     def addenda(self, session: Session, incident: str) -> Addenda:
         """Return the addenda of the words in force; none before a playbook runs."""
@@ -239,6 +251,14 @@ class Notices:
         return self._store.cache.get(
             ("addenda", row.digest), lambda: Addenda.model_validate(row.wording.get("addenda", {}))
         )
+
+
+def _bound_draft(row: NoticeRow) -> Draft:
+    """Return the draft in this row. Raises LedgerAltered when it is not what the row's hash binds."""
+    draft = Draft.model_validate(row.draft)
+    if draft.binding != row.binding:
+        raise LedgerAltered(f"the draft of {row.notice} v{row.version} of {row.incident} was altered: {ALTERED}")
+    return draft
 
 
 def _readers(incident: str, name: str, notice: str) -> Any:
@@ -436,9 +456,10 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
     parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
     begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
-    session.execute(parked.values(version=row.version, state=begins, cause=ReceiptCause.NONE, detail="", attempts=0))
+    begun = {"state": begins, "cause": ReceiptCause.NONE, "detail": "", "attempts": 0}
+    settle(session, parked.values(version=row.version, **begun))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
-    session.execute(letters.values(version=row.version))
+    settle(session, letters.values(version=row.version))
     _name_anew(session, row)
 
 
@@ -480,7 +501,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
             rows.append(writer.row(PUBLIC, variant.channel, place.encode(), name))
-    store_messages(session.connection(), rows)
+    store_messages(session, rows)
 
 
 def _record_commitments(session: Session, draft: Draft) -> None:

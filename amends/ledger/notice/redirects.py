@@ -16,7 +16,8 @@ from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of, addresses, may_have_left
-from amends.ledger.store.bulk import among, listed, spelled, store_messages
+from amends.ledger.store.bulk import among, listed, spelled
+from amends.ledger.store.sums import changing_these, store_messages
 from amends.ledger.store.tables import DeliveryRow, PersonRow
 
 
@@ -56,8 +57,9 @@ def redirect(
             new += [writer.row(number, one.channel, address, name, one) for one, address in taken.new]
     session.flush()
     those = text(among(connection, "id")).bindparams(ids=listed(connection, dropped))
-    session.execute(delete(DeliveryRow).where(those).execution_options(synchronize_session=False))
-    store_messages(connection, new)
+    with changing_these(session, "delivery", (draft.incident, draft.notice), "id", dropped):
+        session.execute(delete(DeliveryRow).where(those).execution_options(synchronize_session=False))
+    store_messages(session, new)
     return done + Redirected(new=len(new))
 
 

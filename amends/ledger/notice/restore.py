@@ -25,6 +25,7 @@ from amends.ledger.store.bulk import on_postgresql
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.marker_files import missed
 from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.sums import changing, changing_these, settle
 from amends.ledger.store.tables import (
     DeliveryRow,
     IncidentRow,
@@ -143,7 +144,8 @@ class Restore:
         with self._store.write() as write:
             # A second comparison after the same backup replaces the first one.
             if ChannelKind.EMAIL in known and not self._store.doubt_in(write.session):
-                write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.unclear)))
+                with changing(write.session, "logged_message", ()):
+                    write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
             self._remember_unclear(write.session, set(unclear) - keys)
@@ -286,7 +288,8 @@ def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[st
     left = [number for number, key in messages.items() if key in named and not named[key]]
     unclear = {number: key for number, key in messages.items() if named.get(key)}
     if unclear:
-        write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.key).in_(unclear.values())))
+        with changing_these(write.session, "logged_message", (), "key", unclear.values()):
+            write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.key).in_(unclear.values())))
     sent = _set_state(write, left, DeliveryState.SENT, ReceiptCause.IN_LOG, now)
     return sent + _set_state(write, unclear, DeliveryState.UNCERTAIN, ReceiptCause.ONLY_NAMED, now)
 
@@ -316,14 +319,17 @@ def _remember(session: Session, left: Iterable[str]) -> set[str]:
     """Record these keys as sent, and return them with the keys that were recorded as sent before."""
     keys, known = set(left), dict(session.exec(select(LoggedMessageRow.key, LoggedMessageRow.unclear)).all())
     if clear_now := sorted(key for key in keys if known.get(key)):
-        session.execute(update(LoggedMessageRow), [{"key": key, "unclear": False} for key in clear_now])
+        with changing_these(session, "logged_message", (), "key", clear_now):
+            session.execute(update(LoggedMessageRow), [{"key": key, "unclear": False} for key in clear_now])
     _insert(session, [{"key": key, "unclear": False} for key in sorted(keys.difference(known))])
     return keys.union(key for key, unclear in known.items() if not unclear)
 
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(rows), PAGE):
-        session.execute(insert(LoggedMessageRow), rows[start : start + PAGE])
+        page = rows[start : start + PAGE]
+        with changing_these(session, "logged_message", (), "key", [row["key"] for row in page]):
+            session.execute(insert(LoggedMessageRow), page)
 
 
 def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
@@ -342,8 +348,9 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
 def _set_state(
     write: Write, numbers: Collection[int | None], state: DeliveryState, cause: ReceiptCause, now: datetime
 ) -> int:
-    return write.change(
+    changed = (
         update(DeliveryRow)
         .where(col(DeliveryRow.id).in_(list(numbers)))
         .values(state=state, cause=cause, detail="", doubtful=False, lease=None, next_try_at=None, updated_at=now)
     )
+    return settle(write.session, changed)

@@ -11,6 +11,7 @@ from amends.ledger.people.people import person_row
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import ENGINE, Store, incident_row
+from amends.ledger.store.sums import SETTLES, settle_rows
 from amends.ledger.store.tables import NoticeRow, PersonRow, ReleaseRow
 
 OPTIONAL = """
@@ -34,7 +35,7 @@ UPDATE delivery SET next_try_at = NULL, updated_at = :now,
 state = CASE WHEN doubtful THEN 'uncertain' ELSE 'held' END,
 cause = CASE WHEN doubtful THEN cause ELSE '{ReceiptCause.OPTED_OUT}' END,
 detail = CASE WHEN doubtful THEN detail ELSE '' END
-{WAITS}"""
+{WAITS}RETURNING {SETTLES}"""
 """The statement that holds waiting messages.
 
 A message that a provider may have becomes uncertain instead: held, it would be sent once more when a version that
@@ -137,7 +138,8 @@ def _withdraw(session: Session, incident: str, people: Iterable[int], now: datet
         return 0
     connection = session.connection()
     asked = {"incident": incident, "now": spelled(connection, now), "ids": listed(connection, numbers)}
-    return connection.execute(statement(WITHDRAW.format(people=among(connection, "person"))), asked).rowcount
+    held = statement(WITHDRAW.format(people=among(connection, "person")))
+    return settle_rows(session, connection.execute(held, asked))
 
 
 def _lock_releases(session: Session, incident: str) -> None:

@@ -16,12 +16,15 @@ from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Hold, Person, hold_for
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.session import Store
+from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import PersonRow
 
 CHUNK = 2_000
 """The number of people who are read or written at once."""
 SEPARATOR = "\x1f"
 """The character between the parts of the contact data; no part may hold a control character."""
+PARTS = 6
+"""The number of parts of the contact data."""
 OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
 """The columns from which a person is made."""
 PEOPLE_COLUMNS = (
@@ -113,16 +116,19 @@ def person_row(session: Session, incident: str, number: int, *, locked: bool = F
 
 def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tuple[Any, ...]:
     """Return the values of PEOPLE_COLUMNS for a person who is stored for the first time."""
-    number = person.number
+    number, contact = person.number, _parts(person)
     data, flags, hold = _spelled(person.data, person.flags, person.guardian_of != "")
+    said = (data, person.country, person.region, person.timezone)
+    ref, email, phone, postal, child = contact_indexes(keys, incident, contact)
+    listed = SEPARATOR.join((*contact, person.locale, person.segment, flags))
     return (
         incident,
         number,
-        seal.close(_contact(person), contact_place(incident, number)),
-        keys.index(incident, "ref", person.ref),
-        keys.index(incident, "email", person.email.lower()) if person.email else None,
-        keys.index(incident, "phone", person.phone) if person.phone else None,
-        keys.index(incident, "postal", address_as_written(person)) if person.postal_address.strip() else None,
+        seal.close(listed, contact_place(incident, number, *said)),
+        ref,
+        email,
+        phone,
+        postal,
         link_index(keys.link_token(incident, number, 1)),
         1,
         person.locale,
@@ -132,9 +138,21 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
         data,
         person.segment,
         flags,
-        keys.index(incident, "ref", person.guardian_of) if person.guardian_of else None,
+        child,
         0,
         hold,
+    )
+
+
+def contact_indexes(keys: Keys, incident: str, contact: Sequence[str]) -> tuple[bytes | None, ...]:
+    """Return the keyed indexes of ref, email, phone and postal address, and of the ref of the person's child."""
+    ref, _, email, phone, postal, child = contact
+    return (
+        keys.index(incident, "ref", ref),
+        keys.index(incident, "email", email.lower()) if email else None,
+        keys.index(incident, "phone", phone) if phone else None,
+        keys.index(incident, "postal", as_written(postal)) if postal.strip() else None,
+        keys.index(incident, "ref", child) if child else None,
     )
 
 
@@ -150,21 +168,22 @@ def link_index(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def address_as_written(person: Person) -> str:
-    """Return the postal address without differences that do not matter to the post: case, width and spaces."""
-    address = person.postal_address
+def as_written(address: str) -> str:
+    """Return a postal address without differences that do not matter to the post: case, width and spaces."""
     return " ".join((address if address.isascii() else normalize("NFKC", address)).casefold().split())
 
 
-def contact_place(incident: str, number: int) -> str:
-    """Return the place for which a person's contact data is sealed; it opens in no other place."""
-    return f"person:contact:{incident}:{number}"
+def contact_place(incident: str, number: int, *said: str) -> str:
+    """Return the place for which a person's contact data is sealed; it opens in no other place.
+
+    `said` is what messages take from the row itself, so that the contact data opens only beside that: data elements,
+    country, region and time zone.
+    """
+    return f"person:contact:{incident}:{number}:{SEPARATOR.join(said)}"
 
 
-def _contact(person: Person) -> str:
-    return SEPARATOR.join(
-        (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of)
-    )
+def _parts(person: Person) -> tuple[str, ...]:
+    return (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of)
 
 
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
@@ -172,7 +191,8 @@ def opened_person(incident: str, row: Any, seal: Seal) -> Person:
 
     Raises DataDamaged when the contact data was altered or moved.
     """
-    return person_of(row, opened_contact(incident, row.number, row.sealed, seal))
+    said = (row.data, row.country, row.region, row.timezone)
+    return person_of(row, opened_contact(incident, row.number, row.sealed, seal, said))
 
 
 def person_of(row: Any, contact: Sequence[str]) -> Person:
@@ -196,12 +216,18 @@ def person_of(row: Any, contact: Sequence[str]) -> Person:
     )
 
 
-def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal) -> list[str]:
+def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal, said: Sequence[str]) -> list[str]:
     """Return a person's contact data: ref, name, email, phone, postal address, and the ref of the person's child.
 
-    Raises DataDamaged when the data was altered or moved.
+    `said` holds the row's data elements, country, region and time zone. Raises DataDamaged when the contact data or one
+    of these was altered or moved.
     """
-    return seal.open(sealed, contact_place(incident, number)).split(SEPARATOR)
+    return opened_row(incident, number, sealed, seal, said)[:PARTS]
+
+
+def opened_row(incident: str, number: int, sealed: bytes, seal: Seal, said: Sequence[str]) -> list[str]:
+    """Return a person's contact data, and the locale, segment and flags as the list gave them. Raises DataDamaged."""
+    return seal.open(sealed, contact_place(incident, number, *said)).split(SEPARATOR)
 
 
 @lru_cache(4096)
@@ -220,7 +246,7 @@ def spelled_person(person: Person) -> str:
     data, flags, _ = _spelled(person.data, person.flags, person.guardian_of != "")
     return SEPARATOR.join(
         (
-            str(person.number), _contact(person), person.locale, person.country, person.region, person.timezone,
+            str(person.number), *_parts(person), person.locale, person.country, person.region, person.timezone,
             data, person.segment, flags, "",
         )
     )  # fmt: skip
@@ -236,7 +262,8 @@ def insert_people(session: Session) -> str:
 
 def store_element_sets(session: Session, incident: str) -> None:
     """Store the sets of data elements that people of the incident have and that are not stored yet."""
-    session.execute(text(NEW_ELEMENT_SETS), {"incident": incident})
+    with changing(session, "element_set", (incident,)):
+        session.execute(text(NEW_ELEMENT_SETS), {"incident": incident})
 
 
 def find_guardians(session: Session, incident: str) -> tuple[int, ...]:

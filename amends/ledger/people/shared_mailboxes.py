@@ -1,12 +1,12 @@
 """Mailboxes that several people of a list share: count them, record a decision, and find whom one copy names."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, text
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
@@ -17,6 +17,7 @@ from amends.ledger.people.people import opened_contact
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, must_approve
+from amends.ledger.store.sums import changing_these
 from amends.ledger.store.tables import EventRow, PersonRow, ReleaseRow
 
 SAME = ("email_index", "locale", "country", "region", "timezone", "data", "segment")
@@ -46,7 +47,8 @@ WHERE incident = :incident AND hold = 'shared_mailbox' AND ({", ".join(SAME)}) N
 """
 # CROSS JOIN tells SQLite to begin with the readers, who are few. Ordered by number, it would read the whole list.
 IN_COPY = f"""
-SELECT other.number, one.number, one.sealed FROM person AS other CROSS JOIN person AS one
+SELECT other.number, one.number, one.sealed, one.data, one.country, one.region, one.timezone
+FROM person AS other CROSS JOIN person AS one
 WHERE other.incident = :incident AND other.hold = '' AND one.incident = :incident AND one.hold = 'shared_mailbox'
 AND {AGREE} AND one.gone_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM delivery AS own WHERE own.incident = :incident AND own.notice = :notice
@@ -95,9 +97,8 @@ class SharedMailboxes:
                 return len(_held(write.session, incident))
             if write.session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).limit(1)).first():
                 raise NotAllowed(f"a notice of {incident} was released already; this is decided before the first one")
-            write.session.execute(
-                delete(EventRow).where(col(EventRow.incident) == incident, col(EventRow.kind) == EventKind.MAILBOXES)
-            )
+            for earlier in _rulings(write.session, incident):
+                write.session.delete(earlier)
             write.session.add(EventRow(incident=incident, kind=EventKind.MAILBOXES, name=ruling, at=now))
             _set_hold(write.session, incident, _held(write.session, incident), "")
             named = _numbers(write.session, incident, NAMED) if ruling is MailboxRuling.ONE else []
@@ -110,9 +111,13 @@ class SharedMailboxes:
 
 def ruling_of(session: Session, incident: str) -> MailboxRuling | None:
     """Return the decision on shared mailboxes, or None without one."""
+    found = _rulings(session, incident)
+    return MailboxRuling(found[0].name) if found else None
+
+
+def _rulings(session: Session, incident: str) -> Sequence[EventRow]:
     mine = (EventRow.incident == incident, EventRow.kind == EventKind.MAILBOXES)
-    word = session.exec(select(EventRow.name).where(*mine)).first()
-    return MailboxRuling(word) if word else None
+    return session.exec(select(EventRow).where(*mine)).all()
 
 
 def free_without_copy(session: Session, incident: str) -> list[int]:
@@ -129,13 +134,13 @@ def names_in_copies(
 ) -> dict[int, list[str]]:
     """Return the names of the other people in the copy to each of these readers, in the order of their numbers."""
     names: dict[int, list[str]] = defaultdict(list)
-    for reader, number, sealed in in_copies_to(session, incident, notice, readers):
-        names[reader].append(opened_contact(incident, number, sealed, seal)[1])
+    for reader, number, sealed, *said in in_copies_to(session, incident, notice, readers):
+        names[reader].append(opened_contact(incident, number, sealed, seal, said)[1])
     return names
 
 
 def in_copies_to(session: Session, incident: str, notice: str, readers: Collection[int]) -> list[Any]:
-    """Return reader, number and sealed contact of each person whom the copy of the notice to a reader names."""
+    """Return reader, number and sealed contact of each person whom a copy names, and what the contact opens beside."""
     if not readers or ruling_of(session, incident) is not MailboxRuling.ONE:
         return []
     connection = session.connection()
@@ -157,4 +162,5 @@ def _set_hold(session: Session, incident: str, numbers: list[int], hold: str) ->
     connection = session.connection()
     change = f"UPDATE person SET hold = :hold WHERE incident = :incident AND {among(connection, 'number')}"
     asked = {"incident": incident, "hold": hold, "ids": listed(connection, numbers)}
-    connection.execute(statement(change), asked)
+    with changing_these(session, "person", (incident,), "number", numbers):
+        connection.execute(statement(change), asked)

@@ -44,6 +44,12 @@ class Effect(StrEnum):
     """The report is true, but the ledger knows as much already, or the message is to leave once more."""
     HARMLESS = "harmless"
     """The report about our message settles nothing: the message is delayed, or a machine answered."""
+    OPTED_OUT = "opted_out"
+    """A person replied with a word such as stop, and gets no optional messages any more."""
+    OPTED_IN = "opted_in"
+    """A person replied with a word such as start, and gets optional messages again."""
+    ASKED = "asked"
+    """A person replied, and the reply stands among the questions."""
     UNCLEAR = "unclear"
     """The report about our message is no machine's: perhaps a person wrote."""
     CONTRADICTED = "contradicted"
@@ -219,20 +225,26 @@ class Receipts:
         changes = message.state in (*news.before, DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED
         return news if changes else Effect.UNCHANGED
 
+    def named(self, report: MailReport) -> StoredMessage | None:
+        """Return the message that the report's token names; None without a token of ours, or when the rest differs."""
+        with self._store.read() as session:
+            found = self._by_token(session, report, self._stored_anew(session, [report.token]))
+            return found if isinstance(found, StoredMessage) else None
+
     def _by_token(
         self, session: Session, report: MailReport, anew: Mapping[str, StoredMessage]
     ) -> StoredMessage | Effect:
         message = self._named_by(session, report.token) or anew.get(report.token)
         if message is None:
             return Effect.FOREIGN
-        agrees = _agrees(report.message_id, self._key(message), message.provider_id)
+        agrees = _agrees(report.message_id, self.key(message), message.provider_id)
         return message if agrees else Effect.CONTRADICTED
 
     def _named_by(self, session: Session, token: str) -> StoredMessage | None:
         number, start = self._store.keys.bounced(token) or (0, "")
         message = _numbered(session, number)
         is_email = message is not None and message.channel == ChannelKind.EMAIL
-        return message if message and is_email and compare_digest(self._key(message)[:16], start) else None
+        return message if message and is_email and compare_digest(self.key(message)[:16], start) else None
 
     def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, StoredMessage]:
         """Find, by token, messages with a new id since a backup was restored, by the half of their key in the token."""
@@ -241,7 +253,7 @@ class Receipts:
         opened = ((token, self._store.keys.bounced(token)) for token in tokens if not self._named_by(session, token))
         by_start = {found[1]: token for token, found in opened if found}
         emails = (message for pair in restored for message in _emails(session, *pair)) if by_start else ()
-        starts = ((self._key(message)[:16], message) for message in emails)
+        starts = ((self.key(message)[:16], message) for message in emails)
         return {by_start[start]: message for start, message in starts if start in by_start}
 
     def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> StoredMessage | Effect:
@@ -256,9 +268,10 @@ class Receipts:
         return found[0] if len(found) == 1 else Effect.FOREIGN
 
     def _with_key(self, messages: Iterable[StoredMessage], key: str) -> list[StoredMessage]:
-        return [message for message in messages if compare_digest(self._key(message), key)]
+        return [message for message in messages if compare_digest(self.key(message), key)]
 
-    def _key(self, message: StoredMessage) -> str:
+    def key(self, message: StoredMessage) -> str:
+        """Return the key of a message, which stands in its Message-ID."""
         return self._store.keys.message_key(
             message.incident, message.notice, message.person, message.channel, message.address_index
         )

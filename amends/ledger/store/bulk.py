@@ -76,7 +76,7 @@ def among(connection: Connection, column: str, name: str = "ids") -> str:
     )
 
 
-def listed(connection: Connection, numbers: Iterable[int]) -> Any:
+def listed(connection: Connection, numbers: Iterable[Any]) -> Any:
     """Return many numbers as the one parameter value that the condition of `among` takes."""
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
 
@@ -137,6 +137,15 @@ class Swift:
         if self._postgresql:
             self._cursor.execute("SELECT id FROM lease WHERE id = %s FOR UPDATE", (lease,))
 
+    def ended(self, leases: Iterable[int]) -> frozenset[int]:
+        """Return those of these leases that have ended."""
+        asked = list(leases)
+        if not asked:
+            return frozenset()
+        mark = "%s" if self._postgresql else "?"
+        self._cursor.execute(f"SELECT id FROM lease WHERE id IN ({', '.join([mark] * len(asked))})", asked)
+        return frozenset(asked).difference(number for (number,) in self._cursor.fetchall())
+
     def keep_answers(self, answers: Sequence[Kept]) -> None:
         """Store the outcomes, except for messages that another lease holds by now or whose outcome is known already."""
         if answers and self._postgresql:
@@ -156,13 +165,11 @@ def stamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if moment else None
 
 
-def store_messages(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+def store_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Store new messages of one notice; each row holds the values of the columns in DELIVERY.
 
     All messages of a person who has several by now are marked as such.
     """
-    if not rows:
-        return
     columns = ", ".join(DELIVERY)
     if on_postgresql(connection):
         cursor = connection.connection.cursor()

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, select
@@ -55,8 +56,11 @@ class Chain:
         act: str,
         subject: str,
         detail: dict[str, object],
+        rows: str = "",
     ) -> Head:
         """Add an entry in the transaction that makes the recorded change, and return the new head.
+
+        `rows` names the rows that changed; see `Journal`.
 
         Raises LedgerUnavailable when the anchor could not be written after the commit.
         """
@@ -74,15 +78,17 @@ class Chain:
             act=act,
             subject=subject,
             detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
+            rows=rows,
             mac=b"",
         )
-        row.mac = self._mac(bytes.fromhex(last.mac), row)
+        row.mac = self.mac(bytes.fromhex(last.mac), row)
         connection.execute(ADD, row.model_dump())
         return Head(row.seq, row.mac.hex())
 
-    def _mac(self, previous: bytes, row: AuditRow) -> bytes:
+    def mac(self, previous: bytes, row: Any) -> bytes:
+        """Return the MAC of this entry, which covers the MAC of the entry before."""
         at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-        spelled = json.dumps([row.seq, at, row.incident, row.actor, row.act, row.subject, row.detail])
+        spelled = json.dumps([row.seq, at, row.incident, row.actor, row.act, row.subject, row.detail, row.rows])
         return hmac.digest(self._key, previous + spelled.encode(), "sha256")
 
     def is_behind(self, session: Session) -> bool:
@@ -144,7 +150,7 @@ class Chain:
     def _wrong(self, row: AuditRow, last: Head, anchored: Head | None) -> Iterator[str]:
         if row.seq != last.seq + 1:
             yield f"entries are missing between {last.seq} and {row.seq}"
-        if not hmac.compare_digest(row.mac, self._mac(bytes.fromhex(last.mac), row)):
+        if not hmac.compare_digest(row.mac, self.mac(bytes.fromhex(last.mac), row)):
             yield f"entry {row.seq} was altered, or the one before it was altered, moved or removed"
         if anchored and row.seq == anchored.seq and row.mac.hex() != anchored.mac:
             yield f"entry {row.seq} is not the one that was noted beside the database"

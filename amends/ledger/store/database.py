@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -251,16 +251,16 @@ def _answer(connection: Connection, query: str) -> str:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Session]:
+def reading(engine: Engine, info: Mapping[str, Any]) -> Iterator[Session]:
     """Yield a session with one consistent view of the database; changes are not stored."""
     options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with Session(engine.execution_options(**options)) as session:
+    with Session(engine.execution_options(**options), info=dict(info)) as session:
         yield session
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Session]:
+def writing(engine: Engine, info: Mapping[str, Any]) -> Iterator[Session]:
     """Yield a session whose changes are stored together, or not at all."""
-    with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
+    with Session(engine.execution_options(writes=True), expire_on_commit=False, info=dict(info)) as session:
         yield session
         session.commit()

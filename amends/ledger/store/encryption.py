@@ -72,6 +72,20 @@ class Keys:
         return self._derive(b"audit")
 
     @cached_property
+    def rows(self) -> bytes:
+        """Return the key of the seals of rows."""
+        return self._derive(b"rows")
+
+    @cached_property
+    def _blocks(self) -> Cipher[modes.ECB]:
+        # Each block is a pseudo-random number that names a row; that equal rows have equal blocks is their purpose.
+        return Cipher(algorithms.AES(self._derive(b"sums")), modes.ECB())  # noqa: S305
+
+    def blocks(self, data: bytes) -> bytes:
+        """Return blocks of 16 bytes, each encrypted by itself."""
+        return self._blocks.encryptor().update(data)
+
+    @cached_property
     def dossier(self) -> bytes:
         """Return the key that seals dossiers."""
         return self._derive(b"dossier")

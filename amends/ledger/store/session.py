@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, PoolProxiedConnection, bindparam
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, select
 
 from amends.domain.base.errors import (
     AlreadyInLedger,
@@ -32,6 +32,7 @@ from amends.ledger.store.bulk import Swift
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.chain import Chain, Head
 from amends.ledger.store.database import (
+    CHAIN_LOCK,
     SCHEMA_LOCK,
     alone,
     begin,
@@ -48,10 +49,14 @@ from amends.ledger.store.database import (
 from amends.ledger.store.disk_reserve import Reserve, no_room
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.marker_files import MarkNotes, ReleasedNotes, missed
-from amends.ledger.store.tables import SCHEMA, EventRow, IncidentRow, KeyCheckRow
+from amends.ledger.store.sealing import JOURNAL, SEALER, Journal, Sealer, journal_of, note_alone, seal_alone
+from amends.ledger.store.sums import SUMMER, Summer, tally_of
+from amends.ledger.store.tables import SCHEMA, EventRow, IncidentRow, KeyCheckRow, Sealed
 
 ENGINE = "amends"
 """The actor of an audit entry about an act of no person."""
+ROWS_CHANGED = "rows"
+"""The act of an audit entry that only says which rows have changed."""
 DAMAGED = "it is damaged: keep a copy of it, and restore a backup, as docs/operations.md says under `Restore a backup`"
 OLDER = "this ledger is older than what was noted beside it, as after a backup was restored"
 COPIED = (
@@ -73,22 +78,44 @@ class Write:
     def __init__(self, session: Session, chain: Chain) -> None:
         self.session = session
         self._chain = chain
+        self._entries: list[tuple[datetime, str, str, str, str, dict[str, object]]] = []
         self.head: Head | None = None
+        """The head of the chain after the transaction; None before, and when nothing was recorded."""
 
     def note(
         self, now: datetime, incident: str, act: str, subject: str = "", *, actor: str = ENGINE, **detail: object
     ) -> None:
         """Add an entry to the audit chain, which is stored or dropped together with the rest of the transaction."""
-        self.head = self._chain.add(self.session, now, incident, actor, act, subject, detail)
+        self._entries.append((now, incident, actor, act, subject, detail))
+
+    def end(self) -> None:
+        """Write the entries, the last with the rows that have changed; an entry of its own when there is no other.
+
+        This comes last in a transaction, because from then on all others that write to the chain wait for it.
+        """
+        self.session.flush()
+        journal = journal_of(self.session)
+        if journal.notices():
+            alone(self.session.connection(), CHAIN_LOCK)  # whoever comes later counts what was settled before
+        for incident, notice in journal.notices():
+            journal.rows["tally", (incident, notice)] = tally_of(self.session, incident, notice)
+        rows = journal.taken()
+        if rows and not self._entries:
+            self._entries.append((datetime.now(UTC), "", ENGINE, ROWS_CHANGED, "", {}))
+        for number, entry in enumerate(self._entries, start=1):
+            self.head = self._chain.add(self.session, *entry, rows if number == len(self._entries) else "")
 
     def change(self, statement: UpdateBase) -> int:
         """Execute an update, and return how many rows it changed."""
         return cast("CursorResult[Any]", self.session.execute(statement)).rowcount
 
-    def add_once(self, row: SQLModel) -> None:
+    def add_once(self, row: Sealed) -> None:
         """Store the row unless a row with its key exists, even one that another machine has just stored."""
         dialect = import_module(f"sqlalchemy.dialects.{self.session.get_bind().dialect.name}")  # loaded already
-        self.session.connection().execute(dialect.insert(type(row)).on_conflict_do_nothing(), row.model_dump())
+        seal_alone(self.session, row)
+        added = self.session.connection().execute(dialect.insert(type(row)).on_conflict_do_nothing(), row.model_dump())
+        if added.rowcount:
+            note_alone(self.session, row)
 
     def incident(self, incident: str) -> IncidentRow:
         """Return the incident's row, locked until the transaction ends. Raises NotInLedger, DataDestroyed."""
@@ -106,6 +133,8 @@ class Store:
         self.keys = keys
         self.chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
+        self.sealer, self.summer = Sealer(keys), Summer(keys)
+        self._info = {SEALER: self.sealer, SUMMER: self.summer}
         self.seals: dict[str, tuple[bytes, Seal]] = {}
         """The seal of each incident, with the wrapped key from which the seal was made."""
         self.cache = Memory()
@@ -124,7 +153,7 @@ class Store:
 
     def _first_check(self) -> KeyCheckRow:
         """Store and return what identifies the master key and the database, when the ledger is opened first."""
-        with writing(self.engine) as session:
+        with writing(self.engine, self._info) as session:
             alone(session.connection(), SCHEMA_LOCK)
             row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
             row.place = place_of(session.connection())
@@ -134,7 +163,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Yield a session with one consistent view of the ledger. Raises LedgerUnavailable."""
-        with self.errors_in_words("read"), reading(self.engine) as session:
+        with self.errors_in_words("read"), reading(self.engine, self._info) as session:
             yield session
 
     @contextmanager
@@ -143,11 +172,12 @@ class Store:
 
         Raises LedgerNewer when a newer Amends has migrated the tables since this ledger was opened.
         """
-        with self.errors_in_words("written"), writing(self.engine) as session:
+        with self.errors_in_words("written"), writing(self.engine, self._info | {JOURNAL: Journal()}) as session:
             together(session.connection(), SCHEMA_LOCK)
             refuse_newer(revision_of(session.connection()))
             write = Write(session, self.chain)
             yield write
+            write.end()
             to_keep = None if write.head is None or self.chain.is_behind(session) else write.head
         if to_keep:
             self.chain.keep(to_keep)

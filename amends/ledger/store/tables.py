@@ -78,6 +78,12 @@ def _json() -> Any:
     return Field(sa_type=JSON)
 
 
+class Sealed(SQLModel):
+    """A row with a seal: a MAC over everything that the row means, checked whenever the row is read."""
+
+    seal: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
 class KeyCheckRow(SQLModel, table=True):
     """The one row that identifies the ledger's master key and the database in which the ledger was written."""
 
@@ -99,10 +105,12 @@ class AuditRow(SQLModel, table=True):
     act: str
     subject: str
     detail: str
+    rows: str = ""
+    """The rows of the ledger that the transaction of the entry changed, as a `Journal` spells them; or empty."""
     mac: bytes = Field(sa_type=LargeBinary)
 
 
-class MemberRow(SQLModel, table=True):
+class MemberRow(Sealed, table=True):
     """A member of the team; the token itself is not stored."""
 
     __tablename__ = "member"
@@ -118,7 +126,7 @@ class MemberRow(SQLModel, table=True):
     """The address for reminders, as an Apprise URL; sealed, because it holds passwords."""
 
 
-class IncidentRow(SQLModel, table=True):
+class IncidentRow(Sealed, table=True):
     """An incident, its data key wrapped by the master key, and its audience in numbers."""
 
     __tablename__ = "incident"
@@ -136,7 +144,7 @@ class IncidentRow(SQLModel, table=True):
     """The audience in numbers, counted when the incident is opened and whenever the list is corrected."""
 
 
-class ClockRow(SQLModel, table=True):
+class ClockRow(Sealed, table=True):
     """The last reading of a machine's clocks, and the clock doubt: why its wall clock is not believed, or empty."""
 
     __tablename__ = "clock"
@@ -147,7 +155,7 @@ class ClockRow(SQLModel, table=True):
     doubt: str
 
 
-class IncidentVersionRow(SQLModel, table=True):
+class IncidentVersionRow(Sealed, table=True):
     """A version of the incident file; every version is kept."""
 
     __tablename__ = "incident_version"
@@ -223,7 +231,7 @@ class ElementSetRow(SQLModel, table=True):
     """The elements as in the column `data` of people."""
 
 
-class PinRow(SQLModel, table=True):
+class PinRow(Sealed, table=True):
     """A playbook and its wording, pinned to an incident by content; the highest number is in force."""
 
     __tablename__ = "pin"
@@ -235,7 +243,7 @@ class PinRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-class EventRow(SQLModel, table=True):
+class EventRow(Sealed, table=True):
     """An event of the case, an alert or a missed update, with the time at which it was recorded first."""
 
     __tablename__ = "event"
@@ -245,7 +253,7 @@ class EventRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-class OccurrenceRow(SQLModel, table=True):
+class OccurrenceRow(Sealed, table=True):
     """An occurrence of a step that has begun, or a reminder that was given."""
 
     __tablename__ = "occurrence"
@@ -260,7 +268,7 @@ class OccurrenceRow(SQLModel, table=True):
     note: str
 
 
-class AssessmentRow(SQLModel, table=True):
+class AssessmentRow(Sealed, table=True):
     """The assessment of one version of the incident file."""
 
     __tablename__ = "assessment"
@@ -270,7 +278,7 @@ class AssessmentRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-class NoticeRow(SQLModel, table=True):
+class NoticeRow(Sealed, table=True):
     """A drafted notice with all its variants; a new draft is a new version."""
 
     __tablename__ = "notice"
@@ -288,7 +296,7 @@ class NoticeRow(SQLModel, table=True):
     """The findings of the preflight, which composes every message of exactly this version; None before it has run."""
 
 
-class ApprovalRow(SQLModel, table=True):
+class ApprovalRow(Sealed, table=True):
     """A member's decision on a version of a notice, bound to its content by the hash in `binding`."""
 
     __tablename__ = "approval"
@@ -307,7 +315,7 @@ class ApprovalRow(SQLModel, table=True):
     """The deputy who decided in the member's place, or empty."""
 
 
-class EmergencyRow(SQLModel, table=True):
+class EmergencyRow(Sealed, table=True):
     """An emergency release: two members released a version with fewer approvals than are needed."""
 
     __tablename__ = "emergency"
@@ -326,7 +334,7 @@ class EmergencyRow(SQLModel, table=True):
     )
 
 
-class ApprovalReminderRow(SQLModel, table=True):
+class ApprovalReminderRow(Sealed, table=True):
     """A reminder to an approver or an alert to a lead, recorded before it is sent, so that it is sent once."""
 
     __tablename__ = "approval_reminder"
@@ -341,7 +349,7 @@ class ApprovalReminderRow(SQLModel, table=True):
     settled_at: datetime | None = _time_or_none()
 
 
-class ReleaseRow(SQLModel, table=True):
+class ReleaseRow(Sealed, table=True):
     """The release of a version of a notice; a foreign key lets no message be stored without a release."""
 
     __tablename__ = "release"
@@ -482,7 +490,7 @@ class ToldOtherwiseRow(SQLModel, table=True):
     """The data elements that were named to the person wrongly, as in the column `data` of people; else empty."""
 
 
-class RestoredNoticeRow(SQLModel, table=True):
+class RestoredNoticeRow(Sealed, table=True):
     """A notice of which more messages may have been sent than the restored ledger holds."""
 
     __tablename__ = "restored_notice"
@@ -492,14 +500,14 @@ class RestoredNoticeRow(SQLModel, table=True):
     """The channels on which the messages may have been sent, separated by |."""
 
 
-class ProvidedRow(SQLModel, table=True):
+class ProvidedRow(Sealed, table=True):
     """A channel that has had a provider, so that messages on it were really sent."""
 
     __tablename__ = "provided"
     channel: str = Field(primary_key=True)
 
 
-class CommitmentRow(SQLModel, table=True):
+class CommitmentRow(Sealed, table=True):
     """A commitment to the people of an incident."""
 
     __tablename__ = "commitment"
@@ -529,7 +537,7 @@ class CommitmentRow(SQLModel, table=True):
     """The member who gave the evidence or the reason, or added the commitment; empty as long as there is none."""
 
 
-class StatedCommitmentRow(SQLModel, table=True):
+class StatedCommitmentRow(Sealed, table=True):
     """A commitment that the messages of a released version state, as a `StatedCommitment` says it."""
 
     __tablename__ = "stated_commitment"
@@ -557,7 +565,7 @@ class CommitmentPersonRow(SQLModel, table=True):
     __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)
 
 
-class FilingRow(SQLModel, table=True):
+class FilingRow(Sealed, table=True):
     """A filing: the record that a duty was fulfilled outside Amends. Never updated, never deleted."""
 
     __tablename__ = "filing"
@@ -574,7 +582,7 @@ class FilingRow(SQLModel, table=True):
     recorded_at: datetime = _time()
 
 
-class SubstituteRow(SQLModel, table=True):
+class SubstituteRow(Sealed, table=True):
     """A substitute notice that was given for the people whom nothing reached, once for each duty. Never changed."""
 
     __tablename__ = "substitute"
@@ -586,7 +594,7 @@ class SubstituteRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-class QuestionRow(SQLModel, table=True):
+class QuestionRow(Sealed, table=True):
     """A question, complaint or suggestion; its text and its answer are sealed."""
 
     __tablename__ = "question"
@@ -613,7 +621,7 @@ class QuestionRow(SQLModel, table=True):
     answered_by: str
 
 
-class SmsReplyRow(SQLModel, table=True):
+class SmsReplyRow(Sealed, table=True):
     """The idempotency key of an SMS from a person that was obeyed or stored, should the gateway repeat the SMS."""
 
     __tablename__ = "sms_reply"
@@ -621,7 +629,7 @@ class SmsReplyRow(SQLModel, table=True):
     at: datetime = _time()
 
 
-class SurveyRow(SQLModel, table=True):
+class SurveyRow(Sealed, table=True):
     """One person's answers to the survey; the comment is sealed."""
 
     __tablename__ = "survey_answer"

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import re
 import secrets
-import unicodedata
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -31,12 +30,6 @@ ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORE
 
 LARGEST_BODY = 64 * 1024
 BODY_SECONDS = 20
-
-KEPT_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
-"""Line breaks, tabs, and the joiners with which Persian and emoji are written."""
-INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""The Unicode categories of invisible characters. Cn is not among them: a character that our version of Unicode does
-not know yet may be part of a name, or an emoji."""
 
 
 class TokenVerdict(StrEnum):
@@ -130,14 +123,3 @@ async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
     except TimeoutError:
         raise HTTPException(408) from None
     return bytes(body)
-
-
-def clean(text: str) -> str:
-    """Return the text as a person sees it: plain line breaks, and no character that hides, steers or reverses text."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    seen = (character for character in lines if character in KEPT_THOUGH_INVISIBLE or _visible(character))
-    return unicodedata.normalize("NFC", "".join(seen)).strip()
-
-
-def _visible(character: str) -> bool:
-    return unicodedata.category(character) not in INVISIBLE

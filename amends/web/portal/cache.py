@@ -17,8 +17,6 @@ from amends.domain.notice.notice import Draft
 from amends.domain.notice.wording import Phrases, Wording, say_date
 from amends.ledger import Ledger
 
-REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
-"""The time limit and the owner of the answers to questions that come before a playbook runs."""
 FRESH = timedelta(seconds=15)
 """The time for which a case is not read again, because people come by the thousand right after a notice."""
 
@@ -84,16 +82,6 @@ class CachedCase:
     def _is_said(self, commitment: Commitment) -> bool:
         change = self.case.untold.get(commitment.id)
         return change is None or (commitment.id, change) in {told.about for told in self.told}
-
-    @property
-    def reply_within(self) -> timedelta:
-        """Return the time within which a question is to be answered."""
-        return self.case.playbook.reply_within if self.case.playbook else REPLY_WITHIN
-
-    @property
-    def questions_owner(self) -> str:
-        """Return the owner who is to answer questions."""
-        return self.case.playbook.questions_owner if self.case.playbook else OWNER
 
     def voice(self, locale: str) -> Voice:
         """Return the voice of the locale nearest to this one."""

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from amends.domain.base.errors import DataDamaged, KeyMissing, NotInLedger
+from amends.domain.feedback.clean import clean
 from amends.domain.feedback.question import SURVEY, NewQuestion, Question, QuestionKind, QuestionSource
 from amends.domain.people.person import damaged
 from amends.ledger import Ledger, once_for
 from amends.ledger.feedback.questions import LONGEST_QUESTION
-from amends.web.http.forms import Fields, FormTokens, TokenVerdict, clean, from_our_page
+from amends.web.http.forms import Fields, FormTokens, TokenVerdict, from_our_page
 from amends.web.http.limits import RETRY_SECONDS, PostLimits, sender_address
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
 from amends.web.portal.cache import RecentCases
@@ -169,8 +170,8 @@ class PersonalPages:
             source=QuestionSource.PORTAL,
             locale=visit.voice.phrases.locale,
             once=once_for(fields["form"]),
-            reply_within=visit.known.reply_within,
-            owner=visit.known.questions_owner,
+            reply_within=visit.known.case.reply_within,
+            owner=visit.known.case.questions_owner,
             at=visit.now,
         )
         stored = self._ledger.questions.get(

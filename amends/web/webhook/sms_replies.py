@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from amends.content.people.columns import UnfitCell, is_national, phone
 from amends.domain.channel.channel import INCOMING, ChannelKind
+from amends.domain.feedback.clean import clean
 from amends.domain.feedback.keywords import Wish, wish_of
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.feedback.sms_reply import Incoming, IncomingRules
@@ -21,7 +22,6 @@ from amends.ledger import Ledger
 from amends.ledger.feedback.questions import LONGEST_QUESTION
 from amends.ledger.feedback.sms_replies import Texted
 from amends.settings import Settings
-from amends.web.http.forms import clean
 from amends.web.http.limits import RETRY_SECONDS
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
 from amends.web.portal.cache import RecentCases
@@ -122,9 +122,10 @@ class TextDesk:
             source=QuestionSource.SMS,
             locale=whose[0].locale if whose else known.case.incident.default_locale,
             once=once,
-            reply_within=known.reply_within,
-            owner=known.questions_owner,
+            reply_within=known.case.reply_within,
+            owner=known.case.questions_owner,
             at=now,
+            own=(text.sender, international(text.sender, self._country)),
         )
         self._ledger.questions.ask(incident, asked, now)
 

@@ -1331,9 +1331,11 @@ def test_nothing_is_sent_before_a_full_disk_has_room_again(small: Rig) -> None:
     small.run(once_begun(lambda: fill_up(beside(small, "filler"))))
     told = small.mailed()
     assert "make room" in small.run().trouble["disk"]
+    assert [stop.part for stop in small.ledger.cases.read(INCIDENT).stopped_sends] == ["disk"]
     assert small.mailed() == told
     beside(small, "filler").unlink()
     assert small.run().finished
+    assert small.ledger.cases.read(INCIDENT).stopped_sends == ()
     assert Counter(small.mailed()) == everybody(MANY)
     assert beside(small, "ledger.sqlite3.reserve").exists()
 

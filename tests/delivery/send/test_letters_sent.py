@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
-from sqlmodel import col
 
 from amends.content.notice import shipped_wording
 from amends.delivery.compose import Composer
@@ -18,9 +16,9 @@ from amends.domain.notice.wording import Wording
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
-from amends.ledger.store.tables import PersonRow
 from tests.builders import NOW, a_person, a_playbook, an_incident
 from tests.delivery.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, bodies, letters, looked_over
+from tests.rewriting import move
 
 STORY = an_incident().texts
 HOW = {
@@ -136,8 +134,7 @@ def test_the_public_reads_the_general_page(rig: Rig, wording: Wording) -> None:
 
 def test_whose_letter_was_not_approved_gets_none_rather_than_another(rig: Rig, wording: Wording) -> None:
     approve(rig.ledger, drafted(rig.ledger, wording, [a_person(number=1, **IN_CALIFORNIA), a_person(number=2)]))
-    with rig.ledger.store.write() as write:
-        write.change(update(PersonRow).where(col(PersonRow.number) == 1).values(region="MA"))
+    move(rig.ledger, INCIDENT, 1, region="MA")
     rig.run()
     assert rig.mailed() == [a_person(number=2).email]
     assert rig.states() == {1: "deferred", 2: "sent"}

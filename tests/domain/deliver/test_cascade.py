@@ -227,7 +227,7 @@ def test_a_message_in_doubt_since_an_earlier_try_goes_nowhere_else() -> None:
 def test_what_is_said_of_a_try_that_was_given_up_stays_readable() -> None:
     blocked = Receipt("key", Status.DEFERRED, "554 5.7.1", cause=ReceiptCause.POLICY)
     _, cause, detail, *_ = outcome(blocked, 20, NOW, NOW + GIVE_UP_AFTER)
-    assert reason(cause, detail) == "gave up: policy 554 5.7.1"
+    assert reason(cause, detail) == "gave up: refused by policy: 554 5.7.1"
 
 
 @pytest.mark.parametrize("why", sorted(UNTRIED))

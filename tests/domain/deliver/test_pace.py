@@ -433,7 +433,9 @@ def noted(*receipts: Receipt, domains: Domains | None = None, domain: str = HERE
 
 
 def test_three_blocks_stop_a_domain_with_a_reason() -> None:
-    assert "policy 554 5.7.1" in noted(BLOCKED, BLOCKED, BLOCKED).stopped(HERE)
+    assert "3 of the last 20 answers were refused by policy: 554 5.7.1" in noted(BLOCKED, BLOCKED, BLOCKED).stopped(
+        HERE
+    )
 
 
 def test_a_reason_does_not_name_the_domain_which_may_be_a_name() -> None:
@@ -459,6 +461,23 @@ def test_a_stopped_domain_stays_stopped_whatever_was_under_way() -> None:
     reason = domains.stopped(HERE)
     other = deferred("550 5.7.26", ReceiptCause.POLICY)
     assert noted(*[SENT, SLOWER, other] * 20, domains=domains).stopped(HERE) == reason
+
+
+def test_a_stop_in_the_ledger_counts_until_it_ends_there() -> None:
+    domains = Domains()
+    domains.follow(frozenset({HERE}))
+    assert domains.stopped(HERE)
+    assert not domains.stopped(THERE)
+    domains.follow(frozenset())
+    assert not domains.stopped(HERE)
+
+
+def test_a_stop_that_the_ledger_has_not_taken_stays() -> None:
+    domains = noted(BLOCKED, BLOCKED, BLOCKED)
+    domains.follow(frozenset({THERE}))
+    domains.follow(frozenset())
+    assert domains.stopped(HERE)
+    assert not domains.stopped(THERE)
 
 
 def test_full_mailboxes_unknown_people_and_greylisting_are_no_blocks() -> None:

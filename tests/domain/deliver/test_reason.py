@@ -17,7 +17,7 @@ from amends.domain.deliver.reason import reason, receipt_reason
         (ReceiptCause.DOMAIN_SLOWED, "", "domain slowed down"),
         (ReceiptCause.FAULT, "KeyError", "fault KeyError"),
         (ReceiptCause.CHANNEL_FAILED, "", "the channel failed"),
-        (ReceiptCause.POLICY, "554 5.7.1", "policy 554 5.7.1"),
+        (ReceiptCause.POLICY, "554 5.7.1", "refused by policy: 554 5.7.1"),
         (ReceiptCause.CONTENT, "554 5.6.0", "content 554 5.6.0"),
         (ReceiptCause.GAVE_UP, "450", "gave up: 450"),
         (ReceiptCause.GIVEN_UP, "fault KeyError", "given up: fault KeyError"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState
+from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.plan import LOOK_AGAIN, PlannedOccurrence, plan
 from amends.domain.plan.waiting import Waiting, WaitsFor, waiting
@@ -39,6 +40,16 @@ def planned(case: Case) -> list[PlannedOccurrence]:
         (begun(a_notice(stage=NoticeStage.REJECTED)), "WaitsForNewTexts", "`amends incident amend FILE --as NAME`"),
         (begun(a_notice(**SENDING, kept_back=2)), "WaitsForQuietHours", "2 messages wait for the end of the quiet"),
         (begun(a_notice(**SENDING, more_waves=True)), "WaitsForWave", "the next wave leaves at"),
+        (
+            begun(a_notice(**SENDING), stopped_sends=(StoppedSend("first-notice", "email", "no login", NOW),)),
+            "WaitsForRepair",
+            "first-notice has stopped since 2026-11-24 09:00 UTC (email): no login",
+        ),
+        (
+            begun(a_notice(**SENDING, for_domains=2), stopped_domains=(StoppedDomain("a.example", "550 5.7.1", NOW),)),
+            "WaitsForRepair",
+            "2 messages wait (the lead): `amends deliver november-breach first-notice --domain a.example --as NAME`",
+        ),
         (begun(a_notice(**SENDING)), "WaitsForNextTry", "3 messages to be tried again at"),
         (
             begun(a_notice(stage=NoticeStage.SENDING, sent_at=NOW, parked=2)),

@@ -1,6 +1,7 @@
 """An occurrence is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -26,11 +27,14 @@ from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.people.person import Person
+from amends.domain.plan.overview import overview
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Phase
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Ledger
+from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from amends.sandbox.mail import MailServer
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
@@ -41,9 +45,13 @@ from flows.run.drafting import compose, lint_and_keep
 from flows.run.occurrence import conclude, step_of
 from flows.sweep import sweep
 from flows.update import update as update_flow
+from flows.watch.overview import now_page
 from tests.builders import an_incident
+from tests.certificates import self_signed
+from tests.desks import served
 from tests.remembered import REMEMBERED
-from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
+from tests.rewriting import rewrite
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 
 @pytest.fixture
@@ -300,8 +308,8 @@ async def released_but_to_one(context: Context) -> int:
     waits = max(line.person for line in context.ledger.statistics.lines(INCIDENT, "first-notice"))
     with context.ledger.store.write() as write:
         of_one = update(DeliveryRow).where(col(DeliveryRow.person) == waits)
-        write.change(of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
-        write.change(update(NoticeRow).values(stage="sending", sent_at=None))
+        settle(write.session, of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
+    rewrite(context.ledger, NoticeRow, stage="sending", sent_at=None)
     return waits
 
 
@@ -377,6 +385,29 @@ async def test_a_channel_not_set_up_does_not_stop_a_draft(context: Context) -> N
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, "first-notice", 1)
     assert context.ledger.notices.preflight(context.ledger.notices.latest_draft(INCIDENT, "first-notice")) is None
+
+
+async def test_a_send_that_stops_is_one_alert_to_the_lead_at_once(context: Context, tmp_path: Path) -> None:
+    """A relay that wants a login stops email in each run: one alert, sent without a sweep, and a line on the page now."""
+    await draft_and_approve(context)
+    encrypted = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    encrypted.load_cert_chain(self_signed(tmp_path))
+    with served() as desks, MailServer(tmp_path / "relay", tls=encrypted, passwords=True) as relay:
+        context.ledger.team.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
+        there = {"host": "127.0.0.1", "port": str(relay.port), "security": "none"}
+        email = {"use": "email_smtp", **there, "sender": "care@example.org", "bounce_domain": "b.example.org"}
+        with using(replace(context, channels={**context.channels, ChannelKind.EMAIL: email})):
+            await notify.fn(INCIDENT, "first-notice", 1)
+            await notify.fn(INCIDENT, "first-notice", 1)
+        assert desks.heard() == {LEAD.name: 1}
+        assert "first-notice has stopped (email)" in desks.got[0][1]["message"]
+    case = context.ledger.cases.read(INCIDENT, START)
+    assert [alert.name for alert in case.alerts if "username and password" in alert.name] == [
+        alert.name for alert in case.alerts if alert.name.startswith("first-notice has stopped (email)")
+    ]
+    assert "first-notice has stopped since" in now_page(overview([case], START))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "has stopped" not in now_page(overview([context.ledger.cases.read(INCIDENT, START)], START))
 
 
 def name_text(ledger: Ledger, person: int, name: str) -> None:

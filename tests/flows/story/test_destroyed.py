@@ -2,13 +2,12 @@
 
 from datetime import timedelta
 
-from sqlalchemy import update
-
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.store.tables import IncidentRow
 from flows.rehearsal.fast_forward import PassedClock
 from flows.sweep import sweep
+from tests.rewriting import rewrite
 from tests.story import INCIDENT, LEAD
 
 
@@ -16,9 +15,8 @@ async def test_the_sweep_passes_over_an_incident_whose_data_was_destroyed(ledger
     ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
     ledger.incidents.close(INCIDENT, LEAD.name, clock.now)
     ledger.destruction.destroy(INCIDENT, LEAD, Member(name="omar", role=TeamRole.LEGAL), clock.now)
-    with ledger.store.write() as write:  # an embargo that would call for the team
-        soon = clock.now + timedelta(hours=1)
-        write.change(update(IncidentRow).values(embargo_until=soon, embargo_why="the police asked"))
+    # An embargo that would call for the team.
+    rewrite(ledger, IncidentRow, embargo_until=clock.now + timedelta(hours=1), embargo_why="the police asked")
     before = ledger.audit.entries(INCIDENT)
     assert (await sweep.fn()).is_completed()
     assert (await sweep.fn(INCIDENT)).is_completed()

@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 from sqlalchemy import text
 
+from amends.delivery.mail_replies import take_reply
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.people.person import Person
@@ -236,6 +237,23 @@ def test_what_comes_back_about_it_is_news_of_nobody(ledger: Ledger) -> None:
     receipt = ProviderReceipt(provider_id=TOKEN, status=Status.REJECTED, detail="")
     assert set(ledger.receipts.take([*bounces, receipt], LATER).each) == {Effect.FOREIGN}
     assert (ledger.cases.read(INCIDENT, LATER), ledger.audit.entries(INCIDENT)) == before
+
+
+def test_a_reply_by_mail_about_it_is_nobody_s(ledger: Ledger) -> None:
+    tokens = told(ledger)
+    destroy(ledger)
+    before = list(columns(ledger))
+    for number, (token, words) in enumerate(zip(tokens, ("stop", "What now?"), strict=False)):
+        raw = f"From: {EMAIL}\nSubject: Re\nMessage-ID: <{number}@x>\n\n{words}\n".encode()
+        report = MailReport(kind=ReportKind.UNKNOWN, token=token)
+        assert take_reply(ledger, raw, report, Effect.FOREIGN, LATER) is Effect.FOREIGN
+    assert list(columns(ledger)) == before
+
+
+def test_the_domains_that_refused_us_go_too(over: Ledger) -> None:
+    over.stops.stop_domain(INCIDENT, NOTICE, "family.example", "550 5.7.1", NOW)
+    destroy(over)
+    assert over.stops.domains(INCIDENT) == frozenset()
 
 
 def test_a_text_that_comes_in_later_is_about_another_incident(over: Ledger) -> None:

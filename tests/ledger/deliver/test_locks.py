@@ -527,7 +527,7 @@ def test_a_release_under_way_follows_a_list_corrected_meanwhile(ledger: Ledger, 
     def releasing() -> object:
         return ledger.notices.release(INCIDENT, NOTICE, NOW)
 
-    followed = just_before(ledger, "UPDATE release SET prepared", second, correcting(ledger), releasing)
+    followed = just_before(ledger, "UPDATE release SET seal", second, correcting(ledger), releasing)
     assert [one.redirected for one in followed] == [1]
 
 
@@ -566,7 +566,7 @@ def test_a_release_under_way_follows_an_opt_out_made_meanwhile(ledger: Ledger, s
     def releasing() -> object:
         return ledger.notices.release(INCIDENT, NOTICE, NOW)
 
-    assert just_before(ledger, "UPDATE release SET prepared", second, opting_out, releasing)
+    assert just_before(ledger, "UPDATE release SET seal", second, opting_out, releasing)
     assert states(ledger) == {1: "held", 2: "waiting"}
 
 

@@ -179,7 +179,7 @@ def test_both_databases_count_alike(opened: Ledger) -> None:
     assert numbers.people == Counter(best(lines).values())
     assert numbers.by_country == by(lines, lambda line: line.country if line.person else "public")
     assert numbers.reach == reach(opened)
-    assert {words for _, words in numbers.reasons} == {"may have it: policy 550 5.1.1"}
+    assert {words for _, words in numbers.reasons} == {"may have it: refused by policy: 550 5.1.1"}
     assert opened.audit.miscounted() == ()
     assert people_by_state(opened)[NOTICE] == Counter(PERSON_STATE[state] for state in best(lines).values())
     with opened.store.read() as session:
@@ -208,7 +208,7 @@ def test_reasons_are_counted_by_their_codes(opened: Ledger) -> None:
     set_fates(opened, [(FAILED, one) for one in why] + [(DeliveryState.SENT, Why("250 2.0.0"))] * 4)
     assert opened.statistics.numbers(INCIDENT, NOTICE).reasons == {
         (DeliveryState.FAILED, "550 5.1.1"): 2,
-        (DeliveryState.FAILED, "policy 550 5.7.1"): 1,
+        (DeliveryState.FAILED, "refused by policy: 550 5.7.1"): 1,
         (DeliveryState.FAILED, "no_address"): 1,
     }
 

@@ -19,7 +19,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver import deliveries
 from amends.ledger.notice.first_messages import FirstMessages
-from amends.ledger.store.bulk import store_messages
+from amends.ledger.store.sums import store_messages
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
 from tests.delivery.sending import bound, looked_over, variants_for
@@ -602,7 +602,7 @@ def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
     opened.notices.draft(draft, NOW)
     message = FirstMessages(draft, 1, Addenda(), NOW.isoformat(" ")).row(1, ChannelKind.EMAIL, b"x", "en/self")
     with pytest.raises(AlreadyInLedger), opened.store.write() as write:
-        store_messages(write.session.connection(), [message])
+        store_messages(write.session, [message])
 
 
 def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:

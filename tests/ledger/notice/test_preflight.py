@@ -1,7 +1,6 @@
 """Nobody approves what would be printed wrongly: everybody's message is looked at first, and what was found is kept."""
 
 import pytest
-from sqlalchemy import update
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.channel.channel import ChannelKind
@@ -13,6 +12,7 @@ from amends.ledger.store.tables import NoticeRow
 from tests.builders import NOW, a_draft, a_member, a_person, an_incident
 from tests.delivery.sending import looked_over
 from tests.ledger.notice.test_notices import INCIDENT, LATER, approve, current_draft, opened
+from tests.rewriting import rewrite
 
 __all__ = ["opened"]
 
@@ -126,6 +126,5 @@ def test_each_version_is_looked_at_anew(opened: Ledger, draft: Draft) -> None:
 
 def test_an_approval_of_before_there_was_such_a_look_still_holds(opened: Ledger, draft: Draft) -> None:
     approve(opened, draft, "omar", "wei")
-    with opened.store.write() as write:
-        write.change(update(NoticeRow).values(preflight=None))
+    rewrite(opened, NoticeRow, preflight=None)
     assert opened.notices.release(INCIDENT, draft.notice, NOW) == draft

@@ -64,6 +64,7 @@ def test_one_copy_reaches_a_mailbox_and_names_all(ledger: Ledger) -> None:
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 10, NOW)
     names = {one.about.number: one.to.name for one in claims if one.about and one.to}
     assert names == {2: "Kim Example 1, Kim Example 2", 3: "Kim Example 3"}
+    assert ledger.audit.verify() == ()
 
 
 def test_who_is_named_in_a_copy_is_held_with_the_reason(ledger_on_sqlite: Ledger) -> None:
@@ -124,6 +125,7 @@ def test_the_decision_can_be_taken_back_before_the_release(ledger_on_sqlite: Led
     assert ledger_on_sqlite.mailboxes.rule(INCIDENT, MailboxRuling.EACH, OMAR, NOW) == 0
     approved_again(ledger_on_sqlite, **BY_MAIL)
     assert released(ledger_on_sqlite) == {1: WAITS, 2: WAITS}
+    assert ledger_on_sqlite.audit.verify() == ()
 
 
 def test_nothing_is_decided_after_a_release(ledger_on_sqlite: Ledger) -> None:
@@ -160,6 +162,7 @@ def test_when_the_copy_fails_each_is_written_to_elsewhere(ledger: Ledger) -> Non
     ledger.deliveries.record((), refused, INCIDENT, NOTICE, NOW)
     lost, by_sms = ("email", "failed"), ("sms", "waiting")
     assert stands(ledger) == {1: [lost, by_sms], 2: [lost, by_sms], 3: [lost]}
+    assert ledger.audit.verify() == ()
 
 
 def test_when_the_copy_bounces_days_later_each_is_written_to(ledger: Ledger) -> None:
@@ -217,6 +220,7 @@ def test_when_its_reader_changes_the_others_get_their_own(ledger: Ledger, change
     ledger.corrections.apply(correction, said, "", "lena", LATER)
     found = stands(ledger)
     assert found[1] == found[2] == WAITS
+    assert ledger.audit.verify() == ()
 
 
 def test_people_of_a_corrected_list_join_no_copy(ledger_on_sqlite: Ledger) -> None:

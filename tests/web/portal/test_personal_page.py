@@ -13,9 +13,11 @@ from amends.domain.deliver.correction import Ask
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.notice.notice import Variant
 from amends.ledger import Keys, Ledger
+from amends.ledger.store.tables import IncidentRow
 from amends.settings import Settings
 from amends.web.app import create_app
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
+from tests.rewriting import rewrite
 from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, people, release
 
 
@@ -442,8 +444,7 @@ def test_the_team_hears_once_of_a_page_whose_person_s_data_is_damaged(ledger: Le
 
 def test_a_destroyed_incident_key_ends_the_page(ledger: Ledger, ada: Visitor) -> None:
     """When the key of an incident was destroyed, the personal page is not found any more."""
-    with ledger.store.write() as write:
-        write.session.execute(text("UPDATE incident SET wrapped_key = :gone"), {"gone": b""})
+    rewrite(ledger, IncidentRow, wrapped_key=b"")
     assert ada.look().status_code == 404
 
 

@@ -18,7 +18,7 @@ from amends.settings import Settings
 from amends.web.app import create_app
 from amends.web.http.forms import QUICKEST
 from amends.web.http.limits import AT_ONCE
-from tests.web.scene import ADA, INCIDENT, KEY, Clock, Visitor, token_in
+from tests.web.scene import ADA, INCIDENT, KEY, LI, Clock, Visitor, token_in
 
 
 def texts(ledger: Ledger) -> list[str]:
@@ -31,6 +31,14 @@ def test_a_question_is_kept_with_whose_it_is(ledger: Ledger, ada: Visitor, clock
     assert (question.person, question.kind, question.source) == (ADA, QuestionKind.COMPLAINT, QuestionSource.PORTAL)
     assert (question.text, question.locale, question.owner) == ("Was my card copied?", "en", "support")
     assert question.reply_due_at == clock() + timedelta(hours=48)
+
+
+def test_another_s_data_raise_an_alarm_that_the_writer_does_not_see(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    """Whoever tries addresses on the page learns nothing about who is in the list."""
+    li = ledger.people.get(INCIDENT, LI)
+    answers = [ada.ask(text) for text in (f"Why do you know {li.email}?", "Why do you know x@elsewhere.example?")]
+    assert {(one.status_code, one.headers["location"]) for one in answers} == {(303, f"{ada.page}?sent=ask#ask")}
+    assert ledger.cases.read(INCIDENT, clock()).leaks == (1,)
 
 
 def test_after_asking_the_browser_is_led_back_to_the_page(ada: Visitor) -> None:

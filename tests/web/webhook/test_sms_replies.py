@@ -318,3 +318,15 @@ def test_a_reply_is_put_off_while_the_ledger_cannot_be_written(
 def test_without_a_gateway_that_hands_on_anything_nothing_is_there(settings: Settings, ledger: Ledger) -> None:
     silent = {name: value for name, value in KANNEL.items() if not name.startswith("incoming")}
     assert TestClient(portal(settings, ledger, **silent)).get(PATH).status_code == 404
+
+
+def test_another_customer_s_data_in_a_text_raises_the_alarm(hand: Hand, ledger: Ledger) -> None:
+    """The alarm names ids and counts only; the sender's own number, also that of a stranger, raises none."""
+    hand(ADAS, f"You texted me about {LIS}", "m1")
+    hand(ADAS, f"Is {ADAS} among it?", "m2")
+    hand(NOBODYS, f"I am at {NOBODYS}", "m3")
+    case = ledger.cases.read(INCIDENT, NOW)
+    assert case.leaks == (1,)
+    alerts = str([alert.name for alert in case.alerts])
+    assert "question 1 holds contact data of 1 other person of the list" in alerts
+    assert LIS not in alerts and LIS[3:] not in alerts

@@ -1,5 +1,7 @@
 """All tables as they are in the first version."""
 
+from functools import partial
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 TIME = sa.DateTime(timezone=True)
+SEAL = partial(sa.Column, "seal", sa.LargeBinary(), nullable=False)
 APPEND_ONLY = {
     "audit": "the audit chain is only ever added to",
     "filing": "a filing is corrected by one more filing",
@@ -68,12 +71,14 @@ def upgrade() -> None:
         sa.Column("act", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("rows", sa.String(), nullable=False),
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
     )
     op.create_index("ix_audit_incident", "audit", ["incident"])
     op.create_table(
         "clock",
+        SEAL(),
         sa.Column("host", sa.String(), nullable=False),
         sa.Column("boot", sa.String(), nullable=False),
         sa.Column("elapsed", sa.Float(), nullable=False),
@@ -83,6 +88,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "incident",
+        SEAL(),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -110,6 +116,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "member",
+        SEAL(),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -120,9 +127,15 @@ def upgrade() -> None:
         sa.Column("sealed_contact", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
-    op.create_table("provided", sa.Column("channel", sa.String(), nullable=False), sa.PrimaryKeyConstraint("channel"))
+    op.create_table(
+        "provided",
+        SEAL(),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("channel"),
+    )
     op.create_table(
         "restored_notice",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("may_have_left", sa.String(), nullable=False),
@@ -130,6 +143,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "sms_reply",
+        SEAL(),
         sa.Column("once", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("once"),
@@ -159,6 +173,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "approval",
+        SEAL(),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
@@ -183,6 +198,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "approval_reminder",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("member", sa.String(), nullable=False),
@@ -202,6 +218,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "assessment",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
@@ -214,6 +231,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "commitment",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -265,6 +283,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "event",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -277,6 +296,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "filing",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("duty", sa.String(), nullable=False),
@@ -296,6 +316,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "incident_version",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
@@ -327,6 +348,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "notice",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -345,6 +367,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "occurrence",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("step", sa.String(), nullable=False),
@@ -427,6 +450,7 @@ def upgrade() -> None:
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(
         "pin",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
@@ -441,6 +465,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "question",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("once", sa.String(), nullable=False),
@@ -466,6 +491,7 @@ def upgrade() -> None:
     op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
     op.create_table(
         "substitute",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("duty", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
@@ -480,6 +506,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "survey_answer",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("scores", sa.JSON(), nullable=False),
@@ -493,6 +520,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "emergency",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -528,6 +556,7 @@ def upgrade() -> None:
     op.create_index("ix_mark_lease", "mark", ["lease"])
     op.create_table(
         "release",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -542,6 +571,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "stated_commitment",
+        SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("commitment", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),

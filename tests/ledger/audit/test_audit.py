@@ -120,7 +120,7 @@ def alterations(chance: random.Random) -> Iterator[tuple[str, list[tuple[str, tu
         f"{one} told twice",
         [
             (
-                "INSERT INTO audit SELECT ?, at, incident, actor, act, subject, detail, mac FROM audit WHERE seq = ?",
+                "INSERT INTO audit SELECT ?, at, incident, actor, act, subject, detail, rows, mac FROM audit WHERE seq = ?",
                 (ENTRIES + 1, one),
             )
         ],

@@ -8,10 +8,13 @@ from datetime import datetime
 from sqlalchemy import select as sql
 from sqlmodel import Session, col
 
+from amends.domain.base.errors import LedgerAltered
+from amends.ledger.audit.agreement import disagreements
+from amends.ledger.audit.replay import Replay
+from amends.ledger.audit.tally import tally_problems
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import AuditRow
-from amends.ledger.store.tally import tally_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,9 @@ class AuditEntry:
 class Audit:
     """The audit chain, for reading and checking."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, replay: Replay) -> None:
         self._store = store
+        self._replay = replay
 
     def entries(self, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:
         """Return the entries of the incident except those with the acts in `without`, the oldest first."""
@@ -42,6 +46,18 @@ class Audit:
         """Return in words each alteration of the chain that the ledger did not make; empty when the chain is intact."""
         with self._store.read() as session:
             return self._store.chain.problems(session)
+
+    def disagreements(self) -> tuple[str, ...]:
+        """Return in words each row that the chain does not know as it stands, or knows and the tables lack.
+
+        Empty also when the chain itself does not hold, which `verify` says.
+        """
+        with self._store.read() as session:
+            try:
+                self._replay.advance(session)
+            except LedgerAltered:
+                return ()
+            return tuple(disagreements(self._store, session, self._replay))
 
     def miscounted(self) -> tuple[str, ...]:
         """Return in words each difference between the counts of messages and the messages; empty when they agree.
