@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as NoJson
 
@@ -39,11 +39,31 @@ def _as_text(value: object) -> object:
     return str(value).lower() if isinstance(value, (bool, int, float)) else value
 
 
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 Word = Annotated[str, BeforeValidator(_as_text)]
 
 
 class SettingsError(AmendsError):
     """A setting is missing or wrong; the message names it."""
+
+
+class ConnectionLimits(BaseModel):
+    """The limits of connections to the portal, which hold with and without a proxy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    head_seconds: Seconds = 10
+    """The time for the whole head of a request, from the opening of the connection or the answer before."""
+    body_seconds: Seconds = 30
+    """The time for the whole body of a request."""
+    least_rate: int = Field(default=128, ge=0)
+    """The least bytes per second of a body, after a quarter of its time."""
+    answer_seconds: Seconds = 60
+    """The time in which a reader must take what was written."""
+    most: int = Field(default=512, ge=1)
+    """The most connections in all. Each takes a file, of which a process often may open 1,024."""
+    per_address: int = Field(default=128, ge=0)
+    """The most connections of one address, 0 for any number. Holds only without a proxy, which has one address."""
 
 
 class Settings(BaseSettings):
@@ -67,6 +87,8 @@ class Settings(BaseSettings):
     """The team's own channel for alarms of Prefect, as an Apprise address; empty means no alarms."""
     portal_port: Port = 8400
     prefect_port: Port = 4200
+    connections: ConnectionLimits = ConnectionLimits()
+    """The limits of time and number of connections to the portal."""
     trusted_proxies: int = Field(default=0, ge=0)
     """The number of our proxies in front of the portal. Each adds one address to X-Forwarded-For."""
 

@@ -37,6 +37,7 @@ from amends.ledger.notice.notices import Notices
 from amends.ledger.notice.restore import Restore
 from amends.ledger.people.opt_outs import OptOuts
 from amends.ledger.people.people import People
+from amends.ledger.people.shared_mailboxes import SharedMailboxes
 from amends.ledger.playbook.assessments import Assessments
 from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
@@ -73,6 +74,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
+        self.mailboxes = SharedMailboxes(store)
         self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)

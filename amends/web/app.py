@@ -18,6 +18,7 @@ from amends.ledger import Ledger
 from amends.rehearsal_clock import rehearsal_clock
 from amends.settings import Settings, open_ledger, read_settings
 from amends.system.processes import give_way
+from amends.web.http.connections import BACKLOG, guarded
 from amends.web.http.forms import Fields
 from amends.web.http.languages import best_locale
 from amends.web.http.limits import WRITERS, PostLimits
@@ -173,6 +174,8 @@ def main() -> None:
             server_header=False,
             proxy_headers=False,
             ws="none",
+            http=guarded(settings.connections, settings.trusted_proxies),
+            backlog=BACKLOG,
         )
     finally:
         ledger.dispose()

@@ -24,7 +24,8 @@ PORTAL = set(
     ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_title survey_intro
     survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now
     survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title
-    link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text survey_empty sent_too_soon form_expired we_never_ask
+    link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text survey_empty sent_too_soon form_expired form_used
+    we_never_ask
     contact_title contact_officer language skip back error_title error_text guardian_intro privacy_note
     board_title board_intro board_empty
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed

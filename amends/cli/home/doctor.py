@@ -25,6 +25,7 @@ from amends.domain.base.text import counted, kept_back
 from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import INCOMING, RECEIPTS, Channel, ChannelKind, kept_here
 from amends.domain.team.member import nobody_alerted
+from amends.system.diversions import Diversion, diversions
 
 OLDEST_PYTHON = (3, 11)
 MOUNTS = Path("/proc/mounts")
@@ -184,6 +185,48 @@ def _modes(desk: Desk) -> Iterator[CheckResult]:
         )
     if not open_to_others:
         yield CheckResult(CheckVerdict.OK, "only you can read settings, keys and ledger")
+
+
+def _paths(desk: Desk) -> Iterator[CheckResult]:
+    """Check that nobody can put another ledger, key or outbox in the place of ours."""
+    home = desk.settings.home
+    found = [
+        (what, where, one)
+        for what, where, path in _kept_in(desk)
+        for one in diversions(path, home if path.is_relative_to(home) else path)
+    ]
+    yield from (_diverted(*one) for one in found)
+    if not found:
+        yield CheckResult(CheckVerdict.OK, "settings, keys, ledger and folders of channels are where their paths say")
+
+
+def _kept_in(desk: Desk) -> Iterator[tuple[str, str, Path]]:
+    """Yield what decides over a send, the way to name another place for it, and its path."""
+    from amends.ledger.store.database import named_file
+    from amends.settings import KEY_FILE, SETTINGS_FILE
+
+    home = desk.settings.home
+    yield "the settings", "begin with --home or AMENDS_HOME", home / SETTINGS_FILE
+    yield "the master key", "begin with --home or AMENDS_HOME", home / KEY_FILE
+    if file := named_file(desk.settings.ledger_url):
+        yield "the ledger", "set database_url", file
+    for kind, settings in desk.settings.channels.items():
+        for setting in ("folder", "dkim_key_file", "ca_file"):
+            if (place := settings.get(setting, "")) and Path(place).is_absolute():
+                yield f"{setting} of channel {kind}", f"set {setting} under [channels.{kind}]", Path(place)
+
+
+def _diverted(what: str, elsewhere: str, found: Diversion) -> CheckResult:
+    if found.target is not None:
+        advice = (
+            f"put the real one there, or {elsewhere} to lead to {found.target} without a link; "
+            "if nobody here made the link, send nothing before you know who did"
+        )
+        return CheckResult(CheckVerdict.WARN, f"{what}: {found.place} is a symbolic link to {found.target}; {advice}")
+    who = "everybody on this machine" if found.anyone else "another user or group of this machine"
+    cure = f"chmod go-w {found.place}, and have it belong to you or root, or move what lies in it"
+    verdict = CheckVerdict.FAIL if found.anyone else CheckVerdict.WARN
+    return CheckResult(verdict, f"{what}: {who} can write the folder {found.place}, and so replace it; {cure}")
 
 
 def _ledger(desk: Desk) -> Iterator[CheckResult]:
@@ -346,6 +389,7 @@ CHECKS: tuple[Check, ...] = (
     _settings,
     _time,
     _modes,
+    _paths,
     _ledger,
     _disk,
     _audit,

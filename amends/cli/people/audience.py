@@ -17,10 +17,12 @@ from amends.content.people.audience import only_good
 from amends.domain.base.errors import ContentError
 from amends.domain.base.text import counted, counts
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind, PersonChange, objections
+from amends.domain.people.person import MailboxRuling
 
 if TYPE_CHECKING:
     from amends.content.people.audience import AudienceReport, Caution
     from amends.ledger.deliver.corrections import Followed
+    from amends.ledger.people.shared_mailboxes import SharedMailboxCounts
 
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Such as gb18030; needed when the file is neither UTF-8 nor UTF-16.")
@@ -89,9 +91,8 @@ def shared_mailboxes(report: "AudienceReport") -> Iterator[str]:
     if shared := sum(row.code == "same_email" for row in report.warnings):
         rows = counted(shared, "row has the mailbox", "rows have the mailbox")
         yield (
-            f"{rows} of a row above, and each person gets a message of their own there. Decide before a notice is "
-            "drafted: where one message is enough, leave the email empty in the other rows, whom another channel "
-            "reaches then, and hand the list in with `amends audience correct`"
+            f"{rows} of a row above, and each person gets a message of their own there unless you decide otherwise "
+            "before the first notice: `amends audience mailboxes INC --rule one|each --as NAME`"
         )
 
 
@@ -233,3 +234,46 @@ def stats(ctx: typer.Context, incident: IncidentId) -> None:
         f"flags      {counts(audience.by_flag)}; {audience.guardians} guardians",
     ]
     desk.show(audience, "\n".join(lines))
+
+
+@app.command()
+def mailboxes(
+    ctx: typer.Context,
+    incident: IncidentId,
+    rule: Annotated[
+        MailboxRuling | None,
+        typer.Option("--rule", metavar="one|each", help="One copy for a mailbox, or one for each of its people."),
+    ] = None,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides; needed with --rule.")] = "",
+) -> None:
+    """Count the mailboxes that several people share, and decide whether each of the people gets their own message.
+
+    One copy names all of them, and goes only to people of whom it says the same: with the same kinds of data, place,
+    language and segment, no guardian and no child. All others get their own. Decide before the first notice.
+    """
+    desk: Desk = ctx.obj
+    if rule and not name:
+        raise typer.BadParameter("say with --as NAME who decides this")
+    if rule:
+        desk.ledger.mailboxes.rule(incident, rule, desk.member(name), now())
+    counts = desk.ledger.mailboxes.counts(incident)
+    desk.show(counts, _mailboxes(counts))
+    if rule:
+        from amends.cli.terminal.prefect import nudge
+
+        nudge(desk, incident)
+    elif counts.mailboxes and counts.ruling is None:
+        desk.hint(f"`amends audience mailboxes {incident} --rule one|each --as NAME` decides, before the first notice")
+
+
+def _mailboxes(counts: "SharedMailboxCounts") -> str:
+    if not counts.mailboxes:
+        return "no mailbox is shared"
+    shared = counted(counts.mailboxes, "mailbox is shared", "mailboxes are shared")
+    copies = counted(counts.in_copies, "person", "people")
+    decided = {
+        MailboxRuling.ONE: f"one copy, which names all; {copies} get no message of their own by email",
+        MailboxRuling.EACH: "a message for each person",
+        None: f"not decided, so a message for each person; with one copy, {copies} would get none of their own",
+    }
+    return f"{shared} by {counts.people} people: {decided[counts.ruling]}"

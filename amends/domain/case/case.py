@@ -17,7 +17,7 @@ from amends.domain.law.duty import Duty
 from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus, PersonState
-from amends.domain.people.person import AudienceCounts
+from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 
@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     """An alert, by its words."""
     MISSED_UPDATE = "missed_update"
     """A time that was named for the next update and was missed."""
+    MAILBOXES = "mailboxes"
+    """The decision on mailboxes that several people share, by its word."""
     ALARM = "alarm"
     """An alarm that Prefect was told of, by its key."""
     STOPPED_SEND = "stopped_send"
@@ -176,6 +178,8 @@ class Case(Outline):
     earlier_authors: tuple[str, ...] = ()
     """Members who handed in earlier versions, parts of which may still be in force."""
     audience: AudienceCounts
+    mailboxes: MailboxRuling | None = None
+    """The decision on mailboxes that several people share, or None as long as nobody has decided."""
     assessment: Assessment | None = None
     pinned: str = ""
     """Content hash of the playbook and its words."""

@@ -200,7 +200,7 @@ class ReceiptCause(StrEnum):
     GIVEN_UP = "given_up"
     """A member of the team ended the attempts to send a parked message."""
 
-    # Reasons not to write to a person; the last five are those of `Hold`.
+    # Reasons not to write to a person; the last six are those of `Hold`.
     OPTED_OUT = "opted_out"
     NO_ADDRESS = "no_address"
     ADDRESS_GONE = "address_gone"
@@ -210,6 +210,8 @@ class ReceiptCause(StrEnum):
     PROTECTED = "protected"
     ONLY_GUARDIAN = "only_guardian"
     GONE = "gone"
+    SHARED_MAILBOX = "shared_mailbox"
+    """The one copy for the mailbox names the person."""
 
     # Reasons to doubt whether a message has left, and findings in a relay's log.
     BROKEN_OFF = "broken_off"

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-from amends.domain.base.value import NO_LONGER
+from amends.domain.base.value import AUDIENCE_WORDS, NO_LONGER, PLACE
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import reason
-from amends.domain.notice.notice import DeliveryState
+from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
 
 UNTRIED = frozenset(
@@ -44,9 +44,20 @@ class Planned:
     cause: ReceiptCause = ReceiptCause.NONE
 
 
-def hold_within(audience: str, hold: str) -> str:
-    """Return the hold as far as it counts for this audience: whoever is gone from the list still hears of just that."""
-    return "" if hold == Hold.GONE and audience.startswith(NO_LONGER) else hold
+def hold_within(draft: Draft, hold: str) -> str:
+    """Return the hold as far as it counts for this notice.
+
+    Whoever is gone from the list still hears of just that, and a copy for a mailbox exists of some notices only.
+    """
+    if hold == Hold.SHARED_MAILBOX:
+        return hold if in_one_copy(draft.audience, draft.channels) and not draft.has_cohorts else ""
+    return "" if hold == Hold.GONE and draft.audience.startswith(NO_LONGER) else hold
+
+
+def in_one_copy(audience: str, channels: Collection[ChannelKind]) -> bool:
+    """Return True for a notice whose audience never parts people of one copy, and which goes out by email."""
+    apart = audience.startswith(tuple(word for word in AUDIENCE_WORDS if word != PLACE))
+    return ChannelKind.EMAIL in channels and not apart
 
 
 def why_held(hold: str, *, optional: bool, opted_out: bool) -> ReceiptCause:
@@ -74,13 +85,17 @@ def first_messages(
     """Return the messages to store for one person when a notice is released; at least one.
 
     The person gets a message on every personal channel of the step for which there is an address, else on the first
-    such channel of the cascade. A held or unreachable person gets one message that records the reason.
+    such channel of the cascade. A held or unreachable person gets one message that records the reason. A person whom
+    the copy for their mailbox names gets no email, but all else; without a good mailbox there is no copy.
     """
     personal = [channel for channel in channels if channel.personal]
     first = (*personal, *cascade, ChannelKind.EMAIL)[0]
-    if hold:
-        return (Planned(first, DeliveryState.HELD, hold),)
     reachable = [channel for channel in personal if channel in addresses]
+    if hold is ReceiptCause.SHARED_MAILBOX and ChannelKind.EMAIL in reachable:
+        others = (Planned(channel, starts_as(channel)) for channel in reachable if channel is not ChannelKind.EMAIL)
+        return (*others, Planned(ChannelKind.EMAIL, DeliveryState.HELD, hold))
+    if hold and hold is not ReceiptCause.SHARED_MAILBOX:
+        return (Planned(first, DeliveryState.HELD, hold),)
     fallback = [channel for channel in cascade if channel in addresses][:1]
     chosen = reachable or fallback
     if not chosen:

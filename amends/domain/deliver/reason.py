@@ -16,6 +16,7 @@ WORDS = {
     ReceiptCause.BAD_ADDRESS: "",
     ReceiptCause.GAVE_UP: "gave up: ",
     ReceiptCause.GIVEN_UP: "given up: ",
+    ReceiptCause.SHARED_MAILBOX: "named in the one copy for the mailbox",
     ReceiptCause.BROKEN_OFF: "the sender stopped before an answer came",
     ReceiptCause.NOT_KNOWN: "a backup was restored, and whether it has left is not known",
     ReceiptCause.IN_LOG: "found in the relay's log",

@@ -56,6 +56,17 @@ class Hold(StrEnum):
     """No data of the person was touched; the person is written to only about a child."""
     GONE = "gone"
     """A corrected list no longer has the person, or no longer in the audience of a notice."""
+    SHARED_MAILBOX = "shared_mailbox"
+    """The one copy for the person's mailbox names the person too."""
+
+
+class MailboxRuling(StrEnum):
+    """A person's decision on the mailboxes that several people of the list share."""
+
+    EACH = "each"
+    """Each person gets a message of their own; so it is without a decision too."""
+    ONE = "one"
+    """People of whom a message says the same get one copy, which names all of them."""
 
 
 class Left(StrEnum):
@@ -98,6 +109,8 @@ class AudienceCounts(Value):
     guardians: int = 0
     with_email: int = 0
     with_phone: int = 0
+    sharing: int = 0
+    """The people whose mailbox somebody else has too, one of each mailbox not counted."""
     digest: str = ""
     """A hash that changes when any row of the audience changes."""
 

@@ -192,6 +192,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     if case.playbook is None and case.state is IncidentState.OPEN:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
         yield WaitingTask(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
+    yield from _shared_mailboxes(case)
     for notice in case.notices:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
@@ -203,6 +204,19 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
     yield from _substitutes(case, now)
+
+
+def _shared_mailboxes(case: Case) -> Iterator[WaitingTask]:
+    """Yield the decision on mailboxes that several people share, until it is taken or a notice was released."""
+    released = any(notice.releases for notice in case.notices)
+    if case.audience.sharing and case.mailboxes is None and not released and not case.is_closed:
+        people = counted(case.audience.sharing, "person shares", "people share")
+        what = (
+            f"{people} a mailbox with somebody before them in the list: one copy, or one for each? Each gets their own "
+            "until this is decided"
+        )
+        do = f"amends audience mailboxes {case.incident.id} --rule one|each --as NAME"
+        yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
 def tasks_of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:

@@ -26,7 +26,7 @@ from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
-from amends.domain.people.person import AudienceCounts
+from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.audit.tally import any_in
@@ -128,6 +128,7 @@ class Cases:
             recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
             alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
             alarms=frozenset(events[EventKind.ALARM]),
+            mailboxes=next(map(MailboxRuling, events[EventKind.MAILBOXES]), None),
             missed_updates=events[EventKind.MISSED_UPDATE],
             stopped_sends=tuple(StoppedSend.read(*one) for one in events[EventKind.STOPPED_SEND].items()),
             stopped_domains=tuple(StoppedDomain.read(*one) for one in events[EventKind.STOPPED_DOMAIN].items()),

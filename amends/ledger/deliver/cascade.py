@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from amends.domain.case.case import IncidentState, OccurrenceState
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import hold_within, next_channel
 from amends.domain.law.addendum import Addenda
-from amends.domain.notice.notice import Draft, NoticeStage
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage
+from amends.domain.people.person import Hold
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.notice.bad_addresses import without_bad
 from amends.ledger.notice.first_messages import FirstMessages, addresses, may_have_left
 from amends.ledger.notice.notices import PUBLIC, notice_row
+from amends.ledger.people.shared_mailboxes import in_copies_to
 from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.store.bulk import spelled
 from amends.ledger.store.session import Write
@@ -52,13 +54,41 @@ def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: dateti
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
     """Store a message about this person on the next channel, with the text of this name; return False without one.
 
+    When an email failed that was the one copy for a mailbox, the others whom it names get messages of their own too.
+    """
+    handed_over = False
+    for copy in _placeholders(session, draft, person):
+        handed_over |= _next_message(session, draft, version, copy.person, copy.variant, now)
+    return _next_message(session, draft, version, person, name, now) or handed_over
+
+
+def _placeholders(session: Session, draft: Draft, reader: int) -> Sequence[DeliveryRow]:
+    """Return the rows of the people whom a failed email to this reader names, marked as failed like the email."""
+    here = (DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice)
+    lost = col(DeliveryRow.state).in_([DeliveryState.BOUNCED, DeliveryState.FAILED])
+    theirs = select(DeliveryRow).where(*here, DeliveryRow.channel == ChannelKind.EMAIL)
+    failed = session.exec(theirs.where(DeliveryRow.person == reader, lost)).first()
+    if reader == PUBLIC or failed is None:
+        return ()
+    named = [number for _, number, *_ in in_copies_to(session, draft.incident, draft.notice, [reader])]
+    held = theirs.where(col(DeliveryRow.person).in_(named), DeliveryRow.cause == ReceiptCause.SHARED_MAILBOX)
+    rows = session.exec(held.order_by(col(DeliveryRow.person)).with_for_update()).all()
+    for row in rows:
+        row.state, row.cause, row.detail, row.updated_at = failed.state, failed.cause, failed.detail, failed.updated_at
+    return rows
+
+
+def _next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
+    """Store a message about this person on the next channel, with the text of this name; return False without one.
+
     A channel on which a corrected list gives the person another address counts as untried. An address that takes no
     message, as an earlier one of the incident found, is passed over. The person is locked, so
     that of two channels that fail at once the second sees the first one's message; to avoid deadlocks, callers go
     through several people in the order of their numbers. A message that may have left before a backup was restored is
     uncertain, and waits for a person.
     """
-    if person == PUBLIC or hold_within(draft.audience, _locked(session, draft.incident, person).hold):
+    hold = "" if person == PUBLIC else hold_within(draft, _locked(session, draft.incident, person).hold)
+    if person == PUBLIC or hold not in ("", Hold.SHARED_MAILBOX):
         return False  # a corrected list has removed the person, or nobody may write to the person any more
     known = without_bad(session, draft.incident, reachable_at(session, draft.incident, person))
     messages = session.exec(

@@ -17,6 +17,7 @@ from amends.domain.notice.notice import TextName, name_parts
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
+from amends.ledger.people.shared_mailboxes import names_in_copies
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
@@ -133,7 +134,22 @@ class Claims:
         addenda = self._notices.addenda(session, incident)
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
-        return tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
+        claims = tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
+        return self._name_all(session, incident, rows, claims)
+
+    def _name_all(
+        self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
+    ) -> tuple[Claim, ...]:
+        """Return the claims, in which a copy for a shared mailbox is addressed to all whom it is about."""
+        readers = {row.person for row in rows if row.channel == ChannelKind.EMAIL and row.person != PUBLIC}
+        seal = self._store.seal(session, incident)
+        names = {
+            notice: names_in_copies(session, incident, seal, notice, readers) for notice in {row.notice for row in rows}
+        }
+        if not any(names.values()):
+            return claims
+        pairs = zip(rows, claims, strict=True)
+        return tuple([_addressed_to(claim, names[row.notice].get(row.person, ())) for row, claim in pairs])
 
     def _claim(
         self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
@@ -203,6 +219,14 @@ CHANNELS = {kind.value: kind for kind in ChannelKind}
 KNOWN = """
 SELECT number, sealed, data, country, region, timezone, guardian, link_version FROM person
 WHERE incident = :incident AND number BETWEEN :first AND :last AND """
+
+
+def _addressed_to(claim: Claim, others: Sequence[str]) -> Claim:
+    """Return the claim on an email, addressed to these other people of the mailbox too."""
+    if claim.channel is not ChannelKind.EMAIL or claim.to is None or not others:
+        return claim
+    together = ("、" if claim.text.locale.startswith("zh") else ", ").join(filter(None, (*others, claim.to.name)))
+    return claim._replace(to=claim.to._replace(name=together))
 
 
 def _earlier_data(

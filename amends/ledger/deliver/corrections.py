@@ -25,6 +25,7 @@ from amends.ledger.notice.stage import RELEASED
 from amends.ledger.people.census import count_people
 from amends.ledger.people.links import links_held, renew_links
 from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people, store_element_sets
+from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
@@ -104,6 +105,7 @@ class Corrections:
             with changing(write.session, "person", (incident,)):
                 touched = _store_people(write.session, correction, now)
                 links = renew_links(write.session, self._store.keys, incident, held)
+            touched = sorted({*touched, *free_without_copy(write.session, incident)})
             self._put_in_force(write, row, correction, by, now)
             followed = self._follow(write.session, incident, touched, now)
             detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}

@@ -63,7 +63,7 @@ class Previews:
         with self._store.read() as session:
             for hold, *known, opted_out, count in session.exec(query):
                 addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
-                why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
+                why = why_held(hold_within(draft, hold), optional=draft.optional, opted_out=opted_out)
                 yield first_messages(why, addresses, draft.channels, draft.cascade), count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
@@ -73,7 +73,7 @@ class Previews:
             col(PersonRow.phone_index).is_not(None),
             col(PersonRow.guardian) > 0,
         )
-        free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft.audience, hold)]
+        free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft, hold)]
         with self._store.read() as session:
             query = addressees_of(draft).where(col(PersonRow.hold).in_(free), has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()

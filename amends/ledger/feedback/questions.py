@@ -105,9 +105,13 @@ class Questions:
         with self._store.read() as session:
             return _question(_row(session, incident, question), self._store.seal(session, incident))
 
-    def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
+    def answer_survey(
+        self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime,
+        since: datetime | None = None,
+    ) -> bool:  # fmt: skip
         """Store a person's answers, which replace earlier answers; only a new comment replaces an earlier comment.
 
+        Return False, and store nothing, when the person has given other answers since `since`, when the form was shown.
         Raises NotAllowed for scores that the survey does not ask for, and for an overlong comment.
         """
         if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
@@ -117,16 +121,20 @@ class Questions:
         others = self._leaks.others_in(incident, comment, person)
         with self._store.write() as write:
             write.incident(incident)
+            seal, said = self._store.seal(write.session, incident), comment.strip()
             row = write.session.get(SurveyRow, (incident, person))
+            if row is not None and since is not None and since < row.at <= now:
+                return row.scores == scores and said in ("", _opened(seal, row.sealed_comment, _comment_place(row)))
             if row is None:
                 row = SurveyRow(incident=incident, person=person, scores=scores, at=now)
                 write.session.add(row)
             row.scores, row.at = scores, now
-            if said := comment.strip():
-                row.sealed_comment = self._store.seal(write.session, incident).close(said, _comment_place(row))
+            if said:
+                row.sealed_comment = seal.close(said, _comment_place(row))
             write.note(now, incident, "survey answered", f"person {person}")
             if others:
                 note_leak_in_comment(write, incident, person, others, now)
+            return True
 
     def comments(self, incident: str) -> tuple[Comment, ...]:
         """Return the comments on the survey, the latest first; a comment that was altered or moved is empty.

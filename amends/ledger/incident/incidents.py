@@ -16,6 +16,7 @@ from amends.domain.notice.notice import digest
 from amends.domain.people.census import Census
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.team.member import FROM_PREFECT
+from amends.ledger.people.census import count_sharing
 from amends.ledger.people.people import (
     CHUNK,
     find_guardians,
@@ -77,6 +78,7 @@ class Incidents:
             add_up(write.session, "person", (incident.id,))
             store_element_sets(write.session, incident.id)
             row.people, row.audience_digest = counts.people, counts.digest
+            counts = counts.model_copy(update={"sharing": count_sharing(write.session, incident.id)})
             row.counts = counts.model_dump(mode="json")
             _store_version(write.session, incident, 1, author, now)
             happened(write.session, incident.id, "opened", now)

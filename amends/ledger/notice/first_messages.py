@@ -113,7 +113,7 @@ class FirstMessages:
         draft = self._draft
         name = self.name(guarded, country, region, locale, cohort)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
-        why = why_held(hold_within(draft.audience, hold), optional=draft.optional, opted_out=opted_out)
+        why = why_held(hold_within(draft, hold), optional=draft.optional, opted_out=opted_out)
         first = first_messages(why, addresses, draft.channels, draft.cascade)
         planned = [in_doubt(one, self._may_have_left) for one in first]
         several = len(planned) > 1

@@ -106,9 +106,7 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     if person is None:
         return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
-    return course(
-        stored, hold_within(draft.audience, person.hold), addresses(person), draft.channels, draft.cascade, why_not
-    )
+    return course(stored, hold_within(draft, person.hold), addresses(person), draft.channels, draft.cascade, why_not)
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

@@ -20,7 +20,15 @@ def count_people(session: Session, incident: str, digest: str) -> AudienceCounts
     for *columns, people in session.execute(alike):
         census.add(_sort(*columns), people)
     gone = session.exec(select(func.count()).where(here, gone_at.is_not(None))).one()
-    return census.counts(digest).model_copy(update={"gone": gone})
+    counts = {"gone": gone, "sharing": count_sharing(session, incident)}
+    return census.counts(digest).model_copy(update=counts)
+
+
+def count_sharing(session: Session, incident: str) -> int:
+    """Count the people whose mailbox somebody before them in the list has too."""
+    mailbox, here = PersonRow.email_index, (PersonRow.incident == incident, col(PersonRow.gone_at).is_(None))
+    query = select(func.count(mailbox) - func.count(func.distinct(mailbox))).where(*here)  # type: ignore[arg-type]
+    return session.exec(query).one()
 
 
 def _sort(

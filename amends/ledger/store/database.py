@@ -112,8 +112,13 @@ def _ping_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEnt
 
 def file_of(url: str) -> Path | None:
     """Return the real path of the ledger's file, or None for a ledger on a server."""
+    return named.resolve() if (named := named_file(url)) else None
+
+
+def named_file(url: str) -> Path | None:
+    """Return the path of the ledger's file as the URL names it, links included, or None for a ledger on a server."""
     parsed = make_url(url)
-    return Path(parsed.database or "").resolve() if parsed.get_backend_name() == "sqlite" else None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def disk_is_full(error: object) -> bool:

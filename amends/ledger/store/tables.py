@@ -29,6 +29,7 @@ BAD_ADDRESS = "cause = 'bad_address'"
 """The condition of messages that came back because their address takes none; spelled as in the index."""
 DATA_CHANGED = "data_changed_at IS NOT NULL"
 GONE = "gone_at IS NOT NULL"
+SHARED_MAILBOX = "hold = 'shared_mailbox'"
 ONE_OF_SEVERAL = "one_of_several"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
@@ -176,6 +177,13 @@ class PersonRow(SQLModel, table=True):
         Index("ix_person_segment", "incident", "segment"),
         Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
         Index("ix_person_gone", "incident", postgresql_where=text(GONE), sqlite_where=text(GONE)),
+        Index(
+            "ix_person_shared_mailbox",
+            "incident",
+            "email_index",
+            postgresql_where=text(SHARED_MAILBOX),
+            sqlite_where=text(SHARED_MAILBOX),
+        ),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")

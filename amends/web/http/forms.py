@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from amends.domain.base.url import same_site
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
 """The milliseconds since EPOCH, a nonce and a signature."""
 VALID = timedelta(hours=24)
@@ -49,7 +50,7 @@ class FormTokens:
 
     def issue(self, link: str, form: str, now: datetime) -> str:
         """Return a new token for this form on the page of this link."""
-        issued, nonce = f"{(now - EPOCH) // timedelta(milliseconds=1):013}", secrets.token_urlsafe(12)
+        issued, nonce = f"{(now - EPOCH) // MILLISECOND:013}", secrets.token_urlsafe(12)
         return f"{issued}.{nonce}.{self._mac(link, form, issued, nonce)}"
 
     def check(self, token: str, link: str, form: str, now: datetime) -> TokenVerdict:
@@ -57,10 +58,14 @@ class FormTokens:
         parts = TOKEN.fullmatch(token)
         if not parts or not hmac.compare_digest(parts[3], self._mac(link, form, parts[1], parts[2])):
             return TokenVerdict.STALE
-        age = now - (EPOCH + timedelta(milliseconds=int(parts[1])))
+        age = now - (EPOCH + int(parts[1]) * MILLISECOND)
         if age >= VALID:
             return TokenVerdict.STALE
         return TokenVerdict.GOOD if age >= QUICKEST else TokenVerdict.EARLY
+
+    def issued_by(self, token: str) -> datetime:
+        """Return the end of the millisecond in which this token, found to be ours, was issued."""
+        return EPOCH + (int(token.partition(".")[0]) + 1) * MILLISECOND
 
     def _mac(self, *parts: str) -> str:
         mac = hmac.digest(self._key, "\0".join(parts).encode(), "sha256")

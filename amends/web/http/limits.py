@@ -58,10 +58,11 @@ def sender_address(peer: str, headers: Headers, trusted_proxies: int) -> str:
     """
     entries = [entry.strip() for entry in ",".join(headers.getlist("x-forwarded-for")).split(",")]
     forwarded = entries[-trusted_proxies] if 0 < trusted_proxies <= len(entries) else ""
-    return _network(forwarded) or _network(peer) or peer
+    return network_of(forwarded) or network_of(peer) or peer
 
 
-def _network(text: str) -> str:
+def network_of(text: str) -> str:
+    """Return the address, or the /64 network of an IPv6 address; "" for a text that is no address."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -27,6 +27,8 @@ from amends.web.portal.visit import Visit
 FORM_FIELDS = ("form", "kind", "text", *SURVEY, "comment")
 HONEYPOT = "homepage"
 """A field that no person sees, so that a form with this field filled in comes from a machine."""
+USED = "form_used"
+"""The word to a person whose form was sent before with another text. A new token comes with it."""
 SCORES = ("1", "2", "3", "4", "5")
 ON_PAGE = "personal page"
 """The way of opting out, as the audit names it."""
@@ -167,14 +169,15 @@ class PersonalPages:
             kind=kind,
             source=QuestionSource.PORTAL,
             locale=visit.voice.phrases.locale,
-            # With the text in the key, a second question from the same form, after Back, differs from the first.
-            once=once_for(fields["form"], kind, text),
+            once=once_for(fields["form"]),
             reply_within=visit.known.case.reply_within,
             owner=visit.known.case.questions_owner,
             at=visit.now,
         )
-        self._ledger.questions.ask(visit.incident, asked, visit.now)
-        return None
+        stored = self._ledger.questions.get(
+            visit.incident, self._ledger.questions.ask(visit.incident, asked, visit.now)
+        )
+        return None if (stored.kind, stored.text) == (kind, text) else Fault(PageForm.ASK, USED, "text")
 
     def _is_open(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
         """Return True when the person's same question is still open: after Back a form may have another token."""
@@ -188,8 +191,9 @@ class PersonalPages:
             return Fault(PageForm.SURVEY, "survey_empty", SURVEY[0])
         if len(comment) > LONGEST_QUESTION:
             return Fault(PageForm.SURVEY, "too_long", "comment")
-        self._ledger.questions.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
-        return None
+        whose, since = (visit.incident, visit.person.number), self._tokens.issued_by(fields["form"])
+        stored = self._ledger.questions.answer_survey(*whose, scores, comment, visit.now, since)
+        return None if stored else Fault(PageForm.SURVEY, USED)
 
     def _stop(self, visit: Visit, _: Mapping[str, str]) -> None:
         self._ledger.opt_outs.add(visit.incident, visit.person.number, ON_PAGE, visit.now)
@@ -228,8 +232,8 @@ class PersonalPages:
         )
 
     def _token(self, visit: Visit, form: PageForm, fault: Fault | None, typed: Mapping[str, str]) -> str:
-        """Return a refused form's own token while valid, so that a resent question stays the same, else a new token."""
-        sent = typed.get("form", "") if fault and fault.form is form else ""
+        """Return a refused form's token while valid and unused, so that it counts once when sent again, else a new."""
+        sent = typed.get("form", "") if fault and fault.form is form and fault.word != USED else ""
         if self._tokens.check(sent, visit.link, form, visit.now) is not TokenVerdict.STALE:
             return sent
         return self._tokens.issue(visit.link, form, visit.now)

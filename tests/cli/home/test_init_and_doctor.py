@@ -392,3 +392,42 @@ def test_the_doctor_fails_for_a_network_folder(office: Office, monkeypatch: pyte
     answer = office.amends("doctor")
     assert answer.exit_code == 3
     assert "several machines need a ledger on PostgreSQL" in answer.output
+
+
+def lines_about(office: Office, word: str) -> list[str]:
+    return [line for line in office.amends("doctor").stdout.splitlines() if word in line]
+
+
+def test_the_doctor_names_a_ledger_that_is_a_link(office: Office, tmp_path: Path) -> None:
+    file, elsewhere = office.home / "ledger.sqlite3", tmp_path / "elsewhere.sqlite3"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    (line,) = lines_about(office, "symbolic link")
+    assert line.startswith(
+        f"warn  the ledger: {file} is a symbolic link to {elsewhere}; put the real one there, or set"
+    )
+
+
+def test_the_doctor_names_an_outbox_that_is_a_link(office: Office, tmp_path: Path) -> None:
+    folder = Path(read_settings(office.home).channels["email"]["folder"])  # type: ignore[index]
+    (tmp_path / "elsewhere").mkdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    lines = lines_about(office, "symbolic link")
+    assert {line.partition(" is a ")[0] for line in lines} == {
+        f"warn  folder of channel {kind}: {folder}" for kind in ("email", "sms", "social", "website")
+    }
+
+
+def test_the_doctor_names_keys_that_are_a_link(office: Office, tmp_path: Path) -> None:
+    (office.home / "keys").rename(tmp_path / "keys")
+    (office.home / "keys").symlink_to(tmp_path / "keys")
+    assert [line[:22] for line in lines_about(office, "symbolic link")] == ["warn  the master key: "]
+
+
+def test_the_doctor_fails_for_an_outbox_that_anyone_can_write(office: Office) -> None:
+    folder = Path(read_settings(office.home).channels["email"]["folder"])  # type: ignore[index]
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o777)
+    lines = lines_about(office, "everybody on this machine can write")
+    assert len(lines) == 4
+    assert all(line.startswith("fail") and f"chmod go-w {folder}" in line for line in lines)

@@ -12,6 +12,7 @@ from amends.domain.deliver.cascade import (
     Outcome,
     Planned,
     first_messages,
+    hold_within,
     in_doubt,
     next_channel,
     outcome,
@@ -20,7 +21,8 @@ from amends.domain.deliver.cascade import (
 )
 from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState
-from tests.builders import NOW
+from amends.domain.people.person import Hold
+from tests.builders import NOW, a_draft, a_variant
 
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
 LETTER, TO_PRINT = ChannelKind.LETTER, DeliveryState.TO_PRINT
@@ -245,3 +247,43 @@ def test_an_answer_of_a_mailbox_is_a_try() -> None:
 def test_a_hardly_tried_message_is_not_given_up_after_a_long_pause() -> None:
     """A message that was tried only once is not given up because of a long pause before."""
     assert an_outcome(Status.DEFERRED, attempts=1, after=30 * GIVE_UP_AFTER).state is DeliveryState.DEFERRED
+
+
+@pytest.mark.parametrize(
+    ("audience", "counts"),
+    [
+        ("everyone", True),
+        ("shop", True),
+        ("place:US-WA", True),
+        ("told-otherwise:first-notice", False),
+        ("no-longer-affected:first-notice", False),
+        ("promised:fix", False),
+        ("persons:fix", False),
+    ],
+)
+def test_a_copy_is_for_audiences_that_part_nobody(audience: str, counts: bool) -> None:
+    """A copy could otherwise go to somebody outside of the audience, and so reach nobody whom it names."""
+    assert bool(hold_within(a_draft(audience=audience), Hold.SHARED_MAILBOX)) == counts
+
+
+def test_texts_for_cohorts_are_in_no_copy() -> None:
+    draft = a_draft(variants=(*a_draft().variants, a_variant(cohort="1")))
+    assert draft.has_cohorts
+    assert not hold_within(draft, Hold.SHARED_MAILBOX)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "channels", "planned"),
+    [
+        ((EMAIL, SMS), (EMAIL,), [("email", "held")]),
+        ((EMAIL, SMS), (SMS, EMAIL), [("sms", "waiting"), ("email", "held")]),
+        ((SMS,), (EMAIL,), [("sms", "waiting")]),
+        ((), (EMAIL,), [("email", "unreachable")]),
+        ((EMAIL, SMS), (SMS,), [("sms", "waiting")]),
+    ],
+)
+def test_a_copy_takes_the_place_of_an_email_alone(
+    addresses: tuple[ChannelKind, ...], channels: tuple[ChannelKind, ...], planned: list[tuple[str, str]]
+) -> None:
+    found = first_messages(ReceiptCause.SHARED_MAILBOX, addresses, channels, (EMAIL, SMS))
+    assert [(one.channel.value, one.state.value) for one in found] == planned

@@ -18,11 +18,12 @@ from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.filing import Filing
-from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
+from amends.domain.people.person import MailboxRuling
 from amends.domain.plan.timeline import LineKind, TimelineLine, Wait, WaitingTask, folded, timeline
 from amends.domain.team.approval import Standing
 from amends.domain.team.member import TeamRole
-from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment
+from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment, an_audience
 from tests.domain.plan.test_plan import a_notice, a_turn
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -292,3 +293,28 @@ def test_a_long_alert_is_told_as_far_as_the_ledger_holds_its_words() -> None:
         f"{'x' * ALERT_CHARACTERS}…",
         "y" * ALERT_CHARACTERS,
     ]
+
+
+SHARED = an_audience(sharing=2)
+
+
+def test_shared_mailboxes_wait_for_a_decision() -> None:
+    (waits,) = (one for one in timeline(a_case(audience=SHARED), NOW).waiting if "mailbox" in one.what)
+    assert (waits.wait, waits.whom, waits.what[:29]) == (Wait.DECISION, "the lead", "2 people share a mailbox with")
+    assert waits.do == f"amends audience mailboxes {a_case().incident.id} --rule one|each --as NAME"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"audience": an_audience()},
+        {"mailboxes": MailboxRuling.EACH},
+        {"mailboxes": MailboxRuling.ONE},
+        {"notices": (a_notice(releases=(NoticeRelease(drafted_at=NOW, at=NOW),)),)},
+        {"state": IncidentState.CLOSED},
+    ],
+    ids=["none", "each", "one", "released", "closed"],
+)
+def test_decided_or_too_late_no_mailbox_waits(changes: dict[str, Any]) -> None:
+    case = a_case(**({"audience": SHARED} | changes))
+    assert not [one for one in timeline(case, NOW).waiting if "mailbox" in one.what]

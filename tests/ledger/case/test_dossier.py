@@ -80,7 +80,7 @@ def test_every_statement_about_messages_uses_an_index(ledger_on_sqlite: Ledger) 
     event.remove(ledger_on_sqlite.store.engine, "before_cursor_execute", explain)
     messages = [plan for plan in plans if "delivery" in plan]
     assert messages
-    assert all("(incident=? AND notice=? AND person=?)" in plan for plan in messages)
+    assert all("(incident=? AND notice=? AND person=?" in plan for plan in messages)
     assert [plan for plan in plans if plan.startswith("SCAN") and "json_each" not in plan] == []
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -70,12 +71,53 @@ def test_a_form_sent_twice_is_one_question(ledger: Ledger, ada: Visitor, clock: 
     assert texts(ledger) == ["Was my card copied?"]
 
 
-def test_another_text_from_the_same_form_is_another_question(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+def test_a_form_is_good_for_one_text(ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]) -> None:
+    """A form that is sent again with another text, also to another process or after a restart, comes back with this
+    text, kind words and a new token, with which the text is taken.
+    """
     token = ada.token()
-    clock.forward(seconds=30)
-    for text in ("Was my card copied?", "And my password?"):
-        ada.send("ask", {"form": token, "text": text})
-    assert set(texts(ledger)) == {"Was my card copied?", "And my password?"}
+    ada.clock.forward(seconds=30)
+    ada.send("ask", {"form": token, "text": "Was my card copied?"})
+    for visitor in (ada, restarted()):
+        again = visitor.send("ask", {"form": token, "text": "And my password?"})
+        assert again.status_code == 422
+        assert "Something was sent from this form before, and has reached us." in again.text
+        assert ">\nAnd my password?</textarea>" in again.text
+        assert texts(ledger) == ["Was my card copied?"]
+    ada.clock.forward(seconds=5)
+    assert ada.send("ask", {"form": token_in(again.text, "ask"), "text": "And my password?"}).status_code == 303
+    assert sorted(texts(ledger)) == ["And my password?", "Was my card copied?"]
+
+
+def test_a_form_sent_again_as_a_complaint_is_asked_again(ledger: Ledger, ada: Visitor) -> None:
+    fields = {"form": ada.token(), "text": "Was my card copied?"}
+    ada.clock.forward(seconds=30)
+    ada.send("ask", fields)
+    assert ada.send("ask", fields | {"kind": "complaint"}).status_code == 422
+    assert len(texts(ledger)) == 1
+
+
+def test_a_form_sent_again_after_the_answer_is_one_question(ledger: Ledger, ada: Visitor) -> None:
+    fields = {"form": ada.token(), "text": "Was my card copied?"}
+    ada.clock.forward(seconds=30)
+    ada.send("ask", fields)
+    ledger.questions.answer(INCIDENT, 1, "No.", "sam", ada.clock.now)
+    assert ada.send("ask", fields).status_code == 303
+    assert len(texts(ledger)) == 1
+
+
+def test_a_form_sent_at_once_with_two_texts_keeps_one(
+    ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]
+) -> None:
+    token = ada.token()
+    ada.clock.forward(seconds=30)
+    with ThreadPoolExecutor(4) as browsers:
+        sent = [
+            browsers.submit(visitor.send, "ask", {"form": token, "text": f"Text {number}"})
+            for number, visitor in enumerate([ada, restarted(), restarted(), ada])
+        ]
+    assert sorted(answer.result().status_code for answer in sent) == [303, 422, 422, 422]
+    assert len(texts(ledger)) == 1
 
 
 def test_two_forms_opened_in_the_same_instant_have_two_tokens(ada: Visitor) -> None:
@@ -327,6 +369,25 @@ def test_who_has_answered_is_thanked_and_may_answer_again(ledger: Ledger, ada: V
     assert "Your answers help us" in ada.look().text
     ada.answer(understood="4")
     assert ledger.cases.read(INCIDENT).survey.means == {"understood": 4.0}
+
+
+def test_a_survey_is_good_for_one_set_of_answers(
+    ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]
+) -> None:
+    """A survey that is sent again with other answers, also after a restart, comes back with them and a new token."""
+    fields = {"form": ada.token("survey"), "understood": "5", "comment": "Good letter"}
+    ada.clock.forward(seconds=30)
+    assert [ada.send("survey", fields).status_code for _ in range(2)] == [303, 303]
+    for visitor in (ada, restarted()):
+        ada.clock.forward(seconds=30)
+        again = visitor.send("survey", fields | {"understood": "1", "comment": "Forged"})
+        assert again.status_code == 422
+        assert "Something was sent from this form before" in again.text
+        assert [comment.text for comment in ledger.questions.comments(INCIDENT)] == ["Good letter"]
+    ada.clock.forward(seconds=30)
+    sent = {"form": token_in(again.text, "survey"), "understood": "2"}
+    assert [ada.send("survey", sent).status_code, ada.send("survey", fields).status_code] == [303, 422]
+    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 2.0}
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": "6"}, {"understood": "0"}, {"understood": "五"}, {"other": "3"}])

@@ -18,6 +18,7 @@ from amends.ledger import Ledger
 from amends.settings import Settings
 from tests.web.scene import ADA, INCIDENT, KEY
 
+HASTY = "[connections]\nhead_seconds = 2\n"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
@@ -27,7 +28,7 @@ def running(ledger: Ledger, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (tmp_path / "keys").mkdir()
-    (tmp_path / "amends.toml").write_text(f'public_url = "https://betapai.example"\nportal_port = {port}\n')
+    (tmp_path / "amends.toml").write_text(f'public_url = "https://betapai.example"\nportal_port = {port}\n{HASTY}')
     environment = os.environ | {"AMENDS_HOME": str(tmp_path), "AMENDS_MASTER_KEY": base64.b64encode(KEY).decode()}
     printed = tmp_path / "printed"
     with printed.open("wb") as out:
@@ -80,3 +81,26 @@ def test_pages_are_read_while_many_wait_for_a_locked_ledger(
             holder.close()
     assert looked == [200, 200]
     assert ledger.opt_outs.has(INCIDENT, ADA)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (
+            b"POST /p/x/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"400",
+        ),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"408"),
+    ],
+    ids=["two lengths", "no end"],
+)
+def test_the_portal_closes_on_unclear_and_slow_requests(
+    running: tuple[str, Path], request_: bytes, status: bytes
+) -> None:
+    url, _ = running
+    get(f"{url}/healthz")
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as line:
+        line.sendall(request_)
+        heard = b"".join(iter(lambda: line.recv(9999), b""))
+    assert heard.startswith(b"HTTP/1.1 " + status)
+    assert heard.count(b"HTTP/1.1 ") == 1

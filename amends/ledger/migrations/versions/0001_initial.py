@@ -432,6 +432,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("data_changed_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_person_shared_mailbox",
+        "person",
+        ["incident", "email_index"],
+        unique=False,
+        postgresql_where=sa.text("hold = 'shared_mailbox'"),
+        sqlite_where=sa.text("hold = 'shared_mailbox'"),
+    )
+    op.create_index(
         "ix_person_gone",
         "person",
         ["incident"],
