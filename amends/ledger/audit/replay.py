@@ -32,6 +32,7 @@ from amends.ledger.store.tables import (
 )
 
 AUDIT: Table = AuditRow.__table__  # type: ignore[attr-defined]
+LATER = sql(AUDIT).where(AUDIT.c.seq >= bindparam("known")).order_by(AUDIT.c.seq).execution_options(**IN_PAGES)
 OF_THE_NOTICE = (NoticeRow, ReleaseRow, ApprovalRow, EmergencyRow)
 OF_THE_CASE = (IncidentVersionRow, PinRow)
 MOST_NAMED = 3
@@ -112,8 +113,7 @@ class Replay:
 
     def _go_on(self, session: Session) -> bool:
         """Read on from the known head; return False when the chain does not have that head any more."""
-        later = sql(AUDIT).where(AUDIT.c.seq >= self._head.seq).order_by(AUDIT.c.seq)
-        entries = iter(session.connection().execute(later.execution_options(**IN_PAGES)))
+        entries = iter(session.connection().execute(LATER, {"known": self._head.seq}))
         if self._head.seq and ((known := next(entries, None)) is None or known.mac.hex() != self._head.mac):
             return False
         for entry in entries:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 
 from sqlalchemy import Update, bindparam, delete, insert, not_, text, update
 from sqlmodel import Session, col, func, select
@@ -37,7 +36,7 @@ from amends.ledger.store.leases import (
     run_out,
     this_process,
 )
-from amends.ledger.store.sealing import ALTERED, SETTLED, journal_of
+from amends.ledger.store.sealing import ALTERED, SETTLED, Run, journal_of
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
@@ -59,12 +58,18 @@ IN_A_WAVE_BEGUN = " AND person <= :people"
 GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
-ANSWERED = """
+OF_THE_LEASE = """
+FROM lease JOIN delivery ON delivery.lease = lease.id AND delivery.id BETWEEN lease.first AND lease.last
+WHERE lease.id = :lease AND delivery.state IN :states
+"""
+ANSWERED = f"""
+SELECT delivery.state, min(delivery.id), max(delivery.id), count(*) {OF_THE_LEASE} GROUP BY delivery.state
+"""
+ANSWERED_IN_RUNS = f"""
 SELECT state, min(id), max(id) FROM (
     SELECT delivery.id, delivery.state,
            delivery.id - row_number() OVER (PARTITION BY delivery.state ORDER BY delivery.id) AS run
-    FROM lease JOIN delivery ON delivery.lease = lease.id AND delivery.id BETWEEN lease.first AND lease.last
-    WHERE lease.id = :lease AND delivery.state IN :states
+    {OF_THE_LEASE}
 ) AS answered GROUP BY state, run ORDER BY 2
 """
 FACTS = (
@@ -93,6 +98,8 @@ class Deliveries:
         self._replay = replay
         self._taken: dict[int, dict[int, str]] = {}
         """By lease and message, what this process knows to be sent before the audit chain knows it."""
+        self._left: set[int] = set()
+        """The same messages of all leases."""
 
     def claim(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
@@ -135,8 +142,7 @@ class Deliveries:
 
     def _refuse_settled(self, incident: str, notice: str, rows: Sequence[WaitingMessage]) -> None:
         """Raise LedgerAltered when one of these waiting messages has left by the audit chain."""
-        taken = frozenset(chain.from_iterable(self._taken.values()))
-        if again := [*self._replay.settled(incident, notice, _ids(rows)), *taken.intersection(_ids(rows))]:
+        if again := [*self._replay.settled(incident, notice, _ids(rows)), *self._left.intersection(_ids(rows))]:
             named = ", ".join(map(str, again[:3])) + (" and others" if len(again) > 3 else "")
             raise LedgerAltered(
                 f"{len(again)} messages of {notice} wait that have left by the audit chain ({named}): {ALTERED}"
@@ -221,9 +227,7 @@ class Deliveries:
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, [one for one in outcomes if one[0].lease not in late], now))
         self._store.mark_notes.add(marks)
-        for claim, answer in outcomes:
-            if answer.state in TAKEN and claim.lease not in late:
-                self._taken.setdefault(claim.lease, {})[claim.id] = answer.state
+        self._remember([(claim.lease, claim.id, answer.state) for claim, answer in outcomes if answer.state in TAKEN])
         if late:
             self._record_late([one for one in outcomes if one[0].lease in late], now)
         return frozenset(message for messages in marks.values() for message in messages)
@@ -273,16 +277,31 @@ class Deliveries:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
             for lease in over:
-                taken = self._taken.get(lease or 0, {})
-                journal_of(write.session).settle(incident, notice, ((taken[one], one, one) for one in sorted(taken)))
-            _settle_answered(write.session, incident, notice, over)
+                self._settle_answered(write.session, incident, notice, lease or 0)
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # deletes their marks too
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
             here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
         self._store.mark_notes.drop(set(leases).difference(here))
         for lease in leases:
-            self._taken.pop(lease, None)
+            self._left.difference_update(self._taken.pop(lease, ()))
+
+    def _remember(self, sent: Sequence[tuple[int, int, DeliveryState]]) -> None:
+        """Remember messages, by lease and id, that were sent, until the audit chain knows them."""
+        for lease in {lease for lease, _, _ in sent}:
+            theirs = {number: state for mine, number, state in sent if mine == lease}
+            self._left.update(theirs)
+            self._taken.setdefault(lease, {}).update(theirs)
+
+    def _settle_answered(self, session: Session, incident: str, notice: str, lease: int) -> None:
+        """Note for the audit chain the messages of this lease that have an answer.
+
+        When the ledger has fewer that were sent than this process knows, somebody has changed them since.
+        """
+        runs, taken = _answered(session, lease), self._taken.get(lease, {})
+        if sum(last - first + 1 for state, first, last in runs if state in TAKEN) < len(taken):
+            journal_of(session).settle(incident, notice, ((taken[one], one, one) for one in sorted(taken)))
+        journal_of(session).settle(incident, notice, runs)
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """Recover the messages of leases that have ended, as after a crash, and return how many are uncertain.
@@ -297,7 +316,7 @@ class Deliveries:
                 self._store.refuse_if_restored(write.session)
             for lease in stale:
                 doubtful += put_in_doubt(write.session, lease, now)
-                _settle_answered(write.session, incident, notice, [lease.id])
+                self._settle_answered(write.session, incident, notice, lease.id or 0)
                 freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
             if stale:  # even for leases without messages: their marks are deleted, and the audit chain must say so
@@ -513,12 +532,13 @@ def _answering(claim: Claim, answer: Outcome, now: datetime) -> Update:
     )
 
 
-def _settle_answered(session: Session, incident: str, notice: str, leases: Sequence[int | None]) -> None:
-    """Note for the audit chain the messages of these leases that have an answer."""
-    for lease in leases:
-        asked = {"lease": lease, "states": sorted(SETTLED)}
-        runs = session.connection().execute(statement(ANSWERED, "states"), asked).all()
-        journal_of(session).settle(incident, notice, map(tuple, runs))
+def _answered(session: Session, lease: int) -> list[Run]:
+    """Return the settled messages of a lease as runs of ids; those of one state are often one run already."""
+    connection, asked = session.connection(), {"lease": lease, "states": sorted(SETTLED)}
+    found = connection.execute(statement(ANSWERED, "states"), asked).all()
+    if any(messages != last - first + 1 for _, first, last, messages in found):
+        found = connection.execute(statement(ANSWERED_IN_RUNS, "states"), asked).all()
+    return [(state, first, last) for state, first, last, *_ in found]
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:
