@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, or_, text
 from sqlalchemy import select as sql
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import DeliveryState
+from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
 from amends.ledger.audit.tally import texts_to_people
@@ -61,13 +61,18 @@ class SentTexts:
     def __init__(self, session: Session, notices: Notices, incident: str, default_locale: str) -> None:
         self._session, self._notices, self._incident, self._default = session, notices, incident, default_locale
         self._elements = element_sets(session, incident)
-        self.saying = cache(self._saying)
+        self.saying, self._draft = cache(self._saying), cache(self._drafted)
 
     def _saying(self, notice: str, version: int, channel: str, name: str, elements: int, public: bool) -> Saying:
         """Return what the messages with this text say."""
-        row = self._session.get_one(NoticeRow, (self._incident, notice, version))
-        draft, own = self._notices.drafted(row), self._elements.get(elements, "")
+        draft, own = self._draft(notice, version), self._elements.get(elements, "")
         return saying(draft, version, ChannelKind(channel), name, own, self._default, public=public)
+
+    def _drafted(self, notice: str, version: int) -> Draft:
+        """Return the draft of this version; its row is read without the texts, which are often in memory already."""
+        without_texts = [defer(NoticeRow.draft)]  # type: ignore[arg-type]
+        row = self._session.get_one(NoticeRow, (self._incident, notice, version), options=without_texts)
+        return self._notices.drafted(row)
 
 
 def telling(incident: str) -> tuple[Any, ...]:

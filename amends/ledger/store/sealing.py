@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -61,14 +62,12 @@ class Sealer:
 
     def seal_of(self, table: str, values: Values) -> bytes:
         """Return the seal of a row of this table with these values by column."""
-        left_out = {"seal", *BOUND.get(table, ()), *CLOSED.get(table, ())}
-        meant = {name: value for name, value in values.items() if name not in left_out}
-        spelled = json.dumps([table, meant], sort_keys=True, default=_spelled)
+        spelled = SPELL([table, *(values.get(name) for name in _meant(table))])
         return hmac.digest(self._key, spelled.encode(), "sha256")[:SEAL_BYTES]
 
     def check(self, row: Sealed) -> None:
         """Raise LedgerAltered when the row is not what Amends has written in its place."""
-        if not hmac.compare_digest(row.seal or b"", self.seal_of(table_of(row), values_of(row))):
+        if not hmac.compare_digest(row.seal or b"", self.seal_of(table_of(row), row.__dict__)):
             raise LedgerAltered(f"{named(table_of(row), name_of(row))} was altered, moved or forged: {ALTERED}")
 
 
@@ -136,12 +135,6 @@ def table_of(row: SQLModel) -> str:
     return str(row.__tablename__)
 
 
-def values_of(row: SQLModel) -> dict[str, Any]:
-    """Return the values of a row by column; columns that were not loaded are missing."""
-    values = row.__dict__
-    return {name: values.get(name) for name in inspect(type(row)).columns.keys()}  # noqa: SIM118
-
-
 def name_of(row: SQLModel) -> Group:
     """Return what names the row in its table."""
     return name_in(table_of(row), row.__dict__, inspect(type(row)).primary_key)
@@ -164,6 +157,13 @@ def named(table: str, name: Group) -> str:
     return f"the row {', '.join(name)} of table {table}"
 
 
+@cache
+def _meant(table: str) -> tuple[str, ...]:
+    """Return the columns that a seal of this table covers."""
+    left_out = {"seal", *BOUND.get(table, ()), *CLOSED.get(table, ())}
+    return tuple(column.name for column in SQLModel.metadata.tables[table].columns if column.name not in left_out)
+
+
 def _spelled(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
@@ -171,6 +171,8 @@ def _spelled(value: Any) -> str:
         return value.hex()
     raise TypeError(type(value).__name__)
 
+
+SPELL = json.JSONEncoder(sort_keys=True, default=_spelled).encode
 
 # Rows are sealed as they are written, and checked as they are read, wherever that happens.
 
@@ -198,13 +200,13 @@ def _seal(_mapper: Any, _connection: Connection, row: Sealed) -> None:
 
 def seal_alone(session: Session, row: Sealed) -> None:
     """Seal a row that is stored without the session's help."""
-    row.seal = session.info[SEALER].seal_of(table_of(row), values_of(row))
+    row.seal = session.info[SEALER].seal_of(table_of(row), row.__dict__)
 
 
 def note_alone(session: Session, row: Sealed) -> None:
     """Note a sealed row in the journal; the clock of a machine is read each minute, and stands in no journal."""
     if not isinstance(row, ClockRow):
-        journal_of(session).rows[table_of(row), name_of(row)] = value_of(table_of(row), values_of(row))
+        journal_of(session).rows[table_of(row), name_of(row)] = value_of(table_of(row), row.__dict__)
 
 
 @event.listens_for(Sealed, "after_delete", propagate=True)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,8 +16,10 @@ from typer.testing import CliRunner, Result
 from amends.cli import main
 from amends.cli.app import COMMANDS, app, globals_first, load
 from amends.ledger.store.database import BUSY_SECONDS
+from amends.ledger.store.tables import MemberRow
 from tests.cli.conftest import INCIDENT, NOTICE, PLAYBOOK, STORY, Office
 from tests.privileges import given_to_nobody, of_nobody
+from tests.rewriting import rewrite
 
 SLOW = ("sqlmodel", "prefect", "fastapi", "rich", "sqlalchemy")
 
@@ -122,8 +123,8 @@ def test_findings_come_as_json_too(office: Office, tmp_path: Path) -> None:
 
 
 def test_what_nobody_expected_is_one_line_with_its_type(office: Office) -> None:
-    with sqlite3.connect(office.home / "ledger.sqlite3") as ledger:
-        ledger.execute("UPDATE member SET role = 'king'")
+    rewrite(ledger := office.ledger(), MemberRow, role="king")
+    ledger.dispose()
     done = run_apart("team", "list", home=office.home)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "amends: unexpected ValueError; --debug shows more\n"
