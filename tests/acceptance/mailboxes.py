@@ -65,7 +65,7 @@ WORDS = {
         },
         facts={
             "When we found out": "discovered",
-            "When we stopped it from going further": "contained",
+            "When we took first steps to contain it": "contained",
             "Which data it is about": "elements",
         },
         colon=": ",

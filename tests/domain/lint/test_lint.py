@@ -706,7 +706,7 @@ def test_any_other_day_is_pointed_out(day: str) -> None:
     [
         ("en", "- When it happened: between 20 November 2026 and 23 November 2026"),
         ("en", "- When we found out: 24 November 2026"),
-        ("en", "- When we stopped it from going further: 20 November 2026"),
+        ("en", "- When we took first steps to contain it: 20 November 2026"),
         ("en", "You will hear from us again by Monday, 30 November 2026, 09:00 (UTC)."),
         ("zh-CN", "- 发生时间：2026年11月20日至22日"),
         ("zh-CN", "- 发现时间：11月20日"),

@@ -207,7 +207,7 @@ def test_the_page_always_says_that_legal_messages_still_come(client: TestClient,
     """
     path = address(ledger)
     for answer in (client.get(path), press(client, path), client.post(f"{path}/again")):
-        assert "Letters that the law demands will still come." in answer.text
+        assert "We will still send what the law requires." in answer.text
 
 
 @pytest.mark.parametrize(

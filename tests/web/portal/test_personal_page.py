@@ -59,7 +59,7 @@ def test_a_person_can_change_the_language(li: Visitor) -> None:
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", 'In charge of personal data: <span dir="auto">Shen Yulan, data protection officer</span>'),
+        ("en", 'Data protection officer: <span dir="auto">Shen Yulan, data protection officer</span>'),
         ("zh-CN", '个人信息负责人：<span dir="auto">个人信息保护负责人 沈玉兰</span>'),
     ],
 )
