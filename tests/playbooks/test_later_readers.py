@@ -39,7 +39,7 @@ def test_a_promise_that_was_put_off_is_given_with_its_new_day(locale: str, chann
 
 
 @pytest.mark.parametrize(
-    ("locale", "said"), [("en", "cannot name a new date yet"), ("zh-CN", "新的日期目前还定不下来")]
+    ("locale", "said"), [("en", "cannot name a new date yet"), ("zh-CN", "新的完成时限目前还无法确定")]
 )
 def test_a_late_promise_without_a_new_day_names_none(locale: str, said: str) -> None:
     text = first_notice(locale, Fate("late"))

@@ -31,7 +31,7 @@ NAMED = START + 4 * DAY
 """What the first notice names: three days until the update is drafted, and one for its approvals."""
 SORRY = {
     "en": "We had said that you would hear from us by Sunday, 22 November 2026, 10:00 (UTC+8). We are late, and we are sorry.",
-    "zh-CN": "我们说好在2026年11月22日（星期日）10:00（UTC+8）前通报情况。这次晚了，对不起。",
+    "zh-CN": "我们原定在2026年11月22日（星期日）10:00（UTC+8）前通报情况。这次未能做到，对不起。",
 }
 
 
@@ -127,7 +127,7 @@ async def test_a_missed_update_is_recorded_once_and_said_in_each_language(weeks:
             first_lines = weeks.text("update-1", locale, channel).split("\n\n")[:2]
             assert sorry in first_lines
     assert "sorry we are late" in weeks.text("update-1", "en", ChannelKind.SMS)
-    assert "抱歉来晚了" in weeks.text("update-1", "zh-CN", ChannelKind.SMS)
+    assert "通报迟了" in weeks.text("update-1", "zh-CN", ChannelKind.SMS)
 
     await weeks.approved()
     missed = next(clock for clock in next_updates(weeks.case, weeks.clock.now) if clock.until == NAMED)
@@ -139,7 +139,7 @@ async def test_a_missed_update_is_recorded_once_and_said_in_each_language(weeks:
     await weeks.approved()
     assert weeks.case.notice("update-2")
     assert not any(line in weeks.text("update-2", "en") for line in ("We had said", "late, and we are sorry"))
-    assert "说好" not in weeks.text("update-2", "zh-CN")
+    assert "原定" not in weeks.text("update-2", "zh-CN")
     await weeks.on(following + DAY)
     assert weeks.noted("news missed") == ["first-notice"]
 
@@ -190,7 +190,7 @@ async def test_a_notice_approved_in_time_and_sent_late_stays_as_it_is(weeks: Wee
     assert following
     await weeks.on(following - HOUR)
     assert "2026, 10:00 (UTC+8). It came later than that, and we are sorry." in weeks.text("update-2", "en")
-    assert "前通报情况。上次通报晚了，对不起。" in weeks.text("update-2", "zh-CN")
+    assert "前通报情况。上次未能按时通报，对不起。" in weeks.text("update-2", "zh-CN")
 
 
 async def test_a_lead_is_warned_once_at_half_and_once_at_a_quarter_left(weeks: Weeks) -> None:
