@@ -5,6 +5,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -106,10 +107,20 @@ class Replay:
 
     def advance(self, session: Session) -> None:
         """Read the entries that were added since. Raises LedgerAltered when the chain does not hold."""
-        with self._lock:
+        with self._alone(session):
             if not self._go_on(session):  # an older copy of the ledger has taken its place
                 self._begin_anew()
                 self._go_on(session)
+
+    @contextmanager
+    def _alone(self, session: Session) -> Iterator[None]:
+        """Take the lock once the session has its connection.
+
+        Whoever holds the lock must not wait for a connection: all of them may be with those who wait for the lock.
+        """
+        session.connection()
+        with self._lock:
+            yield
 
     def _go_on(self, session: Session) -> bool:
         """Read on from the known head; return False when the chain does not have that head any more."""
@@ -144,7 +155,7 @@ class Replay:
         the team: altered, forged, copied and deleted rows, and rows that were put back as they stood before. A view of
         its own shows chain and rows as they were at one moment.
         """
-        with self._lock, self._store.read() as session:
+        with self._store.read() as session, self._alone(session):
             self.advance(session)
             of_case, of_notice = {"incident": incident}, {"incident": incident, "notice": notice}
             wrong = [

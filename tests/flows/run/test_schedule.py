@@ -874,7 +874,7 @@ def test_a_case_that_cannot_be_planned_spares_the_others(lead: Lead, tmp_path: P
     step = Step.model_validate(
         {"id": "beyond", "phase": "collect_feedback", "on": "2030-12-31T23:00:00Z", "at": "09:00"}
     )
-    beyond = step.model_copy(update={"on": "2300-12-31T23:00:00Z"})
+    beyond = step.model_copy(update={"on": datetime(2300, 12, 31, 23, tzinfo=UTC)})
     damaged = playbook.model_copy(update={"steps": (*playbook.steps, beyond)})
     lead.ledger.playbooks.pin("november-breach", damaged, wording, "mei", START)
 
