@@ -8,6 +8,7 @@ TESTS = Path(__file__).parent
 WAITS_FOR_TEST_ALL = (
     "acceptance/test_a_year.py",
     "chaos/",
+    "cli/home/test_alarms.py",
     "cli/home/test_demo.py",
     "cli/home/test_prefect_pages.py",
     "cli/home/test_up_parts.py",
@@ -19,6 +20,7 @@ WAITS_FOR_TEST_ALL = (
     "delivery/test_rendering.py",
     "e2e/",
     "flows/rehearsal/test_rehearse.py",
+    "flows/run/test_graph.py",
     "flows/run/test_pages.py",
     "flows/run/test_process.py",
     "flows/run/test_schedule.py",
@@ -31,10 +33,11 @@ WAITS_FOR_TEST_ALL = (
     "ledger/store/test_lost_connections.py",
     "replays/",
     "test_benchmarks.py",
+    "web/http/test_connections.py",
     "web/portal/test_portal_browser.py",
     "web/portal/test_portal_process.py",
 )
-"""Files and folders with whole processes, browsers, a Prefect server, kills, or many people."""
+"""Files and folders with whole processes, browsers, a Prefect server, kills, many people, or slow connections."""
 ON_BOTH_DATABASES = (
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",

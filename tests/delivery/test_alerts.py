@@ -107,6 +107,7 @@ def test_ten_sweeps_at_once_remind_everybody_once(ledger: Ledger, draft: Draft, 
     assert (sum(sent), desks.heard()) == (3, {"mei": 1, "omar": 1, "wei": 1})
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("answers", ["never", "drips"])
 def test_a_channel_that_hangs_holds_up_nobody_beyond_the_limit(
     ledger: Ledger, draft: Draft, desks: Desks, answers: str

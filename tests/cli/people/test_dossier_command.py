@@ -139,7 +139,7 @@ def test_nobody_gets_one_without_a_token(sent: Office, tmp_path: Path) -> None:
 def test_the_words_are_in_both_forms(sent: Office, tmp_path: Path) -> None:
     html = a_dossier(sent, tmp_path / "li.html").read_text()
     (email,) = [one for one in content(sent, tmp_path)["messages"] if one["channel"] == "email"]  # type: ignore[attr-defined]
-    assert email["text"].startswith("李雷")
+    assert email["text"].startswith("尊敬的李雷")
     assert all(line in html for line in email["text"].splitlines())
 
 

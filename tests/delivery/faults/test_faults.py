@@ -1461,6 +1461,7 @@ def begin(home: Office, *command: str, hears: Callable[[], None] = hears_all) ->
     )
 
 
+@pytest.mark.full
 def test_after_amends_stop_nothing_arrives_and_the_send_can_go_on(home: Office, tmp_path: Path) -> None:
     """After `amends stop` has returned, no message arrives any more.
 
@@ -1512,6 +1513,7 @@ ONE_EACH = [pytest.param((number,), marks=pytest.mark.full) for number in TERMIN
 ENDINGS = [*ONE_EACH, (signal.SIGINT,) * 3, (signal.SIGINT, signal.SIGTERM)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("pressed", ENDINGS, ids=str)
 def test_ending_a_send_leaves_no_doubt_and_says_how_to_go_on(
     home: Office, slow_relay: MailServer, pressed: tuple[signal.Signals, ...]
@@ -1547,6 +1549,7 @@ def test_a_send_that_was_started_with_nohup_outlives_its_terminal(home: Office, 
 ONE_OF_THREE = [pytest.param(closed, marks=pytest.mark.full) for closed in ("<&-", ">&-", "2>&-")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("closed", [*ONE_OF_THREE, "<&- >&- 2>&-", "2>&1 | true"])
 def test_a_send_that_can_say_nothing_tells_everybody_all_the_same(
     home: Office, slow_relay: MailServer, closed: str

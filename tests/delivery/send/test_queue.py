@@ -521,6 +521,7 @@ def test_a_rate_is_shared_with_whoever_sends_on_the_same_channel(rig: Rig, relay
     assert in_step(bucket) == pytest.approx([0, 1 / 40, 2 / 40])
 
 
+@pytest.mark.full
 def test_and_with_whoever_begins_meanwhile(rig: Rig, relay: WatchedRelay) -> None:
     approved(rig.ledger, people(16, "kim{}@mail.example"), channels=CHANNELS)
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"

@@ -33,6 +33,7 @@ def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
     assert ledger.migrate().incidents.all() == ()
 
 
+@pytest.mark.full
 def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path: Path) -> None:
     ledgers = [a_ledger(ledger_url, tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:

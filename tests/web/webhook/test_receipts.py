@@ -229,6 +229,7 @@ def test_who_sends_rubbish_again_and_again_is_not_heard_for_a_while(settings: Se
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60
 
 
+@pytest.mark.full
 def test_a_flood_of_others_does_not_stop_the_gateway(
     settings: Settings, ledger: Ledger, texts: dict[int, Claim]
 ) -> None:
