@@ -56,7 +56,8 @@ DISCOVERED = re.compile(
     re.IGNORECASE,
 )
 CONTAINED = re.compile(
-    r"^\W*(?:when we (?:stopped it|took first steps)[^:]{0,30}|contained|(?:采取)?控制措施的?时间|控制(?:时间|日期)) ?:",
+    r"^\W*(?:when we (?:stopped it|took first steps)[^:]{0,30}|contained|"
+    r"(?:采取)?控制措施的?时间|控制(?:时间|日期)) ?:",
     re.IGNORECASE,
 )
 NEXT_NEWS = re.compile(

@@ -1,5 +1,7 @@
 """The replay of the chain says what the chain says, however the entries come."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +27,8 @@ def test_runs_of_ids_say_the_same_as_each_id_alone(runs: list[tuple[int, int, st
     assert {number: spans.state_of(number) for number in each} == each
     found = list(spans)
     assert found == sorted(found)
-    assert all(before[1] < after[0] for before, after in zip(found, found[1:], strict=False))
-    assert not any(a[1] + 1 == b[0] and a[2] == b[2] for a, b in zip(found, found[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(found))
+    assert not any(a[1] + 1 == b[0] and a[2] == b[2] for a, b in pairwise(found))
 
 
 def test_an_entry_that_was_taken_out_stops_the_send(ledger_on_sqlite: Ledger) -> None:
