@@ -24,7 +24,9 @@ WAITS_FOR_TEST_ALL = (
     "flows/run/test_pages.py",
     "flows/run/test_process.py",
     "flows/run/test_schedule.py",
+    "flows/story/test_corrections.py",
     "flows/story/test_large_sends.py",
+    "flows/story/test_promises.py",
     "ledger/deliver/test_at_scale.py",
     "ledger/deliver/test_concurrency.py",
     "ledger/deliver/test_large_notices.py",
@@ -37,7 +39,7 @@ WAITS_FOR_TEST_ALL = (
     "web/portal/test_portal_browser.py",
     "web/portal/test_portal_process.py",
 )
-"""Files and folders with whole processes, browsers, a Prefect server, kills, many people, or slow connections."""
+"""Files and folders with whole processes, browsers, a Prefect server, kills, many people, slow connections, or whole stories."""
 ON_BOTH_DATABASES = (
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",

@@ -235,7 +235,6 @@ async def test_a_late_draft_gives_way_when_the_promise_is_kept(told: Promising) 
     assert "promise-late-new-locks-2" not in told.notices()
 
 
-@pytest.mark.full
 async def test_a_promise_stays_late_in_silence_only_for_a_week(told: Promising) -> None:
     """Whoever was told that a promise is late hears again by the day that they were told, or another draft waits."""
     told.add("new-locks", "business", days=6)
