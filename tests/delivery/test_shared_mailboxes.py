@@ -60,3 +60,13 @@ def test_each_email_goes_out_without_a_decision(rig: Rig) -> None:
     rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
     rig.run()
     assert rig.mailed() == [HOUSE, HOUSE]
+
+
+def test_a_damaged_name_in_a_copy_holds_nobody_up(rig: Rig) -> None:
+    """The copy goes out without the name that does not open, and everybody else is told."""
+    rule_one(rig, *(a_person(number=number, email=HOUSE) for number in (1, 2, 3)), a_person(number=4))
+    with rig.ledger.store.engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE person SET sealed = x'01020304' WHERE number = 2")
+    rig.run()
+    assert rig.mailed() == [HOUSE, "kim4@mail.example"]
+    assert "Dear Kim Example 1, Kim Example 3," in bodies(letters(rig.mail)[HOUSE])

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import KeyMissing
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
-from amends.ledger.audit.replay import Replay, differences
+from amends.ledger.audit.replay import Replay, Spans, differences
 from amends.ledger.people.people import PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
@@ -53,7 +53,7 @@ def _facts(content: dict[str, Any]) -> dict[str, Any]:
 def disagreements(store: Store, session: Session, replay: Replay) -> Iterator[str]:
     """Yield in words each difference between the tables and the audit chain, of which `replay` is the state.
 
-    All rows of all incidents are read: half a minute for a million people.
+    All rows of all incidents are read.
     """
     for kind in Sealed.__subclasses__():
         yield from _first(str(kind.__tablename__), _rows_of(session, store.sealer, replay, kind))
@@ -147,7 +147,7 @@ def _messages(session: Session, replay: Replay) -> Iterator[str]:
 
 
 def _states(session: Session, replay: Replay, incident: str, notice: str) -> Iterator[str]:
-    spans, seen = replay.messages[incident, notice], 0
+    spans, seen = replay.messages.get((incident, notice)) or Spans(), 0
     here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
     rows = sql(col(DeliveryRow.id), col(DeliveryRow.state)).where(*here).execution_options(**IN_PAGES)
     for number, state in session.connection().execute(rows):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import NotAllowed
+from amends.domain.base.errors import DataDamaged, NotAllowed
 from amends.domain.case.case import EventKind
 from amends.domain.people.person import Hold, MailboxRuling
 from amends.domain.team.member import Member
@@ -132,10 +133,14 @@ def free_without_copy(session: Session, incident: str) -> list[int]:
 def names_in_copies(
     session: Session, incident: str, seal: Seal, notice: str, readers: Collection[int]
 ) -> dict[int, list[str]]:
-    """Return the names of the other people in the copy to each of these readers, in the order of their numbers."""
+    """Return the names of the other people in the copy to each of these readers, in the order of their numbers.
+
+    A name that does not open is left out: one damaged row must not hold up everybody else's messages.
+    """
     names: dict[int, list[str]] = defaultdict(list)
     for reader, number, sealed, *said in in_copies_to(session, incident, notice, readers):
-        names[reader].append(opened_contact(incident, number, sealed, seal, said)[1])
+        with suppress(DataDamaged):
+            names[reader].append(opened_contact(incident, number, sealed, seal, said)[1])
     return names
 
 
