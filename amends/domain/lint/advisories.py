@@ -67,7 +67,7 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
         items = " and ".join(item.replace("_", " ") for item in sorted(shown))
         laws = " and ".join(sorted({forbidden[item] for item in shown}))
         what = f"leads to the public page, which says what this message leaves out: {items} ({laws})"
-        yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
+        yield proof.finding("L152", what, "lead to {{ person.link }}, or leave it out of the page too")
 
 
 def homes_unknown(known: LintContext) -> Iterator[Finding]:

@@ -60,6 +60,18 @@ CONTAINED = re.compile(
     r"(?:采取)?控制措施的?时间|控制(?:时间|日期)) ?:",
     re.IGNORECASE,
 )
+TELLS_HOW = {
+    "en": re.compile(
+        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|files? on|vans?|cars?|on the road|break-?in|"
+        r"locked away|ransom\w*|phish\w*|malware|hack\w*|attack\w*|intru\w*|servers?|websites?|mailbox(?:es)?|vendors?|"
+        r"suppliers?|insiders?|encrypt\w*|leaves? our offices?)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        r"被盗|盗窃|笔记本|电脑|终端|设备|纸质|车上|上锁|勒索|钓鱼|木马|黑客|攻击|入侵|服务器|网站|邮箱|供应商|员工擅自|加密"
+    ),
+}
+"""Words in a promise that let a reader guess what happened, by language."""
 NEXT_NEWS = re.compile(
     r"next (?:news|update|report)|(?:write|report|inform you)(?: to you)? again|hear from us again"
     r"|下次(?:通知|通报|更新)|下一次(?:通知|通报|更新)|再次(?:通知|通报)",
@@ -187,6 +199,8 @@ def items_forbidden(proof: Proof) -> Iterator[Finding]:
     if NATURE in forbidden and (sentence := _sentence_on_nature(proof)):
         what = f"says what happened, which is forbidden there ({forbidden[NATURE]}): “{sentence}”"
         yield proof.finding("L141", what, "leave out what the incident's texts say of it")
+    if NATURE in forbidden:
+        yield from _hints_of_nature(proof, forbidden[NATURE])
     if PEOPLE_COUNT in forbidden and (count := _stated_count(proof)):
         what = f"says how many people it is, which is forbidden there ({forbidden[PEOPLE_COUNT]}): {count}"
         yield proof.finding("L141", what, "leave the number out")
@@ -199,6 +213,16 @@ def _sentence_on_nature(proof: Proof) -> str:
     said = _dense(proof.said)
     on_nature = sentences(plain(f"{proof.story.in_short}\n\n{proof.story.what_happened}"))
     return next((sentence for sentence in on_nature if _dense(sentence) in said), "")
+
+
+def _hints_of_nature(proof: Proof, law: str) -> Iterator[Finding]:
+    """Yield L141 for each promise that lets a reader guess what happened."""
+    hint, said = TELLS_HOW.get(proof.language), _dense(proof.said)
+    for made in proof.known.commitments if hint else ():
+        text = text_for(made.promise, proof.variant.locale)
+        if text and _dense(text) in said and (word := hint.search(text)):
+            what = f"promises “{text}”, where “{word[0]}” tells what happened, which is forbidden there ({law})"
+            yield proof.finding("L141", what, "word it without the cause, or promise it to other places only")
 
 
 def _stated_count(proof: Proof) -> str:
