@@ -199,7 +199,7 @@ def _notice_parts(duty: Duty, words: _Words) -> Iterator[tuple[str, Iterable[str
     yield "must be said", map(words.content, duty.content)
     yield "must not be said or done", duty.must_not
     yield "in phases", ("what is not known in time may follow",) if duty.phased else ()
-    yield "permitted channels", duty.channels
+    yield "permitted channels", duty.ways
     yield "may stand for telling each person", _substitute(duty)
     yield "form", duty.format_rules
     yield "must be given", (duty.remedy,)

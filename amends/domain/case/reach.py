@@ -6,11 +6,11 @@ from amends.domain.base.errors import Refusal
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.law.duty import Addressee, Duty
+from amends.domain.law.means import is_in
 from amends.domain.law.substitute import (
     PlaceCounts,
     SubstituteDue,
     SubstituteNotice,
-    is_in,
     living_in,
     substitute_due,
 )
