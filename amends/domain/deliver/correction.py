@@ -14,7 +14,7 @@ from amends.domain.people.person import Hold, Person
 
 FIELDS = (
     "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
-    "guardian_of", "flags",
+    "guardian_of", "flags", "consents_to_email",
 )  # fmt: skip
 """The values of a person that two lists are compared by; the number and the company's own id are not among them."""
 _values = attrgetter(*FIELDS)

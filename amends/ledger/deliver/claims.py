@@ -248,7 +248,7 @@ def _opened(
 ) -> KnownPerson:  # fmt: skip
     try:
         said = (data, country, region, timezone)
-        ref, name, email, phone, postal, child = opened_contact(incident, number, sealed, seal, said)
+        ref, name, email, phone, postal, child, _ = opened_contact(incident, number, sealed, seal, said)
         contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     except KeyMissing:
         ref = child = ""
