@@ -15,7 +15,7 @@ from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import IncidentId, NoticeId
 from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
-from amends.domain.base.text import counts
+from amends.domain.base.text import counted, counts
 from amends.domain.channel.channel import ChannelKind, Message, kept_here
 from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
@@ -145,6 +145,7 @@ def _values(seen: Preview) -> dict[str, Any]:
         "expected": seen.expected.people,
         "printed_too": _is_printed(draft),
         "letters": seen.expected.letters,
+        "not_lawfully": seen.expected.not_lawfully,
         "preflight": seen.preflight,
         "findings": seen.findings,
         "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
@@ -227,8 +228,20 @@ def _on_paper(seen: Preview) -> str:
     if not _is_printed(seen.draft):
         return ""
     return (
-        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches; "
-        f"{seen.expected.letters} have only a postal address"
+        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches or lawfully tells; "
+        f"{counted(seen.expected.letters, 'person gets', 'people get')} one{_not_lawfully(seen.expected.not_lawfully)}"
+    )
+
+
+def _not_lawfully(people: dict[str, int]) -> str:
+    """Return how many people get only messages that the laws there do not count, and what to do; else empty."""
+    if not people:
+        return ""
+    who = counted(sum(people.values()), "person gets", "people get")
+    return (
+        f"\n{who} only messages that the law there does not count "
+        f"({counts(people)}): add postal_address or consents_to_email to the list (`amends audience correct`), "
+        "or give the substitute notice"
     )
 
 
