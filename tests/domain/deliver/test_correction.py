@@ -50,7 +50,7 @@ def after(*messages: Stored, hold: str = "", why_not: ReceiptCause = ReceiptCaus
 
 
 @pytest.mark.parametrize(("lawful", "added"), [({LETTER}, [LETTER]), ({EMAIL, LETTER}, []), ({SMS}, [])])
-def test_who_was_told_unlawfully_gets_a_letter_once_there_is_an_address(
+def test_whoever_was_told_unlawfully_gets_a_letter_once_possible(
     lawful: set[ChannelKind], added: list[ChannelKind]
 ) -> None:
     """Whoever was told only by an email that does not count is written to on paper by the corrected list."""

@@ -5,15 +5,24 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
+from amends.domain.case.filings import statuses
+from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.correction import Ask
+from amends.domain.law.duty import Addressee
 from amends.domain.law.means import ChannelRule, Means
+from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, Person
+from amends.domain.playbook.playbook import Event
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.deliver.letters import reference_of
-from tests.builders import NOW, a_person
+from amends.ledger.store.sums import settle
+from amends.ledger.store.tables import DeliveryRow
+from tests.builders import NOW, a_duty, a_person, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
 EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
@@ -161,3 +170,49 @@ def test_a_corrected_list_brings_the_letter_that_is_missing(
     answer(ledger, Status.SENT, EMAIL, SMS)
     corrected(ledger, in_california(1, **after))
     assert messages(ledger) == {1: expected} and not ledger.audit.verify()
+
+
+def lawfully_told(ledger: Ledger) -> LawfullyTold:
+    found = told_in_all(ledger.cases.read(INCIDENT, LATER))
+    assert found
+    return found
+
+
+def with_a_duty(ledger: Ledger) -> Ledger:
+    """People of California were told, by everything but letters."""
+    released(ledger)
+    duty = a_duty(
+        id="us-ca.individuals", addressee=Addressee.PEOPLE, places=("US-CA",), channels=E_SIGN.means, due_at=LATER
+    )
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(duty,)), NOW)
+    answer(ledger, Status.SENT, EMAIL, SMS)
+    ledger.incidents.note_event(INCIDENT, Event.NOTIFIED, NOW)
+    return ledger
+
+
+def test_people_are_counted_by_what_told_them(ledger: Ledger) -> None:
+    """Of those in California two consented and a child's guardian did; two wait for letters; one had an SMS alone. A
+    guardian of whom nothing was touched is held. In Germany and Texas every message counts here.
+    """
+    found = lawfully_told(with_a_duty(ledger))
+    assert (found.people, found.lawfully, found.waiting, found.only_by) == (9, 5, 2, {"SMS": 1})
+    (duty,) = statuses(ledger.cases.read(INCIDENT, LATER), LATER)
+    assert str(duty.told) == "3 of 7 (1 only by SMS; 2 wait)"
+    assert duty.missing == "2 people there wait for a message or a letter"
+
+
+def test_a_letter_that_is_handed_over_counts(ledger: Ledger) -> None:
+    with_a_duty(ledger).letters.take(INCIDENT, NOTICE, OMAR, LATER)
+    assert (lawfully_told(ledger).lawfully, lawfully_told(ledger).waiting) == (7, 0)
+    (duty,) = statuses(ledger.cases.read(INCIDENT, LATER), LATER)
+    assert duty.missing == "1 of 7 was told only by SMS, which this law does not count"
+
+
+def test_an_email_that_bounces_later_counts_no_more(ledger: Ledger) -> None:
+    """The numbers follow each message, also where the state of the person stays the same."""
+    before = lawfully_told(with_a_duty(ledger))
+    assert before.lawfully == 5
+    with ledger.store.write() as write:
+        here = (col(DeliveryRow.person) == 2, col(DeliveryRow.channel) == EMAIL.value)
+        settle(write.session, update(DeliveryRow).where(*here).values(state=DeliveryState.BOUNCED))
+    assert lawfully_told(ledger).only_by == {"SMS": 2}
