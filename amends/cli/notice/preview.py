@@ -145,7 +145,6 @@ def _values(seen: Preview) -> dict[str, Any]:
         "expected": seen.expected.people,
         "printed_too": _is_printed(draft),
         "letters": seen.expected.letters,
-        "not_lawfully": seen.expected.not_lawfully,
         "preflight": seen.preflight,
         "findings": seen.findings,
         "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
@@ -229,19 +228,7 @@ def _on_paper(seen: Preview) -> str:
         return ""
     return (
         "\nthe text of its email is also printed as a letter, for those whom nothing else reaches or lawfully tells; "
-        f"{counted(seen.expected.letters, 'person gets', 'people get')} one{_not_lawfully(seen.expected.not_lawfully)}"
-    )
-
-
-def _not_lawfully(people: dict[str, int]) -> str:
-    """Return how many people get only messages that the laws there do not count, and what to do; else empty."""
-    if not people:
-        return ""
-    who = counted(sum(people.values()), "person gets", "people get")
-    return (
-        f"\n{who} only messages that the law there does not count "
-        f"({counts(people)}): add postal_address or consents_to_email to the list (`amends audience correct`), "
-        "or give the substitute notice"
+        f"{counted(seen.expected.letters, 'person gets', 'people get')} one"
     )
 
 
