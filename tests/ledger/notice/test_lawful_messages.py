@@ -109,6 +109,8 @@ def test_what_is_expected_is_what_a_release_makes(ledger: Ledger) -> None:
     draft = approved(ledger, people(), **SHIPPED)
     expected = ledger.previews.expected(draft)
     assert (expected.letters, expected.not_lawfully) == (2, {"US-CA": 1})
+    looked = ledger.notices.preflight(draft)
+    assert looked and looked.not_lawfully == expected.not_lawfully
     foreseen = {(claim.about.number, claim.channel) for claim in ledger.previews.first_claims(draft) if claim.about}
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     waiting = {"waiting", "to_print"}
