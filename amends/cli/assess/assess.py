@@ -29,7 +29,7 @@ def assess(
 
     desk: Desk = ctx.obj
     incident = read_incident(file)
-    people = counted(AudienceFile(audience).rows()) if audience else AudienceCounts()
+    people = counted(AudienceFile(audience, today=now().date()).rows()) if audience else AudienceCounts()
     assessment = assessed(incident, people)
     desk.show(assessment, "\n".join(in_words(assessment, incident.organisation.timezone)))
     if report:

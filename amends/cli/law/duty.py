@@ -109,10 +109,12 @@ def _due_locally(duty: Duty, zone: str) -> str:
 
 def _done(one: DutyStatus, at: datetime) -> str:
     """Return when the duty was done, else how late it is and what is missing for people who are not told."""
+    told = f"told lawfully {one.told}" if one.told else ""
     if one.done_at:
-        return minute(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
+        early = f", {in_time(one.early_by)}" if one.early_by is not None else ""
+        return "; ".join(filter(None, (minute(one.done_at) + early, told)))
     late = f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
-    return "; ".join(filter(None, (late, one.missing)))
+    return "; ".join(filter(None, (late, one.missing, told)))
 
 
 @app.command()
@@ -177,6 +179,7 @@ def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]
     duty = one.duty
     yield "how to reach it", (words.contact(duty),)
     yield "filed", (_filing(filing, words) for filing in one.filings)
+    yield "told lawfully", _told(one)
     yield "substitute notice", (_given(one.substitute, words),) if one.substitute else ()
     yield "out of order", one.out_of_order
     yield "why", (duty.why, f"places: {', '.join(duty.places)}" if duty.places else "")
@@ -199,7 +202,7 @@ def _notice_parts(duty: Duty, words: _Words) -> Iterator[tuple[str, Iterable[str
     yield "must be said", map(words.content, duty.content)
     yield "must not be said or done", duty.must_not
     yield "in phases", ("what is not known in time may follow",) if duty.phased else ()
-    yield "permitted channels", duty.channels
+    yield "permitted channels", duty.ways
     yield "may stand for telling each person", _substitute(duty)
     yield "form", duty.format_rules
     yield "must be given", (duty.remedy,)
@@ -210,6 +213,15 @@ def _filing(filing: Filing, words: _Words) -> str:
     note = f"; {filing.note}" if filing.note else ""
     said = f"{filing.part}, {words.time(filing.filed_at)} by {filing.by}, receipt {filing.receipt}"
     return f"{filing.number}: {said}{corrects}{note}"
+
+
+def _told(one: DutyStatus) -> Iterator[str]:
+    """Yield how many people were told by messages that count, and where those live whom none has told."""
+    if one.told:
+        yield str(one.told)
+        yield from (
+            f"{place or 'place unknown'}: {people:,} without one" for place, people in one.told.by_place.items()
+        )
 
 
 def _given(given: SubstituteNotice, words: _Words) -> str:

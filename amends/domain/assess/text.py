@@ -172,7 +172,7 @@ def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
         "exemption claimed": (_shown(ground) for ground in grounds if ground.claimed),
         "exemptions not claimed": (ground.text for ground in grounds if not ground.claimed),
         "comes before": (other for duty in duties for other in duty.before),
-        "permitted channels": (channel for duty in duties for channel in duty.channels),
+        "permitted channels": (way for duty in duties for way in duty.ways),
         "substitute notice": (_instead(duty.substitute) for duty in duties if duty.substitute),
         "form": form,
         "must not": one.must_not,

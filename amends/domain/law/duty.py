@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from amends.domain.base.value import Moment, Value
+from amends.domain.law.means import ChannelRule, Means, restricts
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 
@@ -125,7 +126,12 @@ class Duty(Value):
     """Things that must not be said or done, in words."""
     leaves_out: tuple[str, ...] = ()
     """Items that a notice under this law must leave out."""
-    channels: tuple[str, ...] = ()
+    channels: tuple[Means, ...] = ()
+    """The ways in which the law lets people be told; without any, every message to a person counts."""
+    channels_in_words: str = ""
+    """The law's own words for its channels, where the vocabulary says less."""
+    filed_by: tuple[str, ...] = ()
+    """The ways in which an authority or another office takes it."""
     substitute: Substitute | None = None
     before: tuple[str, ...] = ()
     """Ids of duties that must not be done before this one."""
@@ -146,6 +152,20 @@ class Duty(Value):
     """The source in which the author of the row read the rule."""
     lawyer_needed: tuple[str, ...] = ()
     """Reasons why a lawyer must look at the duty; empty when there is none."""
+
+    @property
+    def channel_rule(self) -> ChannelRule | None:
+        """Return the rule on channels of a duty to people that applies or may apply; None when any message counts."""
+        stands = self.addressee is Addressee.PEOPLE and self.standing is not DutyStanding.EXEMPT
+        if not stands or not restricts(self.channels):
+            return None
+        return ChannelRule(duty=self.id, places=self.places, means=self.channels)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Return in words how people may be told, or how an office takes what is filed."""
+        told = (one.value.replace("_", " ") for one in self.channels)
+        return tuple(filter(None, (*told, self.channels_in_words, *self.filed_by)))
 
     def overdue(self, now: datetime) -> bool:
         """Return True when the time of an undone duty has passed; a duty that is exempt or waits is never overdue."""

@@ -9,6 +9,7 @@ from amends.domain.base.value import Place, Slug, Value
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.incident.incident import CLOCK_EVENTS, Regulated, Role
 from amends.domain.law.duty import Addressee, Confidence, Forbidden, Substitute
+from amends.domain.law.means import Means
 from amends.domain.law.term import Term
 from amends.domain.risk.levels import Risk
 
@@ -79,7 +80,12 @@ class DutyRow(Value):
     ask: str = ""
     """A condition that only a person can judge; until somebody does, the duty is treated as applying."""
     content: tuple[Slug, ...] = ()
-    channels: tuple[str, ...] = ()
+    channels: tuple[Means, ...] = ()
+    """The ways in which the law lets people be told; left out, every message to a person counts."""
+    channels_in_words: str = ""
+    """The law's own words for its channels, where the vocabulary says less."""
+    filed_by: tuple[str, ...] = ()
+    """The ways in which an authority or another office takes it, in words."""
     substitute: Substitute | None = None
     before: tuple[Slug, ...] = ()
     """Ids of duties of this regime, or regime.duty of other regimes, that must wait for this duty."""

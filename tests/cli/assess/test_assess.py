@@ -12,6 +12,7 @@ from amends.domain.assess.assessment import Score
 from amends.domain.assess.text import COLUMNS, SOON, fitting, in_words, law, particulars, when
 from amends.domain.base.text import width
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding, Exemption, SetAside, Substitute
+from amends.domain.law.means import Means
 from amends.domain.risk.levels import Component, Severity
 from amends.domain.risk.severity import AVAILABILITY, CONFIDENTIALITY, DPC, EI, INTEGRITY, MALICE, MANY
 from flows.run.artifacts import assessment_page
@@ -256,7 +257,8 @@ def test_a_band_that_many_people_raised_says_so() -> None:
 def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
     duty = a_duty(
         addressee=Addressee.PEOPLE,
-        channels=("written", "electronic"),
+        channels=(Means.WRITTEN, Means.ELECTRONIC_WITH_CONSENT),
+        channels_in_words="and a log of each",
         substitute=Substitute(if_any=("cost > USD 250,000", "no addresses"), do_all=("website", "media"), for_days=30),
         delay_allowed=("the police ask for it",),
         remedy="credit monitoring",
@@ -277,7 +279,7 @@ def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
         ("why", "2 people live in Germany"),
         ("exemptions not claimed", "no harm is likely"),
         ("comes before", "other.duty"),
-        ("permitted channels", "written; electronic"),
+        ("permitted channels", "written; electronic with consent; and a log of each"),
         (
             "substitute notice",
             "if any of (cost > USD 250,000; no addresses): do all of (website; media), for 30 days",
@@ -424,7 +426,7 @@ def test_a_duty_to_people_is_among_what_to_do_now() -> None:
 
 def test_the_prefect_page_says_in_short_what_the_terminal_says() -> None:
     duties = (
-        a_duty(channels=("written",), confidence=Confidence.MEMORY_LOW),
+        a_duty(channels=(Means.WRITTEN,), confidence=Confidence.MEMORY_LOW),
         maybe("doubtful", 4),
         exempt(id="us-wa.individuals", regime="us-wa"),
     )

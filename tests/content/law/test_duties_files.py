@@ -16,6 +16,7 @@ from amends.domain.base.errors import ContentError
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.applicability import Law, duties_of
 from amends.domain.law.duty import Addressee, DutyStanding
+from amends.domain.law.means import ChannelRule
 from amends.domain.law.regime import DutyRow, Regime
 from amends.domain.risk.levels import Risk
 from tests.builders import NOW, an_audience, an_incident
@@ -89,6 +90,18 @@ def test_what_a_letter_must_leave_out_is_an_item_of_letters():
     items = read_addenda(library() / "addenda.yaml").items
     named = {forbidden.item for regime in TABLE.all_regimes() for forbidden in regime.must_not if forbidden.item}
     assert named == {"nature", "people_count"} and named <= items.keys()
+
+
+def test_some_message_counts_wherever_channels_are_named():
+    """Every row to people that names its channels is met by some message to whoever has consented to email."""
+    rows = [(f"{regime.id}.{row.id}", row.channels) for regime, row in ROWS if row.channels]
+    rules = (ChannelRule(duty=name, places=("US-CA",), means=means) for name, means in rows)
+    assert len(rows) > 10 and [rule.duty for rule in rules if not rule.channels(consented=True)] == []
+
+
+def test_where_no_channel_is_named_every_message_counts():
+    found = ruled({"DE": 1, "CN": 1, "HK": 1})
+    assert [duty.id for duty in found.duties if duty.channel_rule and duty.places != ("CN",)] == []
 
 
 # What nobody has checked
@@ -311,6 +324,8 @@ def broken(tmp_path):
     [
         ("china.yaml", "recipient: users", "recipent: users", 9, "E101 'recipent' is not a known key (Did you mean 'recipient'?"),
         ("china.yaml", "recipient: users", "recipient: user", 20, "E102 no recipient is called 'user' (Did you mean 'users'?"),
+        ("canada.yaml", "in_person, telephone", "in_person, telefone", 31, "'telefone' is not a known word (Did you mean 'telephone'?"),
+        ("us-states.yaml", "filed_by: [AG web form]", "channels: [email]", 9, "E107 channels stands in the row of a duty to an office: email"),
         ("us-states.yaml", "of: detected", "of: detect", 13, "E102 no clock event is called 'detect' (Did you mean 'detected'?"),
         ("european-union.yaml", "of: aware}", "of: awar}", 50, "E102 no clock event is called 'awar' (Did you mean 'aware'?"),
         ("asia-pacific.yaml", "sets: pdpc_notified", "sets: pdpc_notify", 15, "E102 no clock event is called 'pdpc_notify'"),
