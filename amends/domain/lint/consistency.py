@@ -62,13 +62,13 @@ CONTAINED = re.compile(
 )
 TELLS_HOW = {
     "en": re.compile(
-        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|files? on|vans?|cars?|on the road|break-?in|"
+        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|vans?|cars?|on the road|break-?in|"
         r"locked away|ransom\w*|phish\w*|malware|hack\w*|attack\w*|intru\w*|servers?|websites?|mailbox(?:es)?|vendors?|"
         r"suppliers?|insiders?|encrypt\w*|leaves? our offices?)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"被盗|盗窃|笔记本|电脑|终端|设备|纸质|车上|上锁|勒索|钓鱼|木马|黑客|攻击|入侵|服务器|网站|邮箱|供应商|员工擅自|加密"
+        r"被盗|盗窃|笔记本|电脑|终端|设备|纸质|车上|上锁|勒索|钓鱼|木马|黑客|攻击|入侵|服务器|网站|邮箱|供应商|擅自|加密"
     ),
 }
 """Words in a promise that let a reader guess what happened, by language."""
