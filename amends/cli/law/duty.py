@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from amends.cli.law.stale import stale
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.options import As, IncidentId, noun
@@ -355,3 +356,6 @@ def _duty(case: "Case", duty_id: str) -> Duty:
     if found is None:
         raise NotInLedger(no_such_duty(case.incident.id, duty_id, (one.id for one in duties)))
     return found
+
+
+app.command()(stale)

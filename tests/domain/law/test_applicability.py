@@ -28,6 +28,7 @@ def a_regime(**changes: Any) -> dict[str, Any]:
         "places": ["FR"],
         "duties": [{"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}}],
         "confidence": "verified",
+        "reviewed": "2026-11-24",
         "source": "the text",
     } | changes
 
@@ -508,3 +509,29 @@ def test_a_filing_is_early_or_late_by_the_difference() -> None:
 def test_what_waits_for_us_or_is_exempt_is_never_overdue(changes: dict[str, Any], overdue: bool) -> None:
     duty = only(ruled(a_table())).model_copy(update=changes)
     assert duty.overdue(NOW + timedelta(days=9)) is overdue
+
+
+# Reviews
+
+
+@pytest.mark.parametrize(
+    ("day", "stale"), [("2027-05-22", []), ("2027-05-23", ["law"]), ("2027-06-30", ["law", "soon"])]
+)
+def test_a_row_is_stale_180_days_after_its_review(day: str, stale: list[str]) -> None:
+    """A row is due for review 180 days after its last review, or on the day that it names itself."""
+    table = a_table(
+        a_regime(),
+        a_regime(id="soon", places=["DE"], next_review="2027-06-01"),
+        place_names={"FR": "France", "DE": "Germany"},
+    )
+    assert [one.id for one in table.stale(date.fromisoformat(day)) if one.id != "unknown"] == stale
+
+
+def test_a_next_review_before_the_last_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match="is not after reviewed"):
+        a_table(a_regime(next_review="2026-11-24"))
+
+
+def test_a_row_without_the_day_of_its_review_is_refused() -> None:
+    with pytest.raises(ValidationError, match="reviewed"):
+        a_table({name: value for name, value in a_regime().items() if name != "reviewed"})
