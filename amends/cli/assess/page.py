@@ -23,7 +23,7 @@ from amends.domain.base.text import in_time
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.incident.incident import Incident
-from amends.domain.law.duty import Duty
+from amends.domain.law.duty import Duty, DutyStanding
 from amends.domain.people.person import AudienceCounts
 
 
@@ -85,7 +85,7 @@ def _owed(group: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
     duty, more = first.duty, particulars(duties)
     return Owed(
         by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
-        late=first.overdue,
+        late=first.overdue and duty.standing is DutyStanding.APPLIES,
         recipients=recipients(duties),
         ids=tuple(one.id for one in duties),
         law=law(duty),
@@ -108,7 +108,8 @@ def _done(group: tuple[DutyStatus, ...], zone: str) -> str:
     """
     first = group[0]
     if first.done_at is None:
-        return f"late: {first.missing or 'nothing is recorded'}" if first.overdue else first.missing
+        sure = first.overdue and first.duty.standing is DutyStanding.APPLIES
+        return f"late: {first.missing or 'nothing is recorded'}" if sure else first.missing
     out_of_order = dict.fromkeys(line for one in group for line in one.out_of_order)
     receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in group for filing in one.filings)
     how = (in_time(first.early_by),) if first.early_by is not None else ()

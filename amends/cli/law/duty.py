@@ -16,13 +16,13 @@ from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.cli.terminal.times import time_from
-from amends.domain.assess.text import by_when, when
+from amends.domain.assess.text import by_when, overdue_for, when
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.base.text import in_time, length, minute
+from amends.domain.base.text import in_time, minute
 from amends.domain.case.filings import DutyStatus, no_such_duty, out_of_order, status, statuses
 from amends.domain.case.reach import why_not_substitute
 from amends.domain.filing.statements import clock_in_words, how_sure, spoken
-from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption
+from amends.domain.law.duty import Addressee, Duty, Exemption
 from amends.domain.law.filing import Filing, Part
 from amends.domain.law.substitute import SubstituteNotice
 
@@ -73,7 +73,7 @@ def _urgency(one: DutyStatus) -> tuple[int, tuple[int, datetime]]:
     """Return the key that sorts duties: overdue, at once, by date, waiting, then exempt, then done."""
     if one.done_at:
         rank = 3
-    elif one.duty.standing is DutyStanding.EXEMPT:
+    elif not one.duty.standing.owed:
         rank = 2
     else:
         rank = 0 if one.overdue else 1
@@ -112,7 +112,7 @@ def _done(one: DutyStatus, at: datetime) -> str:
     """Return when the duty was done, else how late it is and what is missing for people who are not told."""
     if one.done_at:
         return minute(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
-    late = f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
+    late = overdue_for(one.duty, at) if one.overdue else ""
     return "; ".join(filter(None, (late, one.missing)))
 
 
@@ -149,7 +149,7 @@ class _Words:
 
     def contact(self, duty: Duty) -> str:
         recipient = self.table.recipients.get(duty.recipient)
-        return recipient.contact if recipient else ""
+        return duty.contact or (recipient.contact if recipient else "")
 
 
 def _in_full(one: DutyStatus, words: _Words, at: datetime) -> Iterator[str]:

@@ -26,7 +26,7 @@ def stale(
     law = read_duties()
     late = law.stale(day)
     head = "row", "law", "reviewed", "next review", "confidence"
-    desk.show([_values(one) for one in late], table(head, (_values(one).values() for one in late)))
+    desk.show([_values(one) for one in late], table(head, (tuple(_values(one).values()) for one in late)))
     desk.hint(f"{len(late)} of {len(law.all_regimes())} rows are due for review as of {day}; docs/duties.md says how")
     if late:
         raise typer.Exit(Exit.FINDINGS)

@@ -26,6 +26,7 @@ TITLES = {
     DutyStanding.APPLIES: "duties that apply",
     DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
     DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
+    DutyStanding.RECOMMENDED: "recommended by a standard or an authority; no law asks for it",
 }
 SOON = timedelta(hours=72)
 
@@ -49,14 +50,22 @@ def when(at: datetime, zone: str) -> str:
 
 
 def by_when(duty: Duty, at: datetime, zone: str) -> str:
-    """Return when the duty is due, in words, as seen at this time; an overdue duty says so."""
-    if duty.due_at and duty.overdue(at):
+    """Return when the duty is due, in words, as seen at this time; an overdue duty says so, a possible one calmly."""
+    if duty.due_at and duty.surely_overdue(at):
         return f"OVERDUE since {when(duty.due_at, zone)}, for {length(at - duty.due_at)}"
+    if duty.due_at and duty.overdue(at):
+        return f"would be overdue since {when(duty.due_at, zone)} if it applies"
     if duty.waits:
         return "once its clock starts, with a step of our own"
     if duty.due_at is None:
         return "at once"
     return f"by {when(duty.due_at, zone)}" + (f", in {length(duty.due_at - at)}" if duty.due_at >= at else "")
+
+
+def overdue_for(duty: Duty, at: datetime) -> str:
+    """Return how long an overdue duty is late, in words; of one that only may apply, how long it would be."""
+    span = length(at - duty.due_at) if duty.due_at else ""
+    return f"OVERDUE for {span}" if duty.surely_overdue(at) else f"would be overdue for {span} if it applies"
 
 
 def alike(duty: Duty) -> Hashable:
@@ -247,7 +256,7 @@ def _how_soon(duties: tuple[Duty, ...], at: datetime) -> str:
 def _left(duty: Duty, at: datetime) -> str:
     if duty.due_at is None:
         return "at once"
-    return f"OVERDUE for {length(at - duty.due_at)}" if duty.overdue(at) else f"in {length(duty.due_at - at)}"
+    return overdue_for(duty, at) if duty.overdue(at) else f"in {length(duty.due_at - at)}"
 
 
 def _claimed(duty: Duty) -> tuple[str, ...]:
@@ -272,7 +281,7 @@ def _standing(duties: Iterable[Duty], standing: DutyStanding) -> list[Duty]:
 
 def _presses(duty: Duty, at: datetime) -> bool:
     soon = duty.due_at is None or duty.due_at <= at + SOON
-    return duty.overdue(at) or (soon and not duty.waits and duty.standing is not DutyStanding.EXEMPT)
+    return duty.overdue(at) or (soon and not duty.waits and duty.standing.owed)
 
 
 def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from amends.domain.base.value import (
     LAST_MINUTE,
-    Country,
     Locale,
     People,
     Place,
@@ -166,8 +165,9 @@ class Organisation(Unfinished):
     """The company that must tell its customers."""
 
     name: Texts = {}
-    established_in: Country | None = None
-    """The country of the company's seat; left out means not known."""
+    established_in: Place | None = None
+    """The country of the company's seat, or the part of it with laws or an authority of its own: DE-BE, US-CA, CA-QC.
+    Left out means not known."""
     sector: str | None = None
     role: Role | None = None
     regulated: tuple[Regulated, ...] | None = None
@@ -223,6 +223,8 @@ class Times(Unfinished):
     """The time in which it happened."""
     contained: StatedMoment | None = None
     """The time from which no more harm was done."""
+    why_aware_later: str = ""
+    """The reason why the company became aware of the breach a day or more after the discovery, for the authority."""
     events: dict[str, StatedMoment] = {}
     """Times of clock events by name, such as discovered and aware; in the file they stand beside the other times."""
 
@@ -231,7 +233,7 @@ class Times(Unfinished):
     def _events_stand_beside(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        own = {"occurred", "contained", "events"}
+        own = {"occurred", "contained", "why_aware_later", "events"}
         events = {key: given[key] for key in given if key in CLOCK_EVENTS and not is_unknown(given[key])}
         rest = {key: value for key, value in given.items() if key in own or key not in CLOCK_EVENTS}
         said = rest.get("events", {})

@@ -42,6 +42,8 @@ class Condition(Value):
     malicious: bool | None = None
     unreadable: bool | None = None
     """The data was encrypted and the key is safe."""
+    minors: bool | None = None
+    """Minors are among the people; false means that none is."""
     ask: str = ""
     """A question that only a person can judge; until somebody does, the condition may hold."""
     any_of: tuple["Condition", ...] = ()
@@ -111,6 +113,8 @@ class Regime(Value):
     threshold: str = ""
     """The law's own words for when it applies."""
     duties: tuple[DutyRow, ...] = Field(min_length=1)
+    recommended: bool = False
+    """True for a standard or an authority's guidance that no law makes binding."""
     must_not: tuple[Forbidden, ...] = ()
     format_rules: tuple[str, ...] = ()
     remedy: str = ""
@@ -177,7 +181,19 @@ class Recipient(Value):
     addressee: Addressee
     name: str
     """The recipient in words; {place} stands for the place."""
+    names: dict[Place, str] = {}
+    """The recipient in words for one place, where `name` does not fit."""
     contact: str = ""
+    contacts: dict[Place, str] = {}
+    """How to reach the recipient in one place."""
+
+    def named(self, place: str, called: str) -> str:
+        """Return the recipient in words for a place that is called so."""
+        return self.names.get(place) or self.name.replace("{place}", called)
+
+    def reached_by(self, place: str) -> str:
+        """Return how to reach the recipient in this place; empty where nobody has looked that up."""
+        return self.contacts.get(place) or self.contact
 
 
 class DutyTable(Value):
