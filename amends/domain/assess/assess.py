@@ -8,6 +8,7 @@ from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score
 from amends.domain.base.text import length, minute
 from amends.domain.base.value import Span
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.elements import ELEMENTS, vague
 from amends.domain.incident.facts import (
     BreachType,
     Certainty,
@@ -232,7 +233,15 @@ def _open_questions(incident: Incident) -> tuple[str, ...]:
     """Return the questions about the facts that the lead must answer, the weightiest first."""
     facts = incident.facts
     missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
-    return tuple(dict.fromkeys(QUESTIONS[name] for name in missing))
+    asked = dict.fromkeys(QUESTIONS[name] for name in missing)
+    return (*asked, *_questions_about_elements(facts))
+
+
+def _questions_about_elements(facts: Facts) -> Iterator[str]:
+    """Yield a question for each class of data that must be made precise."""
+    for one in vague(facts.categories()):
+        words = ", ".join(ELEMENTS[one])
+        yield f"Which {one.replace('_', ' ')} was it? Name the elements: {words}. Laws and first steps hang on them."
 
 
 def _matters(name: str, facts: Facts) -> bool:
