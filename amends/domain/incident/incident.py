@@ -26,10 +26,10 @@ from amends.domain.incident.facts import Facts
 
 CLOCK_EVENTS = frozenset(
     """
-    assessed_notifiable aware aware_significant_incident breach_detected breach_determined classified_major
-    controller_aware credible_grounds detected discovered discovered_or_determined
+    agencies_named assessed_notifiable aware aware_significant_incident breach_detected breach_determined
+    classified_major controller_aware credible_grounds detected discovered discovered_or_determined
     discovered_or_notice_sent_whichever_first discovered_or_notified end_of_calendar_year found_or_learned
-    handling_finished high_risk_established incident incident_determined incident_notification_submitted
+    handling_finished hhs_notified high_risk_established incident incident_determined incident_notification_submitted
     individuals_notified initial_notification_submitted intermediate_report_submitted known_or_reason_to_know
     known_that_personal_data_affected leak_occurred_or_may_occur leak_tamper_loss_occurred_or_may_occur learned
     materiality_determined noticed ordered_by_commissioner pdpc_notified processor_aware ransom_paid
@@ -113,6 +113,7 @@ class Regulated(StrEnum):
     CN_CRITICAL_INFRASTRUCTURE = "cn_critical_infrastructure"
     CN_STATE_ORGAN = "cn_state_organ"
     CN_INDUSTRY_OR_TELECOM = "cn_industry_or_telecom"
+    HK_CRITICAL_INFRASTRUCTURE = "hk_critical_infrastructure"
 
 
 CALLED: dict[str, str] = {
@@ -133,6 +134,7 @@ CALLED: dict[str, str] = {
     Regulated.CN_CRITICAL_INFRASTRUCTURE: "critical information infrastructure in China",
     Regulated.CN_STATE_ORGAN: "a state organ of China",
     Regulated.CN_INDUSTRY_OR_TELECOM: "in industry or telecommunications in China",
+    Regulated.HK_CRITICAL_INFRASTRUCTURE: "an operator of critical infrastructure in Hong Kong",
 }
 """Words for a role or trade after `the organisation is`; any other word stands for itself."""
 
