@@ -6,6 +6,7 @@ from datetime import datetime
 from amends.cli.assess.duty_picture import duty_picture
 from amends.cli.terminal.html import render
 from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.letters import required_letters
 from amends.domain.assess.text import (
     alike,
     by_when,
@@ -62,6 +63,8 @@ def assessment_page(incident: Incident, people: AudienceCounts, assessment: Asse
 
 def sections(case: Case, at: datetime) -> dict[str, object]:
     """Return the values that fill the template's sections about the assessment."""
+    from amends.content.law.law import read_law
+
     if case.assessment is None:
         return {"found": None}
     duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
@@ -75,6 +78,7 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
         "to_do": list(to_do(undone, at, zone)),
         "pressing": surely_pressing(undone, at),
         "picture": duty_picture(duties, filed, at, zone),
+        "letters": required_letters(case.assessment, read_law().addenda),
         "owed": [_owed(group, at, zone) for group in groups],
         "aside": gathered(case.assessment.set_aside, lambda one: one.why),
     }

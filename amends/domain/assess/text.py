@@ -9,6 +9,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from amends.domain.assess.assessment import Assessment, Score
+from amends.domain.assess.letters import RequiredLetter, in_lines
 from amends.domain.base.text import length, minute, say, wrapped
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from amends.domain.risk.levels import Component
@@ -28,12 +29,14 @@ TITLES = {
     DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
     DutyStanding.RECOMMENDED: "recommended by a standard or an authority; no law asks for it",
 }
+MUST_SAY = "what each letter must say, by the laws where its readers live (✓ the shipped letter says it, ✗ it does not)"
+TELLS_ALL = "a playbook's notices go to everybody in the list all the same: that is your choice, no law asks for it"
 SOON = timedelta(hours=72)
 
 
-def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
+def in_words(assessment: Assessment, zone: str, letters: tuple[RequiredLetter, ...] = ()) -> Iterator[str]:
     """Yield the lines of an assessment, wrapped to COLUMNS; times are in UTC and in this zone."""
-    return chain.from_iterable(map(fitting, _lines(assessment, zone)))
+    return chain.from_iterable(map(fitting, _lines(assessment, zone, letters)))
 
 
 def fitting(line: str) -> Iterator[str]:
@@ -133,9 +136,12 @@ def _provisional(severity: Score) -> str:
 
 def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:
     exempt = {duty.regime for duty in _standing(assessment.duties, DutyStanding.EXEMPT) if duty.addressee is addressee}
-    if yes or not exempt:
+    if yes:
         return say(yes).upper()
-    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}"
+    tells = f"; {TELLS_ALL}" if addressee is Addressee.PEOPLE else ""
+    if not exempt:
+        return f"{say(yes).upper()}{tells}"
+    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}{tells}"
 
 
 def raised_by(severity: Score) -> str:
@@ -213,12 +219,14 @@ def plain(word: str) -> str:
     return word.replace("_", " ")
 
 
-def _lines(assessment: Assessment, zone: str) -> Iterator[str]:
+def _lines(assessment: Assessment, zone: str, letters: tuple[RequiredLetter, ...]) -> Iterator[str]:
     yield from _decisions(assessment, zone)
     yield from _next_hours(assessment, zone)
     yield from _section("open questions", assessment.open_questions or ("none",))
     for standing, title in TITLES.items():
         yield from _in_full(title, _standing(assessment.duties, standing), assessment, zone)
+    if letters:
+        yield from _section(MUST_SAY, in_lines(letters))
     yield from _reasons(assessment)
     aside = map(_aside, gathered(assessment.set_aside, lambda one: one.why))
     yield from _section("looked at, does not apply", tuple(aside) or ("none",))

@@ -10,7 +10,7 @@ from amends.domain.incident.commitment import CommitmentKind
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.lint.codes import LintContext, Proof
-from amends.domain.lint.consistency import binding, forbidden_items, reaches
+from amends.domain.lint.consistency import binding, forbidden_items
 from amends.domain.notice.notice import Draft
 
 
@@ -27,7 +27,7 @@ def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
 def _meets(draft: Draft, addenda: Addenda, duty: Duty) -> bool:
     """Return True when sending the notice meets the duty; a public variant tells people everywhere."""
     return duty.addressee is Addressee.PEOPLE and any(
-        not variant.channel.personal or reaches(duty, addenda, variant.addendum) for variant in draft.variants
+        not variant.channel.personal or addenda.reaches(duty.places, variant.addendum) for variant in draft.variants
     )
 
 
@@ -50,7 +50,7 @@ def remedies(proof: Proof) -> Iterator[Finding]:
     advice = f"check the promise {' and '.join(promised)}" if promised else "check it: no credit monitoring is promised"
     for duty in known.duties:
         owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing.owed
-        if owed and reaches(duty, known.addenda, variant.addendum):
+        if owed and known.addenda.reaches(duty.places, variant.addendum):
             what = f"goes where the law wants: {duty.remedy} ({duty.law}, {duty.citation}, {duty.id})"
             yield proof.finding("L151", what, advice)
 

@@ -106,13 +106,13 @@ def a_week_ago(folder: Path) -> Path:
     return path
 
 
-def test_decisions_and_the_next_hours_stand_in_the_first_40_lines(nowhere: Office, tmp_path: Path) -> None:
-    """The first forty lines of an assessment hold the decisions about authority and people, the risk, what to do now,
+def test_decisions_and_the_next_hours_stand_in_the_first_45_lines(nowhere: Office, tmp_path: Path) -> None:
+    """The first 45 lines of an assessment hold the decisions about authority and people, the risk, what to do now,
     and what may apply soon or later.
     """
     asked = nowhere.amends("assess", a_week_ago(tmp_path), "--audience", STORY / "audience.csv")
     lines = asked.stdout.splitlines()
-    top = "\n".join(lines[:40])
+    top = "\n".join(lines[:45])
     for word in (
         "tell an authority: YES",
         "tell the people: YES",
@@ -185,8 +185,8 @@ def exempt(**changes: Any) -> Duty:
 
 def test_a_no_that_rests_on_exemptions_says_so() -> None:
     duties = exempt(id="us-wa.individuals", regime="us-wa"), exempt(id="us-ca.individuals", regime="us-ca")
-    assert "tell the people: NO, if a lawyer agrees to 2 exemptions\n" in said(*duties, tell_people=False)
-    assert "tell the people: NO, if a lawyer agrees to 1 exemption\n" in said(duties[0], tell_people=False)
+    assert "tell the people: NO, if a lawyer agrees to 2 exemptions; a playbook's" in said(*duties, tell_people=False)
+    assert "tell the people: NO, if a lawyer agrees to 1 exemption; a playbook's" in said(duties[0], tell_people=False)
     assert "tell the people: YES\n" in said(*duties, tell_people=True)
 
 
@@ -195,7 +195,7 @@ def test_exemptions_for_authorities_do_not_qualify_a_no_on_people() -> None:
     people: NO" stands without a condition.
     """
     shown = said(exempt(addressee=Addressee.AUTHORITY), tell_people=False, notify_authority=False)
-    assert "tell the people: NO\n" in shown
+    assert "tell the people: NO; a playbook's" in shown
     assert "tell an authority: NO, if a lawyer agrees to 1 exemption\n" in shown
 
 
@@ -434,6 +434,24 @@ def test_a_duty_to_people_is_among_what_to_do_now() -> None:
     )
 
 
+def test_what_each_letter_must_say_stands_in_text_and_page(nowhere: Office, tmp_path: Path) -> None:
+    """Terminal and page list for each letter what its laws want said, ticked where the shipped letter says it."""
+    page = tmp_path / "page.html"
+    asked = nowhere.amends(
+        "assess", STORY / "incident.yaml", "--audience", STORY / "audience.csv", "--report", page
+    ).stdout
+    assert "what each letter must say, by the laws where its readers live" in asked
+    assert "✓ What happened, and how [" in asked and "letter us-ny" in asked
+    written = page.read_text(encoding="utf-8")
+    assert "What each letter must say" in written and "✓ What happened, and how" in written
+
+
+def test_a_no_to_telling_people_says_what_a_playbook_does() -> None:
+    assert "  tell the people: NO; a playbook's notices go to everybody in the list all the same" in said(
+        tell_people=False
+    )
+
+
 def test_the_prefect_page_says_in_short_what_the_terminal_says() -> None:
     duties = (
         a_duty(channels=("written",), confidence=Confidence.MEMORY_LOW),
@@ -442,7 +460,7 @@ def test_the_prefect_page_says_in_short_what_the_terminal_says() -> None:
     )
     page = assessment_page(a_case(), an_assessment(duties=duties, tell_people=False))
     for words in (
-        "tell the people: **NO, if a lawyer agrees to 1 exemption**",
+        "tell the people: **NO, if a lawyer agrees to 1 exemption; a playbook's notices go to everybody",
         "**may apply, and soon: treat as applying until somebody answers**",
         "**ask counsel to agree to the exemptions claimed:**",
         "permitted channels: written",
