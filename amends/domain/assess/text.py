@@ -195,7 +195,7 @@ def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
         "may wait when": one.delay_allowed,
         "in phases": ("what is not known in time may follow",) if any(duty.phased for duty in duties) else (),
         "records": (one.records,),
-        "note": (duty.note for duty in duties),
+        "note": (part for duty in duties for part in duty.note.split("; ")),
         "how sure": (one.confidence_note,),
         "a lawyer must look at": (point for duty in duties for point in duty.lawyer_needed),
     }

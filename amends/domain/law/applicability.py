@@ -288,7 +288,7 @@ def _standard(row: DutyRow) -> str:
 def _questions(duty: Duty) -> tuple[str, ...]:
     if duty.standing is not DutyStanding.MAY_APPLY:
         return ()
-    return tuple(f"{duty.law}: {ask[0].upper()}{ask[1:]}?" for ask in duty.asks)
+    return tuple(f"{duty.law}: is it so that {ask}?" for ask in duty.asks)
 
 
 def _for_the_lawyer(regime: Regime, verdict: Verdict, *, claimed: bool) -> Iterator[str]:

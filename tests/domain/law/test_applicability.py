@@ -371,7 +371,7 @@ def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
     table = a_table(a_regime(duties=[a_row(when=when)]))
     assert only(ruled(table)).asks == ()
     few = ruled(table, {"FR": 2})
-    assert only(few).standing is DutyStanding.MAY_APPLY and few.questions[-1] == "Data Act: The loss is large?"
+    assert only(few).standing is DutyStanding.MAY_APPLY and few.questions[-1] == "Data Act: is it so that the loss is large?"
 
 
 def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
