@@ -356,7 +356,7 @@ def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
 
 def contacts(proof: Proof) -> Iterator[Finding]:
     """Yield L104, L144, L145 and L161 for each website, number and mailbox that people should not be led to."""
-    organisation, outside = proof.incident.organisation, proof.phrases.outside_contacts
+    organisation, outside = proof.incident.organisation, (*proof.phrases.outside_contacts, *proof.known.wording.helpers)
     own, listed = organisation.own_domains, tuple(contact.casefold() for contact in outside)
     for link in (*links(proof.whole), *bare_hosts(proof.whole)):
         # A listed host of others may be named without a link, so that people can type it.
