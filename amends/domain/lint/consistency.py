@@ -127,6 +127,7 @@ def _in_the_facts(known: LintContext, item: str) -> bool:
         "breach_dates": times.occurred.start or times.occurred.end,
         "discovery_date": any(event in times.events for event in DISCOVERIES),
         "officer": contacts.officer,
+        "people_count": known.incident.facts.people.stands,
         "credit_monitoring": any(p.kind is CommitmentKind.CREDIT_MONITORING for p in known.commitments),
     }
     return bool(depending.get(item, True))

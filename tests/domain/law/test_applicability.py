@@ -360,7 +360,7 @@ def test_what_only_a_person_can_judge_may_apply_and_is_asked() -> None:
     found = ruled(a_table(a_regime(duties=[a_row(ask="clients lose money")])))
     duty = only(found)
     assert duty.standing is DutyStanding.MAY_APPLY and any("clients lose money" in why for why in duty.lawyer_needed)
-    assert "Data Act: Clients lose money?" in found.questions
+    assert "Data Act: is it so that clients lose money?" in found.questions
 
 
 def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
@@ -371,7 +371,10 @@ def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
     table = a_table(a_regime(duties=[a_row(when=when)]))
     assert only(ruled(table)).asks == ()
     few = ruled(table, {"FR": 2})
-    assert only(few).standing is DutyStanding.MAY_APPLY and few.questions[-1] == "Data Act: is it so that the loss is large?"
+    assert (
+        only(few).standing is DutyStanding.MAY_APPLY
+        and few.questions[-1] == "Data Act: is it so that the loss is large?"
+    )
 
 
 def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
