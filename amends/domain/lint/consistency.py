@@ -12,7 +12,6 @@ from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
 from amends.domain.incident.incident import StatementKey
-from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.lint.codes import MARK, LintContext, Proof
 from amends.domain.lint.extract import (
@@ -105,7 +104,7 @@ def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Dut
     for duty in known.duties:
         if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
             continue
-        if not reaches(duty, known.addenda, variant.addendum):
+        if not known.addenda.reaches(duty.places, variant.addendum):
             continue
         for code in duty.content:
             asked.setdefault(known.addenda.item_of(code) or code, []).append((duty, code))
@@ -120,24 +119,6 @@ def _is_strict(asked: tuple[Duty, str]) -> bool:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def reaches(duty: Duty, addenda: Addenda, addendum_id: str) -> bool:
-    """Return True when a person who lives where the duty applies may get a notice with this addendum.
-
-    The law of a country holds in its states too.
-    """
-    addendum = addenda.addendum(addendum_id)
-    states = addendum.places if addendum else ()
-    return any(
-        _has_addendum(addenda, addendum_id, place) or any(state.startswith(f"{place}-") for state in states)
-        for place in duty.places
-    )
-
-
-def _country_and_region(place: str) -> tuple[str, str]:
-    country, _, region = place.partition("-")
-    return country, region
 
 
 def binding(duty: Duty) -> bool:
@@ -158,6 +139,7 @@ def _in_the_facts(known: LintContext, item: str) -> bool:
         "breach_dates": times.occurred.start or times.occurred.end,
         "discovery_date": any(event in times.events for event in DISCOVERIES),
         "officer": contacts.officer,
+        "people_count": known.incident.facts.people.stands,
         "credit_monitoring": any(p.kind is CommitmentKind.CREDIT_MONITORING for p in known.commitments),
     }
     return bool(depending.get(item, True))
@@ -184,7 +166,7 @@ def forbidden_items(known: LintContext, variant: Variant) -> dict[str, str]:
         for duty in known.duties
         if duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
         for place in duty.places
-        if _has_addendum(known.addenda, variant.addendum, place)
+        if known.addenda.is_for(place, variant.addendum)
         for item in duty.leaves_out
     }
     return listed | laws
@@ -239,16 +221,10 @@ def _stated_count(proof: Proof) -> str:
 def _counts_of(proof: Proof) -> set[int]:
     """Return the numbers of people in all, and in the places where the variant's addendum is used."""
     known, addendum = proof.known, proof.variant.addendum
-    living = [
-        duty.people for duty in known.duties if any(_has_addendum(known.addenda, addendum, p) for p in duty.places)
-    ]
+    living = [duty.people for duty in known.duties if any(known.addenda.is_for(p, addendum) for p in duty.places)]
     homes = {**known.incident.residences, **known.audience.by_place}
-    there = [people for place, people in homes.items() if _has_addendum(known.addenda, addendum, place)]
+    there = [people for place, people in homes.items() if known.addenda.is_for(place, addendum)]
     return _people_in_facts(known) | {number for number in (*living, *there) if number}
-
-
-def _has_addendum(addenda: Addenda, addendum_id: str, place: str) -> bool:
-    return addenda.addendum_for(*_country_and_region(place)) == addendum_id
 
 
 def _dense(text: str) -> str:
