@@ -20,6 +20,7 @@ from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import CAN_BE_WRONG
 from amends.domain.notice.wording import Phrases, Wording
+from amends.domain.people.locales import LocaleRuling
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.risk.levels import Component, Risk, Severity
@@ -130,6 +131,11 @@ def an_audience(**changes: Any) -> AudienceCounts:
         "digest": "audience-1",
     }
     return AudienceCounts.model_validate(given | changes)
+
+
+def a_ruling(locale: str, instead: str) -> LocaleRuling:
+    """A lead's decision on readers of a locale without words."""
+    return LocaleRuling(locale=locale, instead=instead, by="ruth", at=NOW)
 
 
 def an_assessment(score: float = 3.0, band: Severity = Severity.HIGH, **changes: Any) -> Assessment:

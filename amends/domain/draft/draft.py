@@ -103,6 +103,7 @@ def draft(
         audience=wanted.audience,
         audience_digest=readers.digest,
         people=readers.people,
+        instead=writer.instead(),
         channels=step.channels,
         cascade=step.cascade,
         approvals=step.approvals,

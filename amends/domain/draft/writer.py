@@ -1,7 +1,7 @@
 """The writing of a draft's texts: a variant for each kind of reader, from the case and the words."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -11,10 +11,11 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.languages import language_findings
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
@@ -46,6 +47,7 @@ from amends.domain.notice.wording import (
     say_moment,
     say_statement,
 )
+from amends.domain.people.locales import ruled_instead, written_in
 from amends.domain.playbook.playbook import Phase
 from amends.domain.risk.levels import Severity
 
@@ -141,11 +143,20 @@ class Writer:
 
     def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
         """Return every variant: on a personal channel for each kind of reader, else for each locale."""
+        wanted = tuple(dict.fromkeys(channels))
         if not self._locales:
             raise ContentError(self._missing_language())
-        return tuple(
-            self._variant(name, channel) for channel in dict.fromkeys(channels) for name in self._names(channel)
-        )
+        if found := tuple(self._about_languages(wanted)):
+            raise ContentError(*found)
+        return tuple(self._variant(name, channel) for channel in wanted for name in self._names(channel))
+
+    def _about_languages(self, channels: Iterable[ChannelKind]) -> Iterator[Finding]:
+        """Yield the findings about the languages of these readers, if people read the notice, and of the texts."""
+        people = self._case.audience.by_locale
+        read = {one.locale for one in self._readers.kinds} if any(kind.personal for kind in channels) else set[str]()
+        words = self._wording.locales(self._wanted.template)
+        readers = {locale: people.get(locale, 0) for locale in sorted(read)}
+        return language_findings(self._case.incident, words, readers, self._case.locale_rulings)
 
     def _names(self, channel: ChannelKind) -> list[TextName]:
         """Return the names of the texts on this channel; only a detailed one tells each cohort its difference."""
@@ -167,12 +178,12 @@ class Writer:
         return self._wording.addenda.in_notice(self._wanted.template, addendum)
 
     def locale_for(self, locale: str) -> str:
-        """Return the locale in which a reader of this locale is written to."""
-        return nearest_locale(locale, self._locales, self._default())
+        """Return the locale in which a reader of this locale is written to, in their language or as a member ruled."""
+        return written_in(locale, self._locales, self._case.locale_rulings)
 
-    def _default(self) -> str:
-        wanted = self._case.incident.default_locale
-        return wanted if wanted in self._locales else self._locales[0]
+    def instead(self) -> dict[str, str]:
+        """Return the locale that was ruled for each locale of these readers without words."""
+        return ruled_instead((one.locale for one in self._readers.kinds), self._locales, self._case.locale_rulings)
 
     def _missing_language(self) -> Finding:
         return Finding(

@@ -594,6 +594,17 @@ class SubstituteRow(Sealed, table=True):
     at: datetime = _time()
 
 
+class LocaleRulingRow(Sealed, table=True):
+    """The decision in force on readers of a locale without words."""
+
+    __tablename__ = "locale_ruling"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    locale: str = Field(primary_key=True)
+    instead: str
+    by: str
+    at: datetime = _time()
+
+
 class QuestionRow(Sealed, table=True):
     """A question, complaint or suggestion; its text and its answer are sealed."""
 

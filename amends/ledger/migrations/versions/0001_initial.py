@@ -490,6 +490,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
     op.create_table(
+        "locale_ruling",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("instead", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "locale"),
+    )
+    op.create_table(
         "substitute",
         SEAL(),
         sa.Column("incident", sa.String(), nullable=False),
