@@ -1,11 +1,16 @@
 """The vocabulary of an incident file: its facts, and its times, of which most come from the table of duties."""
 
 from amends.content.law.regimes import read_duties
+from amends.domain.incident.elements import ELEMENTS
 from amends.domain.incident.incident import CLOCK_EVENTS, Times
 from amends.domain.incident.vocabulary import Entry, facts_vocabulary, markdown_table
 
 OCCURRED = "When did it happen? Write `from` and `to`, one moment, or a date."
 CONTAINED = "From when on was no more harm done?"
+ELEMENTS_INTRO = """\
+An element is a piece of data as people and laws name it; a class holds several. Write elements, in the incident file and
+in the list of people: letters name them, each person's first step hangs on them, and most laws of the United States count
+them. A class can be read everywhere too, and then `amends assess` asks which of its elements it was."""
 FACTS_HEAD = ("fact", "meaning", "written as")
 TIMES_HEAD = ("time", "meaning", "ask yourself")
 
@@ -26,10 +31,17 @@ def sectors() -> tuple[str, ...]:
 
 
 def vocabulary_page() -> str:
-    """Return the two tables of docs/facts.md, with the words for a trade between them."""
+    """Return the tables of docs/facts.md, with the words for a trade and the data elements of each class."""
     facts = markdown_table(FACTS_HEAD, facts_vocabulary())
     times = markdown_table(TIMES_HEAD, times_vocabulary())
-    return f"{facts}\n\nLaws know these sectors: {', '.join(sectors())}.\n\n## Times\n{times}"
+    known = f"Laws know these sectors: {', '.join(sectors())}."
+    return f"{facts}\n\n{known}\n\n## Elements and classes\n{ELEMENTS_INTRO}\n\n{elements_table()}\n\n## Times\n{times}"
+
+
+def elements_table() -> str:
+    """Return the data elements of each class that has several, as a Markdown table."""
+    rows = (f"| `{one}` | {', '.join(f'`{element}`' for element in ELEMENTS[one])} |" for one in ELEMENTS)
+    return "\n".join(("| class | elements |", "|---|---|", *rows))
 
 
 def _capital(text: str) -> str:

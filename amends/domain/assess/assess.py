@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
 from amends.domain.base.value import Span
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.elements import ELEMENTS, vague
 from amends.domain.incident.facts import (
     BreachType,
     Certainty,
@@ -213,7 +214,14 @@ def _open_questions(incident: Incident, audience: AudienceCounts) -> tuple[str, 
     facts = incident.facts
     missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
     asked = dict.fromkeys(QUESTIONS[name] for name in missing)
-    return (*asked, *_questions_about_people(incident, audience))
+    return (*asked, *_questions_about_elements(facts), *_questions_about_people(incident, audience))
+
+
+def _questions_about_elements(facts: Facts) -> Iterator[str]:
+    """Yield a question for each class of data that must be made precise."""
+    for one in vague(facts.categories()):
+        words = ", ".join(ELEMENTS[one])
+        yield f"Which {one.replace('_', ' ')} was it? Name the elements: {words}. Laws and first steps hang on them."
 
 
 def _matters(name: str, facts: Facts) -> bool:

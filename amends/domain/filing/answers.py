@@ -17,6 +17,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.filings import INDIVIDUALS_NOTIFIED, NOTIFIED, as_known, filings_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind, CommitmentState, planned_commitments
+from amends.domain.incident.elements import class_of, classes_of
 from amends.domain.incident.facts import (
     Backup,
     BreachType,
@@ -213,6 +214,12 @@ def categories(context: FilingContext) -> Words:
     return tuple(dict.fromkeys(map(str, kinds))) or None
 
 
+def classes(context: FilingContext) -> Words:
+    """Return the classes of the kinds of data, in which forms ask."""
+    kinds = categories(context)
+    return tuple(dict.fromkeys(class_of(DataCategory(kind)) for kind in kinds)) if kinds else None
+
+
 def told_police(context: FilingContext) -> bool:
     done = context.facts.mitigations
     return done.stands and any("police" in one.what for one in done.value or ())
@@ -374,7 +381,7 @@ WORDS: dict[str, FormQuestion] = {
     "completeness": _choice("complete incomplete", lambda context: "complete" if context.complete else "incomplete"),
     "consequences": _one_word("written", lambda context: context.story.what_it_means),
     "cross_border": _one_word("several_countries", lambda context: len(context.in_area) > 1),
-    "data_categories": _choice(DataCategory, categories),
+    "data_categories": _choice(sorted(classes_of(DataCategory)), classes),
     "data_subjects": _choice(DataSubject, subjects),
     "encrypted": _yes_or_no(lambda facts: facts.encrypted_at_rest),
     "established": _choice(

@@ -109,21 +109,39 @@ class Vector(StrEnum):
 
 
 class DataCategory(StrEnum):
+    """A kind of data: an element, as people and laws name it, or a class of several elements (elements.py)."""
+
     BASIC_IDENTITY = "basic_identity"
+    FULL_NAME = "full_name"
+    BIRTH_DATE = "birth_date"
     CONTACT = "contact"
+    HOME_ADDRESS = "home_address"
+    PHONE_NUMBER = "phone_number"
+    EMAIL_ADDRESS = "email_address"
     USER_ID = "user_id"
     PSEUDONYMOUS_USERNAME = "pseudonymous_username"
     CREDENTIALS_PLAIN = "credentials_plain"
+    SECURITY_ANSWERS = "security_answers"
     CREDENTIALS_HASHED = "credentials_hashed"
     NATIONAL_ID = "national_id"
+    SSN = "ssn"
+    DRIVERS_LICENSE = "drivers_license"
+    PASSPORT = "passport"
+    TAX_NUMBER = "tax_number"
+    ID_CARD = "id_card"
     PAYMENT_CARD = "payment_card"
+    CARD_NUMBER = "card_number"
+    CARD_WITH_CODE = "card_with_code"
     FINANCIAL_ACCOUNT = "financial_account"
+    ACCOUNT_NUMBER = "account_number"
+    ACCOUNT_WITH_ACCESS = "account_with_access"
     BILLING = "billing"
     PURCHASE = "purchase"
     WAGE = "wage"
     INSURANCE_CONTRACT = "insurance_contract"
     VEHICLE_REGISTRATION = "vehicle_registration"
     LOCATION = "location"
+    LOCATION_TRAIL = "location_trail"
     COMMUNICATIONS_METADATA = "communications_metadata"
     COMMUNICATIONS_CONTENT = "communications_content"
     EMPLOYMENT = "employment"
@@ -132,8 +150,15 @@ class DataCategory(StrEnum):
     FAMILY_STATUS = "family_status"
     PHOTO = "photo"
     BIOMETRIC = "biometric"
+    FINGERPRINT = "fingerprint"
+    FACE_TEMPLATE = "face_template"
+    VOICE_PRINT = "voice_print"
     GENETIC = "genetic"
     HEALTH = "health"
+    DIAGNOSIS = "diagnosis"
+    TREATMENT = "treatment"
+    PRESCRIPTIONS = "prescriptions"
+    HEALTH_INSURANCE_NUMBER = "health_insurance_number"
     HEALTH_MINOR = "health_minor"
     SEXUAL_LIFE = "sexual_life"
     POLITICAL = "political"
@@ -288,8 +313,8 @@ class Facts(Value):
     malicious: Fact[Truth] = Fact[Truth]()
     """Somebody meant harm or gain."""
     data_categories: Fact[tuple[TouchedCategory, ...]] = Fact[tuple[TouchedCategory, ...]]()
-    """The kinds of data that were touched, each confirmed or suspected. health_minor is a trivial hint, such as a food
-    preference; health is the real thing."""
+    """The data elements that were touched, each confirmed or suspected: ssn, not national_id, where you know it.
+    health_minor is a trivial hint, such as a food preference; health is the real thing."""
     data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
     """The people whose data it is."""
     vulnerable_subjects: Fact[Truth] = Fact[Truth]()

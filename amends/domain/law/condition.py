@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from amends.domain.incident.elements import covers, named_by
 from amends.domain.incident.facts import Certainty, Fact, Facts
 from amends.domain.incident.incident import CALLED, Organisation
 from amends.domain.law.regime import Condition, Regime
@@ -191,14 +192,17 @@ def _data(condition: Condition, facts: Facts) -> Verdict:
     kinds = touched(facts)
     if kinds is None:
         return Verdict(Truth.MAYBE, ("nobody can say yet which data was touched",), ("data_categories",))
-    found = [kind for kind in condition.data if kind in kinds]
+    found = [kind for kind in kinds if named_by(condition.data, kind)]
     if not found:
         return Verdict(Truth.NO, ("none of the kinds of data that the law names was touched",), ("data_categories",))
     named = ", ".join(kind.replace("_", " ") for kind in found)
     listed = facts.data_categories
-    sure = {fact.value for fact in listed.value or () if fact.certainty is Certainty.CONFIRMED} & set(found)
-    answer = Truth.YES if sure and listed.certainty is Certainty.CONFIRMED else Truth.MAYBE
-    return Verdict(answer, (f"touched: {named}",), ("data_categories",))
+    confirmed = (one.value for one in listed.value or () if one.certainty is Certainty.CONFIRMED)
+    sure = {kind for kind in confirmed if kind in found}
+    meant = [kind for kind in sure if any(covers(wanted, kind) for wanted in condition.data)]
+    answer = Truth.YES if meant and listed.certainty is Certainty.CONFIRMED else Truth.MAYBE
+    said = f"touched: {named}" if meant or not sure else f"touched: {named}; which of them the law means is not said"
+    return Verdict(answer, (said,), ("data_categories",))
 
 
 def _one_of(name: str, fact: Fact[str], wanted: tuple[str, ...]) -> Verdict:

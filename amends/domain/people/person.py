@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from amends.domain.base.value import Value
+from amends.domain.incident.elements import named_by
 from amends.domain.incident.facts import DataCategory, Facts
 
 NULL_LIKE = frozenset({"null", "(null)", "n/a", "#n/a", "none", "undefined", "-", "--"})
@@ -130,7 +131,7 @@ class AudienceCounts(Value):
         if not facts.data_categories.stands:
             return {}
         named = facts.categories()
-        return {kind: people for kind, people in self.by_category.items() if kind not in named}
+        return {kind: people for kind, people in self.by_category.items() if not named_by(named, DataCategory(kind))}
 
 
 def damaged(number: int) -> str:

@@ -11,6 +11,7 @@ from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
 from amends.domain.incident.commitment import Commitment, CommitmentState, PlannedCommitment
+from amends.domain.incident.elements import named_by
 from amends.domain.incident.facts import DataCategory, Facts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import opens_at
@@ -491,7 +492,9 @@ def holds(case: Case, when: When) -> bool:
 def _may_be_touched(facts: Facts, wanted: tuple[DataCategory, ...]) -> bool:
     listed = facts.data_categories
     one_by_one = listed.value or () if listed.stands else ()
-    return listed.unknown or any(one.value in wanted and (one.stands or one.unknown) for one in one_by_one)
+    return listed.unknown or any(
+        one.value and named_by(wanted, one.value) and (one.stands or one.unknown) for one in one_by_one
+    )
 
 
 def _people(case: Case) -> int | None:

@@ -5,6 +5,7 @@ An unknown fact is read as the worse case. Where two facts contradict each other
 
 from enum import StrEnum
 
+from amends.domain.incident import elements
 from amends.domain.incident.facts import (
     BreachType,
     Cause,
@@ -155,7 +156,7 @@ def class_of(kind: DataCategory, facts: Facts) -> DataClass:
     """Return the class of one kind of data in this incident."""
     if kind in IN_AN_APPLICATION and about(facts, DataSubject.JOB_APPLICANTS):
         return DataClass.GRAVE
-    return CLASS_OF[kind]
+    return CLASS_OF[elements.class_of(kind)]
 
 
 def about(facts: Facts, *subjects: DataSubject) -> bool:

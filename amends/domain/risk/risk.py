@@ -6,6 +6,7 @@ The levels follow the eighteen cases that the European Data Protection Board dec
 
 from collections.abc import Iterable, Iterator
 
+from amends.domain.incident.elements import classes_of
 from amends.domain.incident.facts import Facts, RecipientKind, Vector
 from amends.domain.risk.availability import CHANGED, UNAVAILABLE, health_sector, outage
 from amends.domain.risk.exposure import (
@@ -181,7 +182,7 @@ def _how_many(people: int | None) -> str:
 
 
 def _profile(facts: Facts, has_it: Holder) -> Iterator[Rule]:
-    kinds = {kind for kind in touched(facts) or () if class_of(kind, facts) is DataClass.ORDINARY}
+    kinds = classes_of(kind for kind in touched(facts) or () if class_of(kind, facts) is DataClass.ORDINARY)
     if has_it is Holder.HOSTILE and len(kinds) >= PROFILE:
         says = f"{len(kinds)} ordinary kinds of data together draw a picture of somebody, in the hands of strangers."
         source = "GDPR 34(1); EDPB Guidelines 01/2021, case 05; Guidelines 9/2022: combined data weighs more"

@@ -1,5 +1,6 @@
 """ENISA's severity score of 2013, SE = DPC x EI + CB, with its reasons. An unknown fact is read as the worse case."""
 
+from amends.domain.incident.elements import class_of, classes_of
 from amends.domain.incident.facts import (
     BreachType,
     Certainty,
@@ -29,7 +30,9 @@ DATA = {
     DataCategory.CREDENTIALS_HASHED: (1, 0.25),
     DataCategory.NATIONAL_ID: (2, 1.0),
     DataCategory.PAYMENT_CARD: (4, 1.0),
+    DataCategory.CARD_NUMBER: (3, 1.0),
     DataCategory.FINANCIAL_ACCOUNT: (3, 0.75),
+    DataCategory.ACCOUNT_WITH_ACCESS: (4, 0.75),
     DataCategory.BILLING: (2, 0.75),
     DataCategory.PURCHASE: (2, 0.5),
     DataCategory.WAGE: (3, 0.5),
@@ -55,7 +58,10 @@ DATA = {
     DataCategory.CRIMINAL: (4, 0.75),
     DataCategory.OTHER: (2, 0.75),
 }
-"""For each kind of data its context, from 1 (says little) to 4 (sensitive), and how well it names a person, up to 1."""
+"""For each kind of data its context, from 1 (says little) to 4 (sensitive), and how well it names a person, up to 1.
+
+An element that is not listed weighs as its class.
+"""
 
 MANY_PEOPLE = 100_000
 """From this number on the band is one higher than the score alone says: among so many people somebody will be hurt."""
@@ -160,13 +166,18 @@ def touched(facts: Facts) -> tuple[DataCategory, ...] | None:
     return tuple(fact.value for fact in known.value or () if fact.value and fact.certainty is not Certainty.RULED_OUT)
 
 
+def weight(kind: DataCategory) -> tuple[int, float]:
+    """Return the context of a kind of data and how well it names a person, as in DATA."""
+    return DATA.get(kind) or DATA[class_of(kind)]
+
+
 def _context(facts: Facts) -> Component:
     kinds = touched(facts)
     if kinds is None:
         assumed = "Nobody can say yet which data was touched; the most sensitive is assumed."
         return Component(name=DPC, value=4, reason=assumed, facts=("data_categories",))
-    value = max((DATA[kind][0] for kind in kinds), default=1)
-    telling = ", ".join(kind.replace("_", " ") for kind in kinds if DATA[kind][0] == value) or "none"
+    value = max((weight(kind)[0] for kind in kinds), default=1)
+    telling = ", ".join(kind.replace("_", " ") for kind in kinds if weight(kind)[0] == value) or "none"
     raised, why = _vulnerable(facts)
     rests_on = ("data_categories", "vulnerable_subjects")
     return Component(
@@ -189,9 +200,9 @@ def _identification(facts: Facts) -> Component:
     if kinds is None:
         assumed = "Nobody can say yet which data was touched; it is taken to name people."
         return Component(name=EI, value=1, reason=assumed, facts=rests_on)
-    if {DataCategory.BASIC_IDENTITY, DataCategory.CONTACT} <= set(kinds):
+    if {DataCategory.BASIC_IDENTITY, DataCategory.CONTACT} <= classes_of(kinds):
         return Component(name=EI, value=1, reason="Names together with contact details.", facts=rests_on)
-    value = max((DATA[kind][1] for kind in kinds), default=0.25)
+    value = max((weight(kind)[1] for kind in kinds), default=0.25)
     return Component(name=EI, value=value, reason=NAMING[value], facts=rests_on)
 
 

@@ -16,6 +16,7 @@ from amends.domain.base.errors import ContentError
 from amends.domain.filing.answers import WORDS
 from amends.domain.filing.form import Form
 from amends.domain.filing.pack import Pack, pack
+from amends.domain.incident.elements import classes_of
 from amends.domain.incident.facts import BreachType, Cause, DataCategory, DataSubject, Vector
 from tests.builders import NOW, a_case, a_duty, an_assessment, an_audience, an_incident
 
@@ -61,7 +62,7 @@ def test_no_option_of_the_template_is_left_out(form: Form, schema: dict[str, Any
 @pytest.mark.parametrize(
     ("question", "words"),
     [
-        ("data_categories", DataCategory),
+        ("data_categories", sorted(classes_of(DataCategory))),
         ("vector", Vector),
         ("cause", Cause),
         ("data_subjects", DataSubject),

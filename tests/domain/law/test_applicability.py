@@ -310,6 +310,24 @@ def test_conditions_are_held_against_the_facts(when: dict[str, Any], standing: s
 
 
 @pytest.mark.parametrize(
+    ("known", "named", "standing"),
+    [
+        ("ssn", ["ssn", "drivers_license"], "applies"),
+        ("ssn", ["national_id"], "applies"),
+        ("national_id", ["ssn", "drivers_license"], "may_apply"),
+        ("passport", ["ssn", "drivers_license"], None),
+        ("card_number", ["card_with_code"], None),
+        ("payment_card", ["card_with_code"], "may_apply"),
+        ("diagnosis", ["health"], "applies"),
+    ],
+)
+def test_a_law_that_names_elements_is_not_met_by_others(known: str, named: list[str], standing: str | None) -> None:
+    table = a_table(a_regime(duties=[a_row(when={"data": named})]))
+    found = ruled(table, facts={"data_categories": [known]})
+    assert [duty.standing for duty in found.duties] == ([standing] if standing else [])
+
+
+@pytest.mark.parametrize(
     "when",
     [
         {"data": ["health"]}, {"cause": ["loss"]}, {"vector": ["other"]}, {"malicious": False}, {"unreadable": True},
