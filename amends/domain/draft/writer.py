@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +16,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.languages import language_findings
-from amends.domain.incident.commitment import Commitment, fate
+from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.notice.bounds import LESS, TooMuch
@@ -44,6 +44,7 @@ from amends.domain.notice.wording import (
     say_count,
     say_data,
     say_date,
+    say_day,
     say_moment,
     say_statement,
 )
@@ -400,9 +401,13 @@ class Writer:
         """Return the commitments that were made, and those that this notice makes."""
         return (*(one for one in self._case.commitments if one.made_in), *self._made)
 
-    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, Any]:
         state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
+        take_up = _take_up(phrases, locale, commitment.take_up)
+        evidence = _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}")
+        kept = text_for(commitment.kept, locale) if state == CommitmentState.KEPT else ""
+        sentences = said_when_kept(kept, {**take_up, "result": evidence})
         return {
             "kind": commitment.kind.value,
             "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),
@@ -412,8 +417,17 @@ class Writer:
             "new_due": SaidText("" if again else self._date(phrases, commitment.new_due_at), key),
             "next_word": SaidText(self._date(phrases, again), key),
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
-            "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
+            "evidence": evidence,
+            "take_up": take_up,
+            "kept": SaidText(("" if locale.startswith("zh") else " ").join(sentences), key),
         }
+
+
+def _take_up(phrases: Phrases, locale: str, take_up: TakeUp) -> dict[str, str]:
+    """Return the way to take up an offer, in this locale; empty where nothing is offered."""
+    texts = {"provider": text_for(take_up.provider, locale), "how": text_for(take_up.how, locale)}
+    until = say_day(phrases, date.fromisoformat(take_up.until)) if take_up.until else ""
+    return {**texts, "code": take_up.code, "link": take_up.link, "phone": take_up.phone, "until": until}
 
 
 def _in_words(

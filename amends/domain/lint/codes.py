@@ -211,6 +211,11 @@ CODES = {
         "A link without https, with a port or a login in it, or with another address inside to which it leads on.",
         "Link to the page itself: https, the host, the path.",
     ),
+    "L162": Meaning(
+        Stops.ALWAYS,
+        "Something is offered, such as credit monitoring, and a way to take it up or its last day is missing.",
+        "Write code, link or phone, and until, under `take_up` of the commitment in the incident file.",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

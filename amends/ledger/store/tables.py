@@ -529,6 +529,8 @@ class CommitmentRow(Sealed, table=True):
     escalated_at: datetime | None = _time_or_none()
     added_at: datetime | None = _time_or_none()
     next_word_at: datetime | None = _time_or_none()
+    take_up: dict[str, Any] = _json()
+    kept: dict[str, str] = _json()
     changes: int
     """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int

@@ -249,6 +249,8 @@ def upgrade() -> None:
         sa.Column("escalated_at", TIME, nullable=True),
         sa.Column("added_at", TIME, nullable=True),
         sa.Column("next_word_at", TIME, nullable=True),
+        sa.Column("take_up", sa.JSON(), nullable=False),
+        sa.Column("kept", sa.JSON(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("worded_by", sa.String(), nullable=False),
