@@ -64,7 +64,7 @@ def library(
     place: Annotated[str, typer.Option("--for", metavar="PLACE", help="Only what is meant there: US-MA, CN.")] = "",
     show: Annotated[str, typer.Option("--show", metavar="ID", help="One entry, with all of it.")] = "",
 ) -> None:
-    """What can be promised: pick it in the incident file with `use: ID`. Nothing of it is promised by default."""
+    """List what can be promised: pick it in the incident file with `use: ID`. Nothing is promised by default."""
     from amends.content.playbook.commitment_library import shipped_commitments
     from amends.domain.playbook.commitment_library import entry_lines
 

@@ -88,7 +88,7 @@ class TakeUp(Unfinished):
     until: Annotated[str, AfterValidator(_day)] = ""
     """The last day on which a person can take it up, such as 2027-03-31."""
     how: Texts = {}
-    """What else the person has to do or to have at hand, in full sentences."""
+    """The rest that the person has to do or to have at hand, in full sentences."""
 
     def lacks(self, needs: Collection[TakeUpPart]) -> tuple[str, ...]:
         """Return what is missing of these parts, in words; any way to take it up is as good as another."""
@@ -128,9 +128,9 @@ class PlannedCommitment(Value):
     take_up: TakeUp = TakeUp()
     """The way in which a person takes up what is offered."""
     needs: tuple[TakeUpPart, ...] = ()
-    """What a person needs to take it up, as the library's entry names it."""
+    """The parts of `take_up` that people need, as the library's entry names them."""
     kept: Texts = {}
-    """What those promised are told once it is kept, with slots such as {link} and {result}."""
+    """The sentences for those promised once it is kept, with slots such as {link} and {result}."""
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ class Commitment(Value):
     """The time by which people hear again of a late commitment that has no new date; None for any other."""
     take_up: TakeUp = TakeUp()
     kept: Texts = {}
-    """What those promised are told once it is kept, with slots."""
+    """The sentences for those promised once it is kept, with slots."""
 
     @property
     def waits_to_be_made(self) -> bool:

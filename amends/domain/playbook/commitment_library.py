@@ -13,7 +13,7 @@ from amends.domain.law.duty import Confidence
 
 
 class LawOfEntry(Value):
-    """What a law asks for that the entry answers."""
+    """The demand of a law that the entry answers."""
 
     asks: str = Field(min_length=3)
     citation: str
@@ -32,17 +32,17 @@ class LibraryCommitment(Value):
     promise: Texts
     """The promise to customers, as a full sentence per locale without its date."""
     kept: Texts
-    """What the person is told once it is kept, with slots for the way to take it up and for {result}."""
+    """The sentences for the person once it is kept, with slots for the way to take it up and for {result}."""
     owner: str
     """The office that usually keeps it; a pick may name another."""
     due: Lasting
     costs: str
-    """What it costs, as a range in words."""
+    """The cost, as a range in words."""
     done_by: str
-    """Who has to do what before it can be promised."""
+    """The people or firms who have to do it, and the work before it can be promised."""
     law: tuple[LawOfEntry, ...] = ()
     take_up: tuple[TakeUpPart, ...] = ()
-    """What the lead must fill in, so that people can take it up."""
+    """The parts that the lead must fill in, so that people can take it up."""
 
     @property
     def where(self) -> str:
