@@ -98,6 +98,8 @@ def report_lines(file: str, report: "AudienceReport") -> list[str]:
     if report.rows or not report.refused:
         rows = counted(report.rows, "row")
         aside = f" ({report.set_aside} without an address that was set aside)" if report.set_aside else ""
+        if unread := sum(one.column == "locale" for one in report.rejected):
+            lines.append(f"{counted(unread, 'row does', 'rows do')} not say which language the person reads")
         lines.append(f"{rows}: {report.accepted} accepted{aside}, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
 

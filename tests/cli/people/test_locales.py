@@ -69,6 +69,15 @@ def test_a_list_is_checked_for_languages(empty: Office, people: Path) -> None:
     assert "3 people read de (2) and zh-HK (1); the shipped words are in en and zh-CN" in shown.stderr
 
 
+def test_rows_that_name_no_language_are_counted(empty: Office, people: Path) -> None:
+    """A row without a locale is rejected, so that somebody says what the person reads."""
+    empty_cell = "C-5,Ina Five,ina@mail.example,,,DE,household\n"
+    people.write_text(people.read_text(encoding="utf-8") + empty_cell, encoding="utf-8")
+    shown = empty.amends("audience", "check", people, "--max-bad-share", "1")
+    assert shown.exit_code == 3
+    assert "1 row does not say which language the person reads" in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
@@ -97,7 +106,8 @@ def test_one_language_is_ruled_on_once(opened: Office) -> None:
 def german(tmp_path: Path) -> Path:
     """The incident file with each of its texts in German too."""
     path = tmp_path / "incident.yaml"
-    path.write_text(yaml.safe_dump(in_german(yaml.safe_load(story_of_few().read_text(encoding="utf-8")))), "utf-8")
+    story = yaml.safe_load(story_of_few().read_text(encoding="utf-8")) | {"commitments": []}
+    path.write_text(yaml.safe_dump(in_german(story)), encoding="utf-8")
     return path
 
 
