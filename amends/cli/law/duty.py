@@ -10,18 +10,19 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from amends.cli.law.stale import stale
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.cli.terminal.times import time_from
-from amends.domain.assess.text import by_when, when
+from amends.domain.assess.text import by_when, overdue_for, when
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.base.text import in_time, length, minute
+from amends.domain.base.text import in_time, minute
 from amends.domain.case.filings import DutyStatus, no_such_duty, out_of_order, status, statuses
 from amends.domain.case.reach import why_not_substitute
 from amends.domain.filing.statements import clock_in_words, how_sure, spoken
-from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption
+from amends.domain.law.duty import Addressee, Duty, Exemption
 from amends.domain.law.filing import Filing, Part
 from amends.domain.law.substitute import SubstituteNotice
 
@@ -72,7 +73,7 @@ def _urgency(one: DutyStatus) -> tuple[int, tuple[int, datetime]]:
     """Return the key that sorts duties: overdue, at once, by date, waiting, then exempt, then done."""
     if one.done_at:
         rank = 3
-    elif one.duty.standing is DutyStanding.EXEMPT:
+    elif not one.duty.standing.owed:
         rank = 2
     else:
         rank = 0 if one.overdue else 1
@@ -113,7 +114,7 @@ def _done(one: DutyStatus, at: datetime) -> str:
     if one.done_at:
         early = f", {in_time(one.early_by)}" if one.early_by is not None else ""
         return "; ".join(filter(None, (minute(one.done_at) + early, told)))
-    late = f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
+    late = overdue_for(one.duty, at) if one.overdue else ""
     return "; ".join(filter(None, (late, one.missing, told)))
 
 
@@ -150,7 +151,7 @@ class _Words:
 
     def contact(self, duty: Duty) -> str:
         recipient = self.table.recipients.get(duty.recipient)
-        return recipient.contact if recipient else ""
+        return duty.contact or (recipient.contact if recipient else "")
 
 
 def _in_full(one: DutyStatus, words: _Words, at: datetime) -> Iterator[str]:
@@ -367,3 +368,6 @@ def _duty(case: "Case", duty_id: str) -> Duty:
     if found is None:
         raise NotInLedger(no_such_duty(case.incident.id, duty_id, (one.id for one in duties)))
     return found
+
+
+app.command()(stale)

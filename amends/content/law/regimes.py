@@ -254,6 +254,10 @@ def _places(file: _File) -> Iterator[_Word]:
         yield from file.names(part)
     for code, place in file.part.also_called.items():
         yield file.word(("also_called", code), place)
+    for name, recipient in file.part.recipients.items():
+        for part in ("names", "contacts"):
+            for place in getattr(recipient, part):
+                yield file.word(("recipients", name, part, place), place, of_key=True)
 
 
 def _exists(place: str) -> bool:

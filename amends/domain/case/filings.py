@@ -10,7 +10,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.lawfully import LawfullyTold, told_under
 from amends.domain.case.reach import given_for, told_at, why_not_done
 from amends.domain.incident.incident import Incident
-from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.filing import Filing, standing_filings
 from amends.domain.law.substitute import SubstituteNotice
 
@@ -131,7 +131,7 @@ def _done_before(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
 
 def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
     for other in case.duties:
-        if duty.id not in other.before or other.standing is DutyStanding.EXEMPT:
+        if duty.id not in other.before or not other.standing.owed:
             continue
         done = begun_at(case, other)
         if done is None:

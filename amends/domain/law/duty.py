@@ -53,6 +53,13 @@ class DutyStanding(StrEnum):
     """A fact is not known, or only a person can judge a condition; until then the duty is treated as applying."""
     EXEMPT = "exempt"
     """An exemption is claimed, with its evidence, and a lawyer must agree."""
+    RECOMMENDED = "recommended"
+    """A standard or an authority's guidance asks for it; no law does."""
+
+    @property
+    def owed(self) -> bool:
+        """Return True when a law asks for it, as far as is known, and no exemption is claimed."""
+        return self in (DutyStanding.APPLIES, DutyStanding.MAY_APPLY)
 
 
 class Exemption(Value):
@@ -96,6 +103,8 @@ class Duty(Value):
     """The recipient's key in the table of duties: supervisory_authority, attorney_general, individuals."""
     recipient_name: str
     """The recipient in words."""
+    contact: str = ""
+    """How to reach the recipient, where somebody has looked that up."""
     addressee: Addressee
     places: tuple[str, ...]
     """Countries (ISO 3166-1) and states (US-WA) that make the duty apply."""
@@ -168,9 +177,13 @@ class Duty(Value):
         return tuple(filter(None, (*told, self.channels_in_words, *self.filed_by)))
 
     def overdue(self, now: datetime) -> bool:
-        """Return True when the time of an undone duty has passed; a duty that is exempt or waits is never overdue."""
-        live = self.standing is not DutyStanding.EXEMPT and not self.waits
+        """Return True when the time of an undone duty has passed; what is not owed, or waits, is never overdue."""
+        live = self.standing.owed and not self.waits
         return live and self.due_at is not None and self.due_at < now
+
+    def surely_overdue(self, now: datetime) -> bool:
+        """Return True when the time of an undone duty has passed, and the duty applies for sure."""
+        return self.standing is DutyStanding.APPLIES and self.overdue(now)
 
     def early_by(self, done_at: datetime) -> timedelta | None:
         """Return how long before its due time the duty was done; negative when late, None when the duty has no date."""

@@ -268,8 +268,8 @@ def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) ->
 
 
 def deadlines(case: Case, now: datetime) -> tuple[Deadline, ...]:
-    """Return every duty that is not exempt, the most pressing first."""
-    listed = (one for one in statuses(case, now) if one.duty.standing is not DutyStanding.EXEMPT)
+    """Return every duty that is owed, the most pressing first."""
+    listed = (one for one in statuses(case, now) if one.duty.standing.owed)
     return tuple(_deadline(one, now) for one in sorted(listed, key=lambda one: (one.duty.pressure, one.duty.id)))
 
 
