@@ -40,7 +40,9 @@ async def _put_together(ledger: Ledger, draft: Draft, settings: ChannelSettings,
     used = {kind for kind in (*draft.channels, *draft.cascade) if kind.personal}
     async with connected({kind: own for kind, own in settings.items() if kind in used}) as channels:
         inspection = Inspection(composer, channels)
-        return await asyncio.to_thread(inspection.of, ledger.previews.first_claims(draft))
+        found = await asyncio.to_thread(inspection.of, ledger.previews.first_claims(draft))
+        not_lawfully = (await asyncio.to_thread(ledger.previews.expected, draft)).not_lawfully
+        return found.model_copy(update={"not_lawfully": not_lawfully})
 
 
 @dataclass

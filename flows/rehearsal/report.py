@@ -8,6 +8,7 @@ from datetime import datetime
 from amends.domain.base.text import length
 from amends.domain.base.value import EVERYONE, some_text
 from amends.domain.case.case import Case
+from amends.domain.case.lawfully import told_in_all
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.notice.notice import DeliveryState, NoticeStatus
@@ -60,6 +61,7 @@ def report(
         events=case.named_events,
         notices=tuple(_noticed(notice, world, approved, first_at) for notice in case.notices),
         deadlines=deadlines(case, now),
+        told=told_in_all(case),
         named_times=named_times(case, now, first_at),
         silences=silences(case, scene.script.start, now, first_at)[:5],
         questions=asked(questions, sum(one.kind is QuestionKind.COMPLAINT for one in questions), now),

@@ -8,7 +8,7 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState, Record
 from amends.domain.case.deadlines import open_duties
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty
-from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import HOUR, LateCommitment, full_hour
 from amends.domain.team.approval import Decision
@@ -168,7 +168,7 @@ class RehearsedTeam:
 
     def _letters(self, case: Case) -> Iterator[tuple[NoticeStatus, datetime]]:
         for notice in case.notices:
-            waits = notice.sent_at and notice.people.get(PersonState.WAITING, 0)
+            waits = notice.sent_at and notice.letters_to_hand_over
             handed_over = self._printed.get(notice.id, notice.sent_at)
             if waits and handed_over:
                 yield notice, full_hour(handed_over + self._scene.times.file_after)

@@ -181,6 +181,6 @@ async def _preflight(context: Context, drafted: Draft) -> Preflight | None:
         found = await look_over(ledger, drafted, context.channels, context.links, now)
     except ChannelMisconfigured:
         return None  # the preflight runs again when somebody approves the notice, and tells that person
-    if why := found.why_not_approve(drafted.notice):
+    if why := found.why_not_approve(drafted.notice) or found.why_ask(drafted, None):
         await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
     return found

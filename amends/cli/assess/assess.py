@@ -9,6 +9,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.options import AudienceFileIfAny
 from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.letters import required_letters
 from amends.domain.assess.text import in_words
 from amends.domain.people.census import counted
 from amends.domain.people.person import AudienceCounts
@@ -25,13 +26,15 @@ def assess(
 ) -> None:
     """Work out how grave an incident is, from its file alone; facts are enough."""
     from amends.content.incident.incident import read_incident
+    from amends.content.law.law import read_law
     from amends.content.people.audience import AudienceFile
 
     desk: Desk = ctx.obj
     incident = read_incident(file)
-    people = counted(AudienceFile(audience).rows()) if audience else AudienceCounts()
+    people = counted(AudienceFile(audience, today=now().date()).rows()) if audience else AudienceCounts()
     assessment = assessed(incident, people)
-    desk.show(assessment, "\n".join(in_words(assessment, incident.organisation.timezone)))
+    letters = required_letters(assessment, read_law().addenda)
+    desk.show(assessment, "\n".join(in_words(assessment, incident.organisation.timezone, letters)))
     if report:
         from amends.cli.assess.page import assessment_page
 

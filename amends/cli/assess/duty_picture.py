@@ -144,7 +144,7 @@ def duty_picture(duties: Sequence[Duty], filed: Mapping[str, datetime], now: dat
 
 def _grouped(duties: Sequence[Duty], filed: Mapping[str, datetime]) -> list[list[Duty]]:
     groups: defaultdict[tuple[object, ...], list[Duty]] = defaultdict(list)
-    for duty in sorted(duties, key=lambda duty: (duty.standing is DutyStanding.EXEMPT, duty.pressure, duty.recipient)):
+    for duty in sorted(duties, key=lambda duty: (not duty.standing.owed, duty.pressure, duty.recipient)):
         state = duty.waits, duty.standing, bool(duty.assumed), filed.get(duty.id)
         groups[duty.recipient, duty.due_at, *state].append(duty)
     return list(groups.values())
@@ -163,7 +163,7 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     end = duty.due_at or done or now
     start = min([*(one.starts_at for one in group if one.starts_at), end])
     until = done or now
-    late = bool(duty.due_at and duty.due_at < until and not _needs_no_action(duty, done))
+    late = bool(duty.due_at and duty.due_at < until and not _nothing_is_late(duty, done))
     name, law = _name(group), _law(group)
     due = _due(duty, done, now, zone)
     stands = _stands(duty, done, now, zone)
@@ -185,9 +185,9 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     )
 
 
-def _needs_no_action(duty: Duty, done: datetime | None) -> bool:
-    """Return True when nobody has to act now: the duty waits for a step of our own, or an exemption is claimed."""
-    return done is None and (duty.waits or duty.standing is DutyStanding.EXEMPT)
+def _nothing_is_late(duty: Duty, done: datetime | None) -> bool:
+    """Return True for a duty that is not done, and waits for a step of our own or does not apply for sure."""
+    return done is None and (duty.waits or duty.standing is not DutyStanding.APPLIES)
 
 
 def _name(group: list[Duty]) -> str:
@@ -212,8 +212,8 @@ def _due(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
 def _stands(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
     if done:
         return f"done, {in_time(duty.due_at - done)}" if duty.due_at else f"done {_when(done, now, zone)}"
-    if duty.standing is DutyStanding.EXEMPT:
-        return "exemption claimed"
+    if not duty.standing.owed:
+        return "recommended" if duty.standing is DutyStanding.RECOMMENDED else "exemption claimed"
     if duty.waits:
         return "waits for a step of ours"
     doubt = "may apply" if duty.standing is DutyStanding.MAY_APPLY else ""

@@ -6,6 +6,7 @@ from datetime import datetime
 from amends.cli.assess.duty_picture import duty_picture
 from amends.cli.terminal.html import render
 from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.letters import required_letters
 from amends.domain.assess.text import (
     alike,
     by_when,
@@ -23,7 +24,7 @@ from amends.domain.base.text import in_time
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.incident.incident import Incident
-from amends.domain.law.duty import Duty
+from amends.domain.law.duty import Duty, DutyStanding
 from amends.domain.people.person import AudienceCounts
 
 
@@ -62,6 +63,8 @@ def assessment_page(incident: Incident, people: AudienceCounts, assessment: Asse
 
 def sections(case: Case, at: datetime) -> dict[str, object]:
     """Return the values that fill the template's sections about the assessment."""
+    from amends.content.law.law import read_law
+
     if case.assessment is None:
         return {"found": None}
     duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
@@ -75,6 +78,7 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
         "to_do": list(to_do(undone, at, zone)),
         "pressing": surely_pressing(undone, at),
         "picture": duty_picture(duties, filed, at, zone),
+        "letters": required_letters(case.assessment, read_law().addenda),
         "owed": [_owed(group, at, zone) for group in groups],
         "aside": gathered(case.assessment.set_aside, lambda one: one.why),
     }
@@ -85,7 +89,7 @@ def _owed(group: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
     duty, more = first.duty, particulars(duties)
     return Owed(
         by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
-        late=first.overdue,
+        late=first.overdue and duty.standing is DutyStanding.APPLIES,
         recipients=recipients(duties),
         ids=tuple(one.id for one in duties),
         law=law(duty),
@@ -108,7 +112,8 @@ def _done(group: tuple[DutyStatus, ...], zone: str) -> str:
     """
     first = group[0]
     if first.done_at is None:
-        return f"late: {first.missing or 'nothing is recorded'}" if first.overdue else first.missing
+        sure = first.overdue and first.duty.standing is DutyStanding.APPLIES
+        return f"late: {first.missing or 'nothing is recorded'}" if sure else first.missing
     out_of_order = dict.fromkeys(line for one in group for line in one.out_of_order)
     receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in group for filing in one.filings)
     how = (in_time(first.early_by),) if first.early_by is not None else ()

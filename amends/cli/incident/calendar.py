@@ -123,12 +123,12 @@ def _of_duty(case: Case, status: DutyStatus, at: datetime) -> CalendarEntry:
         category="DUTY",
         status=_certainty(duty) if done is None else CONFIRMED,
         sequence=case.assessment.version if case.assessment else 0,
-        is_open=done is None and duty.standing is not DutyStanding.EXEMPT,
+        is_open=done is None and duty.standing.owed,
     )
 
 
 def _certainty(duty: Duty) -> str:
-    if duty.standing is DutyStanding.EXEMPT:
+    if not duty.standing.owed:
         return CANCELLED
     return TENTATIVE if duty.assumed or duty.standing is DutyStanding.MAY_APPLY else CONFIRMED
 

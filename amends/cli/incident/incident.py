@@ -74,7 +74,7 @@ def open_(
     desk: Desk = ctx.obj
     incident, gaps = read_incident_with_gaps(file)
     author = _author(desk, name)
-    people = AudienceReadAhead(audience, encoding=encoding, left_out=leave_out or ())
+    people = AudienceReadAhead(audience, encoding=encoding, left_out=leave_out or (), today=now().date())
     advice = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, advice)
     expect_few_cycles()

@@ -130,7 +130,12 @@ QUESTIONS: tuple[tuple[FileQuestion, ...], ...] = (
     ),
     (
         FileQuestion("name", "By which name do customers know the company?", "Such as: Example Ltd", _text),
-        FileQuestion("country", "In which country is its seat?", "Two letters, such as DE, CN or US", _capitals),
+        FileQuestion(
+            "country",
+            "In which country is its seat?",
+            "Two letters, such as CN; in Germany with the Land: DE-BE",
+            _capitals,
+        ),
         FileQuestion(
             "timezone", "By which clock does it tell times?", "Such as Europe/Berlin; unknown means UTC", _text
         ),

@@ -15,6 +15,8 @@ from amends.cli.terminal.options import IncidentId
 from amends.domain.base.text import counts, say, say_span
 from amends.domain.base.value import Value
 from amends.domain.case.case import Case
+from amends.domain.case.filings import statuses
+from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.next_update import Fate, longest_silence, next_updates
 from amends.domain.incident.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice.notice import PersonState
@@ -81,6 +83,8 @@ def page(
         assessments=((case.assessment,) if case.assessment else ()) if assessments is None else assessments,
         **sections(case, at),
         facts=list(_facts(case.incident.facts)),
+        told=told_in_all(case),
+        duties_told=[one for one in statuses(case, at) if one.told],
         states=list(PersonState),
         colours=COLOURS,
         totals={notice.id: sum(notice.people.values()) for notice in case.notices},

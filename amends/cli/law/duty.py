@@ -10,18 +10,19 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from amends.cli.law.stale import stale
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.cli.terminal.times import time_from
-from amends.domain.assess.text import by_when, when
+from amends.domain.assess.text import by_when, overdue_for, when
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.base.text import in_time, length, minute
+from amends.domain.base.text import in_time, minute
 from amends.domain.case.filings import DutyStatus, no_such_duty, out_of_order, status, statuses
 from amends.domain.case.reach import why_not_substitute
 from amends.domain.filing.statements import clock_in_words, how_sure, spoken
-from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption
+from amends.domain.law.duty import Addressee, Duty, Exemption
 from amends.domain.law.filing import Filing, Part
 from amends.domain.law.substitute import SubstituteNotice
 
@@ -72,7 +73,7 @@ def _urgency(one: DutyStatus) -> tuple[int, tuple[int, datetime]]:
     """Return the key that sorts duties: overdue, at once, by date, waiting, then exempt, then done."""
     if one.done_at:
         rank = 3
-    elif one.duty.standing is DutyStanding.EXEMPT:
+    elif not one.duty.standing.owed:
         rank = 2
     else:
         rank = 0 if one.overdue else 1
@@ -109,10 +110,12 @@ def _due_locally(duty: Duty, zone: str) -> str:
 
 def _done(one: DutyStatus, at: datetime) -> str:
     """Return when the duty was done, else how late it is and what is missing for people who are not told."""
+    told = f"told lawfully {one.told}" if one.told else ""
     if one.done_at:
-        return minute(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
-    late = f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
-    return "; ".join(filter(None, (late, one.missing)))
+        early = f", {in_time(one.early_by)}" if one.early_by is not None else ""
+        return "; ".join(filter(None, (minute(one.done_at) + early, told)))
+    late = overdue_for(one.duty, at) if one.overdue else ""
+    return "; ".join(filter(None, (late, one.missing, told)))
 
 
 @app.command()
@@ -148,7 +151,7 @@ class _Words:
 
     def contact(self, duty: Duty) -> str:
         recipient = self.table.recipients.get(duty.recipient)
-        return recipient.contact if recipient else ""
+        return duty.contact or (recipient.contact if recipient else "")
 
 
 def _in_full(one: DutyStatus, words: _Words, at: datetime) -> Iterator[str]:
@@ -177,6 +180,7 @@ def _parts(one: DutyStatus, words: _Words) -> Iterator[tuple[str, Iterable[str]]
     duty = one.duty
     yield "how to reach it", (words.contact(duty),)
     yield "filed", (_filing(filing, words) for filing in one.filings)
+    yield "told lawfully", _told(one)
     yield "substitute notice", (_given(one.substitute, words),) if one.substitute else ()
     yield "out of order", one.out_of_order
     yield "why", (duty.why, f"places: {', '.join(duty.places)}" if duty.places else "")
@@ -199,7 +203,7 @@ def _notice_parts(duty: Duty, words: _Words) -> Iterator[tuple[str, Iterable[str
     yield "must be said", map(words.content, duty.content)
     yield "must not be said or done", duty.must_not
     yield "in phases", ("what is not known in time may follow",) if duty.phased else ()
-    yield "permitted channels", duty.channels
+    yield "permitted channels", duty.ways
     yield "may stand for telling each person", _substitute(duty)
     yield "form", duty.format_rules
     yield "must be given", (duty.remedy,)
@@ -210,6 +214,15 @@ def _filing(filing: Filing, words: _Words) -> str:
     note = f"; {filing.note}" if filing.note else ""
     said = f"{filing.part}, {words.time(filing.filed_at)} by {filing.by}, receipt {filing.receipt}"
     return f"{filing.number}: {said}{corrects}{note}"
+
+
+def _told(one: DutyStatus) -> Iterator[str]:
+    """Yield how many people were told by messages that count, and where those live whom none has told."""
+    if one.told:
+        yield str(one.told)
+        yield from (
+            f"{place or 'place unknown'}: {people:,} without one" for place, people in one.told.by_place.items()
+        )
 
 
 def _given(given: SubstituteNotice, words: _Words) -> str:
@@ -355,3 +368,6 @@ def _duty(case: "Case", duty_id: str) -> Duty:
     if found is None:
         raise NotInLedger(no_such_duty(case.incident.id, duty_id, (one.id for one in duties)))
     return found
+
+
+app.command()(stale)

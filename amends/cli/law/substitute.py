@@ -1,12 +1,18 @@
 """The substitute notice in words: which duties allow or require one, on which numbers, and what is to be done."""
 
+from collections import Counter
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from amends.cli.terminal.desk import Desk
 from amends.domain.base.text import minute
-from amends.domain.law.substitute import SubstituteDue, substitute_due
+from amends.domain.case.lawfully import told_under
+from amends.domain.law.substitute import PlaceCounts, SubstituteDue, substitute_due
 
 if TYPE_CHECKING:
+    from amends.domain.case.case import Case
+    from amends.domain.law.duty import Duty
     from amends.ledger.deliver.statistics import Numbers
 
 
@@ -18,8 +24,20 @@ def substitutes(desk: Desk, incident: str, notice: str, numbers: "Numbers") -> t
     assessments, given = desk.ledger.assessments.all(incident), desk.ledger.filings.substitutes(incident)
     if not assessments:
         return ()
-    open_duties = (duty for duty in assessments[-1].duties if duty.id not in {one.duty for one in given})
-    return substitute_due(open_duties, numbers.reach, desk.ledger.statistics.page_up_since(incident, notice))
+    recorded = {one.duty for one in given}
+    open_duties = [duty for duty in assessments[-1].duties if duty.id not in recorded]
+    page_up_since = desk.ledger.statistics.page_up_since(incident, notice)
+    case = desk.ledger.cases.read(incident) if any(duty.channel_rule for duty in open_duties) else None
+    found = chain.from_iterable(
+        substitute_due([duty], _reach(numbers.reach, case, duty), page_up_since) for duty in open_duties
+    )
+    return tuple(sorted(found, key=lambda due: not due.must))
+
+
+def _reach(numbers: PlaceCounts, case: "Case | None", duty: "Duty") -> PlaceCounts:
+    """Return the numbers, with those among the unreached whom only messages told that the duty does not count."""
+    told = told_under(case, duty) if case else None
+    return replace(numbers, unreached=Counter(numbers.unreached) + Counter(told.by_place)) if told else numbers
 
 
 def in_words(due: SubstituteDue) -> str:

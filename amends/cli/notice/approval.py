@@ -54,6 +54,14 @@ def approve(
         typer.Option(metavar="COUNT", parser=number_or_none, help="How many people it goes to, instead of typing it."),
     ] = None,
     yes: Yes = False,
+    not_lawfully: Annotated[
+        int | None,
+        typer.Option(
+            metavar="COUNT",
+            parser=number_or_none,
+            help="So many people, as you know, get no message that counts as notice.",
+        ),
+    ] = None,
     binding: Binding = None,
     in_place_of: InPlaceOf = "",
     emergency: Annotated[
@@ -76,7 +84,7 @@ def approve(
     if draft.binding.startswith(binding or ""):
         if not yes or people is not None:
             _confirm_count(draft, people)
-        _look_over(desk, draft)
+        _look_over(desk, draft, not_lawfully)
     if second:
         _release_in_emergency(desk, draft, _decided_hash(draft, binding), member, second, why)
         return
@@ -169,12 +177,17 @@ def _confirm_count(draft: Draft, said: int | None) -> None:
         raise NotAllowed(f"{draft.notice} goes to {draft.people} people, not {said}; nothing was approved")
 
 
-def _look_over(desk: Desk, draft: Draft) -> None:
-    """Put everybody's message together, unless that was done before. Raises ChannelMisconfigured."""
+def _look_over(desk: Desk, draft: Draft, not_lawfully: int | None) -> None:
+    """Put everybody's message together, unless that was done before.
+
+    Raises ChannelMisconfigured, and NotAllowed when many are not told lawfully and nobody has said that they know it.
+    """
     from amends.cli.notice.preview import look_over
 
-    if status := desk.ledger.cases.read(draft.incident).notice(draft.notice):
-        look_over(desk, draft, status)
+    status = desk.ledger.cases.read(draft.incident).notice(draft.notice)
+    found = look_over(desk, draft, status) if status else None
+    if found and (why := found.why_ask(draft, not_lawfully)):
+        raise NotAllowed(why)
 
 
 def _start_sending(desk: Desk, draft: Draft) -> None:

@@ -93,7 +93,7 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
 
     playbook, wording = load_playbook(name)
     incident, at = read_incident_for_notices(file), now()
-    people = tuple(AudienceFile(audience).rows()) if audience else ()
+    people = tuple(AudienceFile(audience, today=at.date()).rows()) if audience else ()
     case = opened(incident, counted(people), playbook, at)
     kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
     links = Links(f"https://{incident.organisation.own_domains[0]}")

@@ -15,7 +15,7 @@ from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import IncidentId, NoticeId
 from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
-from amends.domain.base.text import counts
+from amends.domain.base.text import counted, counts
 from amends.domain.channel.channel import ChannelKind, Message, kept_here
 from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
@@ -227,8 +227,8 @@ def _on_paper(seen: Preview) -> str:
     if not _is_printed(seen.draft):
         return ""
     return (
-        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches; "
-        f"{seen.expected.letters} have only a postal address"
+        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches or lawfully tells; "
+        f"{counted(seen.expected.letters, 'person gets', 'people get')} one"
     )
 
 

@@ -58,7 +58,9 @@ def check(
     from amends.content.people.audience import AudienceFile
 
     desk: Desk = ctx.obj
-    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share, left_out=leave_out or ())
+    audience = AudienceFile(
+        file, encoding=encoding, max_bad_share=max_bad_share, left_out=leave_out or (), today=now().date()
+    )
     try:
         for _ in audience.rows():
             pass
@@ -132,7 +134,7 @@ def correct(
     if not (name or check):
         raise typer.BadParameter("say with --as NAME who hands in this list, or only look with --check")
     by = desk.member(name).name if name else ""
-    people = AudienceReadAhead(file, encoding=encoding, left_out=leave_out or ())
+    people = AudienceReadAhead(file, encoding=encoding, left_out=leave_out or (), today=now().date())
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
     expect_few_cycles()
     correction = desk.ledger.corrections.compare(incident, rows)
@@ -227,6 +229,7 @@ def stats(ctx: typer.Context, incident: IncidentId) -> None:
     gone = f"; {audience.gone} more are gone from the list" if audience.gone else ""
     lines = [
         f"people     {audience.people} ({audience.with_email} with email, {audience.with_phone} with phone){gone}",
+        f"consent    {audience.with_consent:,} of {audience.people:,} consented to email notice",
         f"places     {counts(audience.by_place)}",
         f"locales    {counts(audience.by_locale)}",
         f"segments   {counts(audience.by_segment)}",

@@ -28,6 +28,7 @@ KEY = ("[key]",)
 
 _EXPECTED_FORMS = {
     "^[A-Z]{2}$": "a country is expected here, in two capital letters as in DE",
+    "^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "a country is expected here, in two capital letters as in DE, or a part as DE-BE",
     f"^{LOCALE.pattern}$": "a locale is expected here, as in en, zh-CN or zh-Hant-TW",
     EMAIL_IF_ANY: "an email address is expected here, as in care@example.org",
     "^[a-z0-9_]+$": "a word of small letters, digits and _ is expected here, as in police_report",

@@ -20,6 +20,11 @@ STATES = {
     """,
 }
 
+SEATS = {
+    "DE": "BB BE BW BY HB HE HH MV NI NW RP SH SL SN ST TH",
+}
+"""The parts of countries whose authority for data protection depends on the seat of a company, not on homes."""
+
 OTHER_SPELLINGS = {
     "US": {"washington dc": "DC", "washington d.c.": "DC", "washington, d.c.": "DC", "u.s. virgin islands": "VI"},
     "CA": {"québec": "QC", "newfoundland": "NL"},
@@ -38,8 +43,10 @@ CODES = {
 
 
 def is_state(place: str) -> bool:
-    """Return True when this state, as in US-WA, exists. Every code is accepted for a country that STATES lacks."""
+    """Return True when this state, as in US-WA, exists. Every code is accepted for a country without a list here."""
     country, _, code = place.partition("-")
+    if country in SEATS:
+        return code in SEATS[country].split()
     return country not in CODES or code in CODES[country].values()
 
 

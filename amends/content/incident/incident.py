@@ -202,7 +202,7 @@ def _unknown_countries(incident: Incident, document: Document) -> Iterator[Findi
             yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if place == "UK" else "")
         elif "-" in place and not is_state(place):
             what = f"{'.'.join(trail)}: {place!r} is no state or province of ISO 3166-2"
-            yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC")
+            yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC, Berlin is DE-BE")
 
 
 def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:

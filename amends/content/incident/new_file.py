@@ -187,7 +187,9 @@ def _organisation(answers: Answers) -> dict[str, Any]:
     domains = [answers.own_domain] if answers.own_domain else None
     return {
         "name": _said(answers.name, f"{NOTICE} the name by which customers know the company"),
-        "established_in": _said(answers.country, "the country of its seat, in two letters, such as DE"),
+        "established_in": _said(
+            answers.country, "the country of its seat, in two letters, or a part of it, such as FR or DE-BE"
+        ),
         "sector": _said(None, "its trade, such as banking, healthcare, retail, services"),
         "role": _said(None, "controller: the data is your customers'; processor: you keep it for another company"),
         "regulated": _said(None, "laws of its trade, such as [financial_entity, us_listed]; [] for none"),

@@ -20,6 +20,7 @@ from amends.content.file.shipped import library
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import Country, Place, Value
 from amends.domain.incident.incident import CLOCK_EVENTS
+from amends.domain.law.duty import Addressee
 from amends.domain.law.regime import ClockEvent, DutyRow, DutyTable, Recipient, Regime
 
 UNIQUE_NAMES = ("unknown_state", "clock_events", "recipients", "place_names", "also_called")
@@ -159,6 +160,8 @@ def _findings(files: list[_File]) -> Iterator[Finding]:
     recipients = {name for file in files for name in file.part.recipients}
     duties = [f"{regime.id}.{row.id}" for file in files for _, regime, row in file.duties()]
     places = {name for file in files for name in file.part.place_names}
+    told = ((name, one.addressee) for file in files for name, one in file.part.recipients.items())
+    to_people = {name for name, addressee in told if addressee is Addressee.PEOPLE}
     yield from _repeated(
         "regime", (file.word((*trail, "id"), regime.id) for file in files for trail, regime in file.regimes())
     )
@@ -170,6 +173,7 @@ def _findings(files: list[_File]) -> Iterator[Finding]:
         yield from _unknown("clock event", _events(file), CLOCK_EVENTS)
         yield from _unknown("recipient", _recipients(file), recipients)
         yield from _unknown_duties(file, duties)
+        yield from _misplaced_channels(file, to_people)
         yield from _unknown_places(file, places)
 
 
@@ -223,6 +227,18 @@ def _unknown_duties(file: _File, duties: list[str]) -> Iterator[Finding]:
         yield from _repeated("duty of the regime", ids)
 
 
+def _misplaced_channels(file: _File, to_people: set[str]) -> Iterator[Finding]:
+    """Yield a finding for ways of telling people in the row of an office, and the other way round."""
+    for trail, _, row in file.duties():
+        is_to_people = row.recipient in to_people
+        if wrong := row.filed_by if is_to_people else row.channels:
+            key, other = ("filed_by", "channels") if is_to_people else ("channels", "filed_by")
+            whom = "people" if is_to_people else "an office"
+            where = file.document.where((*trail, key), of_key=True)
+            what = f"{key} stands in the row of a duty to {whom}: {', '.join(wrong)}"
+            yield Finding(where, Code.DOES_NOT_FIT, what, f"write {other} there")
+
+
 def _unknown_places(file: _File, named: set[str]) -> Iterator[Finding]:
     for where, place in _places(file):
         if not _exists(place):
@@ -238,6 +254,10 @@ def _places(file: _File) -> Iterator[_Word]:
         yield from file.names(part)
     for code, place in file.part.also_called.items():
         yield file.word(("also_called", code), place)
+    for name, recipient in file.part.recipients.items():
+        for part in ("names", "contacts"):
+            for place in getattr(recipient, part):
+                yield file.word(("recipients", name, part, place), place, of_key=True)
 
 
 def _exists(place: str) -> bool:

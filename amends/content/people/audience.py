@@ -4,6 +4,7 @@ import shlex
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ MAX_SET_ASIDE_SHARE = 0.2
 """The share of rows with an address set aside above which the export itself is probably wrong."""
 FEW_SET_ASIDE = 10
 """The number of addresses that may be set aside whatever their share is."""
-OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
+OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags", "consents_to_email")
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
     "id": columns.customer_id,
@@ -46,6 +47,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "segment": columns.segment,
     "guardian_of": columns.guardian_of,
     "flags": columns.flags,
+    "consents_to_email": columns.consents_to_email,
 }
 
 FIRST_BAD = 10
@@ -109,13 +111,15 @@ class AudienceFile:
         encoding: str | None = None,
         max_bad_share: float = MAX_BAD_SHARE,
         left_out: Collection[str] | None = None,
+        today: date | None = None,
     ) -> None:
         """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark.
 
         `left_out` has the columns of which a person has said that they name no dead and no minor. Any other column
-        that sounds so refuses the file; None refuses none, and warns.
+        that sounds so refuses the file; None refuses none, and warns. A consent later than `today` is refused.
         """
         self.path, self._encoding, self._max_bad_share, self._left_out = path, encoding, max_bad_share, left_out
+        self._today = today
         self.report = AudienceReport()
 
     def rows(self) -> Iterator[Person]:
@@ -126,7 +130,7 @@ class AudienceFile:
         self.report = AudienceReport()
         try:
             table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
-            yield from _TablePass(table, self.report, self._left_out).persons()
+            yield from _TablePass(table, self.report, self._left_out, self._today).persons()
             self._refuse_when_bad()
         except ContentError as error:
             finding = error.findings[0]
@@ -149,8 +153,10 @@ class AudienceFile:
 class _TablePass:
     """One pass over a table."""
 
-    def __init__(self, table: Table, report: AudienceReport, left_out: Collection[str] | None) -> None:
-        self._table, self._report, self._left_out = table, report, left_out
+    def __init__(
+        self, table: Table, report: AudienceReport, left_out: Collection[str] | None, today: date | None
+    ) -> None:
+        self._table, self._report, self._left_out, self._today = table, report, left_out, today
         self._children: frozenset[int] = frozenset()
         """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
@@ -163,6 +169,7 @@ class _TablePass:
         """Each known column, the check of its cells, and its place in a row."""
         self._combined_checks = (
             ("region", self._state), ("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child),
+            ("consents_to_email", self._given_by_now),
         )  # fmt: skip
         """The checks of a cell together with other cells or other rows, by column."""
 
@@ -289,6 +296,10 @@ class _TablePass:
             raise UnfitCell("guardian_of_self", "nobody is their own guardian")
         if child and hash(child) not in self._children:
             raise UnfitCell("guardian_of_unknown", "no row has this id")
+
+    def _given_by_now(self, read: dict[str, Any]) -> None:
+        if self._today and (day := read.get("consents_to_email")):
+            columns.not_after(day, self._today)
 
     def _compare(self, person: Person) -> None:
         """Record the person for comparison with later rows, and warn of anything that somebody should look at."""

@@ -6,6 +6,7 @@ holds the content of the cell.
 
 import re
 import unicodedata
+from datetime import date, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -50,6 +51,8 @@ _NO_MAIL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
 _STEERS_MAIL = re.compile(r"[\s,;:<>()\[\]\\\"%!?|`{}]")
 LONGEST_LOCAL_PART = 64
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WRITE_THE_DAY = "write the day on which the person consented, as in 2025-03-31, or leave the cell empty"
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
@@ -188,6 +191,25 @@ def data(cell: str) -> tuple[DataCategory, ...]:
 def flags(cell: str) -> frozenset[Flag]:
     """Return flags, separated by | in the cell; may be empty."""
     return frozenset(_words(cell, Flag))
+
+
+def consents_to_email(cell: str) -> date | None:
+    """Return the day on which the person consented to notice by email; None for an empty cell."""
+    if not cell:
+        return None
+    if not _DAY.fullmatch(cell):
+        raise UnfitCell("consent", f"only the day of the consent shows that there is one: {_WRITE_THE_DAY}")
+    try:
+        return date.fromisoformat(cell)
+    except ValueError:
+        raise UnfitCell("consent", f"there is no such day: {_WRITE_THE_DAY}") from None
+
+
+def not_after(day: date, today: date) -> date:
+    """Return the day, unless it is yet to come; in the east a day begins before it does in UTC."""
+    if day > today + timedelta(days=1):
+        raise UnfitCell("consent", f"the day is yet to come: {_WRITE_THE_DAY}")
+    return day
 
 
 def _words(cell: str, kind: type[Word]) -> dict[Word, None]:

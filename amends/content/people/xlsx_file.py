@@ -5,6 +5,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime, time
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any
@@ -158,6 +159,8 @@ def _text(value: object) -> str:
     """Return a cell's text as a person reads it; a number too large for Excel to hold exactly keeps its exponent."""
     if isinstance(value, str):
         return value
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()  # a cell with a day, which has no time
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return f"{value:E}" if isinstance(value, float) and abs(value) >= 1e15 else str(value)

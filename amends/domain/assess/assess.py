@@ -1,10 +1,11 @@
 """The assessment of an incident from its facts: severity, risk, tone, who signs, channels and duties."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
+from amends.domain.base.text import length, minute
 from amends.domain.base.value import Span
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.elements import ELEMENTS, vague
@@ -22,6 +23,7 @@ from amends.domain.incident.facts import (
 from amends.domain.incident.incident import Incident
 from amends.domain.law.applicability import Law, Ruled, duties_of
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.jurisdiction import UNKNOWN_COUNTRY, homes
 from amends.domain.people.person import AudienceCounts
 from amends.domain.risk.levels import Risk, Rule, Severity
 from amends.domain.risk.risk import risk_to_people
@@ -71,6 +73,16 @@ QUESTIONS = {
 }
 """A question for each fact that the score or the notices rest on, the weightiest first, in plain words: the lead may
 have been woken at night."""
+
+
+SEATS_IN_PARTS = {
+    "DE": "In which Land of Germany is the company established? Its authority is the one to tell; write "
+    "`established_in: DE-BE` for Berlin."
+}
+"""A question for each country whose authority depends on the part of the country in which the company sits."""
+AWARENESS = ("aware", "controller_aware")
+LATE = timedelta(days=1)
+"""The time between discovery and awareness from which an authority is likely to ask for the reason."""
 
 
 class Stance(NamedTuple):
@@ -126,7 +138,7 @@ def assess(incident: Incident, audience: AudienceCounts, version: int, now: date
         duties=ruled.duties,
         set_aside=ruled.set_aside,
         addenda=_addenda(incident, audience, law),
-        open_questions=_all_questions(incident, audience, ruled),
+        open_questions=_all_questions(incident, audience, ruled, law),
     )
 
 
@@ -148,8 +160,14 @@ def _score(incident: Incident, people: int | None) -> Score:
 
 
 def _addenda(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[str, ...]:
-    homes = audience.by_place or incident.residences
-    return tuple(sorted({law.addenda.addendum_for(home[:2], home[3:]) for home in homes}))
+    known = (home for home in homes_of(incident, audience, law) if home != UNKNOWN_COUNTRY or home in audience.by_place)
+    return tuple(sorted({law.addenda.addendum_for(home[:2], home[3:]) for home in known}))
+
+
+def homes_of(incident: Incident, audience: AudienceCounts, law: Law) -> dict[str, int]:
+    """Return all people affected by the place where they live, as the list says, else as the incident file does."""
+    at_most = highest_count(incident, audience)
+    return homes(audience.by_place, incident.residences, law.table.also_called, at_most)
 
 
 def _stands(duty: Duty, addressee: Addressee) -> bool:
@@ -166,8 +184,10 @@ def _tell_people(risk: Risk, duties: tuple[Duty, ...]) -> tuple[bool, tuple[Rule
     return True, (Rule(id="LAW-PEOPLE", says=says, source=named, risk=risk),)
 
 
-def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*_open_questions(incident, audience), *ruled.questions)))
+def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled, law: Law) -> tuple[str, ...]:
+    about_facts = _open_questions(incident)
+    about_people = _questions_about_people(incident, audience, law)
+    return tuple(dict.fromkeys((*about_facts, *about_people, *_late_awareness(incident, ruled), *ruled.questions)))
 
 
 def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
@@ -209,12 +229,12 @@ def _findings(facts: Facts, people: int | None) -> Iterator[tuple[str, Facts, in
         yield f"fewer than {MANY_PEOPLE:,} people are touched", facts, MANY_PEOPLE - 1
 
 
-def _open_questions(incident: Incident, audience: AudienceCounts) -> tuple[str, ...]:
-    """Return the questions that the lead must answer, the weightiest first."""
+def _open_questions(incident: Incident) -> tuple[str, ...]:
+    """Return the questions about the facts that the lead must answer, the weightiest first."""
     facts = incident.facts
     missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
     asked = dict.fromkeys(QUESTIONS[name] for name in missing)
-    return (*asked, *_questions_about_elements(facts), *_questions_about_people(incident, audience))
+    return (*asked, *_questions_about_elements(facts))
 
 
 def _questions_about_elements(facts: Facts) -> Iterator[str]:
@@ -237,17 +257,37 @@ def _matters(name: str, facts: Facts) -> bool:
     return True
 
 
-def _questions_about_people(incident: Incident, audience: AudienceCounts) -> Iterator[str]:
+def _questions_about_people(incident: Incident, audience: AudienceCounts, law: Law) -> Iterator[str]:
     if highest_count(incident, audience) is None:
         yield "How many people are touched, at the most?"
-    homes = audience.by_place or incident.residences
-    if not homes or "" in homes:
+    places = homes_of(incident, audience, law)
+    if not places or UNKNOWN_COUNTRY in places:
         yield "In which countries do the people live? Each has its own deadlines."
-    if "US" in homes:
+    if "US" in places:
         yield "In which states of the United States do the people live? Each has its own law."
-    if incident.organisation.established_in is None:
+    seat = incident.organisation.established_in
+    if seat is None:
         yield "In which country is the company established? Its own authority may have to be told."
+    if seat in SEATS_IN_PARTS:
+        yield SEATS_IN_PARTS[seat]
     if incident.organisation.regulated is None:
         yield "Is the company under a law of its trade: as a bank, insurer, telecom, clinic, or listed in the US?"
     if incident.organisation.role is None:
         yield "Is it your own customers' data, or do you hold it for another company that must be told first?"
+
+
+def _late_awareness(incident: Incident, ruled: Ruled) -> Iterator[str]:
+    """Yield a question when the company became aware a day or more after the discovery and gave no reason."""
+    events = incident.times.events
+    discovered = events.get("discovered")
+    aware = min((events[name] for name in AWARENESS if name in events), default=None)
+    if discovered is None or aware is None or aware - discovered < LATE or incident.times.why_aware_later:
+        return
+    counted = (duty for duty in ruled.duties if duty.clock in AWARENESS and duty.starts_at == aware)
+    terms = [duty.due_at for duty in counted if duty.due_at]
+    earlier = f", and the shortest term would end by {minute(min(terms) - (aware - discovered))}" if terms else ""
+    yield (
+        f"Why did the company become aware only {length(aware - discovered)} after the discovery of "
+        f"{minute(discovered)}? An authority may count from the discovery{earlier}; give the reason as "
+        "`why_aware_later` under `times`."
+    )

@@ -9,6 +9,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from amends.domain.assess.assessment import Assessment, Score
+from amends.domain.assess.letters import RequiredLetter, in_lines
 from amends.domain.base.text import length, minute, say, wrapped
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from amends.domain.risk.levels import Component
@@ -26,13 +27,16 @@ TITLES = {
     DutyStanding.APPLIES: "duties that apply",
     DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
     DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
+    DutyStanding.RECOMMENDED: "recommended by a standard or an authority; no law asks for it",
 }
+MUST_SAY = "what each letter must say, by the laws where its readers live (✓ the shipped letter says it, ✗ it does not)"
+TELLS_ALL = "a playbook's notices go to everybody in the list all the same: that is your choice, no law asks for it"
 SOON = timedelta(hours=72)
 
 
-def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
+def in_words(assessment: Assessment, zone: str, letters: tuple[RequiredLetter, ...] = ()) -> Iterator[str]:
     """Yield the lines of an assessment, wrapped to COLUMNS; times are in UTC and in this zone."""
-    return chain.from_iterable(map(fitting, _lines(assessment, zone)))
+    return chain.from_iterable(map(fitting, _lines(assessment, zone, letters)))
 
 
 def fitting(line: str) -> Iterator[str]:
@@ -49,14 +53,22 @@ def when(at: datetime, zone: str) -> str:
 
 
 def by_when(duty: Duty, at: datetime, zone: str) -> str:
-    """Return when the duty is due, in words, as seen at this time; an overdue duty says so."""
-    if duty.due_at and duty.overdue(at):
+    """Return when the duty is due, in words, as seen at this time; an overdue duty says so, a possible one calmly."""
+    if duty.due_at and duty.surely_overdue(at):
         return f"OVERDUE since {when(duty.due_at, zone)}, for {length(at - duty.due_at)}"
+    if duty.due_at and duty.overdue(at):
+        return f"would be overdue since {when(duty.due_at, zone)} if it applies"
     if duty.waits:
         return "once its clock starts, with a step of our own"
     if duty.due_at is None:
         return "at once"
     return f"by {when(duty.due_at, zone)}" + (f", in {length(duty.due_at - at)}" if duty.due_at >= at else "")
+
+
+def overdue_for(duty: Duty, at: datetime) -> str:
+    """Return how long an overdue duty is late, in words; of one that only may apply, how long it would be."""
+    span = length(at - duty.due_at) if duty.due_at else ""
+    return f"OVERDUE for {span}" if duty.surely_overdue(at) else f"would be overdue for {span} if it applies"
 
 
 def alike(duty: Duty) -> Hashable:
@@ -124,9 +136,12 @@ def _provisional(severity: Score) -> str:
 
 def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:
     exempt = {duty.regime for duty in _standing(assessment.duties, DutyStanding.EXEMPT) if duty.addressee is addressee}
-    if yes or not exempt:
+    if yes:
         return say(yes).upper()
-    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}"
+    tells = f"; {TELLS_ALL}" if addressee is Addressee.PEOPLE else ""
+    if not exempt:
+        return f"{say(yes).upper()}{tells}"
+    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}{tells}"
 
 
 def raised_by(severity: Score) -> str:
@@ -172,7 +187,7 @@ def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
         "exemption claimed": (_shown(ground) for ground in grounds if ground.claimed),
         "exemptions not claimed": (ground.text for ground in grounds if not ground.claimed),
         "comes before": (other for duty in duties for other in duty.before),
-        "permitted channels": (channel for duty in duties for channel in duty.channels),
+        "permitted channels": (way for duty in duties for way in duty.ways),
         "substitute notice": (_instead(duty.substitute) for duty in duties if duty.substitute),
         "form": form,
         "must not": one.must_not,
@@ -180,7 +195,7 @@ def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
         "may wait when": one.delay_allowed,
         "in phases": ("what is not known in time may follow",) if any(duty.phased for duty in duties) else (),
         "records": (one.records,),
-        "note": (duty.note for duty in duties),
+        "note": (part for duty in duties for part in duty.note.split("; ")),
         "how sure": (one.confidence_note,),
         "a lawyer must look at": (point for duty in duties for point in duty.lawyer_needed),
     }
@@ -204,12 +219,14 @@ def plain(word: str) -> str:
     return word.replace("_", " ")
 
 
-def _lines(assessment: Assessment, zone: str) -> Iterator[str]:
+def _lines(assessment: Assessment, zone: str, letters: tuple[RequiredLetter, ...]) -> Iterator[str]:
     yield from _decisions(assessment, zone)
     yield from _next_hours(assessment, zone)
     yield from _section("open questions", assessment.open_questions or ("none",))
     for standing, title in TITLES.items():
         yield from _in_full(title, _standing(assessment.duties, standing), assessment, zone)
+    if letters:
+        yield from _section(MUST_SAY, in_lines(letters))
     yield from _reasons(assessment)
     aside = map(_aside, gathered(assessment.set_aside, lambda one: one.why))
     yield from _section("looked at, does not apply", tuple(aside) or ("none",))
@@ -247,7 +264,7 @@ def _how_soon(duties: tuple[Duty, ...], at: datetime) -> str:
 def _left(duty: Duty, at: datetime) -> str:
     if duty.due_at is None:
         return "at once"
-    return f"OVERDUE for {length(at - duty.due_at)}" if duty.overdue(at) else f"in {length(duty.due_at - at)}"
+    return overdue_for(duty, at) if duty.overdue(at) else f"in {length(duty.due_at - at)}"
 
 
 def _claimed(duty: Duty) -> tuple[str, ...]:
@@ -272,7 +289,7 @@ def _standing(duties: Iterable[Duty], standing: DutyStanding) -> list[Duty]:
 
 def _presses(duty: Duty, at: datetime) -> bool:
     soon = duty.due_at is None or duty.due_at <= at + SOON
-    return duty.overdue(at) or (soon and not duty.waits and duty.standing is not DutyStanding.EXEMPT)
+    return duty.overdue(at) or (soon and not duty.waits and duty.standing.owed)
 
 
 def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:

@@ -10,6 +10,7 @@ from amends.domain.assess.assessment import Assessment
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.stops import StoppedDomain, StoppedSend
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionCounts, SurveyCounts
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, News
@@ -125,6 +126,19 @@ class Embargo(Value):
         return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
 
 
+class ToldBy(Value):
+    """Some people of one place, by the channels on which a first notice has told them and may yet."""
+
+    place: str
+    consented: bool
+    """True when the reader of the messages has consented to notice by email."""
+    told: tuple[ChannelKind, ...] = ()
+    """The channels of messages that reached the people, or may have."""
+    waits: tuple[ChannelKind, ...] = ()
+    """The channels of messages that wait to leave, to be printed or for a decision."""
+    people: int
+
+
 class Reach(Value):
     """The people of the notices that tell people what happened, by place, as far as a duty to them may not be done.
 
@@ -137,6 +151,8 @@ class Reach(Value):
     """People whom no message reached yet: one waits to leave, to be printed or for a decision, or is yet to be made."""
     letters_at: dict[str, Moment] = {}
     """The time at which the last letters to people of the place were handed over."""
+    told_by: tuple[ToldBy, ...] = ()
+    """The people with a message of a first notice; counted only where some law does not count every message."""
     page_up_since: Moment | None = None
     """The time since which the first of these notices is on the website."""
 
@@ -255,6 +271,11 @@ class Case(Outline):
         """Return the phase of the notice's step, or None for a built-in step and before a playbook runs."""
         steps = self.playbook.steps if self.playbook else ()
         return next((step.phase for step in steps if step.id == notice.step), None)
+
+    def tells_first(self, notice: NoticeStatus) -> bool:
+        """Return True when the step of the notice tells people for the first time what happened."""
+        steps = self.playbook.steps if self.playbook else ()
+        return any(step.tells_first for step in steps if step.id == notice.step)
 
     def notice(self, notice_id: str) -> NoticeStatus | None:
         """Return the notice with this id, or None when it was never drafted."""

@@ -41,7 +41,7 @@ def open_duties(case: Case) -> tuple[Duty, ...]:
 
     A duty to people is open while somebody there waits for a message or a letter, or while a substitute notice is due.
     """
-    duties = (duty for duty in case.duties if duty.standing is not DutyStanding.EXEMPT)
+    duties = (duty for duty in case.duties if duty.standing.owed)
     return tuple(duty for duty in duties if done_at(case, duty) is None)
 
 
@@ -51,6 +51,8 @@ def deadline_line(case: Case, reminder: Reminder) -> str:
     by = f"by {minute(reminder.due_at)}" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
     late = f"Overdue: {duty.recipient_name} should have been told {by}"
+    if duty.standing is DutyStanding.MAY_APPLY:
+        late = f"{duty.recipient_name} should have been told {by} if the duty applies"
     applies = " (may apply)" if duty.standing is DutyStanding.MAY_APPLY else ""
     doubt = f"{applies} (the time is assumed)" if duty.assumed else applies
     record = f"`amends duty filed {case.incident.id} {duty.id}` records it"

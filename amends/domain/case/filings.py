@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from amends.domain.base.text import length
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case
+from amends.domain.case.lawfully import LawfullyTold, told_under
 from amends.domain.case.reach import given_for, told_at, why_not_done
 from amends.domain.incident.incident import Incident
-from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.filing import Filing, standing_filings
 from amends.domain.law.substitute import SubstituteNotice
 
@@ -27,6 +28,8 @@ class DutyStatus(Value):
     """The substitute notice that was given for the people whom nothing reached."""
     done_at: Moment | None = None
     """The time of the first filing, or of telling the last of the people."""
+    told: LawfullyTold | None = None
+    """The people told as the duty demands; None when the law counts every message, or while nobody was told."""
     missing: str = ""
     """The reason why a duty to people is not done although people were told, in words; else empty."""
     early_by: timedelta | None = None
@@ -79,6 +82,7 @@ def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
         filings=filings_for(case, duty.id),
         substitute=given_for(case, duty.id),
         done_at=done,
+        told=told_under(case, duty),
         missing="" if done else why_not_done(case, duty),
         early_by=duty.early_by(done) if done else None,
         overdue=done is None and duty.overdue(now),
@@ -127,7 +131,7 @@ def _done_before(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
 
 def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
     for other in case.duties:
-        if duty.id not in other.before or other.standing is DutyStanding.EXEMPT:
+        if duty.id not in other.before or not other.standing.owed:
             continue
         done = begun_at(case, other)
         if done is None:

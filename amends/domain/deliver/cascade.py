@@ -8,7 +8,9 @@ from zlib import crc32
 
 from amends.domain.base.value import AUDIENCE_WORDS, NO_LONGER, PLACE
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.deliver.lawful import lawful_addition
 from amends.domain.deliver.reason import reason
+from amends.domain.law.means import EVERY_CHANNEL
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
 
@@ -81,18 +83,21 @@ def first_messages(
     addresses: Collection[ChannelKind],
     channels: Collection[ChannelKind],
     cascade: Collection[ChannelKind],
+    lawful: Collection[ChannelKind] = EVERY_CHANNEL,
 ) -> tuple[Planned, ...]:
     """Return the messages to store for one person when a notice is released; at least one.
 
     The person gets a message on every personal channel of the step for which there is an address, else on the first
-    such channel of the cascade. A held or unreachable person gets one message that records the reason. A person whom
-    the copy for their mailbox names gets no email, but all else; without a good mailbox there is no copy.
+    such channel of the cascade; and where none of these is `lawful`, one on the first channel that is. A held or
+    unreachable person gets one message that records the reason. A person whom the copy for their mailbox names gets no
+    email, but all else; without a good mailbox there is no copy.
     """
     personal = [channel for channel in channels if channel.personal]
     first = (*personal, *cascade, ChannelKind.EMAIL)[0]
     reachable = [channel for channel in personal if channel in addresses]
     if hold is ReceiptCause.SHARED_MAILBOX and ChannelKind.EMAIL in reachable:
-        others = (Planned(channel, starts_as(channel)) for channel in reachable if channel is not ChannelKind.EMAIL)
+        wanted = _with_lawful(reachable, addresses, channels, cascade, lawful)
+        others = (Planned(channel, starts_as(channel)) for channel in wanted if channel is not ChannelKind.EMAIL)
         return (*others, Planned(ChannelKind.EMAIL, DeliveryState.HELD, hold))
     if hold and hold is not ReceiptCause.SHARED_MAILBOX:
         return (Planned(first, DeliveryState.HELD, hold),)
@@ -100,7 +105,21 @@ def first_messages(
     chosen = reachable or fallback
     if not chosen:
         return (Planned(first, DeliveryState.UNREACHABLE, ReceiptCause.NO_ADDRESS),)
-    return tuple(Planned(channel, starts_as(channel)) for channel in chosen)
+    wanted = _with_lawful(chosen, addresses, channels, cascade, lawful)
+    return tuple(Planned(channel, starts_as(channel)) for channel in wanted)
+
+
+def _with_lawful(
+    chosen: list[ChannelKind],
+    addresses: Collection[ChannelKind],
+    channels: Collection[ChannelKind],
+    cascade: Collection[ChannelKind],
+    lawful: Collection[ChannelKind],
+) -> list[ChannelKind]:
+    """Return the chosen channels, and the channel of a lawful message where neither these nor the page are lawful."""
+    public = (channel for channel in channels if not channel.personal)
+    added = lawful_addition((*chosen, *public), (channel for channel in cascade if channel in addresses), lawful)
+    return [*chosen, added] if added else chosen
 
 
 def starts_as(channel: ChannelKind) -> DeliveryState:
@@ -108,11 +127,21 @@ def starts_as(channel: ChannelKind) -> DeliveryState:
     return DeliveryState.TO_PRINT if channel.printed else DeliveryState.WAITING
 
 
-def next_channel(
-    tried: Collection[ChannelKind], addresses: Collection[ChannelKind], cascade: Collection[ChannelKind]
-) -> ChannelKind | None:
-    """Return the channel that takes over when one has failed a person for good, or None when no address is left."""
-    return next((channel for channel in cascade if channel in addresses and channel not in tried), None)
+def next_channels(
+    tried: Collection[ChannelKind],
+    standing: Collection[ChannelKind],
+    addresses: Collection[ChannelKind],
+    cascade: Collection[ChannelKind],
+    lawful: Collection[ChannelKind] = EVERY_CHANNEL,
+) -> tuple[ChannelKind, ...]:
+    """Return the channels that take over when one has failed a person for good.
+
+    These are the next one of the cascade and, when neither this one nor a message that stands is lawful, the next
+    lawful one. So an SMS alone ends no cascade where an SMS is no notice.
+    """
+    left = [channel for channel in cascade if channel in addresses and channel not in tried]
+    added = lawful_addition((*standing, *left[:1]), left, lawful)
+    return (*left[:1], added) if added else tuple(left[:1])
 
 
 class Outcome(NamedTuple):

@@ -9,12 +9,14 @@ from operator import attrgetter
 
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import Planned, first_messages, starts_as
+from amends.domain.deliver.lawful import lawful_addition
+from amends.domain.law.means import EVERY_CHANNEL
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Hold, Person
 
 FIELDS = (
     "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
-    "guardian_of", "flags",
+    "guardian_of", "flags", "consents_to_email",
 )  # fmt: skip
 """The values of a person that two lists are compared by; the number and the company's own id are not among them."""
 _values = attrgetter(*FIELDS)
@@ -196,24 +198,30 @@ def course(
     channels: Collection[ChannelKind],
     cascade: Collection[ChannelKind],
     why_not: ReceiptCause = ReceiptCause.NONE,
+    lawful: Collection[ChannelKind] = EVERY_CHANNEL,
 ) -> Course:
     """Return the changes to the messages of a person about whom a corrected list says something else.
 
     A person who is held from now on (`hold`) gets nothing more. A message that has not left goes to the corrected
     address; a message that a provider may have is uncertain, and only a person can send it to the corrected address.
-    A person who was reached, or may have been, gets no new message. A person whom nothing has reached is written to at
-    the addresses that were not tried yet, or gets a held message with `why_not` as its reason.
+    A person who was reached, or may have been, gets no new message, except a `lawful` one where no other is. A person
+    whom nothing has reached is written to at the addresses that were not tried yet, or gets a held message with
+    `why_not` as its reason.
     """
     if hold:
         return Course(tuple(_held(one, ReceiptCause(hold)) for one in messages if one.state in OPEN))
     after = _redirected(messages, addresses)
     changed = tuple(new for old, new in zip(messages, after, strict=True) if new != old)
-    if any(one.state in OPEN or one.settled for one in after):
-        return Course(changed)
+    if standing := [one.channel for one in after if one.state in OPEN or one.settled]:
+        public = (channel for channel in channels if not channel.personal)
+        tried_at = {(one.channel, one.address) for one in after}
+        offered = (kind for kind in cascade if kind in addresses and (kind, addresses[kind]) not in tried_at)
+        added = lawful_addition((*standing, *public), offered, lawful)
+        return Course(changed, new=((Planned(added, starts_as(added)), addresses[added]),) if added else ())
     dropped = [one for one in after if one.is_placeholder]
     tried = {(one.channel, one.address) for one in after if one not in dropped}
     left = {channel: address for channel, address in addresses.items() if (channel, address) not in tried}
-    first = first_messages(why_not, left, channels, cascade)
+    first = first_messages(why_not, left, channels, cascade, lawful)
     unreachable = not left or any(planned.state is DeliveryState.UNREACHABLE for planned in first)
     if unreachable and any(one.state is not DeliveryState.HELD for one in after):
         return Course(changed)  # the messages that there are say already that nothing reaches the person

@@ -99,7 +99,17 @@ def approved(draft: Draft) -> Approved:
         if not variant.channel.personal and variant.reader is Reader.SELF and variant.channel in draft.channels
     )
     on = {**dict.fromkeys(personal.union(draft.cascade), draft.people), **public}
-    return Approved(draft.people, len(personal) or min(len(draft.cascade), 1), on)
+    return Approved(draft.people, _at_first(draft, personal), on)
+
+
+def _at_first(draft: Draft, personal: set[ChannelKind]) -> int:
+    """Return the most messages that a person gets before any fails; a law may add one to those of the step.
+
+    Letters do not count, because no channel sends them.
+    """
+    if draft.channel_rules:
+        return sum(not channel.printed for channel in personal.union(draft.cascade))
+    return len(personal) or min(len(draft.cascade), 1)
 
 
 def alarm(counts: SendCounts, limits: Limits = DEFAULT) -> str:

@@ -3,11 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.text import counted, counts
 from amends.domain.base.value import Value
+from amends.domain.notice.notice import Draft
 from amends.domain.people.person import NULL_LIKE
 
 MOST_NAMED = 5
 """The most people named for each trouble, by their numbers, so that a person can look them up."""
+
+
+FEW = 0.05
+"""The share of people up to which nobody is asked about those whom no message tells lawfully."""
 
 
 class Trouble(Value):
@@ -37,6 +43,9 @@ class Preflight(Value):
     unusable: tuple[Trouble, ...] = ()
     """Messages of which only the address is unusable: sending moves on to the next channel of the cascade."""
 
+    not_lawfully: dict[str, int] = {}
+    """By place, the people who would get only messages that a law there does not count as notice."""
+
     @property
     def cannot_be_made(self) -> int:
         """Count the messages that prevent an approval."""
@@ -52,11 +61,32 @@ class Preflight(Value):
             "correct the audience, the facts or the words"
         )
 
+    def why_ask(self, draft: Draft, known: int | None) -> Refusal | None:
+        """Return why a person must first say that they know how many are not told lawfully, or None.
+
+        Nobody is asked about a few people. `known` is the number that the person has given.
+        """
+        people = sum(self.not_lawfully.values())
+        if people == known or people <= FEW * draft.people:
+            return None
+        return Refusal(
+            f"{self._without_notice(people)}; if it is to leave all the same, say that you know it: "
+            f"`amends approve {draft.incident} {draft.notice} --not-lawfully {people}`"
+        )
+
+    def _without_notice(self, people: int) -> str:
+        who = counted(people, "person gets", "people get")
+        return (
+            f"{who} only messages that the law there does not count ({counts(self.not_lawfully)}): add "
+            "postal_address or consents_to_email to the list (`amends audience correct`), or give the substitute notice"
+        )
+
     def __str__(self) -> str:
         good = self.messages - self.cannot_be_made
         lines = [f"{_messages(good)} composed and checked, {self.cannot_be_made} cannot be put together"]
         lines += [f"  {_messages(trouble.messages)}: {trouble}" for trouble in self.wrong]
         lines += [f"  {_messages(trouble.messages)} for the next channel: {trouble}" for trouble in self.unusable]
+        lines += [self._without_notice(sum(self.not_lawfully.values()))] if self.not_lawfully else []
         return "\n".join(lines)
 
 

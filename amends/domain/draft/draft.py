@@ -8,6 +8,7 @@ from amends.domain.base.value import NO_LONGER, PROMISED
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.deliver.lawful import cascade_with_letter, channel_rules
 from amends.domain.draft.writer import SUFFIX, Links, Readers, Wanted, Writer
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, planned_commitments
 from amends.domain.incident.gaps import gap_findings
@@ -89,6 +90,7 @@ def draft(
     news_at, missed = _next_news(case, step, number, now), _missed(case, step, now)
     writer = Writer(case, wording, wanted, links, readers, planned, news_at, missed, now)
     variants = writer.variants(step.written_for)
+    rules = channel_rules(case.duties, step)
     stated = {key for variant in variants for key in variant.states}
     return Draft(
         incident=case.incident.id,
@@ -104,7 +106,8 @@ def draft(
         audience_digest=readers.digest,
         people=readers.people,
         channels=step.channels,
-        cascade=step.cascade,
+        cascade=cascade_with_letter(step, rules),
+        channel_rules=rules,
         approvals=step.approvals,
         optional=step.optional and wanted.template not in (MADE, LATE),
         waits_for=step.waits_for,

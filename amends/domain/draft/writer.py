@@ -18,6 +18,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
@@ -136,6 +137,7 @@ class Writer:
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
         self._published = False
+        self._addendum_now = GENERAL
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
     def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
@@ -184,6 +186,7 @@ class Writer:
 
     def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
+        self._addendum_now = name.addendum
         values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
         values["changes"] = self._changes(name, channel)
         values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
@@ -213,7 +216,7 @@ class Writer:
         return [one for one in in_words if one["wrong"] or one["now"]]
 
     def _change(self, locale: str, change: Change) -> dict[str, Any]:
-        phrases = self._wording.phrases[locale]
+        phrases = self._phrases(locale)
         ruled_out = change.now.certainty is Certainty.RULED_OUT
         was, now = _in_words(phrases, change.was, quote_statement), _in_words(phrases, change.now)
         return {
@@ -229,7 +232,7 @@ class Writer:
     def _heading(self, locale: str, key: str) -> str:
         """Return the heading of what a statement with this key is about; of a commitment, its words."""
         if not key.startswith(COMMITMENT):
-            return self._wording.phrases[locale].statements[StatementKey(key)]
+            return self._phrases(locale).statements[StatementKey(key)]
         made = {about(one.id): one for one in (*self._case.commitments, *self._made)}
         return _said(made[key].promise, locale, f"commitments.{made[key].id}.promise")
 
@@ -250,7 +253,7 @@ class Writer:
         return found
 
     def _revision(self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]) -> dict[str, Any]:
-        phrases = self._wording.phrases[locale]
+        phrases = self._phrases(locale)
         date, in_words = self._date(phrases, at), []
         for one in changes:
             overtaken = one.key in changed_later
@@ -286,6 +289,11 @@ class Writer:
             "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
         }
 
+    def _phrases(self, locale: str) -> Phrases:
+        """Return the phrases of the variant that is being written."""
+        seat = self._case.incident.organisation.established_in or ""
+        return self._wording.phrases_for(locale, self._addendum_now, seat)
+
     def _own_page(self) -> str:
         """Return the id of the notice when it is published as a page, else "", for the latest page of all."""
         return self._wanted.id if self._published else ""
@@ -301,7 +309,7 @@ class Writer:
         return helps.says(found.places) if found and helps else ()
 
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
-        case, phrases = self._case, self._wording.phrases[locale]
+        case, phrases = self._case, self._phrases(locale)
         categories = case.incident.facts.categories()
         assessed = case.assessment
         return {

@@ -372,6 +372,10 @@ def _yes_or_no(of: Callable[[Facts], Fact[bool]]) -> FormQuestion:
     return _choice("yes suspected no", lambda context: _truth(of(context.facts)))
 
 
+def _seat_country(context: FilingContext) -> str:
+    return (context.organisation.established_in or "")[:2]
+
+
 WORDS: dict[str, FormQuestion] = {
     "availability": _choice("temporary permanent", _availability),
     "backup": _choice(Backup, lambda context: context.facts.backup),
@@ -386,7 +390,7 @@ WORDS: dict[str, FormQuestion] = {
     "encrypted": _yes_or_no(lambda facts: facts.encrypted_at_rest),
     "established": _choice(
         "in_area outside_area",
-        lambda context: "in_area" if context.organisation.established_in in context.area else "outside_area",
+        lambda context: "in_area" if _seat_country(context) in context.area else "outside_area",
     ),
     "everyone_told": _choice("all not_all", _everyone_told),
     "exfiltration": _choice(EXFILTRATION, _exfiltration),

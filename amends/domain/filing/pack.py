@@ -134,9 +134,10 @@ def _page(context: FilingContext, form: Form, table: DutyTable, filled: Filled) 
 def _head(context: FilingContext, table: DutyTable) -> Iterator[str]:
     case, duty = context.case, context.duty
     recipient = table.recipients.get(duty.recipient)
+    contact = duty.contact or (recipient.contact if recipient else "")
     yield f"# {duty.recipient_name}\n\n{duty.law}, {duty.citation}\n"
-    if recipient and recipient.contact:
-        yield f"How to reach it: {recipient.contact}.\n"
+    if contact:
+        yield f"How to reach it: {contact}.\n"
     yield f"Incident {case.incident.id}: {case.incident.title}."
     yield f"Prepared {context.local(context.now)} from version {case.version} of the facts."
     yield "Nothing was filed by this page: a person files, and then records the receipt:"

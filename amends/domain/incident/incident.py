@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from amends.domain.base.value import (
     LAST_MINUTE,
-    Country,
     Locale,
     People,
     Place,
@@ -27,10 +26,10 @@ from amends.domain.incident.facts import Facts
 
 CLOCK_EVENTS = frozenset(
     """
-    assessed_notifiable aware aware_significant_incident breach_detected breach_determined classified_major
-    controller_aware credible_grounds detected discovered discovered_or_determined
+    agencies_named assessed_notifiable aware aware_significant_incident breach_detected breach_determined
+    classified_major controller_aware credible_grounds detected discovered discovered_or_determined
     discovered_or_notice_sent_whichever_first discovered_or_notified end_of_calendar_year found_or_learned
-    handling_finished high_risk_established incident incident_determined incident_notification_submitted
+    handling_finished hhs_notified high_risk_established incident incident_determined incident_notification_submitted
     individuals_notified initial_notification_submitted intermediate_report_submitted known_or_reason_to_know
     known_that_personal_data_affected leak_occurred_or_may_occur leak_tamper_loss_occurred_or_may_occur learned
     materiality_determined noticed ordered_by_commissioner pdpc_notified processor_aware ransom_paid
@@ -114,6 +113,7 @@ class Regulated(StrEnum):
     CN_CRITICAL_INFRASTRUCTURE = "cn_critical_infrastructure"
     CN_STATE_ORGAN = "cn_state_organ"
     CN_INDUSTRY_OR_TELECOM = "cn_industry_or_telecom"
+    HK_CRITICAL_INFRASTRUCTURE = "hk_critical_infrastructure"
 
 
 CALLED: dict[str, str] = {
@@ -134,6 +134,7 @@ CALLED: dict[str, str] = {
     Regulated.CN_CRITICAL_INFRASTRUCTURE: "critical information infrastructure in China",
     Regulated.CN_STATE_ORGAN: "a state organ of China",
     Regulated.CN_INDUSTRY_OR_TELECOM: "in industry or telecommunications in China",
+    Regulated.HK_CRITICAL_INFRASTRUCTURE: "an operator of critical infrastructure in Hong Kong",
 }
 """Words for a role or trade after `the organisation is`; any other word stands for itself."""
 
@@ -166,8 +167,9 @@ class Organisation(Unfinished):
     """The company that must tell its customers."""
 
     name: Texts = {}
-    established_in: Country | None = None
-    """The country of the company's seat; left out means not known."""
+    established_in: Place | None = None
+    """The country of the company's seat, or the part of it with laws or an authority of its own: DE-BE, US-CA, CA-QC.
+    Left out means not known."""
     sector: str | None = None
     role: Role | None = None
     regulated: tuple[Regulated, ...] | None = None
@@ -223,6 +225,8 @@ class Times(Unfinished):
     """The time in which it happened."""
     contained: StatedMoment | None = None
     """The time from which no more harm was done."""
+    why_aware_later: str = ""
+    """The reason why the company became aware of the breach a day or more after the discovery, for the authority."""
     events: dict[str, StatedMoment] = {}
     """Times of clock events by name, such as discovered and aware; in the file they stand beside the other times."""
 
@@ -231,7 +235,7 @@ class Times(Unfinished):
     def _events_stand_beside(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        own = {"occurred", "contained", "events"}
+        own = {"occurred", "contained", "why_aware_later", "events"}
         events = {key: given[key] for key in given if key in CLOCK_EVENTS and not is_unknown(given[key])}
         rest = {key: value for key, value in given.items() if key in own or key not in CLOCK_EVENTS}
         said = rest.get("events", {})

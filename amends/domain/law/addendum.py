@@ -99,6 +99,23 @@ class Addenda(Value):
             return item not in self._added_items
         return item not in addendum.leaves_out and (item in addendum.adds or item not in self._added_items)
 
+    def is_for(self, place: str, addendum_id: str) -> bool:
+        """Return True when a person who lives in this place gets this addendum."""
+        country, _, region = place.partition("-")
+        return self.addendum_for(country, region) == addendum_id
+
+    def reaches(self, places: Iterable[str], addendum_id: str) -> bool:
+        """Return True when a person who lives where a duty applies may get a notice with this addendum.
+
+        The law of a country holds in its states too.
+        """
+        addendum = self.addendum(addendum_id)
+        states = addendum.places if addendum else ()
+        return any(
+            self.is_for(place, addendum_id) or any(state.startswith(f"{place}-") for state in states)
+            for place in places
+        )
+
     def in_notice(self, template: str, addendum_id: str) -> str:
         """Return the id of the addendum with which this notice is written for a person who has the given addendum.
 

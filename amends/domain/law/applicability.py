@@ -13,9 +13,9 @@ from amends.domain.law.clock import ClockTimes, IsEstimated
 from amends.domain.law.condition import Circumstances, PeopleRange, Truth, Verdict, binds, judge, to_be_judged
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
 from amends.domain.law.jurisdiction import Homes, RegimeReach
-from amends.domain.law.regime import DutyRow, DutyTable, ExemptionRow, Regime
+from amends.domain.law.regime import Condition, DutyRow, DutyTable, ExemptionRow, Regime
 from amends.domain.law.term import WorksOn
-from amends.domain.people.person import AudienceCounts
+from amends.domain.people.person import AudienceCounts, Flag
 from amends.domain.risk.levels import Risk
 
 SHOWN_PLACES = 5
@@ -60,7 +60,9 @@ class _TableReading:
     ) -> None:
         self._incident, self._risk, self._people = incident, risk, people
         self._law, self._table = law, law.table
-        self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table, people)
+        self._homes = Homes(audience.by_place, incident.organisation, law.table, people, incident.residences)
+        self._minors = max(audience.guardians, audience.by_flag.get(Flag.MINOR, 0))
+        self._now = now
         self._clocks = ClockTimes(incident, law.table.clock_events, law.works_on, now)
 
     def ruled(self) -> Ruled:
@@ -117,14 +119,16 @@ class _TableReading:
     def _circumstances(self, reach: RegimeReach) -> Circumstances:
         stated = self._incident.facts.people
         said = stated.value.min if stated.value and stated.stands and stated.value.min else 0
-        least = self._homes.people or said
+        least, country = self._homes.people or said, reach.places[0][:2]
         return Circumstances(
             facts=self._incident.facts,
             organisation=self._incident.organisation,
             risk=self._risk,
             people=PeopleRange(least if self._people is None else min(least, self._people), self._people),
             residents=reach.residents if self._homes.people else PeopleRange(0, self._people),
-            largest_state=self._homes.largest_state(reach.places[0][:2]),
+            largest_state=self._homes.largest_state(country),
+            states={self._named((state,)): there for state, there in self._homes.states(country).items()},
+            minors=self._minors,
         )
 
     def _standing(self, reach: RegimeReach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
@@ -132,14 +136,15 @@ class _TableReading:
         regime, recipient = reach.regime, self._table.recipients[row.recipient]
         exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
         claimed = exempt and any(exemption.claimed for exemption in exemptions)
-        applies = DutyStanding.APPLIES if verdict.answer is Truth.YES else DutyStanding.MAY_APPLY
+        place = reach.seat or (reach.places[0] if len(reach.places) == 1 else "")
         return Duty(
             id=identity,
-            recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
+            recipient_name=recipient.named(place, self._named(self._states_meant(reach, row) or reach.places)),
+            contact=recipient.reached_by(place),
             addressee=recipient.addressee,
             places=reach.places,
             people=self._living_there(reach),
-            standing=DutyStanding.EXEMPT if claimed else applies,
+            standing=_stands(regime, verdict, claimed=claimed),
             why=self._why(reach, verdict),
             asks=verdict.asks,
             leaves_out=_left_out(regime) if recipient.addressee is Addressee.PEOPLE else (),
@@ -147,10 +152,30 @@ class _TableReading:
             lawyer_needed=(
                 *_for_the_lawyer(regime, verdict, claimed=claimed),
                 *self._uncertain_holidays(reach, row),
+                *self._old(regime),
             ),
+            note="; ".join(filter(None, (_note(regime, row), self._also_concerned(reach, row)))),
             **self._timing(reach, row),
             **_as_written(regime, row, recipient.addressee),
         )
+
+    def _states_meant(self, reach: RegimeReach, row: DutyRow) -> tuple[str, ...]:
+        """Return the states that surely have as many people as the duty asks of one state; empty for other duties."""
+        if row.when is None or (over := _one_state_over(row.when)) is None:
+            return ()
+        states = self._homes.states(reach.places[0][:2])
+        return tuple(state for state, there in states.items() if there.over(over) is Truth.YES)
+
+    def _also_concerned(self, reach: RegimeReach, row: DutyRow) -> str:
+        """Return who else is concerned when one authority leads; empty when nobody else is."""
+        recipient, seat = self._table.recipients[row.recipient], reach.seat[:2]
+        others = [place for place in reach.homes if place != seat]
+        names = "; ".join(recipient.named(place, self._named((place,))) for place in others)
+        return f"the authority there leads and informs the others concerned (not told by you): {names}" if names else ""
+
+    def _old(self, regime: Regime) -> Iterator[str]:
+        if regime.review_due <= self._now.date():
+            yield f"nobody has held this row against the law since {regime.reviewed}"
 
     def _living_there(self, reach: RegimeReach) -> int | None:
         """Return how many people are known to live there, 0 when surely nobody does, or None when nobody can say."""
@@ -184,7 +209,8 @@ class _TableReading:
         seat = self._incident.organisation.established_in
         homes = self._named(reach.homes or reach.places)
         live_there = f"{reach.residents} people live in {homes}" if reach.residents.most else ""
-        seated = f"the organisation is established in {self._named((seat,))}" if seat and seat in reach.places else ""
+        here = {seat, seat and seat[:2]} & set(reach.places)
+        seated = f"the organisation is established in {self._named((seat,))}" if seat and here else ""
         unsaid = "" if self._homes else "nobody has said where the people live"
         threshold = f"the law's threshold: {reach.regime.threshold}" if reach.regime.threshold else ""
         return "; ".join(filter(None, (live_there, seated, unsaid, *verdict.because, threshold)))
@@ -202,9 +228,27 @@ def _decided(ruling: Ruling) -> Verdict:
     return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
 
 
+def _stands(regime: Regime, verdict: Verdict, *, claimed: bool) -> DutyStanding:
+    if claimed:
+        return DutyStanding.EXEMPT
+    if regime.recommended:
+        return DutyStanding.RECOMMENDED
+    return DutyStanding.APPLIES if verdict.answer is Truth.YES else DutyStanding.MAY_APPLY
+
+
+def _one_state_over(condition: Condition) -> int | None:
+    """Return the number of people that a state must exceed; None for a condition that does not count by state."""
+    least = condition.one_state_at_least
+    return least - 1 if least is not None else condition.one_state_over
+
+
+def _note(regime: Regime, row: DutyRow) -> str:
+    in_force = f"in force: {regime.in_force}" if regime.in_force else ""
+    return "; ".join(filter(None, (row.note, regime.note, in_force)))
+
+
 def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str, object]:
     """Return the fields of a duty that come from the table, whatever the incident."""
-    in_force = f"in force: {regime.in_force}" if regime.in_force else ""
     return {
         "regime": regime.id,
         "law": regime.law,
@@ -213,6 +257,8 @@ def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str,
         "content": row.content,
         "must_not": tuple(one.text for one in regime.must_not if addressee.written_to or not one.notices_only),
         "channels": row.channels,
+        "channels_in_words": row.channels_in_words,
+        "filed_by": row.filed_by,
         "substitute": row.substitute,
         "phased": row.phased,
         "sets": row.sets,
@@ -220,7 +266,6 @@ def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str,
         "format_rules": regime.format_rules if addressee.written_to else (),
         "remedy": regime.remedy,
         "records": regime.records,
-        "note": "; ".join(filter(None, (row.note, regime.note, in_force))),
         "confidence": regime.confidence,
         "confidence_note": regime.confidence_note,
         "source": regime.source,
@@ -245,7 +290,7 @@ def _standard(row: DutyRow) -> str:
 def _questions(duty: Duty) -> tuple[str, ...]:
     if duty.standing is not DutyStanding.MAY_APPLY:
         return ()
-    return tuple(f"{duty.law}: {ask[0].upper()}{ask[1:]}?" for ask in duty.asks)
+    return tuple(f"{duty.law}: is it so that {ask}?" for ask in duty.asks)
 
 
 def _for_the_lawyer(regime: Regime, verdict: Verdict, *, claimed: bool) -> Iterator[str]:
@@ -264,11 +309,14 @@ def _first_marked(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
     earliest: dict[tuple[str, str], tuple[int, datetime]] = {}
     for duty in duties:
         for key in _recipients(duty):
-            earliest[key] = min(earliest.get(key, duty.pressure), duty.pressure)
-    return tuple(
-        duty.model_copy(update={"first": any(duty.pressure == earliest[key] for key in _recipients(duty))})
-        for duty in duties
-    )
+            if duty.standing is not DutyStanding.RECOMMENDED:
+                earliest[key] = min(earliest.get(key, duty.pressure), duty.pressure)
+    return tuple(duty.model_copy(update={"first": _is_first(duty, earliest)}) for duty in duties)
+
+
+def _is_first(duty: Duty, earliest: dict[tuple[str, str], tuple[int, datetime]]) -> bool:
+    binding = duty.standing is not DutyStanding.RECOMMENDED
+    return binding and any(duty.pressure == earliest[key] for key in _recipients(duty))
 
 
 def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,11 @@
 """Evaluation of a duty's condition: yes, no, or maybe. An unknown fact is never read as no."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 from amends.domain.incident.elements import covers, named_by
-from amends.domain.incident.facts import Certainty, Fact, Facts
+from amends.domain.incident.facts import Certainty, DataSubject, Fact, Facts
 from amends.domain.incident.incident import CALLED, Organisation
 from amends.domain.law.regime import Condition, Regime
 from amends.domain.risk.exposure import used
@@ -53,6 +53,10 @@ class Circumstances:
     """The affected people who live in the place."""
     largest_state: PeopleRange
     """The affected people in the state of the country where most of them live."""
+    states: Mapping[str, PeopleRange]
+    """The affected people in each state of the country, by the state's name."""
+    minors: int = 0
+    """The people of the list who are marked as minors, or whom a guardian stands for."""
 
 
 @dataclass(frozen=True)
@@ -136,17 +140,28 @@ def _numbers(condition: Condition, circumstances: Circumstances) -> Iterator[Ver
     for count, what, over, least in (
         (circumstances.residents, "live there", condition.residents_over, condition.residents_at_least),
         (circumstances.people, "are affected", condition.people_over, condition.people_at_least),
-        (circumstances.largest_state, "live in one state", condition.one_state_over, condition.one_state_at_least),
     ):
         if over is not None:
             yield Verdict(count.over(over), (f"{count} {what}; the law says more than {over:,}",))
         if least is not None:
             yield Verdict(count.over(least - 1), (f"{count} {what}; the law says {least:,} or more",))
+    if condition.one_state_over is not None:
+        yield _one_state(circumstances, condition.one_state_over, f"more than {condition.one_state_over:,}")
+    if condition.one_state_at_least is not None:
+        yield _one_state(circumstances, condition.one_state_at_least - 1, f"{condition.one_state_at_least:,} or more")
     if condition.people_under is not None:
         answer = Truth(Truth.YES - circumstances.people.over(condition.people_under - 1))
         yield Verdict(
             answer, (f"{circumstances.people} are affected; the law says fewer than {condition.people_under:,}",)
         )
+
+
+def _one_state(circumstances: Circumstances, limit: int, law_says: str) -> Verdict:
+    """Return the verdict on whether one state has more people than the limit, with each state that surely has."""
+    count = circumstances.largest_state
+    many = {name: there for name, there in circumstances.states.items() if there.over(limit) is Truth.YES}
+    named = ", ".join(f"{there} in {name}" for name, there in many.items())
+    return Verdict(count.over(limit), (f"{named or f'{count} live in one state'}; the law says {law_says}",))
 
 
 def _organisation(condition: Condition, organisation: Organisation) -> Iterator[Verdict]:
@@ -186,6 +201,8 @@ def _facts(condition: Condition, circumstances: Circumstances) -> Iterator[Verdi
         yield _truth("malicious", facts.malicious, condition.malicious)
     if condition.unreadable:
         yield _unreadable(facts)
+    if condition.minors is not None:
+        yield _minors(circumstances, wanted=condition.minors)
 
 
 def _data(condition: Condition, facts: Facts) -> Verdict:
@@ -218,6 +235,20 @@ def _truth(name: str, fact: Fact[bool], wanted: bool) -> Verdict:
     answer = Truth.YES if yes else Truth.NO if no else Truth.MAYBE
     word = "known" if answer is not Truth.MAYBE else "not known"
     return Verdict(answer, (f"it is {word} whether somebody meant harm",), (name,))
+
+
+def _minors(circumstances: Circumstances, *, wanted: bool) -> Verdict:
+    """Return the verdict on whether minors are among the people, by the list and by the facts."""
+    subjects, vulnerable = circumstances.facts.data_subjects, circumstances.facts.vulnerable_subjects
+    children = subjects.value is not None and DataSubject.CHILDREN in subjects.value
+    if circumstances.minors or (children and subjects.certainty is Certainty.CONFIRMED):
+        among = Truth.YES
+    else:
+        among = Truth.NO if cannot_hold(vulnerable) and not (children and subjects.stands) else Truth.MAYBE
+    said = {Truth.YES: "minors are among them", Truth.NO: "no minors are among them"}
+    answer = among if wanted else Truth(Truth.YES - among)
+    because = said.get(among, "nobody has said whether minors are among them")
+    return Verdict(answer, (because,), ("data_subjects", "vulnerable_subjects"))
 
 
 def _unreadable(facts: Facts) -> Verdict:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from amends.domain.base.value import Moment, Value
+from amends.domain.law.means import ChannelRule, Means, restricts
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 
@@ -52,6 +53,13 @@ class DutyStanding(StrEnum):
     """A fact is not known, or only a person can judge a condition; until then the duty is treated as applying."""
     EXEMPT = "exempt"
     """An exemption is claimed, with its evidence, and a lawyer must agree."""
+    RECOMMENDED = "recommended"
+    """A standard or an authority's guidance asks for it; no law does."""
+
+    @property
+    def owed(self) -> bool:
+        """Return True when a law asks for it, as far as is known, and no exemption is claimed."""
+        return self in (DutyStanding.APPLIES, DutyStanding.MAY_APPLY)
 
 
 class Exemption(Value):
@@ -95,6 +103,8 @@ class Duty(Value):
     """The recipient's key in the table of duties: supervisory_authority, attorney_general, individuals."""
     recipient_name: str
     """The recipient in words."""
+    contact: str = ""
+    """How to reach the recipient, where somebody has looked that up."""
     addressee: Addressee
     places: tuple[str, ...]
     """Countries (ISO 3166-1) and states (US-WA) that make the duty apply."""
@@ -125,7 +135,12 @@ class Duty(Value):
     """Things that must not be said or done, in words."""
     leaves_out: tuple[str, ...] = ()
     """Items that a notice under this law must leave out."""
-    channels: tuple[str, ...] = ()
+    channels: tuple[Means, ...] = ()
+    """The ways in which the law lets people be told; without any, every message to a person counts."""
+    channels_in_words: str = ""
+    """The law's own words for its channels, where the vocabulary says less."""
+    filed_by: tuple[str, ...] = ()
+    """The ways in which an authority or another office takes it."""
     substitute: Substitute | None = None
     before: tuple[str, ...] = ()
     """Ids of duties that must not be done before this one."""
@@ -147,10 +162,28 @@ class Duty(Value):
     lawyer_needed: tuple[str, ...] = ()
     """Reasons why a lawyer must look at the duty; empty when there is none."""
 
+    @property
+    def channel_rule(self) -> ChannelRule | None:
+        """Return the rule on channels of a duty to people that applies or may apply; None when any message counts."""
+        stands = self.addressee is Addressee.PEOPLE and self.standing is not DutyStanding.EXEMPT
+        if not stands or not restricts(self.channels):
+            return None
+        return ChannelRule(duty=self.id, places=self.places, means=self.channels)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Return in words how people may be told, or how an office takes what is filed."""
+        told = (one.value.replace("_", " ") for one in self.channels)
+        return tuple(filter(None, (*told, self.channels_in_words, *self.filed_by)))
+
     def overdue(self, now: datetime) -> bool:
-        """Return True when the time of an undone duty has passed; a duty that is exempt or waits is never overdue."""
-        live = self.standing is not DutyStanding.EXEMPT and not self.waits
+        """Return True when the time of an undone duty has passed; what is not owed, or waits, is never overdue."""
+        live = self.standing.owed and not self.waits
         return live and self.due_at is not None and self.due_at < now
+
+    def surely_overdue(self, now: datetime) -> bool:
+        """Return True when the time of an undone duty has passed, and the duty applies for sure."""
+        return self.standing is DutyStanding.APPLIES and self.overdue(now)
 
     def early_by(self, done_at: datetime) -> timedelta | None:
         """Return how long before its due time the duty was done; negative when late, None when the duty has no date."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from amends.domain.incident.incident import Organisation
 from amends.domain.law.condition import PeopleRange
@@ -9,6 +10,7 @@ from amends.domain.law.regime import DutyRow, DutyTable, Regime
 
 UNKNOWN_COUNTRY = ""
 """The country of people whose residence is not known."""
+NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,67 @@ class RegimeReach:
     """The end of the ids of duties that each place has for itself: @PLACE."""
     homes: tuple[str, ...] = ()
     """The places where the residents live, when the duty is owed to the authority at the seat alone."""
+    seat: str = ""
+    """The seat of the organisation, a country or a part of one, when the duty is owed to the authority there alone."""
+
+
+def homes(
+    listed: Mapping[str, int], stated: Mapping[str, int], also_called: Mapping[str, str], at_most: int | None = None
+) -> dict[str, int]:
+    """Return the people by place: as listed, then as stated in the incident file, the rest under UNKNOWN_COUNTRY.
+
+    The stated places count while there is no list, and for people whom the list does not place: those without a
+    country, and those of `at_most` people affected who are not listed.
+    """
+    found, stated = _under_one_code(listed or stated, also_called), _under_one_code(stated, also_called)
+    if not found:
+        return {}
+    unplaced = found.pop(UNKNOWN_COUNTRY, 0)
+    unplaced = max(unplaced, (at_most or 0) - sum(found.values()))
+    for place, people in _shares(_not_listed(stated, found), unplaced).items():
+        found[place] = found.get(place, 0) + people
+        unplaced -= people
+    return found | ({UNKNOWN_COUNTRY: unplaced} if unplaced else {})
+
+
+def _not_listed(stated: Mapping[str, int], listed: Mapping[str, int]) -> dict[str, int]:
+    """Return the stated people by place who are not listed there, nor anywhere else in the same country."""
+    more: dict[str, int] = {}
+    for country in {place[:2] for place in stated if place}:
+        said, known = _within(country, stated), _within(country, listed)
+        there = {place: max(people - known.get(place, 0), 0) for place, people in said.items()}
+        more |= _shares(there, max(sum(said.values()) - sum(known.values()), 0))
+    return more
+
+
+def _within(country: str, people_by_place: Mapping[str, int]) -> dict[str, int]:
+    return {place: people for place, people in people_by_place.items() if place[:2] == country}
+
+
+def _shares(wanted: Mapping[str, int], available: int) -> dict[str, int]:
+    """Return what is wanted, or in the same proportions no more than is available; without zeros."""
+    in_all = sum(wanted.values())
+    given = {name: number * min(available, in_all) // in_all for name, number in wanted.items() if number}
+    return {name: number for name, number in given.items() if number}
 
 
 class Homes:
     """The people of one incident by where they live, and the seat of the organisation."""
 
     def __init__(
-        self, people: Mapping[str, int], organisation: Organisation, table: DutyTable, at_most: int | None = None
+        self,
+        listed: Mapping[str, int],
+        organisation: Organisation,
+        table: DutyTable,
+        at_most: int | None = None,
+        stated: Mapping[str, int] = NOWHERE,
     ) -> None:
-        """Take the people by place; of `at_most` people affected, those in no place given have an unknown residence."""
-        self._people = _under_one_code(people, table)
-        self._organisation, self._table = organisation, table
-        if self._people and at_most and at_most > self.people:
-            self._people[UNKNOWN_COUNTRY] = self._people.get(UNKNOWN_COUNTRY, 0) + at_most - self.people
+        """Take the people by place, as `homes` joins the list with what the incident file states."""
+        self._people = homes(listed, stated, table.also_called, at_most)
+        self._table = table
+        seat = organisation.established_in or ""
+        self._seat, self._regulated = table.also_called.get(seat, seat), organisation.regulated or ()
+        self._seat_country = self._seat[:2]
 
     def __bool__(self) -> bool:
         return bool(self._people)
@@ -62,11 +112,11 @@ class Homes:
         organisation's seat alone or, when the seat is not among the places, in each place for itself; while nobody is
         known to live in any of the places, the duty is owed once.
         """
-        seat = self._organisation.established_in
+        country = self._seat_country
         if not row.lead or len(reach.regime.places) == 1:
             yield reach
-        elif seat in reach.regime.places:
-            yield replace(reach, places=(seat,), suffix=f"@{seat}", homes=reach.places)
+        elif country in reach.regime.places:
+            yield replace(reach, places=(country,), suffix=f"@{country}", homes=reach.places, seat=self._seat)
         elif not any(self._residents(place, 0).most for place in reach.places):
             yield reach
         else:
@@ -91,10 +141,18 @@ class Homes:
 
     def largest_state(self, country: str) -> PeopleRange:
         """Return how many people live in the state of this country where most of them live."""
-        states = {home: people for home, people in self._people.items() if home[:2] == country}
-        unsaid = states.pop(country, 0)
-        largest, elsewhere = max(states.values(), default=0), self._people.get(UNKNOWN_COUNTRY, 0)
-        return PeopleRange(largest, largest + unsaid + elsewhere if self else None)
+        largest = max((people.least for people in self.states(country).values()), default=0)
+        return PeopleRange(largest, largest + self._in_no_state(country) if self else None)
+
+    def states(self, country: str) -> dict[str, PeopleRange]:
+        """Return how many people live in each state of this country where somebody is known to live."""
+        more = self._in_no_state(country)
+        known = {home: people for home, people in self._people.items() if home[:2] == country and home != country}
+        return {home: PeopleRange(people, people + more) for home, people in sorted(known.items())}
+
+    def _in_no_state(self, country: str) -> int:
+        """Return how many people may live in any state of this country, because nobody has said where they live."""
+        return self._people.get(country, 0) + self._people.get(UNKNOWN_COUNTRY, 0)
 
     def _places_of(self, regime: Regime) -> tuple[str, ...]:
         """Return the regime's places where somebody lives or may live, or where the seat is.
@@ -102,11 +160,20 @@ class Homes:
         When there are none, a law of a trade that regulates the organisation applies in all its places, unless the
         seat is known to lie outside a law of several places.
         """
-        seat = self._organisation.established_in
-        places = tuple(place for place in regime.places if place == seat or self._residents(place, 0).most)
-        under_it = set(regime.regulated) & set(self._organisation.regulated or ())
-        far_away = seat is not None and seat not in regime.places and len(regime.places) > 1
+        places = tuple(place for place in regime.places if self._seated(place) or self._residents(place, 0).most)
+        under_it = set(regime.regulated) & set(self._regulated)
+        far_away = self._seat and self._seat_country not in regime.places and len(regime.places) > 1
         return regime.places if under_it and not places and not far_away else places
+
+    def _seated(self, place: str) -> bool:
+        """Return True when the seat alone brings in the laws of this place.
+
+        A state's law that has a stand-in for other states, as in the United States, protects the people who live in
+        the state, so the seat does not bring it in.
+        """
+        if place == self._seat_country:
+            return True
+        return place == self._seat and self._seat_country not in self._table.unknown_state
 
     def _reach(self, regime: Regime, places: tuple[str, ...], suffix: str = "") -> RegimeReach:
         counts = [self._residents(place, 0) for place in places]
@@ -116,20 +183,20 @@ class Homes:
 
     def _without_regime(self) -> tuple[str, ...]:
         known = {place for regime in self._table.regimes for place in regime.places if len(place) == len("US")}
-        homes = {home[:2] for home, people in self._people.items() if people} or {UNKNOWN_COUNTRY}
-        return tuple(sorted((homes | {self._organisation.established_in or UNKNOWN_COUNTRY}) - known))
+        countries = {home[:2] for home, people in self._people.items() if people} or {UNKNOWN_COUNTRY}
+        return tuple(sorted((countries | {self._seat_country or UNKNOWN_COUNTRY}) - known))
 
     def _without_state_law(self, country: str) -> tuple[str, ...]:
         known = {place for regime in self._table.regimes for place in regime.places}
-        homes = (home for home, people in self._people.items() if people and home[:2] == country)
-        return tuple(sorted(home for home in homes if home not in known or home == country))
+        there = (home for home, people in self._people.items() if people and home[:2] == country)
+        return tuple(sorted(home for home in there if home not in known or home == country))
 
 
-def _under_one_code(homes: Mapping[str, int], table: DutyTable) -> dict[str, int]:
+def _under_one_code(people_by_place: Mapping[str, int], also_called: Mapping[str, str]) -> dict[str, int]:
     """Return the people by place; a place with two codes, such as Puerto Rico, has the code that the table uses."""
     joined: dict[str, int] = {}
-    for place, people in homes.items():
-        code = table.also_called.get(place, place)
+    for place, people in people_by_place.items():
+        code = also_called.get(place, place)
         joined[code] = joined.get(code, 0) + people
     return joined
 

@@ -1,5 +1,6 @@
 """The table of duties as lawyers keep it: regimes, their duties, the events that start clocks, the recipients."""
 
+from datetime import date, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,9 +10,12 @@ from amends.domain.base.value import Place, Slug, Value
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.incident.incident import CLOCK_EVENTS, Regulated, Role
 from amends.domain.law.duty import Addressee, Confidence, Forbidden, Substitute
+from amends.domain.law.means import Means
 from amends.domain.law.term import Term
 from amends.domain.risk.levels import Risk
 
+REVIEWED_FOR = timedelta(days=180)
+"""The time for which the review of a row holds, unless the row names the day of the next one."""
 ClockName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 
 
@@ -39,6 +43,8 @@ class Condition(Value):
     malicious: bool | None = None
     unreadable: bool | None = None
     """The data was encrypted and the key is safe."""
+    minors: bool | None = None
+    """Minors are among the people; false means that none is."""
     ask: str = ""
     """A question that only a person can judge; until somebody does, the condition may hold."""
     any_of: tuple["Condition", ...] = ()
@@ -79,7 +85,12 @@ class DutyRow(Value):
     ask: str = ""
     """A condition that only a person can judge; until somebody does, the duty is treated as applying."""
     content: tuple[Slug, ...] = ()
-    channels: tuple[str, ...] = ()
+    channels: tuple[Means, ...] = ()
+    """The ways in which the law lets people be told; left out, every message to a person counts."""
+    channels_in_words: str = ""
+    """The law's own words for its channels, where the vocabulary says less."""
+    filed_by: tuple[str, ...] = ()
+    """The ways in which an authority or another office takes it, in words."""
     substitute: Substitute | None = None
     before: tuple[Slug, ...] = ()
     """Ids of duties of this regime, or regime.duty of other regimes, that must wait for this duty."""
@@ -108,6 +119,8 @@ class Regime(Value):
     threshold: str = ""
     """The law's own words for when it applies."""
     duties: tuple[DutyRow, ...] = Field(min_length=1)
+    recommended: bool = False
+    """True for a standard or an authority's guidance that no law makes binding."""
     must_not: tuple[Forbidden, ...] = ()
     format_rules: tuple[str, ...] = ()
     remedy: str = ""
@@ -116,6 +129,10 @@ class Regime(Value):
     records: str = ""
     confidence: Confidence
     confidence_note: str = ""
+    reviewed: date
+    """The day on which somebody last held the row against its source; else the day on which it was compiled."""
+    next_review: date | None = None
+    """The day on which the row must be looked at again; left out, 180 days after the last review."""
     source: str
     lawyer_check: tuple[str, ...] = ()
     stands_for: str = ""
@@ -129,6 +146,17 @@ class Regime(Value):
             return ZoneInfo(name).key if name else ""
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{name} is no IANA time zone, such as America/New_York") from None
+
+    @model_validator(mode="after")
+    def _reviewed_again_later(self) -> "Regime":
+        if self.next_review and self.next_review <= self.reviewed:
+            raise ValueError(f"next_review, {self.next_review}, is not after reviewed, {self.reviewed}")
+        return self
+
+    @property
+    def review_due(self) -> date:
+        """Return the day on which the row must be looked at again."""
+        return self.next_review or self.reviewed + REVIEWED_FOR
 
     def events(self) -> frozenset[str]:
         """Return the clock events that the duties of the regime name."""
@@ -159,7 +187,19 @@ class Recipient(Value):
     addressee: Addressee
     name: str
     """The recipient in words; {place} stands for the place."""
+    names: dict[Place, str] = {}
+    """The recipient in words for one place, where `name` does not fit."""
     contact: str = ""
+    contacts: dict[Place, str] = {}
+    """How to reach the recipient in one place."""
+
+    def named(self, place: str, called: str) -> str:
+        """Return the recipient in words for a place that is called so."""
+        return self.names.get(place) or self.name.replace("{place}", called)
+
+    def reached_by(self, place: str) -> str:
+        """Return how to reach the recipient in this place; empty where nobody has looked that up."""
+        return self.contacts.get(place) or self.contact
 
 
 class DutyTable(Value):
@@ -191,6 +231,11 @@ class DutyTable(Value):
         if twice := sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"two regimes are called {', '.join(twice)}")
         return self
+
+    def stale(self, as_of: date) -> tuple[Regime, ...]:
+        """Return the regimes and stand-ins whose next review was due by this day, the longest overdue first."""
+        late = (regime for regime in self.all_regimes() if regime.review_due <= as_of)
+        return tuple(sorted(late, key=lambda regime: (regime.review_due, regime.id)))
 
     def all_regimes(self) -> tuple[Regime, ...]:
         """Return the regimes and the stand-ins."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from amends.domain.base.value import Moment, Value
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Substitute
+from amends.domain.law.means import is_in
 
 MORE_PEOPLE_THAN = re.compile(r"people > ([\d,]+)")
 NO_CONTACT = re.compile(r"\bcontact\b")
@@ -77,11 +78,6 @@ class SubstituteDue:
 def living_in(places: tuple[str, ...], counted: Mapping[str, int]) -> int:
     """Return how many of the people live in the places."""
     return sum(count for home, count in counted.items() if is_in(home, places))
-
-
-def is_in(home: str, places: tuple[str, ...]) -> bool:
-    """Return True when the home is in one of the places; the law of a country holds in its states too."""
-    return home in places or (home[:2] in places and "-" in home)
 
 
 def substitute_due(

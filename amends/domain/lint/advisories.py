@@ -8,16 +8,16 @@ from amends.domain.case.filings import begun_at
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind
 from amends.domain.law.addendum import Addenda
-from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.duty import Addressee, Duty
 from amends.domain.lint.codes import LintContext, Proof
-from amends.domain.lint.consistency import binding, forbidden_items, reaches
+from amends.domain.lint.consistency import binding, forbidden_items
 from amends.domain.notice.notice import Draft
 
 
 def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
     """Yield L150 for each recipient whom a law wants told before the people of this notice, without a filing yet."""
     duties = case.assessment.duties if case.assessment else ()
-    undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and begun_at(case, duty) is None]
+    undone = [duty for duty in duties if duty.standing.owed and begun_at(case, duty) is None]
     met_by_notice = {duty.id for duty in undone if _meets(draft, addenda, duty)}
     for duty in undone:
         if met_by_notice & set(duty.before):
@@ -27,7 +27,7 @@ def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
 def _meets(draft: Draft, addenda: Addenda, duty: Duty) -> bool:
     """Return True when sending the notice meets the duty; a public variant tells people everywhere."""
     return duty.addressee is Addressee.PEOPLE and any(
-        not variant.channel.personal or reaches(duty, addenda, variant.addendum) for variant in draft.variants
+        not variant.channel.personal or addenda.reaches(duty.places, variant.addendum) for variant in draft.variants
     )
 
 
@@ -49,8 +49,8 @@ def remedies(proof: Proof) -> Iterator[Finding]:
     promised = [one.id for one in known.commitments if one.kind is CommitmentKind.CREDIT_MONITORING]
     advice = f"check the promise {' and '.join(promised)}" if promised else "check it: no credit monitoring is promised"
     for duty in known.duties:
-        owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
-        if owed and reaches(duty, known.addenda, variant.addendum):
+        owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing.owed
+        if owed and known.addenda.reaches(duty.places, variant.addendum):
             what = f"goes where the law wants: {duty.remedy} ({duty.law}, {duty.citation}, {duty.id})"
             yield proof.finding("L151", what, advice)
 
@@ -67,7 +67,7 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
         items = " and ".join(item.replace("_", " ") for item in sorted(shown))
         laws = " and ".join(sorted({forbidden[item] for item in shown}))
         what = f"leads to the public page, which says what this message leaves out: {items} ({laws})"
-        yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
+        yield proof.finding("L152", what, "lead to {{ person.link }}, or leave it out of the page too")
 
 
 def homes_unknown(known: LintContext) -> Iterator[Finding]:

@@ -163,9 +163,9 @@ CODES = {
         "Hold what is promised against it: its length, and whom it is for.",
     ),
     "L152": Meaning(
-        Stops.NEVER,
+        Stops.ALWAYS,
         "A message that leaves something out leads to the public page, which tells it.",
-        "Ask counsel whether it may; if not, leave it out of the page too.",
+        "Lead to `{{ person.link }}`, or leave it out of the page too.",
     ),
     "L153": Meaning(
         Stops.NEVER,

@@ -12,7 +12,6 @@ from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
 from amends.domain.incident.incident import StatementKey
-from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.lint.codes import MARK, LintContext, Proof
 from amends.domain.lint.extract import (
@@ -60,6 +59,18 @@ CONTAINED = re.compile(
     r"(?:采取)?控制措施的?时间|控制(?:时间|日期)) ?:",
     re.IGNORECASE,
 )
+TELLS_HOW = {
+    "en": re.compile(
+        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|vans?|cars?|on the road|break-?in|"
+        r"locked away|ransom\w*|phish\w*|malware|hack\w*|attack\w*|intru\w*|servers?|websites?|mailbox(?:es)?|vendors?|"
+        r"suppliers?|insiders?|encrypt\w*|leaves? our offices?)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        r"被盗|盗窃|笔记本|电脑|终端|设备|纸质|车上|上锁|勒索|钓鱼|木马|黑客|攻击|入侵|服务器|网站|邮箱|供应商|擅自|加密"
+    ),
+}
+"""Words in a promise that let a reader guess what happened, by language."""
 NEXT_NEWS = re.compile(
     r"next (?:news|update|report)|(?:write|report|inform you)(?: to you)? again|hear from us again"
     r"|下次(?:通知|通报|更新)|下一次(?:通知|通报|更新)|再次(?:通知|通报)",
@@ -93,7 +104,7 @@ def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Dut
     for duty in known.duties:
         if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
             continue
-        if not reaches(duty, known.addenda, variant.addendum):
+        if not known.addenda.reaches(duty.places, variant.addendum):
             continue
         for code in duty.content:
             asked.setdefault(known.addenda.item_of(code) or code, []).append((duty, code))
@@ -108,24 +119,6 @@ def _is_strict(asked: tuple[Duty, str]) -> bool:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def reaches(duty: Duty, addenda: Addenda, addendum_id: str) -> bool:
-    """Return True when a person who lives where the duty applies may get a notice with this addendum.
-
-    The law of a country holds in its states too.
-    """
-    addendum = addenda.addendum(addendum_id)
-    states = addendum.places if addendum else ()
-    return any(
-        _has_addendum(addenda, addendum_id, place) or any(state.startswith(f"{place}-") for state in states)
-        for place in duty.places
-    )
-
-
-def _country_and_region(place: str) -> tuple[str, str]:
-    country, _, region = place.partition("-")
-    return country, region
 
 
 def binding(duty: Duty) -> bool:
@@ -146,6 +139,7 @@ def _in_the_facts(known: LintContext, item: str) -> bool:
         "breach_dates": times.occurred.start or times.occurred.end,
         "discovery_date": any(event in times.events for event in DISCOVERIES),
         "officer": contacts.officer,
+        "people_count": known.incident.facts.people.stands,
         "credit_monitoring": any(p.kind is CommitmentKind.CREDIT_MONITORING for p in known.commitments),
     }
     return bool(depending.get(item, True))
@@ -172,7 +166,7 @@ def forbidden_items(known: LintContext, variant: Variant) -> dict[str, str]:
         for duty in known.duties
         if duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
         for place in duty.places
-        if _has_addendum(known.addenda, variant.addendum, place)
+        if known.addenda.is_for(place, variant.addendum)
         for item in duty.leaves_out
     }
     return listed | laws
@@ -187,6 +181,8 @@ def items_forbidden(proof: Proof) -> Iterator[Finding]:
     if NATURE in forbidden and (sentence := _sentence_on_nature(proof)):
         what = f"says what happened, which is forbidden there ({forbidden[NATURE]}): “{sentence}”"
         yield proof.finding("L141", what, "leave out what the incident's texts say of it")
+    if NATURE in forbidden:
+        yield from _hints_of_nature(proof, forbidden[NATURE])
     if PEOPLE_COUNT in forbidden and (count := _stated_count(proof)):
         what = f"says how many people it is, which is forbidden there ({forbidden[PEOPLE_COUNT]}): {count}"
         yield proof.finding("L141", what, "leave the number out")
@@ -199,6 +195,16 @@ def _sentence_on_nature(proof: Proof) -> str:
     said = _dense(proof.said)
     on_nature = sentences(plain(f"{proof.story.in_short}\n\n{proof.story.what_happened}"))
     return next((sentence for sentence in on_nature if _dense(sentence) in said), "")
+
+
+def _hints_of_nature(proof: Proof, law: str) -> Iterator[Finding]:
+    """Yield L141 for each promise that lets a reader guess what happened."""
+    hint, said = TELLS_HOW.get(proof.language), _dense(proof.said)
+    for made in proof.known.commitments if hint else ():
+        text = text_for(made.promise, proof.variant.locale)
+        if text and _dense(text) in said and (word := hint.search(text)):
+            what = f"promises “{text}”, where “{word[0]}” tells what happened, which is forbidden there ({law})"
+            yield proof.finding("L141", what, "word it without the cause, or promise it to other places only")
 
 
 def _stated_count(proof: Proof) -> str:
@@ -215,16 +221,10 @@ def _stated_count(proof: Proof) -> str:
 def _counts_of(proof: Proof) -> set[int]:
     """Return the numbers of people in all, and in the places where the variant's addendum is used."""
     known, addendum = proof.known, proof.variant.addendum
-    living = [
-        duty.people for duty in known.duties if any(_has_addendum(known.addenda, addendum, p) for p in duty.places)
-    ]
+    living = [duty.people for duty in known.duties if any(known.addenda.is_for(p, addendum) for p in duty.places)]
     homes = {**known.incident.residences, **known.audience.by_place}
-    there = [people for place, people in homes.items() if _has_addendum(known.addenda, addendum, place)]
+    there = [people for place, people in homes.items() if known.addenda.is_for(place, addendum)]
     return _people_in_facts(known) | {number for number in (*living, *there) if number}
-
-
-def _has_addendum(addenda: Addenda, addendum_id: str, place: str) -> bool:
-    return addenda.addendum_for(*_country_and_region(place)) == addendum_id
 
 
 def _dense(text: str) -> str:

@@ -107,7 +107,9 @@ def lint(
     made = {commitment.id: commitment for commitment in (*draft.commitments, *commitments)}
     counts = audience or AudienceCounts()
     known = LintContext(draft, incident, page, wording, duties, counts, tuple(made.values()))
-    proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
+    seat = incident.organisation.established_in or ""
+    spoken = {one.name: wording.phrases_for(one.locale, one.addendum, seat) for one in draft.variants}
+    proofs = tuple(Proof(known, variant, spoken[variant.name]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
     return (
         *found,

@@ -12,6 +12,7 @@ from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
+from amends.domain.law.means import ChannelRule
 from amends.domain.notice.statement import Statement
 from amends.domain.playbook.playbook import Gate, QuietHours, Waves
 from amends.domain.team.approval import ApprovalRule, Standing
@@ -132,6 +133,8 @@ class Draft(Value):
     people: int
     channels: tuple[ChannelKind, ...]
     cascade: tuple[ChannelKind, ...]
+    channel_rules: tuple[ChannelRule, ...] = ()
+    """The rules of laws on the channels of the notice; a letter is added for whom no other message would count."""
     approvals: ApprovalRule
     optional: bool = False
     """True when people who opted out do not get the notice; else everybody in the audience must get the notice."""

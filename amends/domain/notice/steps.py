@@ -9,7 +9,7 @@ from amends.domain.base.value import Value
 from amends.domain.incident.elements import class_of
 from amends.domain.incident.facts import DataCategory
 
-MOST_STEPS = 5
+MOST_STEPS = 4
 """The most steps in one letter: who is asked for more does none."""
 
 

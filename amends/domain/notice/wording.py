@@ -12,6 +12,7 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import Certainty, Count, DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
+from amends.domain.notice.dates import date_form
 from amends.domain.notice.help import Help
 from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, COMMITMENT, Statement
 from amends.domain.notice.steps import SafetyStep, StepBook, StepWords
@@ -123,6 +124,17 @@ class Wording(Value):
         """Return the locales in which this notice can be sent."""
         own = (path.split("/")[1] for path in self.templates if path.startswith(f"{notice}/"))
         return tuple(sorted({name.split(".")[0] for name in own} & self.phrases.keys()))
+
+    def phrases_in(self, locale: str, country: str) -> Phrases:
+        """Return the phrases of this locale, with dates as people in this country write them."""
+        phrases = self.phrases[locale]
+        form = date_form(locale, country, phrases.date)
+        return phrases if form == phrases.date else phrases.model_copy(update={"date": form})
+
+    def phrases_for(self, locale: str, addendum_id: str, seat: str) -> Phrases:
+        """Return the phrases of a text with this addendum; without one, dates are those of the organisation's seat."""
+        addendum = self.addenda.addendum(addendum_id)
+        return self.phrases_in(locale, (addendum.places[0] if addendum else seat)[:2])
 
     def help_in(self, country: str) -> Help | None:
         """Return the help in this country, or None when there is no file for it."""

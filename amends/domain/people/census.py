@@ -21,6 +21,7 @@ class Sort(NamedTuple):
     has_email: bool
     has_phone: bool
     is_guardian: bool
+    consents: bool = False
 
 
 class Census:
@@ -34,7 +35,7 @@ class Census:
         self._sorts.update(
             (
                 _place_of(one.country, one.region), one.locale, one.segment, one.data, one.flags,
-                one.email != "", one.phone != "", one.guardian_of != "",
+                one.email != "", one.phone != "", one.guardian_of != "", one.consents_to_email is not None,
             )
             for one in people
         )  # fmt: skip
@@ -56,6 +57,7 @@ class Census:
             guardians=sum(count for sort, count in sorts if sort.is_guardian),
             with_email=sum(count for sort, count in sorts if sort.has_email),
             with_phone=sum(count for sort, count in sorts if sort.has_phone),
+            with_consent=sum(count for sort, count in sorts if sort.consents),
             digest=digest,
         )
 

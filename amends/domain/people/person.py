@@ -1,6 +1,7 @@
 """The people affected by an incident, the reasons to hold their messages, and the counts of an audience."""
 
 import re
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ class Person(NamedTuple):
     segment: str = ""
     guardian_of: str = ""
     flags: frozenset[Flag] = frozenset()
+    consents_to_email: date | None = None
+    """The day on which the person consented to notice by email; None without a consent."""
 
     def __repr__(self) -> str:
         return f"Person(number={self.number})"
@@ -110,6 +113,8 @@ class AudienceCounts(Value):
     guardians: int = 0
     with_email: int = 0
     with_phone: int = 0
+    with_consent: int = 0
+    """People who consented to notice by email."""
     sharing: int = 0
     """The people whose mailbox somebody else has too, one of each mailbox not counted."""
     digest: str = ""

@@ -22,7 +22,8 @@ def standing(shown: Timeline) -> str:
     runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
     clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
     utc = f" ({minute(shown.at)})" if shown.zone != "UTC" else ""
-    return f"{shown.state}, {runs}; it is {clock}{utc}"
+    told = f"; told lawfully: {shown.told}" if shown.told else ""
+    return f"{shown.state}, {runs}; it is {clock}{utc}{told}"
 
 
 def in_tables(shown: Timeline, table: Table) -> dict[str, str]:

@@ -8,6 +8,7 @@ from amends.domain.base.text import counted, listed, minute, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
+from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.case.reach import substitutes_demanded, why_not_done
 from amends.domain.incident.commitment import CommitmentState
@@ -99,6 +100,8 @@ class Timeline(Value):
     """The organisation's time zone."""
     at: Moment
     until: Moment
+    told: LawfullyTold | None = None
+    """The people told as all duties demand that bind them; None where the laws count every message."""
     waiting: tuple[WaitingTask, ...] = ()
     """Overdue tasks first, then tasks without a time, then the others by their time."""
     alerts: tuple[TimelineLine, ...] = ()
@@ -122,6 +125,7 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
         zone=case.incident.organisation.timezone,
         at=now,
         until=until,
+        told=told_in_all(case),
         waiting=waiting_tasks(case, now),
         alerts=tuple(sorted(_alerts(case, now), key=_in_time)[-MOST_ALERTS:]),
         going=tuple(_going(case, now)),

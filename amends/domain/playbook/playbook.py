@@ -285,6 +285,11 @@ class Step(Value):
         return self.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP) and self.found_for != NO_LONGER
 
     @property
+    def tells_first(self) -> bool:
+        """Return True when the step tells people for the first time what happened; duties to people rest on this."""
+        return self.phase is Phase.NOTIFY and self.of != Event.RESOLVED and not self.found_for
+
+    @property
     def corrects(self) -> bool:
         """Return True when the step writes to the people who were told otherwise than is known now."""
         return self.found_for == TOLD_OTHERWISE

@@ -12,6 +12,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Span, Value
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.case.lawfully import LawfullyTold
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import Question
 from amends.domain.incident.commitment import Commitment, CommitmentState
@@ -138,6 +139,16 @@ class Deadline(Value):
     """True when a person must judge whether the duty applies."""
     assumed: bool = False
     """True when the start of the duty's term is assumed."""
+    told: LawfullyTold | None = None
+    """The people told as the duty demands; None when its law counts every message."""
+    missing: str = ""
+    """The reason why a duty to people is not done although people were told, in words; else empty."""
+
+    @property
+    def is_owed(self) -> bool:
+        """Return True when some people were told only by messages that do not count, and no due time has passed."""
+        told_otherwise = self.told is not None and self.told.unlawfully > 0
+        return told_otherwise and self.done_at is None and self.outcome is RehearsedOutcome.OPEN
 
 
 class NamedTime(Value):
@@ -215,6 +226,8 @@ class RehearsalReport(Value):
     events: dict[str, Moment]
     notices: tuple[Noticed, ...]
     deadlines: tuple[Deadline, ...]
+    told: LawfullyTold | None = None
+    """The people told as all duties demand that bind them; None where the laws count every message."""
     named_times: tuple[NamedTime, ...]
     silences: tuple[RehearsedSilence, ...] = ()
     """Silences in order, the longest first."""
@@ -243,7 +256,8 @@ class RehearsalReport(Value):
         )
         not_kept = sum(one.outcome.bad for listed in timed for one in listed)
         forgotten = sum(notice.forgets_people or notice.left_waiting > 0 for notice in self.notices)
-        return not_kept + forgotten + self.questions.late + self.questions.overdue
+        owed = sum(one.is_owed for one in self.deadlines)
+        return not_kept + owed + forgotten + self.questions.late + self.questions.overdue
 
 
 def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) -> RehearsedOutcome:
@@ -254,8 +268,8 @@ def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) ->
 
 
 def deadlines(case: Case, now: datetime) -> tuple[Deadline, ...]:
-    """Return every duty that is not exempt, the most pressing first."""
-    listed = (one for one in statuses(case, now) if one.duty.standing is not DutyStanding.EXEMPT)
+    """Return every duty that is owed, the most pressing first."""
+    listed = (one for one in statuses(case, now) if one.duty.standing.owed)
     return tuple(_deadline(one, now) for one in sorted(listed, key=lambda one: (one.duty.pressure, one.duty.id)))
 
 
@@ -271,6 +285,8 @@ def _deadline(status: DutyStatus, now: datetime) -> Deadline:
         outcome=outcome(due_at, status.done_at, now),
         may_apply=duty.standing is DutyStanding.MAY_APPLY,
         assumed=bool(duty.assumed),
+        told=status.told,
+        missing=status.missing,
     )
 
 
@@ -365,7 +381,7 @@ def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
         if notice.left_waiting:
             who = "1 person still waits" if notice.left_waiting == 1 else f"{notice.left_waiting} people still wait"
             yield f"{who} for {notice.id}, which stands {notice.stands} in the end"
-    yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad)
+    yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad or one.is_owed)
     yield from (_named_time_missed(one) for one in report.named_times if one.outcome.bad)
     yield from (_commitment_missed(one) for one in report.commitments if one.outcome.bad)
     if late := report.questions.late:
@@ -375,7 +391,8 @@ def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
 
 
 def _deadline_missed(one: Deadline) -> str:
-    return f"{one.recipient} ({one.duty}): due {_at(one.due_at)}, {_done(one.done_at)}"
+    why = f": {one.missing}" if one.missing else ""
+    return f"{one.recipient} ({one.duty}): due {_at(one.due_at)}, {_done(one.done_at)}{why}"
 
 
 def _named_time_missed(one: NamedTime) -> str:

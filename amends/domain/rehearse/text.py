@@ -22,6 +22,7 @@ def sums(found: RehearsalReport) -> list[str]:
     answered = f"{asked.answered} answered ({asked.late} late), {asked.open} open ({asked.overdue} overdue)"
     lines = [
         f"legal deadlines     {_outcomes(one.outcome for one in found.deadlines)}",
+        *([f"told lawfully       {found.told}"] if found.told else []),
         f"next news named     {_outcomes(one.outcome for one in found.named_times)}",
         f"promises            {_outcomes(one.outcome for one in found.commitments)}",
         f"questions           {asked.asked} asked ({counted(asked.complaints, 'complaint')}), {answered}",

@@ -38,6 +38,8 @@ SAID = ("number", "sealed", "data", "country", "region", "timezone")
 INDEXED = ("ref_index", "email_index", "phone_index", "postal_index", "child_index")
 LISTED = ("locale", "segment", "flags")
 LINK = ("link_version", "link_index")
+CONSENT = "consents_to_email"
+"""Named in the contact data, as its last part, by the day of the consent."""
 CONTENT: dict[type[Sealed], Callable[[Any], bool]] = {
     NoticeRow: lambda row: Draft.model_validate(row["draft"]).binding == row["binding"],
     PinRow: lambda row: digest({"playbook": row["playbook"], "wording": row["wording"]}) == row["digest"],
@@ -113,7 +115,7 @@ def _sums_of(store: Store, session: Session, replay: Replay, table: str) -> Iter
 def _people_of(store: Store, session: Session, incident: str, wrapped: bytes) -> Iterator[str]:
     """Yield the people whose row was altered, as their sealed contact data shows."""
     seal = store.keys.seal_for(incident, wrapped)
-    columns = [col(getattr(PersonRow, name)) for name in (*SAID, *INDEXED, *LISTED, *LINK)]
+    columns = [col(getattr(PersonRow, name)) for name in (*SAID, *INDEXED, *LISTED, *LINK, CONSENT)]
     rows = sql(*columns).where(col(PersonRow.incident) == incident).execution_options(**IN_PAGES)
     for row in session.connection().execute(rows).mappings():
         if not _is_whole(store.keys, incident, seal, row):
@@ -131,6 +133,7 @@ def _is_whole(keys: Keys, incident: str, seal: Seal, row: Any) -> bool:
     return (
         contact_indexes(keys, incident, opened[:PARTS]) == tuple(row[name] for name in INDEXED)
         and opened[PARTS:] == [row[name] for name in LISTED]
+        and bool(opened[PARTS - 1]) == row[CONSENT]
         and row["link_index"] == link_index(token)
     )
 

@@ -193,12 +193,18 @@ class Cases:
             return case
         telling = [notice for notice in case.notices if notice.releases and case.phase_of(notice) is Phase.NOTIFY]
         first = [one for one in telling if one.releases[0].at <= case.events[Event.NOTIFIED]]
+        restricted = any(duty.channel_rule for duty in case.duties)
+        counting = [one for one in telling if restricted and case.tells_first(one)]
         numbers = tuple(
             (one.id, one.version, one.pending, one.not_told, one.letters, *one.people.items()) for one in telling
         )
+        states = tuple(
+            (one.id, *sorted(message_states(session, case.incident.id, one.id).get(one.id, {}).items()))
+            for one in counting
+        )
         reach = self._store.cache.get(
-            ("reach", case.incident.id, case.audience.digest, numbers),
-            lambda: reach_of(session, case.incident.id, telling, first),
+            ("reach", case.incident.id, case.audience.digest, numbers, states),
+            lambda: reach_of(session, case.incident.id, telling, first, counting),
         )
         return case.model_copy(update={"reach": reach})
 

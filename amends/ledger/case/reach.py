@@ -5,16 +5,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists
+from sqlalchemy import ColumnElement, and_, case, exists
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case.case import Reach
+from amends.domain.case.case import Reach, ToldBy
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, NoticeStatus, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger.notice.audience import in_audience
+from amends.ledger.notice.bad_addresses import ADDRESSED
+from amends.ledger.notice.first_messages import GUARDED
 from amends.ledger.notice.notices import PUBLIC
 from amends.ledger.store.tables import AuditRow, DeliveryRow, PersonRow
 
@@ -22,14 +24,23 @@ OPEN = (*(state for state, person in PERSON_STATE.items() if person is PersonSta
 LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED, DeliveryState.UNREACHABLE)
 SETTLED = tuple(state for state in DeliveryState if state not in (*OPEN, *LOST))
 """The states of messages that reached the person or may have, and of people who are held: nobody owes them another."""
+TOLD = (DeliveryState.DELIVERED, DeliveryState.SENT, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN)
+"""The states of messages that reached the person or may have."""
 PLACE = (col(PersonRow.country), col(PersonRow.region))
 
 
-def reach_of(session: Session, incident: str, telling: Sequence[NoticeStatus], first: Sequence[NoticeStatus]) -> Reach:
+def reach_of(
+    session: Session,
+    incident: str,
+    telling: Sequence[NoticeStatus],
+    first: Sequence[NoticeStatus],
+    counting: Sequence[NoticeStatus],
+) -> Reach:
     """Count the people who are not told, by place.
 
     `telling` are the notices that tell people what happened; `first` are those among them with which the telling began,
-    which people of a later list get too.
+    which people of a later list get too. `counting` are those whose messages are counted by channel, where a law does
+    not count every message.
     """
     ids = [notice.id for notice in telling]
     waiting = _by_place(session, _people(incident, ids, OPEN, but=SETTLED))
@@ -40,6 +51,7 @@ def reach_of(session: Session, incident: str, telling: Sequence[NoticeStatus], f
         unreached=_by_place(session, _people(incident, ids, LOST, but=(*SETTLED, *OPEN))),
         waiting=waiting,
         letters_at=_letters_at(session, incident, [notice.id for notice in first]),
+        told_by=_told_by(session, incident, [notice.id for notice in counting]),
         page_up_since=_page_up_since(session, incident, ids),
     )
 
@@ -73,6 +85,47 @@ def _people(
 
 def _is_one_of(row: Any, states: Iterable[DeliveryState]) -> ColumnElement[bool]:
     return col(row.state).in_([state.value for state in states])
+
+
+def _told_by(session: Session, incident: str, notices: Sequence[str]) -> tuple[ToldBy, ...]:
+    """Count the people with messages of these notices by place, consent, and channels that told them and may yet."""
+    found: Counter[tuple[str, bool, tuple[ChannelKind, ...], tuple[ChannelKind, ...]]] = Counter()
+    for country, region, consented, *has, count in session.execute(_alike(incident, notices)) if notices else ():
+        told, waits = _kinds(has[: len(ADDRESSED)]), _kinds(has[len(ADDRESSED) :])
+        found[place_of(country, region), bool(consented), told, waits] += count
+    return tuple(
+        ToldBy(place=place, consented=consented, told=told, waits=waits, people=people)
+        for (place, consented, told, waits), people in sorted(found.items())
+    )
+
+
+def _kinds(has: Sequence[int]) -> tuple[ChannelKind, ...]:
+    return tuple(kind for kind, one in zip(ADDRESSED, has, strict=True) if one)
+
+
+def _alike(incident: str, notices: Sequence[str]) -> Any:
+    """Return a query that counts the people of one place who have messages of these notices on the same channels."""
+    reader, people = aliased(PersonRow), _by_channel(incident, notices)
+    addressee = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    in_list = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == people.c.person)
+    flags = [one for one in people.c if one.name != "person"]
+    kinds = (*PLACE, col(reader.consents_to_email), *flags)
+    query = sql(*kinds, func.count()).select_from(people)
+    query = query.join(PersonRow, and_(in_list, col(PersonRow.gone_at).is_(None)))
+    query = query.join(reader, and_(col(reader.incident) == incident, col(reader.number) == addressee))
+    return query.group_by(*kinds)
+
+
+def _by_channel(incident: str, notices: Sequence[str]) -> Any:
+    """Return a query for each person with messages of these notices: whether each channel told them, and may yet."""
+    person, channel = col(DeliveryRow.person), col(DeliveryRow.channel)
+    on = [
+        func.max(case((and_(channel == kind.value, _is_one_of(DeliveryRow, states)), 1), else_=0)).label(name + kind)
+        for name, states in (("told_", TOLD), ("waits_", OPEN))
+        for kind in ADDRESSED
+    ]
+    here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(notices), person != PUBLIC)
+    return sql(person, *on).where(*here).group_by(person).subquery()
 
 
 def _latecomers(incident: str, notice: NoticeStatus) -> Any:

@@ -1,13 +1,14 @@
 """The cascade in the ledger: when a channel has failed a person for good, the next channel takes over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case.case import IncidentState, OccurrenceState
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
-from amends.domain.deliver.cascade import hold_within, next_channel
+from amends.domain.deliver.cascade import hold_within, next_channels
+from amends.domain.deliver.lawful import lawful_for
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage
 from amends.domain.people.person import Hold
@@ -21,6 +22,9 @@ from amends.ledger.store.bulk import spelled
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import store_messages
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+
+LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED, DeliveryState.UNREACHABLE)
+"""States of a message that reaches nobody."""
 
 
 def released_last(session: Session, incident: str, notice: str) -> NoticeRow:
@@ -87,25 +91,38 @@ def _next_message(session: Session, draft: Draft, version: int, person: int, nam
     through several people in the order of their numbers. A message that may have left before a backup was restored is
     uncertain, and waits for a person.
     """
-    hold = "" if person == PUBLIC else hold_within(draft, _locked(session, draft.incident, person).hold)
-    if person == PUBLIC or hold not in ("", Hold.SHARED_MAILBOX):
-        return False  # a corrected list has removed the person, or nobody may write to the person any more
-    known = without_bad(session, draft.incident, reachable_at(session, draft.incident, person))
-    messages = session.exec(
-        select(DeliveryRow.channel, DeliveryRow.address_index).where(
-            DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person
-        )
-    ).all()
-    there = {(ChannelKind(word), address) for word, address in messages}
-    corrected = [channel for channel, _ in there if channel in known and (channel, known[channel]) not in there]
-    tried = {channel for channel, _ in there}.difference(corrected)
-    channel = next_channel(tried, known.keys(), (*corrected, *draft.cascade))
-    if channel is None:
+    if person == PUBLIC:
         return False
+    about = _locked(session, draft.incident, person)
+    if hold_within(draft, about.hold) not in ("", Hold.SHARED_MAILBOX):
+        return False  # a corrected list has removed the person, or nobody may write to the person any more
+    reader = _reader_of(session, about)
+    known = without_bad(session, draft.incident, addresses(reader))
+    lawful = lawful_for(draft, about.country, about.region, consented=reader.consents_to_email)
+    channels = _taking_over(session, draft, person, known, lawful)
     connection = session.connection()
     writer = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
-    store_messages(session, [writer.row(person, channel, known[channel], name)])
-    return True
+    store_messages(session, [writer.row(person, channel, known[channel], name) for channel in channels])
+    return bool(channels)
+
+
+def _taking_over(
+    session: Session,
+    draft: Draft,
+    person: int,
+    known: Mapping[ChannelKind, bytes],
+    lawful: frozenset[ChannelKind],
+) -> tuple[ChannelKind, ...]:
+    """Return the channels on which a message is to be stored for a person whom a channel has failed."""
+    here = (DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person)
+    messages = session.exec(select(DeliveryRow.channel, DeliveryRow.address_index, DeliveryRow.state).where(*here))
+    rows = [(ChannelKind(word), address, DeliveryState(state)) for word, address, state in messages]
+    there = {(channel, address) for channel, address, _ in rows}
+    corrected = [channel for channel, _ in there if channel in known and (channel, known[channel]) not in there]
+    tried = {channel for channel, _ in there}.difference(corrected)
+    public = (channel for channel in draft.channels if not channel.personal)
+    standing = {*public, *(channel for channel, _, state in rows if state not in LOST)}
+    return next_channels(tried, standing, known.keys(), (*corrected, *draft.cascade), lawful)
 
 
 def _locked(session: Session, incident: str, person: int) -> PersonRow:
@@ -114,8 +131,12 @@ def _locked(session: Session, incident: str, person: int) -> PersonRow:
 
 def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:
     """Return the addresses for messages about this person, which are the guardian's if there is a guardian."""
-    about = session.get_one(PersonRow, (incident, person))
-    return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)
+    return addresses(_reader_of(session, session.get_one(PersonRow, (incident, person))))
+
+
+def _reader_of(session: Session, about: PersonRow) -> PersonRow:
+    """Return the row of whoever reads messages about this person: the guardian, if there is one."""
+    return session.get_one(PersonRow, (about.incident, about.guardian)) if about.guardian else about
 
 
 AGAIN = {NoticeStage.SENT: NoticeStage.SENDING, NoticeStage.DROPPED: NoticeStage.DRAFTED}

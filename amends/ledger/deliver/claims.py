@@ -249,7 +249,7 @@ def _opened(
 ) -> KnownPerson:  # fmt: skip
     try:
         said = (data, country, region, timezone)
-        ref, name, email, phone, postal, child = opened_contact(incident, number, sealed, seal, said)
+        ref, name, email, phone, postal, child, _ = opened_contact(incident, number, sealed, seal, said)
         contact = Contact(number, name, email, phone, postal, categories(data), country, timezone, region)
     except KeyMissing:
         ref = child = ""

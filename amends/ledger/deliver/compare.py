@@ -13,6 +13,7 @@ from amends.domain.people.person import Person
 from amends.ledger.people.people import (
     CHUNK,
     OPENED,
+    PARTS,
     PEOPLE_COLUMNS,
     opened_person,
     person_of,
@@ -24,7 +25,7 @@ from amends.ledger.store.tables import IncidentRow, PersonRow
 
 ADDRESSES = {"email_index": "email", "phone_index": "phone", "postal_index": "postal_address"}
 """The columns with the keyed index of an address, each with the name of the address in the list."""
-NO_CONTACT = ("",) * 6
+NO_CONTACT = ("",) * PARTS
 
 
 @dataclass(frozen=True, slots=True)

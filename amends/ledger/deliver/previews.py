@@ -8,9 +8,11 @@ from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, hold_within, why_held
+from amends.domain.deliver.lawful import lawful_for
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
-from amends.domain.people.person import Hold
+from amends.domain.people.person import Hold, place_of
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, usable
@@ -21,6 +23,8 @@ from amends.ledger.store.bulk import DELIVERY
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import PersonRow
 
+NO_MESSAGE = (DeliveryState.HELD, DeliveryState.UNREACHABLE)
+
 
 class Expected(NamedTuple):
     """The numbers of people in each state right after a release of the draft."""
@@ -28,7 +32,9 @@ class Expected(NamedTuple):
     people: dict[PersonState, int]
     """The people who would wait for a message, be held, or be unreachable."""
     letters: int
-    """The people among them who would get only a letter, because no other address of theirs is known."""
+    """The people among them who would get a letter."""
+    not_lawfully: dict[str, int]
+    """By place, the people who would get messages of which a law there counts none."""
 
 
 class Previews:
@@ -42,18 +48,22 @@ class Previews:
     def expected(self, draft: Draft) -> Expected:
         """Count the people in each state after a release, without opening their data: a second for a million people."""
         people: Counter[PersonState] = Counter()
-        letters = 0
-        for planned, count in self._first_messages(draft):
+        not_lawfully: Counter[str] = Counter()
+        public, letters = {kind for kind in draft.channels if not kind.personal}, 0
+        for planned, place, lawful, count in self._first_messages(draft):
             people[PERSON_STATE[planned[0].state]] += count
-            letters += count if planned[0].channel.printed else 0
-        return Expected(dict(people), letters)
+            letters += count if any(one.channel.printed for one in planned) else 0
+            if planned[0].state not in NO_MESSAGE and lawful.isdisjoint(public.union(one.channel for one in planned)):
+                not_lawfully[place] += count
+        return Expected(dict(people), letters, dict(sorted(not_lawfully.items())))
 
-    def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], int]]:
-        """Yield each combination of first messages, with the number of people who would get these messages."""
+    def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], str, frozenset[ChannelKind], int]]:
+        """Yield each combination of first messages with a place, the lawful channels there and the people's number."""
         reader = aliased(PersonRow)
         addressee = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
         kept = (*usable(reader, draft.incident), col(reader.opted_out_at))
-        kinds = (PersonRow.hold, *(column.is_not(None) for column in kept))
+        theirs = (PersonRow.country, PersonRow.region, col(reader.consents_to_email))
+        kinds = (PersonRow.hold, *theirs, *(column.is_not(None) for column in kept))
         query = (
             select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
             .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee))
@@ -61,10 +71,12 @@ class Previews:
             .group_by(*kinds)
         )
         with self._store.read() as session:
-            for hold, *known, opted_out, count in session.exec(query):
+            for hold, country, region, consents, *known, opted_out, count in session.exec(query):
                 addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
                 why = why_held(hold_within(draft, hold), optional=draft.optional, opted_out=opted_out)
-                yield first_messages(why, addresses, draft.channels, draft.cascade), count
+                lawful = lawful_for(draft, country, region, consented=consents)
+                planned = first_messages(why, addresses, draft.channels, draft.cascade, lawful)
+                yield planned, place_of(country, region), lawful, count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
         """Return the first messages of people chosen at random, as claims that cannot be sent."""

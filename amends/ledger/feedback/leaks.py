@@ -83,7 +83,7 @@ def _codes(row: IncidentRow, file: Incident) -> frozenset[int]:
 
     places = (row.counts or {}).get("by_place", {})
     most = sorted(places, key=lambda place: -places[place])[:MOST_COUNTRIES]
-    countries = {place[:2] for place in most} | {file.organisation.established_in or ""}
+    countries = {place[:2] for place in most} | {(file.organisation.established_in or "")[:2]}
     return frozenset(filter(None, map(country_code_for_region, countries)))
 
 

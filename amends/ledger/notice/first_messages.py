@@ -27,6 +27,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import LedgerUnavailable
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, hold_within, in_doubt, starts_as, why_held
+from amends.domain.deliver.lawful import lawful_for
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
@@ -40,7 +41,7 @@ MOST_KINDS = 500
 """The most kinds of people in one statement; databases limit the number of values in a statement."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
 NAMED = ("hold", "country", "region", "locale", "cohort")
-HAS_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
+HAS_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out", "consents")
 KIND = (*NAMED, *HAS_OR_NOT)
 """The columns that decide which messages a person gets; a million people are of few different kinds."""
 PLANNED = ("channel", "variant", "state", "cause", "one_of_several")
@@ -80,12 +81,14 @@ class FirstMessages:
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
-        cohort: str = "",
+        cohort: str = "", consents: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """Return a person's first messages as values of DELIVERY; the arguments are the columns of `addressees`."""
         addresses = {EMAIL: email, SMS: phone, LETTER: postal}
         known = (email is not None, phone is not None, postal is not None)
-        planned = self._plan(hold, country, region, locale, cohort, guardian > 0, *known, bool(opted_out))
+        planned = self._plan(
+            hold, country, region, locale, cohort, guardian > 0, *known, bool(opted_out), bool(consents)
+        )
         return [
             (*self._head, number, channel, addresses.get(channel) or b"", *rest, *self._tail)
             for channel, *rest in planned
@@ -107,14 +110,15 @@ class FirstMessages:
 
     def _planned(
         self, hold: str, country: str, region: str, locale: str, cohort: str, guarded: bool,
-        email: bool, phone: bool, postal: bool, opted_out: bool,
+        email: bool, phone: bool, postal: bool, opted_out: bool, consents: bool,
     ) -> list[tuple[str, str, str, str, bool]]:  # fmt: skip
         """Return the messages of a person of this KIND, as values of PLANNED."""
         draft = self._draft
         name = self.name(guarded, country, region, locale, cohort)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
         why = why_held(hold_within(draft, hold), optional=draft.optional, opted_out=opted_out)
-        first = first_messages(why, addresses, draft.channels, draft.cascade)
+        lawful = lawful_for(draft, country, region, consented=consents)
+        first = first_messages(why, addresses, draft.channels, draft.cascade, lawful)
         planned = [in_doubt(one, self._may_have_left) for one in first]
         several = len(planned) > 1
         return [(one.channel.value, name, one.state.value, one.cause.value, several) for one in planned]
@@ -197,10 +201,11 @@ def _columns_with(reader: Any, incident: str, notice: str) -> Select[Any]:
     known = [index.label(name) for name, index in zip(INDEXES, usable(reader, incident), strict=True)]
     columns = [*(col(getattr(PersonRow, name)) for name in decisive), col(reader.locale), *known]
     opted_out = col(reader.opted_out_at).is_not(None).label("opted_out")
+    consents: Any = col(reader.consents_to_email).label("consents")
     if not notice:
-        return sql(*columns, opted_out, literal("").label("cohort"))
+        return sql(*columns, opted_out, literal("").label("cohort"), consents)
     cohort = func.coalesce(ToldOtherwiseRow.cohort, "").label("cohort")
-    query = sql(*columns, opted_out, cohort).select_from(PersonRow)
+    query = sql(*columns, opted_out, cohort, consents).select_from(PersonRow)
     return query.join(ToldOtherwiseRow, in_cohort(incident, notice), isouter=True)
 
 

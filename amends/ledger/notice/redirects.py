@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.cascade import hold_within, why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
+from amends.domain.deliver.lawful import lawful_for
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
@@ -106,7 +107,9 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     if person is None:
         return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
-    return course(stored, hold_within(draft, person.hold), addresses(person), draft.channels, draft.cascade, why_not)
+    hold = hold_within(draft, person.hold)
+    lawful = lawful_for(draft, person.country, person.region, consented=bool(person.consents))
+    return course(stored, hold, addresses(person), draft.channels, draft.cascade, why_not, lawful)
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

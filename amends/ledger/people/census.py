@@ -9,6 +9,7 @@ from amends.ledger.store.tables import PersonRow
 ALIKE = (
     *(col(getattr(PersonRow, name)) for name in ("country", "region", "locale", "segment", "data", "flags")),
     *(col(getattr(PersonRow, name)).is_not(None) for name in ("email_index", "phone_index", "child_index")),
+    col(PersonRow.consents_to_email),
 )
 """The attributes by which people are counted; the database counts people with the same attributes in one pass."""
 
@@ -32,9 +33,11 @@ def count_sharing(session: Session, incident: str) -> int:
 
 
 def _sort(
-    country: str, region: str, locale: str, segment: str, data: str, flags: str, email: bool, phone: bool, child: bool
-) -> Sort:
-    return Sort(place_of(country, region), locale, segment, _words(data), frozenset(_words(flags)), email, phone, child)
+    country: str, region: str, locale: str, segment: str, data: str, flags: str, email: bool, phone: bool, child: bool,
+    consents: bool,
+) -> Sort:  # fmt: skip
+    place = place_of(country, region)
+    return Sort(place, locale, segment, _words(data), frozenset(_words(flags)), email, phone, child, consents)
 
 
 def _words(stored: str) -> tuple[str, ...]:

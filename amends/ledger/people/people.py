@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
@@ -23,14 +23,14 @@ CHUNK = 2_000
 """The number of people who are read or written at once."""
 SEPARATOR = "\x1f"
 """The character between the parts of the contact data; no part may hold a control character."""
-PARTS = 6
+PARTS = 7
 """The number of parts of the contact data."""
 OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
 """The columns from which a person is made."""
 PEOPLE_COLUMNS = (
     "incident", "number", "sealed", "ref_index", "email_index", "phone_index", "postal_index", "link_index",
-    "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian",
-    "hold",
+    "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "consents_to_email",
+    "child_index", "guardian", "hold",
 )  # fmt: skip
 
 NEW_ELEMENT_SETS = """
@@ -142,6 +142,7 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
         data,
         person.segment,
         flags,
+        person.consents_to_email is not None,
         child,
         0,
         hold,
@@ -150,7 +151,7 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
 
 def contact_indexes(keys: Keys, incident: str, contact: Sequence[str]) -> tuple[bytes | None, ...]:
     """Return the keyed indexes of ref, email, phone and postal address, and of the ref of the person's child."""
-    ref, _, email, phone, postal, child = contact
+    ref, _, email, phone, postal, child, _ = contact
     return (
         keys.index(incident, "ref", ref),
         keys.index(incident, "email", email.lower()) if email else None,
@@ -187,7 +188,8 @@ def contact_place(incident: str, number: int, *said: str) -> str:
 
 
 def _parts(person: Person) -> tuple[str, ...]:
-    return (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of)
+    consent = person.consents_to_email.isoformat() if person.consents_to_email else ""
+    return (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of, consent)
 
 
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
@@ -201,7 +203,7 @@ def opened_person(incident: str, row: Any, seal: Seal) -> Person:
 
 def person_of(row: Any, contact: Sequence[str]) -> Person:
     """Return the person of a row, or of its columns OPENED, with this contact data."""
-    ref, name, email, phone, postal_address, guardian_of = contact
+    ref, name, email, phone, postal_address, guardian_of, consent = contact
     return Person(
         number=row.number,
         ref=ref,
@@ -217,11 +219,12 @@ def person_of(row: Any, contact: Sequence[str]) -> Person:
         segment=row.segment,
         guardian_of=guardian_of,
         flags=_flags(row.flags),
+        consents_to_email=date.fromisoformat(consent) if consent else None,
     )
 
 
 def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal, said: Sequence[str]) -> list[str]:
-    """Return a person's contact data: ref, name, email, phone, postal address, and the ref of the person's child.
+    """Return a person's contact data: ref, name, email, phone, postal address, the child's ref, and the day of consent.
 
     `said` holds the row's data elements, country, region and time zone. Raises DataDamaged when the contact data or one
     of these was altered or moved.

@@ -203,6 +203,8 @@ class PersonRow(SQLModel, table=True):
     data: str
     segment: str
     flags: str
+    consents_to_email: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """True when the person has consented to notice by email; the day stands in the sealed contact data."""
     child_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     """The keyed index of the child whose guardian this person is."""
     guardian: int

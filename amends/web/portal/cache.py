@@ -83,11 +83,12 @@ class CachedCase:
         change = self.case.untold.get(commitment.id)
         return change is None or (commitment.id, change) in {told.about for told in self.told}
 
-    def voice(self, locale: str) -> Voice:
-        """Return the voice of the locale nearest to this one."""
+    def voice(self, locale: str, country: str = "") -> Voice:
+        """Return the voice of the locale nearest to this one, with dates as in this country, else as at the seat."""
         default = self.case.incident.default_locale
         nearest = nearest_locale(locale, self.locales, nearest_locale(default, self.locales, self.locales[0]))
-        phrases = self.wording.phrases[nearest]
+        home = country or self.case.incident.organisation.established_in or ""
+        phrases = self.wording.phrases_in(nearest, home[:2])
         return Voice(phrases, self._words(phrases), self.case.incident.organisation.timezone, default)
 
     def _words(self, phrases: Phrases) -> Mapping[str, str]:

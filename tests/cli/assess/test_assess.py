@@ -12,6 +12,7 @@ from amends.domain.assess.assessment import Score
 from amends.domain.assess.text import COLUMNS, SOON, fitting, in_words, law, particulars, when
 from amends.domain.base.text import width
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding, Exemption, SetAside, Substitute
+from amends.domain.law.means import Means
 from amends.domain.risk.levels import Component, Severity
 from amends.domain.risk.severity import AVAILABILITY, CONFIDENTIALITY, DPC, EI, INTEGRITY, MALICE, MANY
 from flows.run.artifacts import assessment_page
@@ -106,13 +107,13 @@ def a_week_ago(folder: Path) -> Path:
     return path
 
 
-def test_decisions_and_the_next_hours_stand_in_the_first_40_lines(nowhere: Office, tmp_path: Path) -> None:
-    """The first forty lines of an assessment hold the decisions about authority and people, the risk, what to do now,
+def test_decisions_and_the_next_hours_stand_in_the_first_45_lines(nowhere: Office, tmp_path: Path) -> None:
+    """The first 45 lines of an assessment hold the decisions about authority and people, the risk, what to do now,
     and what may apply soon or later.
     """
     asked = nowhere.amends("assess", a_week_ago(tmp_path), "--audience", STORY / "audience.csv")
     lines = asked.stdout.splitlines()
-    top = "\n".join(lines[:40])
+    top = "\n".join(lines[:45])
     for word in (
         "tell an authority: YES",
         "tell the people: YES",
@@ -141,6 +142,14 @@ def test_an_overdue_duty_is_called_so_and_stands_first() -> None:
     shown = do_now(a_duty(due_at=None, id="a.b"), a_duty(due_at=NOW - 25 * HOUR))
     assert shown.splitlines()[1] == "  OVERDUE since 2026-11-23 08:00 UTC (Mon 23 Nov 16:00 Asia/Shanghai), for 1 d 1 h"
     assert shown.index("OVERDUE") < shown.index("at once\n")
+
+
+def test_a_duty_that_only_may_apply_is_never_called_overdue() -> None:
+    """A duty that only may apply and whose time has passed is said calmly, in short and in full."""
+    shown = said(a_duty(standing=DutyStanding.MAY_APPLY, due_at=NOW - 25 * HOUR))
+    assert "OVERDUE" not in shown
+    assert "would be overdue for 1 d 1 h if it applies" in shown
+    assert "would be overdue since 2026-11-23 08:00 UTC (Mon 23 Nov 16:00 Asia/Shanghai) if it applies" in shown
 
 
 def test_what_is_due_when_the_three_days_end_is_to_be_done_now() -> None:
@@ -177,8 +186,8 @@ def exempt(**changes: Any) -> Duty:
 
 def test_a_no_that_rests_on_exemptions_says_so() -> None:
     duties = exempt(id="us-wa.individuals", regime="us-wa"), exempt(id="us-ca.individuals", regime="us-ca")
-    assert "tell the people: NO, if a lawyer agrees to 2 exemptions\n" in said(*duties, tell_people=False)
-    assert "tell the people: NO, if a lawyer agrees to 1 exemption\n" in said(duties[0], tell_people=False)
+    assert "tell the people: NO, if a lawyer agrees to 2 exemptions; a playbook's" in said(*duties, tell_people=False)
+    assert "tell the people: NO, if a lawyer agrees to 1 exemption; a playbook's" in said(duties[0], tell_people=False)
     assert "tell the people: YES\n" in said(*duties, tell_people=True)
 
 
@@ -187,7 +196,7 @@ def test_exemptions_for_authorities_do_not_qualify_a_no_on_people() -> None:
     people: NO" stands without a condition.
     """
     shown = said(exempt(addressee=Addressee.AUTHORITY), tell_people=False, notify_authority=False)
-    assert "tell the people: NO\n" in shown
+    assert "tell the people: NO; a playbook's" in shown
     assert "tell an authority: NO, if a lawyer agrees to 1 exemption\n" in shown
 
 
@@ -211,8 +220,12 @@ def test_what_may_apply_soon_follows_what_is_sure_by_urgency() -> None:
     sure, heading, *lines = shown.splitlines()[2:]
     assert "[sure.x]" in sure
     assert heading == "  may apply, and soon: treat as applying until somebody answers"
-    assert [line.split(": ")[0].strip() for line in lines] == ["OVERDUE for 2 h", "at once", "in 4 h"]
-    assert [line[-len("x.x]") :] for line in lines] == ["e.x]", "e.x]", "n.x]"]
+    assert [line.split(": ")[0].strip() for line in lines if ": " in line] == [
+        "would be overdue for 2 h if it applies",
+        "at once",
+        "in 4 h",
+    ]
+    assert re.findall(r"\[(\S+)\]", " ".join(lines)) == ["late.x", "at-once.x", "soon.x"]
 
 
 def test_what_may_apply_under_one_law_is_one_line() -> None:
@@ -256,7 +269,8 @@ def test_a_band_that_many_people_raised_says_so() -> None:
 def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
     duty = a_duty(
         addressee=Addressee.PEOPLE,
-        channels=("written", "electronic"),
+        channels=(Means.WRITTEN, Means.ELECTRONIC_WITH_CONSENT),
+        channels_in_words="and a log of each",
         substitute=Substitute(if_any=("cost > USD 250,000", "no addresses"), do_all=("website", "media"), for_days=30),
         delay_allowed=("the police ask for it",),
         remedy="credit monitoring",
@@ -277,7 +291,7 @@ def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
         ("why", "2 people live in Germany"),
         ("exemptions not claimed", "no harm is likely"),
         ("comes before", "other.duty"),
-        ("permitted channels", "written; electronic"),
+        ("permitted channels", "written; electronic with consent; and a log of each"),
         (
             "substitute notice",
             "if any of (cost > USD 250,000; no addresses): do all of (website; media), for 30 days",
@@ -422,15 +436,33 @@ def test_a_duty_to_people_is_among_what_to_do_now() -> None:
     )
 
 
+def test_what_each_letter_must_say_stands_in_text_and_page(nowhere: Office, tmp_path: Path) -> None:
+    """Terminal and page list for each letter what its laws want said, ticked where the shipped letter says it."""
+    page = tmp_path / "page.html"
+    asked = nowhere.amends(
+        "assess", STORY / "incident.yaml", "--audience", STORY / "audience.csv", "--report", page
+    ).stdout
+    assert "what each letter must say, by the laws where its readers live" in asked
+    assert "✓ What happened, and how [" in asked and "letter us-ny" in asked
+    written = page.read_text(encoding="utf-8")
+    assert "What each letter must say" in written and "✓ What happened, and how" in written
+
+
+def test_a_no_to_telling_people_says_what_a_playbook_does() -> None:
+    assert "  tell the people: NO; a playbook's notices go to everybody in the list all the same" in said(
+        tell_people=False
+    )
+
+
 def test_the_prefect_page_says_in_short_what_the_terminal_says() -> None:
     duties = (
-        a_duty(channels=("written",), confidence=Confidence.MEMORY_LOW),
+        a_duty(channels=(Means.WRITTEN,), confidence=Confidence.MEMORY_LOW),
         maybe("doubtful", 4),
         exempt(id="us-wa.individuals", regime="us-wa"),
     )
     page = assessment_page(a_case(), an_assessment(duties=duties, tell_people=False))
     for words in (
-        "tell the people: **NO, if a lawyer agrees to 1 exemption**",
+        "tell the people: **NO, if a lawyer agrees to 1 exemption; a playbook's notices go to everybody",
         "**may apply, and soon: treat as applying until somebody answers**",
         "**ask counsel to agree to the exemptions claimed:**",
         "permitted channels: written",

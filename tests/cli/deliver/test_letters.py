@@ -323,7 +323,7 @@ def test_the_preview_says_that_the_email_is_printed_too(office: Office) -> None:
     answer = office.amends("preview", INCIDENT, NOTICE)
     assert "en/self/email, also printed as a letter" in answer.stdout
     assert "en/self/sms, also" not in answer.stdout
-    assert "3 have only a postal address" in answer.stdout
+    assert "or lawfully tells; 3 people get one" in answer.stdout
     assert json.loads(office.amends("--json", "preview", INCIDENT, NOTICE).stdout)["letters"] == 3
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from amends.cli.terminal.exits import Exit
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from tests.builders import a_duty, an_assessment
 from tests.cli.conftest import INCIDENT, Office
@@ -271,3 +272,24 @@ def test_people_are_told_by_notices_and_not_by_a_pack(owing: Office, tmp_path: P
     answer = owing.amends("duty", "pack", INCIDENT, PEOPLE, "--out", tmp_path / "packs")
     assert answer.exit_code == 1
     assert not (tmp_path / "packs").exists()
+
+
+# Reviews of the table
+
+
+def test_rows_due_for_review_are_listed_with_their_age(office: Office) -> None:
+    """Rows over age are listed with their last and next review, and the exit code says that something is to be done."""
+    found = office.amends("duty", "stale", "--as-of", "2030-01-01")
+    assert found.exit_code == Exit.FINDINGS
+    (line,) = (line for line in found.stdout.splitlines() if line.startswith("eu-gdpr-33 "))
+    assert re.search(r"GDPR .*Art. 33 +20\d\d-\d\d-\d\d +20\d\d-\d\d-\d\d +verified", line)
+
+
+def test_a_fresh_table_has_nothing_to_review(office: Office) -> None:
+    found = office.amends("duty", "stale", "--as-of", "2026-12-01")
+    assert (found.exit_code, found.stdout) == (Exit.OK, "none\n")
+
+
+def test_a_day_that_is_none_is_refused_for_the_review(office: Office) -> None:
+    found = office.amends("duty", "stale", "--as-of", "June")
+    assert found.exit_code == Exit.USAGE and "no day such as" in found.stderr

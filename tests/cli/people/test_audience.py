@@ -64,6 +64,14 @@ def test_stats_count_the_people_of_an_incident(office: Office) -> None:
     assert (stats["people"], stats["by_place"], stats["with_email"]) == (3, {"CN": 1, "DE": 2}, 2)
 
 
+def test_stats_count_who_consented_to_email(office: Office, tmp_path: Path) -> None:
+    head, *rows = AUDIENCE.splitlines()
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join((f"{head},consents_to_email", f"{rows[0]},2025-03-31", *(f"{row}," for row in rows[1:]))))
+    office.amends("audience", "correct", INCIDENT, path, "--changed-are-right", "1", by="lena")
+    assert "1 of 3 consented to email notice" in office.amends("audience", "stats", INCIDENT).stdout
+
+
 def with_bad_rows(tmp_path: Path, good: int, bad: int) -> Path:
     """As it comes out of a shop: of so many people the country is no code."""
     path = tmp_path / "people of ours.csv"

@@ -170,6 +170,18 @@ def test_a_residence_in_an_unknown_country_is_refused(incident):
     assert findings(incident(more="residences: {GB: 3, UK: 3}\n")) == [("19:21", "E102")]
 
 
+@pytest.mark.parametrize("seat", ["DE-BE", "US-CA", "CA-QC"])
+def test_an_organisation_may_sit_in_a_part_of_a_country(incident, seat):
+    given = incident("established_in: CN", f"established_in: {seat}")
+    assert read_incident(given).organisation.established_in == seat
+
+
+@pytest.mark.parametrize("seat", ["DE-ZZ", "US-XX", "DE-BERLIN"])
+def test_a_part_of_a_country_that_is_none_is_a_finding(incident, seat):
+    ((where, _),) = findings(incident("established_in: CN", f"established_in: {seat}"))
+    assert where == "5:19"
+
+
 def test_an_organisation_is_established_in_a_country_that_exists(incident):
     assert findings(incident("established_in: CN", "established_in: XX")) == [("5:19", "E102")]
 

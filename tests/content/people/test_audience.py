@@ -1,4 +1,5 @@
 import shlex
+from datetime import date
 
 import pytest
 
@@ -40,6 +41,31 @@ def with_cell(column, cell):
 def wide(**cells):
     row = {"id": "C1", "name": "Anna Meyer", "locale": "de", "country": "DE"} | cells
     return ",".join(f'"{row.get(name, "")}"' for name in WIDE.split(","))
+
+
+CONSENTING = f"{WIDE},consents_to_email"
+
+
+def test_the_day_of_the_consent_to_email_is_read(audience):
+    rows = (f"{wide(email='anna@mail.example')},2025-03-31", f"{wide(id='C2', email='bo@mail.example')},")
+    people, _ = read(audience(*rows, header=CONSENTING), today=date(2026, 11, 24))
+    assert [one.consents_to_email for one in people] == [date(2025, 3, 31), None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("yes", "only the day of the consent shows that there is one"),
+        ("31.03.2025", "only the day of the consent shows that there is one"),
+        ("2025-02-30", "there is no such day"),
+        ("2026-11-26", "the day is yet to come"),
+    ],
+)
+def test_a_consent_without_a_past_day_rejects_the_row(audience, cell, why):
+    _, report = read(audience(f"{wide(email='a@mail.example')},{cell}", header=CONSENTING), today=date(2026, 11, 24))
+    (row,) = report.rejected
+    assert (row.row, row.column, row.code) == (2, "consents_to_email", "consent")
+    assert row.reason.startswith(why) and row.reason.endswith("as in 2025-03-31, or leave the cell empty")
 
 
 def test_a_row_becomes_a_person_numbered_by_its_row(audience):

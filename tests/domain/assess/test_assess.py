@@ -132,6 +132,36 @@ def test_a_missing_seat_state_trade_and_role_are_asked_for() -> None:
         assert part in asked
 
 
+def test_a_company_in_germany_is_asked_for_its_land() -> None:
+    assert any("Which Land" in question or "which Land" in question for question in assessed().open_questions)
+    berlin = {**an_incident().organisation.model_dump(), "established_in": "DE-BE"}
+    made = assessed(organisation=berlin)
+    assert not any("which Land" in question for question in made.open_questions)
+    assert "data protection authority of Berlin (BlnBDI)" in {duty.recipient_name for duty in made.duties}
+
+
+def test_homes_in_the_file_count_for_people_not_in_the_list() -> None:
+    """People whom the facts count and the list lacks live where the incident file says, so nobody asks for it."""
+    facts = {**an_incident().facts.model_dump(), "people": 100}
+    made = assessed(facts=facts, residences={"DE": 98, "US-MA": 1})
+    assert "us-ma" in made.addenda
+    assert not any("which countries" in question for question in made.open_questions)
+    assert any("which countries" in question for question in assessed(facts=facts).open_questions)
+
+
+def test_awareness_a_day_after_discovery_asks_for_the_reason() -> None:
+    """When the company became aware a day or more after the discovery, the reason is asked for, and the earlier end of
+    the term is named; with a reason in the file, nobody asks.
+    """
+    times = {"discovered": "2026-11-21T00:00:00Z", "aware": "2026-11-23T09:00:00Z"}
+    (asked,) = (question for question in assessed(times=times).open_questions if "become aware only" in question)
+    assert "2 d 9 h after the discovery of 2026-11-21 00:00 UTC" in asked and "2026-11-24 00:00 UTC" in asked
+    reason = {**times, "why_aware_later": "the logs were read only then"}
+    soon = {**times, "aware": "2026-11-21T23:59:00Z"}
+    for known in (reason, soon):
+        assert not any("become aware only" in question for question in assessed(times=known).open_questions)
+
+
 def test_the_decision_record_documents_always_and_names_its_rules() -> None:
     made = assessed()
     assert made.document and made.notify_authority

@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.alert.by_hand import work_by_hand
-from amends.domain.case.case import Case, Reach
+from amends.domain.case.case import Case, Reach, ToldBy
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.filings import status
+from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.reach import substitutes_demanded, why_not_substitute
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.means import Means
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.plan.closing import unmet_closing_criteria
 from amends.domain.plan.timeline import Wait, timeline
@@ -130,3 +133,79 @@ def test_what_needs_no_substitute_notice_is_refused(duty: Duty, why: str) -> Non
 def test_a_notice_that_a_person_judged_right_may_be_recorded() -> None:
     europe = a_duty(EUROPE, "DE")
     assert why_not_substitute(told(europe, unreached={"DE": 3}), europe) is None
+
+
+# Messages that a law does not count.
+
+E_SIGN = (Means.WRITTEN, Means.ELECTRONIC_WITH_CONSENT)
+WRITTEN = CALIFORNIA.model_copy(update={"channels": E_SIGN})
+EMAIL, SMS, LETTER = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER
+
+
+def by(people: int, *told: ChannelKind, waits: tuple[ChannelKind, ...] = (), **changes: object) -> ToldBy:
+    return ToldBy.model_validate(
+        {"place": "US-CA", "consented": False, "told": told, "waits": waits, "people": people} | changes
+    )
+
+
+def told_by(*groups: ToldBy, duty: Duty = WRITTEN, **changes: object) -> Case:
+    return told(duty, told_by=groups, **changes)
+
+
+def test_a_duty_is_met_when_all_were_told_by_what_it_counts() -> None:
+    """Email counts with consent and a letter without; people of other places do not matter."""
+    case = told_by(by(20, EMAIL, SMS, LETTER), by(10, EMAIL, consented=True), by(7, SMS, place="US-NV"))
+    found = status(case, WRITTEN, NOW)
+    assert (found.done_at, found.missing, str(found.told)) == (NOW + DAY, "", "30 of 30")
+
+
+def test_whoever_was_told_only_by_sms_keeps_the_duty_open() -> None:
+    europe = a_duty(EUROPE, "US-CA", channels=E_SIGN)
+    found = status(told_by(by(20, LETTER), by(7, SMS), by(3, EMAIL, SMS), duty=europe), europe, NOW)
+    assert found.done_at is None and str(found.told) == "20 of 30 (7 only by SMS; 3 only by email and SMS)"
+    assert found.missing == (
+        "7 of 30 were told only by SMS; 3 of 30 were told only by email and SMS, which this law does not count"
+    )
+
+
+def test_an_sms_alone_calls_for_the_substitute_notice() -> None:
+    """Whoever has no lawful channel counts among those whom nothing reached, for whom the public is told."""
+    case = told_by(by(16, LETTER), by(14, SMS))
+    assert status(case, WRITTEN, NOW).missing == (
+        "14 of 30 were told only by SMS, which this law does not count; "
+        "the law demands a substitute notice, and none is recorded"
+    )
+    assert why_not_substitute(case, WRITTEN) is None
+    assert [one.duty for one in substitutes_demanded(case)] == [WRITTEN.id]
+    given = case.model_copy(update={"substitutes": (GIVEN,)})
+    assert status(given, WRITTEN, NOW).done_at == GIVEN.at
+
+
+def test_a_letter_that_waits_keeps_the_duty_open() -> None:
+    found = status(told_by(by(20, LETTER), by(7, EMAIL, waits=(LETTER,)), waiting={"US-CA": 3}), WRITTEN, NOW)
+    assert (found.done_at, found.missing) == (None, "10 people there wait for a message or a letter")
+    assert str(found.told) == "20 of 30 (7 wait)"
+
+
+def test_a_page_counts_where_the_law_says_so() -> None:
+    duty = CALIFORNIA.model_copy(update={"channels": (Means.WRITTEN, Means.WEBSITE)})
+    case = told_by(by(30, SMS), duty=duty)
+    assert status(case, duty, NOW).done_at is None
+    assert status(told_by(by(30, SMS), duty=duty, page_up_since=NOW), duty, NOW).done_at == NOW + DAY
+
+
+def test_of_several_duties_all_must_count_the_message() -> None:
+    """Under each duty alone more people are told lawfully than under both together."""
+    mail = WRITTEN.model_copy(update={"id": "us-hipaa.individuals", "channels": (Means.FIRST_CLASS_MAIL,)})
+    case = told_by(by(20, LETTER), by(10, EMAIL, consented=True))
+    both = case.model_copy(update={"assessment": an_assessment(duties=(WRITTEN, mail))})
+    assert [str(status(both, duty, NOW).told) for duty in (WRITTEN, mail)] == [
+        "30 of 30",
+        "20 of 30 (10 only by email)",
+    ]
+    assert str(told_in_all(both)) == "20 of 30 (10 only by email)"
+
+
+def test_where_every_message_counts_nothing_is_said() -> None:
+    case = told(CALIFORNIA)
+    assert (told_in_all(case), status(case, CALIFORNIA, NOW).told) == (None, None)

@@ -14,12 +14,13 @@ from amends.domain.deliver.cascade import (
     first_messages,
     hold_within,
     in_doubt,
-    next_channel,
+    next_channels,
     outcome,
     untried,
     why_held,
 )
 from amends.domain.deliver.reason import reason
+from amends.domain.law.means import EVERY_CHANNEL
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Hold
 from tests.builders import NOW, a_draft, a_variant
@@ -57,6 +58,53 @@ def test_everybody_gets_a_message_or_an_unreachable_mark(
     """
     planned = first_messages(ReceiptCause.NONE, addresses, channels, cascade)
     assert [(message.channel, message.state) for message in planned] == expected
+
+
+@pytest.mark.parametrize(
+    ("addresses", "channels", "lawful", "expected"),
+    [
+        ({EMAIL, SMS, LETTER}, (WEBSITE, EMAIL, SMS), {LETTER}, [(EMAIL, WAITING), (SMS, WAITING), (LETTER, TO_PRINT)]),
+        ({EMAIL, SMS, LETTER}, (WEBSITE, EMAIL, SMS), {LETTER, EMAIL}, [(EMAIL, WAITING), (SMS, WAITING)]),
+        ({SMS, LETTER}, (WEBSITE, EMAIL, SMS), {LETTER, EMAIL}, [(SMS, WAITING), (LETTER, TO_PRINT)]),
+        ({SMS}, (WEBSITE, EMAIL, SMS), {LETTER}, [(SMS, WAITING)]),
+        ({SMS, LETTER}, (WEBSITE, SMS), {WEBSITE, LETTER}, [(SMS, WAITING)]),
+        ({SMS, LETTER}, (WEBSITE, EMAIL), {LETTER}, [(SMS, WAITING), (LETTER, TO_PRINT)]),
+        (set(), (WEBSITE, EMAIL), {LETTER}, [(EMAIL, UNREACHABLE)]),
+    ],
+)
+def test_a_lawful_message_is_added_where_none_is_planned(
+    addresses: set[ChannelKind],
+    channels: tuple[ChannelKind, ...],
+    lawful: set[ChannelKind],
+    expected: list[tuple[ChannelKind, DeliveryState]],
+) -> None:
+    planned = first_messages(ReceiptCause.NONE, addresses, channels, (EMAIL, SMS, LETTER), lawful)
+    assert [(message.channel, message.state) for message in planned] == expected
+
+
+def test_whom_a_copy_names_gets_a_letter_where_email_is_no_notice() -> None:
+    found = first_messages(ReceiptCause.SHARED_MAILBOX, {EMAIL, LETTER}, (EMAIL,), (EMAIL, LETTER), {LETTER})
+    assert [(message.channel, message.state) for message in found] == [(LETTER, TO_PRINT), (EMAIL, HELD)]
+
+
+@pytest.mark.parametrize(
+    ("tried", "standing", "lawful", "expected"),
+    [
+        ({EMAIL}, set(), {EMAIL, LETTER}, (SMS, LETTER)),
+        ({EMAIL}, set(), EVERY_CHANNEL, (SMS,)),
+        ({EMAIL, SMS}, {SMS}, {EMAIL, LETTER}, (LETTER,)),
+        ({EMAIL, LETTER}, {LETTER}, {LETTER}, (SMS,)),
+        ({EMAIL, SMS, LETTER}, {SMS}, {LETTER}, ()),
+        ({SMS, LETTER}, set(), {LETTER}, (EMAIL,)),
+    ],
+)
+def test_an_sms_alone_ends_no_cascade_where_it_is_no_notice(
+    tried: set[ChannelKind],
+    standing: set[ChannelKind],
+    lawful: frozenset[ChannelKind],
+    expected: tuple[ChannelKind, ...],
+) -> None:
+    assert next_channels(tried, standing, {EMAIL, SMS, LETTER}, (EMAIL, SMS, LETTER), lawful) == expected
 
 
 def test_a_held_person_has_one_held_message_with_the_reason() -> None:
@@ -116,7 +164,7 @@ def test_an_unreachable_person_is_kept_with_the_reason() -> None:
 def test_the_next_channel_has_an_address_and_was_not_tried(
     tried: set[ChannelKind], addresses: set[ChannelKind], cascade: tuple[ChannelKind, ...], expected: ChannelKind | None
 ) -> None:
-    assert next_channel(tried, addresses, cascade) is expected
+    assert next_channels(tried, (), addresses, cascade) == ((expected,) if expected else ())
 
 
 def an_outcome(

@@ -49,6 +49,18 @@ def after(*messages: Stored, hold: str = "", why_not: ReceiptCause = ReceiptCaus
     return course(messages, hold, known, (ChannelKind.WEBSITE, EMAIL), (EMAIL, SMS, LETTER), why_not)
 
 
+@pytest.mark.parametrize(("lawful", "added"), [({LETTER}, [LETTER]), ({EMAIL, LETTER}, []), ({SMS}, [])])
+def test_whoever_was_told_unlawfully_gets_a_letter_once_possible(
+    lawful: set[ChannelKind], added: list[ChannelKind]
+) -> None:
+    """Whoever was told only by an email that does not count is written to on paper by the corrected list."""
+    known = {EMAIL: OLD, LETTER: NEW}
+    found = course([a_message("sent")], "", known, (EMAIL,), (EMAIL, SMS, LETTER), ReceiptCause.NONE, lawful)
+    assert [(one.channel, one.state, address) for one, address in found.new] == [
+        (kind, DeliveryState.TO_PRINT, NEW) for kind in added
+    ]
+
+
 def difference(before: int = 100, **counts: int) -> Difference:
     changes = [PersonChange(kind, number) for kind in DifferenceKind for number in range(counts.get(kind, 0))]
     changes += [

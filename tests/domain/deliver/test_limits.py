@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.channel.channel import ChannelKind, Status
-from amends.domain.deliver.cascade import first_messages, next_channel
+from amends.domain.deliver.cascade import first_messages, next_channels
 from amends.domain.deliver.limits import (
     Approved,
     ChannelCounts,
@@ -22,11 +22,19 @@ from amends.domain.deliver.limits import (
     nothing_taken,
     warning,
 )
+from amends.domain.law.means import EVERY_CHANNEL, ChannelRule, Means
 from amends.domain.notice.notice import DeliveryState, Reader
 from tests.builders import a_draft, a_variant
 
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
 SENT, REJECTED, UNCERTAIN, DEFERRED = Status.SENT, Status.REJECTED, Status.UNCERTAIN, Status.DEFERRED
+
+
+def test_a_law_may_add_a_message_to_those_of_the_step() -> None:
+    rule = ChannelRule(duty="us-ca.individuals", places=("US-CA",), means=(Means.ELECTRONIC_WITH_CONSENT,))
+    step = {"channels": (ChannelKind.WEBSITE, ChannelKind.SMS), "cascade": (ChannelKind.EMAIL, ChannelKind.LETTER)}
+    assert approved(a_draft(**step)).at_first == 1
+    assert approved(a_draft(**step, channel_rules=(rule,))).at_first == 2
 
 
 def counts(people: int = 1000, most_times_sent: int = 1, **of_email: int) -> SendCounts:
@@ -70,15 +78,25 @@ def test_the_public_reads_no_text_for_guardians() -> None:
 some_channels = st.sets(st.sampled_from((EMAIL, SMS)))
 
 
-@given(st.data(), some_channels, st.permutations((EMAIL, SMS)), st.integers(0, 2), st.integers(1, 6))
+@given(
+    st.data(), some_channels, st.permutations((EMAIL, SMS)), st.integers(0, 2), st.integers(1, 6),
+    st.sampled_from((EVERY_CHANNEL, frozenset((EMAIL,)), frozenset((SMS,)), frozenset())),
+)  # fmt: skip
 def test_what_the_cascade_really_plans_is_never_an_alarm(
-    data: st.DataObject, channels: set[ChannelKind], order: list[ChannelKind], length: int, people: int
+    data: st.DataObject,
+    channels: set[ChannelKind],
+    order: list[ChannelKind],
+    length: int,
+    people: int,
+    lawful: frozenset[ChannelKind],
 ) -> None:
-    draft = a_draft(people=people, channels=(WEBSITE, *channels), cascade=tuple(order[:length]))
+    means = () if lawful is EVERY_CHANNEL else tuple(Means(kind.value) for kind in lawful)
+    rules = () if lawful is EVERY_CHANNEL else (ChannelRule(duty="us-ca.individuals", places=("US-CA",), means=means),)
+    draft = a_draft(people=people, channels=(WEBSITE, *channels), cascade=tuple(order[:length]), channel_rules=rules)
     on: dict[ChannelKind, dict[str, int]] = {}
     for _ in range(people):
-        addresses, tried = data.draw(some_channels), set()
-        planned = first_messages("", addresses, draft.channels, draft.cascade)
+        addresses, tried, good = data.draw(some_channels), set(), set()
+        planned = first_messages("", addresses, draft.channels, draft.cascade, lawful)
         waiting = [plan.channel for plan in planned if plan.state is DeliveryState.WAITING]
         while waiting:
             channel = waiting.pop()
@@ -87,8 +105,11 @@ def test_what_the_cascade_really_plans_is_never_an_alarm(
             for end in ends:
                 numbers = on.setdefault(channel, {})
                 numbers[end] = numbers.get(end, 0) + 1
-            if ends != ("sent",) and (following := next_channel(tried, addresses, draft.cascade)):
-                waiting.append(following)
+            standing = {WEBSITE, *waiting, *good}
+            if ends == ("sent",):
+                good.add(channel)
+            else:
+                waiting += next_channels(tried, standing, addresses, draft.cascade, lawful)
     counted = {kind: ChannelCounts(**numbers) for kind, numbers in on.items()}
     assert alarm(SendCounts(approved(draft), counted, most_times_sent=1)) == ""
 

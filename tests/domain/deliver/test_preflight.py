@@ -4,6 +4,7 @@ import pytest
 
 from amends.domain.deliver.preflight import Preflight, Trouble, gap
 from amends.domain.people.person import NULL_LIKE
+from tests.builders import a_draft
 
 EMPTY_NAME = Trouble(why="name is empty", messages=3, people=3, first=(12, 80, 311))
 BAD_ADDRESS = Trouble(why="unsafe address", messages=90, people=90, first=(4, 5, 6, 7, 8))
@@ -36,6 +37,18 @@ def test_what_is_not_shown_may_be_anything() -> None:
 
 def test_somebody_whose_name_only_begins_so_has_a_name() -> None:
     assert gap(["name"], ["name"], {"name": "Nonette Null-Meyer"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("people", "known", "asked"), [(100, None, True), (100, 7, False), (100, 6, True), (140, None, False)]
+)
+def test_who_approves_is_asked_about_many_without_lawful_notice(people: int, known: int | None, asked: bool) -> None:
+    """Nobody is asked about five in a hundred or fewer, or once they have given the number."""
+    found = Preflight(messages=people, not_lawfully={"US-CA": 4, "US-NY": 3})
+    why = found.why_ask(a_draft(people=people), known)
+    assert (why is not None) is asked
+    line = "7 people get only messages that the law there does not count (4 US-CA, 3 US-NY)"
+    assert line in str(found) and (not asked or "--not-lawfully 7" in (why or ""))
 
 
 def test_a_refusal_names_how_many_why_and_whom() -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.applicability import Law, Ruled, duties_of
 from amends.domain.law.duty import Duty, DutyStanding
+from amends.domain.law.jurisdiction import homes
 from amends.domain.law.regime import DutyTable
 from amends.domain.risk.levels import Risk
 from tests.builders import AWARE, NOW, an_audience, an_incident
@@ -28,6 +29,7 @@ def a_regime(**changes: Any) -> dict[str, Any]:
         "places": ["FR"],
         "duties": [{"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}}],
         "confidence": "verified",
+        "reviewed": "2026-11-24",
         "source": "the text",
     } | changes
 
@@ -358,7 +360,7 @@ def test_what_only_a_person_can_judge_may_apply_and_is_asked() -> None:
     found = ruled(a_table(a_regime(duties=[a_row(ask="clients lose money")])))
     duty = only(found)
     assert duty.standing is DutyStanding.MAY_APPLY and any("clients lose money" in why for why in duty.lawyer_needed)
-    assert "Data Act: Clients lose money?" in found.questions
+    assert "Data Act: is it so that clients lose money?" in found.questions
 
 
 def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
@@ -369,7 +371,10 @@ def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
     table = a_table(a_regime(duties=[a_row(when=when)]))
     assert only(ruled(table)).asks == ()
     few = ruled(table, {"FR": 2})
-    assert only(few).standing is DutyStanding.MAY_APPLY and few.questions[-1] == "Data Act: The loss is large?"
+    assert (
+        only(few).standing is DutyStanding.MAY_APPLY
+        and few.questions[-1] == "Data Act: is it so that the loss is large?"
+    )
 
 
 def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
@@ -526,3 +531,131 @@ def test_a_filing_is_early_or_late_by_the_difference() -> None:
 def test_what_waits_for_us_or_is_exempt_is_never_overdue(changes: dict[str, Any], overdue: bool) -> None:
     duty = only(ruled(a_table())).model_copy(update=changes)
     assert duty.overdue(NOW + timedelta(days=9)) is overdue
+
+
+# Seats and homes
+
+LEADING = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}, "lead": True}
+NAMED = {
+    "addressee": "authority",
+    "name": "Authority of {place}",
+    "names": {"DE": "that of the Land", "DE-BE": "Berlin's"},
+}
+
+
+@pytest.mark.parametrize(
+    ("seat", "name"), [("DE", "that of the Land"), ("DE-BE", "Berlin's"), ("FR", "Authority of France")]
+)
+def test_a_seat_in_a_part_of_a_country_has_its_authority(seat: str, name: str) -> None:
+    """A company that sits in a part of a country answers to the authority of that part, under the country's id."""
+    table = a_table(a_regime(places=["DE", "FR"], duties=[LEADING]), recipients=RECIPIENTS | {"authority": NAMED})
+    duty = only(ruled(table, {"FR": 4}, seat=seat))
+    assert (duty.id, duty.recipient_name) == (f"law.authority@{seat[:2]}", name)
+
+
+def test_authorities_that_the_lead_informs_are_named_as_such() -> None:
+    """Beside the lead authority the others concerned are named, in a note: the company tells the lead one alone."""
+    table = a_table(a_regime(places=["DE", "FR"], duties=[LEADING]), recipients=RECIPIENTS | {"authority": NAMED})
+    assert (
+        "the others concerned (not told by you): Authority of France"
+        in only(ruled(table, {"FR": 4}, seat="DE-BE")).note
+    )
+    assert only(ruled(table, {"DE": 4}, seat="DE-BE")).note == ""
+
+
+def test_a_seat_in_a_us_state_brings_in_federal_law_only() -> None:
+    """A law of a US state protects the people who live there; the seat brings in the law of the country."""
+    stand_in = a_regime(id="state", places=["US"], stands_for="the law of a state")
+    table = a_table(a_regime(places=["US-WA"]), a_regime(id="federal", places=["US"]), unknown_state={"US": stand_in})
+    assert {duty.id for duty in ruled(table, {"XK": 1}, seat="US-WA").duties} == {
+        "federal.authority",
+        "unknown.authority@XK",
+    }
+
+
+@pytest.mark.parametrize(
+    ("listed", "stated", "at_most", "found"),
+    [
+        ({}, {"DE": 6, "US-WA": 4}, None, {"DE": 6, "US-WA": 4}),
+        ({"DE": 3, "": 7}, {}, None, {"DE": 3, "": 7}),
+        ({"DE": 3, "": 7}, {"DE": 6, "FR": 4}, None, {"DE": 6, "FR": 4}),
+        ({"DE": 3, "": 2}, {"DE": 103, "FR": 100}, None, {"DE": 4, "FR": 1}),
+        ({"DE": 3}, {"DE": 6, "FR": 1}, 10, {"DE": 6, "FR": 1, "": 3}),
+        ({"DE": 3}, {"DE": 60}, None, {"DE": 3}),
+        ({"US": 5}, {"US-WA": 5}, 10, {"US": 5, "": 5}),
+        ({"PR": 1, "": 2}, {"US-PR": 3}, None, {"US-PR": 3}),
+        ({}, {}, 10, {}),
+    ],
+)  # fmt: skip
+def test_the_file_places_people_whom_no_list_places(
+    listed: dict[str, int], stated: dict[str, int], at_most: int | None, found: dict[str, int]
+) -> None:
+    """The homes that the incident file states count for people without a country in the list, and for those whom the
+    list does not have; where the list places everybody, the list counts.
+    """
+    assert homes(listed, stated, {"PR": "US-PR"}, at_most) == found
+
+
+def test_the_states_with_many_people_are_named() -> None:
+    """A duty that depends on the people in one state names each state with more than the law says."""
+    row = a_row(id="media", recipient="authority", when={"one_state_over": 500})
+    table = a_table(a_regime(places=["US"], duties=[row]))
+    duty = only(ruled(table, {"US-WA": 501, "US-KS": 500}, seat="US"))
+    assert duty.recipient_name == "Authority of Washington"
+    assert "501 in Washington; the law says more than 500" in duty.why
+    assert only(ruled(table, {"US": 501}, seat="US")).standing is DutyStanding.MAY_APPLY
+
+
+def test_what_is_only_recommended_is_no_duty_and_never_late() -> None:
+    row = a_row(within={"hours": 1})
+    found = ruled(a_table(a_regime(recommended=True, duties=[row]), a_regime(id="binding", duties=[row])))
+    duty = only(found)
+    assert duty.standing is DutyStanding.RECOMMENDED and not duty.overdue(NOW + timedelta(days=9)) and not duty.first
+
+
+@pytest.mark.parametrize(
+    ("facts", "listed", "standing"),
+    [
+        ({"data_subjects": ["customers", "children"]}, 0, "applies"),
+        ({"data_subjects": ["customers"]}, 2, "applies"),
+        ({"data_subjects": ["customers"]}, 0, "may_apply"),
+        ({"vulnerable_subjects": False}, 0, None),
+        ({"vulnerable_subjects": False}, 1, "applies"),
+    ],
+)  # fmt: skip
+def test_minors_are_seen_by_the_facts_or_by_the_list(facts: dict[str, Any], listed: int, standing: str | None) -> None:
+    table = a_table(a_regime(duties=[a_row(when={"minors": True})]))
+    audience = an_audience(people=3, by_place={"FR": 3}, by_flag={"minor": listed})
+    found = duties_of(an_incident(facts=facts), audience, Risk.HIGH, 3, Law(table, weekdays), NOW)
+    assert [duty.standing for duty in found.duties if duty.id == "law.people"] == ([standing] if standing else [])
+
+
+# Reviews
+
+
+def test_a_duty_of_a_row_that_is_over_age_needs_a_lawyer() -> None:
+    duty = only(ruled(a_table(a_regime(reviewed="2026-01-01"))))
+    assert duty.lawyer_needed == ("nobody has held this row against the law since 2026-01-01",)
+
+
+@pytest.mark.parametrize(
+    ("day", "stale"), [("2027-05-22", []), ("2027-05-23", ["law"]), ("2027-06-30", ["law", "soon"])]
+)
+def test_a_row_is_stale_180_days_after_its_review(day: str, stale: list[str]) -> None:
+    """A row is due for review 180 days after its last review, or on the day that it names itself."""
+    table = a_table(
+        a_regime(),
+        a_regime(id="soon", places=["DE"], next_review="2027-06-01"),
+        place_names={"FR": "France", "DE": "Germany"},
+    )
+    assert [one.id for one in table.stale(date.fromisoformat(day)) if one.id != "unknown"] == stale
+
+
+def test_a_next_review_before_the_last_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match="is not after reviewed"):
+        a_table(a_regime(next_review="2026-11-24"))
+
+
+def test_a_row_without_the_day_of_its_review_is_refused() -> None:
+    with pytest.raises(ValidationError, match="reviewed"):
+        a_table({name: value for name, value in a_regime().items() if name != "reviewed"})

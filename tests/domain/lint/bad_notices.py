@@ -148,6 +148,13 @@ def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, adde
     return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, addendum)
 
 
+def saying_and_promising(words: str, addendum: str) -> Draft:
+    """The good notice that makes one more promise, in these words, to people with this addendum."""
+    made = a_commitment(id="more", promise={"*": words})
+    draft = saying(words, addendum=addendum)
+    return draft.model_copy(update={"commitments": (*draft.commitments, made)})
+
+
 def instead(old: str, new: str, *, locale: str = "en", channel: ChannelKind = EMAIL, addendum: str = GENERAL) -> Draft:
     """The good notice with other words in the place of some, in one variant."""
 
@@ -238,6 +245,8 @@ BAD = (
     Bad("tells Massachusetts by SMS", "L141", saying(
         "Somebody copied customer data from our systems.", addendum=MA, channel=SMS)),
     Bad("tells Massachusetts how many", "L141", saying("In all, 12,000 people get this letter.", addendum=MA)),
+    Bad("promises Massachusetts what tells how", "L141", saying_and_promising(
+        "We will encrypt every laptop that we own.", addendum=MA)),
     Bad("marks the nature for Massachusetts", "L141", with_items("contact", "police_report", "nature", addendum=MA)),
     Bad("keeps the police report from Massachusetts", "L140", with_items("contact", "data_types", addendum=MA)),
     Bad("does not say what happened", "L140", with_items("contact", "data_types")),

@@ -1,7 +1,7 @@
 """Letters, people whom nothing reaches, and dead addresses: nobody is forgotten between two notices."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -198,10 +198,14 @@ async def test_a_closed_case_is_not_over_while_letters_wait(story: Story) -> Non
 # People in California: some by post, some whom nothing reaches.
 
 
+def in_california(person: Person) -> Person:
+    return person._replace(country="US", region="CA", consents_to_email=date(2025, 3, 31))
+
+
 @pytest.fixture
 async def california(tmp_path: Path) -> AsyncIterator[Story]:
-    """Five people in California: three have an email address, one only a postal one, and one has none."""
-    ledger, found = a_ledger(tmp_path), [one._replace(country="US", region="CA") for one in islice(everybody(), 5)]
+    """Five people in California: three consented to email, one has only a postal address, and one has none."""
+    ledger, found = a_ledger(tmp_path), list(map(in_california, islice(everybody(), 5)))
     people = [*found[:3], by_post(found[3]), found[4]._replace(email="", phone="", postal_address="")]
     opened(ledger, people)
     context, clock = a_context(ledger, tmp_path)
@@ -252,7 +256,7 @@ async def test_surprise_7_whoever_is_found_late_opens_the_duty_again(california:
     """A person in California whom a corrected list adds waits for the first notice, so the duty is not done."""
     california.hand_over()
     california.ledger.filings.give_substitute(INCIDENT, CA, LEAD.name, california.clock.now, note="in the news")
-    late = next(islice(everybody(), 5, None))._replace(country="US", region="CA")
+    late = in_california(next(islice(everybody(), 5, None)))
     california.list_is([*california.people, late])
     assert california_law(california).missing == "1 person there waits for a message or a letter"
     await assess.fn(INCIDENT, "assess", california.case.version + 1)

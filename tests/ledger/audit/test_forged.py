@@ -272,6 +272,7 @@ FORGED_PEOPLE = {
     "silent": "UPDATE person SET opted_out_at = '2026-11-18 00:00:00' WHERE number = 1",
     "in another language": "UPDATE person SET locale = 'zh-CN' WHERE number = 1",
     "at another address": "UPDATE person SET email_index = ref_index WHERE number = 1",
+    "consenting": "UPDATE person SET consents_to_email = true WHERE number = 1",
     "of another segment": "UPDATE person SET segment = 'x' WHERE number = 1",
     "deleted": "DELETE FROM person WHERE number = 1",
 }

@@ -403,6 +403,7 @@ def upgrade() -> None:
         sa.Column("data", sa.String(), nullable=False),
         sa.Column("segment", sa.String(), nullable=False),
         sa.Column("flags", sa.String(), nullable=False),
+        sa.Column("consents_to_email", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("child_index", sa.LargeBinary(), nullable=True),
         sa.Column("guardian", sa.Integer(), nullable=False),
         sa.Column("hold", sa.String(), nullable=False),
