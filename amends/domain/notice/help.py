@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from amends.domain.base.value import Place, Slug, Texts, Value, text_for
 from amends.domain.incident.elements import named_by
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.steps import SafetyStep, StepWords
+
+TELEPHONE = re.compile(r"[+#]?\d(?:[ ()./-]{0,2}\d){2,17}")
+"""A telephone number: 110, #9110, 0 805 805 817, 1-888-298-0045."""
+HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+"""A host: ftc.gov, meineschufa.de."""
 
 
 class HelpContact(Value):
@@ -22,6 +27,27 @@ class HelpContact(Value):
     source: str
     """Where the author of the row read it."""
 
+    @field_validator("phone")
+    @classmethod
+    def _one_number(cls, phone: str) -> str:
+        if phone and not TELEPHONE.fullmatch(phone):
+            raise ValueError("one telephone number is expected here, such as 110, #9110 or 0300 123 2040")
+        return phone
+
+    @field_validator("site")
+    @classmethod
+    def _names_a_host(cls, site: str) -> str:
+        if "://" in site or (site and not HOST.search(site)):
+            raise ValueError("write the host and the path only, without https://, as in cnil.fr/plaintes")
+        return site
+
+    @field_validator("source")
+    @classmethod
+    def _has_a_source(cls, source: str) -> str:
+        if not source.strip():
+            raise ValueError("say where you read it, or write: from memory")
+        return source
+
     @model_validator(mode="after")
     def _can_be_reached(self) -> "HelpContact":
         if not (self.post or self.phone or self.site):
@@ -31,7 +57,7 @@ class HelpContact(Value):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that `site` names."""
-        return tuple(re.findall(r"[\w-]+(?:\.[\w-]+)+", self.site))
+        return tuple(HOST.findall(self.site))
 
     def line(self, locale: str, words: StepWords) -> str:
         """Return the contact in one line."""
