@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amends.content.incident.incident import read_incident_for_notices
 from amends.content.people.audience import AudienceFile, only_good, usable
 from amends.content.playbook.playbook import load_playbook
 from amends.content.rehearse import check_injects, read_injects
-from amends.domain.base.errors import AmendsError
+from amends.domain.base.errors import AmendsError, ContentError, Finding
+from amends.domain.draft.languages import NO_WORDS, language_findings, provisional, usable_locales
+from amends.domain.incident.incident import Incident
+from amends.domain.people.census import counted
+from amends.domain.people.locales import why_not_rule
 from amends.domain.rehearse.injects import together
 from amends.domain.rehearse.report import FOUND, ORDER, Order, RehearsalReport
 from amends.system.files import replace_file
@@ -26,7 +31,7 @@ def check(order: Order) -> None:
     together.
     """
     incident = read_incident_for_notices(order.incident)
-    load_playbook(order.playbook)
+    _, wording = load_playbook(order.playbook)
     injects = [read_injects(path) for path in order.injects]
     for path, one in zip(order.injects, injects, strict=True):
         check_injects(path, one, incident)
@@ -34,8 +39,19 @@ def check(order: Order) -> None:
     people = AudienceFile(order.audience, encoding=order.encoding)
     advice = "correct them, or leave them out: --allow-bad-rows"
     rows = usable(order.audience, people) if order.allow_bad_rows else only_good(order.audience, people, advice)
-    for _ in rows:
-        pass
+    _refuse_languages(incident, sorted(wording.phrases), counted(rows).by_locale, order)
+
+
+def _refuse_languages(incident: Incident, words: Sequence[str], by_locale: Mapping[str, int], order: Order) -> None:
+    """Raise ContentError where a real use would stop: for people without words, for unused texts, for odd rules."""
+    odd = [
+        Finding("--rule", NO_WORDS, why)
+        for locale, instead in order.rules.items()
+        if (why := why_not_rule(locale, instead, by_locale, usable_locales(incident, words)))
+    ]
+    found = (*odd, *language_findings(incident, words, by_locale, provisional(order.rules)))
+    if found:
+        raise ContentError(*found)
 
 
 def carry_out(order: Order, *, quiet: bool = False) -> RehearsalReport:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from amends.content.file.shipped import library
+from amends.content.playbook.commitment_library import shipped_commitments
 from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
 from amends.domain.base.value import Span
 from amends.domain.case.case import Case, IncidentState
@@ -20,6 +21,7 @@ from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
 from amends.domain.notice.notice import Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.statement import CAN_BE_WRONG
 from amends.domain.notice.wording import Phrases, Wording
+from amends.domain.people.locales import LocaleRuling
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.risk.levels import Component, Risk, Severity
@@ -130,6 +132,23 @@ def an_audience(**changes: Any) -> AudienceCounts:
         "digest": "audience-1",
     }
     return AudienceCounts.model_validate(given | changes)
+
+
+def a_ruling(locale: str, instead: str) -> LocaleRuling:
+    """A lead's decision on readers of a locale without words."""
+    return LocaleRuling(locale=locale, instead=instead, by="ruth", at=NOW)
+
+
+def picked(*uses: str, **changes: Any) -> tuple[PlannedCommitment, ...]:
+    """Commitments that a lead has picked from the library, with a way to take up what they offer."""
+    take_up = {
+        "provider": "Watchful",
+        "link": "https://watchful.example",
+        "phone": "+49 30 5550199",
+        "until": "2027-11-30",
+    }
+    given = {"take_up": take_up, **changes}
+    return tuple(PlannedCommitment.model_validate(shipped_commitments().picked(use, given)) for use in uses)
 
 
 def an_assessment(score: float = 3.0, band: Severity = Severity.HIGH, **changes: Any) -> Assessment:

@@ -1,5 +1,6 @@
 """Commands for the commitments of an incident: add and list them, and mark one as kept, late or dropped."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +42,8 @@ Reason = Annotated[
     typer.Option("--reason", metavar="LOCALE=TEXT", help="Why, in words for those promised; once for each locale."),
 ]
 
+PLACE_FORM = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
 app = noun()
 
 
@@ -53,6 +56,33 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     given = desk.ledger.commitments.all(incident)
     rows = [(c.id, fate(c, now()), c.new_due_at or c.due_at, c.owner, some_text(c.evidence, "en")) for c in given]
     desk.show(given, table(("promise", "stands", "due", "owner", "evidence"), rows))
+
+
+@app.command()
+def library(
+    ctx: typer.Context,
+    place: Annotated[str, typer.Option("--for", metavar="PLACE", help="Only what is meant there: US-MA, CN.")] = "",
+    show: Annotated[str, typer.Option("--show", metavar="ID", help="One entry, with all of it.")] = "",
+) -> None:
+    """List what can be promised: pick it in the incident file with `use: ID`. Nothing is promised by default."""
+    from amends.content.playbook.commitment_library import shipped_commitments
+    from amends.domain.playbook.commitment_library import entry_lines
+
+    desk: Desk = ctx.obj
+    found = shipped_commitments()
+    if place and not PLACE_FORM.fullmatch(place):
+        raise typer.BadParameter("--for: write a country or a state, as in CN or US-MA")
+    if show and show not in found.entries:
+        raise typer.BadParameter(f"--show: the library has {', '.join(found.entries)}")
+    if show:
+        kind, entry = found.entries[show]
+        desk.show({"kind": kind, **entry.model_dump(mode="json")}, "\n".join(entry_lines(kind, entry)))
+        return
+    entries = found.for_place(place)
+    rows = [(one.id, kind, one.where, one.due, some_text(one.promise, "en")) for kind, one in entries]
+    values = [{"kind": kind, **one.model_dump(mode="json")} for kind, one in entries]
+    desk.show(values, table(("id", "kind", "for", "due", "promise"), rows))
+    desk.hint("`amends commitments library --show ID` says what it costs, who must do it and what the law asks for")
 
 
 @app.command()

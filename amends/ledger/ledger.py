@@ -35,6 +35,7 @@ from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
 from amends.ledger.notice.restore import Restore
+from amends.ledger.people.locale_rulings import LocaleRulings
 from amends.ledger.people.opt_outs import OptOuts
 from amends.ledger.people.people import People
 from amends.ledger.people.shared_mailboxes import SharedMailboxes
@@ -74,7 +75,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
-        self.mailboxes = SharedMailboxes(store)
+        self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)

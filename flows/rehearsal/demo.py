@@ -189,13 +189,13 @@ class DemoStory:
 
     def _put_off(self) -> None:
         reason = {
-            "en": "The provider needs more time to set up accounts for people outside China.",
-            "zh-CN": "服务商还需要时间为境外用户开通账户。",
+            "en": "The telephone company needs more time for numbers outside China.",
+            "zh-CN": "电信运营商还需要时间为境外号码开通服务。",
         }
         self._ledger.commitments.put_off(
-            INCIDENT, "monitoring", START + timedelta(days=24), reason, "mei", self._clock.now
+            INCIDENT, "number-protection", START + timedelta(days=24), reason, "mei", self._clock.now
         )
-        say(self._clock.now, "the monitoring will be late: people are told before its date, and why")
+        say(self._clock.now, "the number protection will be late: people are told before its date, and why")
 
     def _resolve(self) -> None:
         self._ledger.incidents.resolve(INCIDENT, "mei", self._clock.now)

@@ -21,6 +21,7 @@ from amends.content.rehearse import read_injects
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.channel.channel import ChannelKind, Message
+from amends.domain.draft.languages import usable_locales
 from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident
@@ -63,6 +64,8 @@ async def rehearse(order: Order, folder: Path, progress: Progress = lambda _now,
     try:
         people = RehearsedAudience(order, script)
         _open(ledger, incident, people, start)
+        usable = usable_locales(incident, sorted(wording.phrases))
+        ledger.locale_rulings.rule(incident.id, order.rules, usable, LEAD, start)
         ledger.playbooks.pin(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
         played = Play(scene, clock, people, start + timedelta(days=order.days), progress)
         with existing("rehearsal", World(script, clock, played.returns.expect)) as world:

@@ -221,8 +221,8 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight 
 
 
 def _notes(draft: Draft) -> str:
-    sentence = draft.notes_in_words
-    return f"{sentence[0].upper()}{sentence[1:]}.\n\n" if sentence else ""
+    said = (draft.notes_in_words, draft.instead_in_words)
+    return "".join(f"{sentence[0].upper()}{sentence[1:]}.\n\n" for sentence in said if sentence)
 
 
 def _preflight(found: Preflight | None) -> str:

@@ -147,13 +147,13 @@ def test_promises_that_outlive_the_case_are_still_looked_after(weeks: Weeks) -> 
 
 def test_owners_are_reminded_before_a_promise_is_due(weeks: Weeks) -> None:
     by_id = {commitment.id: commitment for commitment in weeks.case.commitments}
-    reminded = by_id["monitoring"].reminded_at
-    assert reminded and reminded < by_id["monitoring"].due_at
+    reminded = by_id["number-protection"].reminded_at
+    assert reminded and reminded < by_id["number-protection"].due_at
 
 
 def test_a_late_promise_is_escalated(weeks: Weeks) -> None:
     assert {c.id for c in weeks.case.commitments if c.escalated_at} == {
-        "monitoring",
+        "number-protection",
         "security-fix",
         "photo-before-visit",
     }

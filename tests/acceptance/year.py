@@ -277,7 +277,7 @@ SCRIPT: list[tuple[float, Act]] = [
     (8, Year.promise_locks),
     (8.1, Year.promise_visits),
     (8.6, lambda year: year.keep("account-recheck")),
-    (12, lambda year: year.keep("monitoring")),
+    (12, lambda year: year.keep("number-protection")),
     (14.9, lambda year: year.it_was("discovered", datetime(2026, 11, 15, 3, tzinfo=UTC))),
     # The list comes while the correction waits for approval, and a promise is dropped while the late cohort's notice does.
     (15, Year.list_changes),

@@ -171,6 +171,14 @@ def test_everybody_gets_the_nearest_locale_and_scripts_are_not_mixed(reads: str,
     assert a_composer().message(a_claim(a_person(locale=reads))).locale == gets
 
 
+def test_a_ruling_on_a_language_is_kept_in_the_message() -> None:
+    """Readers without words get the text that was ruled for their locale, and nobody else does."""
+    draft = a_draft(variants=personal_variants("en", "zh-CN"), instead={"fr": "zh-CN"})
+    composer = Composer(an_incident(), draft, a_wording(), LINKS)
+    said = {one: composer.message(a_claim(a_person(locale=one))).locale for one in ("fr", "en", "en-GB")}
+    assert said == {"fr": "zh-CN", "en": "en", "en-GB": "en"}
+
+
 @pytest.mark.parametrize("approved", [("en", "zh-CN"), ("zh-CN", "en")])
 def test_whose_language_nobody_wrote_in_reads_that_of_the_incident(approved: tuple[str, str]) -> None:
     composer = a_composer(*personal_variants(*approved))

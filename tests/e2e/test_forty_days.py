@@ -296,7 +296,9 @@ def _live(weeks: Weeks) -> None:
 
     ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
-    ledger.commitments.put_off(INCIDENT, "monitoring", START + timedelta(days=24), late, LEAD.name, weeks.clock())
+    ledger.commitments.put_off(
+        INCIDENT, "number-protection", START + timedelta(days=24), late, LEAD.name, weeks.clock()
+    )
     weeks.live_without_a_runner("update")
     weeks.approve()
     up.mail.delay = 0.3
@@ -358,7 +360,7 @@ def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
 def test_every_notice_is_sent(weeks: Weeks) -> None:
     assert {notice.id for notice in weeks.case.notices} == {
         "first-notice", "update-1", "update-2", "survey-invitation", "promise-kept-account-recheck-1",
-        "promise-late-monitoring-1", "promise-late-photo-before-visit-1", "closing", "promise-late-monitoring-2",
+        "promise-late-number-protection-1", "promise-late-photo-before-visit-1", "closing", "promise-late-number-protection-2",
         "promise-late-photo-before-visit-2", "promise-late-security-fix-1",
     }  # fmt: skip
     assert {notice.stage for notice in weeks.case.notices} == {NoticeStage.SENT}
@@ -457,11 +459,11 @@ def test_a_promise_is_kept_or_said_to_be_late(weeks: Weeks) -> None:
     case, now = weeks.case, weeks.clock()
     by_id = {commitment.id: commitment for commitment in case.commitments}
     assert by_id["account-recheck"].state is CommitmentState.KEPT
-    said = case.notice("promise-late-monitoring-1")
-    assert said and said.sent_at and said.sent_at < by_id["monitoring"].due_at
+    said = case.notice("promise-late-number-protection-1")
+    assert said and said.sent_at and said.sent_at < by_id["number-protection"].due_at
     assert not case.untold
     overdue = {commitment.id for commitment in case.commitments if commitment.overdue(now)}
-    assert overdue == {"monitoring", "security-fix", "photo-before-visit"}
+    assert overdue == {"number-protection", "security-fix", "photo-before-visit"}
     assert all(by_id[name].escalated_at for name in overdue)
 
 

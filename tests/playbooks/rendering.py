@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from amends.content.incident.incident import read_incident
 from amends.content.notice import shipped_wording
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.value import text_for
@@ -35,6 +36,7 @@ from amends.domain.notice.templates import (
 from amends.domain.notice.wording import Phrases, say_count, say_data, say_date, say_moment
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.risk.levels import Severity
+from tests.builders import picked
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 STORY = PLAYBOOKS / "examples" / "stolen-terminals"
@@ -123,7 +125,7 @@ def letters() -> Addenda:
 
 @cache
 def incident() -> Incident:
-    return Incident.model_validate(read_yaml(STORY / "incident.yaml"))
+    return read_incident(STORY / "incident.yaml")
 
 
 @cache
@@ -310,7 +312,7 @@ def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:
 
 def _promises(locale: str) -> list[dict[str, str]]:
     words = phrases(locale)
-    given = planned_commitments(playbooks()["customer-data-theft"].commitments, incident().commitments)
+    given = planned_commitments(picked(*playbooks()["customer-data-theft"].offers), incident().commitments)
     return [
         {
             "kind": promise.kind.value,
@@ -322,6 +324,8 @@ def _promises(locale: str) -> list[dict[str, str]]:
             "next_word": "",
             "reason": "",
             "evidence": "",
+            "take_up": {"provider": "", "code": "", "link": "", "phone": "", "until": "", "how": ""},
+            "kept": "",
         }
         for promise in given
     ]

@@ -7,6 +7,7 @@ from string import Formatter
 
 import pytest
 
+from amends.content.playbook.commitment_library import shipped_commitments
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import SURVEY, QuestionKind
@@ -18,6 +19,7 @@ from amends.domain.lint.lint import CHINESE_AT_MOST, WORDS_AT_MOST
 from amends.domain.lint.readability import sentences, words
 from amends.domain.notice.wording import PARTS, Phrases
 from amends.domain.playbook.playbook import Phase, Playbook, Step
+from tests.builders import picked
 from tests.playbooks.rendering import LOCALES, PLAYBOOKS, helps, incident, phrases, playbooks, templates
 
 PORTAL = set(
@@ -43,7 +45,7 @@ LOCALE = pytest.mark.parametrize("locale", LOCALES)
 def every_promise() -> list[PlannedCommitment]:
     return [
         *incident().commitments,
-        *(promise for playbook in playbooks().values() for promise in playbook.commitments),
+        *picked(*shipped_commitments().entries),
     ]
 
 
@@ -104,12 +106,16 @@ def test_a_notice_to_everybody_is_approved_by_two_people(playbook: Playbook) -> 
     assert {step.approvals.needed for step in public} == {2}
 
 
-def test_the_default_playbook_promises_all_but_compensation() -> None:
-    """The default playbook promises every kind of commitment except compensation and `other`: credit monitoring,
-    rechecked accounts, a security fix, an audit, training and a contribution to the community.
-    """
-    kinds = {promise.kind for promise in playbooks()["customer-data-theft"].commitments}
-    assert kinds == set(CommitmentKind) - {CommitmentKind.COMPENSATION, CommitmentKind.OTHER}
+@PLAYBOOK
+def test_nothing_is_promised_by_default(playbook: Playbook) -> None:
+    """A shipped playbook makes no commitment; it names entries of the library that a lead can pick."""
+    assert playbook.commitments == ()
+    assert set(playbook.offers) <= shipped_commitments().entries.keys()
+
+
+def test_the_default_playbook_offers_every_kind() -> None:
+    entries = shipped_commitments().entries
+    assert {entries[name][0] for name in playbooks()["customer-data-theft"].offers} == set(CommitmentKind)
 
 
 @LOCALE
@@ -121,11 +127,6 @@ def test_a_promise_is_one_sentence_that_fits_in_an_sms(locale: str) -> None:
 def test_a_promise_states_the_same_numbers_in_both_languages() -> None:
     numbers = [[re.findall(r"\d+", promise.promise[locale]) for locale in LOCALES] for promise in every_promise()]
     assert [pair for pair in numbers if pair[0] != pair[1]] == []
-
-
-def test_the_incidents_security_fix_takes_the_place_of_the_playbooks() -> None:
-    for playbook in playbooks().values():
-        assert "security-fix" in {promise.id for promise in playbook.commitments}
 
 
 @LOCALE

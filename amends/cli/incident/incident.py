@@ -14,6 +14,7 @@ from amends.cli.incident.new import new
 from amends.cli.incident.own_domains import why_not_on_portal
 from amends.cli.notice.approval_text import approval_lines
 from amends.cli.people.audience import Encoding, LeaveOut, report_lines, shared_mailboxes
+from amends.cli.people.locales import words_of
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -29,6 +30,7 @@ from amends.domain.base.errors import ContentError, NotAllowed, NotInLedger
 from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, next_updates
+from amends.domain.draft.languages import reader_findings, unused_texts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import still_needed, unmet_closing_criteria
 from amends.domain.plan.plan import Plan, never_stated, plan
@@ -85,7 +87,7 @@ def open_(
     nudge(desk, incident.id)  # so that the forms in Prefect offer it
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
-        *list_hints(incident, desk.ledger.cases.read(incident.id).audience),
+        *list_hints(desk.ledger.cases.read(incident.id)),
         *shared_mailboxes(people.report),
         *gap_hints(incident),
     )
@@ -103,10 +105,17 @@ def _author(desk: Desk, name: str) -> str:
 
 
 @app.command()
-def check(ctx: typer.Context, file: File) -> None:
+def check(
+    ctx: typer.Context,
+    file: File,
+    playbook: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose words its texts need, unless the incident runs here already.")
+    ] = "customer-data-theft",
+) -> None:
     """Read an incident file; exit code 3 with every finding. Lists what is needed before the first notice.
 
-    Of an incident that is open here, promises are found that no notice to come would make.
+    A text in a language without templates is a finding. Of an incident that is open here, promises are found that no
+    notice to come would make, and people in whose language there are no words.
     """
     from amends.content.incident.incident import read_incident_with_gaps
 
@@ -114,12 +123,28 @@ def check(ctx: typer.Context, file: File) -> None:
     incident, gaps = read_incident_with_gaps(file)
     if running := _running(desk, incident.id):
         _refuse_never_told(running, file, incident, incident.commitments)
+    _refuse_languages(desk, running, file, incident, playbook)
     locales = tuple(incident.texts)
     values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": locales, NEEDED: gaps}
     written = f"in {', '.join(locales)}" if locales else "without texts"
     head = f"{file}: {incident.title} ({incident.id}), {written}: no findings"
     desk.show(values, "\n".join((head, *gap_lines(gaps))))
     desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+def _refuse_languages(desk: Desk, case: Case | None, file: Path, incident: "Incident", playbook: str) -> None:
+    """Raise ContentError for texts without templates, and for people of the case without words."""
+    from amends.content.file.document import read_document
+    from amends.content.playbook.playbook import open_playbook
+
+    pinned = case is not None and case.pinned
+    words = words_of(desk, incident.id) if pinned else sorted(open_playbook(playbook).wording.phrases)
+    document, rulings = read_document(file), case.locale_rulings if case else ()
+    found = list(unused_texts(incident, words, rulings, lambda locale: document.where(("texts", locale), of_key=True)))
+    if case and incident.texts:
+        found += reader_findings(incident, words, case.audience.by_locale, rulings)
+    if found:
+        raise ContentError(*found)
 
 
 def _running(desk: Desk, incident: str) -> Case | None:
@@ -198,7 +223,7 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     nudge(desk, incident.id)
     redrafted = f"what has not left is drafted afresh; `amends incident show {incident.id}`"
     gaps = tuple(gap_hints(incident)) or (*go_hints(before, incident), redrafted)
-    for hint in (*list_hints(incident, before.audience), *gaps):
+    for hint in (*list_hints(before.model_copy(update={"incident": incident})), *gaps):
         desk.hint(hint)
 
 

@@ -1,6 +1,6 @@
 """The command `amends lint`: reads notices for what must not leave and for what could be said better."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import AudienceFileIfAny, InFile, InThisLedger, OneNotice
+from amends.cli.terminal.options import AudienceFileIfAny, InFile, InThisLedger, LocaleRules, OneNotice, read_rules
 from amends.domain.base.errors import Finding
 from amends.domain.notice.notice import NoticeStage
 
@@ -37,6 +37,7 @@ def lint(
     playbook: Annotated[
         str, typer.Option(metavar="NAME", help="The playbook whose notices are written for it.")
     ] = "customer-data-theft",
+    rule: LocaleRules = None,
     codes: Annotated[bool, typer.Option("--codes", help="Print what each code means, and no more.")] = False,
 ) -> None:
     """Read notices as a strict editor would, before anybody approves them."""
@@ -45,7 +46,9 @@ def lint(
         return _codes(desk)
     if bool(incident) == (file is not None):
         raise typer.BadParameter("name an incident, or give --incident FILE")
-    checked = _dry_run(file, audience, playbook) if file else _drafted(desk, incident, notice)
+    if rule and not file:
+        raise typer.BadParameter("--rule goes with --incident FILE; `amends audience locales` rules for good")
+    checked = _dry_run(file, audience, playbook, read_rules(rule or ())) if file else _drafted(desk, incident, notice)
     stopped = sum(finding.blocks for finding in checked.findings)
     desk.show(checked, "\n".join((*_in_words(checked.findings), _totals(checked, stopped))))
     if stopped:
@@ -80,13 +83,14 @@ def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
     )
 
 
-def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
+def _dry_run(file: Path, audience: Path | None, name: str, rules: Mapping[str, str]) -> Checked:
     """Check every notice that the playbook would write for this incident. Raises ContentError."""
     from amends.cli.notice.dry_run import kinds_at_home, kinds_in, opened, rehearse
     from amends.content.incident.incident import read_incident_for_notices
     from amends.content.people.audience import AudienceFile
     from amends.content.playbook.playbook import load_playbook
     from amends.delivery.rendering import rendered
+    from amends.domain.draft.languages import as_if_ruled, language_findings, provisional
     from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
     from amends.domain.people.census import counted
@@ -94,13 +98,16 @@ def _dry_run(file: Path, audience: Path | None, name: str) -> Checked:
     playbook, wording = load_playbook(name)
     incident, at = read_incident_for_notices(file), now()
     people = tuple(AudienceFile(audience, today=at.date()).rows()) if audience else ()
-    case = opened(incident, counted(people), playbook, at)
+    ruled, words = provisional(rules), tuple(sorted(wording.phrases))
+    case = opened(incident, counted(people), playbook, at).model_copy(update={"locale_rulings": ruled})
+    languages = tuple(language_findings(incident, words, case.audience.by_locale, ruled))
+    case = as_if_ruled(case, words, case.audience.by_locale)
     kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
     links = Links(f"https://{incident.organisation.own_domains[0]}")
     page = links.pages(incident.id)
 
     def checked() -> Checked:
-        notices, findings = list[str](), list[Finding]()
+        notices, findings = list[str](), [*languages]
         for one in rehearse(case, wording, kinds, links, at):
             findings += one.findings
             if one.draft:

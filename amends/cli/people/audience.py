@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amends.cli.people.locales import language_lines, locales, words_of
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -15,8 +16,10 @@ from amends.cli.terminal.options import IncidentId, noun, number_or_none
 from amends.cli.terminal.text import table
 from amends.content.people.audience import only_good
 from amends.domain.base.errors import ContentError
-from amends.domain.base.text import counted, counts
+from amends.domain.base.text import counted, counts, listed
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind, PersonChange, objections
+from amends.domain.people.census import Census
+from amends.domain.people.locales import in_words, without_words
 from amends.domain.people.person import MailboxRuling
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ SCREEN = 50
 """People shown in a list; --json has all of them."""
 
 app = noun()
+app.command("locales")(locales)
 
 
 @app.command()
@@ -61,9 +65,9 @@ def check(
     audience = AudienceFile(
         file, encoding=encoding, max_bad_share=max_bad_share, left_out=leave_out or (), today=now().date()
     )
+    census = Census()
     try:
-        for _ in audience.rows():
-            pass
+        census.see(audience.rows())
     except ContentError as error:
         where = error.findings[0].where
     else:
@@ -72,9 +76,21 @@ def check(
     desk.show(report.as_json(), "\n".join(report_lines(where, report)))
     if report.refused or report.rejected:
         raise typer.Exit(Exit.FINDINGS)
-    for hint in shared_mailboxes(report):
+    for hint in (*shared_mailboxes(report), *_languages(census)):
         desk.hint(hint)
     desk.hint(f"`amends incident open INCIDENT.yaml --audience {file}` opens an incident with these people")
+
+
+def _languages(census: Census) -> Iterator[str]:
+    """Yield a hint when people read a language in which the shipped words are not."""
+    from amends.content.notice import shipped_wording
+
+    words = sorted(shipped_wording().phrases)
+    if without := without_words(census.counts().by_locale, words):
+        yield (
+            f"{in_words(without)}; the shipped words are in {listed(words)}. Write words in these languages, or let a "
+            "lead rule in which one these people are told: `amends audience locales INC --rule LOCALE=LOCALE --as NAME`"
+        )
 
 
 def report_lines(file: str, report: "AudienceReport") -> list[str]:
@@ -84,6 +100,8 @@ def report_lines(file: str, report: "AudienceReport") -> list[str]:
     if report.rows or not report.refused:
         rows = counted(report.rows, "row")
         aside = f" ({report.set_aside} without an address that was set aside)" if report.set_aside else ""
+        if unread := sum(one.column == "locale" for one in report.rejected):
+            lines.append(f"{counted(unread, 'row does', 'rows do')} not say which language the person reads")
         lines.append(f"{rows}: {report.accepted} accepted{aside}, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
 
@@ -216,7 +234,7 @@ def _after_correction(
             desk.hint(f"{one.notice} is not sent again; what comes next reaches everybody in the list")
     if stored:
         case = desk.ledger.cases.read(incident)
-        for hint in list_hints(case.incident, case.audience):
+        for hint in list_hints(case):
             desk.hint(hint)
         nudge(desk, incident)
 
@@ -225,13 +243,15 @@ def _after_correction(
 def stats(ctx: typer.Context, incident: IncidentId) -> None:
     """Count the people of an incident."""
     desk: Desk = ctx.obj
-    audience = desk.ledger.cases.read(incident).audience
+    case = desk.ledger.cases.read(incident)
+    audience = case.audience
     gone = f"; {audience.gone} more are gone from the list" if audience.gone else ""
     lines = [
         f"people     {audience.people} ({audience.with_email} with email, {audience.with_phone} with phone){gone}",
         f"consent    {audience.with_consent:,} of {audience.people:,} consented to email notice",
         f"places     {counts(audience.by_place)}",
         f"locales    {counts(audience.by_locale)}",
+        *language_lines(case, words_of(desk, incident)),
         f"segments   {counts(audience.by_segment)}",
         f"data       {counts(audience.by_category)}",
         f"flags      {counts(audience.by_flag)}; {audience.guardians} guardians",

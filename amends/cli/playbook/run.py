@@ -30,6 +30,8 @@ def run(
     coming = [f"  {minute(one.due_at)}  {one.step} {one.number}" for one in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *coming])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
+    if chosen.offers and not (chosen.commitments or case.incident.commitments):
+        desk.hint("nothing is promised; pick in the incident file what you can keep: `amends commitments library`")
     desk.hint(_what_now(incident, reached=nudge(desk, incident), again=bool(case.pinned)))
 
 

@@ -16,6 +16,7 @@ class SchemaKind(StrEnum):
     INCIDENT = "incident"
     PLAYBOOK = "playbook"
     INJECT = "inject"
+    COMMITMENTS = "commitments"
 
 
 def schema(
@@ -50,8 +51,15 @@ def _inject_schema() -> dict[str, Any]:
     return inject_schema()
 
 
+def _commitments_schema() -> dict[str, Any]:
+    from amends.content.playbook.schemas import commitments_schema
+
+    return commitments_schema()
+
+
 FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "incident": _incident_schema,
     "playbook": _playbook_schema,
     "inject": _inject_schema,
+    "commitments": _commitments_schema,
 }

@@ -34,6 +34,8 @@ def in_words(playbook: Playbook) -> Iterator[str]:
     for commitment in playbook.commitments:
         yield f"\npromise {commitment.id}, due {commitment.due} after people were told, {commitment.owner}"
         yield f"  {some_text(commitment.promise, 'en')}"
+    if playbook.offers:
+        yield f"\nfits, and is promised only where the incident file picks it: {', '.join(playbook.offers)}"
     yield ""
     yield from _rules(playbook)
     yield from _events(playbook)

@@ -9,7 +9,7 @@ import typer
 from amends.cli.playbook.playbook import Name
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import AllowBadRows, AudienceFile
+from amends.cli.terminal.options import AllowBadRows, AudienceFile, LocaleRules, read_rules
 
 if TYPE_CHECKING:
     from amends.domain.base.value import Span
@@ -36,6 +36,7 @@ def rehearse(
     seed: Annotated[
         int, typer.Option(metavar="NUMBER", help="Another number has other people bounce, ask and complain.")
     ] = 1,
+    rule: LocaleRules = None,
     allow_bad_rows: AllowBadRows = False,
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of the audience file, such as gb18030.")] = None,
 ) -> None:
@@ -50,7 +51,7 @@ def rehearse(
         _check_place(report)
     order = _order(
         playbook, incident, audience, inject or [], days, approve_after, answers_a_day, seed, encoding, allow_bad_rows
-    )
+    ).model_copy(update={"rules": read_rules(rule or ())})
     _check(order)
     found = _unless_stopped(order, quiet=desk.json)
     desk.show(found, summary(found))

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 
 from amends.domain.base.text import counted, listed
-from amends.domain.incident.incident import Incident
-from amends.domain.people.person import AudienceCounts
+from amends.domain.case.case import Case
+from amends.domain.people.locales import in_words, rule_command
 
 
-def list_hints(incident: Incident, audience: AudienceCounts) -> Iterator[str]:
+def list_hints(case: Case) -> Iterator[str]:
     """Yield a hint for each disagreement that keeps notices from being drafted."""
+    incident, audience = case.incident, case.audience
+    if without := case.without_texts:
+        rule = rule_command(incident.id, without, incident.default_locale)
+        yield (
+            f"{in_words(without)}, and the incident file has no texts for them. No notice to them can be drafted until "
+            f"you write these, or rule in which language they are told: {rule}"
+        )
     stated = incident.facts.people
     if stated.stands and stated.value and audience.people and stated.value.is_apart_from(audience.people):
         yield (

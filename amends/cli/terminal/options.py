@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from amends.domain.base.value import LOCALE
+
 NUMBER = re.compile(r"[0-9]{1,18}")
 """A number of so many digits has room in every ledger."""
 LONGEST = 200
@@ -50,7 +52,27 @@ InFile = Annotated[Path | None, typer.Option("--incident", metavar="FILE", help=
 AudienceFile = Annotated[Path, typer.Option(metavar="FILE", help="The people affected, CSV or XLSX.")]
 AudienceFileIfAny = Annotated[Path | None, typer.Option(metavar="FILE", help="Its audience file.")]
 AllowBadRows = Annotated[bool, typer.Option("--allow-bad-rows", help="Leave out rows that cannot be used.")]
+LocaleRules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        metavar="LOCALE=LOCALE",
+        help="Readers of the first are written to in the second, while there are no words in the first; repeat it.",
+    ),
+]
 OneNotice = Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")]
+
+
+def read_rules(said: Iterable[str]) -> dict[str, str]:
+    """Return the locale that stands for each ruled one. Raises BadParameter for another form, or one ruled twice."""
+    rules: dict[str, str] = {}
+    for one in said:
+        locale, _, instead = one.partition("=")
+        if not (LOCALE.fullmatch(locale) and LOCALE.fullmatch(instead)):
+            raise typer.BadParameter(f"--rule {one[:40]!r}: write two locales, as in de=en or zh-HK=zh-CN")
+        if rules.setdefault(locale, instead) != instead:
+            raise typer.BadParameter(f"--rule says twice in which language readers of {locale} are told")
+    return rules
 
 
 def place(text: str) -> Path:

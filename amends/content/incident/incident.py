@@ -13,8 +13,10 @@ from amends.content.file.countries import COUNTRIES
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import Trail
 from amends.content.file.regions import is_state
+from amends.content.incident.picks import unknown_picks, with_picks
 from amends.content.people import columns
 from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.text import listed
 from amends.domain.base.value import MOST_PEOPLE, text_for
 from amends.domain.incident.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
 from amends.domain.incident.gaps import gaps
@@ -96,12 +98,22 @@ def read_incident_with_gaps(path: Path) -> tuple[Incident, tuple[Finding, ...]]:
     """
     document = read_document(path)
     incident = check_incident(document)
-    return incident, tuple(gap.finding(document.where(gap.trail)) for gap in gaps(incident))
+    missing = (gap.finding(document.where(gap.trail)) for gap in gaps(incident))
+    return incident, (*missing, *_offers_without_a_way(incident, document))
+
+
+def _offers_without_a_way(incident: Incident, document: Document) -> Iterator[Finding]:
+    """Yield a finding for each offer that nobody could take up, which the lint stops too (L162)."""
+    for index, one in enumerate(incident.commitments):
+        if one.lacks:
+            what = f"commitments.{index}: nobody could take up {one.id} without {listed(one.lacks)}"
+            yield Finding(document.where(("commitments", index, "take_up")), Code.GAP, what, "write it under take_up")
 
 
 def check_incident(document: Document) -> Incident:
     """Return the document as an incident. Raises ContentError with every finding."""
-    odd = tuple(odd_characters(document))
+    odd = (*odd_characters(document), *unknown_picks(document))
+    document = with_picks(document)
     try:
         incident = bind(document, Incident, {Times: CLOCK_EVENTS})
     except ContentError as error:

@@ -11,11 +11,20 @@ from amends.content.file.characters import odd_characters
 from amends.content.file.codes import Code
 from amends.content.file.document import read_document
 from amends.content.file.reading import read_text
+from amends.content.incident.picks import unknown_picks, with_picks
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.text import minute
+from amends.domain.base.text import listed, minute
 from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Place, Slug, Texts, Value, text_for
 from amends.domain.case.case import Case
-from amends.domain.incident.commitment import Commitment, CommitmentKind, due_by, planned_commitments
+from amends.domain.incident.commitment import (
+    Commitment,
+    CommitmentKind,
+    TakeUp,
+    TakeUpPart,
+    due_by,
+    needs_of,
+    planned_commitments,
+)
 
 Where = Callable[[int, str], str]
 """A function that returns the place of a key of the entry with this number, from 0 on."""
@@ -38,6 +47,11 @@ class NewCommitment(Value):
     """The country or state whose people it is for, instead of an audience: DE, US-MA."""
     people: Path | None = None
     """A file with the ids of the persons whom it is for, one a line, instead of an audience."""
+    use: str = ""
+    """The entry of the library that is picked; the other keys change it."""
+    take_up: TakeUp = TakeUp()
+    needs: tuple[TakeUpPart, ...] = ()
+    kept: Texts = {}
 
     def audience_word(self) -> str:
         """Return the audience as the ledger names it."""
@@ -54,6 +68,8 @@ class NewCommitment(Value):
             owner=self.owner,
             audience=self.audience_word(),
             due_at=due_by(self.due, zone, now),
+            take_up=self.take_up,
+            kept=self.kept,
         )
 
 
@@ -69,9 +85,9 @@ def read_new_commitments(path: Path) -> tuple[tuple[NewCommitment, ...], Where]:
     Raises ContentError with every finding.
     """
     document = read_document(path)
-    odd = tuple(odd_characters(document))
+    odd = (*odd_characters(document), *unknown_picks(document))
     try:
-        found = bind(document, NewCommitmentFile).commitments
+        found = bind(with_picks(document), NewCommitmentFile).commitments
     except ContentError as error:
         raise ContentError(*odd, *error.findings) from None
     if odd:
@@ -111,6 +127,8 @@ def _defects(new: NewCommitment, before: Iterable[str], case: Case, now: datetim
     for locale in case.incident.texts or ("*",):
         if not text_for(new.promise, locale).strip():
             yield "promise", Code.NO_TRANSLATION, f"says nothing for {locale}", "say it in every language"
+    if lacks := new.take_up.lacks(needs_of(new.kind, new.needs)):
+        yield "take_up", Code.MISSING, f"nobody could take it up without {listed(lacks)}", "write it under take_up"
     yield from _wrong_time(new, case, now)
     yield from _wrong_audience(new, case)
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from amends.content.file.binding import did_you_mean
 from amends.content.file.codes import Code
 from amends.content.file.reading import Trail
+from amends.content.playbook.commitment_library import shipped_commitments
 from amends.content.playbook.extends import Whole
 from amends.domain.base.errors import Finding
 from amends.domain.playbook.playbook import Event, Step, StepChange
@@ -26,10 +27,20 @@ def misnamed(document: Whole) -> Iterator[Finding]:
             taken.append(str(word))
     yield from _misnamed_thresholds(document, taken)
     yield from _misnamed_changes(document, [word for trail, word in words.items() if trail[2] == "id"])
+    yield from _unknown_offers(document)
     known = list(dict.fromkeys([*taken, *_keys(document, ("thresholds",))]))
     for trail, word in words.items():
         if trail[2] in ("of", "until") and isinstance(word, str) and word and word not in known:
             yield _unknown(document, trail, word, known)
+
+
+def _unknown_offers(document: Whole) -> Iterator[Finding]:
+    known = shipped_commitments().entries
+    for trail in document.values:
+        word = document.at(trail) if len(trail) == 2 and trail[0] == "offers" else None
+        if isinstance(word, str) and word not in known:
+            what = f"{_dotted(trail)}: the library has no commitment {word!r}"
+            yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, known))
 
 
 def _unknown(document: Whole, trail: Trail, word: str, known: list[str]) -> Finding:

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from amends.domain.base.value import UNKNOWN
 from amends.domain.incident.incident import CLOCK_EVENTS, Incident
+from amends.domain.playbook.commitment_library import LibraryFile
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.rehearse.injects import Injects
 
@@ -28,7 +29,7 @@ _NOT_KNOWN = {"enum": [None, UNKNOWN]}
 _A_MOMENT = {"type": "string", "format": "date-time"}
 _A_TIME = {"anyOf": [_A_MOMENT, _NOT_KNOWN]}
 _A_DAY = {"type": "string", "format": "date"}
-_WRITTEN_STEP_BY_STEP = ("Organisation", "Contacts", "Story", "Times", "Period", "Count", "DataHolder")
+_WRITTEN_STEP_BY_STEP = ("Organisation", "Contacts", "Story", "Times", "Period", "Count", "DataHolder", "TakeUp")
 """The parts of an incident file, beside the file itself, that are `Unfinished`."""
 
 
@@ -75,6 +76,11 @@ def incident_schema() -> dict[str, Any]:
     for name in parts:
         if name.startswith("Fact_"):
             parts[name] = {"anyOf": [parts[name]["properties"]["value"], parts[name], _NOT_KNOWN]}
+    parts["PlannedCommitment"] = {
+        "if": {"required": ["use"]},
+        "then": {**parts["PlannedCommitment"], "required": ["use"]},
+        "else": parts["PlannedCommitment"],
+    }
     parts["Story"] = _or_unknown(parts["Story"])
     parts["Period"] = {"anyOf": [_A_MOMENT, _A_DAY, parts["Period"]]}
     parts["Count"] = {"anyOf": [{"type": "integer", "minimum": 0}, parts["Count"]]}
@@ -96,6 +102,11 @@ def _or_unknown(form: dict[str, Any]) -> dict[str, Any]:
     about: dict[str, Any] = {key: form[key] for key in ("description", "default") if key in form}
     known = {key: form[key] for key in form if key not in about}
     return {**about, "if": {"not": _NOT_KNOWN}, "then": known}
+
+
+def commitments_schema() -> dict[str, Any]:
+    """Return the schema of files of the library of commitments."""
+    return _schema(LibraryFile)
 
 
 def inject_schema() -> dict[str, Any]:

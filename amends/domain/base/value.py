@@ -35,6 +35,10 @@ PERSONS = "persons:"
 AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS)
 """The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+SCRIPT = re.compile(r"[A-Z][a-z]{3}")
+BRITISH = "en-GB"
+AMERICAN = ("en-US", "en-PR", "en-PH", "en-LR")
+"""The locales of English whose readers write dates and words as in the United States."""
 FIRST_YEAR, LAST_YEAR = 1970, 2300
 FIRST_STATED, LAST_STATED = 1990, 2099
 """The years in which a date lies that a person writes into a file; another one is a typing error."""
@@ -149,23 +153,30 @@ def fallbacks(locale: str) -> tuple[str, ...]:
 def nearest_locale(wanted: str, offered: tuple[str, ...] | list[str], default: str) -> str:
     """Return the offered locale that suits best: en-GB takes en, zh takes zh-CN, another language the default.
 
-    Scripts are not mixed: zh-TW and zh-Hant do not take a text in Simplified Chinese.
+    Scripts are not mixed: zh-TW and zh-Hant do not take a text in Simplified Chinese. Where only countries differ, a
+    reader of English outside of AMERICAN takes en-GB before another country's words.
     """
     for locale in fallbacks(wanted):
-        if locale in offered and not _other_script(wanted, locale):
+        if locale in offered and not other_script(wanted, locale):
             return locale
     same_language = [locale for locale in offered if locale.split("-")[0] == wanted.split("-", maxsplit=1)[0]]
-    return next((locale for locale in same_language if not _other_script(wanted, locale)), default)
+    suitable = [locale for locale in same_language if not other_script(wanted, locale)]
+    if BRITISH in suitable and wanted.startswith("en-") and wanted not in AMERICAN:
+        return BRITISH
+    return next(iter(suitable), default)
 
 
-def _other_script(wanted: str, offered: str) -> bool:
-    return _script(wanted) != _script(offered)
+def other_script(wanted: str, offered: str) -> bool:
+    """Return True when readers of one locale cannot be expected to read the script of the other."""
+    one, other = _script(wanted), _script(offered)
+    return one != other if wanted.split("-", maxsplit=1)[0] == "zh" else bool(one and other and one != other)
 
 
 def _script(locale: str) -> str:
-    if locale.split("-", maxsplit=1)[0] != "zh":
-        return ""
-    return "Hant" if re.search(r"Hant|TW|HK|MO", locale) else "Hans"
+    """Return the script of a locale, such as Latn in sr-Latn-RS; of Chinese also where only its country tells it."""
+    if locale.split("-", maxsplit=1)[0] == "zh":
+        return "Hant" if re.search(r"Hant|(TW|HK|MO)$", locale) and "Hans" not in locale else "Hans"
+    return next((part for part in locale.split("-")[1:] if SCRIPT.fullmatch(part)), "")
 
 
 def text_for(texts: dict[str, str], locale: str) -> str:

@@ -18,6 +18,7 @@ from amends.domain.law.duty import Duty
 from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus, PersonState
+from amends.domain.people.locales import LocaleRuling, without_words
 from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
@@ -170,6 +171,8 @@ class Outline(Value):
     """By commitment, the number of the change of its fate of which those who were told of it do not know yet."""
     changes: dict[str, int] = {}
     """By commitment, the number of its last change."""
+    locale_rulings: tuple[LocaleRuling, ...] = ()
+    """The decisions in which language readers are written to for whose own there are no words; one for each locale."""
 
     @property
     def reply_within(self) -> timedelta:
@@ -248,6 +251,15 @@ class Case(Outline):
     def commitments_open(self) -> bool:
         """Return True while a commitment is not settled, or its audience has not been told how the commitment ended."""
         return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
+
+    @property
+    def without_texts(self) -> dict[str, int]:
+        """Return the people by locale for whom the incident file has no texts and nobody has ruled.
+
+        Empty before any text is written.
+        """
+        texts = tuple(self.incident.texts)
+        return without_words(self.audience.by_locale, texts, self.locale_rulings) if texts else {}
 
     @property
     def named_events(self) -> dict[str, datetime]:

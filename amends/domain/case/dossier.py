@@ -25,6 +25,8 @@ class DossierPerson(Value):
     """The company's own id for this customer."""
     name: str = Field(repr=False)
     locale: str
+    language_ruling: str = ""
+    """The decision in force in which language the person is told while there are no words in their own, in words."""
     guardian: int | None = None
     """The number of the guardian, who is told in the person's place; None for a person who is told directly."""
     children: tuple[int, ...] = ()

@@ -105,6 +105,7 @@ def draft(
         audience=wanted.audience,
         audience_digest=readers.digest,
         people=readers.people,
+        instead=writer.instead(),
         channels=step.channels,
         cascade=cascade_with_letter(step, rules),
         channel_rules=rules,

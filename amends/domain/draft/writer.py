@@ -1,9 +1,9 @@
 """The writing of a draft's texts: a variant for each kind of reader, from the case and the words."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
@@ -11,11 +11,12 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import Commitment, fate
+from amends.domain.draft.languages import language_findings
+from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.law.addendum import GENERAL
@@ -44,9 +45,11 @@ from amends.domain.notice.wording import (
     say_count,
     say_data,
     say_date,
+    say_day,
     say_moment,
     say_statement,
 )
+from amends.domain.people.locales import ruled_instead, written_in
 from amends.domain.risk.levels import Severity
 
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
@@ -142,12 +145,21 @@ class Writer:
 
     def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
         """Return every variant: on a personal channel for each kind of reader, else for each locale."""
-        self._published = ChannelKind.WEBSITE in set(channels)
+        wanted = tuple(dict.fromkeys(channels))
+        self._published = ChannelKind.WEBSITE in wanted
         if not self._locales:
             raise ContentError(self._missing_language())
-        return tuple(
-            self._variant(name, channel) for channel in dict.fromkeys(channels) for name in self._names(channel)
-        )
+        if found := tuple(self._about_languages(wanted)):
+            raise ContentError(*found)
+        return tuple(self._variant(name, channel) for channel in wanted for name in self._names(channel))
+
+    def _about_languages(self, channels: Iterable[ChannelKind]) -> Iterator[Finding]:
+        """Yield the findings about the languages of these readers, if people read the notice, and of the texts."""
+        people = self._case.audience.by_locale
+        read = {one.locale for one in self._readers.kinds} if any(kind.personal for kind in channels) else set[str]()
+        words = self._wording.locales(self._wanted.template)
+        readers = {locale: people.get(locale, 0) for locale in sorted(read)}
+        return language_findings(self._case.incident, words, readers, self._case.locale_rulings)
 
     def _names(self, channel: ChannelKind) -> list[TextName]:
         """Return the names of the texts on this channel; only a detailed one tells each cohort its difference."""
@@ -169,12 +181,12 @@ class Writer:
         return self._wording.addenda.in_notice(self._wanted.template, addendum)
 
     def locale_for(self, locale: str) -> str:
-        """Return the locale in which a reader of this locale is written to."""
-        return nearest_locale(locale, self._locales, self._default())
+        """Return the locale in which a reader of this locale is written to, in their language or as a member ruled."""
+        return written_in(locale, self._locales, self._case.locale_rulings)
 
-    def _default(self) -> str:
-        wanted = self._case.incident.default_locale
-        return wanted if wanted in self._locales else self._locales[0]
+    def instead(self) -> dict[str, str]:
+        """Return the locale that was ruled for each locale of these readers without words."""
+        return ruled_instead((one.locale for one in self._readers.kinds), self._locales, self._case.locale_rulings)
 
     def _missing_language(self) -> Finding:
         return Finding(
@@ -406,9 +418,13 @@ class Writer:
         """Return the commitments that were made, and those that this notice makes."""
         return (*(one for one in self._case.commitments if one.made_in), *self._made)
 
-    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, Any]:
         state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
+        take_up = _take_up(phrases, locale, commitment.take_up)
+        evidence = _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}")
+        kept = text_for(commitment.kept, locale) if state == CommitmentState.KEPT else ""
+        sentences = said_when_kept(kept, {**take_up, "result": evidence})
         return {
             "kind": commitment.kind.value,
             "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),
@@ -418,8 +434,17 @@ class Writer:
             "new_due": SaidText("" if again else self._date(phrases, commitment.new_due_at), key),
             "next_word": SaidText(self._date(phrases, again), key),
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
-            "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
+            "evidence": evidence,
+            "take_up": take_up,
+            "kept": SaidText(("" if locale.startswith("zh") else " ").join(sentences), key),
         }
+
+
+def _take_up(phrases: Phrases, locale: str, take_up: TakeUp) -> dict[str, str]:
+    """Return the way to take up an offer, in this locale; empty where nothing is offered."""
+    texts = {"provider": text_for(take_up.provider, locale), "how": text_for(take_up.how, locale)}
+    until = say_day(phrases, date.fromisoformat(take_up.until)) if take_up.until else ""
+    return {**texts, "code": take_up.code, "link": take_up.link, "phone": take_up.phone, "until": until}
 
 
 def _in_words(

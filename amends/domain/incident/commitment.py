@@ -1,10 +1,29 @@
 """Commitments to people: planned, made, and kept or dropped."""
 
+import re
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from amends.domain.base.value import EVERYONE, LAST_MINUTE, Lasting, Moment, Slug, Span, Texts, Value, to_utc
+from pydantic import AfterValidator, Field
+
+from amends.domain.base.url import is_on_the_web
+from amends.domain.base.value import (
+    EVERYONE,
+    FIRST_STATED,
+    LAST_MINUTE,
+    LAST_STATED,
+    Lasting,
+    Moment,
+    Slug,
+    Span,
+    Texts,
+    Unfinished,
+    Value,
+    to_utc,
+)
 
 
 class CommitmentKind(StrEnum):
@@ -20,10 +39,83 @@ class CommitmentKind(StrEnum):
     OTHER = "other"
 
 
+class TakeUpPart(StrEnum):
+    """A part of what a person needs to take up an offer."""
+
+    PROVIDER = "provider"
+    CODE = "code"
+    LINK = "link"
+    PHONE = "phone"
+    UNTIL = "until"
+    HOW = "how"
+
+
+KEPT_SLOTS = (*TakeUpPart, "result")
+"""The slots of what people are told when a commitment is kept; the result is the evidence in their words."""
+KEPT_SLOT = re.compile(r"\{(\w+)\}")
+WAYS = (TakeUpPart.CODE, TakeUpPart.LINK, TakeUpPart.PHONE)
+"""The parts of which one is enough to take up an offer."""
+OFFERS: dict[CommitmentKind, tuple[TakeUpPart, ...]] = {CommitmentKind.CREDIT_MONITORING: (TakeUpPart.UNTIL,)}
+"""The kinds of commitments that a person must take up, with what each needs beside a way."""
+
+
+def _web_address(text: str) -> str:
+    if text and not (text.startswith("https://") and is_on_the_web(text)):
+        raise ValueError("a whole address is meant, such as https://provider.example/enrol")
+    return text
+
+
+def _day(text: str) -> str:
+    if text:
+        try:
+            year = date.fromisoformat(text).year
+        except ValueError:
+            raise ValueError("a day is meant, such as 2027-03-31") from None
+        if not FIRST_STATED <= year <= LAST_STATED:
+            raise ValueError(f"a day between the years {FIRST_STATED} and {LAST_STATED} is meant")
+    return text
+
+
+class TakeUp(Unfinished):
+    """The way in which a person takes up an offer; what the lead fills in once there is a contract."""
+
+    provider: Texts = {}
+    """The company that gives what is offered."""
+    code: str = Field(default="", max_length=64)
+    """The code that everybody uses. A code for each person alone has no place here."""
+    link: Annotated[str, AfterValidator(_web_address)] = ""
+    phone: str = Field(default="", max_length=40)
+    until: Annotated[str, AfterValidator(_day)] = ""
+    """The last day on which a person can take it up, such as 2027-03-31."""
+    how: Texts = {}
+    """The rest that the person has to do or to have at hand, in full sentences."""
+
+    def lacks(self, needs: Collection[TakeUpPart]) -> tuple[str, ...]:
+        """Return what is missing of these parts, in words; any way to take it up is as good as another."""
+        ways = [part for part in needs if part in WAYS]
+        way = any(getattr(self, part) for part in WAYS)
+        missing = ["a code, a link or a telephone number"] if ways and not way else []
+        rest = (part for part in needs if part not in WAYS and not getattr(self, part))
+        return (*missing, *("the last day (until)" if part is TakeUpPart.UNTIL else part.value for part in rest))
+
+
+def needs_of(kind: CommitmentKind, named: Collection[TakeUpPart] = ()) -> tuple[TakeUpPart, ...]:
+    """Return the parts that people need to take up a commitment of this kind; of a library's entry, those it names."""
+    return tuple(named) or ((*WAYS, *OFFERS[kind]) if kind in OFFERS else ())
+
+
+def said_when_kept(kept: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the sentences with their slots filled in; a line with a slot of which there is no value is left out."""
+    whole = (line for line in kept.splitlines() if all(values.get(slot) for slot in KEPT_SLOT.findall(line)))
+    return tuple(KEPT_SLOT.sub(lambda slot: values[slot[1]], line) for line in whole)
+
+
 class PlannedCommitment(Value):
     """A commitment as a playbook or an incident file words it, before anybody is told of it."""
 
     id: Slug
+    use: str = ""
+    """The entry of the library from which the commitment was taken; empty for one in the file's own words."""
     kind: CommitmentKind
     promise: Texts
     """The promise to customers, as a full sentence per locale, in words that can be kept."""
@@ -33,6 +125,17 @@ class PlannedCommitment(Value):
     """The time within which the commitment is due, counted from when the people were told."""
     audience: str = EVERYONE
     """The people to whom the commitment is made: everyone, or the name of a segment."""
+    take_up: TakeUp = TakeUp()
+    """The way in which a person takes up what is offered."""
+    needs: tuple[TakeUpPart, ...] = ()
+    """The parts of `take_up` that people need, as the library's entry names them."""
+    kept: Texts = {}
+    """The sentences for those promised once it is kept, with slots such as {link} and {result}."""
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Return in words what people would need to take up the offer and the file does not say."""
+        return self.take_up.lacks(needs_of(self.kind, self.needs))
 
 
 class CommitmentState(StrEnum):
@@ -74,6 +177,9 @@ class Commitment(Value):
     """The time at which a person added the commitment; None for one of a playbook or an incident file."""
     next_word_at: Moment | None = None
     """The time by which people hear again of a late commitment that has no new date; None for any other."""
+    take_up: TakeUp = TakeUp()
+    kept: Texts = {}
+    """The sentences for those promised once it is kept, with slots."""
 
     @property
     def waits_to_be_made(self) -> bool:
@@ -179,4 +285,6 @@ def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Co
         audience=planned.audience,
         due_at=notified_at + planned.due,
         made_in=notice,
+        take_up=planned.take_up,
+        kept=planned.kept,
     )

@@ -213,6 +213,11 @@ CODES = {
         "A link without https, with a port or a login in it, or with another address inside to which it leads on.",
         "Link to the page itself: https, the host, the path.",
     ),
+    "L162": Meaning(
+        Stops.ALWAYS,
+        "Something is offered, such as credit monitoring, and a way to take it up or its last day is missing.",
+        "Write code, link or phone, and until, under `take_up` of the commitment in the incident file.",
+    ),
     "L170": Meaning(
         Stops.ALWAYS,
         "A first letter does not say the reader's own first step within its first 80 words.",

@@ -9,7 +9,7 @@ from amends.domain.base.errors import Finding
 from amends.domain.base.text import counted, listed
 from amends.domain.base.url import same_site
 from amends.domain.base.value import text_for
-from amends.domain.incident.commitment import Commitment, CommitmentKind
+from amends.domain.incident.commitment import Commitment, CommitmentKind, TakeUp, needs_of
 from amends.domain.incident.facts import Fact
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
@@ -61,9 +61,9 @@ CONTAINED = re.compile(
 )
 TELLS_HOW = {
     "en": re.compile(
-        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|vans?|cars?|on the road|break-?in|"
-        r"locked away|ransom\w*|phish\w*|malware|hack\w*|attack\w*|intru\w*|servers?|websites?|mailbox(?:es)?|vendors?|"
-        r"suppliers?|insiders?|encrypt\w*|leaves? our offices?)\b",
+        r"\b(?:stolen|theft|thie(?:f|ves)|laptops?|devices?|terminals?|phones?|papers?|vans?|cars?|on the road|"
+        r"break-?in|locked away|ransom\w*|phish\w*|malware|hack\w*|attack\w*|intru\w*|servers?|websites?|"
+        r"mailbox(?:es)?|vendors?|suppliers?|insiders?|encrypt\w*|leaves? our offices?)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
@@ -200,9 +200,9 @@ def _sentence_on_nature(proof: Proof) -> str:
 def _hints_of_nature(proof: Proof, law: str) -> Iterator[Finding]:
     """Yield L141 for each promise that lets a reader guess what happened."""
     hint, said = TELLS_HOW.get(proof.language), _dense(proof.said)
-    for made in proof.known.commitments if hint else ():
+    for made in proof.known.commitments:
         text = text_for(made.promise, proof.variant.locale)
-        if text and _dense(text) in said and (word := hint.search(text)):
+        if hint and text and _dense(text) in said and (word := hint.search(text)):
             what = f"promises “{text}”, where “{word[0]}” tells what happened, which is forbidden there ({law})"
             yield proof.finding("L141", what, "word it without the cause, or promise it to other places only")
 
@@ -368,7 +368,8 @@ def _days_known(proof: Proof) -> frozenset[date]:
     moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.next_word_at, one.settled_at)]
     tracked = "\n".join(line for one in commitments for line in _in_words(one, proof.variant.locale))
     in_texts = (day.as_date for day in days(tracked, proof.phrases))
-    return frozenset((*(known.day(at) for at in moments if at), *(day for day in in_texts if day)))
+    last_days = (date.fromisoformat(one.until) for one in _offered(proof) if one.until)
+    return frozenset((*(known.day(at) for at in moments if at), *(day for day in in_texts if day), *last_days))
 
 
 def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
@@ -382,18 +383,21 @@ def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
 def contacts(proof: Proof) -> Iterator[Finding]:
     """Yield L104, L144, L145 and L161 for each website, number and mailbox that people should not be led to."""
     organisation, outside = proof.incident.organisation, (*proof.phrases.outside_contacts, *proof.known.wording.helpers)
-    own, listed = organisation.own_domains, tuple(contact.casefold() for contact in outside)
+    own, named = organisation.own_domains, tuple(contact.casefold() for contact in outside)
+    offered = _offered(proof)
+    phones = [one.phone for one in offered if one.phone]
     for link in (*links(proof.whole), *bare_hosts(proof.whole)):
         # A listed host of others may be named without a link, so that people can type it.
-        if not within(host_of(link), own) and link.casefold() not in listed:
+        of_offer = any(link.rstrip("/") == one.link.rstrip("/") for one in offered if one.link)
+        if not within(host_of(link), own) and link.casefold() not in named and not of_offer:
             yield proof.finding("L104", f"links to {link}", f"link only to {', '.join(own)}")
     yield from _roundabout_links(proof)
     for number in telephones(proof.said, proof.phrases):
-        if not any(same_telephone(number, ours) for ours in (organisation.contacts.phone, *outside)):
+        if not any(same_telephone(number, ours) for ours in (organisation.contacts.phone, *outside, *phones)):
             advice = f"name only {organisation.contacts.phone}, or list it in outside_contacts of the locale"
             yield proof.finding("L144", f"names the telephone number {number}", advice)
     for address in emails(proof.whole):
-        ours = address.casefold() in (organisation.contacts.email.casefold(), *listed)
+        ours = address.casefold() in (organisation.contacts.email.casefold(), *named)
         if not ours and not within(address.rpartition("@")[2].casefold(), own):
             yield proof.finding("L145", f"names the email address {address}", f"use one at {', '.join(own)}")
 
@@ -437,6 +441,20 @@ def commitments_said(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L148", f"does not say the promise {commitment.id}", "say all that is promised with it")
         elif due not in proof.variant.text:
             yield proof.finding("L148", f"does not say by when {commitment.id} is due", f"name the day: {due}")
+
+
+def offers_can_be_taken_up(known: LintContext) -> Iterator[Finding]:
+    """Yield L162 for each offer of this notice that nobody could take up."""
+    planned = {one.id: one.needs for one in known.incident.commitments}
+    for one in known.draft.commitments:
+        if lacks := one.take_up.lacks(needs_of(one.kind, planned.get(one.id, ()))):
+            what = f"offers {one.id}, and nobody could take it up without {listed(lacks)}"
+            advice = f"write it under take_up of {one.id} in the incident file, or promise it once there is a contract"
+            yield Finding(known.draft.notice, "L162", what, advice)
+
+
+def _offered(proof: Proof) -> tuple[TakeUp, ...]:
+    return tuple(one.take_up for one in proof.known.commitments)
 
 
 def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:

@@ -118,6 +118,7 @@ def lint(
         *advisories.homes_unknown(known),
         *consistency.counts_apart(known),
         *consistency.data_apart(known),
+        *consistency.offers_can_be_taken_up(known),
     )
 
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from amends.domain.base.text import counted
-from amends.domain.base.value import EVERYONE, Moment, Value, nearest_locale
+from amends.domain.base.text import counted, listed
+from amends.domain.base.value import EVERYONE, Locale, Moment, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
@@ -131,6 +131,8 @@ class Draft(Value):
     """Everyone, a segment, or the askers whose answer is ready."""
     audience_digest: str
     people: int
+    instead: dict[Locale, Locale] = {}
+    """The locale in which readers are written to whose own has no words, by their own, as a member ruled."""
     channels: tuple[ChannelKind, ...]
     cascade: tuple[ChannelKind, ...]
     channel_rules: tuple[ChannelRule, ...] = ()
@@ -171,6 +173,19 @@ class Draft(Value):
         """Return the members who wrote something of the notice, and so cannot approve it."""
         return (self.author, *self.earlier_authors)
 
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """Return the locales of the texts."""
+        return tuple(dict.fromkeys(variant.locale for variant in self.variants))
+
+    @property
+    def instead_in_words(self) -> str:
+        """Return a sentence that names the readers who are written to in another language; empty without any."""
+        told = listed([f"{locale} in {instead}" for locale, instead in self.instead.items()])
+        return (
+            f"there are no words for these readers, who are told in another language as ruled: {told}" if told else ""
+        )
+
     def outdated(self, now: datetime) -> bool:
         """Return True when the time named for the next update has passed, so that the text would be untrue."""
         return self.next_news_at is not None and self.next_news_at <= now
@@ -203,7 +218,8 @@ class Draft(Value):
         offered = [locale for *others, locale in drafted if tuple(others) == kind]
         if not offered:
             raise KeyError(f"{name}/{channel}")
-        locale = nearest_locale(name.locale, offered, default if default in offered else offered[0])
+        wanted = self.instead.get(name.locale, name.locale)
+        locale = nearest_locale(wanted, offered, default if default in offered else offered[0])
         return drafted[*kind, locale]
 
     def said_in(self, variant: Variant) -> dict[str, Statement]:

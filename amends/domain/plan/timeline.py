@@ -15,6 +15,7 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.people.locales import in_words, rule_command
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
@@ -197,6 +198,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
         yield WaitingTask(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
     yield from _shared_mailboxes(case)
+    yield from _without_words(case)
     for notice in case.notices:
         yield from tasks_of_notice(case, notice, now)
     for occurrence in case.occurrences:
@@ -220,6 +222,15 @@ def _shared_mailboxes(case: Case) -> Iterator[WaitingTask]:
             "until this is decided"
         )
         do = f"amends audience mailboxes {case.incident.id} --rule one|each --as NAME"
+        yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
+
+
+def _without_words(case: Case) -> Iterator[WaitingTask]:
+    """Yield the decision on people for whom the incident file has no text in their language."""
+    without = case.without_texts
+    if without and not case.is_closed:
+        what = f"{in_words(without)}, and there are no texts for them: write these, or rule how they are told"
+        do = rule_command(case.incident.id, without, case.incident.default_locale).strip("`")
         yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
@@ -472,6 +483,8 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
             )
     yield from (_missed(update) for update in next_updates(case, now) if update.fate is Fate.MISSED)
     yield from _filed(case)
+    for ruling in case.locale_rulings:
+        yield TimelineLine(at=ruling.at, kind=LineKind.EVENT, what=ruling.says(case.audience.by_locale))
     for commitment in case.commitments:
         if commitment.settled_at:
             what = f"the promise {commitment.id} was {commitment.state}"

@@ -81,7 +81,7 @@ def no_choice(playbook: Playbook) -> tuple[Objection, ...]:
 
 def perhaps_never(playbook: Playbook) -> tuple[Objection, ...]:
     """Return an objection to each step that needs a commitment, when only the incident file can bring one."""
-    if playbook.commitments:
+    if playbook.commitments or playbook.offers:
         return ()
     waiting = ((step.id, _needs_commitment(step)) for step in playbook.steps)
     advice = "the step is taken only when the incident file brings a promise"

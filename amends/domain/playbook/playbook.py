@@ -357,6 +357,9 @@ class Playbook(Value):
     """Changes of steps from a severity on; the changes of a graver severity are applied later."""
     steps: tuple[Step, ...] = Field(min_length=1)
     commitments: tuple[PlannedCommitment, ...] = ()
+    """Commitments that each incident makes with this playbook; the shipped playbooks have none."""
+    offers: tuple[Slug, ...] = ()
+    """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
 
     model_config = {**Value.model_config, "populate_by_name": True}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from amends.domain.base.text import minute
-from amends.domain.base.value import Moment, Span, Value
+from amends.domain.base.value import Locale, Moment, Span, Value
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import LawfullyTold
@@ -56,6 +56,8 @@ class Order(Value):
     """The time at which the incident is opened; left out, an hour after the last event of the incident file."""
     encoding: str | None = None
     allow_bad_rows: bool = False
+    rules: dict[Locale, Locale] = {}
+    """The locale in which people are written to for whose own there are no words, by their locale."""
     seed: int = 1
     team: TeamTimes = TeamTimes()
 

@@ -40,6 +40,7 @@ from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
 from amends.ledger.notice.notices import Notices, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
+from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
@@ -156,6 +157,7 @@ class Cases:
             commitments=commitments_of(session, row.id),
             untold=untold(session, row.id),
             changes=changes(session, row.id),
+            locale_rulings=rulings_of(session, row.id),
         )
 
     def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:

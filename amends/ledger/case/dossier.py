@@ -20,6 +20,7 @@ from amends.domain.feedback.question import Question
 from amends.domain.notice.notice import name_parts
 from amends.domain.notice.statement import stated_by
 from amends.domain.notice.told import Heard
+from amends.domain.people.locales import ruling_for
 from amends.ledger.case.case import Cases
 from amends.ledger.case.person_messages import PersonMessage, messages_of
 from amends.ledger.case.told import ToldRecord
@@ -28,6 +29,7 @@ from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.told import known_about
 from amends.ledger.feedback.questions import Questions
 from amends.ledger.notice.notices import Notices
+from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.people.people import opened_person, person_row
 from amends.ledger.store.chain import SEALED, Head
@@ -98,11 +100,13 @@ class Dossiers:
 
     def _person(self, session: Session, row: PersonRow) -> DossierPerson:
         person = opened_person(row.incident, row, self._store.seal(session, row.incident))
+        ruling = ruling_for(row.locale, rulings_of(session, row.incident))
         return DossierPerson(
             number=row.number,
             ref=person.ref,
             name=person.name,
             locale=row.locale,
+            language_ruling=ruling.of_one if ruling else "",
             guardian=row.guardian or None,
             children=people_of(session, row.incident, row.number)[1:],
             opted_out_at=reader_of(session, row.incident, row.number).opted_out_at,

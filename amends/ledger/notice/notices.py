@@ -19,6 +19,7 @@ from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
 from amends.domain.notice.told import commitments_stated
+from amends.domain.people.locales import ruled_instead
 from amends.domain.team.approval import Standing
 from amends.ledger.audit.replay import Replay
 from amends.ledger.notice.audience import in_audience
@@ -27,6 +28,7 @@ from amends.ledger.notice.first_messages import PAGE, FirstMessages, in_cohort, 
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
+from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import spelled
@@ -369,14 +371,19 @@ def is_current(session: Session, draft: Draft) -> bool:
 
 
 def changed_since(session: Session, draft: Draft) -> str:
-    """Return in words which of facts, list and playbook have changed since the draft was made, or ""."""
+    """Return in words which of facts, list, playbook and languages have changed since the draft was made, or ""."""
     facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
     stands = {
         "the facts": draft.facts_digest == facts,
         "the list of people": draft.audience_digest == f"{audience}:{draft.audience}",
         "the playbook or its words": draft.pinned == words,
+        "the decision on languages": not draft.instead or draft.instead == _ruled_now(session, draft),
     }
     return listed([what for what, same in stands.items() if not same])
+
+
+def _ruled_now(session: Session, draft: Draft) -> dict[str, str]:
+    return ruled_instead(draft.instead, draft.locales, rulings_of(session, draft.incident))
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
@@ -427,7 +434,9 @@ def _releasable(session: Session, incident: str, notice: str, now: datetime) -> 
     row = existing_row(session, incident, notice)
     draft = Draft.model_validate(row.draft)
     if draft.binding != row.binding or not is_current(session, draft):
-        raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
+        raise ApprovalMissing(
+            f"{notice} is not what was approved: the facts, the audience or a decision on languages changed since"
+        )
     if row.stage in RELEASED:
         return row
     if reason := why_not_release(session, draft, now):

@@ -534,6 +534,8 @@ class CommitmentRow(Sealed, table=True):
     escalated_at: datetime | None = _time_or_none()
     added_at: datetime | None = _time_or_none()
     next_word_at: datetime | None = _time_or_none()
+    take_up: dict[str, Any] = _json()
+    kept: dict[str, str] = _json()
     changes: int
     """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int
@@ -595,6 +597,17 @@ class SubstituteRow(Sealed, table=True):
     duty: str = Field(primary_key=True)
     url: str
     note: str
+    by: str
+    at: datetime = _time()
+
+
+class LocaleRulingRow(Sealed, table=True):
+    """The decision in force on readers of a locale without words."""
+
+    __tablename__ = "locale_ruling"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    locale: str = Field(primary_key=True)
+    instead: str
     by: str
     at: datetime = _time()
 

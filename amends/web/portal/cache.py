@@ -15,6 +15,7 @@ from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft
 from amends.domain.notice.wording import Phrases, Wording, say_date
+from amends.domain.people.locales import written_in
 from amends.ledger import Ledger
 
 FRESH = timedelta(seconds=15)
@@ -84,9 +85,13 @@ class CachedCase:
         return change is None or (commitment.id, change) in {told.about for told in self.told}
 
     def voice(self, locale: str, country: str = "") -> Voice:
-        """Return the voice of the locale nearest to this one, with dates as in this country, else as at the seat."""
+        """Return the voice in which a reader of this locale is written to, else that of the incident's locale.
+
+        Dates are as in this country, else as at the organisation's seat.
+        """
         default = self.case.incident.default_locale
-        nearest = nearest_locale(locale, self.locales, nearest_locale(default, self.locales, self.locales[0]))
+        own = written_in(locale, self.locales, self.case.locale_rulings)
+        nearest = own or nearest_locale(default, self.locales, self.locales[0])
         home = country or self.case.incident.organisation.established_in or ""
         phrases = self.wording.phrases_in(nearest, home[:2])
         return Voice(phrases, self._words(phrases), self.case.incident.organisation.timezone, default)

@@ -68,7 +68,7 @@ def without(text: str, folder: Path) -> Path:
     """The whole story without this line."""
     whole, path = WHOLE.read_text(encoding="utf-8"), folder / "without.yaml"
     assert text in whole
-    path.write_text(whole.replace(text, ""), encoding="utf-8")
+    path.write_text(whole.replace(text, "", 1), encoding="utf-8")
     return path
 
 

@@ -49,7 +49,7 @@ def test_it_tells_what_is_known_and_how_surely(page: str) -> None:
 
 
 def test_it_names_every_promise(page: str) -> None:
-    assert page.count('data-head="Stands">open<') == 5
+    assert page.count('data-head="Stands">open<') == 7
 
 
 def test_it_draws_how_people_stand(page: str) -> None:

@@ -96,8 +96,16 @@ def test_a_step_of_below_may_move(top: Write) -> None:
     assert ids(top("steps:\n  - {id: closing, before: feedback}\n"))[2:4] == ["closing", "feedback"]
 
 
+PROMISES = """commitments:
+  - {id: audit, kind: audit, owner: Internal audit, due: 90d, promise: We will look.}
+  - {id: training, kind: training, owner: Human resources, due: 60d, promise: We will learn.}
+"""
+
+
 def test_steps_and_promises_are_left_out(top: Write) -> None:
-    book = read_playbook(top("without: [survey, training]\n"))
+    top(PROMISES, name="base")
+    book = read_playbook(top("without: [survey, training]\n", extends="base.yaml"))
+    assert [promise.id for promise in book.commitments] == ["audit"]
     assert "survey" not in [step.id for step in book.steps]
     assert "training" not in [promise.id for promise in book.commitments]
 
@@ -109,10 +117,9 @@ def test_a_step_that_is_left_out_may_be_written_anew(top: Write) -> None:
 
 
 def test_a_promise_is_found_by_its_id_too(top: Write) -> None:
-    due = {
-        promise.id: str(promise.due)
-        for promise in read_playbook(top("commitments:\n  - {id: audit, due: 30d}\n")).commitments
-    }
+    top(PROMISES, name="base")
+    book = read_playbook(top("commitments:\n  - {id: audit, due: 30d}\n", extends="base.yaml"))
+    due = {promise.id: str(promise.due) for promise in book.commitments}
     assert (due["audit"], due["training"]) == ("30d", "60d")
 
 

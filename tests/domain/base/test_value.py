@@ -102,6 +102,29 @@ def test_the_nearest_locale_is_taken(wanted: str, given_: str) -> None:
     assert nearest_locale(wanted, LOCALES, "en") == given_
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given_"),
+    [("en-GB", "en-GB"), ("en-US", "en-US"), ("en-AU", "en-GB"), ("en-PH", "en-US"), ("en", "en-US"), ("fr", "")],
+)
+def test_english_of_two_countries_is_kept_apart(wanted: str, given_: str) -> None:
+    assert nearest_locale(wanted, ("en-US", "en-GB"), "") == given_
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "given_"),
+    [
+        ("zh-HK", "zh-Hant", "zh-Hant"),
+        ("zh-Hant", "zh-TW", "zh-TW"),
+        ("zh-Hans-HK", "zh-CN", "zh-CN"),
+        ("sr-Cyrl", "sr-Latn", ""),
+        ("sr", "sr-Latn", "sr-Latn"),
+        ("en-GB", "en-US", "en-US"),
+    ],
+)
+def test_a_script_decides_where_it_is_known(wanted: str, offered: str, given_: str) -> None:
+    assert nearest_locale(wanted, (offered,), "") == given_
+
+
 @pytest.mark.parametrize("wanted", ["zh-TW", "zh-Hant", "zh-Hant-HK", "zh-MO"])
 def test_readers_of_traditional_chinese_do_not_get_simplified(wanted: str) -> None:
     assert nearest_locale(wanted, LOCALES, "en") == "en"

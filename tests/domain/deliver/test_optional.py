@@ -32,7 +32,8 @@ def drafted_fate(state: CommitmentState, **changes: Any) -> Draft:
     promise = a_commitment(state=state)
     case = a_case(commitments=(promise,), untold={promise.id: 1}, events={"opened": NOW, "notified": NOW})
     (wanted,) = notices_wanted(case, step, 1)
-    words = a_wording(templates={f"{wanted.template}/en.email.md": "{{ promise.text }}"})
+    files = (f"{wanted.template}/{locale}.email.md" for locale in case.incident.texts)
+    words = a_wording(templates=dict.fromkeys(files, "{{ promise.text }}"))
     return draft(case, words, step, 1, wanted, Readers("a", 1, KINDS), Links("https://betapai.example"), "f", NOW)
 
 

@@ -12,7 +12,7 @@ from amends.domain.draft.draft import draft, notice_about, notices_wanted
 from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
-from amends.domain.incident.incident import Incident, StatementKey
+from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot, TextName
 from amends.domain.notice.statement import Statement, stated_by
@@ -29,9 +29,11 @@ from tests.builders import (
     a_draft,
     a_playbook,
     a_promise,
+    a_ruling,
     a_variant,
     a_wording,
     an_assessment,
+    an_audience,
     an_incident,
     variant_of,
 )  # fmt: skip
@@ -168,23 +170,67 @@ def test_no_variant_is_drafted_twice() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize(
-    ("reads", "written_to_in"),
-    [("en-GB", "en"), ("zh", "zh-CN"), ("zh-Hant-TW", "en"), ("fr", "en"), ("zh-CN", "zh-CN")],
-)
-def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to_in: str) -> None:
-    mails = drafted(readers=Readers("a", 1, frozenset({TextName(reads, Reader.SELF, GENERAL)}))).variants
+def readers_of(*locales: str) -> Readers:
+    """Readers of these locales, all by the general law."""
+    return Readers("a", len(locales), frozenset(TextName(one, Reader.SELF, GENERAL) for one in locales))
+
+
+@pytest.mark.parametrize(("reads", "written_to_in"), [("en-GB", "en"), ("zh", "zh-CN"), ("zh-CN", "zh-CN")])
+def test_a_reader_gets_the_nearest_words_of_the_language(reads: str, written_to_in: str) -> None:
+    mails = drafted(readers=readers_of(reads)).variants
     assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
 
 
-def test_a_missing_language_falls_back_to_the_incidents_first_one() -> None:
-    """People whose language the incident is not written in get the first language that it is written in."""
-    given = an_incident().model_dump(by_alias=True)
-    chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
-    variants = drafted(
-        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({TextName("fr", Reader.SELF, GENERAL)}))
-    ).variants
-    assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
+@pytest.mark.parametrize("reads", ["fr", "zh-Hant", "zh-TW", "zh-HK", "zh-MO"])
+def test_nothing_is_drafted_for_a_language_without_words(reads: str) -> None:
+    """No notice is drafted for readers without words in their language or script, and nobody else's is kept back by
+    a finding that does not say how many people it is and what to do."""
+    case = a_case(audience=an_audience(by_locale={"en": 2, reads: 440}), assessment=an_assessment())
+    with pytest.raises(ContentError) as error:
+        drafted(case=case, readers=readers_of("en", reads))
+    (finding,) = error.value.findings
+    assert (finding.code, finding.what) == ("E113", f"440 people read {reads}; there are no words in it")
+    assert f"`amends audience locales november-breach --rule {reads}=en --as NAME`" in finding.advice
+
+
+def test_a_ruling_says_in_which_language_people_are_told() -> None:
+    """Readers without words get those that a lead ruled, also where the ruling is on their language alone."""
+    ruled = (a_ruling("fr", "zh-CN"), a_ruling("zh-HK", "en"))
+    case = a_case(locale_rulings=ruled, assessment=an_assessment())
+    found = drafted(case=case, readers=readers_of("fr", "fr-CA", "zh-HK"))
+    assert {v.locale for v in found.variants if v.channel is ChannelKind.EMAIL} == {"en", "zh-CN"}
+    assert found.instead == {"fr": "zh-CN", "fr-CA": "zh-CN", "zh-HK": "en"}
+    said = {name: found.nearest(readers_name(name), ChannelKind.EMAIL, "en").locale for name in found.instead}
+    assert said == found.instead
+
+
+def readers_name(locale: str) -> TextName:
+    return TextName(locale, Reader.SELF, GENERAL)
+
+
+def test_words_go_before_a_ruling() -> None:
+    found = drafted(case=a_case(locale_rulings=(a_ruling("zh-CN", "en"),), assessment=an_assessment()))
+    assert {v.locale for v in found.variants} == {"en", "zh-CN"}
+    assert found.instead == {}
+
+
+def test_readers_without_a_text_are_a_finding() -> None:
+    """Where there are templates in a language and no text of the incident, the finding names the text."""
+    incident = an_incident(texts={"en": an_incident().texts["en"].model_dump()})
+    with pytest.raises(
+        ContentError, match=r"E113 1 person reads zh-CN; there are templates, but .* \(write texts.zh-CN"
+    ):
+        drafted(case=a_case(incident=incident, assessment=an_assessment()))
+
+
+def test_a_text_without_templates_is_a_finding() -> None:
+    """A text in a language without templates stops the draft, unless somebody ruled on the readers of the language."""
+    story = an_incident().texts["en"].model_dump()
+    incident = an_incident(texts={"en": story, "zh-CN": story, "de": story})
+    with pytest.raises(ContentError, match=r"E114 texts\.de has no templates and is not used"):
+        drafted(case=a_case(incident=incident, assessment=an_assessment()))
+    ruled = a_case(incident=incident, assessment=an_assessment(), locale_rulings=(a_ruling("de", "en"),))
+    assert {v.locale for v in drafted(case=ruled).variants} == {"en", "zh-CN"}
 
 
 def test_no_notice_is_drafted_from_a_file_with_a_gap() -> None:
@@ -252,7 +298,7 @@ def test_a_template_reaches_nothing_but_its_values(attack: str) -> None:
 def test_a_text_of_the_incident_is_never_run_as_a_template() -> None:
     story = an_incident().texts["en"].model_dump() | {"what_happened": "{{ 7 * 7 }}"}
     incident = an_incident(texts={"en": story})
-    assert text_of(drafted(case=a_case(incident=incident))) == "{{ 7 * 7 }}"
+    assert text_of(drafted(case=a_case(incident=incident), readers=readers_of("en"))) == "{{ 7 * 7 }}"
 
 
 PROMISES = "{% for promise in promises %}{{ promise.text }} {{ promise.due }} {{ promise.state }}\n{% endfor %}"

@@ -66,6 +66,7 @@ def with_everything(ledger: Ledger) -> None:
     )
     ledger.filings.record(INCIDENT, a_duty().id, NOW, "lena", "R-1", "", NOW)
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
+    ledger.locale_rulings.rule(INCIDENT, {"zh-CN": "en"}, ("en",), MEI, NOW)
     ledger.incidents.embargo(INCIDENT, LATER, "the police asked", "omar", NOW)
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)

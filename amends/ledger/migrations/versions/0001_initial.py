@@ -249,6 +249,8 @@ def upgrade() -> None:
         sa.Column("escalated_at", TIME, nullable=True),
         sa.Column("added_at", TIME, nullable=True),
         sa.Column("next_word_at", TIME, nullable=True),
+        sa.Column("take_up", sa.JSON(), nullable=False),
+        sa.Column("kept", sa.JSON(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("worded_by", sa.String(), nullable=False),
@@ -492,6 +494,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("incident", "once"),
     )
     op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
+    op.create_table(
+        "locale_ruling",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("instead", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "locale"),
+    )
     op.create_table(
         "substitute",
         SEAL(),
