@@ -1,4 +1,4 @@
-"""What each letter must say by the laws that apply where its readers live, and whether the shipped letter says it."""
+"""Requirements of each letter by the laws where its readers live, and which of them the shipped letter meets."""
 
 from collections import defaultdict
 from collections.abc import Iterator

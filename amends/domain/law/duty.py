@@ -104,7 +104,7 @@ class Duty(Value):
     recipient_name: str
     """The recipient in words."""
     contact: str = ""
-    """How to reach the recipient, where somebody has looked that up."""
+    """The way to reach the recipient; empty where nobody has looked that up."""
     addressee: Addressee
     places: tuple[str, ...]
     """Countries (ISO 3166-1) and states (US-WA) that make the duty apply."""

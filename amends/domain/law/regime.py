@@ -191,7 +191,7 @@ class Recipient(Value):
     """The recipient in words for one place, where `name` does not fit."""
     contact: str = ""
     contacts: dict[Place, str] = {}
-    """How to reach the recipient in one place."""
+    """The ways to reach the recipient, by place."""
 
     def named(self, place: str, called: str) -> str:
         """Return the recipient in words for a place that is called so."""

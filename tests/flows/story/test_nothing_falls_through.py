@@ -12,7 +12,7 @@ from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
-from amends.domain.incident.incident import News
+from amends.domain.incident.incident import News, Ruling
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Person
 from amends.domain.plan.closing import is_over, unmet_closing_criteria
@@ -202,6 +202,9 @@ def in_california(person: Person) -> Person:
     return person._replace(country="US", region="CA", consents_to_email=date(2025, 3, 31))
 
 
+CA = "us-ca.individuals"
+
+
 @pytest.fixture
 async def california(tmp_path: Path) -> AsyncIterator[Story]:
     """Five people in California: three consented to email, one has only a postal address, and one has none."""
@@ -211,14 +214,12 @@ async def california(tmp_path: Path) -> AsyncIterator[Story]:
     context, clock = a_context(ledger, tmp_path)
     with using(context):
         told = Story(context, clock, people)
+        told.amend(rulings={CA: Ruling(applies=True, reason="plates of cars are among the data", by="Example Law LLP")})
         await sweep.fn(INCIDENT)
-        await assess.fn(INCIDENT, "assess", 1)
+        await assess.fn(INCIDENT, "assess", 2)
         await told.tell(FIRST)
         yield told
     ledger.dispose()
-
-
-CA = "us-ca.individuals"
 
 
 def california_law(story: Story) -> DutyStatus:
