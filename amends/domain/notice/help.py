@@ -25,7 +25,7 @@ class HelpContact(Value):
     site: str = ""
     """The host and path, without https://, so that no message leads there."""
     source: str
-    """Where the author of the row read it."""
+    """The page or paper where the author of the row read it, or "from memory"."""
 
     @field_validator("phone")
     @classmethod

@@ -39,6 +39,16 @@ class SafetyStep(Value):
     child_first: str = ""
     """The same as `first`, for the parent or guardian of a child; empty when `first` fits both."""
     child_do: str = ""
+    child_when: When | None = None
+    """The time for a parent or guardian, where it is another one; then `minutes` is not theirs either."""
+
+    def for_reader(self, *, child: bool) -> "SafetyStep":
+        """Return the step in the words for this kind of reader."""
+        if not child:
+            return self
+        own = {"first": self.child_first or self.first, "do": self.child_do or self.do}
+        times = {"when": self.child_when, "minutes": None} if self.child_when else {}
+        return self.model_copy(update=own | times)
 
 
 class StepWords(Value):
@@ -74,10 +84,11 @@ class StepBook(Value):
     general: Mapping[DataCategory, SafetyStep]
     local: Mapping[DataCategory, SafetyStep] = {}
 
-    def steps(self, kinds: Iterable[DataCategory]) -> tuple[SafetyStep, ...]:
+    def steps(self, kinds: Iterable[DataCategory], *, child: bool) -> tuple[SafetyStep, ...]:
         """Return the steps for these kinds of data, the most urgent first; `beware` is the last, or the only one."""
-        found = sorted(dict.fromkeys(self._found(frozenset(kinds))), key=lambda step: step.when.rank)
-        return (*found[: MOST_STEPS - 1], self.words.beware)
+        own = dict.fromkeys(step.for_reader(child=child) for step in self._found(frozenset(kinds)))
+        found = sorted(own, key=lambda step: step.when.rank)
+        return (*found[: MOST_STEPS - 1], self.words.beware.for_reader(child=child))
 
     def _found(self, kinds: frozenset[DataCategory]) -> Iterator[SafetyStep]:
         """Yield the step of each kind, in the order of the book."""
@@ -103,12 +114,11 @@ class StepBook(Value):
 
     def first(self, kinds: Iterable[DataCategory], *, child: bool) -> str:
         """Return the sentence with the first step."""
-        step = self.steps(kinds)[0]
-        return self.words.said((child and step.child_first) or step.first, child=child)
+        return self.words.said(self.steps(kinds, child=child)[0].first, child=child)
 
     def entries(self, kinds: Iterable[DataCategory], *, child: bool) -> tuple[str, ...]:
         """Return the entries of the list of steps, as Markdown."""
-        return tuple(self._entry(step, child=child) for step in self.steps(kinds))
+        return tuple(self._entry(step, child=child) for step in self.steps(kinds, child=child))
 
     def numbered(self, kinds: Iterable[DataCategory], *, child: bool) -> str:
         """Return the list of steps with numbers, as Markdown."""
@@ -116,6 +126,6 @@ class StepBook(Value):
 
     def _entry(self, step: SafetyStep, *, child: bool) -> str:
         form = self.words.timed if step.minutes else self.words.entry
-        do = self.words.said((child and step.child_do) or step.do, child=child)
+        do = self.words.said(step.do, child=child)
         when = getattr(self.words, step.when)
         return form.replace("{when}", when).replace("{minutes}", str(step.minutes)).replace("{do}", do)
