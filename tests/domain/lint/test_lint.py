@@ -833,6 +833,19 @@ def test_a_short_message_may_say_less() -> None:
     assert told(saying("It touches 12,000 customers.", channel=SMS), "L146") == []
 
 
+def test_a_short_message_may_lead_to_the_page_that_no_letter_names() -> None:
+    """Where all letters lead to the readers' own pages, an SMS and a post lead to the notice page all the same."""
+    draft = good()
+    without = tuple(
+        variant.model_copy(update={"text": re.sub(rf"<?{re.escape(PAGE)}\S*", "", variant.text)})
+        if variant.channel.detailed
+        else variant
+        for variant in draft.variants
+    )
+    assert any(PAGE in variant.text for variant in without)
+    assert told(draft.model_copy(update={"variants": without}), "L146") == []
+
+
 def test_two_letters_of_one_language_are_not_held_against_each_other() -> None:
     assert told(good(), "L120") == []
 
