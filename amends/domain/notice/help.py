@@ -23,7 +23,7 @@ class HelpContact(Value):
     post: Texts = {}
     phone: str = ""
     site: str = ""
-    """The host and path, without https://, so that no message leads there."""
+    """The host, without https:// and without a path, so that no mail program makes a link of it."""
     source: str
     """The page or paper where the author of the row read it, or "from memory"."""
 
@@ -37,8 +37,8 @@ class HelpContact(Value):
     @field_validator("site")
     @classmethod
     def _names_a_host(cls, site: str) -> str:
-        if "://" in site or (site and not HOST.search(site)):
-            raise ValueError("write the host and the path only, without https://, as in cnil.fr/plaintes")
+        if "/" in site or (site and not HOST.search(site)):
+            raise ValueError("write the host alone, as in cnil.fr: mail programs make a link of https:// or a path")
         return site
 
     @field_validator("source")
