@@ -305,6 +305,25 @@ def a_member(**changes: Any) -> Member:
     return Member(**({"name": "omar", "role": TeamRole.LEGAL} | changes))
 
 
+def a_step(do: str, *, when: str = "from_now", minutes: int | None = None) -> dict[str, Any]:
+    """A step that says the same at the head of a letter and in its list."""
+    return {"when": when, "minutes": minutes, "first": do, "do": do}
+
+
+STEP_WORDS = {
+    "today": "Today",
+    "this_week": "This week",
+    "from_now": "From now on",
+    "entry": "{when}: {do}",
+    "timed": "{when}, {minutes} minutes: {do}",
+    "contact": "{name}: {ways}",
+    "or_by": "; ",
+    "your": "your",
+    "child": "your child's",
+    "beware": a_step("Be careful with calls about this."),
+}
+
+
 def a_phrases(**changes: Any) -> Phrases:
     """English, with only the kinds of data of the incident."""
     given: dict[str, Any] = {
@@ -343,10 +362,12 @@ def a_phrases(**changes: Any) -> Phrases:
             DataCategory.CONTACT: "contact details",
             DataCategory.CREDENTIALS_HASHED: "password in scrambled form",
         },
-        "advice": {
-            DataCategory.CREDENTIALS_HASHED: "Change your password, here and wherever you used the same one.",
-            DataCategory.CONTACT: "Be careful with emails and calls in our name.",
+        "step_words": STEP_WORDS,
+        "steps": {
+            DataCategory.CREDENTIALS_HASHED: a_step("Change your password.", when="today", minutes=10),
+            DataCategory.CONTACT: a_step("Be careful with emails and calls in our name."),
         },
+        "help_elsewhere": "Tell the police.",
         "commitment_states": {"open": "open", "kept": "kept", "dropped": "dropped"},
         "never_say": (
             "no evidence of misuse",
@@ -385,7 +406,9 @@ def a_chinese_phrases(**changes: Any) -> Phrases:
             DataCategory.CONTACT: "联系方式",
             DataCategory.CREDENTIALS_HASHED: "加密后的密码",
         },
-        "advice": {DataCategory.CONTACT: "请警惕冒充我们的邮件和电话。"},
+        "step_words": STEP_WORDS,
+        "steps": {DataCategory.CONTACT: a_step("请警惕冒充我们的邮件和电话。")},
+        "help_elsewhere": "请报警。",
         "commitment_states": {"open": "进行中", "kept": "已兑现", "dropped": "已取消"},
         "never_say": ("绝对安全", "极少数用户", "未发现数据被滥用"),
         "portal": {},
@@ -428,12 +451,13 @@ def a_variant(**changes: Any) -> Variant:
     parts = dict(ENGLISH_PARTS if locale == "en" else CHINESE_PARTS) if channel.detailed else {}
     if channel is ChannelKind.EMAIL:
         parts["what_it_means"] += f" {TOUCHED[locale]}"
+    begins = (Slot.FIRST_STEP.mark,) if channel is ChannelKind.EMAIL else ()
     given: dict[str, Any] = {
         "locale": locale,
         "reader": Reader.SELF,
         "channel": channel,
         "subject": "Your data was copied" if locale == "en" else "您的数据被复制",
-        "text": "\n\n".join(parts.values()) or SHORT[locale],
+        "text": "\n\n".join((*begins, *parts.values())) or SHORT[locale],
         "parts": parts,
         "states": ("occurred", "people") if channel.detailed else (),
     }

@@ -14,6 +14,7 @@ from amends.content.file.document import Document, read_document
 from amends.content.file.reading import read_text
 from amends.content.file.shipped import ADDENDA_FILE, library
 from amends.content.law.addenda import read_addenda
+from amends.content.law.help import read_help
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE
 from amends.domain.channel.channel import ChannelKind
@@ -21,10 +22,13 @@ from amends.domain.incident.commitment import FATES
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
+from amends.domain.notice.help import Help
 from amends.domain.notice.wording import PARTS, SHARED, Phrases, Wording
 
 if TYPE_CHECKING:
     from jinja2.nodes import Template
+
+HELP_FOLDER = "help"
 
 _TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
 
@@ -36,7 +40,8 @@ def read_wording(root: Path) -> Wording:
     """Return all templates, phrases and addenda below this folder. Raises ContentError with every finding.
 
     Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, their shared parts are in notices/_base, phrases are
-    locales/LOCALE.yaml, and addenda.yaml, which may be absent, tells how the laws of a place change a notice.
+    locales/LOCALE.yaml. addenda.yaml tells how the laws of a place change a notice, and help/COUNTRY.yaml who helps
+    people there; both may be absent.
     """
     findings: list[Finding] = []
     addenda = _addenda(root / ADDENDA_FILE, findings)
@@ -46,9 +51,10 @@ def read_wording(root: Path) -> Wording:
     if addenda:
         findings += _unknown_words(root / "notices", templates, addenda)
     findings += _untranslated(root / "locales", phrases)
+    helps = _helps(root / HELP_FOLDER, phrases, addenda or Addenda(), findings)
     if findings:
         raise ContentError(*findings)
-    return Wording(templates=templates, phrases=phrases, addenda=addenda or Addenda())
+    return Wording(templates=templates, phrases=phrases, helps=helps, addenda=addenda or Addenda())
 
 
 @cache
@@ -63,6 +69,14 @@ def _addenda(path: Path, findings: list[Finding]) -> Addenda | None:
     except ContentError as error:
         findings += error.findings
         return None
+
+
+def _helps(folder: Path, phrases: Collection[str], addenda: Addenda, findings: list[Finding]) -> tuple[Help, ...]:
+    try:
+        return read_help(folder, phrases, addenda.items)
+    except ContentError as error:
+        findings += error.findings
+        return ()
 
 
 def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
@@ -222,7 +236,7 @@ def _untranslated(folder: Path, phrases: dict[str, Phrases]) -> Iterator[Finding
 
     Each locale must name every kind of data, every fate of a commitment, and all that another locale names.
     """
-    must: dict[str, Iterable[str]] = {"data": DataCategory, "advice": (), "commitment_states": FATES, "portal": ()}
+    must: dict[str, Iterable[str]] = {"data": DataCategory, "steps": (), "commitment_states": FATES, "portal": ()}
     for field, named in must.items():
         wanted = {*named, *(key for spoken in phrases.values() for key in getattr(spoken, field))}
         for locale, spoken in phrases.items():

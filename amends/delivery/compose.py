@@ -6,12 +6,13 @@ from urllib.parse import quote
 
 from amends.delivery.markdown import blocks_of, plain_text, to_html
 from amends.domain.base.value import text_for
-from amends.domain.channel.channel import ChannelKind, Message, Pieces, VariantForm
+from amends.domain.channel.channel import ChannelKind, Message, Passage, Pieces, VariantForm
 from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, TextName, Variant
+from amends.domain.notice.notice import PASSAGES, SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, TextName, Variant
 from amends.domain.notice.wording import Wording, say_data
+from amends.domain.people.person import place_of
 from amends.ledger import Claim
 
 SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
@@ -30,6 +31,7 @@ class Composer:
         self._form_for = cache(self._find_form)
         self._form = cache(self._form_of)
         self._say = cache(self._say_data)
+        self._own_words = cache(self._say_own_words)
 
     def message(self, claim: Claim) -> Message:
         """Return the complete message of this claim.
@@ -61,6 +63,8 @@ class Composer:
         variant = self._variants[name]
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
+        for slot in PASSAGES:  # a passage has paragraphs of its own
+            slots_as_such = slots_as_such.replace(f"<p>{slot.mark}</p>", slot.mark)
         return VariantForm(
             kind=variant.channel,
             locale=variant.locale,
@@ -86,17 +90,36 @@ class Composer:
         if claim.about is None or claim.to is None:
             return {}
         phrases = self._wording.phrases.get(locale)
+        guardian, home = claim.text.reader == Reader.GUARDIAN, place_of(claim.about.country, claim.about.region)
         nobody, child = (phrases.nameless, phrases.nameless_child) if phrases else ("", "")
         return {
             Slot.NAME: claim.to.name or nobody,
             Slot.YOUR_DATA: self._say(locale, claim.about.data),
             Slot.PERSONAL_LINK: claim.link,
             Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
-            Slot.CHILD: claim.about.name or child if claim.text.reader == Reader.GUARDIAN else "",
+            Slot.CHILD: claim.about.name or child if guardian else "",
+            **self._own_words(locale, claim.about.data, home, guardian),
+        }
+
+    def _say_own_words(
+        self, locale: str, touched: tuple[DataCategory, ...], place: str, guardian: bool
+    ) -> dict[str, str]:
+        """Return the steps and the help for people with this data who live in this place."""
+        kinds, steps = touched or self._incident.facts.categories(), self._wording.steps_in(locale, place[:2])
+        return {
+            Slot.FIRST_STEP: steps.first(kinds, child=guardian),
+            Slot.STEPS: as_passage(steps.numbered(kinds, child=guardian)),
+            Slot.HELP: as_passage(self._wording.help_text(locale, place, kinds, child=guardian)),
         }
 
     def _say_data(self, locale: str, touched: tuple[DataCategory, ...]) -> str:
         return say_data(self._wording.phrases[locale], touched or self._incident.facts.categories())
+
+
+def as_passage(markdown: str) -> Passage:
+    """Return the Markdown as a passage of plain text and HTML."""
+    markup = to_html(markdown)
+    return Passage(plain_text(blocks_of(markup)), markup)
 
 
 def _address(claim: Claim) -> str:

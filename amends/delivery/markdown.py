@@ -137,6 +137,6 @@ class _MarkupPass(HTMLParser):
 
     def _write_out(self, link: str, before: int) -> None:
         words = "".join(run.text for run in self._runs[before:])
-        shown = link.removeprefix("mailto:").removeprefix("tel:")
-        if shown and shown not in words:
+        shown = link.removeprefix("mailto:")
+        if shown and shown not in words and not shown.startswith("tel:"):
             self._add(f" ({shown})")

@@ -189,7 +189,7 @@ def _page(view: _View, below: str) -> str:
 <article>
 <h1>{escape(entry.subject)}</h1>
 {_dated(view)}
-{_note(view.site, view.locale, entry)}{entry.html}
+{_newer(view)}{_note(view.site, view.locale, entry)}{entry.html}
 </article>
 {below}
 </main>
@@ -256,6 +256,17 @@ def _note(site: Site, locale: str, entry: NoticeEntry) -> str:
     corrected, was_wrong = escape(words["corrected"]).format(at=at), escape(words["was_wrong"])
     link = f'<a href="{escape(correction.url)}">{escape(correction.entry.subject)}</a>'
     return f'<p class="corrected" role="note"><strong>{corrected}</strong>{was_wrong}{link}</p>\n'
+
+
+def _newer(view: _View) -> str:
+    """Return the note that leads to the newest notice; empty on the page of that one."""
+    newest = view.site.notices[view.locale].entries[0]
+    if newest.notice == view.entry.notice:
+        return ""
+    name = f"{newest.notice}.html"
+    link = f'<a href="{escape(name)}">{escape(newest.subject)}</a>'
+    at = _time(view.locale, newest.since, newest.zone)
+    return f'<p class="newer" role="note">{escape(view.words["newer"])}{link} {at}</p>\n'
 
 
 def _earlier(view: _View, entries: Iterable[NoticeEntry]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
+from amends.domain.channel.channel import Passage
+
 SOFT_BREAK = b"=\r\n"
 LINE = 72
 """Bytes in a line; with the = of a soft break the line stays under the 76 of RFC 2045."""
@@ -26,9 +28,14 @@ def quoted(text: str) -> bytes:
     return b"\r\n".join(map(_line, lines))
 
 
-@lru_cache(512)  # the list of a person's stolen data, one of the values, is the same for very many people
+@lru_cache(512, typed=True)  # a person's stolen data and steps, two of the values, are the same for very many people
 def quoted_value(value: str) -> bytes:
-    """Encode a person's value, to stand between soft breaks. Raises ValueError for a line break or as `quoted`."""
+    """Encode a person's value, to stand between soft breaks.
+
+    Raises ValueError as `quoted`, and for a line break in any value but a passage.
+    """
+    if isinstance(value, Passage):
+        return quoted(value)
     if PLAIN_VALUE.fullmatch(value) and value[0] != ".":
         return value.encode()
     if "\r" in value or "\n" in value:
@@ -36,10 +43,10 @@ def quoted_value(value: str) -> bytes:
     return quoted(value)
 
 
-@lru_cache(512)
+@lru_cache(512, typed=True)
 def quoted_markup(value: str) -> bytes:
-    """Encode a person's value for HTML, escaped so that it can be text or an attribute and never markup."""
-    return quoted_value(escape(value))
+    """Encode a person's value for HTML, escaped so that it can be text or an attribute; a passage as its markup."""
+    return quoted(value.markup) if isinstance(value, Passage) else quoted_value(escape(value))
 
 
 def _line(line: str) -> bytes:

@@ -17,7 +17,11 @@ at_most: "<{number}"
 between: "{first}-{last}"
 list_comma: ", "
 list_and: " and "
-advice: {}
+step_words: {today: Today, this_week: This week, from_now: From now on, entry: "{when}: {do}", timed: "{when}: {do}",
+  contact: "{name}: {ways}", or_by: "; ", your: your, child: your child's,
+  beware: {when: from_now, first: Take care., do: take care.}}
+steps: {}
+help_elsewhere: Call the police.
 commitment_states: {open: open, kept: kept, late: late, dropped: not kept}
 never_say: []
 portal: {ask: Ask us}
@@ -170,12 +174,12 @@ def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
 def test_a_portal_word_with_an_unknown_part_is_refused(words, hello):
     """A word of the portal with an unknown or malformed part in braces is refused with its place."""
     other = (LOCALE + NAMES).replace("{ask: Ask us}", f'{{hello: "Hello {hello}"}}')
-    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:15:17", "E104")]
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:19:17", "E104")]
 
 
 def test_a_word_into_which_nothing_is_put_has_no_parts(words):
     other = (LOCALE + NAMES).replace("{ask: Ask us}", '{ask: "Ask us, {name}", hello: "Hello {name}"}')
-    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:15:15", "E104")]
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:19:15", "E104")]
 
 
 def test_a_commitment_state_without_a_name_is_refused(words):

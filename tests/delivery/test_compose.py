@@ -267,7 +267,8 @@ def test_markup_is_made_once_for_each_variant_however_many_read_it(monkeypatch: 
     composer = a_composer(a_variant(), a_variant(channel=ChannelKind.SMS))
     for number in range(1, 50):
         composer.message(a_claim(a_person(number=number)))
-    assert len(rendered) == 1
+    steps, help_text = "1. From now on: Be careful with emails and calls in our name.", "Tell the police."
+    assert (len(rendered), rendered[1].startswith(steps), rendered[2]) == (3, True, help_text)
 
 
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Co")), min_size=1, max_size=60)

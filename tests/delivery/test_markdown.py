@@ -23,7 +23,7 @@ def test_markdown_in_plain_words_has_no_marks_and_names_its_links() -> None:
         ("- a\n\nAfter it\n\n- b", "• a\n\nAfter it\n\n• b"),
         ("- a\n\n  more of it\n- b", "• a\nmore of it\n• b"),
         ("<care@a.example> or <https://a.example>", "care@a.example or https://a.example"),
-        ("[Write](mailto:care@a.example) or [call](tel:+4930)", "Write (care@a.example) or call (+4930)"),
+        ("[Write](mailto:care@a.example) or [call](tel:+4930)", "Write (care@a.example) or call"),
         ("https://a.example and [there](https://a.example)", "https://a.example and there (https://a.example)"),
         ("<b>Bold</b>", "<b>Bold</b>"),
     ],

@@ -1,5 +1,6 @@
 """The words of the repository, bound to their models, and every template rendered with what a notice may hold."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,14 +11,16 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from amends.content.incident.incident import read_incident
+from amends.content.notice import shipped_wording
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.writer import MOST_ADVICE, SUFFIX
+from amends.domain.draft.writer import SUFFIX
 from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident, Organisation, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda
+from amends.domain.notice.help import Help
 from amends.domain.notice.notice import Reader, Slot
 from amends.domain.notice.sandbox import BoundedSandbox
 from amends.domain.notice.templates import (
@@ -111,6 +114,10 @@ def playbooks() -> dict[str, Playbook]:
     }
 
 
+def helps() -> tuple[Help, ...]:
+    return shipped_wording().helps
+
+
 @cache
 def letters() -> Addenda:
     return Addenda.model_validate(read_yaml(PLAYBOOKS / "addenda.yaml"))
@@ -155,9 +162,36 @@ def render(setting: Setting) -> Rendered:
     marked, items = split_items(whole)
     drafted, parts = split_parts(marked)
     text = drafted
-    for slot, value in (PERSON[setting.locale] | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}).items():
+    for slot, value in (
+        PERSON[setting.locale] | own_words(setting) | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}
+    ).items():
         text = text.replace(slot.mark, value)
     return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted, items)
+
+
+@cache
+def own_words(setting: Setting) -> dict[Slot, str]:
+    """The steps and the help of a person of the example who lives where the setting's addendum is for."""
+    touched, child = incident().facts.categories(), setting.reader is Reader.GUARDIAN
+    place = home_of(setting)
+    steps = shipped_wording().steps_in(setting.locale, place[:2])
+    return {
+        Slot.FIRST_STEP: steps.first(touched, child=child),
+        Slot.STEPS: steps.numbered(touched, child=child),
+        Slot.HELP: shipped_wording().help_text(setting.locale, place, touched, child=child),
+    }
+
+
+def home_of(setting: Setting) -> str:
+    """The first place for which the setting's addendum is, else China, where the example's people live."""
+    found = letters().addendum(setting.letter)
+    return found.places[0] if found else "CN"
+
+
+def help_says(setting: Setting) -> tuple[str, ...]:
+    """The items that the help says to everybody with the setting's addendum."""
+    found, helps = letters().addendum(setting.letter), shipped_wording().help_in(home_of(setting)[:2])
+    return helps.says(found.places) if found and helps else ()
 
 
 def context_of(setting: Setting) -> dict[str, Any]:
@@ -168,8 +202,9 @@ def context_of(setting: Setting) -> dict[str, Any]:
         "states": lambda *keys: mark_statements(map(StatementKey, keys)),
         "addendum": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
         "reader": setting.reader.value,
+        "help_says": help_says(setting),
         "page": PAGE,
-        "first_page": f"{PAGE}first-notice.html",
+        "promises_page": f"{PAGE}promises",
         "dated": say_date(phrases(setting.locale), TOLD, ZONE),
         "severity": setting.severity.value,
         "tone": TONES[setting.severity].value,
@@ -186,7 +221,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
 def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
-    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
+    lists: dict[str, Any] = {"data": [], "steps": [{"about": "", "text": "-"}], "helps": [], "promises": [], "news": []}
     lists |= {"changes": [], "revisions": []}
     since, late = {"first": "", "news": []}, {"named": "", "came": ""}
     others = {"late": late, "since": since, "questions": {"asked": 0, "open": 0}, "people": ""}
@@ -197,13 +232,12 @@ def _everything(locale: str) -> dict[str, Any]:
     words, told = phrases(locale), incident()
     touched = told.facts.categories()
     news = [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news]
-    advised = [kind for kind in words.advice if kind in touched][:MOST_ADVICE]
     return {
         **_dates(told, words),
         "data": [name for kind, name in words.data.items() if kind in touched],
         "data_in_words": say_data(words, touched),
-        "advice": [words.advice[kind] for kind in advised],
-        "advice_about": [kind.value for kind in advised],
+        "steps": shipped_wording().steps_for_all(locale, touched),
+        "helps": shipped_wording().helps_for_all(locale, ("US", "CN"), touched),
         "promises": _promises(locale),
         "news": news,
         "since": {"first": say_date(words, TOLD, ZONE), "news": news},
@@ -256,7 +290,8 @@ def _story(setting: Setting) -> dict[str, str]:
 
 def _person(reader: Reader) -> dict[str, str]:
     link = f"https://btepai.example/p/{Slot.PERSONAL_LINK.mark}"
-    own = {"name": Slot.NAME.mark, "your_data": Slot.YOUR_DATA.mark, "link": link}
+    slots = (Slot.NAME, Slot.YOUR_DATA, Slot.FIRST_STEP, Slot.STEPS, Slot.HELP)
+    own = {"link": link} | {slot.value: slot.mark for slot in slots}
     return own | ({"child": Slot.CHILD.mark} if reader is Reader.GUARDIAN else {})
 
 
@@ -271,6 +306,7 @@ def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:
         "toll_free": "yes",
     }
     always = {"name": text_for(told.name, setting.locale), "email": contacts.email, "phone": contacts.phone}
+    always["dial"] = re.sub(r"[^+\d]", "", contacts.phone)
     return always | (dict.fromkeys(optional, "") if setting.sparse else optional)
 
 

@@ -8,16 +8,19 @@ from string import Formatter
 import pytest
 
 from amends.content.playbook.commitment_library import shipped_commitments
+from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import SURVEY, QuestionKind
 from amends.domain.incident.commitment import CommitmentKind, CommitmentState, PlannedCommitment
+from amends.domain.incident.elements import class_of
 from amends.domain.incident.facts import DataCategory
+from amends.domain.lint.letter import CONDITIONAL
 from amends.domain.lint.lint import CHINESE_AT_MOST, WORDS_AT_MOST
 from amends.domain.lint.readability import sentences, words
-from amends.domain.notice.wording import PARTS
+from amends.domain.notice.wording import PARTS, Phrases
 from amends.domain.playbook.playbook import Phase, Playbook, Step
 from tests.builders import picked
-from tests.playbooks.rendering import LOCALES, PLAYBOOKS, incident, phrases, playbooks, templates
+from tests.playbooks.rendering import LOCALES, PLAYBOOKS, helps, incident, phrases, playbooks, templates
 
 PORTAL = set(
     """
@@ -33,8 +36,6 @@ PORTAL = set(
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed
     """.split()
 )
-MOST_URGENT = ["credentials_plain", "payment_card", "financial_account", "national_id"]
-CONDITION = {"en": r"If .+ (?:is|are) named above: ", "zh-CN": "如果上面提到了.+："}
 PROMISE_FITS = {"en": 110, "zh-CN": 30}
 """Characters; an SMS must have room for the promise that it tells of."""
 PLAYBOOK = pytest.mark.parametrize("playbook", playbooks().values(), ids=lambda playbook: playbook.id)
@@ -134,27 +135,47 @@ def test_a_locales_file_is_named_after_it(locale: str) -> None:
 
 
 @LOCALE
-def test_every_kind_of_data_has_a_name_and_an_advice_of_its_own(locale: str) -> None:
+def test_every_kind_of_data_has_a_name_and_a_step(locale: str) -> None:
     known = phrases(locale)
-    assert set(known.data) == set(known.advice) == set(DataCategory)
-    assert len(set(known.data.values())) == len(set(known.advice.values())) == len(DataCategory)
+    assert set(known.data) == set(DataCategory)
+    assert len(set(known.data.values())) == len(DataCategory)
+    assert [kind for kind in DataCategory if not {kind, class_of(kind)} & known.steps.keys()] == []
 
 
-def test_both_languages_put_data_and_advice_in_the_same_order() -> None:
+def test_both_languages_have_the_same_data_and_steps_in_order() -> None:
     english, chinese = map(phrases, LOCALES)
-    assert (list(english.data), list(english.advice)) == (list(chinese.data), list(chinese.advice))
+    assert list(english.data) == list(chinese.data)
+    assert [_shape(english, kind) for kind in english.steps] == [_shape(chinese, kind) for kind in chinese.steps]
 
 
-def test_the_most_urgent_advice_comes_first() -> None:
-    assert list(phrases("en").advice)[: len(MOST_URGENT)] == MOST_URGENT
+def _shape(known: Phrases, kind: DataCategory) -> tuple[object, ...]:
+    step = known.steps[kind]
+    return kind, step.when, step.minutes, bool(step.child_first), bool(step.child_do)
 
 
 @LOCALE
-def test_an_advice_begins_with_its_condition_and_claims_no_own_data(locale: str) -> None:
-    """Each piece of advice begins with its condition, and does not claim that the reader's own data was touched."""
-    condition, advice = re.compile(CONDITION[locale]), phrases(locale).advice.values()
-    assert [text for text in advice if not condition.match(text)] == []
-    assert [text for text in advice if re.match(r"If your|如果.{0,6}您", text)] == []
+def test_no_step_leaves_it_to_the_reader_whether_it_is_theirs(locale: str) -> None:
+    """A step claims what it is about: it is shown only to people whose data it is about."""
+    pattern = CONDITIONAL[locale.split("-", maxsplit=1)[0]]
+    assert [text for text in step_texts(locale) if pattern.search(text)] == []
+
+
+@LOCALE
+def test_a_step_names_its_minutes_where_it_has_any(locale: str) -> None:
+    """A step with minutes says at the head of the letter how long it takes."""
+    said = re.compile({"en": r"(?:five|ten|fifteen) minutes", "zh-CN": "(?:五|十|十五)分钟"}[locale])
+    every = [*phrases(locale).steps.values(), *(step for one in helps() for step in one.steps.get(locale, {}).values())]
+    assert [step.first for step in every if step.minutes and not said.search(step.first)] == []
+
+
+def step_texts(locale: str) -> list[str]:
+    """Every text of a step or of help, general and local."""
+    known = phrases(locale)
+    steps = [*known.steps.values(), known.step_words.beware]
+    steps += [step for one in helps() for step in one.steps.get(locale, {}).values()]
+    said = [text for one in steps for text in (one.first, one.do, one.child_first, one.child_do) if text]
+    parts = [text_for(part.text, locale) for one in helps() for part in one.parts if part.text]
+    return [*said, *parts, known.help_elsewhere]
 
 
 @LOCALE
@@ -182,14 +203,14 @@ def test_no_advice_portal_word_or_promise_says_a_forbidden_phrase(locale: str) -
     """No advice, word of the portal or promise contains a phrase that must never be said to customers."""
     known = phrases(locale)
     never = re.compile("|".join(map(re.escape, known.never_say)), re.IGNORECASE)
-    said = [*known.advice.values(), *known.portal.values(), *(promise.promise[locale] for promise in every_promise())]
+    said = [*step_texts(locale), *known.portal.values(), *(promise.promise[locale] for promise in every_promise())]
     assert [text for text in said if never.search(text)] == []
 
 
 @pytest.mark.parametrize(("locale", "length", "most"), [("en", words, WORDS_AT_MOST), ("zh-CN", str, CHINESE_AT_MOST)])
 def test_every_sentence_of_the_phrases_is_short(locale: str, length: Callable[[str], Sized], most: int) -> None:
     known = phrases(locale)
-    said = [sentence for text in (*known.advice.values(), *known.portal.values()) for sentence in sentences(text)]
+    said = [sentence for text in (*step_texts(locale), *known.portal.values()) for sentence in sentences(text)]
     assert [sentence for sentence in said if len(length(sentence)) > most] == []
 
 

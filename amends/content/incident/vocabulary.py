@@ -8,9 +8,9 @@ from amends.domain.incident.vocabulary import Entry, facts_vocabulary, markdown_
 OCCURRED = "When did it happen? Write `from` and `to`, one moment, or a date."
 CONTAINED = "From when on was no more harm done?"
 ELEMENTS_INTRO = """\
-An element is a piece of data as people and laws name it; a class holds several. Write elements, in the incident file and
-in the list of people: letters name them, each person's first step hangs on them, and most laws of the United States count
-them. A class can be read everywhere too, and then `amends assess` asks which of its elements it was."""
+An element is a piece of data as people and laws name it; a class holds several. Write elements, in the incident file
+and in the list of people: letters name them, each person's first step hangs on them, and most laws of the United States
+count them. A class can be read everywhere too, and then `amends assess` asks which of its elements it was."""
 FACTS_HEAD = ("fact", "meaning", "written as")
 TIMES_HEAD = ("time", "meaning", "ask yourself")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from html import escape
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 WITHOUT_PROVIDER = ("outbox", "simulated")
 """Values of the setting `use` that name no provider; messages of such a channel stay on this machine."""
@@ -147,7 +147,26 @@ class Message:
     @property
     def html(self) -> str:
         """Return the markup with the person's values escaped."""
-        return fill(self.form.html, {slot: escape(value) for slot, value in self.values.items()})
+        return fill(self.form.html, {slot: as_markup(value) for slot, value in self.values.items()})
+
+
+class Passage(str):
+    """A person's value that has paragraphs of its own, made of the product's words and never of personal data."""
+
+    __slots__ = ("markup",)
+
+    markup: str
+    """The same passage as HTML, made from escaped text."""
+
+    def __new__(cls, text: str, markup: str) -> Self:
+        made = super().__new__(cls, text)
+        made.markup = markup
+        return made
+
+
+def as_markup(value: str) -> str:
+    """Return a person's value as HTML: the markup of a passage, else the value escaped."""
+    return value.markup if isinstance(value, Passage) else escape(value)
 
 
 def fill(pieces: Pieces, values: Mapping[str, str]) -> str:

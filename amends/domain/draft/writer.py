@@ -19,6 +19,7 @@ from amends.domain.draft.languages import language_findings
 from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
@@ -49,11 +50,9 @@ from amends.domain.notice.wording import (
     say_statement,
 )
 from amends.domain.people.locales import ruled_instead, written_in
-from amends.domain.playbook.playbook import Phase
 from amends.domain.risk.levels import Severity
 
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
-MOST_ADVICE = 5
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
 """A number that is free to call within North America."""
 TOLD_IN: Mapping[StatementKey, str] = {
@@ -140,11 +139,14 @@ class Writer:
             self._promised_to.add(EVERYONE)
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
+        self._published = False
+        self._addendum_now = GENERAL
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
     def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
         """Return every variant: on a personal channel for each kind of reader, else for each locale."""
         wanted = tuple(dict.fromkeys(channels))
+        self._published = ChannelKind.WEBSITE in wanted
         if not self._locales:
             raise ContentError(self._missing_language())
         if found := tuple(self._about_languages(wanted)):
@@ -196,6 +198,7 @@ class Writer:
 
     def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
+        self._addendum_now = name.addendum
         values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
         values["changes"] = self._changes(name, channel)
         values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
@@ -225,7 +228,7 @@ class Writer:
         return [one for one in in_words if one["wrong"] or one["now"]]
 
     def _change(self, locale: str, change: Change) -> dict[str, Any]:
-        phrases = self._wording.phrases[locale]
+        phrases = self._phrases(locale)
         ruled_out = change.now.certainty is Certainty.RULED_OUT
         was, now = _in_words(phrases, change.was, quote_statement), _in_words(phrases, change.now)
         return {
@@ -241,7 +244,7 @@ class Writer:
     def _heading(self, locale: str, key: str) -> str:
         """Return the heading of what a statement with this key is about; of a commitment, its words."""
         if not key.startswith(COMMITMENT):
-            return self._wording.phrases[locale].statements[StatementKey(key)]
+            return self._phrases(locale).statements[StatementKey(key)]
         made = {about(one.id): one for one in (*self._case.commitments, *self._made)}
         return _said(made[key].promise, locale, f"commitments.{made[key].id}.promise")
 
@@ -262,7 +265,7 @@ class Writer:
         return found
 
     def _revision(self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]) -> dict[str, Any]:
-        phrases = self._wording.phrases[locale]
+        phrases = self._phrases(locale)
         date, in_words = self._date(phrases, at), []
         for one in changes:
             overtaken = one.key in changed_later
@@ -294,13 +297,32 @@ class Writer:
             "states": lambda *keys: mark_statements(map(StatementKey, keys)),
             "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
             "item": lambda *names: mark_items(names, addenda.items),
+            "help_says": self._help_says(addendum),
             "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
         }
 
+    def _phrases(self, locale: str) -> Phrases:
+        """Return the phrases of the variant that is being written."""
+        seat = self._case.incident.organisation.established_in or ""
+        return self._wording.phrases_for(locale, self._addendum_now, seat)
+
+    def _own_page(self) -> str:
+        """Return the id of the notice when it is published as a page, else "", for the latest page of all."""
+        return self._wanted.id if self._published else ""
+
+    def _homes(self) -> set[str]:
+        """Return the countries where people of the audience live, as far as somebody has said."""
+        return {*self._case.audience.by_country, *(place[:2] for place in self._case.incident.residences)} - {""}
+
+    def _help_says(self, addendum: str) -> tuple[str, ...]:
+        """Return the items that the help says to everybody who has this addendum."""
+        found = self._wording.addenda.addendum(addendum)
+        helps = self._wording.help_in(found.places[0][:2]) if found else None
+        return helps.says(found.places) if found and helps else ()
+
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
-        case, phrases = self._case, self._wording.phrases[locale]
+        case, phrases = self._case, self._phrases(locale)
         categories = case.incident.facts.categories()
-        advised = [category for category in phrases.advice if category in categories][:MOST_ADVICE]
         assessed = case.assessment
         return {
             "organisation": _organisation(case.incident, locale),
@@ -313,17 +335,20 @@ class Writer:
                 if category in categories
             ],
             "data_in_words": SaidText(say_data(phrases, categories), StatementKey.ELEMENTS),
-            "advice": [phrases.advice[category] for category in advised],
-            "advice_about": [category.value for category in advised],
+            "steps": self._wording.steps_for_all(locale, categories),
+            "helps": self._wording.helps_for_all(locale, self._homes(), categories),
             "reader": reader.value,
             "person": {
                 "name": Slot.NAME.mark,
                 "your_data": SaidText(Slot.YOUR_DATA.mark, StatementKey.ELEMENTS),
                 "link": self._links.personal,
                 "child": Slot.CHILD.mark,
+                "first_step": Slot.FIRST_STEP.mark,
+                "steps": Slot.STEPS.mark,
+                "help": Slot.HELP.mark,
             },
-            "page": self._links.page(case.incident.id, locale),
-            "first_page": self._links.notice_page(case.incident.id, locale, self._first_notice()),
+            "page": self._links.notice_page(case.incident.id, locale, self._own_page()),
+            "promises_page": f"{self._links.page(case.incident.id, locale)}promises",
             **self._commitment_values(phrases, locale),
             "news": self._news(phrases, locale, self._fresh_news()),
             "since": self._since(phrases, locale),
@@ -333,14 +358,6 @@ class Writer:
             "severity": str(assessed.band if assessed else Severity.HIGH),
             "tone": str(assessed.tone if assessed else Tone.SERIOUS),
         }
-
-    def _first_notice(self) -> str:
-        """Return the id of the notice with a page that told these readers first, or "" when there is none."""
-        steps = self._case.playbook.steps if self._case.playbook else ()
-        on_pages = {one.id for one in steps if one.phase is Phase.NOTIFY and ChannelKind.WEBSITE in one.channels}
-        for_them = (one for one in self._case.notices if one.audience in (self._wanted.audience, EVERYONE))
-        begun = [(one.begun_at, one.id) for one in for_them if one.begun_at and one.step in on_pages]
-        return min(begun)[1] if begun else ""
 
     def _date(self, phrases: Phrases, moment: datetime | None) -> str:
         return say_date(phrases, moment, self._case.incident.organisation.timezone) if moment else ""
@@ -487,6 +504,7 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
         "signed_by": text_for(organisation.signed_by, locale),
         "email": SaidText(contacts.email, StatementKey.CONTACT),
         "phone": SaidText(contacts.phone, StatementKey.CONTACT),
+        "dial": re.sub(r"[^+\d]", "", contacts.phone),
         "toll_free": "yes" if TOLL_FREE.search(contacts.phone) else "",
         "hours": text_for(contacts.hours, locale),
         "postal_address": text_for(contacts.postal_address, locale),

@@ -14,8 +14,8 @@ from amends.domain.incident.incident import Incident, Story
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Duty
 from amends.domain.lint.extract import Headcount, NamedDay, days, headcounts, plain, stated
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Slot, Variant
-from amends.domain.notice.wording import Phrases
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
+from amends.domain.notice.wording import Phrases, Wording, say_data
 from amends.domain.people.person import AudienceCounts
 
 MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
@@ -48,7 +48,9 @@ CODES = {
         "An SMS or a post stands alone: nothing detailed says more in its language.",
         "Add email or website.",
     ),
-    "L103": Meaning(Stops.ALWAYS, "A short message does not lead to the notice page.", "Name the page."),
+    "L103": Meaning(
+        Stops.ALWAYS, "A short message does not lead to the reader's own page or to the notice page.", "Name the page."
+    ),
     "L104": Meaning(
         Stops.ALWAYS,
         "It links to a website of others or a shortener, or names one that is not listed.",
@@ -216,6 +218,40 @@ CODES = {
         "Something is offered, such as credit monitoring, and a way to take it up or its last day is missing.",
         "Write code, link or phone, and until, under `take_up` of the commitment in the incident file.",
     ),
+    "L170": Meaning(
+        Stops.ALWAYS,
+        "A first letter does not say the reader's own first step within its first 80 words.",
+        "Write `{{ person.first_step }}` at the top of the template.",
+    ),
+    "L171": Meaning(
+        Stops.SOMETIMES,
+        "A first letter is longer than 350 words without its help; above 500 it stops.",
+        "Shorten the texts of the incident file; the notice page has room for the rest.",
+    ),
+    "L172": Meaning(
+        Stops.ALWAYS,
+        "A personal letter leaves it to the reader whether a step is for them: “If a card is named above …”.",
+        "Write `{{ person.steps }}`, which holds only the reader's own steps.",
+    ),
+    "L173": Meaning(
+        Stops.NEVER,
+        "It says something that a court may read as an admission of fault.",
+        "Say sorry for what happened, and let a lawyer read the rest. The list is `admissions` of the locale.",
+    ),
+    "L174": Meaning(
+        Stops.ALWAYS, "A promise is told as kept in words that still promise it.", "Say what has been done."
+    ),
+    "L175": Meaning(
+        Stops.NEVER,
+        "The evidence of a kept promise is a number that only your own people know.",
+        "Say what was found for the reader: “We checked your account. Nothing had been changed.”",
+    ),
+    "L176": Meaning(
+        Stops.ALWAYS,
+        "The text contradicts itself or the facts: nobody has read the data and somebody may have; it was stopped, and "
+        "it was published.",
+        "Say what is known, and that the rest is not.",
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 
@@ -228,11 +264,16 @@ class LintContext:
     incident: Incident
     page: str
     """The beginning of the address of the notice page, the same for every locale."""
-    addenda: Addenda
+    wording: Wording
     duties: tuple[Duty, ...]
     audience: AudienceCounts
     commitments: tuple[Commitment, ...]
     """The commitments made before and those made with this notice."""
+
+    @property
+    def addenda(self) -> Addenda:
+        """Return the addenda of the words."""
+        return self.wording.addenda
 
     def day(self, moment: datetime) -> date:
         """Return the day of this moment in the organisation's time zone."""
@@ -299,9 +340,32 @@ class Proof:
 
     @property
     def filled(self) -> str:
-        """Return the text with values of usual length in its slots."""
-        usual = {Slot.PERSONAL_LINK: TOKEN}
+        """Return the text with values of usual length in its slots, and without the help at its end."""
+        usual = self._own_values | {Slot.YOUR_DATA: "Alex Example"}
         return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
+
+    @property
+    def letter(self) -> str:
+        """Return the text as somebody reads it whose every kind of data was touched, without the help at its end."""
+        return self.with_own_values(self.variant.text)
+
+    def with_own_values(self, text: str) -> str:
+        """Return a piece of the text as somebody reads it whose every kind of data was touched."""
+        return MARK.sub(lambda mark: self._own_values.get(Slot(mark[1]), "Alex Example"), text)
+
+    @cached_property
+    def _own_values(self) -> dict[Slot, str]:
+        """Return the values of somebody whose every kind of data was touched and who lives where the variant is for."""
+        kinds, child = self.incident.facts.categories(), self.variant.reader is Reader.GUARDIAN
+        addendum = self.known.addenda.addendum(self.variant.addendum)
+        steps = self.known.wording.steps_in(self.variant.locale, addendum.places[0][:2] if addendum else "")
+        return {
+            Slot.PERSONAL_LINK: TOKEN,
+            Slot.YOUR_DATA: say_data(self.phrases, kinds),
+            Slot.FIRST_STEP: steps.first(kinds, child=child),
+            Slot.STEPS: steps.numbered(kinds, child=child),
+            Slot.HELP: "",
+        }
 
     @property
     def story(self) -> Story | None:

@@ -382,7 +382,7 @@ def _in_words(commitment: Commitment, locale: str) -> tuple[str, str, str]:
 
 def contacts(proof: Proof) -> Iterator[Finding]:
     """Yield L104, L144, L145 and L161 for each website, number and mailbox that people should not be led to."""
-    organisation, outside = proof.incident.organisation, proof.phrases.outside_contacts
+    organisation, outside = proof.incident.organisation, (*proof.phrases.outside_contacts, *proof.known.wording.helpers)
     own, named = organisation.own_domains, tuple(contact.casefold() for contact in outside)
     offered = _offered(proof)
     phones = [one.phone for one in offered if one.phone]

@@ -20,7 +20,7 @@ from amends.domain.incident.gaps import why_not_draft
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Duty
-from amends.domain.lint import advisories, consistency, covered
+from amends.domain.lint import advisories, consistency, covered, letter
 from amends.domain.lint.codes import CODES, MARK, LintContext, Proof
 from amends.domain.lint.extract import EMAIL, links, plain, stated
 from amends.domain.lint.readability import grade, sentences, words
@@ -106,8 +106,10 @@ def lint(
     """
     made = {commitment.id: commitment for commitment in (*draft.commitments, *commitments)}
     counts = audience or AudienceCounts()
-    known = LintContext(draft, incident, page, wording.addenda, duties, counts, tuple(made.values()))
-    proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
+    known = LintContext(draft, incident, page, wording, duties, counts, tuple(made.values()))
+    seat = incident.organisation.established_in or ""
+    spoken = {one.name: wording.phrases_for(one.locale, one.addendum, seat) for one in draft.variants}
+    proofs = tuple(Proof(known, variant, spoken[variant.name]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
     return (
         *found,
@@ -166,8 +168,10 @@ def _alone(proof: Proof) -> Iterator[Finding]:
 
 
 def _page(proof: Proof) -> Iterator[Finding]:
-    if not proof.detailed and proof.known.page not in proof.variant.text:
-        yield proof.finding("L103", "does not lead to the notice page", f"add {proof.known.page}")
+    text = proof.variant.text
+    own = proof.variant.channel.personal and Slot.PERSONAL_LINK.mark in text
+    if not proof.detailed and not own and proof.known.page not in text:
+        yield proof.finding("L103", "leads nowhere that says more", f"add {{{{ person.link }}}} or {proof.known.page}")
 
 
 def _contacts(proof: Proof) -> Iterator[Finding]:
@@ -330,6 +334,13 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _grade,
     _advertising,
     _attachment,
+    letter.first_step,
+    letter.long,
+    letter.conditional_steps,
+    letter.admissions,
+    letter.kept,
+    letter.evidence,
+    letter.contradictions,
     consistency.contacts,
     consistency.items_asked_for,
     consistency.items_forbidden,

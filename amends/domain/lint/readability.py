@@ -9,7 +9,7 @@ LINK = re.compile(
 )
 """An address, with a scheme or without, that a mail program or a telephone turns into a link."""
 
-MARKUP = re.compile(r"^\s*(?:#+|[-*+>]|\d+[.)])\s+|[*_`\[\]]|\(link\)", re.MULTILINE)
+MARKUP = re.compile(r"^\s*(?:#+|[-*+>]|\d+[.)])\s+|\((?:mailto|tel):[^)\s]*\)|[*_`\[\]]|\(link\)", re.MULTILINE)
 ENDS = re.compile(r"[.!?](?=[\s)\"”]|$)|[。！？；：]|\n\s*\n|\n(?=\s*(?:#|[-*+]\s|\d+[.)]\s))")
 VOWELS = re.compile(r"[aeiouy]+")
 

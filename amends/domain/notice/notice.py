@@ -38,11 +38,21 @@ class Slot(StrEnum):
     """The kinds of data that an earlier message named to this person, as a list in words; only in corrections."""
     CHILD = "child"
     """The name of the child whose data it is; only for guardians."""
+    FIRST_STEP = "first_step"
+    """The first step of this person, in one or two sentences."""
+    STEPS = "steps"
+    """All steps of this person, as a list; a passage."""
+    HELP = "help"
+    """The help where this person lives; a passage."""
 
     @property
     def mark(self) -> str:
         """Return the mark of the slot in the text of a variant."""
         return f"{SLOT_OPEN}{self.value}{SLOT_CLOSE}"
+
+
+PASSAGES = (Slot.STEPS, Slot.HELP)
+"""The slots whose value is a passage with paragraphs of its own; such a slot stands alone in its paragraph."""
 
 
 class TextName(NamedTuple):

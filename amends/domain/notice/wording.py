@@ -1,7 +1,8 @@
 """The words of a playbook: templates of notices, and the phrases of each locale that every notice needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
@@ -11,7 +12,10 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import Certainty, Count, DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
+from amends.domain.notice.dates import date_form
+from amends.domain.notice.help import Help
 from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, COMMITMENT, Statement
+from amends.domain.notice.steps import SafetyStep, StepBook, StepWords
 
 SHARED = "_base"
 """The folder of the parts that several templates share; not a notice."""
@@ -65,8 +69,14 @@ class Phrases(Value):
     """The text between the last two entries of a list: ` and `, `和`."""
     data: dict[DataCategory, str]
     """The name of each kind of data, as it reads after "your"."""
-    advice: dict[DataCategory, str]
-    """Advice to a person for each kind of data that is in wrong hands; the most urgent kinds come first."""
+    step_words: StepWords
+    steps: dict[DataCategory, SafetyStep]
+    """The step for each kind of data that is in wrong hands; of two with the same time, the weightier first.
+
+    An element that is not listed has the step of its class.
+    """
+    help_elsewhere: str
+    """The help for people who live where no file of help is for."""
     commitment_states: dict[str, str]
     statements: dict[StatementKey, str]
     """The heading of each thing that can turn out to be wrong: `When we found out`."""
@@ -84,6 +94,8 @@ class Phrases(Value):
     """The word for a child whose name is not known, as it reads after "parent or guardian of": `your child`."""
     never_say: tuple[str, ...]
     """Phrases that play the incident down, blame somebody or cannot be true."""
+    admissions: tuple[str, ...] = ()
+    """Phrases that a court may read as an admission of fault."""
     outside_contacts: tuple[str, ...] = ()
     """Telephone numbers and hosts of other organisations that a notice may name: bureaus, offices."""
     portal: dict[str, str]
@@ -103,6 +115,8 @@ class Wording(Value):
     templates: dict[str, str]
     """Templates by path: `first-notice/en.email.md` and so on."""
     phrases: dict[str, Phrases]
+    helps: tuple[Help, ...] = ()
+    """The help in each country."""
     addenda: Addenda = Addenda()
     """The addenda by which the laws of a place change a notice; without any, everybody gets the general notice."""
 
@@ -110,6 +124,54 @@ class Wording(Value):
         """Return the locales in which this notice can be sent."""
         own = (path.split("/")[1] for path in self.templates if path.startswith(f"{notice}/"))
         return tuple(sorted({name.split(".")[0] for name in own} & self.phrases.keys()))
+
+    def phrases_in(self, locale: str, country: str) -> Phrases:
+        """Return the phrases of this locale, with dates as people in this country write them."""
+        phrases = self.phrases[locale]
+        form = date_form(locale, country, phrases.date)
+        return phrases if form == phrases.date else phrases.model_copy(update={"date": form})
+
+    def phrases_for(self, locale: str, addendum_id: str, seat: str) -> Phrases:
+        """Return the phrases of a text with this addendum; without one, dates are those of the organisation's seat."""
+        addendum = self.addenda.addendum(addendum_id)
+        return self.phrases_in(locale, (addendum.places[0] if addendum else seat)[:2])
+
+    def help_in(self, country: str) -> Help | None:
+        """Return the help in this country, or None when there is no file for it."""
+        return next((one for one in self.helps if country in one.places), None)
+
+    @cached_property
+    def helpers(self) -> tuple[str, ...]:
+        """Return the telephone numbers and hosts of all help, which every notice may name."""
+        contacts = [one for found in self.helps for one in found.contacts.values()]
+        return tuple(dict.fromkeys(part for one in contacts for part in (one.phone, *one.hosts) if part))
+
+    def steps_in(self, locale: str, country: str) -> StepBook:
+        """Return the steps of people who read this locale and live in this country."""
+        phrases, found = self.phrases[locale], self.help_in(country)
+        local = found.steps.get(locale, {}) if found else {}
+        return StepBook(words=phrases.step_words, general=phrases.steps, local=local)
+
+    def help_text(self, locale: str, place: str, kinds: tuple[DataCategory, ...], *, child: bool) -> str:
+        """Return the help for people who read this locale and live in this place, as Markdown."""
+        found, phrases = self.help_in(place[:2]), self.phrases[locale]
+        words = phrases.step_words
+        text = found.markdown(locale, words, place, kinds, child=child) if found else ""
+        return words.said(text or phrases.help_elsewhere, child=child)
+
+    def steps_for_all(self, locale: str, kinds: tuple[DataCategory, ...]) -> list[dict[str, str]]:
+        """Return each step with the kinds of data that it is for, for a page that everybody reads."""
+        phrases, steps = self.phrases[locale], self.steps_in(locale, "")
+        own = [
+            {"about": _capital(phrases.list_comma.join(phrases.data[kind] for kind in about)), "text": _plain(entry)}
+            for about, entry in steps.by_step(kinds)
+        ]
+        return [*own, {"about": "", "text": _plain(steps.entries((), child=False)[0])}]
+
+    def helps_for_all(self, locale: str, countries: Iterable[str], kinds: tuple[DataCategory, ...]) -> list[str]:
+        """Return the help in each of these countries, for a page that everybody reads."""
+        found = {one.places[0]: one for one in map(self.help_in, sorted(countries)) if one}
+        return [self.help_text(locale, place, kinds, child=False) for place in found]
 
 
 def say_date(phrases: Phrases, moment: datetime, zone: str) -> str:
@@ -207,6 +269,15 @@ def _say_span(phrases: Phrases, first: str, last: str) -> str:
     form = "on" if first == last else "between" if first and last else "from" if first else "until"
     said = {name: say_day(phrases, date.fromisoformat(day)) for name, day in (("first", first), ("last", last)) if day}
     return phrases.happened[form].format(**said)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _plain(entry: str) -> str:
+    """Return the entry without bold words, for a list whose entries begin with other bold words."""
+    return entry.replace("**", "")
 
 
 def _number(text: str) -> int | None:

@@ -15,7 +15,7 @@ from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
 from amends.domain.people.person import damaged
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.letters import WAITING_COLUMNS, PrintedFrom, printed_from
-from amends.ledger.deliver.told import LEFT, element_sets, messages_to
+from amends.ledger.deliver.told import LEFT, ElementSet, element_sets, messages_to
 from amends.ledger.notice.first_messages import addresses
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import reader_of
@@ -70,11 +70,11 @@ def messages_of(
         yield PersonMessage(shown, sent, source(*text) if left else None)
 
 
-def _as_sent(claim: Claim, row: DeliveryRow, elements: str | None, *, guarded: bool) -> Claim:
+def _as_sent(claim: Claim, row: DeliveryRow, elements: ElementSet | None, *, guarded: bool) -> Claim:
     """Return the claim with the text and the data of the message as it was sent, and the link masked."""
     about, to = claim.about, claim.to
     if about and elements is not None:
-        about = about._replace(data=categories(elements))
+        about = about._replace(data=categories(elements.elements), country=elements.country, region=elements.region)
     to_guardian = claim.text.reader == Reader.GUARDIAN
     if not to_guardian:
         to = about

@@ -67,8 +67,10 @@ class ToldRecord:
         read, and of several notices all that tell.
         """
         with self._store.read() as session:
-            numbers = {elements: number for number, elements in element_sets(session, incident).items()}
-            keys = {(*one.text, numbers.get(one.elements, 0)) for one in texts}
+            numbers: defaultdict[str, list[int]] = defaultdict(list)
+            for number, known in element_sets(session, incident).items():
+                numbers[known.elements].append(number)
+            keys = {(*one.text, number) for one in texts for number in numbers.get(one.elements, [0])}
             if len({one.notice for one in texts}) > 1:
                 return _people_told(session, incident, keys)[:2]
             several = (text(ONE_OF_SEVERAL),)

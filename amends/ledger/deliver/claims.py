@@ -36,6 +36,7 @@ class Contact(NamedTuple):
     country: str = ""
     timezone: str = ""
     """The time zone in the list; empty when the list has none."""
+    region: str = ""
     readable: bool = True
     """False when the data was altered, moved, or sealed with another key; all other fields are then empty."""
 
@@ -249,7 +250,7 @@ def _opened(
     try:
         said = (data, country, region, timezone)
         ref, name, email, phone, postal, child = opened_contact(incident, number, sealed, seal, said)
-        contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
+        contact = Contact(number, name, email, phone, postal, categories(data), country, timezone, region)
     except KeyMissing:
         ref = child = ""
         contact = Contact(number, "", "", "", "", (), readable=False)

@@ -60,7 +60,7 @@ class SentTexts:
 
     def __init__(self, session: Session, notices: Notices, incident: str, default_locale: str) -> None:
         self._session, self._notices, self._incident, self._default = session, notices, incident, default_locale
-        self._elements = element_sets(session, incident)
+        self._elements = {number: one.elements for number, one in element_sets(session, incident).items()}
         self.saying, self._draft = cache(self._saying), cache(self._drafted)
 
     def _saying(self, notice: str, version: int, channel: str, name: str, elements: int, public: bool) -> Saying:
@@ -88,10 +88,19 @@ def messages_to(session: Session, incident: str, person: int) -> tuple[Any, ...]
     )  # fmt: skip
 
 
-def element_sets(session: Session, incident: str) -> dict[int, str]:
+class ElementSet(NamedTuple):
+    """The data elements of some people in one place."""
+
+    elements: str
+    country: str
+    region: str
+
+
+def element_sets(session: Session, incident: str) -> dict[int, ElementSet]:
     """Return the sets of data elements of an incident by their numbers."""
-    query = sql(col(ElementSetRow.id), col(ElementSetRow.elements)).where(col(ElementSetRow.incident) == incident)
-    return dict(session.execute(query).all())
+    columns = (ElementSetRow.id, ElementSetRow.elements, ElementSetRow.country, ElementSetRow.region)
+    query = sql(*map(col, columns)).where(col(ElementSetRow.incident) == incident)
+    return {number: ElementSet(*said) for number, *said in session.execute(query)}
 
 
 def people_told_otherwise(

@@ -34,12 +34,16 @@ PEOPLE_COLUMNS = (
 )  # fmt: skip
 
 NEW_ELEMENT_SETS = """
-INSERT INTO element_set (incident, elements) SELECT DISTINCT incident, data FROM person
-WHERE incident = :incident AND data NOT IN (SELECT elements FROM element_set WHERE incident = :incident)
+INSERT INTO element_set (incident, elements, country, region)
+SELECT DISTINCT incident, data, country, region FROM person WHERE incident = :incident AND NOT EXISTS (
+    SELECT 1 FROM element_set WHERE element_set.incident = person.incident AND element_set.elements = person.data
+    AND element_set.country = person.country AND element_set.region = person.region
+)
 """
 ELEMENTS = """(
     SELECT element_set.id FROM person
     JOIN element_set ON element_set.incident = person.incident AND element_set.elements = person.data
+        AND element_set.country = person.country AND element_set.region = person.region
     WHERE person.incident = delivery.incident AND person.number = delivery.person
 )"""
 """The number of the set of data elements that the person of a message has now; NULL for the public."""
@@ -261,7 +265,7 @@ def insert_people(session: Session) -> str:
 
 
 def store_element_sets(session: Session, incident: str) -> None:
-    """Store the sets of data elements that people of the incident have and that are not stored yet."""
+    """Store the sets of data elements, with the homes of people who have them, that are not stored yet."""
     with changing(session, "element_set", (incident,)):
         session.execute(text(NEW_ELEMENT_SETS), {"incident": incident})
 

@@ -58,7 +58,7 @@ WHERE {{where}} AND (hold <> '' OR guardian > 0 OR link_version > 1 OR opted_out
 """Decisions of Amends about people since; most people have none."""
 ROWS = {
     "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
-    "element_set": "SELECT id, elements FROM element_set WHERE {where}",
+    "element_set": "SELECT id, elements, country, region FROM element_set WHERE {where}",
     "commitment_person": "SELECT person FROM commitment_person WHERE {where}",
     "logged_message": "SELECT key, unclear FROM logged_message WHERE {where}",
 }

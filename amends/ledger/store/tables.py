@@ -218,17 +218,20 @@ class PersonRow(SQLModel, table=True):
 
 
 class ElementSetRow(SQLModel, table=True):
-    """A set of data elements that people of an incident have; a message names the set by its number.
+    """A set of data elements that people in one place have; a message names the set by its number.
 
-    A million people have few different sets. A set stays when a corrected list gives its people another one.
+    The words of a message that are the person's own hang on nothing else. A million people have few different sets. A
+    set stays when a corrected list gives its people another one.
     """
 
     __tablename__ = "element_set"
-    __table_args__ = (UniqueConstraint("incident", "elements"),)
+    __table_args__ = (UniqueConstraint("incident", "elements", "country", "region"),)
     id: int | None = Field(default=None, primary_key=True)
     incident: str = Field(foreign_key="incident.id")
     elements: str
     """The elements as in the column `data` of people."""
+    country: str
+    region: str
 
 
 class PinRow(Sealed, table=True):

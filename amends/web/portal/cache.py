@@ -84,12 +84,16 @@ class CachedCase:
         change = self.case.untold.get(commitment.id)
         return change is None or (commitment.id, change) in {told.about for told in self.told}
 
-    def voice(self, locale: str) -> Voice:
-        """Return the voice in which a reader of this locale is written to, else that of the incident's locale."""
+    def voice(self, locale: str, country: str = "") -> Voice:
+        """Return the voice in which a reader of this locale is written to, with dates as in this country or the seat.
+
+        Without words and without a ruling, the incident's own locale stands in.
+        """
         default = self.case.incident.default_locale
         own = written_in(locale, self.locales, self.case.locale_rulings)
         nearest = own or nearest_locale(default, self.locales, self.locales[0])
-        phrases = self.wording.phrases[nearest]
+        home = country or self.case.incident.organisation.established_in or ""
+        phrases = self.wording.phrases_in(nearest, home[:2])
         return Voice(phrases, self._words(phrases), self.case.incident.organisation.timezone, default)
 
     def _words(self, phrases: Phrases) -> Mapping[str, str]:

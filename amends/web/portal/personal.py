@@ -130,7 +130,16 @@ class PersonalPages:
         wanted = request.query_params.get("lang", "")
         chosen = wanted if wanted in known.locales else ""
         return Visit(
-            link, incident, person, left, got, promised, known, known.voice(chosen or person.locale), chosen, now
+            link,
+            incident,
+            person,
+            left,
+            got,
+            promised,
+            known,
+            known.voice(chosen or person.locale, person.country),
+            chosen,
+            now,
         )
 
     def _refusal(self, visit: Visit, form: PageForm, fields: Mapping[str, str], seconds: int) -> Fault | None:

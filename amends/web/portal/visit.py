@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
+from markupsafe import Markup
 from pydantic import BeforeValidator
 
+from amends.delivery.markdown import to_html
 from amends.domain.base.link_code import as_sent
 from amends.domain.base.value import EVERYONE
 from amends.domain.incident.commitment import Commitment, fate
-from amends.domain.people.person import Flag, Left, Person
+from amends.domain.people.person import Flag, Left, Person, place_of
 from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
@@ -50,9 +52,18 @@ class Visit:
         return tuple(name for kind, name in self.voice.phrases.data.items() if kind in self.person.data)
 
     @property
-    def advice(self) -> tuple[str, ...]:
-        """Return the advice on the person's kinds of data, the most urgent first."""
-        return tuple(text for kind, text in self.voice.phrases.advice.items() if kind in self.person.data)
+    def steps(self) -> tuple[Markup, ...]:
+        """Return the steps for the person's kinds of data, the most urgent first, as HTML."""
+        steps = self.known.wording.steps_in(self.voice.phrases.locale, self.person.country)
+        entries = steps.entries(self.person.data, child=self.guardian)
+        return tuple(Markup(to_html(text).removeprefix("<p>").removesuffix("</p>\n")) for text in entries)  # noqa: S704 - escaped there
+
+    @property
+    def help(self) -> Markup:
+        """Return the help where the person lives, as HTML."""
+        home, locale = place_of(self.person.country, self.person.region), self.voice.phrases.locale
+        text = self.known.wording.help_text(locale, home, self.person.data, child=self.guardian)
+        return Markup(to_html(text))  # noqa: S704 - escaped there
 
     @property
     def commitments(self) -> tuple[tuple[Commitment, str], ...]:

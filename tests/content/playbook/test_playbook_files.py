@@ -12,13 +12,13 @@ from amends.content.playbook.playbook import load_playbook, read_playbook
 from amends.domain.base.errors import ContentError
 from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.notice.wording import Phrases, Wording
-from tests.builders import HAPPENED, HEADINGS
+from tests.builders import HAPPENED, HEADINGS, STEP_WORDS
 
 PHRASES = Phrases(
     locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7, happened=HAPPENED,
     statements=HEADINGS, values={}, no_data="none", not_so="No.", denied="not {value}",
     moment="{date}", at_least="{number}", at_most="{number}", between="{first}-{last}", list_comma=", ",
-    list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
+    list_and=" and ", data={}, step_words=STEP_WORDS, steps={}, help_elsewhere="Call.", commitment_states={}, never_say=(), portal={},
 )  # fmt: skip
 
 LETTERS = Addenda(addenda=(Addendum(id="us", places=("US",)),))

@@ -94,9 +94,10 @@ def a_notice(**changes: Any) -> NoticeStatus:
     return NoticeStatus(**(given | changes))
 
 
-def test_each_advice_is_told_with_the_kind_of_data_that_it_is_about() -> None:
-    told = drafted(words("{{ advice_about | join(' ') }}: {{ advice | join(' ') }}"))
-    assert text_of(told).startswith("credentials_hashed contact: Change your password")
+def test_each_step_is_told_with_the_data_that_it_is_about() -> None:
+    told = drafted(words("{% for step in steps %}{{ step.about }} - {{ step.text }} {% endfor %}"))
+    assert text_of(told).startswith("Password in scrambled form - Today, 10 minutes: Change your password.")
+    assert text_of(told).endswith(" - From now on: Be careful with calls about this.")
 
 
 def test_a_single_step_says_one_notice_named_after_its_templates() -> None:
@@ -465,7 +466,7 @@ def test_what_differs_from_person_to_person_is_only_a_slot() -> None:
 def test_a_draft_names_its_page_and_the_time_of_the_next_news() -> None:
     draft = drafted(words("{{ page }} {{ next_news }} {{ dated }} {{ data_in_words }}"))
     assert text_of(draft) == (
-        "https://betapai.example/n/november-breach/en/ Saturday, 28 November 2026, 09:00 UTC 24 November 2026 "
+        "https://betapai.example/n/november-breach/en/first-notice.html Saturday, 28 November 2026, 09:00 UTC 24 November 2026 "
         "name, contact details and password in scrambled form"
     )
     assert draft.next_news_at == NEXT_NEWS
@@ -486,18 +487,16 @@ def the_update(text: str, *told: NoticeStatus, **readers: Any) -> Draft:
     )
 
 
-def test_surprise_17_an_update_leads_to_the_page_of_the_first_notice() -> None:
-    told = {"template": "first-notice", "step": "first-notice", "stage": NoticeStage.SENT, "sent_at": NOW}
-    first = a_notice(id="first-notice", **told)
-    assert text_of(the_update("{{ first_page }}", first)) == f"{LINKS.page('november-breach', 'en')}first-notice.html"
+def test_surprise_17_a_message_leads_to_the_page_of_its_own_notice() -> None:
+    """A link in an old message leads to what that message told; the page itself says what is newer."""
+    assert text_of(the_update("{{ page }}")) == f"{LINKS.page('november-breach', 'en')}update-1.html"
 
 
-@pytest.mark.parametrize("changes", [{"audience": "patients"}, {"sent_at": None}, {"step": "chase"}], ids=str)
-def test_an_update_leads_to_the_latest_page_without_a_first_one(changes: dict[str, Any]) -> None:
-    """A notice to other people, one that nobody has yet, and one without a page of its own are not the first notice."""
-    told = {"template": "first-notice", "step": "first-notice", "stage": NoticeStage.SENT, "sent_at": NOW}
-    first = a_notice(id="first-notice", **(told | changes))
-    assert text_of(the_update("{{ first_page }}", first)) == LINKS.page("november-breach", "en")
+def test_a_message_without_a_page_leads_to_the_latest_one() -> None:
+    case = a_case(events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
+    alone = step_of(case, "first-notice").model_copy(update={"channels": (ChannelKind.EMAIL,)})
+    told = drafted(words("{{ page }}"), case=case, step=alone)
+    assert text_of(told) == LINKS.page("november-breach", "en")
 
 
 WRONG_PAGES = Pages(wrong={PageVersion("first-notice", NOW): frozenset({"cause"})})

@@ -43,7 +43,7 @@ PROMISED = {
     "zh-CN": "最晚2027年1月24日：我们将请外部机构检查系统,并公布结果。",
 }
 IN_MASSACHUSETTS = f"""
-Some of your data is in wrong hands, and we are sorry. It was your {Slot.YOUR_DATA.mark}.
+Some of your data is in wrong hands, and we are sorry. It was your {Slot.YOUR_DATA.mark}. {Slot.FIRST_STEP.mark}
 
 You have the right to a police report. If your identity is stolen, you can also file one yourself and get a copy.
 
@@ -277,5 +277,26 @@ BAD = (
     Bad("says another number in Chinese", "L120", instead("1.2万", "1.3万", locale="zh-CN"), stops=False),
     Bad("leads by SMS to nowhere", "L103", with_text("Betapai: Your data is in wrong hands.", channel=SMS)),
     Bad("has no telephone number", "L105", instead("+49 30 5550100", "us")),
+    Bad("has no step for its reader", "L170", instead(Slot.FIRST_STEP.mark, "Please be careful.")),
+    Bad("tells the first step at the end", "L170", with_text(f"{'We are sorry. ' * 40}{Slot.FIRST_STEP.mark}")),
+    Bad("is longer than anybody reads", "L171", saying("We are sorry. " * 110), stops=False),
+    Bad("is longer than a letter may be", "L171", saying("We are sorry. " * 170)),
+    Bad("is a Chinese letter without end", "L171", saying("我们深表歉意。" * 200, locale="zh-CN")),
+    Bad("has a step only if a card is named", "L172", saying("If a bank card is named above: call the bank now.")),
+    Bad("has a step only if places are named", "L172", saying("If places or times are named above, call us first.")),
+    Bad("has a conditional step in Chinese", "L172", saying("如果上面提到了银行卡：请致电银行。", locale="zh-CN")),
+    Bad("admits by SMS", "L173", saying("Something went wrong on our side.", channel=SMS), stops=False),
+    Bad("admits what only a court may find", "L173", saying("We are sorry for what it has cost you."), stops=False),
+    Bad("owes the reason", "L173", saying("Please ask us; we owe you the reason."), stops=False),
+    Bad("concedes damages", "L173", saying("Whoever is harmed can claim damages from us."), stops=False),
+    Bad("admits in Chinese", "L173", saying("这是我们的过错。", locale="zh-CN"), stops=False),
+    Bad("keeps a promise in future words", "L174", saying("We have kept our promise: We will check each account.")),
+    Bad("keeps it by SMS in future words", "L174", saying("we have kept our promise: We will train.", channel=SMS)),
+    Bad("keeps a promise to come in Chinese", "L174", saying("承诺已兑现：我们将逐一核查账户。", locale="zh-CN")),
+    Bad("says both that nobody and somebody read it", "L176", saying(
+        "Nobody has read the files. The thief may have read the files.")),
+    Bad("says both in Chinese", "L176", saying("没有人看过这些记录。记录可能已被查看。", locale="zh-CN")),
+    Bad("stopped what stands on the internet", "L176", saying(
+        "On Sunday we stopped it from going further. On Monday they put part of the data on the internet.")),
     Bad("is empty", "L100", with_text("\n")),
 )  # fmt: skip

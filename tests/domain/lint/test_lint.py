@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amends.domain.base.errors import Finding
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import CommitmentKind
+from amends.domain.incident.commitment import CommitmentKind, CommitmentState
 from amends.domain.incident.facts import Facts
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import Addenda, Addendum
@@ -422,8 +422,21 @@ def test_a_good_notice_has_only_the_finding_about_its_common_page() -> None:
 
 
 def test_there_is_a_bad_notice_for_nearly_every_code() -> None:
-    told_below = {"L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157", "L158", "L159", "L162"}
+    told_below = {"L175", "L101", "L149", "L150", "L151", "L152", "L153", "L154", "L156", "L157", "L158", "L159"}
+    told_below |= {"L162"}
     assert CODES.keys() - {bad.code for bad in BAD} == told_below
+
+
+def test_a_number_for_insiders_is_no_evidence_for_a_reader() -> None:
+    """L175: the evidence of a kept promise that a letter shows is what was found, not the number of a report."""
+    made = a_commitment(state=CommitmentState.KEPT, evidence={"*": "Check report CHK-2026-11"})
+    shown = found(saying("What shows it: Check report CHK-2026-11"), commitments=(made,))
+    assert [(one.code, one.blocks) for one in shown if one.code == "L175"] == [("L175", False)]
+    told = a_commitment(
+        state=CommitmentState.KEPT, evidence={"*": "We checked your account. Nothing had been changed."}
+    )
+    said = found(saying("We checked your account. Nothing had been changed."), commitments=(told,))
+    assert "L175" not in {one.code for one in said}
 
 
 def test_the_table_of_codes_in_the_docs_is_current() -> None:

@@ -61,7 +61,7 @@ def test_a_number_of_people_is_said_as_far_as_it_is_known(count: Count, english:
         ("discovered", "2026-03-02", "2 March 2026", "2026年3月2日"),
         ("people", "240/240", "240", "240"),
         ("people", "1200/", "at least 1,200", "至少1200人"),
-        ("elements", "basic_identity|contact", None, "姓名等身份信息和电话等联系方式"),
+        ("elements", "basic_identity|contact", None, "电话等联系方式和姓名等身份信息"),
         ("encrypted", "yes|key taken", None, "已加密，但密钥可能也被拿走"),
         ("measures", "police_report", "", ""),
     ],

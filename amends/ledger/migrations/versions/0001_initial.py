@@ -276,12 +276,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("elements", sa.String(), nullable=False),
+        sa.Column("country", sa.String(), nullable=False),
+        sa.Column("region", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("incident", "elements"),
+        sa.UniqueConstraint("incident", "elements", "country", "region"),
     )
     op.create_table(
         "event",
