@@ -458,12 +458,16 @@ def _offered(proof: Proof) -> tuple[TakeUp, ...]:
 
 
 def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
-    """Yield L146 for each short message that says a number, a day or a link which no detailed variant says."""
+    """Yield L146 for each short message that says a number, a day or a link which no detailed variant says.
+
+    The link to the notice page is none of these: where all letters lead to the readers' own pages, no letter has it.
+    """
     for proof in proofs:
         detailed = [other for other in proofs if other.detailed and other.variant.locale == proof.variant.locale]
         if proof.detailed or not detailed:
             continue
-        more = sorted(proof.numbers - frozenset().union(*(other.numbers for other in detailed)))
+        elsewhere = {said for said in proof.numbers if not said.startswith(proof.known.page)}
+        more = sorted(elsewhere.difference(*(other.numbers for other in detailed)))
         said = [day for other in detailed for day in other.days]
         more += [day.words for day in proof.days if not any(map(day.same_as, said))]
         if more:

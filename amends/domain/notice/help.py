@@ -12,7 +12,7 @@ from amends.domain.notice.steps import SafetyStep, StepWords
 
 TELEPHONE = re.compile(r"[+#]?\d(?:[ ()./-]{0,2}\d){2,17}")
 """A telephone number: 110, #9110, 0 805 805 817, 1-888-298-0045."""
-HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:/[\w/-]+)?")
 """A host: ftc.gov, meineschufa.de."""
 
 
@@ -23,7 +23,7 @@ class HelpContact(Value):
     post: Texts = {}
     phone: str = ""
     site: str = ""
-    """The host and path, without https://, so that no message leads there."""
+    """The host, without https:// and without a path, so that no mail program makes a link of it."""
     source: str
     """The page or paper where the author of the row read it, or "from memory"."""
 
@@ -37,8 +37,8 @@ class HelpContact(Value):
     @field_validator("site")
     @classmethod
     def _names_a_host(cls, site: str) -> str:
-        if "://" in site or (site and not HOST.search(site)):
-            raise ValueError("write the host and the path only, without https://, as in cnil.fr/plaintes")
+        if "/" in site or (site and not HOST.search(site)):
+            raise ValueError("write the host alone, as in cnil.fr: mail programs make a link of https:// or a path")
         return site
 
     @field_validator("source")
@@ -56,7 +56,7 @@ class HelpContact(Value):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Return the hosts that `site` names."""
+        """Return the hosts that `site` names, each with its path where it has one."""
         return tuple(HOST.findall(self.site))
 
     def line(self, locale: str, words: StepWords) -> str:

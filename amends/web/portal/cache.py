@@ -85,9 +85,9 @@ class CachedCase:
         return change is None or (commitment.id, change) in {told.about for told in self.told}
 
     def voice(self, locale: str, country: str = "") -> Voice:
-        """Return the voice in which a reader of this locale is written to, else that of the incident's locale.
+        """Return the voice in which a reader of this locale is written to, with dates as in this country or the seat.
 
-        Dates are as in this country, else as at the organisation's seat.
+        Without words and without a ruling, the incident's own locale stands in.
         """
         default = self.case.incident.default_locale
         own = written_in(locale, self.locales, self.case.locale_rulings)

@@ -100,8 +100,9 @@ def test_some_message_counts_wherever_channels_are_named():
 
 
 def test_where_no_channel_is_named_every_message_counts():
-    found = ruled({"DE": 1, "CN": 1, "HK": 1})
-    assert [duty.id for duty in found.duties if duty.channel_rule and duty.places != ("CN",)] == []
+    """Of the laws that bind in Germany and mainland China none keeps an email or an SMS from counting."""
+    found = ruled({"DE": 1, "CN": 1, "US-CA": 1})
+    assert {place for duty in found.duties if duty.channel_rule for place in duty.places} == {"US", "US-CA"}
 
 
 # What nobody has checked

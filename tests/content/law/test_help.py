@@ -10,7 +10,7 @@ from amends.content.notice import shipped_wording
 from amends.domain.base.errors import ContentError
 from amends.domain.base.value import text_for
 from amends.domain.incident.facts import DataCategory
-from amends.domain.lint.extract import bare_hosts, same_telephone, telephones
+from amends.domain.lint.extract import bare_hosts, links, same_telephone, telephones
 from amends.domain.notice.help import Help
 
 HELP = """\
@@ -69,6 +69,7 @@ WRONG = {
     "words in place of a number": ('"110"', "call us", "DE.yaml:11:12", "E104"),
     "two numbers in one place": ('"110"', "110 or 112", "DE.yaml:11:12", "E104"),
     "a link in place of a host": ('phone: "110"', "site: https://bka.de", "DE.yaml:11:11", "E104"),
+    "a path of which mail programs make a link": ('phone: "110"', "site: bka.de/hilfe", "DE.yaml:11:11", "E104"),
     "an item that addenda.yaml lacks": ("[freeze]", "[freze]", "DE.yaml:5:12", "E102"),
     "a kind of data that nobody knows": ("[freeze]", "[freeze]\n    data: [snn]", "DE.yaml:6:12", "E102"),
     "a title in one language": ("{en: Help, zh-CN: 帮助}", "{en: Help}", "DE.yaml:3:8", "E110"),
@@ -159,6 +160,7 @@ def test_help_names_no_number_or_host_but_those_of_contacts(one, locale):
         named = telephones(text, shipped_wording().phrases[locale])
         assert [number for number in named if not any(same_telephone(number, phone) for phone in phones)] == []
         assert {host.casefold() for host in bare_hosts(text)} <= hosts
+        assert links(text) == ()
 
 
 def test_a_number_in_north_america_has_ten_digits_or_three():

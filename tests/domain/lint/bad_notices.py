@@ -47,11 +47,11 @@ Some of your data is in wrong hands, and we are sorry. It was your {Slot.YOUR_DA
 
 You have the right to a police report. If your identity is stolen, you can also file one yourself and get a copy.
 
-{PROMISED["en"]}
+By January 24, 2027: An outside firm will check our systems, and we will publish what it finds.
 
 Be careful with emails in our name. See {PAGE} for more.
 
-Call +49 30 5550100 or write to care@betapai.example. We write again on 28 November 2026.
+Call +49 30 5550100 or write to care@betapai.example. We write again on November 28, 2026.
 """.strip()
 
 
