@@ -225,7 +225,7 @@ CODES = {
     ),
     "L171": Meaning(
         Stops.SOMETIMES,
-        "A first letter is longer than 350 words without its help; above 500 it stops.",
+        "A first letter is longer than 350 words without its help; above 700 it stops.",
         "Shorten the texts of the incident file; the notice page has room for the rest.",
     ),
     "L172": Meaning(

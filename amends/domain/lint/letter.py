@@ -13,7 +13,7 @@ from amends.domain.lint.readability import LINK, sentences, words
 from amends.domain.notice.notice import Slot
 
 FIRST_NOTICE = "first-notice"
-FIRST_STEP_WITHIN, LENGTH, LENGTH_NEVER_ABOVE = 80, 350, 500
+FIRST_STEP_WITHIN, LENGTH, LENGTH_NEVER_ABOVE = 80, 350, 700
 """In words: the place of the first step, the length of a letter without its help, and the length that is refused."""
 CHARACTERS_A_WORD = 2
 """Characters of Chinese, Japanese or Korean that are read in the time of one English word."""
@@ -50,7 +50,7 @@ PERHAPS = {
     ),
     "zh": re.compile(r"(?:可能|或许)(?:已经?|会)?被?(?:他人|别人)?(?:看到|看过|读取|查看|复制|打开)"),
 }
-"""That nobody did something with the data, and that somebody may have: both in one letter cannot be true."""
+"""Claims that nobody did something with the data, and that somebody may have: both in one letter cannot be true."""
 STOPPED = re.compile(r"\b(?:stopped|kept|prevented) it from\b|阻止了?(?:扩散|进一步)|未(?:扩散|外泄)", re.IGNORECASE)
 """A claim that the data went no further."""
 PUBLISHED = re.compile(

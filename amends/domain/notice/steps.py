@@ -13,7 +13,7 @@ MOST_STEPS = 4
 """The most steps in one letter: who is asked for more does none."""
 
 
-class When(StrEnum):
+class StepTime(StrEnum):
     """A time by which a step should be taken; the most urgent first."""
 
     TODAY = "today"
@@ -23,13 +23,13 @@ class When(StrEnum):
     @property
     def rank(self) -> int:
         """Return the place among the times, 0 for the most urgent."""
-        return list(When).index(self)
+        return list(StepTime).index(self)
 
 
 class SafetyStep(Value):
     """One step of a person whose data is in wrong hands, in one language."""
 
-    when: When
+    when: StepTime
     minutes: int | None = Field(default=None, ge=1, le=600)
     """The minutes that the step takes, where somebody has measured them."""
     first: str
@@ -39,7 +39,7 @@ class SafetyStep(Value):
     child_first: str = ""
     """The same as `first`, for the parent or guardian of a child; empty when `first` fits both."""
     child_do: str = ""
-    child_when: When | None = None
+    child_when: StepTime | None = None
     """The time for a parent or guardian, where it is another one; then `minutes` is not theirs either."""
 
     def for_reader(self, *, child: bool) -> "SafetyStep":
