@@ -61,14 +61,17 @@ PORTAL_QUESTIONS = {
 SURVEY_SCORES = (5, 4, 4, 5, 3)
 PHOTOS = (
     "photo-before-visit",
-    {"en": "Visit log V-2026-11", "zh-CN": "上门记录 V-2026-11"},
+    {
+        "en": "Since 25 November you get the name and photo of the person who comes, before each visit.",
+        "zh-CN": "自11月25日起，每次上门前您都会收到上门人员的姓名和照片。",
+    },
     "names and photos are sent before each visit",
 )
 ACCOUNTS = (
     "account-recheck",
     {
-        "en": "Check report CHK-2026-11, signed by internal audit",
-        "zh-CN": "核查报告 CHK-2026-11，已由内部审计部门签字确认",
+        "en": "We checked each account. Nobody had changed anything but its owner.",
+        "zh-CN": "我们核查了每一个账户，除本人外没有人改动过。",
     },
     "the accounts are checked",
 )

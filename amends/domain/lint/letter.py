@@ -42,7 +42,7 @@ NOBODY = {
         r"|\b(?:did|has|have|had) not (?:been )?(?:read|seen|opened|copied)\b",
         re.IGNORECASE,
     ),
-    "zh": re.compile(r"(?:没有人|无人)(?:看过|读取|查看|复制|打开)|(?:未被|没有被)(?:查看|读取|复制)"),
+    "zh": re.compile(r"(?:(?<!有)没有人|无人)(?:看过|读取|查看|复制|打开)|(?:未被|没有被)(?:查看|读取|复制)"),
 }
 PERHAPS = {
     "en": re.compile(

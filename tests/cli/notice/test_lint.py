@@ -90,13 +90,17 @@ def the_story() -> Incident:
     return read_incident(STORY / "incident.yaml")
 
 
+LONG = {"L171"}
+"""What is advised of the story, whose seven promises make a letter of more than 350 words."""
+
+
 @pytest.mark.parametrize("playbook", shipped_playbooks())
 def test_no_notice_of_a_shipped_playbook_has_any_finding(playbook: str) -> None:
     steps, wording = load_playbook(playbook)
     listed = AudienceCounts(people=240)
     case = a_case(incident=the_story(), playbook=steps, assessment=an_assessment(), audience=listed)
     kinds = kinds_in(tuple(AudienceFile(STORY / "audience.csv").rows()), wording.addenda)
-    assert findings_of(case, wording, kinds) == ()
+    assert {finding.code for finding in findings_of(case, wording, kinds)} == LONG
 
 
 def of_every_letter(wording: Wording, locales: tuple[str, ...]) -> tuple[Kinds, AudienceCounts]:
@@ -117,9 +121,9 @@ def test_shipped_notices_pass_and_read_well_under_local_laws(playbook: str) -> N
     kinds, people = of_every_letter(wording, tuple(the_story().texts))
     found = findings_of(opened(the_story(), people, steps, TODAY), wording, kinds)
     assert [str(finding) for finding in found if finding.blocks] == []
-    only_of_laws = {"L140", "L150", "L151", "L152", "L153"}
-    assert [str(finding) for finding in found if finding.code not in only_of_laws] == []
-    assert {"L150", "L152", "L153"} <= {finding.code for finding in found}
+    only_of_laws = {"L140", "L150", "L151", "L153"}
+    assert [str(finding) for finding in found if finding.code not in only_of_laws | LONG] == []
+    assert {"L150", "L153"} <= {finding.code for finding in found}
 
 
 def test_every_notice_of_the_story_is_linted_and_may_leave(nowhere: Office) -> None:

@@ -41,9 +41,13 @@ def test_a_person_of_whose_data_nothing_is_known_is_told_so(visitor: Callable[[i
     assert "We do not know yet which of your details" in visitor(SAM).look().text
 
 
-def test_the_most_urgent_advice_comes_first(ada: Visitor) -> None:
+def test_the_most_urgent_step_comes_first_and_help_last(ada: Visitor) -> None:
     page = ada.look().text
-    assert page.index("call the bank now") < page.index("If contact details are named")
+    bank, everybody = (
+        page.index("call your bank and ask for a new card"),
+        page.index("be careful with anyone who calls"),
+    )
+    assert bank < everybody < page.index("<h3>Help in Germany</h3>")
 
 
 def test_a_person_reads_in_their_own_language(li: Visitor) -> None:
