@@ -174,18 +174,19 @@ async def test_updates_and_corrections_are_posted(public: Public) -> None:
     await public.tell("update")
     (correction,), (update_post,) = (public.left(one, ChannelKind.SOCIAL) for one in (name, "update-1"))
     assert "part of our notice on the data breach was wrong" in correction
-    assert f"our update on the data breach: {SITE}/{INCIDENT}/en/ Next news by Sunday, 29 November 2026" in update_post
+    assert f"our update on the data breach: {SITE}/{INCIDENT}/en/update-1.html Next news by Sunday, 29 November 2026" in update_post
 
 
 async def test_surprise_17_the_steps_are_on_the_page_that_is_named(public: Public) -> None:
-    """An update's email leads to the page of the first notice: the first page of all shows the update by then."""
+    """An update's email leads to the reader's own page, which has their steps; each page stays what it was."""
     public.clock.now = START + 3 * DAY
     await public.tell("update")
     mails = public.left("update-1", ChannelKind.EMAIL)
     assert mails
-    assert all(f"You find them all here: {SITE}/{INCIDENT}/en/first-notice.html" in mail for mail in mails)
+    assert all("You find yours, and all our notices, on your own page:" in mail for mail in mails)
     assert "our update of" in public.page("index")
-    assert "let nobody in who says we sent them" in public.page("first-notice")
+    assert "let nobody in who says that we sent them" in public.page("first-notice")
+    assert "There is newer news: " in public.page("first-notice")
 
 
 async def test_a_note_names_nothing_that_approvers_did_not_see(public: Public) -> None:

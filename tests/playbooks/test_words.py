@@ -25,7 +25,7 @@ from tests.playbooks.rendering import LOCALES, PLAYBOOKS, helps, incident, phras
 PORTAL = set(
     """
     title hello your_data_title your_data_intro no_data_known left_not_touched left_perhaps_twice what_you_can_do promises_title promise_due
-    promise_new_due promise_evidence ask_title ask_label ask_kind_question ask_kind_complaint
+    promise_new_due promise_evidence take_up take_up_code take_up_until ask_title ask_label ask_kind_question ask_kind_complaint
     ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_title survey_intro
     survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now
     survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title

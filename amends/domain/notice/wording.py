@@ -33,6 +33,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "guardian_intro": ("child",),
     "promise_due": ("date",),
     "promise_new_due": ("date",),
+    "take_up_code": ("code",),
+    "take_up_until": ("date",),
     "ask_thanks": ("date",),
     "answer_pending": ("date",),
     "answer_late": ("date",),

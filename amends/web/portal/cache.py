@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from amends.domain.base.errors import LedgerUnavailable, NotInLedger
@@ -14,7 +14,7 @@ from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft
-from amends.domain.notice.wording import Phrases, Wording, say_date
+from amends.domain.notice.wording import Phrases, Wording, say_date, say_day
 from amends.domain.people.locales import written_in
 from amends.ledger import Ledger
 
@@ -39,6 +39,10 @@ class Voice:
     def date(self, moment: datetime) -> str:
         """Return the date in the time zone of the organisation."""
         return say_date(self.phrases, moment, self.zone)
+
+    def day(self, day: str) -> str:
+        """Return a day such as 2027-03-31 in words."""
+        return say_day(self.phrases, date.fromisoformat(day))
 
     def text(self, texts: Mapping[str, str]) -> str:
         """Return the text in this locale, else in the locale in which the incident was first written up."""

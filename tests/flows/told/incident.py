@@ -73,7 +73,7 @@ PARTS = "".join(
     }.items()
 )
 BODIES = {
-    "first-notice": PARTS,
+    "first-notice": "{{ person.first_step }}\n" + PARTS,
     "correction": CHANGES + KNOWN + PROMISES + CONTACT + NEXT,
     "update": CHANGES + PROMISES + CONTACT + NEXT,
     "not-affected": '\n{{ states("elements") }}- data = ' + NO_DATA + "\n\n" + CONTACT,
