@@ -31,7 +31,7 @@ NAMED = START + 4 * DAY
 """What the first notice names: three days until the update is drafted, and one for its approvals."""
 SORRY = {
     "en": "We had said that you would hear from us by Sunday, 22 November 2026. We are late, and we are sorry.",
-    "zh-CN": "我们原定在2026年11月22日（星期日）10:00（UTC+8）前通报情况。这次未能做到，对不起。",
+    "zh-CN": "我们原定在2026年11月22日（星期日）前通报情况。这次未能做到，对不起。",
 }
 
 
