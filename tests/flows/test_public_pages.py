@@ -174,7 +174,10 @@ async def test_updates_and_corrections_are_posted(public: Public) -> None:
     await public.tell("update")
     (correction,), (update_post,) = (public.left(one, ChannelKind.SOCIAL) for one in (name, "update-1"))
     assert "part of our notice on the data breach was wrong" in correction
-    assert f"our update on the data breach: {SITE}/{INCIDENT}/en/update-1.html Next news by Sunday, 29 November 2026" in update_post
+    assert (
+        f"our update on the data breach: {SITE}/{INCIDENT}/en/update-1.html Next news by Sunday, 29 November 2026"
+        in update_post
+    )
 
 
 async def test_surprise_17_the_steps_are_on_the_page_that_is_named(public: Public) -> None:

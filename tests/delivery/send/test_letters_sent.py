@@ -25,8 +25,8 @@ HOW = {
     "en": (STORY["en"].what_happened, STORY["en"].in_short, "How many people"),
     "zh-CN": (STORY["zh-CN"].what_happened, STORY["zh-CN"].in_short, "涉及人数"),
 }
-LETTER = {locale: [HOW[locale][0], HOW[locale][2]] for locale in HOW}
-"""What an email tells of it; pages, posts and SMS also tell it in short."""
+LETTER = {locale: [HOW[locale][0]] for locale in HOW}
+"""What an email tells of it; pages also tell how many, and pages, posts and SMS tell it in short."""
 FREEZE, POLICE = "1-888-397-3742", "You have the right to any police report"
 IN_MASSACHUSETTS, IN_CALIFORNIA = {"country": "US", "region": "MA"}, {"country": "US", "region": "CA"}
 

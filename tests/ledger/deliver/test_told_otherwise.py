@@ -122,7 +122,7 @@ def put(session: Session, sent: Sequence[Message], now: Now) -> None:
 
 def _set(session: Session, data: str) -> int:
     row = session.exec(select(ElementSetRow).where(ElementSetRow.elements == data)).first()
-    row = row or ElementSetRow(incident=INCIDENT, elements=data)
+    row = row or ElementSetRow(incident=INCIDENT, elements=data, country="", region="")
     session.add(row)
     session.flush()
     return row.id or 0
