@@ -56,6 +56,7 @@ INSERT INTO delivery (
 SELECT person.incident, :notice, :version, person.number, 'email', person.email_index, 'en/self', 'sent', '',
     element_set.id, 1, :at
 FROM person JOIN element_set ON element_set.incident = person.incident AND element_set.elements = person.data
+    AND element_set.country = person.country AND element_set.region = person.region
 WHERE person.incident = :incident AND {whom} ORDER BY person.number
 """
 RELEASE = """
