@@ -73,8 +73,8 @@ WORDS = {
         right="Right is: ",
         nothing_new="There is nothing new",
         not_yours="none of your data",
-        own_data=re.compile(r"(?:it was|It concerns|What was involved:) your (.+?)\.?$", re.MULTILINE),
-        again_by=re.compile(r"hear from us again by \w+, (?P<day>\d+ \w+ \d{4}), (?P<time>\d\d:\d\d) \(UTC\+8\)"),
+        own_data=re.compile(r"(?:it was|It concerns|It involves) your (.+?)\.(?: |$)", re.MULTILINE),
+        again_by=re.compile(r"write again by \w+, (?P<day>\d+ \w+ \d{4}), even"),
         ended=("Kept", "Not kept"),
     ),
     "zh-CN": Words(
@@ -100,8 +100,8 @@ WORDS = {
         right="应当是：",
         nothing_new="没有新的情况",
         not_yours="没有涉及您的信息",
-        own_data=re.compile(r"(?:^据我们目前所知，涉及|^这件事涉及|涉及的信息：)您的(.+?)。?$", re.MULTILINE),
-        again_by=re.compile(r"会在 (?P<day>\d+年\d+月\d+日)（\w+）(?P<time>\d\d:\d\d)（UTC\+8） 前再次"),
+        own_data=re.compile(r"(?:^据我们目前所知，涉及|^这件事涉及|事件。涉及)您的(.+?)。", re.MULTILINE),
+        again_by=re.compile(r"会在 (?P<day>\d+年\d+月\d+日)（\w+） 前（含当日）再次"),
         ended=("已兑现", "未能兑现"),
     ),
 }
@@ -174,11 +174,11 @@ class Mail:
 
     @cached_property
     def again_by(self) -> datetime | None:
-        """Return the time by which the reader is to hear again, or None when the message names none."""
+        """Return the end of the day by which the reader is to hear again, or None when the message names none."""
         found = self.words.again_by.search(self.text)
         if not found:
             return None
-        named = f"{found['day']} {found['time']} +0800"
+        named = f"{found['day']} 23:59 +0800"
         return datetime.strptime(named, f"{DAYS[self.locale]} %H:%M %z")
 
     def names(self, promise: Mapping[str, str]) -> bool:
@@ -187,7 +187,7 @@ class Mail:
 
     def says_ended(self, promise: Mapping[str, str]) -> bool:
         """Return True when a list in the message says of this promise that it has ended."""
-        return any(f"{word}{self.words.colon}{promise[self.locale]}" in self.text for word in self.words.ended)
+        return any(f"{word}{self.words.colon}“{promise[self.locale]}" in self.text for word in self.words.ended)
 
 
 def spelled(day: datetime, locale: str) -> str:

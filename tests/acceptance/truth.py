@@ -13,14 +13,14 @@ AT_FIRST = (DataCategory.BASIC_IDENTITY, DataCategory.CONTACT, DataCategory.LOCA
 GROWN = (*AT_FIRST, DataCategory.PHOTO)
 DATA = {
     AT_FIRST: {
-        "en": "personal details (such as name), contact details (such as phone, email or address) and places and times "
-        "(such as those of visits)",
-        "zh-CN": "姓名等身份信息、电话等联系方式和上门时间等行踪信息",
+        "en": "places and times (such as those of visits), contact details (such as phone, email or address) and personal "
+        "details (such as name)",
+        "zh-CN": "上门时间等行踪信息、电话等联系方式和姓名等身份信息",
     },
     GROWN: {
-        "en": "personal details (such as name), contact details (such as phone, email or address), places and times "
-        "(such as those of visits) and photos",
-        "zh-CN": "姓名等身份信息、电话等联系方式、上门时间等行踪信息和照片",
+        "en": "photos, places and times (such as those of visits), contact details (such as phone, email or address) and "
+        "personal details (such as name)",
+        "zh-CN": "照片、上门时间等行踪信息、电话等联系方式和姓名等身份信息",
     },
     (): {"en": "none of your data", "zh-CN": "没有涉及您的信息"},
 }

@@ -4,7 +4,7 @@ What is so is kept beside it as values of the test (truth.py); the ledger is onl
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.writer import Links
-from amends.domain.incident.commitment import Commitment, CommitmentKind
+from amends.domain.incident.commitment import Commitment, CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import Count, Fact
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
@@ -107,7 +107,7 @@ class Year:
             self.ledger.team.add(member.name, member.role, LEAD.name, START)
         playbook, wording = load_playbook("customer-data-theft")
         self.ledger.playbooks.pin(INCIDENT, playbook, wording, LEAD.name, START)
-        for one in playbook.commitments:
+        for one in self.incident.commitments:
             self.truth.promises[one.id] = dict(one.promise)
             self.truth.due[one.id] = START + one.due + DAY  # people are told within the first day
 
@@ -258,6 +258,7 @@ def a_customer(number: int) -> Person:
         postal_address=f"{number} Harbor Street",
         data=AT_FIRST,
         segment="business" if number % 7 == 0 else "household",
+        consents_to_email=START.date(),
     )
 
 
@@ -266,10 +267,17 @@ def an_incident() -> Incident:
     story = read_incident(STORY / "incident.yaml")
     facts = story.facts.model_copy(update={"people": Fact[Count](value=Count(max=10_000))})
     content = story.model_dump(by_alias=True) | {
-        "facts": facts.model_dump(by_alias=True), "times": TIMES, "texts": TEXTS, "states": STATES, "commitments": (),
-        "news": (),
+        "facts": facts.model_dump(by_alias=True), "times": TIMES, "texts": TEXTS, "states": STATES, "news": (),
+        "commitments": [one.model_dump(by_alias=True) for one in _promises(story)],
     }  # fmt: skip
     return Incident.model_validate(content)
+
+
+def _promises(story: Incident) -> Iterator[PlannedCommitment]:
+    """Yield the story's promises that can wait a year."""
+    for one in story.commitments:
+        if one.id != "photo-before-visit":
+            yield one
 
 
 Act = Callable[[Year], None]

@@ -30,8 +30,8 @@ CONDITIONAL = {
 }
 """A step that leaves it to the reader to look up whether it is for them, by language."""
 STILL_PROMISED = {
-    "en": re.compile(r"\b(?:[Kk]ept|[Dd]one)\b[^.\n“\"]{0,40}:\s*(?:We|we) will\b"),
-    "zh": re.compile(r"兑现[^。\n“]{0,20}[：:]\s*我们[将会]"),
+    "en": re.compile(r"(?<![Nn]ot )\b(?:[Kk]ept|[Dd]one)\b[^.\n“\"]{0,40}:\s*(?:We|we) will\b"),
+    "zh": re.compile(r"(?<!无法)(?<!不能)(?<!未能)(?<!没有)(?<!未)兑现[^。\n“]{0,20}[：:]\s*我们[将会]"),
 }
 """A promise that is told as kept in words that still promise it, by language; quoted words are past words."""
 INSIDERS = re.compile(r"\b(?=[A-Z]*[A-Z])[A-Z]{2,6}[-/ ]?\d[\d-]{2,}\b")
