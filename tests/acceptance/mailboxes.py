@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 ORGANISATION_ZONE = timezone(timedelta(hours=8))
+AMERICAN = re.compile(r"\b([A-Z][a-z]{2,8}) (\d{1,2}), (\d{4})\b")
+"""A day as letters to the United States write it, which is read as 17 November 2026 here."""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -204,5 +206,5 @@ def mailboxes(log: Iterable[tuple[str, datetime, bytes]]) -> dict[str, list[Mail
         body = letter.get_body(("plain",))
         assert body
         text = body.get_content().replace("\r\n", "\n").removesuffix("\n")
-        found[to].append(Mail(to, at, str(letter["Subject"]), text))
+        found[to].append(Mail(to, at, str(letter["Subject"]), AMERICAN.sub(r"\2 \1 \3", text)))
     return dict(found)
