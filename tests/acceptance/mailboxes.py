@@ -198,6 +198,11 @@ def spelled(day: datetime, locale: str) -> str:
     return f"{here.day} {here:%B %Y}" if locale == "en" else f"{here.year}年{here.month}月{here.day}日"
 
 
+def in_one_form(text: str) -> str:
+    """Return the text with each day in the form 17 November 2026, wherever its reader lives."""
+    return AMERICAN.sub(r"\2 \1 \3", text)
+
+
 def mailboxes(log: Iterable[tuple[str, datetime, bytes]]) -> dict[str, list[Mail]]:
     """Return the messages of each address, in the order in which the relay took them."""
     found: dict[str, list[Mail]] = defaultdict(list)
@@ -206,5 +211,5 @@ def mailboxes(log: Iterable[tuple[str, datetime, bytes]]) -> dict[str, list[Mail
         body = letter.get_body(("plain",))
         assert body
         text = body.get_content().replace("\r\n", "\n").removesuffix("\n")
-        found[to].append(Mail(to, at, str(letter["Subject"]), AMERICAN.sub(r"\2 \1 \3", text)))
+        found[to].append(Mail(to, at, str(letter["Subject"]), in_one_form(text)))
     return dict(found)

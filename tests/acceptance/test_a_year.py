@@ -17,7 +17,7 @@ from amends.domain.case.case import IncidentState
 from amends.domain.case.dossier import MASK
 from amends.domain.channel.channel import ChannelKind
 from amends.sandbox.mail import MailServer
-from tests.acceptance.mailboxes import Kind, Mail, mailboxes
+from tests.acceptance.mailboxes import Kind, Mail, in_one_form, mailboxes
 from tests.acceptance.truth import GROWN, Truth
 from tests.acceptance.year import SCRIPT, Sizes, Year
 from tests.story import INCIDENT, START
@@ -245,7 +245,7 @@ def dossier(story: Story, person: int) -> list[tuple[str, str]]:
     year = story.year
     record = year.ledger.dossiers.read(INCIDENT, person, year.clock.now)
     found = with_words(record, year.links).messages
-    return [(one.subject, one.text) for one in found if one.channel is ChannelKind.EMAIL]
+    return [(one.subject, in_one_form(one.text)) for one in found if one.channel is ChannelKind.EMAIL]
 
 
 def of(box: list[Mail], kind: Kind) -> int:
