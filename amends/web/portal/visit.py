@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
-from markupsafe import Markup
 from pydantic import BeforeValidator
 
 from amends.delivery.markdown import to_html
@@ -52,18 +51,19 @@ class Visit:
         return tuple(name for kind, name in self.voice.phrases.data.items() if kind in self.person.data)
 
     @property
-    def steps(self) -> tuple[Markup, ...]:
+    def steps(self) -> tuple[str, ...]:
         """Return the steps for the person's kinds of data, the most urgent first, as HTML."""
         steps = self.known.wording.steps_in(self.voice.phrases.locale, self.person.country)
         entries = steps.entries(self.person.data, child=self.guardian)
-        return tuple(Markup(to_html(text).removeprefix("<p>").removesuffix("</p>\n")) for text in entries)  # noqa: S704 - escaped there
+        return tuple(to_html(text).removeprefix("<p>").removesuffix("</p>
+") for text in entries)
 
     @property
-    def help(self) -> Markup:
+    def help(self) -> str:
         """Return the help where the person lives, as HTML."""
         home, locale = place_of(self.person.country, self.person.region), self.voice.phrases.locale
         text = self.known.wording.help_text(locale, home, self.person.data, child=self.guardian)
-        return Markup(to_html(text))  # noqa: S704 - escaped there
+        return to_html(text)
 
     @property
     def commitments(self) -> tuple[tuple[Commitment, str], ...]:
