@@ -55,8 +55,7 @@ class Visit:
         """Return the steps for the person's kinds of data, the most urgent first, as HTML."""
         steps = self.known.wording.steps_in(self.voice.phrases.locale, self.person.country)
         entries = steps.entries(self.person.data, child=self.guardian)
-        return tuple(to_html(text).removeprefix("<p>").removesuffix("</p>
-") for text in entries)
+        return tuple(to_html(text).removeprefix("<p>").removesuffix("</p>\n") for text in entries)
 
     @property
     def help(self) -> str:
