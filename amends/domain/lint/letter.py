@@ -34,7 +34,7 @@ STILL_PROMISED = {
     "zh": re.compile(r"(?<!无法)(?<!不能)(?<!未能)(?<!没有)(?<!未)兑现[^。\n“]{0,20}[：:]\s*我们[将会]"),
 }
 """A promise that is told as kept in words that still promise it, by language; quoted words are past words."""
-INSIDERS = re.compile(r"\b(?=[A-Z]*[A-Z])[A-Z]{2,6}[-/ ]?\d[\d-]{2,}\b")
+INSIDERS = re.compile(r"\b[A-Z]{2,6}[-/ ]?\d[\d-]{2,}\b")
 """A number by which only the company's own people know a file, such as CHK-2026-11."""
 NOBODY = {
     "en": re.compile(

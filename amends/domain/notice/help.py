@@ -12,7 +12,7 @@ from amends.domain.notice.steps import SafetyStep, StepWords
 
 TELEPHONE = re.compile(r"[+#]?\d(?:[ ()./-]{0,2}\d){2,17}")
 """A telephone number: 110, #9110, 0 805 805 817, 1-888-298-0045."""
-HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:/[\w/-]+)?")
+HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 """A host: ftc.gov, meineschufa.de."""
 
 
@@ -56,7 +56,7 @@ class HelpContact(Value):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Return the hosts that `site` names, each with its path where it has one."""
+        """Return the hosts that `site` names."""
         return tuple(HOST.findall(self.site))
 
     def line(self, locale: str, words: StepWords) -> str:
