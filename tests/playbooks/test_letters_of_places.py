@@ -209,21 +209,28 @@ def test_the_general_letter_names_no_office_of_any_one_country(locale: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("letter", "office"),
+    ("place", "office"),
     [
-        ("us-dc", "the District of Columbia"),
-        ("us-ia", "Iowa"),
-        ("us-ma", "Massachusetts"),
-        ("us-md", "Maryland"),
-        ("us-nc", "North Carolina"),
-        ("us-ny", "New York"),
-        ("us-or", "Oregon"),
-        ("us-ri", "Rhode Island"),
+        ("US-DC", "Attorney General of the District of Columbia"),
+        ("US-IA", "Attorney General of Iowa"),
+        ("US-MA", "Attorney General of Massachusetts"),
+        ("US-MD", "Attorney General of Maryland"),
+        ("US-NC", "Attorney General of North Carolina"),
+        ("US-NM", "New Mexico Department of Justice"),
+        ("US-NY", "Attorney General of New York"),
+        ("US-OR", "Attorney General of Oregon"),
+        ("US-RI", "Attorney General of Rhode Island"),
     ],
 )
-def test_a_state_that_asks_for_its_attorney_general_gets_that_one(letter: str, office: str) -> None:
-    assert re.findall(r"Attorney General of (.+?):", first_letter(letter).text) == [office]
-    assert "Attorney General of" not in first_letter(UNITED_STATES).text
+def test_a_state_that_asks_for_its_attorney_general_gets_that_one(place: str, office: str) -> None:
+    assert letters().says(letters().addendum_for("US", place[3:]), "attorney_general")
+    told = shipped_wording().help_text("en", place, incident().facts.categories(), child=False)
+    assert re.findall(r"^- (.*(?:Attorney General|Department of Justice).*?):", told, re.MULTILINE) == [office]
+
+
+def test_the_places_that_ask_for_an_attorney_general_are_all_tried() -> None:
+    asking = {place for one in letters().addenda if "attorney_general" in one.adds for place in one.places}
+    assert asking == {f"US-{state}" for state in "DC IA MA MD NC NM NY OR RI".split()}
 
 
 OFFER = {

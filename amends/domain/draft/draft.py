@@ -88,8 +88,8 @@ def draft(
         raise ContentError(*missing)
     planned = _new_commitments(case, step, wanted, now)
     news_at, missed = _next_news(case, step, number, now), _missed(case, step, now)
-    writer = Writer(case, wording, wanted, links, readers, planned, news_at, missed, now)
-    variants = writer.variants(step.written_for)
+    writer = Writer(case, wording, wanted, links, readers, planned, news_at, missed, now, step.written_for)
+    variants = writer.variants()
     rules = channel_rules(case.duties, step)
     stated = {key for variant in variants for key in variant.states}
     return Draft(

@@ -96,8 +96,9 @@ class _TemplateTrial:
         wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "")
         links, readers = Links("https://notices.example"), self._readers()
         Writer(
-            case, self.wording, wanted, links, readers, state.made, state.news_at, state.missed, self.now
-        ).variants((self.channel,))  # fmt: skip
+            case, self.wording, wanted, links, readers, state.made, state.news_at, state.missed, self.now,
+            (self.channel,),
+        ).variants()  # fmt: skip
 
     def _readers(self) -> Readers:
         known = self.state.known

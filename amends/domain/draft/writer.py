@@ -19,7 +19,6 @@ from amends.domain.draft.languages import language_findings
 from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
-from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
@@ -130,6 +129,7 @@ class Writer:
     def __init__(
         self, case: Case, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
         made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
+        channels: Iterable[ChannelKind],
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._readers, self._made, self._news_at, self._missed, self._now = readers, made, news_at, missed, now
@@ -139,24 +139,23 @@ class Writer:
             self._promised_to.add(EVERYONE)
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
-        self._published = False
-        self._addendum_now = GENERAL
+        self._channels = tuple(dict.fromkeys(channels))
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
-    def variants(self, channels: Iterable[ChannelKind]) -> tuple[Variant, ...]:
+    def variants(self) -> tuple[Variant, ...]:
         """Return every variant: on a personal channel for each kind of reader, else for each locale."""
-        wanted = tuple(dict.fromkeys(channels))
-        self._published = ChannelKind.WEBSITE in wanted
         if not self._locales:
             raise ContentError(self._missing_language())
-        if found := tuple(self._about_languages(wanted)):
+        if found := tuple(self._about_languages()):
             raise ContentError(*found)
-        return tuple(self._variant(name, channel) for channel in wanted for name in self._names(channel))
+        return tuple(self._variant(name, channel) for channel in self._channels for name in self._names(channel))
 
-    def _about_languages(self, channels: Iterable[ChannelKind]) -> Iterator[Finding]:
+    def _about_languages(self) -> Iterator[Finding]:
         """Yield the findings about the languages of these readers, if people read the notice, and of the texts."""
         people = self._case.audience.by_locale
-        read = {one.locale for one in self._readers.kinds} if any(kind.personal for kind in channels) else set[str]()
+        read = (
+            {one.locale for one in self._readers.kinds} if any(one.personal for one in self._channels) else set[str]()
+        )
         words = self._wording.locales(self._wanted.template)
         readers = {locale: people.get(locale, 0) for locale in sorted(read)}
         return language_findings(self._case.incident, words, readers, self._case.locale_rulings)
@@ -198,10 +197,10 @@ class Writer:
 
     def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
-        self._addendum_now = name.addendum
-        values = self._values(name.locale, Reader(name.reader)) | self._marks(name.addendum)
-        values["changes"] = self._changes(name, channel)
-        values["revisions"] = self._revisions(name.locale) if channel is ChannelKind.WEBSITE else []
+        phrases = self._wording.phrases_for(name.locale, name.addendum, self._seat)
+        values = self._values(phrases, Reader(name.reader)) | self._marks(name.addendum)
+        values["changes"] = self._changes(phrases, name, channel)
+        values["revisions"] = self._revisions(phrases) if channel is ChannelKind.WEBSITE else []
         try:
             rendered, named = self._templates.text_and_subject(path, values)
         except Exception as error:  # any error of a template is for its author to correct
@@ -217,23 +216,22 @@ class Writer:
             states=self._known(states | in_subject), quotes=quotes,
         )  # fmt: skip
 
-    def _changes(self, name: TextName, channel: ChannelKind) -> list[dict[str, Any]]:
+    def _changes(self, phrases: Phrases, name: TextName, channel: ChannelKind) -> list[dict[str, Any]]:
         """Return what these readers were told otherwise, as far as the laws of their home let a notice say it.
 
         Where only a person can word what is new, as for measures, the text of the story tells it.
         """
         told = self._readers.differences
         found = told.people.get(name.cohort, ()) if channel.personal else told.public
-        in_words = (self._change(name.locale, one) for one in found if self._may_say(name.addendum, one.key))
+        in_words = (self._change(phrases, one) for one in found if self._may_say(name.addendum, one.key))
         return [one for one in in_words if one["wrong"] or one["now"]]
 
-    def _change(self, locale: str, change: Change) -> dict[str, Any]:
-        phrases = self._phrases(locale)
+    def _change(self, phrases: Phrases, change: Change) -> dict[str, Any]:
         ruled_out = change.now.certainty is Certainty.RULED_OUT
         was, now = _in_words(phrases, change.was, quote_statement), _in_words(phrases, change.now)
         return {
             "key": change.key,
-            "name": self._heading(locale, change.key),
+            "name": self._heading(phrases, change.key),
             "was": Quoted(was) if was and now else "",
             "now": SaidText(now, change.key),
             "sure": "yes" if change.now.certainty is Certainty.CONFIRMED else "",
@@ -241,14 +239,14 @@ class Writer:
             "wrong": "yes" if change.wrong else "",
         }
 
-    def _heading(self, locale: str, key: str) -> str:
+    def _heading(self, phrases: Phrases, key: str) -> str:
         """Return the heading of what a statement with this key is about; of a commitment, its words."""
         if not key.startswith(COMMITMENT):
-            return self._phrases(locale).statements[StatementKey(key)]
+            return phrases.statements[StatementKey(key)]
         made = {about(one.id): one for one in (*self._case.commitments, *self._made)}
-        return _said(made[key].promise, locale, f"commitments.{made[key].id}.promise")
+        return _said(made[key].promise, phrases.locale, f"commitments.{made[key].id}.promise")
 
-    def _revisions(self, locale: str) -> list[dict[str, Any]]:
+    def _revisions(self, phrases: Phrases) -> list[dict[str, Any]]:
         """Return each date on which the page was published again, the latest first, with what it says otherwise since.
 
         A value that was changed again is a quote: it is as little right as the value that it replaced.
@@ -260,12 +258,13 @@ class Writer:
         changed_later: set[str] = set()
         for at, before, after in reversed([*zip(dates, told, told[1:], strict=False)]):
             changes = revision(before, after)
-            found.append(self._revision(locale, at, changes, changed_later))
+            found.append(self._revision(phrases, at, changes, changed_later))
             changed_later |= {one.key for one in changes}
         return found
 
-    def _revision(self, locale: str, at: datetime, changes: Changes, changed_later: Collection[str]) -> dict[str, Any]:
-        phrases = self._phrases(locale)
+    def _revision(
+        self, phrases: Phrases, at: datetime, changes: Changes, changed_later: Collection[str]
+    ) -> dict[str, Any]:
         date, in_words = self._date(phrases, at), []
         for one in changes:
             overtaken = one.key in changed_later
@@ -274,7 +273,7 @@ class Writer:
                 "overtaken": "yes" if overtaken else "",
                 "promise": "yes" if one.key.startswith(COMMITMENT) else "",
             }
-            in_words.append(self._change(locale, one) | marks | now)
+            in_words.append(self._change(phrases, one) | marks | now)
         return {"date": date if at == self._now else Quoted(date), "changes": in_words}
 
     def _may_say(self, addendum: str, key: str) -> bool:
@@ -301,14 +300,14 @@ class Writer:
             "addendum": {"id": addendum, "says": lambda item: addenda.says(addendum, item)},
         }
 
-    def _phrases(self, locale: str) -> Phrases:
-        """Return the phrases of the variant that is being written."""
-        seat = self._case.incident.organisation.established_in or ""
-        return self._wording.phrases_for(locale, self._addendum_now, seat)
+    @property
+    def _seat(self) -> str:
+        """Return the place where the organisation is established, or "" while nobody has said."""
+        return self._case.incident.organisation.established_in or ""
 
     def _own_page(self) -> str:
         """Return the id of the notice when it is published as a page, else "", for the latest page of all."""
-        return self._wanted.id if self._published else ""
+        return self._wanted.id if ChannelKind.WEBSITE in self._channels else ""
 
     def _homes(self) -> set[str]:
         """Return the countries where people of the audience live, as far as somebody has said."""
@@ -320,8 +319,8 @@ class Writer:
         helps = self._wording.help_in(found.places[0][:2]) if found else None
         return helps.says(found.places) if found and helps else ()
 
-    def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
-        case, phrases = self._case, self._phrases(locale)
+    def _values(self, phrases: Phrases, reader: Reader) -> dict[str, Any]:
+        case, locale = self._case, phrases.locale
         categories = case.incident.facts.categories()
         assessed = case.assessment
         return {

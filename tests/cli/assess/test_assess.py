@@ -443,7 +443,7 @@ def test_what_each_letter_must_say_stands_in_text_and_page(nowhere: Office, tmp_
         "assess", STORY / "incident.yaml", "--audience", STORY / "audience.csv", "--report", page
     ).stdout
     assert "what each letter must say, by the laws where its readers live" in asked
-    assert "✓ What happened, and how [" in asked and "letter us-ny" in asked
+    assert "✓ What happened, and how [" in asked and "letter us-ag" in asked
     written = page.read_text(encoding="utf-8")
     assert "What each letter must say" in written and "✓ What happened, and how" in written
 
