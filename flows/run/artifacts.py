@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -33,20 +33,21 @@ from amends.domain.case.case import Case
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.law.duty import Duty
 from amends.domain.notice.notice import (
-    SLOT_CLOSE,
-    SLOT_OPEN,
     Draft,
     NoticeStage,
     NoticeStatus,
     PersonState,
     Variant,
     digest,
+    with_slot_names,
 )
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.text import WAITS, in_tables, standing, waiting_rows
 from amends.domain.plan.timeline import Timeline, WaitingTask, timeline, waiting_tasks
 from flows.run.schedule import tag_of
 
+Shown = Callable[[str, Variant], str]
+"""The writing of a variant's text for approvers."""
 ESCAPED_BAR = r"\|"
 """A vertical bar within a table cell of Markdown."""
 DUTY_NOTES = (
@@ -200,15 +201,25 @@ def _listed(lines: Iterable[str]) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-async def show_preview(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> None:
+async def show_preview(draft: Draft, advice: Sequence[Finding], found: Preflight | None, shown: Shown) -> None:
     """Show every variant of a draft below the advice on its wording; the page stays as it is after the approval."""
-    page = preview_page(draft, advice, found)
+    page = preview_page(draft, advice, found, shown)
     await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}, as it was drafted for approval")
 
 
-def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> str:
-    """Return the draft as a page that stays true after sending: advice, then the preflight, then the texts."""
-    texts = "\n".join(_variant(variant) for variant in draft.variants)
+def by_slot_names(text: str, _: Variant) -> str:
+    """Return a text of the variant with the names of its slots in brackets."""
+    return with_slot_names(text)
+
+
+def preview_page(
+    draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None, shown: Shown = by_slot_names
+) -> str:
+    """Return the draft as a page that stays true after sending: advice, then the preflight, then the texts.
+
+    `shown` writes a text of a variant for approvers.
+    """
+    texts = "\n".join(_variant(variant, shown) for variant in draft.variants)
     return (
         f"# {draft.notice}, as it was drafted for approval\n\n"
         f"It needs {draft.approvals}; the timeline says how it stands.\n\n"
@@ -233,8 +244,8 @@ def _advice(advice: Sequence[Finding]) -> str:
     return f"## Look at this first\n\n{_listed(map(str, advice))}\n" if advice else ""
 
 
-def _variant(variant: Variant) -> str:
-    body = f"{variant.subject}\n\n{variant.text}".replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
+def _variant(variant: Variant, shown: Shown) -> str:
+    body = shown(f"{variant.subject}\n\n{variant.text}", variant)
     return f"## {variant.id}\n\n" + "".join(f"> {line}\n" for line in body.strip().splitlines())
 
 

@@ -20,7 +20,7 @@ from amends.domain.draft.writer import Readers, Wanted
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStatus
-from amends.domain.notice.wording import Wording
+from amends.domain.notice.wording import Wording, with_example
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.plan.waiting import Waiting, WaitsFor
 from amends.domain.playbook.checks import HOW_TO_ADD, too_few
@@ -90,7 +90,10 @@ async def _ask_for_approval(
     context: Context, drafted: Draft, advice: tuple[Finding, ...], found: Preflight | None
 ) -> None:
     """Show the draft to the approvers, and alert the lead when too few members could approve it."""
-    await artifacts.show_preview(drafted, advice, found)
+    wording = await asyncio.to_thread(context.ledger.playbooks.wording, drafted.incident)
+    facts = (await asyncio.to_thread(context.ledger.cases.incident_file, drafted.incident)).facts
+    shown = partial(with_example, wording=wording, kinds=facts.categories())
+    await artifacts.show_preview(drafted, advice, found, shown)
     await asyncio.to_thread(_name_lacking_approvers, context.ledger, drafted, context.clock())
 
 

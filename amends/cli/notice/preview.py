@@ -17,11 +17,13 @@ from amends.cli.terminal.options import IncidentId, NoticeId
 from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
 from amends.domain.base.text import counted, counts
 from amends.domain.channel.channel import ChannelKind, Message, kept_here
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
+from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
 if TYPE_CHECKING:
     from amends.delivery.compose import Composer
     from amends.domain.deliver.preflight import Preflight
+    from amends.domain.incident.facts import DataCategory
+    from amends.domain.notice.wording import Wording
     from amends.ledger import Claim
     from amends.ledger.deliver.previews import Expected
 
@@ -44,6 +46,15 @@ class Preview:
     """The reason why it could not be checked that everybody's message can be put together; else empty."""
     variants: tuple[Variant, ...]
     samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
+    wording: "Wording"
+    kinds: "tuple[DataCategory, ...]"
+    """The data that the facts name."""
+
+    def shown(self, text: str, variant: Variant) -> str:
+        """Return a text of the variant with the names of its slots, and an example of the reader's own words."""
+        from amends.domain.notice.wording import with_example
+
+        return with_example(text, variant, self.wording, self.kinds)
 
 
 def preview(
@@ -91,6 +102,8 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         unchecked_because=unchecked_because,
         variants=_chosen(draft, variant),
         samples=tuple(_samples(composer, desk.ledger.previews.samples(draft, people))),
+        wording=wording,
+        kinds=case.incident.facts.categories(),
     )
 
 
@@ -147,7 +160,7 @@ def _values(seen: Preview) -> dict[str, Any]:
         "letters": seen.expected.letters,
         "preflight": seen.preflight,
         "findings": seen.findings,
-        "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
+        "variants": [{"id": v.id, "subject": v.subject, "text": seen.shown(v.text, v)} for v in seen.variants],
         "messages": [
             {"person": claim.about.number if claim.about else None, "channel": message.kind, "to": message.to}
             | {"subject": message.subject, "text": message.text}
@@ -159,18 +172,13 @@ def _values(seen: Preview) -> dict[str, Any]:
 def _pieces(seen: Preview) -> Iterator[str]:
     """Yield the whole preview as text, piece by piece."""
     for variant in seen.variants:
-        yield _titled(_name(seen.draft, variant), variant.subject, with_open_slots(variant.text))
+        yield _titled(_name(seen.draft, variant), variant.subject, seen.shown(variant.text, variant))
     for claim, message in seen.samples:
         who = f"person {claim.about.number} by {message.kind} to {message.to}" if claim.about else message.kind
         yield _titled(who, message.subject, message.text)
     if seen.findings:
         yield "\n".join(map(str, seen.findings))
     yield _heading(seen)
-
-
-def with_open_slots(text: str) -> str:
-    """Return a variant's text with the names of its slots in brackets."""
-    return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
 
 
 def _name(draft: Draft, variant: Variant) -> str:
@@ -262,9 +270,9 @@ def _page(seen: Preview) -> str:
     shown: list[dict[str, str]] = [
         {
             "title": _name(seen.draft, variant),
-            "subject": with_open_slots(variant.subject),
-            "text": with_open_slots(variant.text),
-            "html": to_html(with_open_slots(variant.text)) if variant.channel.detailed else "",
+            "subject": seen.shown(variant.subject, variant),
+            "text": seen.shown(variant.text, variant),
+            "html": to_html(seen.shown(variant.text, variant)) if variant.channel.detailed else "",
         }
         for variant in seen.variants
     ]

@@ -356,14 +356,12 @@ class Proof:
     @cached_property
     def _own_values(self) -> dict[Slot, str]:
         """Return the values of somebody whose every kind of data was touched and who lives where the variant is for."""
-        kinds, child = self.incident.facts.categories(), self.variant.reader is Reader.GUARDIAN
-        addendum = self.known.addenda.addendum(self.variant.addendum)
-        steps = self.known.wording.steps_in(self.variant.locale, addendum.places[0][:2] if addendum else "")
+        kinds, name = self.incident.facts.categories(), self.variant.name
+        child = self.variant.reader is Reader.GUARDIAN
         return {
+            **self.known.wording.example(name.locale, name.addendum, kinds, child=child),
             Slot.PERSONAL_LINK: TOKEN,
             Slot.YOUR_DATA: say_data(self.phrases, kinds),
-            Slot.FIRST_STEP: steps.first(kinds, child=child),
-            Slot.STEPS: steps.numbered(kinds, child=child),
             Slot.HELP: "",
         }
 

@@ -78,6 +78,11 @@ def name_parts(name: str) -> TextName:
     return TextName(*name.split("/"))
 
 
+def with_slot_names(text: str) -> str:
+    """Return a text of a variant with the names of its slots in brackets."""
+    return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
+
+
 class Variant(Value):
     """The text of a notice for one locale, kind of reader, addendum and channel, with slots for personal values."""
 

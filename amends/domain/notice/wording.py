@@ -1,6 +1,7 @@
 """The words of a playbook: templates of notices, and the phrases of each locale that every notice needs."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.dates import date_form
 from amends.domain.notice.help import Help
+from amends.domain.notice.notice import PASSAGES, Reader, Slot, Variant, with_slot_names
 from amends.domain.notice.statement import BETWEEN, CAN_BE_WRONG, COMMITMENT, Statement
 from amends.domain.notice.steps import SafetyStep, StepBook, StepWords
 
@@ -161,6 +163,22 @@ class Wording(Value):
         text = found.markdown(locale, words, place, kinds, child=child) if found else ""
         return words.said(text or phrases.help_elsewhere, child=child)
 
+    def example(
+        self, locale: str, addendum_id: str, kinds: tuple[DataCategory, ...], *, child: bool
+    ) -> dict[Slot, str]:
+        """Return a reader's own words as Markdown: of somebody with all this data, in the addendum's first place.
+
+        Without an addendum, it is somebody who lives where no file of help is for.
+        """
+        addendum = self.addenda.addendum(addendum_id)
+        place = addendum.places[0] if addendum else ""
+        steps = self.steps_in(locale, place[:2])
+        return {
+            Slot.FIRST_STEP: steps.first(kinds, child=child),
+            Slot.STEPS: steps.numbered(kinds, child=child),
+            Slot.HELP: self.help_text(locale, place, kinds, child=child),
+        }
+
     def steps_for_all(self, locale: str, kinds: tuple[DataCategory, ...]) -> list[dict[str, str]]:
         """Return each step with the kinds of data that it is for, for a page that everybody reads."""
         phrases, steps = self.phrases[locale], self.steps_in(locale, "")
@@ -174,6 +192,21 @@ class Wording(Value):
         """Return the help in each of these countries, for a page that everybody reads."""
         found = {one.places[0]: one for one in map(self.help_in, sorted(countries)) if one}
         return [self.help_text(locale, place, kinds, child=False) for place in found]
+
+
+def with_example(text: str, variant: Variant, wording: Wording, kinds: tuple[DataCategory, ...]) -> str:
+    """Return a text of the variant with the names of its slots in brackets, and an example after those with own words.
+
+    So an approver reads the steps and the help that are approved with the text. A draft may be older than the words, which
+    then lack its language or its addendum; it has no example.
+    """
+    own: dict[Slot, str] = {}
+    with suppress(KeyError):
+        own = wording.example(variant.locale, variant.addendum, kinds, child=variant.reader is Reader.GUARDIAN)
+    for slot, words in own.items():
+        between = "\n\n" if slot in PASSAGES else " "
+        text = text.replace(slot.mark, f"[{slot}, for example:]{between}{words}")
+    return with_slot_names(text)
 
 
 def say_date(phrases: Phrases, moment: datetime, zone: str) -> str:

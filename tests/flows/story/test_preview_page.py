@@ -1,10 +1,14 @@
 """What approvers see of a draft in the Prefect UI."""
 
+from functools import partial
+
 from amends.domain.base.errors import Finding
 from amends.domain.channel.channel import PageVersion
 from amends.domain.deliver.preflight import Preflight, Trouble
+from amends.domain.incident.facts import DataCategory
+from amends.domain.notice.wording import with_example
 from flows.run.artifacts import preview_page
-from tests.builders import NOW, a_draft
+from tests.builders import NOW, a_draft, a_wording
 
 ADVICE = Finding("first-notice en/self/email", "L130", "has a sentence of 44 words", "30 are the most", blocks=False)
 
@@ -38,6 +42,15 @@ def test_how_everybodys_message_came_out_stands_before_the_texts() -> None:
 
 def test_slots_are_shown_by_their_names() -> None:
     assert "It was your [your_data]." in preview_page(a_draft())
+
+
+def test_approvers_read_an_example_of_the_readers_own_words() -> None:
+    """They approve the steps and the help with the text, so the page shows them after the names of their slots."""
+    kinds = (DataCategory.CREDENTIALS_HASHED,)
+    shown = partial(with_example, wording=a_wording(), kinds=kinds)
+    page = preview_page(a_draft(), (), None, shown)
+    assert "[first_step, for example:] Change your password." in page
+    assert "It was your [your_data]." in page
 
 
 def test_the_page_stays_true_once_the_notice_was_approved_and_sent() -> None:
