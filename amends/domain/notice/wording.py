@@ -197,8 +197,8 @@ class Wording(Value):
 def with_example(text: str, variant: Variant, wording: Wording, kinds: tuple[DataCategory, ...]) -> str:
     """Return a text of the variant with the names of its slots in brackets, and an example after those with own words.
 
-    So an approver reads the steps and the help that are approved with the text. A draft may be older than the words, which
-    then lack its language or its addendum; it has no example.
+    So an approver reads the steps and the help that are approved with the text. A draft may be older than the words,
+    which then lack its language or its addendum; it has no example.
     """
     own: dict[Slot, str] = {}
     with suppress(KeyError):
