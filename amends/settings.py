@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -66,6 +66,43 @@ class ConnectionLimits(BaseModel):
     """The most connections of one address, 0 for any number. Holds only without a proxy, which has one address."""
 
 
+class InboxSettings(BaseModel):
+    """The mailbox to which people write: a Maildir or another folder of this machine, or a mailbox on a mail server."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path | None = None
+    """A Maildir, an mbox or a folder of mails; absolute."""
+    host: str = Field(default="", max_length=253)
+    """The mail server (IMAP)."""
+    port: Port | None = None
+    """The port of the mail server: 993 with TLS, else 143."""
+    security: Literal["tls", "starttls", "none"] = "tls"
+    username: str = Field(default="", repr=False, max_length=320)
+    password: str = Field(default="", repr=False, max_length=1000)
+    mailbox: str = Field(default="INBOX", max_length=200)
+    incident: str = ""
+    """The incident of mails that answer no message of ours; empty means the only one that is open."""
+    every_seconds: int = Field(default=60, ge=5, le=3600)
+    """The time between two looks."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        if bool(self.folder) == bool(self.host):
+            raise ValueError("give either folder or host")
+        if self.folder and not self.folder.is_absolute():
+            raise ValueError("the folder must be an absolute path")
+        if self.host and not (self.username and self.password):
+            raise ValueError("with host, username and password are needed")
+        if self.host and self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("security none sends the password for everybody to read; it is for this machine alone")
+        if not (self.username + self.password).isprintable() or not (
+            self.mailbox.isascii() and self.mailbox.isprintable()
+        ):
+            raise ValueError("a name or the password holds a character that nobody can type; a mailbox has ASCII only")
+        return self
+
+
 class Settings(BaseSettings):
     """The settings of an installation. Holds secrets: repr shows none."""
 
@@ -85,6 +122,8 @@ class Settings(BaseSettings):
     """The limits of bad addresses, uncertain answers and complaints beyond which a send stops by itself."""
     alarm_url: str = Field(default="", repr=False)
     """The team's own channel for alarms of Prefect, as an Apprise address; empty means no alarms."""
+    inbox: InboxSettings | None = Field(default=None, repr=False)
+    """The mailbox that `amends up` looks into; None means that nobody looks."""
     portal_port: Port = 8400
     prefect_port: Port = 4200
     connections: ConnectionLimits = ConnectionLimits()

@@ -3,7 +3,7 @@
     python bench/flood.py --people 100000 --rounds 3 --posts 167 --delay 20 [--out docs/performance.md]
 
 Every round runs the engine alone, then the engine beside the portal of the same ledger, a process of its own as
-`amends up` starts it, which gets so many form posts a second meanwhile: questions, survey answers, forged forms and
+`amends up` starts it, which gets so many form posts a second meanwhile: questions, forged forms and
 wrong links from a thousand addresses, for a minute at most. Medians are printed and, with --out, put into that page.
 A send of less than ten seconds says little: the portal takes its first forms then. It needs Linux and a C compiler.
 Where a run did not reach everybody once, or the ledger lacks a question that the portal said yes to, the page stays as

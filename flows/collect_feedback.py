@@ -5,13 +5,17 @@ from functools import partial
 
 from prefect import State, flow
 
+from amends.delivery.answers.send import send_replies
 from amends.domain.case.case import Case
+from amends.domain.case.hours import hour_of
+from amends.domain.notice.notice import NoticeStage
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
+from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
 from flows.run.context import Context
 from flows.run.graph import as_task, name_at_start
-from flows.run.occurrence import carry_out, draft_and_send
+from flows.run.occurrence import carry_out, draft_and_send, step_of
 
 
 @flow(name="collect_feedback", flow_run_name=name_at_start)
@@ -27,15 +31,31 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
 
 
 async def _collect(context: Context, case: Case, planned: PlannedOccurrence) -> str:
+    await asyncio.to_thread(_announce, context, case, planned)
     said = await draft_and_send(context, case, planned)
     asked = await as_task("sum up what people ask", partial(_sum_up, context, case), str)
     return f"{said}; {asked}"
 
 
+def _announce(context: Context, case: Case, planned: PlannedOccurrence) -> None:
+    """Make the page of the step's question hour public just before the approved notice leaves that leads to it.
+
+    Raises NotAllowed for an hour that would have begun already, so that nobody is invited to it.
+    """
+    step = step_of(case, planned)
+    session = case.playbook.session(step.session) if case.playbook and step.session else None
+    notices = [one for one in case.notices if (one.step, one.occurrence) == (planned.step, planned.number)]
+    if session is None or (step.notice and not any(one.stage is NoticeStage.APPROVED for one in notices)):
+        return
+    context.ledger.hours.announce(case.incident.id, hour_of(case, session), ENGINE, context.clock())
+
+
 async def _sum_up(context: Context, case: Case) -> str:
-    """Show the page of questions and of the survey, and return the numbers of questions."""
-    comments = await asyncio.to_thread(context.ledger.questions.comments_given, case.incident.id)
-    await artifacts.show_feedback(case, comments)
+    """Send the answers that are due, show the page of questions and surveys, and return numbers of questions."""
+    await send_replies(context.ledger, context.channels, context.links, case.incident.id, context.clock)
+    await asyncio.to_thread(context.ledger.surveys.open_waiting, case.incident.id, context.clock())
+    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
+    await artifacts.show_feedback(case)
     asked = case.questions
     if asked.overdue:
         await artifacts.show_chases(

@@ -11,11 +11,17 @@ from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from amends.delivery.alerts import alert_leads, remind_approvers
+from amends.content.notice import shipped_wording
+from amends.delivery.alerts import alert_leads, alert_of_replies, remind_approvers
+from amends.delivery.answers.send import send_replies
+from amends.delivery.channels import connected
+from amends.delivery.feedback.hours import ReminderWords, remind
+from amends.delivery.send.postpone import zones
 from amends.domain.alert.by_hand import work_by_hand
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.plan.closing import is_over, late_answers
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
@@ -88,6 +94,7 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             await sign([*sound, *over], now)
             for case in sound:
                 await raise_alarms(context.ledger, case, now)
+    await _send_answers(context, [*cases, *over], troubles)
     # Last, because sending an alert waits for a channel that may hang.
     await _alert_people(context, [*cases, *over], [case.incident.id for case in cases], troubles)
     return _Swept(sound, troubles)
@@ -104,6 +111,15 @@ async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[st
             touched = await mirror(context.ledger, case, now, context.ahead, runs.get(case.incident.id))
             if touched or asked_for or says_otherwise(case, now, heads.get(case.incident.id, "")):
                 await show_timeline(case, now, in_place=True)
+
+
+async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
+    """Send the answers that are due, also of incidents that are over; a pause, an embargo or a doubt is no trouble."""
+    for case in cases:
+        incident = case.incident.id
+        with _collected(troubles, incident):
+            sent = await send_replies(context.ledger, context.channels, context.links, incident, context.clock)
+            troubles += [f"{incident}: answers wait ({channel}): {why}" for channel, why in sent.trouble.items()]
 
 
 async def _show_now(context: Context, cases: Sequence[Case], troubles: Sequence[str], only: str) -> None:
@@ -136,8 +152,23 @@ async def _alert_people(context: Context, known: Sequence[Case], going: Sequence
         with _collected(troubles, case.incident.id):
             ledger, now, doubts = context.ledger, context.clock(), [case.incident.id] == list(going[:1])
             await asyncio.to_thread(partial(alert_leads, ledger, case, now, doubts=doubts, rehearsal=rehearsal))
+            await asyncio.to_thread(ledger.requests.clear, case.incident.id, now)
+            if not case.clock_doubt:
+                await asyncio.to_thread(partial(alert_of_replies, ledger, case, now, rehearsal=rehearsal))
             if case.incident.id in going and not case.clock_doubt:
                 await asyncio.to_thread(_remind_people, ledger, case, now)
+                await _remind_of_hours(context, case.incident.id)
+
+
+async def _remind_of_hours(context: Context, incident_id: str) -> None:
+    """Send the reminders of question hours that are due, to each who asked for them."""
+    email = context.channels.get(ChannelKind.EMAIL)
+    if email is None or not await asyncio.to_thread(context.ledger.hours.due_reminders, incident_id, context.clock()):
+        return
+    case = await asyncio.to_thread(context.ledger.cases.outline, incident_id)
+    words = ReminderWords(case, shipped_wording(), context.links, zones, context.clock())
+    async with connected({ChannelKind.EMAIL: email}) as channels:
+        await remind(context.ledger, channels, incident_id, words, context.clock)
 
 
 def _remind_people(ledger: Ledger, case: Case, now: datetime) -> None:

@@ -24,6 +24,7 @@ from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.people.locales import LocaleRuling
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import Playbook
+from amends.domain.playbook.survey import Survey
 from amends.domain.risk.levels import Component, Risk, Severity
 from amends.domain.team.member import Member, TeamRole
 
@@ -265,6 +266,7 @@ def a_playbook(**changes: Any) -> Playbook:
                 "after": "5d",
                 "of": "notified",
                 "notice": "survey",
+                "survey": "how-we-did",
                 "channels": ["email"],
                 "approvals": 1,
             },
@@ -280,8 +282,35 @@ def a_playbook(**changes: Any) -> Playbook:
             },
         ],
         "commitments": [a_promise().model_dump()],
+        "surveys": [a_survey().model_dump()],
     }
     return Playbook.model_validate(given | changes)
+
+
+def a_survey(**changes: Any) -> Survey:
+    """Two scales, a choice and a free text."""
+    given: dict[str, Any] = {
+        "id": "how-we-did",
+        "title": {"en": "How did we do?", "zh-CN": "我们做得怎么样？"},
+        "intro": {"en": "A few short questions.", "zh-CN": "几个小问题。"},
+        "low": {"en": "1 = not at all", "zh-CN": "1 = 完全不同意"},
+        "high": {"en": "5 = fully", "zh-CN": "5 = 完全同意"},
+        "questions": [
+            {"id": "understood", "kind": "scale", "words": {"en": "I understood it.", "zh-CN": "我明白。"}},
+            {"id": "trust_now", "kind": "scale", "words": {"en": "I trust you now.", "zh-CN": "我信任你们。"}},
+            {
+                "id": "best-way",
+                "kind": "choice",
+                "words": {"en": "How shall we write?", "zh-CN": "怎样联系您？"},
+                "choices": [
+                    {"id": "email", "words": {"en": "By email", "zh-CN": "邮件"}},
+                    {"id": "sms", "words": {"en": "By SMS", "zh-CN": "短信"}},
+                ],
+            },
+            {"id": "comment", "kind": "text", "words": {"en": "Anything else?", "zh-CN": "还有吗？"}},
+        ],
+    }
+    return Survey.model_validate(given | changes)
 
 
 def a_case(**changes: Any) -> Case:

@@ -7,6 +7,7 @@ import pytest
 TESTS = Path(__file__).parent
 WAITS_FOR_TEST_ALL = (
     "acceptance/test_a_year.py",
+    "acceptance/test_two_hundred_questions.py",
     "chaos/",
     "cli/home/test_alarms.py",
     "cli/home/test_demo.py",
@@ -44,6 +45,7 @@ WAITS_FOR_TEST_ALL = (
     "web/http/test_connections.py",
     "web/portal/test_portal_browser.py",
     "web/portal/test_portal_process.py",
+    "web/test_portal_api.py",
 )
 """Files and folders with whole processes, browsers, a Prefect server, kills, many people, slow connections, or whole stories."""
 ON_BOTH_DATABASES = (

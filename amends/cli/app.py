@@ -64,13 +64,25 @@ COMMANDS = {
         "people.dossier:app", "Write what one person was told, word for word, under a seal; check such a file."
     ),
     "bounces": CommandEntry("receipt.bounces:bounces", "Take in the mails that came back."),
+    "inbox": CommandEntry("receipt.inbox:app", "Take in the mails of people as questions, and list their files."),
     "receipts": CommandEntry(
         "receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."
     ),
     "letters": CommandEntry(
         "deliver.letters:letters", "Hand paper letters to a print shop; note those that came back."
     ),
-    "questions": CommandEntry("feedback:app", "Read, answer and sort what people ask."),
+    "questions": CommandEntry("feedback.questions:app", "Read, answer and sort what people ask."),
+    "surveys": CommandEntry("feedback.surveys:app", "Show who answered surveys, and what all answered together."),
+    "reports": CommandEntry(
+        "people.reports:app", "Decide what people say on their pages: this is not me, my address is outdated."
+    ),
+    "requests": CommandEntry("people.requests:app", "Decide on people's requests for their data."),
+    "mentions": CommandEntry("feedback.mentions:app", "Take in posts that mention our account; answer them in public."),
+    "load": CommandEntry(
+        "feedback.load:load", "Say how many people will contact you, and in which waves to send for your team."
+    ),
+    "sessions": CommandEntry("feedback.sessions:app", "Announce question hours, remind of them, publish the answers."),
+    "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
@@ -83,7 +95,7 @@ COMMANDS = {
     "opt-out": CommandEntry(
         "people.opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."
     ),
-    "link": CommandEntry("people.link:app", "Revoke a personal link."),
+    "link": CommandEntry("people.link:app", "Revoke a personal link, or give a new one."),
     "audit": CommandEntry("home.audit:app", "Check the audit chain."),
     "schema": CommandEntry("playbook.schema:schema", "Print the JSON schema of a file."),
 }

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As, IncidentId, noun
+from amends.cli.terminal.options import As, IncidentId, noun, number
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import minute
 from amends.domain.base.value import EVERYONE, LOCALE, Texts, some_text, text_for
 from amends.domain.case.case import Case
+from amends.domain.feedback.question import QuestionKind
 from amends.domain.incident.commitment import Commitment, CommitmentKind, CommitmentState, end_of_day
 from amends.domain.incident.incident import Incident
 
@@ -106,6 +107,9 @@ def add(
     people: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Some persons: a file with one id of yours a line.")
     ] = None,
+    complaint: Annotated[
+        int | None, typer.Option(metavar="QUESTION", parser=number, help="The person of this complaint alone.")
+    ] = None,
 ) -> None:
     """Promise something more, at any time; the next notice to those people says so, else one of its own.
 
@@ -117,7 +121,7 @@ def add(
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
     given = {
         "id": commitment, "kind": kind, "owner": owner, "due": due, "promise": _spelled(promise),
-        "audience": audience, "place": place, "people": people,
+        "audience": audience, "place": place, "people": people, "complaint": complaint,
     }  # fmt: skip
     said = {key: value for key, value in given.items() if value}
     if (file is None) == (not said):
@@ -166,12 +170,25 @@ def _persons(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list[int]
     from amends.content.file.codes import Code
     from amends.content.incident.new_commitments import read_refs
 
+    if new.complaint:
+        return _of_complaint(desk, incident, new)
     refs = read_refs(new.people) if new.people else ()
     known = desk.ledger.people.numbers_of(incident, [ref for _, ref in refs])
     unknown = [line for line, ref in refs if ref not in known]
     what, advice = f"{new.id}: nobody in the list has this id", "write the id as the audience file has it"
     findings = [Finding(f"{new.people}:{line}:1", Code.UNKNOWN_WORD, what, advice) for line in unknown]
     return sorted(known.values()), findings
+
+
+def _of_complaint(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list[int], list[Finding]]:
+    """Return the person of the complaint, or a finding when the question is no complaint of anybody in the list."""
+    from amends.content.file.codes import Code
+
+    asked = desk.ledger.questions.get(incident, new.complaint or 0)
+    if asked.kind is QuestionKind.COMPLAINT and asked.person:
+        return [asked.person], []
+    what = f"{new.id}: question {asked.id} is no complaint of somebody in the list"
+    return [], [Finding("--complaint", Code.DOES_NOT_FIT, what, f"`amends questions list {incident}` has the kinds")]
 
 
 def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> None:

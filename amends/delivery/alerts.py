@@ -7,15 +7,19 @@ log the address: nothing of theirs is logged or raised here.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, text, title
-from amends.domain.alert.leads import lead_alerts
+from amends.domain.alert.leads import LeadAlert, lead_alerts
 from amends.domain.alert.leads import text as alert_text
+from amends.domain.alert.replies import reply_alerts
 from amends.domain.case.case import Case, IncidentState
+from amends.domain.feedback.question import NewQuestion, Urgency
 from amends.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -52,13 +56,35 @@ def alert_leads(
     ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, doubts: bool = True, rehearsal: bool = False
 ) -> int:
     """Send each reachable lead one message with the alerts that are new to the lead; return how many were sent."""
-    news, incident, zone = lead_alerts(case, now, doubts=doubts), case.incident.id, case.incident.organisation.timezone
-    if not news:
+    news = lead_alerts(case, now, doubts=doubts)
+    leads = [one.name for one in ledger.team.members() if one.hears_alerts] if news else []
+    return _send_news(ledger, case, dict.fromkeys(leads, news), now, limit, rehearsal=rehearsal)
+
+
+def alert_of_replies(
+    ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, rehearsal: bool = False
+) -> int:
+    """Send each member once what they are to hear of overdue replies and of people in danger; return the messages."""
+    incident = case.incident.id
+    if case.destroyed_at or not case.questions.open:
         return 0
+    heard, waiting = {}, ledger.queue.to_escalate(incident, now)
+    for name, alerts in reply_alerts(incident, waiting, ledger.team.members(), now).items():
+        unsent = ledger.alerts.unsent(incident, name, {one.key for one in alerts}, now)
+        if news := tuple(one for one in alerts if one.key in unsent):
+            heard[name] = news
+    return _send_news(ledger, case, heard, now, limit, rehearsal=rehearsal)
+
+
+def _send_news(
+    ledger: Ledger, case: Case, news_of: Mapping[str, Sequence[LeadAlert]], now: datetime, limit: float, *,
+    rehearsal: bool,
+) -> int:  # fmt: skip
+    """Send each of these members one message with the news that are new to the member; return how many were sent."""
+    incident, zone = case.incident.id, case.incident.organisation.timezone
     title = f"{'Rehearsal. ' if rehearsal else ''}To look at: {incident}"
-    leads = [one.name for one in ledger.team.members() if one.hears_alerts]
     on_their_way = []
-    for lead in leads:
+    for lead, news in news_of.items():
         if keys := ledger.alerts.claim(incident, lead, [alert.key for alert in news], now):
             alerts = [alert for alert in news if alert.key in keys]
             on_their_way.append(((lead, keys), _started(ledger, lead, title, alert_text(incident, alerts, zone))))
@@ -70,14 +96,28 @@ def alert_leads(
 
 
 def alert_at_once(ledger: Ledger, incident: str, now: datetime, *, rehearsal: bool = False) -> int:
-    """Send the leads their alerts at once of what cannot wait; return how many were sent.
+    """Send members their alerts at once of what cannot wait, as of people in danger; return how many were sent.
 
     The sweep would send the alerts some minutes later, and only where Prefect runs.
     """
     case = ledger.cases.read(incident, now)
+    sent = alert_of_replies(ledger, case, now, rehearsal=rehearsal)
     if not (case.stopped_sends or case.stopped_domains or case.leaks or case.state is IncidentState.PAUSED):
-        return 0
-    return alert_leads(ledger, case, now, doubts=False, rehearsal=rehearsal)
+        return sent
+    return sent + alert_leads(ledger, case, now, doubts=False, rehearsal=rehearsal)
+
+
+def alert_of_danger(ledger: Ledger, incident: str, asked: NewQuestion, now: datetime, *, rehearsal: bool) -> None:
+    """Alert members, in a thread of its own, when a question tells of danger; whoever asked does not wait for that."""
+    if asked.urgency is Urgency.SAFETY:
+        alert = partial(_alert_quietly, ledger, incident, now, rehearsal=rehearsal)
+        threading.Thread(target=alert, daemon=True).start()
+
+
+def _alert_quietly(ledger: Ledger, incident: str, now: datetime, *, rehearsal: bool) -> None:
+    """Alert at once; what fails is sent by the next sweep, and an error's text could hold an address."""
+    with suppress(Exception):
+        alert_at_once(ledger, incident, now, rehearsal=rehearsal)
 
 
 @dataclass

@@ -1,14 +1,40 @@
 """The dossier of a person, its messages put together word for word as they were sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from amends.delivery.compose import Composer
 from amends.domain.case.dossier import Dossier, DossierMessage
 from amends.domain.draft.writer import Links
 from amends.ledger.case.dossier import PersonRecord
 from amends.ledger.case.person_messages import PersonMessage
+from amends.ledger.deliver.letters import PrintedFrom
 
 NO_TEXT = "no text was approved for this reader, so the words cannot be put together"
+
+
+@dataclass(frozen=True, slots=True)
+class SentWords:
+    """The words of one message as its reader got them. Holds personal data: never log or print it."""
+
+    shown: DossierMessage = field(repr=False)
+    html: str = field(repr=False)
+    """The words as markup made from escaped text; empty where the message had none."""
+
+
+def as_sent(messages: Iterable[PersonMessage], links: Links, link: str) -> tuple[SentWords, ...]:
+    """Return the words of the messages that left, the latest first, with the reader's present link."""
+    composers: dict[tuple[str, int], Composer] = {}
+    own = (PersonMessage(one.shown, one.claim._replace(link=link), one.source) for one in messages)
+    found = (_words_of(one, _composer(composers, one, one.source, links)) for one in own if one.source)
+    return tuple(sorted(found, key=lambda one: one.shown.at, reverse=True))
+
+
+def _words_of(message: PersonMessage, composer: Composer) -> SentWords:
+    shown, claim = _with_words(message, composer), message.claim
+    if not shown.text or not (claim.channel.detailed or claim.channel.printed):
+        return SentWords(shown, "")
+    return SentWords(shown, (composer.on_paper(claim) if claim.channel.printed else composer.message(claim)).html)
 
 
 def with_words(record: PersonRecord, links: Links) -> Dossier:
@@ -22,11 +48,17 @@ def _messages(record: PersonRecord, links: Links) -> Iterator[DossierMessage]:
     """Yield the messages, the earliest first."""
     composers: dict[tuple[str, int], Composer] = {}
     for one in sorted(record.messages, key=lambda one: one.shown.dated):
-        text = one.shown.notice, one.shown.version
-        if one.source and text not in composers:
-            source = one.source
-            composers[text] = Composer(source.incident, source.draft, source.wording, links)
-        yield _with_words(one, composers[text]) if one.source else one.shown
+        yield _with_words(one, _composer(composers, one, one.source, links)) if one.source else one.shown
+
+
+def _composer(
+    made: dict[tuple[str, int], Composer], message: PersonMessage, source: PrintedFrom, links: Links
+) -> Composer:
+    """Return the composer of the message's notice, made once for each of its versions."""
+    text = message.shown.notice, message.shown.version
+    if text not in made:
+        made[text] = Composer(source.incident, source.draft, source.wording, links)
+    return made[text]
 
 
 def _with_words(message: PersonMessage, composer: Composer) -> DossierMessage:

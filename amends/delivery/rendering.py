@@ -87,9 +87,9 @@ def _answer(pipe: Connection) -> Any:
 
 def _work(work: Callable[[], Any], pipe: Connection) -> NoReturn:
     try:
-        _use_nothing_of_the_parent(pipe)
-        _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_AS, int(MEMORY.read_text().split()[0]) * resource.getpagesize() + MOST_MEMORY)
+        use_nothing_of_the_parent(pipe)
+        limit(resource.RLIMIT_CORE, 0)
+        limit(resource.RLIMIT_AS, int(MEMORY.read_text().split()[0]) * resource.getpagesize() + MOST_MEMORY)
         signal.signal(signal.SIGPROF, _too_slow)
         WATCH.set(partial(_alarm, pipe))
         pipe.send_bytes(_outcome(work))
@@ -97,7 +97,7 @@ def _work(work: Callable[[], Any], pipe: Connection) -> NoReturn:
         os._exit(0)  # no traceback, and nothing of the parent's is written or closed again
 
 
-def _use_nothing_of_the_parent(pipe: Connection) -> None:
+def use_nothing_of_the_parent(pipe: Connection) -> None:
     """Close the files and connections that the fork inherited, and collect no object that would use them."""
     gc.freeze()
     gc.disable()
@@ -122,20 +122,20 @@ def _outcome(work: Callable[[], Any]) -> bytes:
 def _alarm(pipe: Connection, path: str) -> Iterator[None]:
     """Tell the parent which template is rendered now, and stop it when it takes too long."""
     pipe.send(path)
-    _limit(resource.RLIMIT_CPU, int(time.process_time() + MOST_SECONDS + GRACE_SECONDS))
+    limit(resource.RLIMIT_CPU, int(time.process_time() + MOST_SECONDS + GRACE_SECONDS))
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _limit(resource.RLIMIT_CPU, int(time.process_time() + SILENCE_SECONDS))
+        limit(resource.RLIMIT_CPU, int(time.process_time() + SILENCE_SECONDS))
 
 
 def _too_slow(_number: int, _frame: object) -> NoReturn:
     raise TooMuch(f"it takes more than {MOST_SECONDS} s")
 
 
-def _limit(kind: int, most: int) -> None:
+def limit(kind: int, most: int) -> None:
     """Set the limit for this process, unless a lower one holds already and cannot be raised."""
     _, highest = resource.getrlimit(kind)
     resource.setrlimit(kind, (most if highest == resource.RLIM_INFINITY else min(most, highest), highest))

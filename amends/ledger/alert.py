@@ -106,6 +106,16 @@ class Alerts:
             write.incident(incident)
             note_alert(write, incident, what, now)
 
+    def unsent(self, incident: str, member: str, keys: Collection[str], now: datetime) -> frozenset[str]:
+        """Return those of these alerts that were not sent to the member and that no other process is sending."""
+        row = ApprovalReminderRow
+        busy = (col(row.state) == ReminderState.SENT) | (
+            (col(row.state) == ReminderState.CLAIMED) & (col(row.at) > now - PATIENCE)
+        )
+        query = select(row).where(row.incident == incident, row.notice == NO_NOTICE, row.member == member, busy)
+        with self._store.read() as session:
+            return frozenset(keys) - {known.occasion for known in session.exec(query)}
+
     def claim(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
         """Claim those of these alerts that were not sent to this lead and are claimed by no other; return their keys.
 

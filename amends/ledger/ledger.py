@@ -12,9 +12,12 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.audit.audit import Audit
 from amends.ledger.audit.replay import Replay
+from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
+from amends.ledger.case.person_messages import SentMessages
+from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
 from amends.ledger.commitment import Commitments
@@ -26,8 +29,16 @@ from amends.ledger.deliver.deliveries import Deliveries
 from amends.ledger.deliver.letters import PaperLetters
 from amends.ledger.deliver.previews import Previews
 from amends.ledger.deliver.statistics import Statistics
+from amends.ledger.feedback.answers import GivenAnswers
+from amends.ledger.feedback.hours import QuestionHours
+from amends.ledger.feedback.mentions import Mentions
 from amends.ledger.feedback.questions import Questions
+from amends.ledger.feedback.queue.faq import FaqEntries
+from amends.ledger.feedback.queue.groups import QuestionGroups
+from amends.ledger.feedback.queue.queue import QuestionQueue
+from amends.ledger.feedback.replies import Replies
 from amends.ledger.feedback.sms_replies import SmsReplies
+from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
 from amends.ledger.incident.stops import RecordedStops
@@ -35,13 +46,17 @@ from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
 from amends.ledger.notice.restore import Restore
+from amends.ledger.notice.survey_samples import SurveySamples
+from amends.ledger.people.callers import Callers
 from amends.ledger.people.locale_rulings import LocaleRulings
 from amends.ledger.people.opt_outs import OptOuts
+from amends.ledger.people.page_choices import PageChoices
 from amends.ledger.people.people import People
 from amends.ledger.people.shared_mailboxes import SharedMailboxes
 from amends.ledger.playbook.assessments import Assessments
 from amends.ledger.playbook.occurrences import Occurrences
 from amends.ledger.playbook.playbooks import Playbooks
+from amends.ledger.receipt.inbox import IncomingMails
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
 from amends.ledger.receipt.replied import Replied
@@ -80,6 +95,11 @@ class Ledger:
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
+        self.queue, self.groups, self.faq = QuestionQueue(store), QuestionGroups(store), FaqEntries(store)
+        self.answers, self.replies = GivenAnswers(store), Replies(store)
+        self.surveys, self.samples = Surveys(store), SurveySamples(store)
+        self.callers, self.mentions = Callers(store), Mentions(store, self.questions, self.answers)
+        self.hours = QuestionHours(store)
         self.notices = notices = Notices(store, replay)
         self.approvals, self.restore = Approvals(store, notices), Restore(store)
         claims = Claims(store, notices)
@@ -89,12 +109,18 @@ class Ledger:
             Decisions(store, deliveries, notices),
         )
         self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
-        self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
-        self.replied = Replied(store, self.receipts)
+        self.statistics, self.receipts, self.polling = (
+            Statistics(store),
+            Receipts(store, notices, self.replies),
+            Polling(store),
+        )
+        self.replied, self.inbox = Replied(store, self.receipts, self.replies), IncomingMails(store)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
-        self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions)
-        self.destruction, self.visits = Destruction(store, self.cases), Visits(store, notices)
+        self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions, self.answers)
+        self.destruction, self.visits = Destruction(store, self.cases, self.surveys), Visits(store, notices)
+        self.reports, self.requests = PersonReports(store, notices), AccessRequests(store)
+        self.choices, self.sent = PageChoices(store), SentMessages(store, notices, claims)
 
     def __reduce__(self) -> tuple[object, ...]:
         return partial(type(self), durable=self._durable), self._opened_with

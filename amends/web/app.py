@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from amends.content.notice import shipped_wording
@@ -25,6 +26,8 @@ from amends.web.http.limits import WRITERS, PostLimits
 from amends.web.http.middleware import Door, QuietErrors, SafeHeaders
 from amends.web.portal.board import PromiseBoard
 from amends.web.portal.cache import RecentCases
+from amends.web.portal.faq import FaqPage
+from amends.web.portal.hours import HourPages
 from amends.web.portal.notices import INDEX, NoticePages, plain_file
 from amends.web.portal.opt_out import OptOutPages, add_opt_outs
 from amends.web.portal.pages import PortalPages
@@ -56,7 +59,9 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_board(app, PromiseBoard(pages, notices, recent, clock))  # before the files, whose addresses are alike
+    _add_faq(app, FaqPage(ledger, pages, notices, recent, clock))
     _add_public_pages(app, pages, notices, ledger)
+    _add_hours(app, HourPages(ledger, pages, recent, clock))
     write_slots = asyncio.Semaphore(WRITERS)
     _add_personal_pages(app, personal, write_slots)
     add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, write_slots))
@@ -109,6 +114,18 @@ def _add_board(app: FastAPI, board: PromiseBoard) -> None:
         return board.show(incident, locale)
 
 
+def _add_hours(app: FastAPI, hours: HourPages) -> None:
+    @app.api_route("/s/{incident}/{hour}", methods=READ)
+    def question_hour(request: Request, incident: str, hour: str) -> Response:
+        return hours.show(request, incident, hour)
+
+
+def _add_faq(app: FastAPI, faq: FaqPage) -> None:
+    @app.api_route("/n/{incident}/{locale}/questions", methods=READ)
+    def questions(incident: str, locale: str) -> Response:
+        return faq.show(incident, locale)
+
+
 def _redirect(path: str) -> Response:
     return RedirectResponse(path, HTTPStatus.FOUND, {"Vary": "Accept-Language"})
 
@@ -118,6 +135,14 @@ def _add_personal_pages(app: FastAPI, personal: PersonalPages, write_slots: asyn
     @app.api_route("/p/{link}/", methods=READ)  # some people who type the link from a letter add a slash
     def show(request: Request, link: Link) -> Response:
         return personal.show(request, link)
+
+    @app.api_route("/p/{link}/copy", methods=READ)
+    def copy(request: Request, link: Link) -> Response:
+        return personal.copy(request, link)
+
+    @app.api_route("/p/{link}/notice/{notice}", methods=READ)
+    def read(request: Request, link: Link, notice: str) -> Response:
+        return personal.read(request, link, notice)
 
     for form in PageForm:
         _add_form(app, personal, form, write_slots)
@@ -138,10 +163,17 @@ def _error_page(pages: PortalPages) -> Callable[[Request, Exception], Response]:
     def explain(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             back = _page_before(pages, request, error)
-            return pages.explain(request, error.status_code, back=back, headers=error.headers)
+            headers = _allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+            return pages.explain(request, error.status_code, back=back, headers=headers)
         return pages.explain(request, HTTPStatus.NOT_FOUND)  # a parameter does not fit: no page has this address
 
     return explain
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Return the header that names all methods of this path (RFC 9110, 15.5.6): several routes may share the path."""
+    there = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+    return {"Allow": ", ".join(sorted({method for one in there for method in one.methods}))}
 
 
 def _page_before(pages: PortalPages, request: Request, error: HTTPException) -> str:

@@ -16,7 +16,6 @@ from statistics import quantiles
 from urllib.parse import urlencode
 
 from amends.cli.home.up import answers, free_port
-from amends.domain.feedback.question import SURVEY
 from amends.ledger import Ledger
 from amends.web.http.forms import FormTokens
 
@@ -29,7 +28,7 @@ ADDRESSES = 1_000
 """From so many, as a proxy tells; the portal lets one address send sixty an hour."""
 WRITERS = 2_000
 """So many people write; the portal lets each of them send ten an hour."""
-KINDS = ("question", "survey", "wrong form", "question", "survey", "wrong link")
+KINDS = ("question", "wrong form", "question", "wrong link")
 TAKEN = "303"
 
 
@@ -115,7 +114,7 @@ def _posting(port: int, posts: Path, rate: int) -> Iterator[subprocess.Popen[str
 
 
 def _posts(portal: Portal, count: int) -> Iterator[str]:
-    """Questions, surveys, and what a bot would send; no form twice."""
+    """Questions, and what a bot would send; no form twice."""
     tokens, now = FormTokens(portal.ledger.store.keys.form_key), datetime.now(UTC)
     written = now - timedelta(seconds=30)
     links = [
@@ -124,11 +123,9 @@ def _posts(portal: Portal, count: int) -> Iterator[str]:
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         link = links[number % len(links)][:: -1 if kind == "wrong link" else 1]
-        form = "survey" if kind == "survey" else "ask"
-        token = "made up" if kind == "wrong form" else tokens.issue(link, form, written)
-        words = {"kind": "question", "text": f"What of mine was taken? {number}"}
-        fields = {"form": token, **(dict.fromkeys(SURVEY, "4") if kind == "survey" else words)}
-        yield json.dumps([kind, _request(f"/p/{link}/{form}", urlencode(fields), number)])
+        token = "made up" if kind == "wrong form" else tokens.issue(link, "ask", written)
+        fields = {"form": token, "kind": "question", "text": f"What of mine was taken? {number}"}
+        yield json.dumps([kind, _request(f"/p/{link}/ask", urlencode(fields), number)])
 
 
 def _request(path: str, body: str, number: int) -> str:

@@ -22,8 +22,10 @@ from channels.smtp.webhook import ECHOED
 
 UNSUBSCRIBE = ("List-Unsubscribe", "List-Unsubscribe-Post")
 """The two headers of RFC 8058, which only optional mail has."""
-OPTIONAL_HEADERS = (*UNSUBSCRIBE, *(name for name, _ in ECHOED.values()))
-"""Headers that not every email has: UNSUBSCRIBE, and the token that a provider returns with each event."""
+THREAD = ("In-Reply-To", "References")
+"""The two headers that only an answer to somebody's mail has (RFC 5322, 3.6.4)."""
+OPTIONAL_HEADERS = (*THREAD, *UNSUBSCRIBE, *(name for name, _ in ECHOED.values()))
+"""Headers that not every email has: THREAD, UNSUBSCRIBE, and the token that a provider returns with each event."""
 HEADERS = (
     "From",
     "To",
@@ -63,6 +65,9 @@ DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z
 LONGEST_LOCAL_PART, LONGEST_ADDRESS = 64, 254
 PLAIN_WORDS = re.compile(r"[A-Za-z0-9#$&'*+/^_`{|}~-]{1,20}(?: [A-Za-z0-9#$&'*+/^_`{|}~-]{1,20}){0,2}")
 """A display name that needs no quoting; short enough for one line."""
+MESSAGE_ID = re.compile(r"<[!#-'*+\-/-9=?A-Z^-~.]{1,100}@[!#-'*+\-./-9=?A-Z\[\]^-~]{1,140}>")
+"""A msg-id without quotes, comments and spaces: <CAF=x+1@mail.example.org>."""
+MOST_REFERENCES = 20
 PLAIN_LINE = re.compile(r"[!-~](?:[ -~]{0,64}[!-~])?")
 PRINTABLE = bytes(range(0x20, 0x7F))
 NOT_IN_HEADERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -214,15 +219,24 @@ def _lines(*headers: tuple[str, str]) -> str:
 
 
 def _optional_headers(message: Message, letterhead: Letterhead) -> bytes:
-    if not (message.unsubscribe or letterhead.echoed):
+    if not (message.unsubscribe or letterhead.echoed or message.in_reply_to):
         return b""
-    headers: list[tuple[str, str]] = []
+    headers = _thread(message)
     if message.unsubscribe:
         headers += zip(UNSUBSCRIBE, (f"<{message.unsubscribe}>", "List-Unsubscribe=One-Click"), strict=True)
     if letterhead.echoed:
         name, value = letterhead.echoed
         headers.append((name, value % message.bounce))
     return _lines(*headers).encode()
+
+
+def _thread(message: Message) -> list[tuple[str, str]]:
+    """Return the headers by which an answer stands in its thread; what is no Message-ID is left out."""
+    if not MESSAGE_ID.fullmatch(message.in_reply_to):
+        return []
+    named = [one for one in message.references if MESSAGE_ID.fullmatch(one)][-MOST_REFERENCES:]
+    folded = "\r\n ".join(named or [message.in_reply_to])
+    return list(zip(THREAD, (message.in_reply_to, folded), strict=True))
 
 
 def _body(form: VariantForm) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import uvicorn
 
-from amends.content.feedback import read_calls, record_calls
+from amends.content.feedback.hotline import read_calls, record_calls
 from amends.content.file.document import read_document
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
@@ -28,7 +28,7 @@ from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.writer import Links
-from amends.domain.feedback.question import SURVEY
+from amends.domain.feedback.answer import ReplyState
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.duty import Addressee
@@ -58,6 +58,7 @@ PORTAL_QUESTIONS = {
     5: "这是不是骗子发的？我怎么确认？",
     9: "Please send your staff with a code word. That would help me trust them.",
 }
+SURVEY = "how-we-did"
 SURVEY_SCORES = (5, 4, 4, 5, 3)
 PHOTOS = (
     "photo-before-visit",
@@ -158,7 +159,7 @@ class DemoStory:
         answers = read_document(STORY / "answers.yaml").content
         waiting = self._ledger.questions.all(INCIDENT, open_only=True)
         for question in waiting:
-            text = text_for(answers[question.theme], question.locale) or answers[question.theme]["en"]
+            text = text_for(answers[question.topic], question.locale) or answers[question.topic]["en"]
             self._ledger.questions.answer(INCIDENT, question.id, text, "omar", self._clock.now)
         say(self._clock.now, f"all {len(waiting)} questions are answered in time")
 
@@ -181,9 +182,15 @@ class DemoStory:
         say(self._clock.now, "a night line is promised from now on: the next update says so")
 
     def _survey(self) -> None:
-        for person in range(10, 22):
-            scores = {measure: str(SURVEY_SCORES[(person + n) % 5]) for n, measure in enumerate(SURVEY)}
-            self._visitor.send(person, "survey", scores | {"comment": ""})
+        """Let people answer on their pages the survey to which a notice has invited them."""
+        case = self._ledger.cases.read(INCIDENT)
+        survey = case.playbook.survey(SURVEY) if case.playbook else None
+        for person in range(10, 22) if survey else ():
+            scores = {
+                f"answer-{question.id}": str(SURVEY_SCORES[(person + n) % 5])
+                for n, question in enumerate(survey.scales if survey else ())
+            }
+            self._visitor.send(person, "survey", {"survey": "survey-invitation", **scores})
         say(self._clock.now, "12 people answer the survey")
 
     def _keep(self, commitment: str, evidence: Texts, done: str) -> None:
@@ -307,6 +314,9 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
         said.update(line.channel for line in ledger.statistics.lines(INCIDENT, notice.id) if line.state == "sent")
         if total != notice.meant_for:
             found.append(f"{notice.id}: {total} states for {notice.meant_for} people")
+    answers = Counter(reply.channel for reply in ledger.replies.all(INCIDENT) if reply.state is ReplyState.SENT)
+    said.update(answers)
+    print(f"  answers to questions: {listed(f'{count} by {way}' for way, count in answers.items())}")  # noqa: T201
     received = {
         ChannelKind.EMAIL: len(mail.arrived),
         ChannelKind.SMS: sum(taken.service == "sms" for taken in web.taken),

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from amends.domain.base.value import nearest_locale
 from amends.domain.case.case import Case
-from amends.domain.feedback.question import NewQuestion, QuestionKind
+from amends.domain.case.intake import new_question
+from amends.domain.feedback.question import QuestionKind
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import Asking, full_hour
 from flows.rehearsal.scene import LEAD, Scene
@@ -88,15 +89,14 @@ class Public:
         self.complaints += angry
         words = COMPLAINING if angry else ASKING
         locale = nearest_locale(self._locales[asking.person], list(words), "en")
-        asked = NewQuestion(
-            text=words[locale][asking.saying % len(words[locale])],
+        asked = new_question(
+            case.playbook,
+            words[locale][asking.saying % len(words[locale])],
             person=asking.person,
             kind=asking.kind,
             source=asking.source,
             locale=locale,
             once=f"rehearsal {self._asked}",
-            reply_within=case.playbook.reply_within,
-            owner=case.playbook.questions_owner,
             at=now,
         )
         question = self._scene.ledger.questions.ask(self._scene.incident, asked, now)

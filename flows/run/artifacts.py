@@ -31,6 +31,8 @@ from amends.domain.base.errors import Finding
 from amends.domain.base.text import counted, counts, length
 from amends.domain.case.case import Case
 from amends.domain.deliver.preflight import Preflight
+from amends.domain.feedback.survey.survey import SurveyResults
+from amends.domain.feedback.survey.text import in_short, result_tables
 from amends.domain.law.duty import Duty
 from amends.domain.notice.notice import (
     Draft,
@@ -292,7 +294,7 @@ def timeline_page(case: Case, now: datetime) -> Page:
         f"{''.join(sections)}"
         f"## Notices\n{_table(('notice', 'stage', *PERSON_STATES, 'sent'), notices)}\n"
         f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
-        f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n",
+        f"By topic: {', '.join(f'{topic} {count}' for topic, count in asked.by_topic.items()) or 'none'}\n",
     )
 
 
@@ -336,29 +338,29 @@ async def show_chases(case: Case, lines: list[str]) -> None:
     await show(case.incident.id, "to-do", text, "Reminders and escalations")
 
 
-async def show_feedback(case: Case, comments: int) -> None:
-    """Show questions by theme and the survey, in numbers."""
-    await show(case.incident.id, "feedback", feedback_page(case, comments), "Questions by theme, and the survey")
+async def show_feedback(case: Case) -> None:
+    """Show questions by topic and the surveys, in numbers."""
+    await show(case.incident.id, "feedback", feedback_page(case), "Questions by topic, and the surveys")
 
 
-def feedback_page(case: Case, comments: int) -> str:
+def feedback_page(case: Case) -> str:
     """Return the numbers of questions and survey answers as a page; texts of people are never on it."""
-    asked, survey = case.questions, case.survey
-    themes = _table(
-        ("theme", "asked", "open"),
-        [(theme, count, asked.open_by_theme.get(theme, 0)) for theme, count in asked.by_theme.items()],
+    asked = case.questions
+    topics = _table(
+        ("topic", "asked", "open"),
+        [(topic, count, asked.open_by_topic.get(topic, 0)) for topic, count in asked.by_topic.items()],
     )
-    means = _table(("measure", "mean of 5"), list(survey.means.items()))
     return (
-        f"# What people ask\n\n{asked.asked} questions, {asked.open} open, **{asked.overdue} overdue**\n\n{themes}\n"
-        f"# Survey\n\n{survey.answers} answers{_commented(case, comments)}\n\n{means}"
+        f"# What people ask\n\n{asked.asked} questions, {asked.open} open, **{asked.overdue} overdue**\n\n{topics}\n"
+        + "".join(_survey(case, results) for results in case.surveys)
     )
 
 
-def _commented(case: Case, comments: int) -> str:
-    """Return the number of comments and the command that shows them, because nothing reminds the team to read them."""
-    said = f"{counted(comments, 'comment')} for people to read: `amends questions comments {case.incident.id}`"
-    return f"; {said}" if comments else ""
+def _survey(case: Case, results: SurveyResults) -> str:
+    """Return the results after one invitation, and the command that shows the texts, which nothing else recalls."""
+    said = f"\n\n{counted(results.texts, 'text')} for people to read: `amends surveys comments {case.incident.id}`"
+    tables = "".join(f"\n\n{_table(head, rows)}" for head, rows in result_tables(results))
+    return f"\n# Survey {results.survey}\n\n{in_short(results)}{said if results.texts else ''}{tables}\n"
 
 
 class Progress:

@@ -11,7 +11,7 @@ from amends.delivery.preflight import look_over
 from amends.delivery.rendering import rendered
 from amends.domain.base.errors import ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import counted
-from amends.domain.base.value import NO_LONGER, TOLD_OTHERWISE
+from amends.domain.base.value import NO_LONGER, SAMPLE, TOLD_OTHERWISE
 from amends.domain.case.case import Case
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import draft, in_its_words, to_people_alone
@@ -124,6 +124,7 @@ def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence
     """Draft the notice for the people of its audience as they are now. Raises ContentError for a wrong template."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     differences = _differences(ledger, incident_id, step, wanted)
+    _draw_sample(context, case, step, wanted)
     step = to_people_alone(step) if step.corrects and not differences.public else step
     audience = ledger.notices.audience(incident_id, wanted.audience, wanted.id)
     pages = ledger.told.pages(incident_id, wanted.id)
@@ -139,6 +140,15 @@ def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence
         raise
     existing = case.notice(wanted.id)
     return Drafting(drafted, wording, wanted.audience, step.id, existing.version if existing else 0)
+
+
+def _draw_sample(context: Context, case: Case, step: Step, wanted: Wanted) -> None:
+    """Draw the random sample that a survey asks; the people drawn for an earlier draft stay in it."""
+    survey = case.playbook.survey(step.survey) if case.playbook and step.survey else None
+    if survey and survey.sample and wanted.audience.startswith(SAMPLE):
+        context.ledger.samples.draw(
+            case.incident.id, wanted.id, survey.id, survey.sample, step.audience, context.clock()
+        )
 
 
 def lint_and_keep(context: Context, case: Case, drafting: Drafting) -> tuple[Finding, ...] | None:

@@ -83,7 +83,7 @@ class Year:
         self.clock = PassedClock(START)
         self.links = Links("http://127.0.0.1:8400")
         self.context = Context(self.ledger, self.links, self._channels(), self.clock, mirrored=False)
-        first = [a_customer(number) for number in range(1, self.sizes.known + 1)]
+        first = [self.customer(number) for number in range(1, self.sizes.known + 1)]
         self.incident = an_incident()
         self.truth = Truth(
             days={key: [(START, datetime.fromisoformat(TIMES[key]))] for key in ("discovered", "contained")}
@@ -100,6 +100,10 @@ class Year:
         relay = {"host": "127.0.0.1", "port": str(self.relay.port), "security": "none", "connections": "4"}
         sender = {"sender": "care@btepai.example", "bounce_domain": "bounces.btepai.example"}
         return {**outboxes(self.folder / "outbox"), ChannelKind.EMAIL: {"use": "email_smtp", **relay, **sender}}
+
+    def customer(self, number: int) -> Person:
+        """Return the person with this number."""
+        return a_customer(number)
 
     def _open(self) -> None:
         self.ledger.incidents.open(self.incident, self.listed, LEAD.name, START)
@@ -184,11 +188,11 @@ class Year:
 
     # Time
 
-    async def pass_by(self, script: "list[tuple[float, Act]]") -> None:
-        """Live until the end; each act of the script is done at its day."""
+    async def pass_by(self, script: "list[tuple[float, Act]]", until: datetime = END) -> None:
+        """Live until then; each act of the script is done at its day."""
         acts = sorted(((START + day * DAY, act) for day, act in script), key=lambda one: one[0])
         with using(self.context):
-            while self.clock.now <= END:
+            while self.clock.now <= until:
                 while acts and acts[0][0] <= self.clock.now:
                     acts.pop(0)[1](self)
                 case = await self._work()

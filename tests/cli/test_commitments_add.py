@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from amends.cli.terminal.clock import now
+from amends.domain.feedback.question import QuestionKind
+from tests.builders import an_asked
 from tests.cli.conftest import INCIDENT, Office
 
 PROMISE = ("--promise", "en=We will put new locks on your door.", "--promise", "zh-CN=我们将为您更换门锁。")
@@ -113,3 +116,17 @@ def test_neither_a_file_nor_options_is_a_usage_error(sent: Office, tmp_path: Pat
     assert sent.amends("commitments", "add", INCIDENT, by="lena").exit_code == 2
     both = (*words(), a_file(tmp_path))
     assert sent.amends(*both, by="lena").exit_code == 2
+
+
+def test_a_complaint_opens_a_promise_to_its_person_alone(sent: Office) -> None:
+    ledger = sent.ledger()
+    for kind in (QuestionKind.COMPLAINT, QuestionKind.QUESTION):
+        ledger.questions.ask(INCIDENT, an_asked("The thief has my key.", person=3, kind=kind, once=kind), now())
+    (added,) = sent.values(*words(complaint="1"), by="lena")
+    assert added["audience"] == "persons:new-locks"
+    assert ledger.notices.audience(INCIDENT, "persons:new-locks").people == 1
+    ledger.dispose()
+    refused = sent.amends(*words(id="doors", complaint="2"), by="lena")
+    assert refused.exit_code != 0
+    assert "question 2 is no complaint" in refused.stderr + refused.stdout
+    assert "doors" not in listed(sent)

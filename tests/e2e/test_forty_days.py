@@ -24,6 +24,7 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.case.deadlines import open_duties, reminders
 from amends.domain.case.next_update import awaited
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.answer import ReplyState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import SENT_STATES, DeliveryState, NoticeStage, PersonState
@@ -387,6 +388,10 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
             assert not line.state.pending, f"{notice.id} on {line.channel} is {line.state}"
             sent[line.channel] += line.state == "sent"
             uncertain[line.channel] += line.state == "uncertain"
+    for reply in weeks.ledger.replies.all(INCIDENT):
+        for states, count in (((ReplyState.SENT, ReplyState.DELIVERED), sent), ((ReplyState.UNCERTAIN,), uncertain)):
+            if reply.state in states and reply.channel.kind:
+                count[reply.channel.kind] += 1
     taken = Counter(one.service for one in weeks.up.web.taken)
     for kind, arrived in {
         ChannelKind.EMAIL: len(weeks.up.mail.arrived),

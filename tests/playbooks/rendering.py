@@ -188,6 +188,15 @@ def home_of(setting: Setting) -> str:
     return found.places[0] if found else "CN"
 
 
+SESSION = {
+    "en": {"title": "Ask our engineers", "begins": "Tuesday, 8 December 2026, 17:00 (UTC+8)", "minutes": "60",
+           "where": "+86 571 5550 0142"},
+    "zh-CN": {"title": "向工程师提问", "begins": "2026年12月8日（星期二）17:00（UTC+8）", "minutes": "60",
+              "where": "+86 571 5550 0142"},
+}  # fmt: skip
+"""The question hour of a notice that announces one."""
+
+
 def help_says(setting: Setting) -> tuple[str, ...]:
     """The items that the help says to everybody with the setting's addendum."""
     found, helps = letters().addendum(setting.letter), shipped_wording().help_in(home_of(setting)[:2])
@@ -205,12 +214,14 @@ def context_of(setting: Setting) -> dict[str, Any]:
         "help_says": help_says(setting),
         "page": PAGE,
         "promises_page": f"{PAGE}promises",
+        "faq_page": f"{PAGE}questions",
         "dated": say_date(phrases(setting.locale), TOLD, ZONE),
         "severity": setting.severity.value,
         "tone": TONES[setting.severity].value,
         "organisation": _organisation(incident().organisation, setting),
         "story": _story(setting),
         "promise": _promise(setting),
+        "session": SESSION[setting.locale] | {"page": "https://btepai.example/s/stolen-terminals/ask-us?lang=en"},
     }
     varying = _nothing() if setting.sparse else _everything(setting.locale)
     varying |= {} if letters().says(setting.letter, "nature") else {"changes": []}  # as a draft leaves them out
@@ -222,10 +233,15 @@ def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
     lists: dict[str, Any] = {"data": [], "steps": [{"about": "", "text": "-"}], "helps": [], "promises": [], "news": []}
-    lists |= {"changes": [], "revisions": []}
+    lists |= {"changes": [], "revisions": [], "many_asked": []}
     since, late = {"first": "", "news": []}, {"named": "", "came": ""}
-    others = {"late": late, "since": since, "questions": {"asked": 0, "open": 0}, "people": ""}
+    others = {"late": late, "since": since, "questions": {"asked": 0, "open": 0}, "survey": {}, "people": ""}
     return {**dict.fromkeys(empty, ""), **lists, **others}
+
+
+def _rated(locale: str) -> dict[str, str]:
+    first, *_, last = playbooks()["customer-data-theft"].surveys[0].scales
+    return {"answers": "1,234", "best": first.words[locale], "lowest": last.words[locale]}
 
 
 def _everything(locale: str) -> dict[str, Any]:
@@ -245,6 +261,11 @@ def _everything(locale: str) -> dict[str, Any]:
         "next_news": say_moment(words, NEXT, ZONE),
         "late": {"named": say_moment(words, MISSED, ZONE), "came": ""},
         "questions": {"asked": 12, "open": 3},
+        "survey": _rated(locale),
+        "many_asked": [
+            {"topic": "scam", "question": "", "answer": "", "open": "yes"},
+            {"topic": "my_data", "question": "?", "answer": "", "open": ""},
+        ],
         "people": say_count(words, told.facts.people.value or Count()),
         "encrypted": "no",
         "nobody_knows_who": "yes",

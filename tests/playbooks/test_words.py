@@ -10,7 +10,7 @@ import pytest
 from amends.content.playbook.commitment_library import shipped_commitments
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.question import SURVEY, QuestionKind
+from amends.domain.feedback.question import QuestionKind
 from amends.domain.incident.commitment import CommitmentKind, CommitmentState, PlannedCommitment
 from amends.domain.incident.elements import class_of
 from amends.domain.incident.facts import DataCategory
@@ -26,14 +26,26 @@ PORTAL = set(
     """
     title hello your_data_title your_data_intro no_data_known left_not_touched left_perhaps_twice what_you_can_do promises_title promise_due
     promise_new_due promise_evidence take_up take_up_code take_up_until ask_title ask_label ask_kind_question ask_kind_complaint
-    ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_title survey_intro
-    survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now
-    survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title
+    ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_once survey_send
+    survey_thanks notice_link notices_title
     link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text survey_empty sent_too_soon form_expired form_used
     we_never_ask
     contact_title contact_officer language skip back error_title error_text guardian_intro privacy_note
     board_title board_intro board_empty
+    faq_title faq_empty faq_dated faq_link
+    answer_corrected_on answer_closed_on answer_was_wrong objected_on objection_button objection_why objection_send objection_thanks
+    reply_subject reply_hello reply_asked reply_answer reply_wrong reply_closed reply_not_satisfied reply_not_satisfied_mail reply_thanks
+    reply_sms reply_sms_wrong reply_sms_correction
+    hour_begins hour_when hour_minutes hour_where hour_page hour_intro hour_more hour_ask_label hour_ask hour_remind hour_reminded
+    hour_over hour_answers hour_reminder_subject hour_reminder_text
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed
+    own_title wrong_title wrong_intro wrong_label wrong_send wrong_open
+    address_title address_intro address_email address_phone address_label address_send address_open
+    address_bad_email address_bad_phone report_accepted report_refused
+    prefer_title prefer_intro prefer_locale prefer_channel prefer_any prefer_email prefer_sms prefer_letter
+    prefer_save prefer_saved step_done step_tick step_untick
+    data_title data_intro data_send data_pending data_late data_ready data_download data_refused
+    sent_to_you sent_read sent_email sent_sms sent_letter
     """.split()
 )
 PROMISE_FITS = {"en": 110, "zh-CN": 30}
@@ -189,10 +201,19 @@ def test_the_portal_has_its_words_with_their_parts(locale: str) -> None:
 
 
 @LOCALE
-def test_the_portal_names_each_survey_measure_and_question_kind(locale: str) -> None:
-    """The words of the portal name each measure of the survey and each kind of question."""
-    keys = {f"survey_{measure}" for measure in SURVEY} | {f"ask_kind_{kind}" for kind in QuestionKind}
-    assert keys - phrases(locale).portal.keys() == set()
+def test_the_portal_names_each_kind_of_question(locale: str) -> None:
+    assert {f"ask_kind_{kind}" for kind in QuestionKind} - phrases(locale).portal.keys() == set()
+
+
+@LOCALE
+@PLAYBOOK
+def test_every_survey_has_its_words(playbook: Playbook, locale: str) -> None:
+    assert [survey.id for survey in playbook.surveys] == ["how-we-did"]
+    assert not any(survey.lacking(locale) for survey in playbook.surveys)
+
+
+def test_the_shipped_playbooks_ask_the_same() -> None:
+    assert len({playbook.surveys[0].model_dump_json() for playbook in playbooks().values()}) == 1
 
 
 @LOCALE

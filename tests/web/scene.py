@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from amends.content.notice import shipped_wording
 from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind, Message, VariantForm
+from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status, VariantForm
 from amends.domain.incident.commitment import PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import Draft
@@ -27,6 +27,7 @@ from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_vari
 from tests.delivery.sending import looked_over
 
 INCIDENT = "november-breach"
+INVITATION = "survey-invitation"
 KEY = b"m" * 32
 ADA, LI, TOBY, SAM = 1, 2, 3, 4
 TWILIO_ACCOUNT = {
@@ -131,6 +132,18 @@ def tell_everybody(ledger: Ledger, site: Path) -> None:
     publish(site)
 
 
+def ask_about_us(ledger: Ledger, notice: str = INVITATION) -> None:
+    """Everybody gets an invitation to the survey."""
+    given = {"template": "survey-invitation", "step": "survey", "survey": "how-we-did", "approvals": 2}
+    release(ledger, notice=notice, channels=(ChannelKind.EMAIL,), cascade=(), next_news_at=None, **given)
+    claims = ledger.deliveries.claim(INCIDENT, notice, [ChannelKind.EMAIL], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, notice, NOW)
+    sent = [(claim, Receipt(claim.key, Status.SENT, "250", "Q1")) for claim in claims]
+    ledger.deliveries.record((), sent, INCIDENT, notice, NOW)
+    ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, notice, NOW)
+    ledger.deliveries.finish(INCIDENT, notice, NOW)
+
+
 def publish(site: Path, notice: str = "first-notice") -> None:
     """Write the notice pages as the website channel does."""
     site.mkdir(exist_ok=True)
@@ -198,10 +211,15 @@ class Visitor:
         return self.send("ask", {"form": token, "kind": "question", "text": text} | changes)
 
     def answer(self, **fields: str) -> Response:
-        """The same with the survey."""
+        """The same with the survey; a field is named by its question."""
         token = self.token("survey")
         self.clock.forward(seconds=30)
-        return self.send("survey", {"form": token} | fields)
+        return self.send("survey", {"form": token} | survey_fields(**fields))
+
+
+def survey_fields(**given: str) -> dict[str, str]:
+    """The fields of the survey's form, by question."""
+    return {"survey": INVITATION} | {f"answer-{question}": said for question, said in given.items()}
 
 
 def token_in(html: str, form: str) -> str:

@@ -99,6 +99,8 @@ def _start(settings: Settings, parts: "Parts") -> None:
     parts.start(RUNNER, prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
     parts.start("portal", [sys.executable, "-m", "amends.web"])
     parts.wait_for("portal", settings.portal_port)
+    if settings.inbox:
+        parts.start("inbox", [sys.executable, "-m", "amends.cli.receipt.inbox_watch"])
     _say_where(settings)
     start_sweep(parts)
 

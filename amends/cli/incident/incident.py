@@ -32,7 +32,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, next_updates
 from amends.domain.draft.languages import reader_findings, unused_texts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
-from amends.domain.plan.closing import still_needed, unmet_closing_criteria
+from amends.domain.plan.closing import still_needed, unmet_closing_criteria, without_word
 from amends.domain.plan.plan import Plan, never_stated, plan
 from amends.settings import SettingsError
 
@@ -45,8 +45,8 @@ BEFORE_THE_TEAM = "amends"
 """The author of an incident that is opened while there is nobody in the team yet."""
 WHAT_IS_LEFT = (
     "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
-    "letter files and exports that were written elsewhere, mails and logs of your providers; docs/operations.md has "
-    "the list under `When it is over`"
+    "letter files and exports that were written elsewhere, mails in inbox/kept of the home, mails and logs of your "
+    "providers; docs/operations.md has the list under `When it is over`"
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An incident file, YAML or JSON.")]
@@ -277,7 +277,7 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     commitments = ((c.id, c.state, c.new_due_at or c.due_at, c.owner) for c in case.commitments)
     yield table(("promise", "state", "due", "owner"), commitments)
     asked = case.questions
-    yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
+    yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_topic)}"
     yield "\nnext"
     yield table(
         ("due", "step", "occurrence"), ((o.due_at, o.step, o.number) for o in (*planned.due, *planned.upcoming))
@@ -422,17 +422,34 @@ def close(
     name: As,
     anyway: Annotated[str, typer.Option(metavar="REASON", help="Close it although something speaks against it.")] = "",
 ) -> None:
-    """Say that there is nothing new to tell: the closing notice is drafted, open promises go on."""
+    """Say that there is nothing new to tell: the closing notice is drafted, open promises go on.
+
+    Who asked, complained, reported or requested something gets a word first, each one: --anyway does not change that.
+    """
     desk: Desk = ctx.obj
     by = desk.member(name).name
     case = desk.ledger.cases.read(incident, now())
-    unmet = unmet_closing_criteria(case, now())
-    if unmet and not anyway:
-        desk.show({"incident": incident, "unmet": unmet}, "\n".join(unmet))
-        desk.hint("settle these, or close with --anyway REASON")
+    owed, unmet = without_word(case), unmet_closing_criteria(case, now())
+    if owed or (unmet and not anyway):
+        desk.show({"incident": incident, "unmet": (*owed, *unmet)}, "\n".join((*owed, *unmet)))
+        for hint in _words_owed(case) or ("settle these, or close with --anyway REASON",):
+            desk.hint(hint)
         raise typer.Exit(Exit.FINDINGS)
     desk.ledger.incidents.resolve(incident, by, now(), anyway)
     _close_at_once_or_later(desk, case, by)
+
+
+def _words_owed(case: Case) -> tuple[str, ...]:
+    """Return how each person who waits for a word gets it; nothing closes all of them at once."""
+    incident = case.incident.id
+    hints = {
+        f"each question is answered or closed by its number: `amends questions list {incident} --open`": (
+            case.questions.open
+        ),
+        f"`amends reports list {incident} --open` shows what to decide": case.reports_open,
+        f"`amends requests list {incident} --open` shows who asks for their data": case.requests.open,
+    }
+    return tuple(hint for hint, waits in hints.items() if waits)
 
 
 def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:

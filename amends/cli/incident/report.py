@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +15,11 @@ from amends.cli.terminal.options import IncidentId
 from amends.domain.base.text import counts, say, say_span
 from amends.domain.base.value import Value
 from amends.domain.case.case import Case
+from amends.domain.case.contacts import contacts_forecast, curve_of
 from amends.domain.case.filings import statuses
 from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.next_update import Fate, longest_silence, next_updates
+from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.incident.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
     from amends.ledger import AuditEntry
 
-ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey answered"}
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened"}
 """Acts that the numbers above the timeline count already."""
 COLOURS = {
     PersonState.DELIVERED: "#1a7f4b",
@@ -37,6 +39,8 @@ COLOURS = {
     PersonState.BOUNCED: "#e0783c",
     PersonState.UNREACHABLE: "#c93c37",
 }
+MOST_DAYS = 60
+"""The days with contacts that the report shows, the latest ones."""
 ROWS = 4
 """Rows for the names in the drawing, so that the names do not cover each other."""
 
@@ -50,6 +54,19 @@ class Mark:
     x: float
     """The place of the event, from 0 at the left to 100 at the right."""
     row: int
+
+
+@dataclass(frozen=True)
+class ContactBar:
+    """The contacts of one day in the drawing, beside those that were to be expected."""
+
+    day: ForecastDay
+    x: float
+    width: float
+    height: float
+    """The contacts seen, from 0 to 100."""
+    expected: float
+    """The contacts expected, on the same scale."""
 
 
 def report(
@@ -94,6 +111,8 @@ def page(
         silence=silence,
         silence_length=say_span(silence.length) if silence else "",
         marks=_marks(case, at),
+        contacts=_contact_bars(case, at),
+        curve=curve_of(case, at),
         entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
         coming=(*planned.due, *planned.upcoming),
     )
@@ -128,6 +147,18 @@ def _fact_in_words(value: object) -> str:
         case str():
             return say(value).replace("_", " ")
     return f"{value:g}" if isinstance(value, float) else say(value)
+
+
+def _contact_bars(case: Case, at: datetime) -> list[ContactBar]:
+    """Return the days from the first notice until now that had contacts or were to have one."""
+    days = contacts_forecast(case, at, timedelta()) if case.contacts else ()
+    shown = [day for day in days if day.seen or day.told or day.expected >= 1][-MOST_DAYS:]
+    most = max((max(day.seen or 0, day.expected) for day in shown), default=0) or 1
+    wide = 100 / max(len(shown), 1)
+    return [
+        ContactBar(day, wide * place, wide * 0.8, 100 * (day.seen or 0) / most, 100 * day.expected / most)
+        for place, day in enumerate(shown)
+    ]
 
 
 def _marks(case: Case, at: datetime) -> list[Mark]:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import write_new
-from amends.cli.terminal.options import NUMBER, As, CommandGroup, IncidentId, number
+from amends.cli.terminal.options import NUMBER, As, ImpliedGroup, IncidentId, number
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import counted, minute
 from amends.domain.case.dossier_seal import DossierForm
@@ -24,15 +24,10 @@ MOST_BYTES = 64 * 1024 * 1024
 """The size of the largest file that is looked at; a dossier with a hundred messages has half a megabyte."""
 
 
-class DossierGroup(CommandGroup):
-    """The group of the commands for dossiers; words that name no command are arguments of the implied one."""
+class DossierGroup(ImpliedGroup):
+    """The commands for dossiers; without the name of one, a dossier is made."""
 
     implied = "make"
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments, with the implied command in front unless they begin with a command or ask for help."""
-        named = not args or args[0] in (*self.commands, *ctx.help_option_names)
-        return super().parse_args(ctx, args if named else [self.implied, *args])
 
 
 app = typer.Typer(cls=DossierGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -104,6 +99,12 @@ def _number(ledger: "Ledger", incident: str, ref: str, by_number: int | None) ->
             f"or --number {ref}"
         )
     return found.pop()
+
+
+def sealed_page(desk: Desk, incident: str, person: int, by: str) -> str:
+    """Return the dossier of a person as a page under its seal, and record that the member made it."""
+    dossier, form = _dossier(desk, incident, person), DossierForm.HTML
+    return desk.ledger.dossiers.seal(dossier, form, _body(dossier, form), by).decode()
 
 
 def _dossier(desk: Desk, incident: str, person: int) -> "Dossier":

@@ -156,6 +156,11 @@ def _in_parts(parts: Waves) -> str:
 def _rules(playbook: Playbook) -> Iterator[str]:
     """Yield the rules that hold for the whole playbook."""
     yield f"every question is answered within {playbook.reply_within}, by {playbook.questions_owner}"
+    for name, topic in playbook.topics.items():
+        within, owner = topic.reply_within or playbook.reply_within, topic.owner or playbook.questions_owner
+        yield f"a question about {name} is answered within {within}, by {owner}"
+    yield from (f"a question of {why} is answered within {within}" for why, within in playbook.urgent.items())
+    yield f"what {playbook.gap_at} people ask without an answer is spoken of in the next update"
     yield (
         f"approvers have {playbook.approve_within} for a draft; an approval counts for "
         f"{playbook.approval_expires_after}, then it must be given anew"

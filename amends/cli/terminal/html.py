@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from amends.domain.base.text import minute, say
 from amends.domain.base.value import some_text
+from amends.domain.feedback.survey.text import in_short, result_tables
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -21,6 +22,7 @@ def render(name: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"minute": minute, "say": say, "percent": percent, "in_english": in_english}
+    environment.filters |= {"survey_in_short": in_short, "survey_tables": result_tables}
     return environment.get_template(name).render(**values)
 
 

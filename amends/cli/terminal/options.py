@@ -96,6 +96,17 @@ class CommandGroup(TyperGroup):
             formatter.write_dl(rows)
 
 
+class ImpliedGroup(CommandGroup):
+    """A group in which words that name no command are arguments of the implied one."""
+
+    implied = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, with the implied command in front unless they begin with a command or ask for help."""
+        named = not args or args[0] in (*self.commands, *ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [self.implied, *args])
+
+
 def noun() -> typer.Typer:
     """Return a group that has no commands yet."""
     group = typer.Typer(cls=CommandGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)

@@ -47,6 +47,8 @@ class NewCommitment(Value):
     """The country or state whose people it is for, instead of an audience: DE, US-MA."""
     people: Path | None = None
     """A file with the ids of the persons whom it is for, one a line, instead of an audience."""
+    complaint: int | None = Field(default=None, ge=1)
+    """The number of the complaint whose person it is for, instead of an audience."""
     use: str = ""
     """The entry of the library that is picked; the other keys change it."""
     take_up: TakeUp = TakeUp()
@@ -55,7 +57,7 @@ class NewCommitment(Value):
 
     def audience_word(self) -> str:
         """Return the audience as the ledger names it."""
-        if self.people:
+        if self.people or self.complaint:
             return f"{PERSONS}{self.id}"
         return f"{PLACE}{self.place}" if self.place else self.audience
 
@@ -151,12 +153,13 @@ def _wrong_time(new: NewCommitment, case: Case, now: datetime) -> Iterator[Defec
 
 def _wrong_audience(new: NewCommitment, case: Case) -> Iterator[Defect]:
     counts = case.audience
-    if sum((new.audience != EVERYONE, new.place is not None, new.people is not None)) > 1:
+    named = (new.audience != EVERYONE, new.place is not None, new.people is not None, new.complaint is not None)
+    if sum(named) > 1:
         yield (
             "audience",
             Code.DOES_NOT_FIT,
             "it is for more than one audience",
-            "give one of audience, place and people",
+            "give one of audience, place, people and complaint",
         )
     elif new.place and not any(f"{place}-".startswith(f"{new.place}-") for place in counts.by_place):
         yield (

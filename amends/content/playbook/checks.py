@@ -49,6 +49,7 @@ def check_playbook(
         *_objections(places),
         *(_past_dates(places, now) if now else ()),
         *_missing_addenda(places, wording),
+        *_untranslated_surveys(places, wording),
     )
 
 
@@ -149,6 +150,15 @@ def _missing_addenda(places: Places, wording: Wording) -> Iterator[Finding]:
         what = f"no {ADDENDA_FILE} stands beside the notices, so everybody gets the general notice"
         advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
         yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)
+
+
+def _untranslated_surveys(places: Places, wording: Wording) -> Iterator[Finding]:
+    for index, survey in enumerate(places.playbook.surveys):
+        for locale in sorted(wording.phrases):
+            if survey.lacking(locale):
+                what = f"surveys.{survey.id}: some of its words are missing in {locale}"
+                advice = f"whoever reads {locale} is asked in another language"
+                yield Finding(places.at(("surveys", index)), Code.NO_TRANSLATION, what, advice, blocks=False)
 
 
 def _missing_words(places: Places, step: Step, wording: Wording) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from amends.domain.base.errors import ContentError, Finding
 BEFORE, BEHIND = "before", "behind"
 OWN_KEYS = ("extends", "without")
 """Keys about the playbook below, which the merged playbook does not have."""
-LISTS = ("steps", "commitments")
+LISTS = ("steps", "commitments", "surveys")
 ONLY_BESIDE = (
     f"a file in the folder of this playbook, or below it, is expected here, with the ending {', '.join(ENDINGS)}"
 )
@@ -260,7 +260,7 @@ class _Overlay:
             return self._merged_list(key, replace(own, content=[]), own) if key in LISTS and own.row else own
         if key in LISTS and own.row:
             return self._merged_list(key, below, own)
-        if key in ("thresholds", "by_severity") and own.keyed:
+        if key in ("thresholds", "topics", "urgent", "by_severity") and own.keyed:
             return _merged_keys(below, own, deeper=2 if key == "by_severity" else 0)
         return own
 

@@ -1,6 +1,6 @@
 """The check of the names by which the parts of a playbook refer to each other, with their places in the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -28,10 +28,30 @@ def misnamed(document: Whole) -> Iterator[Finding]:
     yield from _misnamed_thresholds(document, taken)
     yield from _misnamed_changes(document, [word for trail, word in words.items() if trail[2] == "id"])
     yield from _unknown_offers(document)
+    yield from _unknown_surveys(document, words)
     known = list(dict.fromkeys([*taken, *_keys(document, ("thresholds",))]))
     for trail, word in words.items():
         if trail[2] in ("of", "until") and isinstance(word, str) and word and word not in known:
             yield _unknown(document, trail, word, known)
+    yield from _misnamed_sessions(document, known)
+
+
+def _misnamed_sessions(document: Whole, known: list[str]) -> Iterator[Finding]:
+    """Yield a finding for each session whose id stands twice or whose event does not exist, or that no key plans."""
+    words = {trail: document.at(trail) for trail in document.values if len(trail) == 3}
+    planned: list[str] = []
+    for trail, word in words.items():
+        if trail[0] == "sessions" and trail[2] == "id":
+            if word in planned:
+                yield _twice(document, trail, f"another session is called {word!r}")
+            else:
+                planned.append(str(word))
+        if trail[0] == "sessions" and trail[2] == "of" and isinstance(word, str) and word not in known:
+            yield _unknown(document, trail, word, known)
+    for trail, word in words.items():
+        if trail[0] == "steps" and trail[2] == "session" and isinstance(word, str) and word not in planned:
+            what = f"{_dotted(trail)}: there is no session {word!r}"
+            yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, planned))
 
 
 def _unknown_offers(document: Whole) -> Iterator[Finding]:
@@ -41,6 +61,14 @@ def _unknown_offers(document: Whole) -> Iterator[Finding]:
         if isinstance(word, str) and word not in known:
             what = f"{_dotted(trail)}: the library has no commitment {word!r}"
             yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, known))
+
+
+def _unknown_surveys(document: Whole, words: Mapping[Any, Any]) -> Iterator[Finding]:
+    rows = [document.at(trail) for trail in document.values if len(trail) == 3 and trail[::2] == ("surveys", "id")]
+    for trail, word in words.items():
+        if trail[2] == "survey" and isinstance(word, str) and word not in rows:
+            what = f"{_dotted(trail)}: there is no survey {word!r}"
+            yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, list(map(str, rows))))
 
 
 def _unknown(document: Whole, trail: Trail, word: str, known: list[str]) -> Finding:

@@ -32,7 +32,9 @@ PLACE = "place:"
 """The beginning of the audience of all people who live in a country or state; DE or US-MA follows."""
 PERSONS = "persons:"
 """The beginning of the audience of the persons to whom a commitment is made; the commitment's id follows."""
-AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS)
+SAMPLE = "sample:"
+"""The beginning of the audience of a survey's random sample; the id of the notice that invites follows."""
+AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE)
 """The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 SCRIPT = re.compile(r"[A-Z][a-z]{3}")

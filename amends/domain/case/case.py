@@ -11,13 +11,17 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.question import QuestionCounts, SurveyCounts
+from amends.domain.feedback.load.load import ContactDay
+from amends.domain.feedback.question import QuestionCounts, QuestionKind
+from amends.domain.feedback.queue.gaps import ManyAsked
+from amends.domain.feedback.survey.survey import SurveyResults
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, News
 from amends.domain.law.duty import Duty
 from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus, PersonState
+from amends.domain.people.access_request import RequestCounts
 from amends.domain.people.locales import LocaleRuling, without_words
 from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
@@ -28,6 +32,7 @@ DESTROYED = "destroyed"
 ALERT_CHARACTERS = 194
 """The most characters of an alert in the name of its event; the audit chain has the whole text."""
 REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
+LINKS_EXPIRE_AFTER = timedelta(days=365)
 """The time limit and the owner of the answers to questions that come before a playbook runs."""
 TOLD = (PersonState.SENT, PersonState.DELIVERED)
 """States of people who count as told for a threshold."""
@@ -158,6 +163,12 @@ class Reach(Value):
     """The time since which the first of these notices is on the website."""
 
 
+def owner_of(playbook: Playbook, kind: QuestionKind) -> str:
+    """Return the owner who is to answer a question of this kind by the playbook."""
+    complaint = kind is QuestionKind.COMPLAINT and playbook.complaints_owner
+    return playbook.complaints_owner if complaint else playbook.questions_owner
+
+
 class Outline(Value):
     """The part of a case that a personal page needs, without any number that has to be counted."""
 
@@ -183,6 +194,15 @@ class Outline(Value):
     def questions_owner(self) -> str:
         """Return the owner who is to answer questions."""
         return self.playbook.questions_owner if self.playbook else OWNER
+
+    @property
+    def links_expire_after(self) -> timedelta:
+        """Return the time after the last notice at which the personal links of a closed incident stop working."""
+        return self.playbook.links_expire_after if self.playbook else LINKS_EXPIRE_AFTER
+
+    def owner_of(self, kind: QuestionKind) -> str:
+        """Return the owner who is to answer a question of this kind."""
+        return owner_of(self.playbook, kind) if self.playbook else OWNER
 
 
 class Case(Outline):
@@ -223,9 +243,18 @@ class Case(Outline):
     stopped_sends: tuple[StoppedSend, ...] = ()
     stopped_domains: tuple[StoppedDomain, ...] = ()
     questions: QuestionCounts = QuestionCounts()
+    many_asked: tuple[ManyAsked, ...] = ()
+    """The questions that so many people ask that the next update must speak of them, see the playbook's `gap_at`."""
     leaks: tuple[int, ...] = ()
     """The questions without an answer that hold contact data of other people of the list."""
-    survey: SurveyCounts = SurveyCounts()
+    surveys: tuple[SurveyResults, ...] = ()
+    """The results of surveys by invitation, the first invitation first."""
+    reports_open: int = 0
+    """The reports from personal pages that wait for a decision; the people's messages are held meanwhile."""
+    requests: RequestCounts = RequestCounts()
+    """The requests of people for their data."""
+    contacts: tuple[ContactDay, ...] = ()
+    """The contacts of each day that had any, in the organisation's time zone."""
     told_wrongly: tuple[str, ...] = ()
     """Facts that people were last told as certain and that are different now."""
     news_told: tuple[News, ...] = ()
@@ -308,6 +337,11 @@ class Case(Outline):
         until = self.told_news_until()
         written = {one.drafted_at for notice in self.with_news() for one in notice.told_versions}
         return tuple(sorted(at for at in written if until and at >= until))
+
+    @property
+    def gaps(self) -> tuple[ManyAsked, ...]:
+        """Return the questions that many ask and to which nobody has an answer."""
+        return tuple(one for one in self.many_asked if not one.answered)
 
     @property
     def destroyed_at(self) -> datetime | None:

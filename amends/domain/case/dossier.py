@@ -7,6 +7,7 @@ from pydantic import Field
 
 from amends.domain.base.value import Moment, Value, some_text
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.answer import AnswerKind, ReplyChannel, ReplyState
 from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.notice.notice import DeliveryState, Reader
@@ -103,8 +104,23 @@ class DossierCorrection(Value):
     corrected_at: Moment | None = None
 
 
+class DossierAnswer(Value):
+    """An answer to a question of the person, and how it reached them."""
+
+    kind: AnswerKind
+    text: str = Field(repr=False)
+    """Empty when the stored words cannot be read any more."""
+    at: Moment
+    corrected: bool
+    """True when a later answer corrects this one."""
+    channel: ReplyChannel
+    state: ReplyState
+    told_at: Moment
+    """The time since which the reply is in its state."""
+
+
 class DossierQuestion(Value):
-    """A question of the person, and the answer."""
+    """A question of the person, and the answers."""
 
     id: int
     kind: QuestionKind
@@ -116,6 +132,10 @@ class DossierQuestion(Value):
     reply_due_at: Moment
     answered_at: Moment | None = None
     answer: str = Field(default="", repr=False)
+    objection: str = Field(default="", repr=False)
+    """The reason why an answer did not satisfy the person, in their words."""
+    answers: tuple[DossierAnswer, ...] = ()
+    """All answers that were given, the first one first."""
 
 
 class DossierPost(Value):

@@ -103,6 +103,10 @@ class Message:
     """The token that names the message in its bounce address; nobody else can make such a token."""
     unsubscribe: str = field(default="", repr=False)
     """The URL at which one POST ends the optional messages (RFC 8058); empty on a message that people must get."""
+    in_reply_to: str = field(default="", repr=False)
+    """The Message-ID of the mail that this message answers; empty when it answers none."""
+    references: tuple[str, ...] = field(default=(), repr=False)
+    """The Message-IDs of the thread in which the message stands, the oldest first."""
 
     @property
     def kind(self) -> ChannelKind:
@@ -219,8 +223,10 @@ class ReceiptCause(StrEnum):
     GIVEN_UP = "given_up"
     """A member of the team ended the attempts to send a parked message."""
 
-    # Reasons not to write to a person; the last six are those of `Hold`.
+    # Reasons not to write to a person; the last eight are those of `Hold`.
     OPTED_OUT = "opted_out"
+    COMPLAINT_OPEN = "complaint_open"
+    """Optional messages pause until the person's complaint is settled."""
     NO_ADDRESS = "no_address"
     ADDRESS_GONE = "address_gone"
     """The address is not the person's any more or takes no message, and another was tried already or is not known."""
@@ -231,6 +237,8 @@ class ReceiptCause(StrEnum):
     GONE = "gone"
     SHARED_MAILBOX = "shared_mailbox"
     """The one copy for the mailbox names the person."""
+    WRONG_PERSON = "wrong_person"
+    OUTDATED_ADDRESS = "outdated_address"
 
     # Reasons to doubt whether a message has left, and findings in a relay's log.
     BROKEN_OFF = "broken_off"

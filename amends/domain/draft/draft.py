@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from amends.domain.base.errors import ContentError
-from amends.domain.base.value import NO_LONGER, PROMISED
+from amends.domain.base.value import NO_LONGER, PROMISED, SAMPLE
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind, PageVersion
@@ -39,10 +39,26 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
         return _commitment_notices(case, step, number)
     if step.notice is None:
         return ()
-    name = f"{step.notice}-{number}" if step.repeats else step.notice
+    if step.session and case.playbook:
+        session = case.playbook.session(step.session)
+        return (Wanted(f"{step.notice}-{step.session}", step.notice, step.audience, session=session),)
+    name = f"{_first_name(case, step)}-{number}" if step.repeats else _first_name(case, step)
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
-    audience = f"{step.found_for}{name}" if step.found_for else step.audience
+    audience = f"{step.found_for}{name}" if step.found_for else _asked(case, step, name)
     return () if needless else (Wanted(name, step.notice, audience),)
+
+
+def _first_name(case: Case, step: Step) -> str:
+    """Return the name of the step's notice; a second invitation from the same templates has a name of its own."""
+    steps = case.playbook.steps if case.playbook else ()
+    first = next((one.id for one in steps if one.survey and one.notice == step.notice), step.id)
+    return f"{step.notice}-{step.id}" if step.survey and first != step.id else step.notice or ""
+
+
+def _asked(case: Case, step: Step, notice: str) -> str:
+    """Return the audience of the step, or the random sample of it that a survey asks."""
+    survey = case.playbook.survey(step.survey) if case.playbook and step.survey else None
+    return f"{SAMPLE}{notice}" if survey and survey.sample else step.audience
 
 
 def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
@@ -100,6 +116,7 @@ def draft(
         occurrence=number,
         about=wanted.about,
         change=wanted.change,
+        survey=step.survey or "",
         author=case.author,
         earlier_authors=_earlier_authors(case, wanted, planned),
         audience=wanted.audience,

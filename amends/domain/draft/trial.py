@@ -19,6 +19,9 @@ from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.draft.draft import KEPT, LATE, MADE
 from amends.domain.draft.writer import SUFFIX, Links, Readers, Wanted, Writer
 from amends.domain.feedback.question import QuestionCounts
+from amends.domain.feedback.queue.faq import FaqText
+from amends.domain.feedback.queue.gaps import ManyAsked
+from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
 from amends.domain.incident.commitment import Commitment, CommitmentKind, CommitmentState
 from amends.domain.incident.facts import Certainty, Facts
 from amends.domain.incident.incident import Incident, StatementKey, Times
@@ -28,6 +31,7 @@ from amends.domain.notice.notice import NoticeStage, NoticeStatus, Reader, TextN
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, stated_by
 from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import SHARED, Wording
+from amends.domain.playbook.session import PlannedSession
 from amends.domain.risk.levels import Severity
 
 DAY = timedelta(days=1)
@@ -93,7 +97,8 @@ class _TemplateTrial:
         if state.known:
             case = case.model_copy(update={"notices": (_sent(self.notice, self.now - 2 * DAY),)})
         audience = state.audience + self.notice if state.audience != EVERYONE else EVERYONE
-        wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "")
+        session = _session(self.locale, self.now)
+        wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "", session=session)
         links, readers = Links("https://notices.example"), self._readers()
         Writer(
             case, self.wording, wanted, links, readers, state.made, state.news_at, state.missed, self.now,
@@ -133,13 +138,36 @@ def _states(case: Case, now: datetime) -> Iterator[_State]:
     known = stated_by(incident, case.audience.people)
     promised = tuple(_in_each_fate(incident, now))
     later = case.model_copy(update={"commitments": promised, "questions": QuestionCounts(asked=12, open=3)})
+    later = later.model_copy(update={"many_asked": _many_asked(incident, now)})
+    surveyed = later.model_copy(update={"surveys": _answered(case, now)})
     missed = NextUpdate(until=now - DAY, named_by=("first",), named_at=now - 2 * DAY, fate=Fate.MISSED)
     quiet = later.model_copy(update={"news_told": incident.news})
     came = missed.model_copy(update={"came_at": now})
-    yield _State(later, known=known, missed=missed, news_at=now + DAY)
+    yield _State(surveyed, known=known, missed=missed, news_at=now + DAY)
     yield _State(quiet, missed=came, news_at=now + DAY)
     yield _State(later, TOLD_OTHERWISE, known=known)
     yield _State(quiet, NO_LONGER, known=known)
+
+
+def _answered(case: Case, now: datetime) -> tuple[SurveyResults, ...]:
+    """Return results of each survey of the playbook with questions on a scale."""
+    some = Estimate(value=4.0, low=3.5, high=4.5, answers=12)
+    return tuple(
+        SurveyResults(
+            survey=survey.id, invitation=survey.id, released_at=now, invited=40, answered=12, counted=12,
+            questions=tuple(QuestionResult(question=one.id, mean=some) for one in survey.scales),
+        )
+        for survey in (case.playbook.surveys if case.playbook else ())
+    )  # fmt: skip
+
+
+def _many_asked(incident: Incident, now: datetime) -> tuple[ManyAsked, ...]:
+    """Return a question without an answer, and one with an answer that everybody can read."""
+    texts = dict.fromkeys(incident.texts, FaqText(question="Question?", answer="Answer."))
+    return (
+        ManyAsked(group=1, topic="scam", questions=12, answered=False),
+        ManyAsked(group=2, topic="my_data", questions=12, answered=True, public=texts, public_at=now),
+    )
 
 
 def _at_each_severity(case: Case) -> Iterator[Case]:
@@ -177,6 +205,11 @@ def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> I
 def _open(kind: CommitmentKind, incident: Incident, now: datetime) -> Commitment:
     promise = dict.fromkeys(incident.texts, "…")
     return Commitment(id=kind.value, kind=kind, promise=promise, owner="", audience=EVERYONE, due_at=now + DAY)
+
+
+def _session(locale: str, now: datetime) -> PlannedSession:
+    """Return a question hour, which every template may name: a step that announces none has no such template."""
+    return PlannedSession(id="session", title={locale: "…"}, where={locale: "…"}, on=now + DAY)
 
 
 def _changes(known: dict[str, Statement]) -> Iterator[Change]:

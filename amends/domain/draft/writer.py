@@ -16,6 +16,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.languages import language_findings
+from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
@@ -45,13 +46,17 @@ from amends.domain.notice.wording import (
     say_data,
     say_date,
     say_day,
+    say_hour,
     say_moment,
     say_statement,
 )
 from amends.domain.people.locales import ruled_instead, written_in
+from amends.domain.playbook.session import PlannedSession
 from amends.domain.risk.levels import Severity
 
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
+LONGEST_IN_NOTICE = 500
+"""The most characters of a public answer that a notice repeats; a longer one is left to the page."""
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
 """A number that is free to call within North America."""
 TOLD_IN: Mapping[StatementKey, str] = {
@@ -79,6 +84,8 @@ class Wanted:
     """The commitment that the notice is about; empty for other notices."""
     change: int = 0
     """The number of the change of the commitment that the notice tells."""
+    session: PlannedSession | None = None
+    """The question hour that the notice announces; None for other notices."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,10 @@ class Links:
     def opt_out(self, token: str) -> str:
         """Return the address at which one POST ends the optional messages to a person (RFC 8058)."""
         return f"{self.public_url}/u/{token}"
+
+    def hour(self, incident: str, hour: str, locale: str) -> str:
+        """Return the address of the page of a question hour in this locale."""
+        return f"{self.public_url}/s/{incident}/{hour}?lang={locale}"
 
 
 class Writer:
@@ -351,11 +362,54 @@ class Writer:
             **self._commitment_values(phrases, locale),
             "news": self._news(phrases, locale, self._fresh_news()),
             "since": self._since(phrases, locale),
+            "survey": self._survey(phrases),
+            "many_asked": self._many_asked(locale),
+            "faq_page": f"{self._links.page(case.incident.id, locale)}questions",
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
             "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
             **_known(case.incident.facts),
+            "session": self._session(phrases),
             "severity": str(assessed.band if assessed else Severity.HIGH),
             "tone": str(assessed.tone if assessed else Tone.SERIOUS),
+        }
+
+    def _survey(self, phrases: Phrases) -> dict[str, str]:
+        """Return the number of answers to the latest survey with results, and what was rated best and lowest.
+
+        Without results there is nothing of it, not even the number of answers.
+        """
+        playbook, done = self._case.playbook, [one for one in self._case.surveys if one.means]
+        survey = playbook.survey(done[-1].survey) if playbook and done else None
+        if survey is None:
+            return {}
+        means, words = done[-1].means, {one.id: one.words for one in survey.questions}
+        rated = [(mean, text_for(words[name], phrases.locale)) for name, mean in means.items() if name in words]
+        said = sorted((mean, text) for mean, text in rated if text)
+        if not said:
+            return {}
+        answers = f"{done[-1].counted:,}".replace(",", phrases.thousands)
+        return {"answers": answers, "lowest": said[0][1], "best": said[-1][1] if len(said) > 1 else ""}
+
+    def _session(self, phrases: Phrases) -> dict[str, str]:
+        """Return the question hour that the notice announces; empty for any other notice.
+
+        Raises ContentError while nobody can say when the hour begins.
+        """
+        case, planned = self._case, self._wanted.session
+        if planned is None:
+            return {}
+        name = planned.id
+        begins = planned.begins(case.events, case.calendar)
+        if begins is None:
+            what = f"it begins after {planned.of}, which has not happened yet"
+            raise ContentError(Finding(f"sessions.{name}", "E123", what, "announce it by a step that comes later"))
+        locale, zone = phrases.locale, case.incident.organisation.timezone
+        return {
+            "title": _said(planned.title, locale, f"sessions.{name}.title"),
+            "where": _said(planned.where, locale, f"sessions.{name}.where"),
+            "begins": say_hour(phrases, begins, zone),
+            "minutes": str(planned.minutes),
+            "page": self._links.hour(case.incident.id, name, locale),
         }
 
     def _date(self, phrases: Phrases, moment: datetime | None) -> str:
@@ -373,6 +427,11 @@ class Writer:
             ),
             "dated": self._date(phrases, self._now),
         }
+
+    def _many_asked(self, locale: str) -> list[dict[str, str]]:
+        """Return what many people ask: the answers published since the last news, and what has no answer yet."""
+        since = self._case.told_news_until()
+        return [_asked_by_many(one, locale) for one in self._case.many_asked if one.is_news(since)]
 
     def _late(self, phrases: Phrases) -> dict[str, str]:
         """Return the time by which people expected news in vain, and "yes" when the news has come since."""
@@ -437,6 +496,19 @@ class Writer:
             "take_up": take_up,
             "kept": SaidText(("" if locale.startswith("zh") else " ").join(sentences), key),
         }
+
+
+def _asked_by_many(one: ManyAsked, locale: str) -> dict[str, str]:
+    """Return topic, question and answer in one line each; a long answer is left to the page."""
+    question = text_for({name: text.question for name, text in one.public.items()}, locale)
+    answer = " ".join(text_for({name: text.answer for name, text in one.public.items()}, locale).split())
+    short = answer if len(answer) <= LONGEST_IN_NOTICE else ""
+    return {
+        "topic": one.topic,
+        "question": " ".join(question.split()),
+        "answer": short,
+        "open": "" if one.answered else "yes",
+    }
 
 
 def _take_up(phrases: Phrases, locale: str, take_up: TakeUp) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Questions, complaints and suggestions of people, each with an owner and a time for the reply, and the survey."""
+"""Questions, complaints and suggestions of people, each with an owner and a time for the reply."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,12 +9,9 @@ from pydantic import Field
 
 from amends.domain.base.value import Moment, Value
 
-SURVEY = ("understood", "know_what_to_do", "told_in_time", "felt_cared_for", "trust_now")
-"""The measures of the survey, each answered from 1 (not at all) to 5 (fully)."""
-
-THEMES: dict[str, re.Pattern[str]] = {
-    theme: re.compile(pattern, re.IGNORECASE)
-    for theme, pattern in {
+TOPICS: dict[str, re.Pattern[str]] = {
+    topic: re.compile(pattern, re.IGNORECASE)
+    for topic, pattern in {
         "scam": r"scam|phish|fraud|suspicious|fake|诈骗|骗子|钓鱼|可疑",
         "compensation": r"compensat|refund|money back|damages|lawyer|赔偿|补偿|律师|退款",
         "monitoring": r"monitor|credit (?:report|freeze|file)|enrol|征信|信用监测|监测服务",
@@ -24,7 +21,7 @@ THEMES: dict[str, re.Pattern[str]] = {
         "next_steps": r"what (?:should|can|do) i|next step|怎么办|该怎么|如何处理",
     }.items()
 }
-"""Patterns of themes, of which the first match wins; a person can move a question to another theme."""
+"""Patterns of topics, of which the first match wins; a person can move a question to another topic."""
 
 
 class QuestionKind(StrEnum):
@@ -43,6 +40,32 @@ class QuestionSource(StrEnum):
     MAILBOX = "mailbox"
     SMS = "sms"
     SURVEY = "survey"
+    SOCIAL = "social"
+    """Somebody asked in public; the answer is public too."""
+
+
+class Urgency(StrEnum):
+    """A reason to answer a question before the others, the gravest first."""
+
+    SAFETY = "safety"
+    """Somebody may be in danger."""
+    MONEY = "money"
+    """Money is being lost."""
+    LEGAL = "legal"
+    PRESS = "press"
+    ANGER = "anger"
+
+
+class Sender(Value):
+    """The address from which a question came, and what a reply needs to stand in its thread. Never log or print it."""
+
+    address: str = Field(repr=False)
+    """An addr-spec or an E.164 number."""
+    message_id: str = Field(default="", repr=False)
+    """The Message-ID of the mail with its angle brackets, or empty (RFC 5322, 3.6.4)."""
+    references: str = Field(default="", repr=False)
+    """The References of the mail, or empty."""
+    subject: str = Field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,11 @@ class NewQuestion:
     """The whole text that came, when the question is only a part of it; it is looked through and not stored."""
     own: tuple[str, ...] = field(default=(), repr=False)
     """The address or number from which the question came, which is no other person's."""
+    sender: Sender | None = field(default=None, repr=False)
+    """The sender to whom the answer goes back; None for the page and the telephone."""
+    urgency: Urgency | None = None
+    topic: str = ""
+    """The topic by the rules of the playbook; the ledger guesses it by the shipped rules when it is empty."""
 
 
 class Question(Value):
@@ -77,26 +105,26 @@ class Question(Value):
     source: QuestionSource
     locale: str
     text: str = Field(repr=False)
-    theme: str
+    topic: str
+    urgency: Urgency | None = None
+    together: int | None = None
+    """The group of questions that ask the same, or None."""
     asked_at: Moment
     reply_due_at: Moment
     owner: str
     answer: str = Field(default="", repr=False)
     answered_at: Moment | None = None
     answered_by: str = ""
+    answer_id: int | None = None
+    """The newest answer given; None when there is none."""
+    objection: str = Field(default="", repr=False)
+    """The reason why an answer did not satisfy the person, in their words; may be empty."""
+    reopened_at: Moment | None = None
+    """The time at which the person last said that an answer did not satisfy them."""
 
     def overdue(self, now: datetime) -> bool:
         """Return True when the question is unanswered although the reply was due."""
         return self.answered_at is None and self.reply_due_at < now
-
-
-class Comment(Value):
-    """A comment that a person added to the answers to the survey. It may name people: never log it."""
-
-    person: int
-    """The person's number."""
-    text: str = Field(repr=False)
-    at: Moment
 
 
 class QuestionCounts(Value):
@@ -105,17 +133,10 @@ class QuestionCounts(Value):
     asked: int = 0
     open: int = 0
     overdue: int = 0
-    by_theme: dict[str, int] = {}
-    open_by_theme: dict[str, int] = {}
+    by_topic: dict[str, int] = {}
+    open_by_topic: dict[str, int] = {}
 
 
-class SurveyCounts(Value):
-    """The results of the survey: the number of answers, and the mean of each measure from 1 to 5."""
-
-    answers: int = 0
-    means: dict[str, float] = {}
-
-
-def theme_of(text: str) -> str:
-    """Return a first guess of a question's theme, to sort questions; nothing that a customer sees depends on it."""
-    return next((theme for theme, pattern in THEMES.items() if pattern.search(text)), "other")
+def topic_of(text: str) -> str:
+    """Return a first guess of a question's topic, to sort questions; nothing that a customer sees depends on it."""
+    return next((topic for topic, pattern in TOPICS.items() if pattern.search(text)), "other")

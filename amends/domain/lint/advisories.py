@@ -12,6 +12,7 @@ from amends.domain.law.duty import Addressee, Duty
 from amends.domain.lint.codes import LintContext, Proof
 from amends.domain.lint.consistency import binding, forbidden_items
 from amends.domain.notice.notice import Draft
+from amends.domain.playbook.playbook import Phase
 
 
 def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
@@ -80,3 +81,16 @@ def homes_unknown(known: LintContext) -> Iterator[Finding]:
             what = f"goes to people in {country} whose state nobody knows ({homes[country]:,} of the incident)"
             advice = "their addendum may be the wrong one: fill `region` in the audience file"
             yield Finding(known.draft.notice, "L153", what, advice, blocks=False)
+
+
+def many_asked(case: Case, draft: Draft) -> Iterator[Finding]:
+    """Yield L177 for each detailed text of an update that leaves out what many ask and nobody was answered."""
+    steps = case.playbook.steps if case.playbook else ()
+    if not case.gaps or not any(step.id == draft.step and step.phase is Phase.UPDATE for step in steps):
+        return
+    groups = ", ".join(str(gap.group) for gap in case.gaps)
+    for variant in draft.variants:
+        if variant.channel.detailed and not variant.parts.get("many_asked", "").strip():
+            what = f"{variant.name} does not speak of what many people ask and have no answer to: group {groups}"
+            advice = f"answer them (`amends questions groups {draft.incident}`), or print `asked_by_many` of `_base`"
+            yield Finding(draft.notice, "L177", what, advice, blocks=False)

@@ -252,6 +252,11 @@ CODES = {
         "it was published.",
         "Say what is known, and that the rest is not.",
     ),
+    "L177": Meaning(
+        Stops.NEVER,
+        "Many people ask the same, nobody has an answer, and the update does not speak of it.",
+        'Answer the group, or put `part("many_asked")` and the piece `asked_by_many` of `_base` into the template.',
+    ),
 }
 """All findings of the lint. A code keeps its meaning for ever; a new meaning gets a new code."""
 

@@ -93,7 +93,8 @@ def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Find
         return unreadable
     duties = case.assessment.duties if case.assessment else ()
     found = lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
-    return (*found, *advisories.told_first(case, draft, wording.addenda))
+    asked = advisories.many_asked(case, draft)
+    return (*found, *advisories.told_first(case, draft, wording.addenda), *asked)
 
 
 def lint(

@@ -129,6 +129,8 @@ class Draft(Value):
     """The commitment that the notice is about."""
     change: int = 0
     """The number of the change in the commitment's fate that the notice tells."""
+    survey: str = ""
+    """The survey to which the notice invites."""
     author: str
     earlier_authors: tuple[str, ...] = ()
     """Authors of earlier versions of the facts or of the list, or of the evidence of a commitment."""

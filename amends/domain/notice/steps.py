@@ -9,6 +9,8 @@ from amends.domain.base.value import Value
 from amends.domain.incident.elements import class_of
 from amends.domain.incident.facts import DataCategory
 
+BEWARE = "beware"
+"""The key of the step of everybody; any other step has the name of the first kind of data that it is for."""
 MOST_STEPS = 4
 """The most steps in one letter: who is asked for more does none."""
 
@@ -119,6 +121,14 @@ class StepBook(Value):
     def entries(self, kinds: Iterable[DataCategory], *, child: bool) -> tuple[str, ...]:
         """Return the entries of the list of steps, as Markdown."""
         return tuple(self._entry(step, child=child) for step in self.steps(kinds, child=child))
+
+    def keyed(self, kinds: Iterable[DataCategory], *, child: bool) -> tuple[tuple[str, str], ...]:
+        """Return the entries of the list with keys, which are the same in every language and in every place."""
+        keys: dict[SafetyStep, str] = {self.words.beware.for_reader(child=child): BEWARE}
+        for kind in (*self.general, *sorted(frozenset(kinds) - self.general.keys())):
+            if kind in kinds and (step := self._step(kind)):
+                keys.setdefault(step.for_reader(child=child), kind.value)
+        return tuple((keys[step], self._entry(step, child=child)) for step in self.steps(kinds, child=child))
 
     def numbered(self, kinds: Iterable[DataCategory], *, child: bool) -> str:
         """Return the list of steps with numbers, as Markdown."""

@@ -35,12 +35,39 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "guardian_intro": ("child",),
     "promise_due": ("date",),
     "promise_new_due": ("date",),
+    "faq_dated": ("date",),
     "take_up_code": ("code",),
     "take_up_until": ("date",),
     "ask_thanks": ("date",),
     "answer_pending": ("date",),
     "answer_late": ("date",),
     "answered_on": ("date",),
+    "answer_corrected_on": ("date",),
+    "answer_closed_on": ("date",),
+    "objected_on": ("date",),
+    "objection_thanks": ("date",),
+    "reply_asked": ("date",),
+    "reply_wrong": ("date",),
+    "reply_not_satisfied": ("link",),
+    "reply_sms": ("date", "link"),
+    "reply_sms_wrong": ("date", "link"),
+    "reply_sms_correction": ("date",),
+    "wrong_open": ("date",),
+    "address_open": ("date",),
+    "report_accepted": ("date",),
+    "report_refused": ("date",),
+    "data_pending": ("date", "due"),
+    "data_late": ("date", "due"),
+    "data_ready": ("date",),
+    "data_refused": ("date",),
+    "sent_to_you": ("date",),
+    "hour_begins": ("date", "time", "zone"),
+    "hour_when": ("date",),
+    "hour_minutes": ("minutes",),
+    "hour_where": ("where",),
+    "hour_page": ("page",),
+    "hour_reminder_subject": ("title",),
+    "hour_reminder_text": ("title",),
 }
 """The values put into each phrase, as {part}; a phrase that is not listed has none."""
 
@@ -229,6 +256,13 @@ def say_moment(phrases: Phrases, moment: datetime, zone: str) -> str:
         minute=f"{local.minute:02}",
         zone=from_utc(local),
     )
+
+
+def say_hour(phrases: Phrases, moment: datetime, zone: str) -> str:
+    """Return weekday, date and time of day in this zone, always with the offset from UTC."""
+    local = moment.astimezone(ZoneInfo(zone))
+    form = phrases.portal.get("hour_begins", "{date}, {time} ({zone})")  # a playbook pinned earlier lacks the form
+    return form.format(date=say_moment(phrases, moment, zone), time=f"{local:%H:%M}", zone=from_utc(local))
 
 
 def say_count(phrases: Phrases, count: Count) -> str:

@@ -62,6 +62,10 @@ class Hold(StrEnum):
     """A corrected list no longer has the person, or no longer in the audience of a notice."""
     SHARED_MAILBOX = "shared_mailbox"
     """The one copy for the person's mailbox names the person too."""
+    WRONG_PERSON = "wrong_person"
+    """The reader of the page says that the messages are for somebody else; a member decides."""
+    OUTDATED_ADDRESS = "outdated_address"
+    """The person says that an address is outdated; a member decides."""
 
 
 class MailboxRuling(StrEnum):

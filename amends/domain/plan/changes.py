@@ -27,13 +27,14 @@ SHARED = "_base"
 """The folder of templates that all notices share."""
 
 UNKNOWN = "only a person can say whether it protects people as well"
-HARMLESS = frozenset({"id", "title", "for", "reads_on", "questions_owner", "owner"})
+HARMLESS = frozenset({"id", "title", "for", "reads_on", "questions_owner", "complaints_owner", "owner"})
 MUST_KEEP = frozenset({"channels", "cascade", "waits_for", "roles"})
 """Keys whose new value must hold everything that the old value held."""
 LESS_IS_WEAKER = frozenset(
     {"after", "on", "at", "every", "pause", "approve_within", "remind_before", "at_most", "needed"}
+    | {"links_expire_after"}
 )
-MORE_IS_WEAKER = frozenset({"approval_expires_after", "within", "reply_within", "due", "size"})
+MORE_IS_WEAKER = frozenset({"approval_expires_after", "within", "reply_within", "due", "size", "gap_at"})
 LAWS = "a lawyer must say whether the laws of these places are still met"
 
 
@@ -189,6 +190,8 @@ def _weaker(name: str, old: Any, new: Any) -> str:
         return _narrower(old, new)
     if own in MUST_KEEP and isinstance(old, tuple) and isinstance(new, tuple):
         return "something is missing that was agreed" if set(old) - set(new) else ""
+    if name.startswith("urgent."):
+        return _by_size("reply_within", old, new)
     if own in LESS_IS_WEAKER | MORE_IS_WEAKER:
         return _by_size(own, old, new)
     # Telling everyone, and a notice that nobody can opt out of, protect more than any other value of these keys.

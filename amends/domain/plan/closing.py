@@ -15,14 +15,15 @@ from amends.domain.playbook.playbook import HOLDING, Event, Phase
 def ready_to_close(case: Case, now: datetime) -> bool:
     """Return True when an open case is resolved, its closing steps are done, and no approved notice is still to leave.
 
-    The closing steps are the steps timed from the event resolved. A notice of a skipped occurrence, or of which only
-    parked messages are left, does not count. A case that was reopened is ready when nobody is left to tell.
+    Who asked, complained, reported or requested something has a word first. The closing steps are the steps timed from
+    the event resolved. A notice of a skipped occurrence, or of which only parked messages are left, does not count. A
+    case that was reopened is ready when nobody is left to tell.
     """
     if case.playbook is None or case.state is not IncidentState.OPEN:
         return False
     if Event.CLOSED in case.events:
         return not somebody_must_hear(case, now)
-    if Event.RESOLVED not in case.events:
+    if Event.RESOLVED not in case.events or without_word(case):
         return False
     skipped = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.SKIPPED}
     leaving = [
@@ -56,7 +57,7 @@ def is_over(case: Case, now: datetime) -> bool:
     """
     if case.destroyed_at:
         return True
-    waiting = case.commitments_open or _people_wait(case) or _word_awaits_approval(case) or case.questions.open
+    waiting = case.commitments_open or _people_wait(case) or _word_awaits_approval(case) or without_word(case)
     if case.state is not IncidentState.CLOSED or waiting:
         return False
     planned = plan(case, now)
@@ -69,7 +70,7 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
     reasons = (
         "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
         "a promise is open, or those promised have not heard how it ended" if case.commitments_open else "",
-        f"{case.questions.open} questions have no answer" if case.questions.open else "",
+        *without_word(case),
         f"messages are still to leave: {', '.join(leaving)}" if leaving else "",
     )
     found = tuple(reason for reason in reasons if reason)
@@ -108,8 +109,18 @@ def _word_awaits_approval(case: Case) -> bool:
     return any(one.step in wanted and (one.step, one.occurrence) in begun for one in unapproved)
 
 
+def without_word(case: Case) -> tuple[str, ...]:
+    """Return who still waits for a word of ours, in words for the lead; a case is not closed before they have it."""
+    waiting = {
+        "questions have no answer": case.questions.open,
+        "reports from personal pages are undecided": case.reports_open,
+        "requests for data are undecided": case.requests.open,
+    }
+    return tuple(f"{count} {what}" for what, count in waiting.items() if count)
+
+
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
-    """Return what speaks against closing the case, in words for the lead; empty when nothing does."""
+    """Return what else speaks against closing the case, in words for the lead; empty when nothing does."""
     unsent = [_unsent(notice) for notice in case.notices if not notice.is_over]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
     owed = _not_filed(case)
@@ -120,7 +131,6 @@ def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
         for reason in (
             "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
             f"not sent: {', '.join(unsent)}" if unsent else "",
-            f"{case.questions.open} questions have no answer" if case.questions.open else "",
             f"no filing is recorded for {', '.join(owed)}" if owed else "",
             f"letters wait to be handed over: {', '.join(letters)}" if letters else "",
             f"no substitute notice is recorded for {', '.join(substitutes)}" if substitutes else "",

@@ -21,9 +21,10 @@ NOUNS = {
     Wait.LETTERS: "batch of letters",
     Wait.SUBSTITUTE: "substitute notice",
     Wait.LEAK: "leak",
+    Wait.GAP: "question of many",
     Wait.STOPPED: "stopped send",
 }
-PLURALS = {Wait.RESUME: "incidents to resume", Wait.LETTERS: "batches of letters"}
+PLURALS = {Wait.RESUME: "incidents to resume", Wait.GAP: "questions of many", Wait.LETTERS: "batches of letters"}
 SHOWN_BY = {
     LineKind.DEADLINE: "amends duty list {incident}",
     LineKind.PROMISE: "amends commitments list {incident}",

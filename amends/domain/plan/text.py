@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from amends.domain.base.text import minute
 from amends.domain.case.case import IncidentState
+from amends.domain.feedback.load.load import ForecastDay, two_digits
 from amends.domain.plan.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
 
 Rows = list[tuple[str, ...]]
@@ -15,6 +16,8 @@ Table = Callable[[Sequence[str], Rows], str]
 WAITS = "Waits for people"
 ALERTS = "Last alerts"
 UNDER_WAY = "Under way"
+CONTACTS = "Contacts a day"
+CONTACT_HEAD = ("day", "told", "contacts", "expected", "range")
 
 
 def standing(shown: Timeline) -> str:
@@ -37,15 +40,31 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
         ALERTS: table((when, "what"), [row[:2] for row in _rows(shown, shown.alerts)]),
         UNDER_WAY: table((when, "what", "note"), _rows(shown, shown.going)),
         coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
+        CONTACTS: table(CONTACT_HEAD, contact_rows(shown.contacts)),
         "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
     }
-    empty = {title for title, lines in ((ALERTS, shown.alerts), (UNDER_WAY, shown.going)) if not lines}
+    optional = ((ALERTS, shown.alerts), (UNDER_WAY, shown.going), (CONTACTS, shown.contacts))
+    empty = {title for title, lines in optional if not lines}
     return {title: rows for title, rows in sections.items() if title not in empty}
 
 
 def waiting_rows(tasks: Iterable[WaitingTask], now: datetime, zone: str) -> Rows:
     """Return a row for each waiting task: by when, for whom, the command, and last the task, which may be long."""
     return [(due(task, now, zone), task.whom, task.do, task.what) for task in tasks]
+
+
+def contact_rows(days: Iterable[ForecastDay]) -> Rows:
+    """Return a row for each day: people told, contacts seen, and contacts expected with their range."""
+    return [
+        (
+            f"{one.day:%a} {one.day.day} {one.day:%b}",
+            f"{one.told:,}" if one.told else "",
+            "" if one.seen is None else f"{one.seen:,}",
+            f"{two_digits(one.expected):,}",
+            f"{two_digits(one.low):,} to {two_digits(one.high):,}",
+        )
+        for one in days
+    ]
 
 
 def due(task: WaitingTask, now: datetime, zone: str) -> str:

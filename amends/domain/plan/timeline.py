@@ -7,10 +7,12 @@ from enum import StrEnum
 from amends.domain.base.text import counted, listed, minute, say_span
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.contacts import contacts_shown
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.case.reach import substitutes_demanded, why_not_done
+from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
@@ -62,6 +64,8 @@ class Wait(StrEnum):
     DECISION = "decision"
     PROMISE = "promise"
     ANSWER = "answer"
+    GAP = "gap"
+    """A question that many ask and to which nobody has an answer."""
     NEWS = "news"
     """People expected news by a time that has passed."""
     DEADLINE = "deadline"
@@ -112,6 +116,8 @@ class Timeline(Value):
     coming: tuple[TimelineLine, ...] = ()
     """Events expected if the waiting tasks were done now."""
     past: tuple[TimelineLine, ...] = ()
+    contacts: tuple[ForecastDay, ...] = ()
+    """The contacts of the days around now beside those that were to be expected; empty before anybody was told."""
 
 
 def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
@@ -132,6 +138,7 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
         going=tuple(_going(case, now)),
         coming=tuple(sorted((line for line in _coming(case, now, until) if line.at <= until), key=_in_time)),
         past=tuple(sorted((line for line in _past(case, now) if line.at <= now), key=_in_time)),
+        contacts=contacts_shown(case, now),
     )
 
 
@@ -207,6 +214,8 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     yield from domains_stopped(case)
     yield from _leaks(case)
     yield from _owed(case, now)
+    yield from _from_personal_pages(case)
+    yield from _gaps(case)
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
     yield from _substitutes(case, now)
@@ -357,6 +366,33 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
         whom = case.playbook.questions_owner if case.playbook else LEAD
         do = f"amends questions list {incident} --open"
         yield WaitingTask(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
+
+
+def _from_personal_pages(case: Case) -> Iterator[WaitingTask]:
+    """Yield the reports whose people are held until somebody decides, and the requests for data with their date."""
+    incident, asked = case.incident.id, case.requests
+    if case.reports_open:
+        reports = counted(case.reports_open, "report says", "reports say")
+        what = f"{reports} that a message is for somebody else or an address outdated; their people get nothing now"
+        do = f"amends reports list {incident} --open"
+        yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, missing=case.reports_open, do=do)
+    if asked.open:
+        what = f"{counted(asked.open, 'person asks', 'people ask')} for their data, {asked.overdue} overdue"
+        do = f"amends requests list {incident} --open"
+        late = asked.overdue > 0
+        yield WaitingTask(
+            wait=Wait.DECISION, what=what, whom=LEAD, by=asked.due_at, overdue=late, missing=asked.open, do=do
+        )
+
+
+def _gaps(case: Case) -> Iterator[WaitingTask]:
+    """Yield the questions that many people ask and to which nobody has an answer."""
+    for gap in case.gaps:
+        what = f"{gap.questions} people ask the same (group {gap.group}, topic {gap.topic}), and nobody has an answer"
+        topic = case.playbook.topics.get(gap.topic) if case.playbook else None
+        whom = topic.owner if topic and topic.owner else case.questions_owner
+        do = f"amends questions answer-group {case.incident.id} {gap.group} --as NAME --in en=FILE"
+        yield WaitingTask(wait=Wait.GAP, what=what, whom=whom, missing=gap.questions, do=do)
 
 
 def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:

@@ -18,9 +18,13 @@ from amends.domain.base.value import (
     Value,
 )
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.question import Urgency
+from amends.domain.feedback.queue.topics import Topic
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.playbook.schedule import ClockTime, Delay
+from amends.domain.playbook.session import PlannedSession
+from amends.domain.playbook.survey import Survey
 from amends.domain.risk.levels import Severity
 from amends.domain.team.approval import EXPIRES_AFTER, ApprovalRule
 from amends.domain.team.member import TeamRole
@@ -180,6 +184,8 @@ class Step(Value):
     one_of: Slug | None = None
     """A word that several steps share: only the first of them, in reading order, whose condition holds is taken."""
     when: When = When()
+    session: Slug | None = None
+    """The question hour that this step announces; its page is public from then on."""
     notice: Slug | None = None
     """The folder of templates of the notice that this step sends."""
     audience: str = EVERYONE
@@ -204,6 +210,8 @@ class Step(Value):
     """The time that the owner has for the task."""
     escalate_to: TeamRole = TeamRole.LEAD
     """The role whose members are told when the task is not done in this time."""
+    survey: Slug | None = None
+    """The survey to which the notice of this step invites."""
     reads_on: str = ""
     """A sentence for the readers of the playbook."""
 
@@ -235,6 +243,16 @@ class Step(Value):
         return self
 
     @model_validator(mode="after")
+    def _invites_in_person(self) -> "Step":
+        if not self.survey:
+            return self
+        if self.phase is not Phase.COLLECT_FEEDBACK or not self.notice:
+            raise ValueError("survey belongs to a step of phase collect_feedback with a notice that invites to it")
+        if not any(channel.personal for channel in self.channels):
+            raise ValueError("people are invited to a survey in person: add email or sms to channels")
+        return self
+
+    @model_validator(mode="after")
     def _makes_sense(self) -> "Step":
         quick = set(self.channels) and not any(channel.detailed for channel in self.channels)
         if quick:
@@ -247,6 +265,8 @@ class Step(Value):
             raise ValueError("who is not affected after all is told in person: only email and sms can be channels")
         if self.optional and self.phase is Phase.NOTIFY:
             raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
+        if self.session and (self.phase is not Phase.COLLECT_FEEDBACK or self.repeats):
+            raise ValueError("a session is announced once, by a step of the phase collect_feedback")
         if self.optional and not self.channels:
             raise ValueError("optional belongs to a step that sends something: add channels")
         return self
@@ -337,6 +357,17 @@ class Playbook(Value):
     reply_within: Lasting
     """The time within which every question is answered."""
     questions_owner: str
+    """The member or the office that answers questions whose topic has no owner."""
+    complaints_owner: str = ""
+    """The member or the office who answers complaints; the owner of questions when the key is left out."""
+    links_expire_after: Lasting = Span(days=365)
+    """The time after the last notice at which personal links of a closed incident stop working."""
+    topics: dict[Slug, Topic] = {}
+    """Topics of questions by name, looked for in this order and before the shipped ones."""
+    urgent: dict[Urgency, Lasting] = {}
+    """The time within which a question of some urgency is answered, when it is shorter than its topic's."""
+    gap_at: int = Field(default=10, ge=1, le=MOST_PEOPLE)
+    """The number of people asking the same without an answer from which on the next update must speak of it."""
     approve_within: Lasting = Span(hours=24)
     """The time that approvers have after a draft; a time named for the next update allows for this."""
     approval_expires_after: Lasting = EXPIRES_AFTER
@@ -358,6 +389,10 @@ class Playbook(Value):
     steps: tuple[Step, ...] = Field(min_length=1)
     commitments: tuple[PlannedCommitment, ...] = ()
     """Commitments that each incident makes with this playbook; the shipped playbooks have none."""
+    surveys: tuple[Survey, ...] = ()
+    """The surveys to which steps invite."""
+    sessions: tuple[PlannedSession, ...] = Field(default=(), max_length=50)
+    """Question hours, each announced by a step that names it, or by hand."""
     offers: tuple[Slug, ...] = ()
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
 
@@ -380,6 +415,33 @@ class Playbook(Value):
         return self
 
     @model_validator(mode="after")
+    def _surveys_fit(self) -> "Playbook":
+        ids = [survey.id for survey in self.surveys]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"two surveys have the id {next(i for i in ids if ids.count(i) > 1)}")
+        for index, step in enumerate(self.steps):
+            if step.survey and step.survey not in ids:
+                known = ", ".join(ids) or "none"
+                raise ValueError(f"steps.{index}: there is no survey {step.survey!r}; there is: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _sessions_fit(self) -> "Playbook":
+        planned = [session.id for session in self.sessions]
+        if len(set(planned)) != len(planned):
+            raise ValueError(f"two sessions have the id {next(one for one in planned if planned.count(one) > 1)}")
+        for index, step in enumerate(self.steps):
+            if step.session and step.session not in planned:
+                raise ValueError(
+                    f"steps.{index}: there is no session {step.session}; known: {', '.join(planned) or 'none'}"
+                )
+        known = {*(step.id for step in self.steps), *Event, *self.thresholds}
+        for index, session in enumerate(self.sessions):
+            if session.of and session.of not in known:
+                raise ValueError(f"sessions.{index}: {session.of!r} is neither an event nor a step: {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
     def _changes_fit(self) -> "Playbook":
         steps = {step.id: step for step in self.steps}
         for severity in sorted(self.by_severity, key=lambda one: one.rank):
@@ -397,12 +459,20 @@ class Playbook(Value):
         delays += [delay for change in changes for delay in (change.after, change.every)]
         return any(delay.business_days for delay in delays if delay)
 
+    def session(self, session_id: str) -> PlannedSession | None:
+        """Return the question hour with this id, or None when there is none."""
+        return next((session for session in self.sessions if session.id == session_id), None)
+
     def step(self, step_id: str) -> Step:
         """Return the step with this id. Raises KeyError when there is none."""
         for step in self.steps:
             if step.id == step_id:
                 return step
         raise KeyError(step_id)
+
+    def survey(self, survey_id: str) -> Survey | None:
+        """Return the survey with this id, or None."""
+        return next((survey for survey in self.surveys if survey.id == survey_id), None)
 
 
 def at_severity(playbook: Playbook, severity: Severity | None) -> Playbook:

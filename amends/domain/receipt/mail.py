@@ -44,9 +44,9 @@ TAG = re.compile(r"<(?:/?[a-z!][^<>@]*|)>", re.IGNORECASE)
 """A tag without @, so that an address or a Message-ID that some write into HTML in angle brackets stays."""
 
 
-def parsed(raw: bytes) -> Mail | None:
-    """Return the mail, cut to MOST_BYTES and MOST_LINES, or None for one that is built to be costly or is malformed."""
-    mail = _plain(raw)
+def parsed(raw: bytes, most_bytes: int = MOST_BYTES, most_lines: int = MOST_LINES) -> Mail | None:
+    """Return the mail, cut to so many bytes and lines, or None for one that is built to be costly or is malformed."""
+    mail = _plain(raw, most_bytes, most_lines)
     if _is_costly(mail):
         return None
     try:
@@ -90,7 +90,13 @@ def all_fields(part: Mail, name: str) -> tuple[str, ...]:
 
 
 def decoded_field(part: Mail, name: str) -> str:
-    """Return the header with its encoded words decoded (RFC 2047), or an empty text when they are malformed."""
+    """Return the header with its encoded words decoded (RFC 2047), or an empty text when they are malformed.
+
+    Some mail programs write UTF-8 or GB 18030 into headers as it is.
+    """
+    written = next((value for key, value in part.raw_items() if key.lower() == name.lower()), "")
+    if not written.isascii():
+        return _one_line(_decoded(written.encode(errors="surrogateescape"), ""))
     try:
         pieces = decode_header(field(part, name))
     except (HeaderParseError, ValueError):
@@ -133,9 +139,9 @@ def _from_base64(blocks: tuple[Mail, ...]) -> tuple[Mail, ...]:
     return (mail,) if mail else ()
 
 
-def _plain(raw: bytes) -> bytes:
-    cut = raw[:MOST_BYTES].replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return b"\n".join(cut.split(b"\n", MOST_LINES)[:MOST_LINES])
+def _plain(raw: bytes, most_bytes: int, most_lines: int) -> bytes:
+    cut = raw[:most_bytes].replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return b"\n".join(cut.split(b"\n", most_lines)[:most_lines])
 
 
 def _is_costly(mail: bytes) -> bool:

@@ -30,11 +30,16 @@ from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.audit.tally import any_in
+from amends.ledger.case.access_requests import request_counts
+from amends.ledger.case.person_reports import reports_open
 from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
-from amends.ledger.feedback.questions import open_leaks, question_counts, survey_counts
+from amends.ledger.feedback.contacts import contact_days
+from amends.ledger.feedback.questions import open_leaks, question_counts
+from amends.ledger.feedback.queue.gaps import many_asked
+from amends.ledger.feedback.survey.surveys import survey_results
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
@@ -58,6 +63,8 @@ from amends.ledger.store.tables import (
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """By notice: the number of messages in each state, of people in each state, and the deferred messages."""
 
+CAME = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
+"""The states of people to whom a notice came, or may have come."""
 DIGEST = select(IncidentVersionRow.digest).where(
     IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
 )
@@ -91,13 +98,21 @@ class Cases:
         """
         with self._store.read() as session:
             bare = self._uncounted(session, incident)
+            zone = bare.incident.organisation.timezone
+            notices = self._statuses(session, incident, now)
+            surveys = bare.playbook.surveys if bare.playbook else ()
+            invited = {one.id: sum(one.people.get(state, 0) for state in CAME) for one in notices}
             counted = {
-                "notices": self._statuses(session, incident, now),
+                "notices": notices,
                 "questions": question_counts(session, incident, now),
-                "survey": survey_counts(session, incident),
+                "surveys": survey_results(session, self._store.cache, incident, surveys, invited),
+                "reports_open": reports_open(session, incident),
+                "requests": request_counts(session, incident, now),
+                "contacts": contact_days(session, self._store.cache, incident, zone),
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
             changed = self._with_reach(session, self._with_changed_facts(session, case, amended_at))
+            changed = _with_gaps(session, changed)
         return as_news_stands(changed, now) if now else changed
 
     def outline(self, incident: str) -> Outline:
@@ -315,6 +330,13 @@ class Cases:
         """Return True when a message of this version was sent, to a person if the notice has any channel to people."""
         to_people = any(kind.personal for kind in draft.channels)
         return any_in(session, row.incident, row.notice, row.version, HAS_LEFT, to_people=to_people)
+
+
+def _with_gaps(session: Session, case: Case) -> Case:
+    """Return the case with the questions that many ask, looked for only where enough people have asked anything."""
+    if case.playbook is None or case.questions.asked < case.playbook.gap_at:
+        return case
+    return case.model_copy(update={"many_asked": many_asked(session, case.incident.id, case.playbook.gap_at)})
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:

@@ -8,18 +8,31 @@ import os
 from contextlib import ExitStack, suppress
 from datetime import datetime
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, delete, text
 from sqlmodel import col, func, select
 
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
 from amends.domain.case.case import DESTROYED, EventKind
+from amends.domain.feedback.answer import ReplyState
 from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
+from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.incidents import happened
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import DeliveryRow, EventRow, IncidentRow, PersonRow, QuestionRow
+from amends.ledger.store.tables import (
+    AccessRequestRow,
+    DeliveryRow,
+    EventRow,
+    IncidentRow,
+    PersonRow,
+    PreferenceRow,
+    QuestionLikenessRow,
+    QuestionRow,
+    ReplyRow,
+    TickedStepRow,
+)
 
 OF_THE_PAGE = "id BETWEEN :first AND :last"
 PAGE = 5_000
@@ -49,9 +62,10 @@ STILL_READ = (
 class Destruction:
     """The destruction of the personal data of incidents that are over."""
 
-    def __init__(self, store: Store, cases: Cases) -> None:
+    def __init__(self, store: Store, cases: Cases, surveys: Surveys) -> None:
         self._store = store
         self._cases = cases
+        self._surveys = surveys
 
     def destroy(self, incident: str, first: Member, second: Member, now: datetime) -> None:
         """Destroy the personal data of an incident, whose people can then never be read, found or written to again.
@@ -72,6 +86,7 @@ class Destruction:
                 self._destroy_key(write, row, first, second, now)
         self._store.seals.pop(incident, None)
         self._forget_addresses(incident)
+        self._surveys.forget(incident)
         self._leave_no_old_pages(incident)
 
     def _destroy_key(self, write: Write, row: IncidentRow, first: Member, second: Member, now: datetime) -> None:
@@ -93,6 +108,16 @@ class Destruction:
         with self._store.write() as write:
             for row in write.session.exec(select(QuestionRow).where(QuestionRow.incident == incident)):
                 row.once = str(row.id)  # the idempotency key is a hash of the question's words
+            for table in (PreferenceRow, TickedStepRow):  # what people chose on their pages
+                for chosen in write.session.exec(select(table).where(table.incident == incident)):
+                    write.session.delete(chosen)
+            for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
+                request.sealed_file = None
+            write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))
+            for reply in write.session.exec(select(ReplyRow).where(ReplyRow.incident == incident)):
+                reply.provider_id = reply.detail = ""
+                if reply.state == ReplyState.WAITING:
+                    reply.state, reply.next_try_at = ReplyState.WITHDRAWN.value, None
             stopped = (EventRow.incident == incident, EventRow.kind == EventKind.STOPPED_DOMAIN)
             for event in write.session.exec(select(EventRow).where(*stopped)):
                 write.session.delete(event)  # a domain that refused us may be as personal as an address

@@ -1,6 +1,7 @@
 """Dossiers: read all that concerns one person, seal the dossier's file, and check a file by its seal."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlmodel import Session
 from amends.domain.base.value import some_text
 from amends.domain.case.dossier import (
     Dossier,
+    DossierAnswer,
     DossierPerson,
     DossierPost,
     DossierQuestion,
@@ -16,6 +18,7 @@ from amends.domain.case.dossier import (
     promises_told,
 )
 from amends.domain.case.dossier_seal import DossierForm, DossierSeal, digest_of, split_seal
+from amends.domain.feedback.answer import HeardAnswer
 from amends.domain.feedback.question import Question
 from amends.domain.notice.notice import name_parts
 from amends.domain.notice.statement import stated_by
@@ -27,6 +30,7 @@ from amends.ledger.case.told import ToldRecord
 from amends.ledger.commitment import commitments_of
 from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.told import known_about
+from amends.ledger.feedback.answers import GivenAnswers
 from amends.ledger.feedback.questions import Questions
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.locale_rulings import rulings_of
@@ -67,10 +71,11 @@ class Dossiers:
     """The dossiers of the people of all incidents."""
 
     def __init__(
-        self, store: Store, notices: Notices, claims: Claims, cases: Cases, told: ToldRecord, questions: Questions
-    ) -> None:
+        self, store: Store, notices: Notices, claims: Claims, cases: Cases, told: ToldRecord, questions: Questions,
+        answers: GivenAnswers,
+    ) -> None:  # fmt: skip
         self._store, self._notices, self._claims = store, notices, claims
-        self._cases, self._told, self._questions = cases, told, questions
+        self._cases, self._told, self._questions, self._answers = cases, told, questions, answers
 
     def read(self, incident: str, number: int, now: datetime) -> PersonRecord:
         """Read what a dossier of this person shows. Raises NotInLedger, DataDestroyed, DataDamaged."""
@@ -79,6 +84,7 @@ class Dossiers:
             self._store.seal(session, incident)
             person_row(session, incident, number)
         heard, posts = self._told.person(incident, number), self._told.public(incident)
+        answers = self._answers.said(incident, number)
         asked, file = self._questions.all(incident, person=number), self._cases.incident_file(incident)
         with self._store.read() as session:
             row = person_row(session, incident, number)
@@ -93,7 +99,7 @@ class Dossiers:
                 person=self._person(session, row),
                 promises=promises_told(heard, commitments_of(session, incident), row.locale, now),
                 corrections=tuple(corrections_told(heard, known)),
-                questions=tuple(map(_question, asked)),
+                questions=tuple(_question(one, answers.get(one.id, ())) for one in asked),
                 public=tuple(self._post(session, incident, one, file.default_locale) for one in posts),
             )
             return PersonRecord(dossier, tuple(messages_of(session, self._notices, self._claims, row, now)))
@@ -161,5 +167,10 @@ class Dossiers:
         return hmac.digest(self._store.keys.dossier, seal.signed, "sha256").hex()
 
 
-def _question(asked: Question) -> DossierQuestion:
-    return DossierQuestion(**{name: getattr(asked, name) for name in DossierQuestion.model_fields})
+def _question(asked: Question, answers: Sequence[HeardAnswer]) -> DossierQuestion:
+    own = {name: getattr(asked, name) for name in DossierQuestion.model_fields if name != "answers"}
+    return DossierQuestion(**own, answers=tuple(map(_answer, answers)))
+
+
+def _answer(heard: HeardAnswer) -> DossierAnswer:
+    return DossierAnswer(**{name: getattr(heard, name) for name in DossierAnswer.model_fields})

@@ -19,7 +19,8 @@ from amends.ledger.deliver.told import LEFT, ElementSet, element_sets, messages_
 from amends.ledger.notice.first_messages import addresses
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import reader_of
-from amends.ledger.people.people import categories
+from amends.ledger.people.people import categories, person_row
+from amends.ledger.store.session import Store
 from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
 
 MOVED = "it went to an address that is not the reader's in today's list; the name is that of today's list"
@@ -37,6 +38,23 @@ class PersonMessage:
     """The message as it was claimed, with the person's link masked; nobody can send it."""
     source: PrintedFrom | None = field(repr=False)
     """The draft, facts and words of the message; None for a message that did not leave."""
+
+
+class SentMessages:
+    """The messages that people got, for their own pages."""
+
+    def __init__(self, store: Store, notices: Notices, claims: Claims) -> None:
+        self._store, self._notices, self._claims = store, notices, claims
+
+    def of_notice(self, incident: str, number: int, notice: str, now: datetime) -> tuple[PersonMessage, ...]:
+        """Return the messages of this notice about the person that left, in the order in which they were stored.
+
+        Raises NotInLedger, DataDamaged.
+        """
+        with self._store.read() as session:
+            row = person_row(session, incident, number)
+            found = messages_of(session, self._notices, self._claims, row, now)
+            return tuple(one for one in found if one.shown.notice == notice and one.source)
 
 
 def messages_of(

@@ -1,15 +1,28 @@
 """Visits to personal pages: read whether the person is still in the list, and which notices the person got."""
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
+from amends.domain.case.case import EventKind, IncidentState
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
+from amends.domain.playbook.playbook import Event
 from amends.ledger.notice.audience import told_to
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow, StatedCommitmentRow
+from amends.ledger.store.tables import (
+    DeliveryRow,
+    EventRow,
+    IncidentRow,
+    LinkRenewalRow,
+    NoticeRow,
+    PersonRow,
+    ReleaseRow,
+    StatedCommitmentRow,
+)
 
 
 class Visits:
@@ -29,6 +42,20 @@ class Visits:
             name = ("left", incident, session.get_one(IncidentRow, incident).audience_digest, number)
             twice = self._store.cache.get(name, lambda: _address_is_listed(session, row))
             return Left.PERHAPS_TWICE if twice else Left.NOT_TOUCHED
+
+    def link_ends(self, incident: str, number: int, after: timedelta) -> datetime | None:
+        """Return when the person's link stops working: this long after the last notice, or after its renewal.
+
+        None while the incident is not closed.
+        """
+        with self._store.read() as session:
+            if session.get_one(IncidentRow, incident).state != IncidentState.CLOSED:
+                return None
+            closed = session.get(EventRow, (incident, EventKind.EVENT, Event.CLOSED.value))
+            last = session.exec(select(func.max(ReleaseRow.at)).where(ReleaseRow.incident == incident)).one()
+            renewed = session.get(LinkRenewalRow, (incident, number))
+            counted = [at for at in (closed and closed.at, last, renewed and renewed.at) if at]
+            return max(counted) + after if counted else None
 
     def released_versions(self, incident: str) -> tuple[tuple[int, Draft], ...]:
         """Return number and draft of each released version of each notice, in the order of the numbers."""

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, select
 from amends.domain.base.errors import KeyMissing
 from amends.domain.deliver.correction import Difference, DifferenceKind, PersonChange, changed_fields, stands_otherwise
 from amends.domain.people.person import Person
+from amends.ledger.people.holds import REPORTED_HOLDS
 from amends.ledger.people.people import (
     CHUNK,
     OPENED,
@@ -76,7 +77,8 @@ class Comparing:
         fields = changed_fields(old, person)
         if row.gone_at is None and not fields:
             return
-        if row.gone_at or stands_otherwise(old, person):
+        found = row.hold in REPORTED_HOLDS and set(fields) & set(ADDRESSES.values())  # what a report had in doubt
+        if row.gone_at or found or stands_otherwise(old, person):
             self._anew.add(row.number)
         kind = DifferenceKind.BACK if row.gone_at else DifferenceKind.CHANGED
         self._keep(kind, person._replace(number=row.number), person.number, fields, row)
@@ -139,7 +141,7 @@ def _column(name: str) -> Any:
 
 
 def _with_refs(incident: str, refs: list[bytes]) -> Any:
-    columns = map(_column, (*OPENED, "ref_index", "gone_at", *ADDRESSES))
+    columns = map(_column, (*OPENED, "ref_index", "gone_at", "hold", *ADDRESSES))
     return select(*columns).where(PersonRow.incident == incident, col(PersonRow.ref_index).in_(refs))
 
 

@@ -82,7 +82,7 @@ class Decisions:
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
             if held.cause == ReceiptCause.GONE:
                 raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
-            waiting = _put_in_place(write, row, person, self._notices.addenda(write.session, incident), now)
+            waiting = put_in_place(write, row, person, self._notices.addenda(write.session, incident), now)
             reopen(write.session, row)
             write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=_reason(held))
             return waiting
@@ -212,10 +212,11 @@ def _subject(notice: str, person: int | None) -> str:
     return notice if person is None else f"{notice} person {person}"
 
 
-def _put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, now: datetime) -> int:
+def put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, now: datetime) -> int:
     """Replace the person's held messages by the messages of a person without a hold; return how many of them wait.
 
-    A person whom the channels of the step had failed before gets a message on the next channel.
+    A person whom the channels of the step had failed before gets a message on the next channel. Raises NotAllowed for
+    an optional notice to a person who opted out.
     """
     session = write.session
     session.get_one(PersonRow, (row.incident, person)).hold = ""

@@ -19,6 +19,7 @@ from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.deliver.statistics import message_states
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
+from amends.ledger.people.holds import withhold
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import ELEMENTS
 from amends.ledger.store.bulk import Kept, Swift, among, listed, on_postgresql, spelled, statement
@@ -122,6 +123,7 @@ class Deliveries:
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
             released, facts = self.may_send(write.session, incident, notice, now)
+            withhold(write.session, incident, now)
             if released.optional:
                 withdraw(write.session, incident, now)
             rows = _due(write.session, incident, notice, list(channels), limit, now, released.people)

@@ -26,6 +26,7 @@ from amends.ledger.deliver.deliveries import Deliveries, park
 from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
+from amends.ledger.people.holds import withhold
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK, ELEMENTS
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
@@ -109,6 +110,7 @@ class PaperLetters:
             self._store.refuse_if_restored(write.session)
             write.incident(incident)
             released, _ = self._deliveries.may_send(write.session, incident, notice, now)
+            withhold(write.session, incident, now)
             if released.optional:
                 withdraw(write.session, incident, now)
             batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1

@@ -1,6 +1,7 @@
 """Leaks in the ledger: texts from people that hold the contact data of somebody else in the list."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -26,6 +27,21 @@ Indexes = dict[str, set[bytes]]
 """The keyed indexes of contact data, by the column of a person in which they stand."""
 
 
+Owners = dict[tuple[str, bytes], set[int]]
+"""The people with this index in this column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that somebody wrote. Holds personal data: never log or print it."""
+
+    text: str = field(repr=False)
+    person: int | None = None
+    """The writer's number, or None."""
+    own: tuple[str, ...] = field(default=(), repr=False)
+    """More addresses and numbers that are the writer's."""
+
+
 class Leaks:
     """The search for the contact data of other people in what somebody wrote."""
 
@@ -38,19 +54,37 @@ class Leaks:
         The writer's own data, those of the writer's family in the list, and the company's contacts do not count; `own`
         is more that is the writer's. Raises DataDestroyed.
         """
-        found = mentioned(text)
-        if not found:
-            return 0
+        return self.others_in_all(incident, (Written(text, person, tuple(own)),))[0]
+
+    def others_in_all(self, incident: str, texts: Sequence[Written]) -> list[int]:
+        """Return of each text how many other people it names, as `others_in`; the list of people is read once."""
+        found = [mentioned(one.text) for one in texts]
+        if not any(found):
+            return [0] * len(texts)
         with self._store.read() as session:
             row = incident_row(session, incident)
-            file = Incident.model_validate(version_row(session, incident, row.version).content)
-            asked = self._indexes(incident, found, _codes(row, file))
-            apart = mentioned(" \n".join((*own, file.organisation.contacts.email, file.organisation.contacts.phone)))
-            _take_away(asked, self._indexes(incident, apart, _codes(row, file)))
-            theirs = _family(session, incident, person) if person else frozenset[int]()
-            _take_away(asked, _data_of(session, incident, theirs))
-            others = _whose(session, incident, asked) - theirs
-        return len(others) if person or len(others) >= FEWEST_OF_A_STRANGER else 0
+            file = self._file(session, row)
+            codes, company = _codes(row, file), file.organisation.contacts
+            searched = []
+            for one, named in zip(texts, found, strict=True):
+                asked = self._indexes(incident, named, codes)
+                apart = mentioned(" \n".join((*one.own, company.email, company.phone))) if named else named
+                _take_away(asked, self._indexes(incident, apart, codes))
+                theirs = _family(session, incident, one.person) if one.person and named else frozenset[int]()
+                _take_away(asked, _data_of(session, incident, theirs) if theirs else {})
+                searched.append((asked, theirs))
+            owners = _owners(session, incident, [asked for asked, _ in searched])
+        others = [_whose(owners, asked) - theirs for asked, theirs in searched]
+        return [
+            len(other) if one.person or len(other) >= FEWEST_OF_A_STRANGER else 0
+            for one, other in zip(texts, others, strict=True)
+        ]
+
+    def _file(self, session: Session, row: IncidentRow) -> Incident:
+        return self._store.cache.get(
+            ("file", row.id, row.version),
+            lambda: Incident.model_validate(version_row(session, row.id, row.version).content),
+        )
 
     def _indexes(self, incident: str, found: Mentioned, codes: Collection[int]) -> Indexes:
         index = self._store.keys.index
@@ -70,11 +104,11 @@ def note_leak(write: Write, incident: str, question: int, others: int, now: date
         note_alert(write, incident, f"{what}: `amends questions show {incident} {question}`", now)
 
 
-def note_leak_in_comment(write: Write, incident: str, person: int, others: int, now: datetime) -> None:
-    """Record in the caller's transaction an alert to a comment on the survey that holds data of other people."""
+def note_leak_in_texts(write: Write, incident: str, invitation: str, others: int, now: datetime) -> None:
+    """Record in the caller's transaction an alert to texts in a survey, of nobody, that hold data of other people."""
     people = counted(others, "other person", "other people")
-    what = f"the comment of person {person} on the survey holds contact data of {people} of the list"
-    note_alert(write, incident, f"{what}: `amends questions comments {incident}`", now)
+    what = f"what people wrote in the survey of {invitation} holds contact data of {people} of the list"
+    note_alert(write, incident, f"{what}: `amends surveys comments {incident}`", now)
 
 
 def _codes(row: IncidentRow, file: Incident) -> frozenset[int]:
@@ -108,15 +142,27 @@ def _take_away(asked: Indexes, known: Indexes) -> None:
         asked[column] -= indexes
 
 
-def _whose(session: Session, incident: str, asked: Indexes) -> set[int]:
-    """Return the numbers of the people with this data."""
-    found: set[int] = set()
-    for column, indexes in asked.items():
+def _owners(session: Session, incident: str, asked: Iterable[Indexes]) -> Owners:
+    """Return the numbers of the people with this data, by column and index."""
+    together: Indexes = {}
+    for one in asked:
+        for column, indexes in one.items():
+            together.setdefault(column, set()).update(indexes)
+    owners: Owners = {}
+    for column, indexes in together.items():
         for chunk in _chunks(indexes):
             theirs: Any = getattr(PersonRow, column)
-            query = select(PersonRow.number).where(PersonRow.incident == incident, col(theirs).in_(chunk))
-            found.update(session.exec(query))
-    return found
+            query = select(theirs, PersonRow.number).where(PersonRow.incident == incident, col(theirs).in_(chunk))
+            for index, number in session.exec(query):
+                owners.setdefault((column, bytes(index)), set()).add(number)
+    return owners
+
+
+def _whose(owners: Owners, asked: Indexes) -> set[int]:
+    """Return the numbers of the people with this data."""
+    return {
+        number for column, indexes in asked.items() for index in indexes for number in owners.get((column, index), ())
+    }
 
 
 def _chunks(indexes: Collection[bytes]) -> Iterator[list[bytes]]:

@@ -1,90 +1,91 @@
-"""Questions, complaints, suggestions and the survey in the ledger: store, answer, read and count them."""
+"""Questions, complaints and suggestions in the ledger: store, answer, read and count them."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import String, cast, false
+from sqlalchemy import false
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
+from amends.domain.base.errors import NotAllowed
+from amends.domain.feedback.answer import AnswerKind
 from amends.domain.feedback.question import (
-    SURVEY,
-    Comment,
     NewQuestion,
     Question,
     QuestionCounts,
     QuestionKind,
     QuestionSource,
-    SurveyCounts,
-    theme_of,
+    Sender,
+    Urgency,
 )
-from amends.ledger.feedback.leaks import Leaks, note_leak, note_leak_in_comment
+from amends.domain.feedback.queue.topics import shipped_topic
+from amends.ledger.feedback.answering import answer_texts, give_answer
+from amends.ledger.feedback.leaks import Leaks, Written, note_leak
+from amends.ledger.feedback.question_rows import opened, question_place, question_row
+from amends.ledger.feedback.queue.groups import QuestionGroups
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store
-from amends.ledger.store.tables import QuestionRow, SurveyRow
+from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.store.tables import QuestionRow
 
 LONGEST_QUESTION = 4_000
-"""The largest number of characters in one question or comment."""
+"""The largest number of characters in one question."""
 
 
 class Questions:
-    """The questions of people with their answers, and the answers to the survey."""
+    """The questions of people with their answers."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._leaks = Leaks(store)
+        self._groups = QuestionGroups(store)
 
-    def ask(self, incident: str, asked: NewQuestion, now: datetime) -> int:
-        """Store a question, unless it is stored already, and return its id.
+    def ask(self, incident: str, asked: NewQuestion, now: datetime, by: str = "") -> int:
+        """Store a question, unless it is stored already, and return its id; the audit names `by`, who brought it in.
 
         A question that holds the contact data of other people of the list is also an alert. Raises NotAllowed for an
         empty or overlong text.
         """
-        wording = asked.text.strip()
-        if not wording or len(wording) > LONGEST_QUESTION:
-            raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
-        theme = theme_of(wording)  # before the transaction, because other writers wait for it
-        others = self._leaks.others_in(incident, asked.whole or wording, asked.person, asked.own)
+        return self.ask_all(incident, (asked,), now, by)[0]
+
+    def ask_all(self, incident: str, asked: Sequence[NewQuestion], now: datetime, by: str = "") -> tuple[int, ...]:
+        """Store questions in one transaction, each unless it is stored, and return their ids. Raises as `ask`."""
+        # Before the transaction, because other writers wait for it.
+        wordings = [_wording(one) for one in asked]
+        topics = [one.topic or shipped_topic(wording) for one, wording in zip(asked, wordings, strict=True)]
+        alike = [self._groups.find(incident, _wording(one), one.urgency) for one in asked]
+        texts = [Written(one.whole or one.text.strip(), one.person, one.own) for one in asked]
+        others = self._leaks.others_in_all(incident, texts)
         with self._store.write() as write:
             write.incident(incident)
-            if (known := _known(write.session, incident, asked.once)) is not None:
-                return known
+            known = _known(write.session, incident, [one.once for one in asked])
             number = _next_number(write.session, incident)
-            sealed = self._store.seal(write.session, incident).close(wording, _place(incident, number, "text"))
-            _store(write.session, incident, number, asked, sealed, theme)
-            write.note(
-                now, incident, "asked", f"question {number}",
-                source=asked.source, kind=asked.kind, by_person=asked.person,
-            )  # fmt: skip
-            if others:
-                note_leak(write, incident, number, others, now)
-            return number
+            seal = self._store.seal(write.session, incident)
+            for one, topic, leaked, like in zip(asked, topics, others, alike, strict=True):
+                if one.once not in known:
+                    write.session.add(_new_row(seal, incident, number, one, topic))
+                    write.session.flush()
+                    self._groups.join(write, incident, number, like, now)
+                    _note(write, incident, number, one, leaked, now, by)
+                    known[one.once] = number
+                    number += 1
+            return tuple(known[one.once] for one in asked)
 
     def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
-        """Store the answer to a question, which the person reads on their personal page.
+        """Store the answer to one question, and the reply that brings it to the person who asked.
 
-        A given answer is never changed; another question adds to it. Raises NotAllowed, NotInLedger.
+        A given answer is never changed; a correction replaces it. Raises NotAllowed, NotInLedger.
         """
-        if not text.strip():
-            raise NotAllowed("an answer needs words")
         with self._store.write() as write:
-            row = _row(write.session, incident, question, locked=True)
-            if row.answered_at is not None:
-                raise NotAllowed(f"question {question} was answered already")
-            seal = self._store.seal(write.session, incident)
-            row.sealed_answer = seal.close(text.strip(), _place(incident, question, "answer"))
-            row.answered_at, row.answered_by = now, by
-            write.note(now, incident, "answered question", f"question {question}", actor=by)
+            row = question_row(write.session, incident, question, locked=True)
+            give_answer(write, self._store, incident, AnswerKind.GIVEN, (question,), {row.locale: text}, by, now)
 
-    def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
-        """Move a question to another theme. Raises NotInLedger."""
+    def file_under(self, incident: str, question: int, topic: str, by: str, now: datetime) -> None:
+        """Move a question to another topic. Raises NotInLedger."""
         with self._store.write() as write:
-            row = _row(write.session, incident, question, locked=True)
-            row.theme = theme
-            write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
+            row = question_row(write.session, incident, question, locked=True)
+            row.topic = topic
+            write.note(now, incident, "question topic", f"question {question}", actor=by, topic=topic)
 
     def all(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
         """Return the questions, the earliest reply due first; a text that was altered or moved is empty.
@@ -98,71 +99,48 @@ class Questions:
             query = query.where(col(QuestionRow.answered_at).is_(None))
         with self._store.read() as session:
             seal = self._store.seal(session, incident)
-            return tuple(_question(row, seal) for row in session.exec(query))
+            rows = session.exec(query).all()
+            answers = answer_texts(session, seal, incident, rows)
+            return tuple(_question(row, seal, answers.get(row.id, "")) for row in rows)
 
     def get(self, incident: str, question: int) -> Question:
         """Return one question, without decrypting any other. Raises NotInLedger, KeyMissing."""
         with self._store.read() as session:
-            return _question(_row(session, incident, question), self._store.seal(session, incident))
+            row, seal = question_row(session, incident, question), self._store.seal(session, incident)
+            return _question(row, seal, answer_texts(session, seal, incident, [row]).get(row.id, ""))
 
-    def answer_survey(
-        self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime,
-        since: datetime | None = None,
-    ) -> bool:  # fmt: skip
-        """Store a person's answers, which replace earlier answers; only a new comment replaces an earlier comment.
-
-        Return False, and store nothing, when the person has given other answers since `since`, when the form was shown.
-        Raises NotAllowed for scores that the survey does not ask for, and for an overlong comment.
-        """
-        if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
-            raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
-        if len(comment) > LONGEST_QUESTION:
-            raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")
-        others = self._leaks.others_in(incident, comment, person)
-        with self._store.write() as write:
-            write.incident(incident)
-            seal, said = self._store.seal(write.session, incident), comment.strip()
-            row = write.session.get(SurveyRow, (incident, person))
-            if row is not None and since is not None and since < row.at <= now:
-                return row.scores == scores and said in ("", _opened(seal, row.sealed_comment, _comment_place(row)))
-            if row is None:
-                row = SurveyRow(incident=incident, person=person, scores=scores, at=now)
-                write.session.add(row)
-            row.scores, row.at = scores, now
-            if said:
-                row.sealed_comment = seal.close(said, _comment_place(row))
-            write.note(now, incident, "survey answered", f"person {person}")
-            if others:
-                note_leak_in_comment(write, incident, person, others, now)
-            return True
-
-    def comments(self, incident: str) -> tuple[Comment, ...]:
-        """Return the comments on the survey, the latest first; a comment that was altered or moved is empty.
+    def sender(self, incident: str, question: int) -> Sender | None:
+        """Return the sender of a question, or None when it came by the page or the telephone.
 
         Raises NotInLedger, KeyMissing.
         """
-        query = select(SurveyRow).where(SurveyRow.incident == incident, col(SurveyRow.sealed_comment).is_not(None))
         with self._store.read() as session:
-            seal = self._store.seal(session, incident)
-            rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
-            given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
-        return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given)
-
-    def comments_given(self, incident: str) -> int:
-        """Return the number of comments that are not empty, without decrypting any."""
-        given = col(SurveyRow.sealed_comment).is_not(None)
-        with self._store.read() as session:
-            query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
-            return session.exec(query).one()
-
-    def has_answered_survey(self, incident: str, person: int) -> bool:
-        """Return True when this person has answered the survey."""
-        with self._store.read() as session:
-            return session.get(SurveyRow, (incident, person)) is not None
+            row, seal = question_row(session, incident, question), self._store.seal(session, incident)
+            sealed = opened(seal, row.sealed_sender, question_place(incident, question, "sender"))
+            return Sender.model_validate_json(sealed) if sealed else None
 
 
-def _store(session: Session, incident: str, number: int, asked: NewQuestion, sealed: bytes, theme: str) -> None:
-    row = QuestionRow(
+def _wording(asked: NewQuestion) -> str:
+    """Return the words of a question. Raises NotAllowed when they are empty or too long."""
+    wording = asked.text.strip()
+    if not wording or len(wording) > LONGEST_QUESTION:
+        raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
+    return wording
+
+
+def _note(write: Write, incident: str, number: int, asked: NewQuestion, others: int, now: datetime, by: str) -> None:
+    """Record in the audit chain that a question came, with an alert when it holds data of other people."""
+    write.note(
+        now, incident, "asked", f"question {number}",
+        actor=by or ENGINE, source=asked.source, kind=asked.kind, by_person=asked.person,
+    )  # fmt: skip
+    if others:
+        note_leak(write, incident, number, others, now)
+
+
+def _new_row(seal: Seal, incident: str, number: int, asked: NewQuestion, topic: str) -> QuestionRow:
+    sender = asked.sender.model_dump_json() if asked.sender else ""
+    return QuestionRow(
         incident=incident,
         id=number,
         once=asked.once,
@@ -170,28 +148,21 @@ def _store(session: Session, incident: str, number: int, asked: NewQuestion, sea
         kind=asked.kind.value,
         source=asked.source.value,
         locale=asked.locale,
-        sealed_text=sealed,
-        theme=theme,
+        sealed_text=seal.close(_wording(asked), question_place(incident, number, "text")),
+        sealed_sender=seal.close(sender, question_place(incident, number, "sender")) if sender else None,
+        topic=topic,
+        urgency=asked.urgency or "",
         asked_at=asked.at,
         reply_due_at=asked.at + asked.reply_within,
         owner=asked.owner,
         answered_by="",
     )
-    session.add(row)
-    session.flush()
 
 
-def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
-    """Return the question's row; `locked` until the transaction ends. Raises NotInLedger."""
-    row = session.get(QuestionRow, (incident, question), with_for_update=locked or None)
-    if row is None:
-        raise NotInLedger(f"incident {incident} has no question {question}; `amends questions list {incident}`")
-    return row
-
-
-def _known(session: Session, incident: str, once: str) -> int | None:
-    query = select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
-    return session.exec(query).first()
+def _known(session: Session, incident: str, once: Sequence[str]) -> dict[str, int]:
+    """Return the questions that are stored already, by their idempotency keys."""
+    query = select(QuestionRow.once, QuestionRow.id).where(QuestionRow.incident == incident)
+    return dict(session.exec(query.where(col(QuestionRow.once).in_(once))).all())
 
 
 def _next_number(session: Session, incident: str) -> int:
@@ -218,72 +189,40 @@ def question_counts(session: Session, incident: str, now: datetime | None) -> Qu
     """Return the questions in numbers; without `now`, none counts as overdue."""
     waits, due = col(QuestionRow.answered_at).is_(None), col(QuestionRow.reply_due_at)
     is_late = false() if now is None else waits & (due < now)
-    themes = (
-        select(QuestionRow.theme, func.count(), func.count().filter(waits), func.count().filter(is_late))
+    topics = (
+        select(QuestionRow.topic, func.count(), func.count().filter(waits), func.count().filter(is_late))
         .where(QuestionRow.incident == incident)
-        .group_by(col(QuestionRow.theme))
-        .order_by(func.count().desc(), col(QuestionRow.theme))
+        .group_by(col(QuestionRow.topic))
+        .order_by(func.count().desc(), col(QuestionRow.topic))
     )
-    found = session.exec(themes).all()
+    found = session.exec(topics).all()
     return QuestionCounts(
         asked=sum(asked for _, asked, _, _ in found),
         open=sum(waiting for _, _, waiting, _ in found),
         overdue=sum(late for *_, late in found),
-        by_theme={theme: asked for theme, asked, _, _ in found},
-        open_by_theme=dict(Counter({theme: waiting for theme, _, waiting, _ in found if waiting}).most_common()),
+        by_topic={topic: asked for topic, asked, _, _ in found},
+        open_by_topic=dict(Counter({topic: waiting for topic, _, waiting, _ in found if waiting}).most_common()),
     )
 
 
-def survey_counts(session: Session, incident: str) -> SurveyCounts:
-    """Return the survey in numbers.
-
-    The database counts equal answers together, because few of many answers differ.
-    """
-    scores = cast(SurveyRow.scores, String)
-    alike = select(scores, func.count()).where(SurveyRow.incident == incident).group_by(scores)
-    given = [(json.loads(words), people) for words, people in session.exec(alike)]
-    return SurveyCounts(
-        answers=sum(people for _, people in given),
-        means={measure: mean for measure in SURVEY if (mean := _mean(given, measure)) is not None},
-    )
-
-
-def _mean(given: Sequence[tuple[dict[str, int], int]], measure: str) -> float | None:
-    """Return the mean score of a measure, or None without scores; `given` has each set of scores with its count."""
-    answered = [(scores[measure], people) for scores, people in given if measure in scores]
-    people = sum(count for _, count in answered)
-    return round(sum(score * count for score, count in answered) / people, 2) if people else None
-
-
-def _place(incident: str, question: int, column: str) -> str:
-    return f"question:{column}:{incident}:{question}"
-
-
-def _comment_place(row: SurveyRow) -> str:
-    return f"survey_answer:comment:{row.incident}:{row.person}"
-
-
-def _opened(seal: Seal, sealed: bytes | None, place: str) -> str | None:
-    """Return the sealed text, or None when it was altered or moved, so that all other texts can still be read."""
-    try:
-        return seal.open(sealed, place) if sealed else ""
-    except KeyMissing:
-        return None
-
-
-def _question(row: QuestionRow, seal: Seal) -> Question:
+def _question(row: QuestionRow, seal: Seal, answer: str) -> Question:
     return Question(
         id=row.id,
         person=row.person,
         kind=QuestionKind(row.kind),
         source=QuestionSource(row.source),
         locale=row.locale,
-        text=_opened(seal, row.sealed_text, _place(row.incident, row.id, "text")) or "",
-        theme=row.theme,
+        text=opened(seal, row.sealed_text, question_place(row.incident, row.id, "text")) or "",
+        topic=row.topic,
+        urgency=Urgency(row.urgency) if row.urgency else None,
+        together=row.together,
         asked_at=row.asked_at,
         reply_due_at=row.reply_due_at,
         owner=row.owner,
-        answer=_opened(seal, row.sealed_answer, _place(row.incident, row.id, "answer")) or "",
+        answer=answer,
         answered_at=row.answered_at,
         answered_by=row.answered_by,
+        answer_id=row.answer_id,
+        objection=opened(seal, row.sealed_objection, question_place(row.incident, row.id, "objection")) or "",
+        reopened_at=row.reopened_at,
     )

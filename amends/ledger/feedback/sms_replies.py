@@ -54,6 +54,11 @@ class SmsReplies:
         with self._store.read() as session:
             return session.get(SmsReplyRow, once) is not None
 
+    def recorded(self, keys: Collection[str]) -> frozenset[str]:
+        """Return those of these idempotency keys whose texts were obeyed or stored already."""
+        with self._store.read() as session:
+            return frozenset(session.exec(select(SmsReplyRow.once).where(col(SmsReplyRow.once).in_(keys))))
+
     def record(self, once: str, now: datetime) -> None:
         """Record that the SMS with this idempotency key was obeyed or stored; a second call changes nothing."""
         with self._store.write() as write:

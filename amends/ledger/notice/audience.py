@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, func, literal, or_
 from sqlalchemy import select as sql
 from sqlmodel import col
 
-from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, TOLD_OTHERWISE
+from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PERSON_STATE
 from amends.domain.notice.told import COUNTS_AS_TOLD
@@ -17,6 +17,7 @@ from amends.ledger.store.tables import (
     DeliveryRow,
     PersonRow,
     StatedCommitmentRow,
+    SurveySampleRow,
     ToldOtherwiseRow,
 )
 
@@ -44,6 +45,11 @@ def _told_otherwise(incident: str, notice: str) -> Any:
 def _persons(incident: str, commitment: str) -> Any:
     row = CommitmentPersonRow
     return PERSON.in_(sql(col(row.person)).where(col(row.incident) == incident, col(row.commitment) == commitment))
+
+
+def _sample(incident: str, notice: str) -> Any:
+    row = SurveySampleRow
+    return PERSON.in_(sql(col(row.person)).where(col(row.incident) == incident, col(row.notice) == notice))
 
 
 def _place(_: str, place: str) -> Any:
@@ -84,5 +90,6 @@ BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
     PROMISED: _promised,
     PLACE: _place,
     PERSONS: _persons,
+    SAMPLE: _sample,
 }
 """The conditions of audiences that are not everyone and no segment, by the word with which the audience begins."""

@@ -33,7 +33,7 @@ from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, INDEXES, usable
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
-from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow, ToldOtherwiseRow
+from amends.ledger.store.tables import DeliveryRow, PersonRow, PreferenceRow, RestoredNoticeRow, ToldOtherwiseRow
 
 PAGE = 10_000
 """The most people whose messages are stored in one transaction."""
@@ -129,7 +129,7 @@ class FirstMessages:
         People without a guardian are read without a join: databases would join the page with the whole list.
         """
         draft, here = self._draft, col(PersonRow.number).between(after + 1, last)
-        columns = _columns_with(PersonRow, draft.incident, _cohorts_of(draft))
+        columns = _columns_with(PersonRow, draft.incident, _cohorts_of(draft), _locales_to_wish_for(draft))
         themselves = columns.where(*in_audience(draft.incident, draft.audience), ~GUARDED, here)
         part = union_all(themselves, addressees_of(draft).where(GUARDED, here)).subquery()
         has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
@@ -176,7 +176,19 @@ def may_have_left(session: Session, draft: Draft) -> frozenset[ChannelKind]:
 
 def addressees_of(draft: Draft, audience: str = "") -> Select[Any]:
     """Return the query `addressees` for this draft; `audience` takes the place of the draft's own."""
-    return addressees(draft.incident, audience or draft.audience, _cohorts_of(draft))
+    wishes = _locales_to_wish_for(draft)
+    return addressees(draft.incident, audience or draft.audience, _cohorts_of(draft), wishes)
+
+
+def _locales_to_wish_for(draft: Draft) -> tuple[str, ...]:
+    """Return the locales in which people who wish so get the draft: of an optional one those that have every text."""
+    if not draft.optional:
+        return ()
+    texts: dict[str, set[tuple[str, ...]]] = {}
+    for one in draft.variants:
+        texts.setdefault(one.locale, set()).add((one.channel, one.reader, one.addendum))
+    every = set().union(*texts.values())
+    return tuple(sorted(locale for locale, found in texts.items() if found == every))
 
 
 def _cohorts_of(draft: Draft) -> str:
@@ -184,22 +196,23 @@ def _cohorts_of(draft: Draft) -> str:
     return draft.notice if draft.has_cohorts else ""
 
 
-def addressees(incident: str, audience: str, notice: str = "") -> Select[Any]:
+def addressees(incident: str, audience: str, notice: str = "", wishes: Collection[str] = ()) -> Select[Any]:
     """Return a query for what decides each person's messages, and for the addresses of the person's reader.
 
-    The reader is the person, or the person's guardian. The cohort is that of `notice`.
+    The reader is the person, or the person's guardian. The cohort is that of `notice`. A locale of `wishes` that the
+    person has chosen on their page takes the place of the reader's.
     """
     reader = aliased(PersonRow)
     addressee = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
     joined = and_(col(reader.incident) == PersonRow.incident, col(reader.number) == addressee)
-    return _columns_with(reader, incident, notice).join(reader, joined).where(*in_audience(incident, audience))
+    return _columns_with(reader, incident, notice, wishes).join(reader, joined).where(*in_audience(incident, audience))
 
 
-def _columns_with(reader: Any, incident: str, notice: str) -> Select[Any]:
+def _columns_with(reader: Any, incident: str, notice: str, wishes: Collection[str] = ()) -> Select[Any]:
     """Return a query for the columns of `addressees`, with `reader` as the table of the readers."""
     decisive = ("number", "hold", "guardian", "country", "region")
     known = [index.label(name) for name, index in zip(INDEXES, usable(reader, incident), strict=True)]
-    columns = [*(col(getattr(PersonRow, name)) for name in decisive), col(reader.locale), *known]
+    columns = [*(col(getattr(PersonRow, name)) for name in decisive), _locale_of(reader, wishes), *known]
     opted_out = col(reader.opted_out_at).is_not(None).label("opted_out")
     consents: Any = col(reader.consents_to_email).label("consents")
     if not notice:
@@ -207,6 +220,15 @@ def _columns_with(reader: Any, incident: str, notice: str) -> Select[Any]:
     cohort = func.coalesce(ToldOtherwiseRow.cohort, "").label("cohort")
     query = sql(*columns, opted_out, cohort, consents).select_from(PersonRow)
     return query.join(ToldOtherwiseRow, in_cohort(incident, notice), isouter=True)
+
+
+def _locale_of(reader: Any, wishes: Collection[str]) -> Any:
+    """Return the column with the locale in which messages about a person are written."""
+    if not wishes:
+        return col(reader.locale)
+    mine = (col(PreferenceRow.incident) == PersonRow.incident, col(PreferenceRow.person) == PersonRow.number)
+    wished = sql(col(PreferenceRow.locale)).where(*mine, col(PreferenceRow.locale).in_(wishes)).scalar_subquery()
+    return func.coalesce(wished, col(reader.locale)).label("locale")
 
 
 def in_cohort(incident: str, notice: str) -> ColumnElement[bool]:

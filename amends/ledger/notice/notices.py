@@ -51,7 +51,9 @@ from amends.ledger.store.tables import (
 )
 
 OF_THE_PAGE = "person BETWEEN :first AND :last"
-OPTED_OUT_HELD = f"state = '{DeliveryState.HELD}' AND cause = '{ReceiptCause.OPTED_OUT}'"
+OF_OPTIONAL = (ReceiptCause.OPTED_OUT, ReceiptCause.COMPLAINT_OPEN)
+"""The reasons to hold a message of an optional notice only."""
+OPTED_OUT_HELD = f"state = '{DeliveryState.HELD}' AND cause IN ('{OF_OPTIONAL[0]}', '{OF_OPTIONAL[1]}')"
 PUBLIC = 0
 """The person number of messages to the public: pages and posts."""
 
@@ -116,6 +118,7 @@ class Notices:
                     stage=NoticeStage.DRAFTED,
                     drafted_at=now,
                     optional=draft.optional,
+                    survey=draft.survey,
                 )
             )
             write.note(
@@ -195,13 +198,13 @@ class Notices:
         _record_stated(session, draft, row.version)
 
     def _forget_opt_outs(self, session: Session, draft: Draft, version: int, now: datetime) -> None:
-        """Delete the messages held for opt-outs from an earlier, optional version: this version goes to everybody.
+        """Delete the messages that only an earlier, optional version held: this version goes to everybody.
 
         A person whom a channel had failed before opting out gets this version on the next channel. A person without
         any other message of the notice gets the first messages of this version with their page.
         """
         here = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
-        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause) == ReceiptCause.OPTED_OUT)
+        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause).in_(OF_OPTIONAL))
         person = col(DeliveryRow.person)
         tried = select(person).where(*here, ~held, person.in_(sql(person).where(*here, held))).distinct()
         people = session.exec(tried.order_by(person)).all()

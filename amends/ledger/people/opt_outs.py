@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -12,7 +13,7 @@ from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import ENGINE, Store, incident_row
 from amends.ledger.store.sums import SETTLES, settle_rows
-from amends.ledger.store.tables import NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.store.tables import OPEN_COMPLAINT, NoticeRow, PersonRow, QuestionRow, ReleaseRow
 
 OPTIONAL = """
 notice IN (
@@ -33,7 +34,7 @@ AND {OPTIONAL}"""
 WITHDRAW = f"""
 UPDATE delivery SET next_try_at = NULL, updated_at = :now,
 state = CASE WHEN doubtful THEN 'uncertain' ELSE 'held' END,
-cause = CASE WHEN doubtful THEN cause ELSE '{ReceiptCause.OPTED_OUT}' END,
+cause = CASE WHEN doubtful THEN cause ELSE :cause END,
 detail = CASE WHEN doubtful THEN detail ELSE '' END
 {WAITS}RETURNING {SETTLES}"""
 """The statement that holds waiting messages.
@@ -45,6 +46,18 @@ WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
 IN_HAND = f"""
 SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {{people}} AND state || '' = 'claimed'
 AND {OPTIONAL}"""
+
+ADULT, CHILD = aliased(PersonRow), aliased(PersonRow)
+IS_READER, HAS_OPTED_OUT = col(ADULT.number) == bindparam("reader"), col(ADULT.opted_out_at).is_not(None)
+ADULTS = select(ADULT.number).where(col(ADULT.incident) == bindparam("incident"))
+CHILDREN = (
+    select(CHILD.number)
+    .join(ADULT, (col(CHILD.incident) == ADULT.incident) & (col(CHILD.ref_index) == ADULT.child_index))
+    .where(col(ADULT.incident) == bindparam("incident"), col(CHILD.guardian) == ADULT.number)
+)
+# Made once: to make them for each mail of a mailbox would take longer than to execute them.
+OF_READER = (ADULTS.where(IS_READER), CHILDREN.where(IS_READER))
+OF_ALL = (ADULTS.where(HAS_OPTED_OUT), CHILDREN.where(HAS_OPTED_OUT))
 
 
 class OptOuts:
@@ -118,11 +131,33 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
 
 
 def withdraw(session: Session, incident: str, now: datetime) -> int:
-    """Hold the optional messages that wait for people who opted out, and return how many.
+    """Hold the optional messages that wait for people who opted out or whose complaint is open; return how many.
 
-    Messages come to wait after an opt-out when they are given back, put off, or next in a cascade.
+    Messages come to wait after an opt-out when they are given back, put off, or next in a cascade. Nothing but the
+    state of the complaint itself says that optional messages pause.
     """
-    return _withdraw(session, incident, people_of(session, incident), now)
+    complained = _withdraw(session, incident, _complainers(session, incident), now, ReceiptCause.COMPLAINT_OPEN)
+    return complained + _withdraw(session, incident, people_of(session, incident), now)
+
+
+def _complainers(session: Session, incident: str) -> set[int]:
+    """Return the readers of messages about people whose complaint is open, and the children told through them."""
+    mine = (QuestionRow.incident == incident, text(OPEN_COMPLAINT), col(QuestionRow.person).is_not(None))
+    people = session.exec(select(QuestionRow.person).where(*mine).distinct()).all()
+    if not people:
+        return set()
+    connection = session.connection()
+    told = (
+        PersonRow.incident == incident,
+        text(among(connection, "number")).bindparams(ids=listed(connection, people)),
+    )
+    readers = {
+        guardian or number
+        for number, guardian in session.exec(select(PersonRow.number, PersonRow.guardian).where(*told))
+    }
+    guarded = text(among(connection, "guardian")).bindparams(ids=listed(connection, readers))
+    children = select(PersonRow.number).where(PersonRow.incident == incident, col(PersonRow.guardian) > 0, guarded)
+    return readers | set(session.exec(children))
 
 
 def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
@@ -133,11 +168,15 @@ def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
     recall(session, incident, [lease for (lease,) in connection.execute(query, asked).all()])
 
 
-def _withdraw(session: Session, incident: str, people: Iterable[int], now: datetime) -> int:
+def _withdraw(
+    session: Session, incident: str, people: Iterable[int], now: datetime,
+    cause: ReceiptCause = ReceiptCause.OPTED_OUT,
+) -> int:  # fmt: skip
     if not (numbers := tuple(people)):
         return 0
     connection = session.connection()
     asked = {"incident": incident, "now": spelled(connection, now), "ids": listed(connection, numbers)}
+    asked |= {"cause": cause.value}
     held = statement(WITHDRAW.format(people=among(connection, "person")))
     return settle_rows(session, connection.execute(held, asked))
 
@@ -162,12 +201,5 @@ def reader_of(session: Session, incident: str, person: int) -> PersonRow:
 
 def people_of(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
     """Return the people whose messages go to this reader, or to all who opted out: the readers and their children."""
-    adult, child = aliased(PersonRow), aliased(PersonRow)
-    chosen = col(adult.number) == reader if reader else col(adult.opted_out_at).is_not(None)
-    here = (col(adult.incident) == incident, chosen)
-    children = (
-        select(child.number)
-        .join(adult, (col(child.incident) == adult.incident) & (col(child.ref_index) == adult.child_index))
-        .where(*here, col(child.guardian) == adult.number)
-    )
-    return (*session.exec(select(adult.number).where(*here)), *session.exec(children))
+    asked = {"incident": incident, "reader": reader} if reader else {"incident": incident}
+    return tuple(number for query in (OF_READER if reader else OF_ALL) for number in session.exec(query, params=asked))

@@ -15,11 +15,13 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.base.value import LARGEST_NUMBER
 from amends.domain.channel.channel import ChannelKind, ReceiptCause, Status
+from amends.domain.feedback.answer import ReplyState
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.codes import OURS
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
+from amends.ledger.feedback.replies import Replies
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import opted_out
@@ -99,6 +101,8 @@ RECEIPTS: dict[Status, DeliveryState | Effect] = {
     Status.DEFERRED: DeliveryState.BOUNCED,
     Status.UNCERTAIN: DeliveryState.UNCERTAIN,
 }
+REPLIES = {DeliveryState.BOUNCED: ReplyState.BOUNCED, DeliveryState.DELIVERED: ReplyState.DELIVERED}
+"""The state of a reply to a question for each reported state that counts for it."""
 SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
 TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.PARKED)
 """The states of a message that was tried before and is to be tried again, for PARKED by a person's decision."""
@@ -179,9 +183,10 @@ class ReceiptsTaken:
 class Receipts:
     """The reports of a ledger: a report counts only if it proves to know its message, and counts once if repeated."""
 
-    def __init__(self, store: Store, notices: Notices) -> None:
+    def __init__(self, store: Store, notices: Notices, replies: Replies) -> None:
         self._store = store
         self._notices = notices
+        self._replies = replies
 
     def take(self, reports: Iterable[Report], now: datetime) -> Reported:
         """Take in reports of mail servers, providers and gateways, and return their effects; false ones change nothing.
@@ -204,7 +209,28 @@ class Receipts:
                     each[one.place] = Effect(one.state)
                 handed_over += taken.handed_over
                 waiting |= {(incident, notice)} if taken.handed_over else set()
-        return Reported(tuple(each), handed_over, frozenset(waiting))
+        of_replies = (self._of_reply(report, effect, now) for report, effect in zip(everything, each, strict=True))
+        return Reported(tuple(of_replies), handed_over, frozenset(waiting))
+
+    def _of_reply(self, report: Report, effect: Effect, now: datetime) -> Effect:
+        """Return the effect of a report about the reply to a question; any other report keeps its effect."""
+        reply = self._reply(report) if effect is Effect.FOREIGN else None
+        if reply is None:
+            return effect
+        state = KINDS[report.kind] if isinstance(report, MailReport) else RECEIPTS[report.status]
+        if isinstance(state, Effect):
+            return state
+        with suppress(DataDestroyed):
+            if state in REPLIES and self._replies.reported(reply, REPLIES[state], report.detail, now):
+                return Effect(state)
+        return Effect.UNCHANGED
+
+    def _reply(self, report: Report) -> tuple[str, int, int] | None:
+        """Return the reply that a report names, or None; a Message-ID that is not the reply's own contradicts it."""
+        if isinstance(report, ProviderReceipt):
+            return self._replies.by_gateway(report.provider_id, report.key)
+        named = self._replies.named(report.token)
+        return named if named and self._replies.agrees(named, report.message_id) else None
 
     def _look(
         self, session: Session, place: int, report: Report, anew: Mapping[str, StoredMessage]

@@ -86,6 +86,11 @@ class Keys:
         return self._blocks.encryptor().update(data)
 
     @cached_property
+    def draws(self) -> bytes:
+        """Return the key of random samples of people."""
+        return self._derive(b"draws")
+
+    @cached_property
     def dossier(self) -> bytes:
         """Return the key that seals dossiers."""
         return self._derive(b"dossier")
@@ -111,9 +116,11 @@ class Keys:
     def seal_for(self, incident: str, wrapped: bytes) -> "Seal":
         """Return the seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
         try:
-            return Seal(AESGCM(_open(self._wrapping, wrapped, incident.encode())))
+            key = _open(self._wrapping, wrapped, incident.encode())
         except InvalidTag as error:
             raise KeyMissing(f"the master key does not open incident {incident}") from error
+        derived = HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:likeness").derive(key)
+        return Seal(AESGCM(key), derived)
 
     def index(self, incident: str, kind: str, value: str) -> bytes:
         """Return the blind index of a value: equal for equal values, and meaningless without the key."""
@@ -179,8 +186,10 @@ class Keys:
 class Seal:
     """The encryption of one incident; a sealed text opens only in the row and the column for which it was sealed."""
 
-    def __init__(self, cipher: AESGCM) -> None:
+    def __init__(self, cipher: AESGCM, likeness: bytes = b"") -> None:
         self._cipher = cipher
+        self.likeness = likeness
+        """The key of the marks by which questions that ask the same are found; it ends with the data key."""
 
     def close(self, text: str, place: str) -> bytes:
         """Seal a text for its place, written `table:column:row`."""
@@ -192,6 +201,13 @@ class Seal:
             return _open(self._cipher, sealed, place.encode()).decode()
         except InvalidTag as error:
             raise DataDamaged(f"{place} was altered, moved, or sealed with another key") from error
+
+    def peek(self, sealed: bytes, place: str) -> bytes:
+        """Return the bytes of the text that was sealed for this place, or none when it was altered or moved."""
+        try:
+            return _open(self._cipher, sealed, place.encode())
+        except InvalidTag:
+            return b""
 
 
 def _mac(keyed: HMAC, text: str) -> bytes:

@@ -30,8 +30,12 @@ BOUND = {"notice": {"draft"}, "pin": {"playbook", "wording"}, "incident_version"
 """Columns that a seal leaves out: the row has their hash, which binds them; the id of an approval means nothing."""
 CLOSED = {
     "member": ("sealed_contact",),
-    "question": ("sealed_text", "sealed_answer"),
-    "survey_answer": ("sealed_comment",),
+    "question": ("sealed_text", "sealed_objection"),
+    "survey_text": ("sealed_text",),
+    "answer": ("sealed_texts",),
+    "reply": ("sealed_address",),
+    "person_report": ("sealed_said", "sealed_words"),
+    "access_request": ("sealed_file", "sealed_words"),
 }
 """Encrypted columns, which open in their own row alone: when one was altered, the rest of the row can still be read."""
 NAMED_BY = {"approval": ("incident", "notice", "version", "member")}

@@ -60,6 +60,7 @@ ROWS = {
     "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
     "element_set": "SELECT id, elements, country, region FROM element_set WHERE {where}",
     "commitment_person": "SELECT person FROM commitment_person WHERE {where}",
+    "survey_sample": "SELECT person FROM survey_sample WHERE {where}",
     "logged_message": "SELECT key, unclear FROM logged_message WHERE {where}",
 }
 """By table, the query for what rows mean that are summed up one by one."""
@@ -69,6 +70,7 @@ GROUPED_BY = {
     "told_otherwise": ("incident", "notice"),
     "element_set": ("incident",),
     "commitment_person": ("incident", "commitment"),
+    "survey_sample": ("incident", "notice"),
     "logged_message": (),
 }
 """By table, the columns that make a group of its rows."""

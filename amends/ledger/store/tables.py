@@ -1,6 +1,6 @@
 """The tables of the ledger. Rows never leave amends.ledger, which takes and returns domain values."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +30,9 @@ BAD_ADDRESS = "cause = 'bad_address'"
 DATA_CHANGED = "data_changed_at IS NOT NULL"
 GONE = "gone_at IS NOT NULL"
 SHARED_MAILBOX = "hold = 'shared_mailbox'"
+REPORTED = "(hold = 'wrong_person' OR hold = 'outdated_address')"
+"""The condition of people who are held by what was said on their page; spelled as in the index."""
+OPEN_COMPLAINT = "kind = 'complaint' AND answered_at IS NULL"
 ONE_OF_SEVERAL = "one_of_several"
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
@@ -185,6 +188,7 @@ class PersonRow(SQLModel, table=True):
             sqlite_where=text(SHARED_MAILBOX),
         ),
         Index("ix_person_data", "incident", postgresql_where=text(DATA_CHANGED), sqlite_where=text(DATA_CHANGED)),
+        Index("ix_person_reported", "incident", postgresql_where=text(REPORTED), sqlite_where=text(REPORTED)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -297,6 +301,8 @@ class NoticeRow(Sealed, table=True):
     sent_at: datetime | None = _time_or_none()
     optional: bool = False
     """The draft's own value, repeated in a column that SQL about messages can use."""
+    survey: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The survey to which the notice invites, repeated from the draft; empty for most."""
     preflight: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     """The findings of the preflight, which composes every message of exactly this version; None before it has run."""
 
@@ -613,13 +619,23 @@ class LocaleRulingRow(Sealed, table=True):
 
 
 class QuestionRow(Sealed, table=True):
-    """A question, complaint or suggestion; its text and its answer are sealed."""
+    """A question, complaint or suggestion; its text is sealed."""
 
     __tablename__ = "question"
     __table_args__ = (
         UniqueConstraint("incident", "once"),
         # The index finds the questions of one person; its last three columns let a count of all questions read no row.
-        Index("ix_question_person", "incident", "person", "theme", "answered_at", "reply_due_at"),
+        Index("ix_question_person", "incident", "person", "topic", "answered_at", "reply_due_at"),
+        Index(
+            "ix_question_complaint",
+            "incident",
+            "person",
+            postgresql_where=text(OPEN_COMPLAINT),
+            sqlite_where=text(OPEN_COMPLAINT),
+        ),
+        # The index counts the questions of each day without reading a row.
+        Index("ix_question_asked", "incident", "asked_at", "source"),
+        Index("ix_question_together", "incident", "together", "answered_at"),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -630,13 +646,23 @@ class QuestionRow(Sealed, table=True):
     source: str
     locale: str
     sealed_text: bytes = Field(sa_type=LargeBinary)
-    theme: str
+    topic: str
+    urgency: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The reason to answer before all others: safety, money, legal, press or anger; empty when there is none."""
+    together: int | None = None
+    """The group of questions that ask the same, or None."""
+    sealed_sender: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The address or number from which the question came, with what a reply must name to stand in its thread."""
     asked_at: datetime = _time()
     reply_due_at: datetime = _time()
     owner: str
-    sealed_answer: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    answer_id: int | None = None
+    """The newest answer given."""
     answered_at: datetime | None = _time_or_none()
     answered_by: str
+    sealed_objection: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The reason why an answer did not satisfy the person."""
+    reopened_at: datetime | None = _time_or_none()
 
 
 class SmsReplyRow(Sealed, table=True):
@@ -647,12 +673,312 @@ class SmsReplyRow(Sealed, table=True):
     at: datetime = _time()
 
 
-class SurveyRow(Sealed, table=True):
-    """One person's answers to the survey; the comment is sealed."""
+class SurveySampleRow(SQLModel, table=True):
+    """A person of the random sample that an invitation to a survey goes to."""
 
-    __tablename__ = "survey_answer"
+    __tablename__ = "survey_sample"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
-    person: int = Field(primary_key=True)
-    scores: dict[str, int] = _json()
-    sealed_comment: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    notice: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+class SurveyAnsweredRow(SQLModel, table=True):
+    """The mark that a person has answered a survey, with the day and without the answer.
+
+    Not sealed: the seal would go into the audit chain, which would then tell the order and the time of the answers.
+    """
+
+    __tablename__ = "survey_answered"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    notice: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    day: date
+
+
+class HeldBallotRow(SQLModel, table=True):
+    """A ballot that waits, encrypted with a key outside of the ledger, until at least ten are opened together.
+
+    Not sealed, for the same reason as a `SurveyAnsweredRow`.
+    """
+
+    __tablename__ = "held_ballot"
+    __table_args__ = (Index("ix_held_ballot", "incident", "notice"), {"sqlite_with_rowid": False})
+    id: str = Field(primary_key=True)
+    """A random word."""
+    incident: str = Field(foreign_key="incident.id")
+    notice: str
+    day: date
+    key: str
+    """The name of the key with which the ballot is encrypted."""
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class BallotRow(Sealed, table=True):
+    """An opened ballot, of nobody: scores and choices, without free texts and without a time."""
+
+    __tablename__ = "ballot"
+    __table_args__ = (Index("ix_ballot", "incident", "notice"),)
+    id: str = Field(primary_key=True)
+    """A random word."""
+    incident: str = Field(foreign_key="incident.id")
+    notice: str
+    answers: dict[str, str] = _json()
+    variant: str
+    """Locale of the invitation; empty, like channel and country, where fewer than ten of a kind were opened."""
+    channel: str
+    country: str
+
+
+class SurveyTextRow(Sealed, table=True):
+    """A free text of nobody, stored apart from the scores that were given with it."""
+
+    __tablename__ = "survey_text"
+    __table_args__ = (Index("ix_survey_text", "incident", "notice"),)
+    id: str = Field(primary_key=True)
+    """A random word."""
+    incident: str = Field(foreign_key="incident.id")
+    notice: str
+    question: str
+    sealed_text: bytes = Field(sa_type=LargeBinary)
+
+
+class AnswerRow(Sealed, table=True):
+    """An answer to one or several questions; its texts are sealed."""
+
+    __tablename__ = "answer"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    status: str
+    questions: list[int] = _json()
+    sealed_texts: bytes = Field(sa_type=LargeBinary)
+    """The text in each locale, as JSON."""
+    by: str
     at: datetime = _time()
+    approved_by: str = ""
+    """The member who approved or rejected the answer."""
+    approved_at: datetime | None = _time_or_none()
+    corrects: int | None = None
+
+
+class ReplyRow(Sealed, table=True):
+    """The reply that brings one answer to the person of one question; its address is sealed."""
+
+    __tablename__ = "reply"
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "answer"], ["answer.incident", "answer.id"]),
+        ForeignKeyConstraint(["incident", "question"], ["question.incident", "question.id"]),
+        Index("ix_reply_question", "incident", "question"),
+        Index("ix_reply_state", "state", "next_try_at"),
+        Index("ix_reply_key", "key_index"),
+        Index("ix_reply_provider_id", "provider_id"),
+    )
+    incident: str = Field(primary_key=True)
+    answer: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    question: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    channel: str
+    state: str
+    apologises: bool = False
+    """True when the person may have heard the wrong answer that this one corrects."""
+    sealed_address: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    key_index: bytes = Field(sa_type=LargeBinary)
+    """The keyed index of half of the message's key, by which bounces and Message-IDs lead here."""
+    tries: int = 0
+    """The number of claims; also the fencing token, so that an outdated worker is refused."""
+    claimed_until: datetime | None = _time_or_none()
+    next_try_at: datetime | None = _time_or_none()
+    provider_id: str = ""
+    detail: str = ""
+    at: datetime = _time()
+
+
+class PersonReportRow(Sealed, table=True):
+    """A report from a personal page that a message reached the wrong person, or that an address is outdated."""
+
+    __tablename__ = "person_report"
+    __table_args__ = (UniqueConstraint("incident", "once"),)
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    once: str
+    person: int = Field(index=True)
+    kind: str
+    locale: str
+    sealed_said: bytes = Field(sa_type=LargeBinary)
+    """The words of the report, and the new addresses."""
+    state: str
+    at: datetime = _time()
+    sealed_words: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The decision in words for the person."""
+    decided_by: str = ""
+    decided_at: datetime | None = _time_or_none()
+
+
+class AccessRequestRow(Sealed, table=True):
+    """A person's request for their data, with the sealed dossier for as long as the page offers it."""
+
+    __tablename__ = "access_request"
+    __table_args__ = (UniqueConstraint("incident", "once"),)
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    once: str
+    person: int = Field(index=True)
+    locale: str
+    state: str
+    at: datetime = _time()
+    due_at: datetime = _time()
+    sealed_file: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    sealed_words: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The reason of a refusal in words for the person."""
+    decided_by: str = ""
+    decided_at: datetime | None = _time_or_none()
+    offered_until: datetime | None = _time_or_none()
+
+
+class PreferenceRow(Sealed, table=True):
+    """The language and the channel that a person wants for optional messages."""
+
+    __tablename__ = "preference"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    locale: str
+    channel: str
+    at: datetime = _time()
+
+
+class TickedStepRow(Sealed, table=True):
+    """A step of the advice on a personal page that the person has ticked."""
+
+    __tablename__ = "ticked_step"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    step: str = Field(primary_key=True)
+    at: datetime = _time()
+
+
+class LinkRenewalRow(Sealed, table=True):
+    """The time at which a person was last given a new link by a member, from which the link's term counts again."""
+
+    __tablename__ = "link_renewal"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _time()
+
+
+class MentionCursorRow(Sealed, table=True):
+    """The last mention of our account on a server that was taken in for an incident."""
+
+    __tablename__ = "mention_cursor"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    server: str = Field(primary_key=True)
+    last: str
+    """The server's id of the last notification."""
+    at: datetime = _time()
+
+
+class QuestionHourRow(Sealed, table=True):
+    """An hour in which people may ask and somebody answers at once, with the answers that are published afterwards."""
+
+    __tablename__ = "question_hour"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: str = Field(primary_key=True)
+    title: dict[str, str] = _json()
+    where: dict[str, str] = _json()
+    begins_at: datetime = _time()
+    minutes: int
+    announced_at: datetime | None = _time_or_none()
+    announced_by: str = ""
+    answers: list[dict[str, dict[str, str]]] = _json()
+    """Each question with its answer, by locale."""
+    answers_by: str = ""
+    approved_by: str = ""
+    published_at: datetime | None = _time_or_none()
+
+
+class HourSignUpRow(Sealed, table=True):
+    """A person who wants to be reminded of a question hour, with the state of each of the two reminders."""
+
+    __tablename__ = "hour_signup"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    hour: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _time()
+    day_before: str = ""
+    hour_before: str = ""
+
+
+class HourQuestionRow(Sealed, table=True):
+    """A question that was asked beforehand for a question hour."""
+
+    __tablename__ = "hour_question"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    question: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hour: str
+
+
+class IncomingMailRow(Sealed, table=True):
+    """A mail that was taken in, by a keyed hash of its bytes, so that it counts once however often it is read."""
+
+    __tablename__ = "incoming_mail"
+    once: str = Field(primary_key=True)
+    incident: str
+    """The incident that the mail belongs to, or empty."""
+    outcome: str
+    question: int | None
+    """The question that the mail became, or None."""
+    notice: str
+    """The notice that the mail answers, or empty."""
+    at: datetime = _time()
+
+
+class MailFileRow(Sealed, table=True):
+    """A file that came with a mail; the file itself lies sealed in the home."""
+
+    __tablename__ = "mail_file"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    name: str
+    """The name in the home, which Amends has made."""
+    question: int
+    kind: str
+    """The media type that the sender stated."""
+    size: int
+    at: datetime = _time()
+
+
+class QuestionGroupRow(Sealed, table=True):
+    """A group of questions that ask the same; the questions name it."""
+
+    __tablename__ = "question_group"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    example: int
+    """The question that stands for the group."""
+    at: datetime = _time()
+
+
+class QuestionLikenessRow(SQLModel, table=True):
+    """One keyed mark of a question's words; it only finds questions, whose texts are then compared."""
+
+    __tablename__ = "question_likeness"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    mark: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    question: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+class FaqRow(Sealed, table=True):
+    """An entry of the questions and answers on the public page of an incident; its texts are public."""
+
+    __tablename__ = "faq_entry"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    together: int
+    """The group of questions that the entry answers."""
+    texts: dict[str, dict[str, str]] = _json()
+    """The question and the answer in each locale."""
+    by: str
+    at: datetime = _time()
+    approved_by: str = ""
+    approved_at: datetime | None = _time_or_none()
+    withdrawn_by: str = ""
+    withdrawn_at: datetime | None = _time_or_none()

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from amends.domain.base.errors import LedgerUnavailable, NotInLedger
-from amends.domain.base.value import nearest_locale, text_for
+from amends.domain.base.value import nearest_locale, some_text, text_for
 from amends.domain.case.case import Outline
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident
@@ -44,6 +44,10 @@ class Voice:
         """Return a day such as 2027-03-31 in words."""
         return say_day(self.phrases, date.fromisoformat(day))
 
+    def some(self, texts: Mapping[str, str]) -> str:
+        """Return the text in this locale, else in the incident's, else in any."""
+        return self.text(texts) or some_text(dict(texts), self.otherwise)
+
     def text(self, texts: Mapping[str, str]) -> str:
         """Return the text in this locale, else in the locale in which the incident was first written up."""
         return text_for(dict(texts), self.phrases.locale) or text_for(dict(texts), self.otherwise)
@@ -62,6 +66,8 @@ class Told:
     about: tuple[str, int]
     """The commitment that the notice is about, and the number of the change that it tells; "" and 0 without one."""
     subjects: Mapping[str, str]
+    survey: str = ""
+    """The survey to which the notice invites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +176,4 @@ def _told(version: int, draft: Draft) -> Told:
     general_last = sorted(draft.variants, key=lambda variant: variant.addendum == GENERAL)
     subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
     about = (draft.about, draft.change)
-    return Told(draft.notice, draft.template, version, draft.audience, draft.dated, about, subjects)
+    return Told(draft.notice, draft.template, version, draft.audience, draft.dated, about, subjects, draft.survey)

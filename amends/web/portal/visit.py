@@ -13,12 +13,11 @@ from amends.domain.base.link_code import as_sent
 from amends.domain.base.value import EVERYONE
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.people.person import Flag, Left, Person, place_of
+from amends.domain.playbook.survey import Survey
 from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
 """The secret part of a personal link, as it was sent, or as a person types it from a letter."""
-
-SURVEY_NOTICE = "survey-invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,11 @@ class Visit:
         return tuple(name for kind, name in self.voice.phrases.data.items() if kind in self.person.data)
 
     @property
-    def steps(self) -> tuple[str, ...]:
-        """Return the steps for the person's kinds of data, the most urgent first, as HTML."""
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Return the steps for the person's kinds of data with their keys, the most urgent first, as HTML."""
         steps = self.known.wording.steps_in(self.voice.phrases.locale, self.person.country)
-        entries = steps.entries(self.person.data, child=self.guardian)
-        return tuple(to_html(text).removeprefix("<p>").removesuffix("</p>\n") for text in entries)
+        entries = steps.keyed(self.person.data, child=self.guardian)
+        return tuple((key, to_html(text).removeprefix("<p>").removesuffix("</p>\n")) for key, text in entries)
 
     @property
     def help(self) -> str:
@@ -81,10 +80,17 @@ class Visit:
         return sorted(theirs.values(), key=lambda one: one.dated, reverse=True)
 
     @property
-    def survey_open(self) -> bool:
-        """Return True once people were notified or invited to the survey, so that they can answer the survey."""
-        invited = any(told.template == SURVEY_NOTICE for told in self.known.told)
-        return invited or "notified" in self.known.case.events
+    def invitation(self) -> str:
+        """Return the notice that invited this person to a survey, the last one when there are several, or ""."""
+        theirs = [one for one in self.known.told if one.survey and one.notice in self.got]
+        return max(theirs, key=lambda one: one.dated).notice if theirs else ""
+
+    @property
+    def survey(self) -> Survey | None:
+        """Return the survey to which the person was invited last, or None."""
+        playbook = self.known.case.playbook
+        named = next((one.survey for one in self.known.told if one.notice == self.invitation), "")
+        return playbook.survey(named) if playbook and named else None
 
     def _concerns(self, told: Told) -> bool:
         """Return True when the person received this version or a later one, or has yet to receive the notice."""

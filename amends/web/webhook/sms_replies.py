@@ -13,14 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from amends.content.people.columns import UnfitCell, is_national, phone
+from amends.delivery.alerts import alert_of_danger
+from amends.domain.case.intake import new_question
 from amends.domain.channel.channel import INCOMING, ChannelKind
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.keywords import Wish, wish_of
-from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
+from amends.domain.feedback.question import QuestionSource, Sender
 from amends.domain.feedback.sms_reply import Incoming, IncomingRules
 from amends.ledger import Ledger
 from amends.ledger.feedback.questions import LONGEST_QUESTION
 from amends.ledger.feedback.sms_replies import Texted
+from amends.rehearsal_clock import RehearsalClock
 from amends.settings import Settings
 from amends.web.http.limits import RETRY_SECONDS
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
@@ -44,7 +47,7 @@ def add_incoming(
     if not isinstance(rules, IncomingRules):
         return
     gate = WebhookGate(rules, settings.trusted_proxies, clock)
-    desk = TextDesk(ledger, recent, rules.country)
+    desk = TextDesk(ledger, recent, rules.country, rehearsal=isinstance(clock, RehearsalClock))
 
     @app.api_route(INCOMING[ChannelKind.SMS], methods=list(rules.scheme.methods))
     async def receive(request: Request) -> Response:
@@ -61,8 +64,9 @@ def add_incoming(
 class TextDesk:
     """The recorder of SMS replies. Each reply counts once, however often the gateway forwards it."""
 
-    def __init__(self, ledger: Ledger, recent: RecentCases, country: str) -> None:
+    def __init__(self, ledger: Ledger, recent: RecentCases, country: str, *, rehearsal: bool = False) -> None:
         """Take the country whose numbers the gateway spells without its code, or ""."""
+        self._rehearsal = rehearsal
         self._ledger, self._recent, self._country = ledger, recent, country
 
     def take(self, texts: Sequence[Incoming], now: datetime) -> None:
@@ -115,19 +119,20 @@ class TextDesk:
             return
         known = self._recent.read(incident, now)
         person = asker([one for one in whose if one.incident == incident])
-        asked = NewQuestion(
-            text=_words(text, known_person=person is not None),
+        number = international(text.sender, self._country)
+        asked = new_question(
+            known.case.playbook,
+            _words(text, known_person=person is not None),
             person=person,
-            kind=QuestionKind.QUESTION,
             source=QuestionSource.SMS,
             locale=whose[0].locale if whose else known.case.incident.default_locale,
             once=once,
-            reply_within=known.case.reply_within,
-            owner=known.case.questions_owner,
             at=now,
-            own=(text.sender, international(text.sender, self._country)),
+            own=(text.sender, number),
+            sender=Sender(address=number) if number else None,
         )
         self._ledger.questions.ask(incident, asked, now)
+        alert_of_danger(self._ledger, incident, asked, now, rehearsal=self._rehearsal)
 
 
 def international(spelled: str, country: str) -> str:

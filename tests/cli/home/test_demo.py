@@ -1,4 +1,4 @@
-"""A demo that is stopped says so, and not that all of it went well."""
+"""The demo ends well; one that is stopped says so, and not that all of it went well."""
 
 import signal
 import subprocess
@@ -34,6 +34,15 @@ def test_a_demo_that_is_stopped_says_so(tmp_path: Path, number: signal.Signals, 
     assert demo.returncode == code
     assert "The demo was stopped before its end" in told
     assert "Done in" not in told
+
+
+@pytest.mark.prefect
+@pytest.mark.timeout(900)
+def test_the_demo_ends_well(tmp_path: Path) -> None:
+    words = [*AMENDS, "demo", "--home", tmp_path / "demo"]
+    played = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stdout[-4000:] + played.stderr[-4000:]
+    assert "Every person stands in exactly one state for each notice" in played.stdout
 
 
 def test_what_to_type_next_is_the_command_as_it_was_called(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_counts_and_the_audit_can_still_be_read(closed: Office, command: list[st
     "command",
     [
         ["questions", "list", INCIDENT],
-        ["questions", "comments", INCIDENT],
+        ["surveys", "comments", INCIDENT],
         ["incident", "pause", INCIDENT],
         ["incident", "embargo", INCIDENT, "--until", "2099-01-01T00:00", "--why", "x"],
         ["run", INCIDENT, "--playbook", "stolen-device-or-papers"],
@@ -149,7 +149,7 @@ def test_what_would_need_the_data_says_when_it_was_destroyed(
 ) -> None:
     destroy(closed)
     words = [word.format(audience=tmp_path / "people.csv") for word in command]
-    answer = closed.amends(*words, by="" if command[0] == "questions" else "lena")
+    answer = closed.amends(*words, by="" if command[0] in ("questions", "surveys") else "lena")
     assert answer.exit_code == 1, answer.output
     assert f"the personal data of incident {INCIDENT} was destroyed on 20" in answer.stderr
 

@@ -48,6 +48,11 @@ def test_an_unknown_event_names_its_place_and_the_nearest_word(playbook):
     )  # fmt: skip
 
 
+def test_an_unknown_survey_names_its_place(playbook):
+    more = "  - {id: ask, phase: collect_feedback, after: 1d, of: tell, notice: n, channels: [email], survey: hw}\n"
+    assert ("10:99", "E102") in findings(playbook(more=more))
+
+
 def test_all_unknown_events_come_at_once_and_with_the_other_errors(playbook):
     more = "  - {id: more, phase: update, after: 1d, of: tel, every: 1d, at_most: 2, until: solved, chanels: []}\n"
     assert findings(playbook("remind_before: 3d", "remind_before: 1M", more)) == [
@@ -246,3 +251,22 @@ def test_a_playbook_with_words_of_its_own_uses_only_those(playbook, write):
     write("notices/update/en.email.md", "Hello")
     with pytest.raises(ContentError, match="no template is written"):
         load_playbook(playbook())
+
+
+def test_a_misnamed_session_is_named_by_its_place(playbook):
+    more = (
+        "  - {id: more, phase: collect_feedback, of: assessed, session: askus}\n"
+        "sessions:\n"
+        '  - {id: ask-us, title: A, where: "+49 30 555", of: asessed}\n'
+        '  - {id: ask-us, title: A, where: "+49 30 555", of: assessed}\n'
+    )
+    assert findings(playbook(more=more))[:3] == [("12:53", "E102"), ("13:10", "E107"), ("10:64", "E102")]
+
+
+@pytest.mark.parametrize("step", ["phase: notify, of: assessed", "phase: collect_feedback, of: facts_changed"])
+def test_a_session_is_announced_once_by_a_step_of_feedback(playbook, step):
+    more = (
+        f"  - {{id: more, {step}, session: ask-us}}\n"
+        'sessions: [{id: ask-us, title: A, where: "+49 30 555", of: assessed}]\n'
+    )
+    assert [code for _, code in findings(playbook(more=more))] == ["E107"]

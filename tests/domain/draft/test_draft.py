@@ -10,6 +10,7 @@ from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.draft.draft import draft, notice_about, notices_wanted
 from amends.domain.draft.writer import Links, Readers, Wanted
+from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
 from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
 from amends.domain.incident.incident import StatementKey
@@ -439,6 +440,20 @@ def an_update(*news: tuple[int, str], told: int) -> str:
 def test_an_update_tells_what_is_new_by_now_and_was_not_told_to_all() -> None:
     text = an_update((0, "old"), (2, "handed in late"), (5, "new"), (11, "later"), told=1)
     assert text == "26 November 2026: handed in late\n29 November 2026: new"
+
+
+def test_an_update_says_what_people_told_us() -> None:
+    def rated(question: str, mean: float) -> QuestionResult:
+        return QuestionResult(question=question, mean=Estimate(value=mean, low=1, high=5, answers=1234))
+
+    told = {"invited": 5000, "answered": 1240, "counted": 1234, "released_at": NOW, "survey": "how-we-did"}
+    results = SurveyResults(**told, invitation="survey", questions=(rated("understood", 4.1), rated("trust_now", 2.2)))
+    for surveys, said in (((), ""), ((results,), "1234: I understood it. I trust you now.")):
+        case = a_case(surveys=surveys)
+        text = "{% if survey %}{{ survey.answers }}: {{ survey.best }} {{ survey.lowest }}{% endif %}"
+        wanted = Wanted("update-1", "update", "everyone")
+        draft = drafted(words(text, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted)
+        assert text_of(draft) == said
 
 
 def test_parts_are_split_from_the_text_and_leave_no_mark() -> None:

@@ -11,7 +11,8 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState, Record
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus
-from amends.domain.plan.closing import ready_to_close, unmet_closing_criteria
+from amends.domain.people.access_request import RequestCounts
+from amends.domain.plan.closing import ready_to_close, unmet_closing_criteria, without_word
 from amends.domain.plan.plan import PlannedOccurrence, holds, next_news_at, plan
 from amends.domain.playbook.playbook import Playbook, Step, When
 from tests.builders import NOW, a_case, a_commitment, a_playbook, an_assessment, an_audience, an_incident
@@ -502,7 +503,6 @@ def test_nothing_speaks_against_closing_when_all_is_told_and_answered() -> None:
     [
         ({"events": {"opened": NOW}}, "nobody has been told"),
         ({"notices": (a_notice(),)}, "not sent: first-notice"),
-        ({"questions": QuestionCounts(asked=3, open=2)}, "2 questions"),
         ({"commitments": (a_commitment(due_at=NOW - DAY),)}, "nobody was told: audit"),
         ({"incident": an_incident(times={})}, "contained"),
     ],
@@ -510,6 +510,20 @@ def test_nothing_speaks_against_closing_when_all_is_told_and_answered() -> None:
 def test_what_speaks_against_closing_is_said(changes: dict[str, Any], reason: str) -> None:
     (said,) = unmet_closing_criteria(a_notified_case(**changes), NOW)
     assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"questions": QuestionCounts(asked=3, open=2)}, "2 questions have no answer"),
+        ({"reports_open": 1}, "1 reports from personal pages"),
+        ({"requests": RequestCounts(open=4)}, "4 requests for data"),
+    ],
+)
+def test_nothing_is_closed_before_who_asked_has_a_word(changes: dict[str, Any], reason: str) -> None:
+    (said,) = without_word(a_notified_case(**changes))
+    assert reason in said
+    assert not ready_to_close(a_resolved_case(a_turn("closing"), **changes), NOW)
 
 
 jumps = st.lists(st.timedeltas(timedelta(minutes=1), timedelta(days=9)), min_size=1, max_size=25)

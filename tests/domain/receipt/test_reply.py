@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from amends.domain.feedback.keywords import Wish, wish_of
 from amends.domain.receipt.mail import MOST_BYTES
-from amends.domain.receipt.reply import read_reply, without_quotation
+from amends.domain.receipt.quotation import without_quotation
+from amends.domain.receipt.reply import read_reply
 from tests.domain.receipt.test_dsn import MAILS
 
 KEY = "4ce821ef6583365ec4a70edb81c2cc8a"

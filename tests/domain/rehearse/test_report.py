@@ -107,7 +107,7 @@ def test_after_the_case_is_closed_silence_is_no_silence() -> None:
 
 def a_question(answered_after: timedelta | None) -> Question:
     return Question(
-        id=1, person=1, kind=QuestionKind.QUESTION, source=QuestionSource.PORTAL, locale="en", text="?", theme="other",
+        id=1, person=1, kind=QuestionKind.QUESTION, source=QuestionSource.PORTAL, locale="en", text="?", topic="other",
         asked_at=START, reply_due_at=START + 2 * DAY, owner="care", answered_at=answered_after and START + answered_after,
     )  # fmt: skip
 

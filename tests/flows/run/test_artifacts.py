@@ -1,17 +1,19 @@
 """Pages in the Prefect UI: one for each name of each incident, with numbers and nobody's words."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 
 from amends.delivery.send.engine import Tally
+from amends.domain.case.case import Case
 from amends.domain.channel.channel import Status
+from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults, wilson
 from amends.ledger import Ledger
 from flows.collect_feedback import collect_feedback
 from flows.rehearsal.fast_forward import PassedClock
-from flows.run import artifacts
 from flows.run.artifacts import feedback_page, figures, page_key, share
 from tests.builders import a_case
 from tests.story import INCIDENT, START
@@ -32,28 +34,33 @@ def test_the_key_of_an_ordinary_page_is_what_it_says() -> None:
     assert page_key("stolen-terminals", "preview-first-notice") == "stolen-terminals-preview-first-notice"
 
 
-def test_comments_are_counted_and_it_is_said_where_they_can_be_read() -> None:
-    case = a_case()
-    assert f"1 comment for people to read: `amends questions comments {case.incident.id}`" in feedback_page(case, 1)
-    assert "comment" not in feedback_page(case, 0)
+def surveyed(**changes: Any) -> Case:
+    mean = Estimate(value=4.0, low=3.5, high=4.5, answers=12)
+    given: dict[str, Any] = {"invited": 40, "answered": 14, "counted": 12, "texts": 1, "rate": wilson(14, 40)}
+    questions = (QuestionResult(question="understood", mean=mean),)
+    results = SurveyResults(
+        survey="how-we-did", invitation="survey", released_at=START, questions=questions, **given | changes
+    )
+    return a_case(surveys=(results,))
 
 
-async def test_the_page_about_feedback_counts_comments_and_shows_none(
+def test_a_survey_is_shown_with_its_intervals_and_where_texts_are() -> None:
+    page = feedback_page(case := surveyed())
+    assert "survey: 14 answers, 35 % (22 to 50 %) of 40 invited; 2 wait to be opened with others" in page
+    assert "| understood | 4.00 (3.50 to 4.50) | 12 |" in page
+    assert f"1 text for people to read: `amends surveys comments {case.incident.id}`" in page
+    assert "surveys comments" not in feedback_page(surveyed(texts=0))
+
+
+async def test_the_step_opens_what_has_waited_for_a_day(
     ledger: Ledger, clock: PassedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages: dict[str, str] = {}
-
-    async def show(_incident: str, name: str, markdown: str, _description: str) -> None:
-        pages[name] = markdown
-
-    monkeypatch.setattr(artifacts, "show", show)
-    for person in (1, 2):
-        ledger.questions.answer_survey(INCIDENT, person, {"understood": 4}, "Nobody called me back", START)
+    opened: list[datetime] = []
+    monkeypatch.setattr(ledger.surveys, "open_waiting", lambda _, now: opened.append(now))
     ledger.incidents.note_event(INCIDENT, "notified", START)
     clock.now = START + timedelta(days=1)
     await collect_feedback.fn(INCIDENT, "feedback", 1)
-    assert "2 comments" in pages["feedback"]
-    assert "called me back" not in pages["feedback"]
+    assert opened == [clock.now]
 
 
 @pytest.mark.parametrize(

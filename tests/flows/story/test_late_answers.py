@@ -1,8 +1,9 @@
-"""Questions are watched as long as one is open, also after the incident was resolved and closed."""
+"""Questions are watched as long as one is open, also after the end; the sweep sends the answers that are due."""
 
 from datetime import timedelta
 
-from amends.domain.feedback.question import QuestionSource
+from amends.domain.feedback.answer import ReplyState
+from amends.domain.feedback.question import QuestionSource, Sender
 from amends.domain.plan.closing import is_over
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
@@ -62,3 +63,22 @@ async def test_an_open_question_calls_for_the_team_after_resolution(ledger: Ledg
     ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1
+
+
+async def test_the_sweep_sends_what_is_due_once(ledger: Ledger, clock: PassedClock) -> None:
+    sender = Sender(address="ada@home.example")
+    asked = an_asked(source=QuestionSource.MAILBOX, person=None, at=clock.now, sender=sender)
+    question = ledger.questions.ask(INCIDENT, asked, clock.now)
+    ledger.questions.answer(INCIDENT, question, "Yes.", "mei", clock.now)
+    for _ in range(2):
+        assert (await sweep.fn()).is_completed()
+    (reply,) = ledger.replies.all(INCIDENT)
+    assert (reply.state, reply.tries) == (ReplyState.SENT, 1)
+
+
+async def test_a_pause_keeps_answers_back_and_is_no_failure(ledger: Ledger, clock: PassedClock) -> None:
+    asked = an_asked(source=QuestionSource.MAILBOX, person=None, at=clock.now, sender=Sender(address="a@home.example"))
+    ledger.questions.answer(INCIDENT, ledger.questions.ask(INCIDENT, asked, clock.now), "Yes.", "mei", clock.now)
+    ledger.incidents.pause(INCIDENT, "lena", clock.now)
+    assert (await sweep.fn()).is_completed()
+    assert [reply.state for reply in ledger.replies.all(INCIDENT)] == [ReplyState.WAITING]

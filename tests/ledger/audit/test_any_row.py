@@ -14,11 +14,27 @@ from hypothesis import strategies as st
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.feedback.hour import QuestionHour
+from amends.domain.feedback.mention import Mention
+from amends.domain.feedback.queue.faq import FaqText
+from amends.domain.people.preference import Preference
+from amends.domain.people.report import NewReport, PageReportKind
+from amends.domain.playbook.survey import Sample
+from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.feedback.survey.ballots import text_place
+from amends.ledger.receipt.inbox import NewMailFile, TakenMail
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import ApprovalReminderRow, StatedCommitmentRow, SubstituteRow, ToldOtherwiseRow
-from tests.builders import NOW, a_commitment, a_draft, a_duty, a_person, an_asked, an_assessment
+from amends.ledger.store.tables import (
+    ApprovalReminderRow,
+    BallotRow,
+    StatedCommitmentRow,
+    SubstituteRow,
+    SurveyTextRow,
+    ToldOtherwiseRow,
+)
+from tests.builders import NOW, a_commitment, a_draft, a_duty, a_person, a_survey, an_asked, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, bound, looked_over, sqlite_url
 
 LATER = NOW + timedelta(hours=1)
@@ -30,7 +46,10 @@ DECIDES_NOTHING = {
     "clock": "a row that is gone or unknown is a machine that was not seen yet",
     "key_check": "Amends does not open a ledger with another key, or in another database, as its own",
     "lease": "a page in hand, for minutes; see the promises",
+    "question_likeness": "a mark only finds questions, whose texts are then compared",
     "mark": "a page in hand, for minutes; see the promises",
+    "survey_answered": "who has answered a survey: sealed, the audit chain would tell the order of the answers",
+    "held_ballot": "a ballot that nobody can open yet; its key is not in the ledger, and one that was altered is lost",
 }
 """Tables with a row that decides nothing, or nothing but what is said here."""
 HOW_AND_WHEN = frozenset(
@@ -59,8 +78,14 @@ def with_everything(ledger: Ledger) -> None:
     ledger.questions.ask(INCIDENT, an_asked(person=2, owner="care", at=NOW), NOW)
     ledger.questions.answer(INCIDENT, 1, "Yes.", "omar", NOW)
     ledger.questions.ask(INCIDENT, an_asked("And mine?", once="another", person=1, owner="care", at=NOW), NOW)
-    ledger.questions.answer_survey(INCIDENT, 1, {"understood": 4}, "Thank you", NOW)
+    ledger.questions.ask(INCIDENT, an_asked("Was my address among it?", once="yet another", person=1, at=NOW), NOW)
+    faq = {"en": FaqText(question="Is mine in it?", answer="Yes.")}
+    ledger.faq.approve(INCIDENT, ledger.faq.propose(INCIDENT, 1, faq, "omar", NOW), "mei", NOW)
     ledger.sms_replies.record("once", NOW)
+    file = NewMailFile("aa-1", "image/png", 3)
+    ledger.inbox.record([TakenMail("aa", MailOutcome.QUESTION, INCIDENT, 1, NOTICE, files=(file,))], NOW)
+    _from_the_page(ledger)
+    _in_public(ledger)
     ledger.commitments.add(
         INCIDENT, [(a_commitment(id="a", audience="persons:a"), [1, 2]), (a_commitment(id="b"), [])], "lena", NOW
     )
@@ -70,7 +95,19 @@ def with_everything(ledger: Ledger) -> None:
     ledger.incidents.embargo(INCIDENT, LATER, "the police asked", "omar", NOW)
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)
+    _what_a_survey_leaves(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
+
+
+def _from_the_page(ledger: Ledger) -> None:
+    """Rows of what a person does on their page."""
+    moved = NewReport(2, PageReportKind.OUTDATED_ADDRESS, "en", "moved", email="two@new.example")
+    ledger.reports.add(INCIDENT, moved, NOW)
+    ledger.reports.accept(INCIDENT, 1, "Thank you.", "omar", NOW)
+    ledger.requests.approve(INCIDENT, ledger.requests.add(INCIDENT, 1, "en", "data", NOW), "<p>Ada</p>", MEI, NOW)
+    ledger.choices.prefer(INCIDENT, 1, Preference(locale="zh-CN"), NOW)
+    ledger.choices.tick(INCIDENT, 1, "beware", NOW, done=True)
+    ledger.choices.renew_link(INCIDENT, 1, "lena", NOW)
 
 
 def _what_takes_weeks(ledger: Ledger) -> None:
@@ -85,6 +122,32 @@ def _what_takes_weeks(ledger: Ledger) -> None:
         write.session.add(StatedCommitmentRow(**of_notice, **told, commitment="b"))
         with changing(write.session, "told_otherwise", (INCIDENT, NOTICE)):
             write.session.add(ToldOtherwiseRow(**of_notice, person=1, cohort="a", elements="email"))
+
+
+def _what_a_survey_leaves(ledger: Ledger) -> None:
+    """Rows of a sample, of an answer that waits, and of a ballot that was opened, as they are written."""
+    ledger.samples.draw(INCIDENT, NOTICE, "how-we-did", Sample(people=1), "everyone", NOW)
+    ledger.surveys.answer(INCIDENT, NOTICE, 1, a_survey(), {"understood": "4"}, NOW)
+    of_notice: dict[str, Any] = {"incident": INCIDENT, "notice": NOTICE}
+    with ledger.store.write() as write:
+        nobody = {"variant": "", "channel": "email", "country": "DE"}
+        write.session.add(BallotRow(**of_notice, **nobody, id="a", answers={"understood": "4"}))
+        sealed = ledger.store.seal(write.session, INCIDENT).close("Thank you", text_place("b"))
+        write.session.add(SurveyTextRow(**of_notice, id="b", question="comment", sealed_text=sealed))
+
+
+def _in_public(ledger: Ledger) -> None:
+    """A post with its answer, and a question hour for which somebody signed up and asked."""
+    post = Mention(account="kim@social.example", text="Safe?", at=NOW, post="9")
+    ledger.mentions.take(INCIDENT, post, None, NOW)
+    ledger.mentions.note_taken(INCIDENT, "https://social.example", "9", NOW)
+    ledger.mentions.answer(INCIDENT, 4, "Yes.", "omar", NOW)
+    hour = QuestionHour(
+        id="ask-us", title={"en": "Ask"}, where={"en": "+4930555"}, begins_at=NOW + timedelta(days=9), minutes=60
+    )
+    ledger.hours.announce(INCIDENT, hour, "lena", NOW)
+    ledger.hours.sign_up(INCIDENT, hour.id, 1, NOW)
+    ledger.hours.collect(INCIDENT, hour.id, 2, NOW)
 
 
 def _send(ledger: Ledger) -> None:
@@ -179,7 +242,7 @@ def try_one(tampered: Tampered, data: st.DataObject) -> None:
     tables = [table for table in tampered.tables if table.rows and table.name not in DECIDES_NOTHING]
     table = data.draw(st.sampled_from(tables))
     row = data.draw(st.sampled_from(table.rows))
-    here = " AND ".join(f"{name} IS ?" for name in table.columns)
+    here = " AND ".join(f'"{name}" IS ?' for name in table.columns)
     act = data.draw(st.sampled_from(["alter", "alter", "alter", "delete", "copy"]))
     column = data.draw(st.sampled_from(table.columns))
     place = table.columns.index(column)
@@ -189,7 +252,7 @@ def try_one(tampered: Tampered, data: st.DataObject) -> None:
     elif act == "alter":
         if value == row[place] or (table.name, column) in HOW_AND_WHEN:
             return
-        found = tampered.found((f"UPDATE {table.name} SET {column} = ? WHERE {here}", (value, *row)))
+        found = tampered.found((f'UPDATE {table.name} SET "{column}" = ? WHERE {here}', (value, *row)))
     else:
         marks = ", ".join("?" * len(row))
         copied = (*row[:place], value, *row[place + 1 :])

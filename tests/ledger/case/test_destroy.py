@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from threading import Event
 
 import pytest
 from sqlalchemy import text
 
-from amends.delivery.mail_replies import take_reply
+from amends.delivery.inbox.replies import take_reply
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.people.person import Person
@@ -20,8 +21,10 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.case import destroy as destroying
 from amends.ledger.case.destroy import Destruction
+from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.receipt.receipts import Effect
-from tests.builders import NOW, a_person, an_asked, an_incident
+from amends.ledger.store.tables import SurveyTextRow
+from tests.builders import NOW, a_person, a_survey, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
 LENA, OMAR = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
@@ -63,7 +66,13 @@ def told(ledger: Ledger) -> list[str]:
     tokens = send(ledger)
     asked = ledger.questions.ask(INCIDENT, an_asked(WORDS), NOW)
     ledger.questions.answer(INCIDENT, asked, ANSWER, "omar", NOW)
-    ledger.questions.answer_survey(INCIDENT, 1, {"understood": 5}, COMMENT, NOW)
+    given = {"understood": "5", "comment": COMMENT}
+    ledger.surveys.answer(INCIDENT, NOTICE, 1, a_survey(), given, NOW)
+    with ledger.store.write() as write:
+        sealed = ledger.store.seal(write.session, INCIDENT).close(COMMENT, text_place("a"))
+        write.session.add(
+            SurveyTextRow(incident=INCIDENT, notice=NOTICE, id="a", question="comment", sealed_text=sealed)
+        )
     ledger.incidents.close(INCIDENT, "lena", NOW)
     return tokens
 
@@ -86,7 +95,17 @@ def wrapped_key(ledger: Ledger) -> bytes:
 def columns(ledger: Ledger) -> Iterator[object]:
     """Every value of every row that the ledger has."""
     with ledger.store.read() as session:
-        for table in ("incident", "person", "delivery", "question", "survey_answer", "audit", "event", "sms_reply"):
+        for table in (
+            "incident",
+            "person",
+            "delivery",
+            "question",
+            "survey_text",
+            "audit",
+            "event",
+            "sms_reply",
+            "incoming_mail",
+        ):
             for row in session.execute(text(f"SELECT * FROM {table}")):
                 yield from row
 
@@ -105,10 +124,19 @@ def test_what_was_sealed_cannot_be_opened_any_more(over: Ledger) -> None:
         lambda: over.people.get(INCIDENT, 1),
         lambda: over.people.get_many(INCIDENT, [1]),
         lambda: over.questions.all(INCIDENT),
-        lambda: over.questions.comments(INCIDENT),
+        lambda: over.surveys.comments(INCIDENT),
     ):
         with pytest.raises(DataDestroyed, match=f"{INCIDENT} was destroyed on {LATER:%Y-%m-%d}"):
             read()
+
+
+def test_a_ballot_that_waits_is_gone_with_its_key(over: Ledger, tmp_path: Path) -> None:
+    with over.store.read() as session:
+        assert session.execute(text("SELECT count(*) FROM held_ballot")).scalar_one() == 1
+    destroy(over)
+    with over.store.read() as session:
+        assert session.execute(text("SELECT count(*) FROM held_ballot")).scalar_one() == 0
+    assert (tmp_path / "survey-keys" / f"{INCIDENT}.{NOTICE}").read_text() == ""
 
 
 def test_nobody_is_found_by_address_or_link_even_with_the_master_key(over: Ledger) -> None:
@@ -221,7 +249,7 @@ def test_nothing_of_it_changes_any_more(over: Ledger) -> None:
         lambda: over.incidents.pause(INCIDENT, "lena", LATER),
         lambda: over.incidents.amend(an_incident(title="Other"), "lena", LATER),
         lambda: over.questions.ask(INCIDENT, an_asked("Hello?", once="new"), LATER),
-        lambda: over.questions.answer_survey(INCIDENT, 2, {"understood": 1}, "", LATER),
+        lambda: over.surveys.answer(INCIDENT, NOTICE, 2, a_survey(), {"understood": "1"}, LATER),
         lambda: over.opt_outs.end(INCIDENT, 1, "by hand", LATER),
         lambda: over.opt_outs.add(INCIDENT, 1, "by hand", LATER),
     ):

@@ -54,6 +54,21 @@ def test_a_message_that_came_back_keeps_its_words(ledger: Ledger) -> None:
     assert (message.shown.state, message.source is not None) == (DeliveryState.BOUNCED, True)
 
 
+def test_a_dossier_has_each_answer_and_how_it_came(ledger: Ledger) -> None:
+    sent(ledger, Status.SENT)
+    question = ledger.questions.ask(INCIDENT, an_asked(person=1), NOW)
+    wrong = ledger.answers.give(INCIDENT, [question], {"en": "No."}, "mei", NOW)
+    ledger.answers.correct(INCIDENT, wrong, {"en": "Yes."}, "mei", LATER)
+    ledger.answers.reopen(INCIDENT, question, LATER, "Which card?")
+    (asked,) = ledger.dossiers.read(INCIDENT, 1, LATER).dossier.questions
+    said = [(one.kind, one.text, one.corrected, one.channel, one.state) for one in asked.answers]
+    assert said == [
+        ("given", "No.", True, "email", "withdrawn"),
+        ("correction", "Yes.", False, "email", "waiting"),
+    ]
+    assert asked.objection == "Which card?"
+
+
 def test_the_seal_names_the_chain_before_the_ledger_was_read(ledger: Ledger) -> None:
     sent(ledger, Status.SENT)
     with ledger.store.read() as session:

@@ -18,6 +18,7 @@ from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 from tests.ledger.deliver.test_letters import OMAR, released
 from tests.ledger.deliver.test_previews import drafted
+from tests.ledger.feedback.surveyed import answer, customers, invited
 
 
 @contextmanager
@@ -57,18 +58,28 @@ def asked(ledger: Ledger) -> Ledger:
     ledger.incidents.open(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
     for number in (1, 2):
         ledger.questions.ask(INCIDENT, an_asked(f"Question {number}", person=number, once=str(number)), NOW)
-        ledger.questions.answer_survey(INCIDENT, number, {"understood": number}, "", NOW)
     return ledger
 
 
-@pytest.mark.parametrize("table", ["question", "survey_answer"])
+@pytest.mark.parametrize("table", ["question"])
 def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger, table: str) -> None:
     with statements(asked) as found:
         case = asked.cases.read(INCIDENT, NOW)
-    assert (case.questions.open, case.questions.by_theme, case.survey.means) == (2, {"other": 2}, {"understood": 1.5})
+    assert (case.questions.open, case.questions.by_topic) == (2, {"other": 2})
     about = [statement for statement, _ in found if f"FROM {table}" in statement]
     assert about
-    assert [statement for statement in about if "GROUP BY" not in statement] == []
+    assert [statement for statement in about if "GROUP BY" not in statement and "count(*)" not in statement] == []
+
+
+def test_ballots_are_counted_by_the_database(ledger_on_sqlite: Ledger) -> None:
+    invited(ledger_on_sqlite, customers(11))
+    for person in range(1, 11):
+        answer(ledger_on_sqlite, person, understood="4")
+    with statements(ledger_on_sqlite) as found:
+        assert ledger_on_sqlite.cases.read(INCIDENT, NOW).surveys[0].means == {"understood": 4}
+    about = [statement for statement, _ in found if "FROM ballot" in statement]
+    assert about
+    assert [statement for statement in about if "count(*)" not in statement] == []
 
 
 def test_a_case_is_read_without_all_messages(ledger_on_sqlite: Ledger) -> None:
@@ -93,14 +104,15 @@ def test_the_questions_are_counted_without_reading_their_rows(ledger_on_sqlite: 
     ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     with ways(ledger_on_sqlite, "question") as found:
         ledger_on_sqlite.cases.read(INCIDENT, NOW)
-    assert found == ["SEARCH question USING COVERING INDEX ix_question_person (incident=?)"]
+    indexes = ("ix_question_asked", "ix_question_person")
+    assert sorted(found) == [f"SEARCH question USING COVERING INDEX {index} (incident=?)" for index in indexes]
 
 
 def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:
     with statements(asked) as found:
         outline = asked.cases.outline(INCIDENT)
     assert outline.incident.id == INCIDENT
-    many = ("FROM delivery", "FROM person", "FROM question", "FROM survey_answer")
+    many = ("FROM delivery", "FROM person", "FROM question", "FROM ballot")
     assert [statement for statement, _ in found if any(table in statement for table in many)] == []
 
 
@@ -126,7 +138,7 @@ def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeyp
 
 def test_entries_that_nobody_asked_for_are_not_read(asked: Ledger) -> None:
     with statements(asked) as found:
-        read = asked.audit.entries(INCIDENT, without={"asked", "survey answered"})
+        read = asked.audit.entries(INCIDENT, without={"asked"})
     assert read == tuple(entry for entry in asked.audit.entries(INCIDENT) if entry.act == "opened")
     assert [statement for statement, _ in found if "FROM audit" in statement and "NOT IN" not in statement] == []
 

@@ -411,10 +411,10 @@ def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Le
     assert [question.answer for question in ledger.questions.all(INCIDENT)] == ["No."]
 
 
-def test_a_question_being_answered_can_be_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
-    """A question that is just being answered can be filed under another theme.
+def test_a_question_being_answered_can_be_filed_under_another_topic(ledger: Ledger, second: Second) -> None:
+    """A question that is just being answered can be filed under another topic.
 
-    Both the answer and the new theme are kept.
+    Both the answer and the new topic are kept.
     """
     ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     number = ledger.questions.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
@@ -426,7 +426,7 @@ def test_a_question_being_answered_can_be_filed_under_another_theme(ledger: Ledg
         ledger.questions.answer(INCIDENT, number, "Yes.", "mei", LATER)
 
     just_before(ledger, "SELECT incident.wrapped_key", second, filing, answering)
-    assert [(question.theme, question.answer) for question in ledger.questions.all(INCIDENT)] == [("my data", "Yes.")]
+    assert [(question.topic, question.answer) for question in ledger.questions.all(INCIDENT)] == [("my data", "Yes.")]
 
 
 def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, second: Second) -> None:

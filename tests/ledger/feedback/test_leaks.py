@@ -13,6 +13,7 @@ from amends.domain.plan.timeline import Wait, waiting_tasks
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
+from tests.ledger.feedback.surveyed import answer, customers, invited
 
 ADA, LI, CHILD, MOTHER, TWIN = 1, 2, 3, 4, 5
 SOON = NOW + timedelta(minutes=1)
@@ -135,12 +136,16 @@ def test_the_alarm_stands_until_the_question_is_answered(opened: Ledger) -> None
     assert leaks(opened) == ()
 
 
-def test_a_comment_on_the_survey_is_an_alert(opened: Ledger) -> None:
-    opened.questions.answer_survey(INCIDENT, ADA, {"understood": 3}, "You sent me C-00002", NOW)
-    (alert,) = alerts(opened)
+def test_a_text_in_a_survey_is_an_alert_about_nobody(ledger_on_sqlite: Ledger) -> None:
+    """Contact data of other people in a text is an alert once the text is opened, and the alert names nobody."""
+    invited(ledger_on_sqlite, customers(12))
+    for person in range(1, 11):
+        assert alerts(ledger_on_sqlite) == []
+        answer(ledger_on_sqlite, person, comment="You sent me C-00002" if person == 1 else "Thanks")
+    (alert,) = alerts(ledger_on_sqlite)
     assert alert == (
-        "the comment of person 1 on the survey holds contact data of 1 other person of the list: "
-        f"`amends questions comments {INCIDENT}`"
+        "what people wrote in the survey of survey-invitation holds contact data of 1 other person of the list: "
+        f"`amends surveys comments {INCIDENT}`"
     )
 
 

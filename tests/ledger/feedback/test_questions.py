@@ -1,4 +1,4 @@
-"""Every question is kept once and answered once; the survey counts each person once."""
+"""Every question is kept once and answered once."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.feedback.question import Comment, Question
+from amends.domain.feedback.question import Question
 from amends.ledger import Ledger, once_for
-from amends.ledger.store.encryption import Seal
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
 
@@ -60,12 +59,12 @@ def test_an_empty_or_overlong_question_is_refused(opened: Ledger, wording: str) 
 
 def test_a_question_is_filed_by_what_it_is_about(opened: Ledger) -> None:
     ask(opened, "When do I get compensation?")
-    assert the_question(opened).theme == "compensation"
+    assert the_question(opened).topic == "compensation"
 
 
 def test_a_question_can_be_filed_elsewhere(opened: Ledger) -> None:
     opened.questions.file_under(INCIDENT, ask(opened), "next_steps", "mei", NOW)
-    assert the_question(opened).theme == "next_steps"
+    assert the_question(opened).topic == "next_steps"
 
 
 def test_a_question_is_answered_once(opened: Ledger) -> None:
@@ -119,82 +118,23 @@ def test_a_question_copied_over_another_does_not_open(opened: Ledger) -> None:
 def test_a_question_is_read_although_its_answer_was_altered(opened: Ledger) -> None:
     opened.questions.answer(INCIDENT, ask(opened, "one"), "Yes.", "mei", NOW)
     with opened.store.write() as write:
-        write.session.execute(text("UPDATE question SET sealed_answer = sealed_text"))
+        write.session.execute(text("UPDATE answer SET sealed_texts = x'01'"))
     question = the_question(opened)
     assert (question.text, question.answer, question.answered_by) == ("one", "", "mei")
 
 
-def test_the_case_counts_questions_by_theme_and_what_is_overdue(opened: Ledger) -> None:
+def test_the_case_counts_questions_by_topic_and_what_is_overdue(opened: Ledger) -> None:
     ask(opened, "Refund?")
     ask(opened, "Refund, please?")
     opened.questions.answer(INCIDENT, ask(opened, "My password?"), "Change it.", "mei", NOW)
     counts = opened.cases.read(INCIDENT, NOW + TWO_DAYS + timedelta(seconds=1)).questions
     assert (counts.asked, counts.open, counts.overdue) == (3, 2, 2)
-    assert (counts.by_theme, counts.open_by_theme) == ({"compensation": 2, "password": 1}, {"compensation": 2})
+    assert (counts.by_topic, counts.open_by_topic) == ({"compensation": 2, "password": 1}, {"compensation": 2})
 
 
 def test_a_reply_is_not_overdue_at_the_very_moment_it_is_due(opened: Ledger) -> None:
     ask(opened)
     assert opened.cases.read(INCIDENT, NOW + TWO_DAYS).questions.overdue == 0
-
-
-def test_the_survey_counts_each_person_once_with_their_latest_answers(opened: Ledger) -> None:
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 1}, "", NOW)
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5, "trust_now": 2}, "better", NOW)
-    opened.questions.answer_survey(INCIDENT, 2, {"understood": 4}, "", NOW)
-    survey = opened.cases.read(INCIDENT).survey
-    assert (survey.answers, survey.means) == (2, {"understood": 4.5, "trust_now": 2.0})
-
-
-def test_whether_somebody_has_answered_the_survey_is_known(opened: Ledger) -> None:
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 3}, "", NOW)
-    assert [opened.questions.has_answered_survey(INCIDENT, person) for person in (1, 2)] == [True, False]
-
-
-def test_what_people_wrote_in_the_survey_can_be_read(opened: Ledger) -> None:
-    opened.questions.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was used yesterday.", NOW)
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5}, " ", NOW)
-    assert opened.questions.comments(INCIDENT) == (Comment(person=2, text="My card was used yesterday.", at=NOW),)
-
-
-def test_other_scores_without_a_comment_keep_the_earlier_comment(opened: Ledger) -> None:
-    """When a person answers the survey again with other scores and no comment, the earlier comment stays."""
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
-    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
-    assert [comment.text for comment in opened.questions.comments(INCIDENT)] == ["Too late."]
-
-
-def test_comments_are_counted_without_opening_one(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger.incidents.open(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
-    for person, comment in ((1, "Too late."), (2, ""), (3, "!")):
-        ledger.questions.answer_survey(INCIDENT, person, {"understood": 4}, comment, NOW)
-    assert [comment.person for comment in ledger.questions.comments(INCIDENT)] == [1, 3]
-    monkeypatch.delattr(Seal, "open")
-    assert ledger.questions.comments_given(INCIDENT) == 2
-
-
-def test_an_altered_comment_is_listed_empty_and_the_others_are_read(opened: Ledger) -> None:
-    """A comment whose sealed text was altered is listed with an empty text; the other comments are read."""
-    for person in (1, 2):
-        opened.questions.answer_survey(INCIDENT, person, {"understood": 1}, f"said by {person}", NOW)
-    with opened.store.write() as write:
-        one = "(SELECT sealed_comment FROM survey_answer WHERE person = 1)"
-        write.session.execute(text(f"UPDATE survey_answer SET sealed_comment = {one}"))
-    assert [(comment.person, comment.text) for comment in opened.questions.comments(INCIDENT)] == [
-        (1, "said by 1"),
-        (2, ""),
-    ]
-
-
-@pytest.mark.parametrize("scores", [{}, {"understood": 0}, {"understood": 6}, {"shoe_size": 3}])
-def test_what_the_survey_did_not_ask_is_refused(opened: Ledger, scores: dict[str, int]) -> None:
-    with pytest.raises(NotAllowed, match="from 1 to 5"):
-        opened.questions.answer_survey(INCIDENT, 1, scores, "", NOW)
-
-
-def test_an_overlong_comment_is_refused(opened: Ledger) -> None:
-    with pytest.raises(NotAllowed, match="comment"):
-        opened.questions.answer_survey(INCIDENT, 1, {"understood": 3}, "x" * 4_001, NOW)
 
 
 def test_an_idempotency_key_keeps_its_parts_apart() -> None:

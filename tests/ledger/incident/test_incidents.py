@@ -20,6 +20,7 @@ from amends.ledger import Ledger
 from amends.ledger.people.census import count_people
 from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, a_ledger, approved, sqlite_url
+from tests.ledger.feedback.surveyed import answer, invite
 
 LATER = NOW + timedelta(hours=1)
 MINOR = frozenset({Flag.MINOR})
@@ -326,7 +327,8 @@ SECRETS = ("CANARYREF", "Canaryname", "canary@secret", "4917699999999", "Canarys
 def ask_and_answer(ledger: Ledger) -> None:
     number = ledger.questions.ask(INCIDENT, an_asked("Canaryquestion?", once="1"), NOW)
     ledger.questions.answer(INCIDENT, number, "Canaryanswer.", "lena", NOW)
-    ledger.questions.answer_survey(INCIDENT, 1, {"understood": 4}, "Canarycomment", NOW)
+    invite(ledger)
+    answer(ledger, 1, understood="4", comment="Canarycomment")
 
 
 def test_nothing_personal_can_be_read_in_the_files_of_the_database(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:

@@ -476,7 +476,7 @@ def test_a_release_and_a_worker_withdrawing_at_once_do_not_deadlock(opened: Ledg
 def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sqlite: Ledger) -> None:
     query = opt_outs.WITHDRAW.format(people="person IN (SELECT value FROM json_each(:ids))").replace(":", "@")
     with ledger_on_sqlite.store.engine.connect() as connection:
-        values = {"incident": INCIDENT, "why": "", "may_have_it": "", "now": "", "ids": "[1]"}
+        values = {"incident": INCIDENT, "cause": "opted_out", "now": "", "ids": "[1]"}
         database = connection.connection.driver_connection
         plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
     assert "(incident=? AND notice=? AND person=?)" in plan[0]

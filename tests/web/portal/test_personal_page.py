@@ -278,13 +278,13 @@ def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> Non
     assert f'<a href="/n/{INCIDENT}/zh-CN/">查看公开通知</a>' in li.look().text
 
 
-@pytest.mark.parametrize("column", ["sealed_text", "sealed_answer"])
+@pytest.mark.parametrize("column", ["question SET sealed_text", "answer SET sealed_texts"])
 def test_unreadable_words_take_nothing_else_from_the_page(ledger: Ledger, ada: Visitor, column: str) -> None:
     """When one question or answer can no longer be decrypted, the page says so at this place and shows everything else."""
     for said in ("Was my card copied?", "Was my address copied?"):
         ledger.questions.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
     with ledger.store.write() as write:
-        write.session.execute(text(f"UPDATE question SET {column} = zeroblob(40) WHERE id = 2"))
+        write.session.execute(text(f"UPDATE {column} = zeroblob(40) WHERE id = 2"))
     page = ada.look().text
     assert "Answer: Was my card copied?" in page
     assert page.count("What was written here can no longer be read") == 1
@@ -361,7 +361,7 @@ def test_the_page_warns_of_those_who_ask_for_passwords(ada: Visitor) -> None:
     assert "We will never ask you for a password" in ada.look().text
 
 
-def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, clock: Clock) -> None:
+def test_no_survey_before_people_were_invited(opened: Ledger, settings: Settings, clock: Clock) -> None:
     client = TestClient(create_app(settings, opened, clock))
     assert "/survey" not in Visitor(client, opened.people.link_of(INCIDENT, ADA), clock).look().text
 

@@ -1,5 +1,6 @@
 """Asking and answering: taken once, refused kindly, never lost in silence."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy import text as sql
 from starlette.testclient import TestClient
 
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.ledger import Keys, Ledger
 from amends.ledger.store import database
@@ -18,7 +20,19 @@ from amends.settings import Settings
 from amends.web.app import create_app
 from amends.web.http.forms import QUICKEST
 from amends.web.http.limits import AT_ONCE
-from tests.web.scene import ADA, INCIDENT, KEY, LI, Clock, Visitor, token_in
+from tests.web.scene import (
+    ADA,
+    INCIDENT,
+    INVITATION,
+    KEY,
+    LI,
+    Clock,
+    Visitor,
+    ask_about_us,
+    release,
+    survey_fields,
+    token_in,
+)
 
 
 def texts(ledger: Ledger) -> list[str]:
@@ -242,7 +256,7 @@ def test_the_token_of_another_person_is_refused(ledger: Ledger, ada: Visitor, li
 
 
 def test_the_token_of_another_form_is_refused(ledger: Ledger, ada: Visitor) -> None:
-    assert ada.ask("Hello?", form=ada.token("survey")).status_code == 422
+    assert ada.ask("Hello?", form=ada.token("stop")).status_code == 422
     assert texts(ledger) == []
 
 
@@ -323,9 +337,9 @@ def test_a_person_asked_to_wait_keeps_the_text_and_can_send_it_later(
     for number in range(10):
         ada.ask(f"Question {number}")
     answer = ada.ask("One more")
-    assert ">\nOne more</textarea>" in answer.text
     assert "Please try again in a few minutes" in answer.text
-    fields = {"form": token_in(answer.text, "ask"), "text": "One more"}
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.text))
+    assert fields["text"] == "One more"
     assert [restarted().send("ask", fields).status_code for _ in range(2)] == [303, 303]
     assert texts(ledger).count("One more") == 1
 
@@ -358,51 +372,67 @@ def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient,
     assert ada.ask("Hello?").status_code == 429
 
 
-def test_the_survey_is_kept(ledger: Ledger, ada: Visitor) -> None:
-    answer = ada.answer(understood="5", told_in_time="2", comment="Good letter")
-    assert answer.headers["location"] == f"{ada.page}?sent=survey#survey"
-    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 5.0, "told_in_time": 2.0}
+def answered(ledger: Ledger) -> int:
+    return sum(one.answered for one in ledger.cases.read(INCIDENT).surveys)
 
 
-def test_who_has_answered_is_thanked_and_may_answer_again(ledger: Ledger, ada: Visitor) -> None:
-    ada.answer(understood="1")
-    assert "Your answers help us" in ada.look().text
-    ada.answer(understood="4")
-    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 4.0}
+@pytest.fixture
+def invited(ledger: Ledger, ada: Visitor) -> Visitor:
+    """Ada, to whom an invitation to the survey came."""
+    ask_about_us(ledger)
+    return ada
 
 
-def test_a_survey_is_good_for_one_set_of_answers(
-    ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]
-) -> None:
-    """A survey that is sent again with other answers, also after a restart, comes back with them and a new token."""
-    fields = {"form": ada.token("survey"), "understood": "5", "comment": "Good letter"}
-    ada.clock.forward(seconds=30)
-    assert [ada.send("survey", fields).status_code for _ in range(2)] == [303, 303]
-    for visitor in (ada, restarted()):
-        ada.clock.forward(seconds=30)
-        again = visitor.send("survey", fields | {"understood": "1", "comment": "Forged"})
-        assert again.status_code == 422
-        assert "Something was sent from this form before" in again.text
-        assert [comment.text for comment in ledger.questions.comments(INCIDENT)] == ["Good letter"]
-    ada.clock.forward(seconds=30)
-    sent = {"form": token_in(again.text, "survey"), "understood": "2"}
-    assert [ada.send("survey", sent).status_code, ada.send("survey", fields).status_code] == [303, 422]
-    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 2.0}
+def test_the_survey_is_kept(ledger: Ledger, invited: Visitor) -> None:
+    answer = invited.answer(**{"understood": "5", "best-way": "sms", "comment": "Good letter"})
+    assert answer.headers["location"] == f"{invited.page}?sent=survey#survey"
+    assert answered(ledger) == 1
+
+
+def test_the_page_says_first_that_answers_cannot_be_changed(invited: Visitor) -> None:
+    page = invited.look().text
+    assert "what you send cannot be changed afterwards" in page
+    assert page.index("cannot be changed") < page.index('name="answer-understood"')
+
+
+def test_who_has_answered_is_thanked_and_sees_no_form(ledger: Ledger, invited: Visitor) -> None:
+    fields = {"form": invited.token("survey"), **survey_fields(understood="1")}
+    invited.clock.forward(seconds=30)
+    assert [invited.send("survey", fields).status_code for _ in range(2)] == [303, 303]
+    assert "Your answers help us" in invited.look().text
+    assert "/survey?" not in invited.look().text
+    assert f'{invited.page}/survey"' not in invited.look().text
+    assert answered(ledger) == 1
+
+
+def test_nobody_sees_the_survey_before_the_invitation_came(ledger: Ledger, ada: Visitor) -> None:
+    release(
+        ledger, notice=INVITATION, survey="how-we-did", channels=(ChannelKind.EMAIL,), cascade=(), next_news_at=None
+    )
+    assert "/survey" not in ada.look().text
+
+
+def test_a_form_of_an_earlier_invitation_is_not_taken(ledger: Ledger, invited: Visitor) -> None:
+    fields = {"form": invited.token("survey"), **survey_fields(understood="1")}
+    invited.clock.forward(seconds=30)
+    answer = invited.send("survey", fields | {"survey": "another"})
+    assert (answer.status_code, answered(ledger)) == (422, 0)
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": "6"}, {"understood": "0"}, {"understood": "五"}, {"other": "3"}])
-def test_a_survey_without_any_score_is_asked_for_again(ledger: Ledger, ada: Visitor, scores: dict[str, str]) -> None:
-    answer = ada.answer(comment="Just a word", **scores)
+def test_a_survey_without_any_answer_is_asked_for_again(
+    ledger: Ledger, invited: Visitor, scores: dict[str, str]
+) -> None:
+    answer = invited.answer(**scores)
     assert answer.status_code == 422
-    assert '<a href="#understood">Please choose a number for at least one sentence.</a>' in answer.text
-    assert "Just a word" in answer.text
-    assert ledger.cases.read(INCIDENT).survey.answers == 0
+    assert '<a href="#answer-understood">Please answer at least one question.</a>' in answer.text
+    assert answered(ledger) == 0
 
 
-def test_a_comment_that_is_too_long_keeps_the_scores_given(ada: Visitor) -> None:
-    answer = ada.answer(understood="4", comment="b" * 4001)
+def test_a_comment_that_is_too_long_keeps_the_scores_given(invited: Visitor) -> None:
+    answer = invited.answer(understood="4", comment="b" * 1001)
     assert answer.status_code == 422
-    assert 'name="understood" value="4" checked' in answer.text
+    assert 'name="answer-understood" value="4" checked' in answer.text
 
 
 @pytest.fixture
@@ -445,11 +475,12 @@ def test_a_question_typed_while_the_ledger_was_locked_is_one_later(
 def test_a_survey_that_could_not_be_kept_keeps_its_scores_on_the_page(
     ledger: Ledger, impatient: Callable[[int], Visitor]
 ) -> None:
+    ask_about_us(ledger)
     with ledger.store.engine.connect() as other:
         other.execution_options(writes=True).execute(sql("SELECT 1"))
         answer = impatient(ADA).answer(understood="5")
     assert answer.status_code == 503
-    assert 'name="understood" value="5" checked' in answer.text
+    assert 'name="answer-understood" value="5" checked' in answer.text
 
 
 def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledger, clock: Clock) -> None:
@@ -465,7 +496,7 @@ def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledge
     ("form", "fields"),
     [
         ("ask", {"kind": "complaint", "text": "<b>Was my card copied?</b>"}),
-        ("survey", {"understood": "5", "comment": "<b>"}),
+        ("survey", survey_fields(understood="5", comment="<b>")),
     ],
     ids=["ask", "survey"],
 )
@@ -475,6 +506,7 @@ def test_a_form_sent_while_the_ledger_is_gone_can_be_sent_again(
     """While the ledger is gone, a POST is answered with 503 and a form that holds all that was typed, and this form is
     taken once the ledger is back.
     """
+    ask_about_us(ledger)
     typed = {"form": ada.token(form)} | fields
     ada.clock.forward(seconds=30)
     ledger.dispose()

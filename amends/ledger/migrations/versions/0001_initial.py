@@ -362,6 +362,7 @@ def upgrade() -> None:
         sa.Column("drafted_at", TIME, nullable=False),
         sa.Column("sent_at", TIME, nullable=True),
         sa.Column("optional", sa.Boolean(), nullable=False),
+        sa.Column("survey", sa.String(), server_default="", nullable=False),
         sa.Column("preflight", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["incident"],
@@ -452,6 +453,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("gone_at IS NOT NULL"),
         sqlite_where=sa.text("gone_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_person_reported",
+        "person",
+        ["incident"],
+        unique=False,
+        postgresql_where=sa.text("(hold = 'wrong_person' OR hold = 'outdated_address')"),
+        sqlite_where=sa.text("(hold = 'wrong_person' OR hold = 'outdated_address')"),
+    )
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(
         "pin",
@@ -468,32 +477,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("incident", "number"),
     )
-    op.create_table(
-        "question",
-        SEAL(),
-        sa.Column("incident", sa.String(), nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("once", sa.String(), nullable=False),
-        sa.Column("person", sa.Integer(), nullable=True),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("locale", sa.String(), nullable=False),
-        sa.Column("sealed_text", sa.LargeBinary(), nullable=False),
-        sa.Column("theme", sa.String(), nullable=False),
-        sa.Column("asked_at", TIME, nullable=False),
-        sa.Column("reply_due_at", TIME, nullable=False),
-        sa.Column("owner", sa.String(), nullable=False),
-        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
-        sa.Column("answered_at", TIME, nullable=True),
-        sa.Column("answered_by", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["incident"],
-            ["incident.id"],
-        ),
-        sa.PrimaryKeyConstraint("incident", "id"),
-        sa.UniqueConstraint("incident", "once"),
-    )
-    op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
+    _create_questions()
     op.create_table(
         "locale_ruling",
         SEAL(),
@@ -522,20 +506,6 @@ def upgrade() -> None:
             ["incident.id"],
         ),
         sa.PrimaryKeyConstraint("incident", "duty"),
-    )
-    op.create_table(
-        "survey_answer",
-        SEAL(),
-        sa.Column("incident", sa.String(), nullable=False),
-        sa.Column("person", sa.Integer(), nullable=False),
-        sa.Column("scores", sa.JSON(), nullable=False),
-        sa.Column("sealed_comment", sa.LargeBinary(), nullable=True),
-        sa.Column("at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["incident"],
-            ["incident.id"],
-        ),
-        sa.PrimaryKeyConstraint("incident", "person"),
     )
     op.create_table(
         "emergency",
@@ -605,12 +575,178 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "commitment", "notice", "version", "channel", "readers"),
     )
     _create_messages()
+    _create_answers()
+    _create_mentions_and_hours()
+    _create_inbox()
+    _create_queue()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
     if op.get_bind().dialect.name == "postgresql":
         _count_on_postgresql()
     else:
         _count_on_sqlite()
+
+
+def _create_questions() -> None:
+    op.create_table(
+        "question",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("sealed_text", sa.LargeBinary(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("urgency", sa.String(), server_default="", nullable=False),
+        sa.Column("together", sa.Integer(), nullable=True),
+        sa.Column("sealed_sender", sa.LargeBinary(), nullable=True),
+        sa.Column("asked_at", TIME, nullable=False),
+        sa.Column("reply_due_at", TIME, nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("answer_id", sa.Integer(), nullable=True),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.Column("answered_by", sa.String(), nullable=False),
+        sa.Column("sealed_objection", sa.LargeBinary(), nullable=True),
+        sa.Column("reopened_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "once"),
+    )
+    op.create_index("ix_question_person", "question", ["incident", "person", "topic", "answered_at", "reply_due_at"])
+    op.create_index(
+        "ix_question_complaint",
+        "question",
+        ["incident", "person"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'complaint' AND answered_at IS NULL"),
+        sqlite_where=sa.text("kind = 'complaint' AND answered_at IS NULL"),
+    )
+    op.create_index("ix_question_asked", "question", ["incident", "asked_at", "source"])
+    op.create_index("ix_question_together", "question", ["incident", "together", "answered_at"])
+
+
+def _create_inbox() -> None:
+    op.create_table(
+        "incoming_mail",
+        SEAL(),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=True),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("once"),
+    )
+    op.create_table(
+        "mail_file",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+
+
+def _create_answers() -> None:
+    op.create_table(
+        "answer",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("questions", sa.JSON(), nullable=False),
+        sa.Column("sealed_texts", sa.LargeBinary(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("approved_at", TIME, nullable=True),
+        sa.Column("corrects", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "reply",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("answer", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("question", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("apologises", sa.Boolean(), nullable=False),
+        sa.Column("sealed_address", sa.LargeBinary(), nullable=True),
+        sa.Column("key_index", sa.LargeBinary(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("claimed_until", TIME, nullable=True),
+        sa.Column("next_try_at", TIME, nullable=True),
+        sa.Column("provider_id", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident", "answer"],
+            ["answer.incident", "answer.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["incident", "question"],
+            ["question.incident", "question.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "answer", "question"),
+    )
+    op.create_index("ix_reply_question", "reply", ["incident", "question"])
+    op.create_index("ix_reply_state", "reply", ["state", "next_try_at"])
+    op.create_index("ix_reply_key", "reply", ["key_index"])
+    op.create_index("ix_reply_provider_id", "reply", ["provider_id"])
+
+
+def _create_queue() -> None:
+    op.create_table(
+        "question_group",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("example", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "question_likeness",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("question", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "mark", "question"),
+    )
+    op.create_table(
+        "faq_entry",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("together", sa.Integer(), nullable=False),
+        sa.Column("texts", sa.JSON(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("approved_at", TIME, nullable=True),
+        sa.Column("withdrawn_by", sa.String(), nullable=False),
+        sa.Column("withdrawn_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
 
 
 def _create_messages() -> None:
@@ -643,6 +779,63 @@ def _create_messages() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
     )
+    op.create_table(
+        "survey_sample",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "notice", "person"),
+    )
+    op.create_table(
+        "survey_answered",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "notice", "person"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "held_ballot",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_held_ballot", "held_ballot", ["incident", "notice"])
+    op.create_table(
+        "ballot",
+        SEAL(),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("country", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_ballot", "ballot", ["incident", "notice"])
+    op.create_table(
+        "survey_text",
+        SEAL(),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("sealed_text", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_survey_text", "survey_text", ["incident", "notice"])
     op.create_index(
         "ix_delivery_bad_address",
         "delivery",
@@ -694,6 +887,144 @@ def _create_messages() -> None:
         sqlite_where=sa.text(
             "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
         ),
+    )
+    op.create_table(
+        "person_report",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("sealed_said", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("sealed_words", sa.LargeBinary(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "once"),
+    )
+    op.create_index("ix_person_report_person", "person_report", ["person"])
+    op.create_table(
+        "access_request",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("sealed_file", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_words", sa.LargeBinary(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", TIME, nullable=True),
+        sa.Column("offered_until", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "once"),
+    )
+    op.create_index("ix_access_request_person", "access_request", ["person"])
+    op.create_table(
+        "preference",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "person"),
+    )
+    op.create_table(
+        "ticked_step",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "person", "step"),
+    )
+    op.create_table(
+        "link_renewal",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "person"),
+    )
+
+
+def _create_mentions_and_hours() -> None:
+    op.create_table(
+        "mention_cursor",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("server", sa.String(), nullable=False),
+        sa.Column("last", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "server"),
+    )
+    op.create_table(
+        "question_hour",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("title", sa.JSON(), nullable=False),
+        sa.Column("where", sa.JSON(), nullable=False),
+        sa.Column("begins_at", TIME, nullable=False),
+        sa.Column("minutes", sa.Integer(), nullable=False),
+        sa.Column("announced_at", TIME, nullable=True),
+        sa.Column("announced_by", sa.String(), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("answers_by", sa.String(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("published_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "hour_signup",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("hour", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("day_before", sa.String(), nullable=False),
+        sa.Column("hour_before", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "hour", "person"),
+    )
+    op.create_table(
+        "hour_question",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("question", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "question"),
     )
 
 

@@ -211,7 +211,7 @@ class News(Sending):
         resolved = self.case.state is IncidentState.OPEN and Event.RESOLVED in self.case.events
         written = {(notice.step.id, notice.number) for notice in self.notices.values()}
         if resolved and written | {("closing", 1)} <= ended:
-            assert ready_to_close(self.seen, self.now)
+            assert ready_to_close(self.seen, self.now) == (not self.case.questions.open)
 
     # Read off what was heard.
 

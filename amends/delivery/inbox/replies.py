@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from amends.domain.base.errors import DataDestroyed
+from amends.domain.case.intake import new_question
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.keywords import LONGEST_WISH, Wish, wish_of
-from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
+from amends.domain.feedback.question import QuestionSource, Sender
 from amends.domain.receipt.codes import sounds_like_a_failure, words_of
 from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.reply import MailReply, read_reply
@@ -48,30 +49,30 @@ def _taken(ledger: Ledger, reply: MailReply, to: RepliedTo, now: datetime) -> Ef
         return Effect.UNCHANGED
     wish = wish_of(reply.words) if len(reply.words) <= LONGEST_WISH else None
     if wish:
-        _carry_out(ledger, wish)(to.incident, to.person, BY_MAIL, now)
+        carry_out(ledger, wish)(to.incident, to.person, BY_MAIL, now)
     else:
         _ask(ledger, reply, to, once, now)
     ledger.sms_replies.record(once, now)
     return {Wish.STOP: Effect.OPTED_OUT, Wish.START: Effect.OPTED_IN, None: Effect.ASKED}[wish]
 
 
-def _carry_out(ledger: Ledger, wish: Wish) -> Callable[[str, int, str, datetime], bool]:
+def carry_out(ledger: Ledger, wish: Wish) -> Callable[[str, int, str, datetime], bool]:
+    """Return the act that carries out a wish."""
     return {Wish.STOP: ledger.opt_outs.add, Wish.START: ledger.opt_outs.end}[wish]
 
 
 def _ask(ledger: Ledger, reply: MailReply, to: RepliedTo, once: str, now: datetime) -> None:
     known = ledger.cases.outline(to.incident)
-    asked = NewQuestion(
-        text=clean(reply.words)[:LONGEST_QUESTION] or NO_WORDS,
+    asked = new_question(
+        known.playbook,
+        clean(reply.words)[:LONGEST_QUESTION] or NO_WORDS,
         person=to.person,
-        kind=QuestionKind.QUESTION,
         source=QuestionSource.MAILBOX,
         locale=to.locale,
         once=once,
-        reply_within=known.reply_within,
-        owner=known.questions_owner,
         at=now,
         whole=reply.whole,
         own=(reply.sender,),
+        sender=Sender(address=reply.sender, message_id=reply.name) if reply.sender else None,
     )
     ledger.questions.ask(to.incident, asked, now)
