@@ -5,7 +5,7 @@ process that its run was paused. So the sweep reads the history, and each proces
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -33,33 +33,29 @@ ANSWER_SECONDS = 5.0
 
 
 class StoppedInPrefect(Exception):
-    """Raised in place of an outcome when somebody stopped the run or held its occurrence; says how to go on."""
+    """Raised in place of an outcome when somebody cancelled the run or held its occurrence; says how to go on."""
 
 
 async def why_stopped(client: PrefectClient, run: FlowRun) -> str:
     """Return the reason to hold the occurrence of a run that a person cancelled or paused; empty for any other run."""
-    if run.state_type in BROKEN:
-        return await _why_stopped_before(client, run.id)
-    return _reason(STOPPED.get(run.state_type) if run.state_type else None)
+    return _reason(await _last_click(client, run.id) if run.state_type in BROKEN else run.state)
 
 
-async def _why_stopped_before(client: PrefectClient, run: UUID) -> str:
-    """Return the reason to hold the occurrence whatever the run's state is by now; empty when nobody stopped the run.
-
-    A process can begin although its run was cancelled while it was being started.
-    """
-    return _reason(_last_click(await client.read_flow_run_states(run)))
-
-
-def _reason(word: str | None) -> str:
+def _reason(state: State[Any] | None) -> str:
+    """Return the reason to hold the occurrence of a run with this state; empty when no person gave it."""
+    word = STOPPED.get(state.type) if state else None
     return f"its run was {word} in Prefect" if word else ""
 
 
-def _last_click(history: Sequence[State[Any]]) -> str | None:
-    """Return what a person did to the run since it was last scheduled; a retry makes up for every earlier click."""
+async def _last_click(client: PrefectClient, run: UUID) -> State[Any] | None:
+    """Return the state that a person gave the run since it was last scheduled; a retry undoes every earlier click.
+
+    A process can begin although its run was cancelled while it was being started, so the whole history counts.
+    """
+    history = await client.read_flow_run_states(run)
     for state in sorted(history, key=lambda state: state.timestamp, reverse=True):
         if state.type in STOPPED or state.type is StateType.SCHEDULED:
-            return STOPPED.get(state.type)
+            return state if state.type in STOPPED else None
     return None
 
 
@@ -101,14 +97,15 @@ class _Watch:
         self._client, self._run = client, run
         self._context, self._incident, self._planned = context, incident_id, planned
         self._why = ""
+        self._clicked: State[Any] | None = None
         self._one_look = asyncio.Lock()
 
     async def over(self, work: Coroutine[Any, Any, str]) -> str:
-        """Do the work and return its outcome. Raises StoppedInPrefect."""
+        """Do the work and return its outcome. Raises StoppedInPrefect, and Pause for a run that was paused."""
         await self._look()
         if self._why:
             work.close()
-            raise StoppedInPrefect(self._why)
+            raise self._end()
         working = asyncio.create_task(work)
         looking = asyncio.create_task(self._look_until_stopped(working))
         try:
@@ -117,9 +114,15 @@ class _Watch:
             await self._look()
             if not self._why or isinstance(end, Pause):  # Prefect itself ends a paused run
                 raise
-            raise StoppedInPrefect(self._why) from None
+            raise self._end() from None
         finally:
             looking.cancel()
+
+    def _end(self) -> StoppedInPrefect | Pause:
+        """Return what ends the run: a paused one keeps its state, also when Prefect has not told its process yet."""
+        if self._clicked and self._clicked.type is StateType.PAUSED:
+            return Pause(state=self._clicked)
+        return StoppedInPrefect(self._why)
 
     async def _look_until_stopped(self, working: "asyncio.Task[str]") -> None:
         try:
@@ -135,14 +138,14 @@ class _Watch:
         async with self._one_look:
             if self._why:
                 return
-            clicked = ""
             with suppress(Exception):  # Prefect does not answer, or the run was deleted: the ledger decides alone
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    clicked = await _why_stopped_before(self._client, self._run)
+                    self._clicked = await _last_click(self._client, self._run)
+            why = _reason(self._clicked)
             try:
-                self._why = await asyncio.to_thread(self._hold, clicked)
+                self._why = await asyncio.to_thread(self._hold, why)
             except AmendsError:  # the ledger is away: the sweep holds the occurrence later
-                self._why = clicked
+                self._why = why
 
     def _hold(self, why: str) -> str:
         """Hold the occurrence when there is a reason to, and return why and how to go on; empty if it is not held."""

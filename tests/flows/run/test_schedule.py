@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -18,6 +19,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
 from prefect.states import (
@@ -328,6 +330,32 @@ def test_a_run_that_begins_after_it_was_cancelled_does_nothing(lead: Lead, tmp_p
 
     in_prefect(act)
     assert not done
+    assert lead.states() == [OccurrenceState.HELD]
+
+
+def test_a_paused_run_stays_paused_when_its_process_hears_of_it_first(
+    lead: Lead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect tells a process of a pause seconds late; whoever looks at the run meanwhile sees that it is paused."""
+    monkeypatch.setattr("prefect.flow_engine.observe_flow_run_suspension", lambda *_: nullcontext())
+    planned = plan(lead.ledger.cases.read(INCIDENT, START), START).due[0]
+    context = a_context(lead.ledger, tmp_path)[0]
+
+    async def act(client: PrefectClient) -> FlowRun:
+        @flow
+        async def at_work() -> State[None]:
+            await client.set_flow_run_state(run.id, Suspended(timeout_seconds=300), force=True)
+            await unless_stopped(asyncio.sleep(60, "never"), context, INCIDENT, planned)
+            return Completed()
+
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        with suppress(Pause):
+            await run_flow_async(at_work, flow_run=await client.read_flow_run(run.id))
+        return await client.read_flow_run(run.id)
+
+    assert in_prefect(act).state_name == "Suspended"
     assert lead.states() == [OccurrenceState.HELD]
 
 
