@@ -196,6 +196,6 @@ def root(
     5 partly delivered.
     """
     os.environ["DO_NOT_TRACK"] = "1"  # or Prefect, loaded by a command at a terminal, reports its use to its maker
-    ctx.obj = Desk(home, json, debug)
+    ctx.obj = Desk(home, json, debug, ctx.meta)
     use_home(home)
     ctx.call_on_close(ctx.obj.close)

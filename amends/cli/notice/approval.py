@@ -18,6 +18,7 @@ from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
 
+EMERGENCY = "approve --emergency"
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
 
 
@@ -77,8 +78,9 @@ def approve(
     """
     desk: Desk = ctx.obj
     _check_options(emergency, other, why, in_place_of)
-    draft, member = desk.ledger.notices.latest_draft(incident, notice), desk.member(name)
-    second = desk.member(other, SECOND_TOKEN) if emergency else None
+    draft, verb = desk.ledger.notices.latest_draft(incident, notice), EMERGENCY if emergency else ""
+    member = desk.member(name, verb=verb)
+    second = desk.member(other, SECOND_TOKEN, verb) if emergency else None
     if binding is None:
         _require_single_draft(desk, draft, member)
     if draft.binding.startswith(binding or ""):

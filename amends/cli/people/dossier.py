@@ -68,7 +68,7 @@ def make(
     it. It holds personal data; that it was made, and by whom, stands in the audit chain. `make` may be left out.
     """
     desk: Desk = ctx.obj
-    by = desk.reader(name).name
+    by = desk.member(name).name
     chosen = _number(desk.ledger, incident, person, by_number)
     path = out or Path(f"{incident}-person-{chosen}.html")
     if os.path.lexists(path):

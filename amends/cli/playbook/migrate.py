@@ -16,7 +16,7 @@ from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import Migration, Redone, Shift, Stranded, migration
 from amends.domain.plan.text import there
-from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.member import Member
 
 if TYPE_CHECKING:
     from amends.domain.case.case import Case
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from amends.domain.playbook.playbook import Playbook
     from amends.ledger.playbook.playbooks import Pinned
 
+WITH = "migrate --with"
+"""The verb of the second person in the table of roles."""
 Lead = Annotated[
     str,
     typer.Option("--as", metavar="NAME", help="The lead who wants this; without it, it is shown and nothing more."),
@@ -103,14 +105,12 @@ def _only_show(desk: Desk, command: str, values: dict[str, object], text: str, b
 def _deciders(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Member | None]:
     """Return the lead, and the second person if one is named; weaker changes need one. Raises NotAllowed."""
     lead = desk.member(name)
-    if lead.role is not TeamRole.LEAD:
-        raise NotAllowed(f"{name} is {lead.role}; only a lead may replace the playbook of a running incident")
     if weaker and not second:
         raise NotAllowed(
             f"{weaker} of the changes are weaker and never apply by themselves: a second person who may approve must "
             "want this too, with --with NAME and their own token; leave out --as to see the changes"
         )
-    return lead, second_member(desk, lead, second) if second else None
+    return lead, second_member(desk, lead, second, WITH) if second else None
 
 
 def _confirm(incident: str, *, yes: bool) -> None:

@@ -3,9 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TOKEN = "AMENDS_TOKEN"  # noqa: S105 - the name of the variable
 SECOND_TOKEN = "AMENDS_TOKEN_2"  # noqa: S105
 """The variable with the second token, where two people must say who they are."""
+VERB = "amends.verb"
+"""The key under which a call of the command line keeps its verb, such as `incident close`, in the table of roles."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Desk:
     home: Path | None
     json: bool = False
     debug: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
+    """The verb of this call, below VERB, once the command is found."""
+
+    @property
+    def verb(self) -> str:
+        """Return the verb that was called, such as `incident close`; empty outside of a command."""
+        return self.called.get(VERB, "")
 
     @cached_property
     def settings(self) -> "Settings":
@@ -77,18 +86,17 @@ class Desk:
         found = tuple(findings)
         self.show({"findings": found}, "\n".join(map(str, found)))
 
-    def member(self, name: str, variable: str = TOKEN) -> "Member":
-        """Return the member, who proves the name by a token. Raises NotAllowed, also for auditors, who only read."""
-        from amends.domain.team.member import TeamRole
+    def member(self, name: str, variable: str = TOKEN, verb: str = "") -> "Member":
+        """Return the member, who proves the name by a token and whose role may call the verb. Raises NotAllowed.
 
-        member = self.reader(name, variable)
-        if member.role is TeamRole.AUDITOR:
-            raise NotAllowed(f"{name} is an auditor; auditors read and change nothing")
+        The verb is the command's own, unless the command names another one of the table, as for an option.
+        """
+        from amends.domain.team.verbs import why_not_call
+
+        member = self.ledger.team.authenticate(name, self._token(name, variable))
+        if refusal := why_not_call(member, verb or self.verb):
+            raise NotAllowed(refusal)
         return member
-
-    def reader(self, name: str, variable: str = TOKEN) -> "Member":
-        """Return the member, who may be an auditor and proves the name by a token. Raises NotAllowed."""
-        return self.ledger.team.authenticate(name, self._token(name, variable))
 
     @staticmethod
     def _token(name: str, variable: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from amends.cli.terminal.desk import VERB
 from amends.domain.base.value import LOCALE
 
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -86,7 +87,13 @@ def place(text: str) -> Path:
 
 
 class CommandGroup(TyperGroup):
-    """A group of commands under their noun; help shows each summary to its end."""
+    """A group of commands under their noun, which notes the verb; help shows each summary to its end."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command of the arguments, and note its name: all names from the root on are the verb."""
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[VERB] = " ".join(filter(None, (ctx.meta.get(VERB), name)))
+        return name, command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands one under the other, each summary on as many lines as needed."""

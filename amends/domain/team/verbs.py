@@ -1,0 +1,229 @@
+"""The table of verbs: who may do what. docs/roles.md shows it, and a test holds the two against each other.
+
+A verb is a command as it is typed after `amends`; an option stands behind the command where it asks for other people.
+"""
+
+from collections.abc import Mapping
+
+from amends.domain.base.errors import Refusal
+from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.roles import VerbRule, why_not, why_not_both
+
+LEAD, LEGAL, COMMUNICATIONS = TeamRole.LEAD, TeamRole.LEGAL, TeamRole.COMMUNICATIONS
+SECURITY, PRIVACY, EXECUTIVE = TeamRole.SECURITY, TeamRole.PRIVACY, TeamRole.EXECUTIVE
+
+EVERYBODY = tuple(TeamRole)
+DECIDERS = tuple(role for role in TeamRole if role.may_approve)
+"""The roles that may approve: what people are told, and who they are, is theirs."""
+WORKERS = (*DECIDERS, TeamRole.RESPONDER)
+"""All roles but the auditor."""
+STEERING = (LEAD, LEGAL, EXECUTIVE)
+"""The roles that answer for the case: its silence, its broken promises."""
+KEEPERS = (LEAD, LEGAL, PRIVACY, EXECUTIVE)
+"""The roles that answer for personal data that is destroyed or kept."""
+WATCHERS = (*KEEPERS, TeamRole.AUDITOR)
+"""The roles that may ask who looked at whom."""
+
+OPEN = VerbRule()
+SENDS = VerbRule(note="by plan, of what is approved; no member is asked for")
+LOOK = VerbRule(EVERYBODY, looks=True)
+
+HOME: Mapping[str, VerbRule] = {
+    "init": OPEN,
+    "doctor": OPEN,
+    "demo": OPEN,
+    "up": OPEN,
+    "schema": OPEN,
+    "audit verify": OPEN,
+    "audit anchor": OPEN,
+    "audit head": OPEN,
+    "audit looked": VerbRule(WATCHERS, looks=True, note="recorded where it names a person"),
+    "clock show": OPEN,
+    "clock trust": VerbRule(DECIDERS),
+    "team add": VerbRule((LEAD,), note="anybody, until there is a lead"),
+    "team list": OPEN,
+    "team remove": VerbRule((LEAD,)),
+    "team delegate": VerbRule(DECIDERS, note="their own word; a lead may end it"),
+    "team contact": VerbRule(EVERYBODY, note="their own; a lead for others"),
+}
+
+INCIDENT: Mapping[str, VerbRule] = {
+    "assess": OPEN,
+    "incident new": OPEN,
+    "incident check": OPEN,
+    "incident facts": OPEN,
+    "incident import": OPEN,
+    "incident list": OPEN,
+    "incident show": OPEN,
+    "incident timeline": OPEN,
+    "incident assessments": OPEN,
+    "incident open": VerbRule(DECIDERS, note="anybody, until the team has members"),
+    "incident amend": VerbRule(DECIDERS),
+    "incident pause": VerbRule(WORKERS),
+    "incident resume": VerbRule(DECIDERS),
+    "incident embargo": VerbRule(STEERING),
+    "incident lift": VerbRule(STEERING),
+    "incident close": VerbRule((LEAD, EXECUTIVE)),
+    "incident close --anyway": VerbRule(STEERING, people=2),
+    "incident destroy": VerbRule(KEEPERS, people=2),
+    "timeline": OPEN,
+    "report": OPEN,
+    "calendar": OPEN,
+    "export": OPEN,
+    "review note": VerbRule(WORKERS),
+    "duty list": OPEN,
+    "duty show": OPEN,
+    "duty pack": OPEN,
+    "duty stale": OPEN,
+    "duty filed": VerbRule(DECIDERS),
+    "duty substitute": VerbRule(DECIDERS),
+}
+
+PLAYBOOK: Mapping[str, VerbRule] = {
+    "playbook list": OPEN,
+    "playbook show": OPEN,
+    "playbook new": OPEN,
+    "playbook validate": OPEN,
+    "playbook diff": OPEN,
+    "playbook schema": OPEN,
+    "playbook plan": OPEN,
+    "rehearse": OPEN,
+    "load": OPEN,
+    "run": VerbRule(DECIDERS),
+    "migrate": VerbRule((LEAD,), note="without --as it only shows the changes"),
+    "migrate --with": VerbRule(DECIDERS, note="the second person, when a change is weaker"),
+    "step go": VerbRule(DECIDERS),
+    "step skip": VerbRule(DECIDERS),
+    "step done": VerbRule(WORKERS),
+}
+
+PEOPLE: Mapping[str, VerbRule] = {
+    "audience check": OPEN,
+    "audience stats": OPEN,
+    "audience correct": VerbRule(DECIDERS, note="--check alone asks for nobody: it shows numbers of people"),
+    "audience locales": VerbRule(DECIDERS, note="with --rule; the counts are open"),
+    "audience mailboxes": VerbRule(DECIDERS, note="with --rule; the counts are open"),
+    "dossier make": VerbRule(EVERYBODY, looks=True),
+    "dossier verify": OPEN,
+    "opt-out": VerbRule(WORKERS),
+    "link revoke": VerbRule(WORKERS),
+    "link renew": VerbRule(WORKERS, looks=True, note="shows the new link"),
+    "reports list": OPEN,
+    "reports show": LOOK,
+    "reports decide": VerbRule(WORKERS),
+    "requests list": OPEN,
+    "requests approve": VerbRule(WORKERS, note="each by another person than the one before"),
+    "requests refuse": VerbRule(WORKERS),
+}
+
+NOTICE: Mapping[str, VerbRule] = {
+    "lint": OPEN,
+    "preview": OPEN,
+    "preview --people": LOOK,
+    "told": OPEN,
+    "told --person": LOOK,
+    "approve": VerbRule(DECIDERS, note="nobody their own words; as many as the playbook says"),
+    "approve --emergency": VerbRule(DECIDERS, people=2, note="one of them lead or executive"),
+    "reject": VerbRule(DECIDERS),
+    "deliver": VerbRule(WORKERS, note="with a decision; sending what is approved asks for nobody"),
+    "deliveries": OPEN,
+    "stop": VerbRule(WORKERS),
+    "reconcile": VerbRule(DECIDERS),
+    "letters": VerbRule(WORKERS, looks=True),
+    "bounces": SENDS,
+    "receipts": SENDS,
+}
+
+FEEDBACK: Mapping[str, VerbRule] = {
+    "inbox take": SENDS,
+    "inbox kept": LOOK,
+    "inbox files": LOOK,
+    "inbox save": VerbRule(WORKERS, looks=True),
+    "questions list": LOOK,
+    "questions search": LOOK,
+    "questions show": LOOK,
+    "questions groups": OPEN,
+    "questions groups --words": LOOK,
+    "questions canned": OPEN,
+    "questions answers": LOOK,
+    "questions replies": VerbRule(WORKERS, note="with --again; the states are open"),
+    "questions calls": LOOK,
+    "questions assign": VerbRule(WORKERS),
+    "questions merge": VerbRule(WORKERS),
+    "questions split": VerbRule(WORKERS),
+    "questions topic": VerbRule(WORKERS),
+    "questions answer": VerbRule(WORKERS),
+    "questions answer-group": VerbRule(WORKERS),
+    "questions approve": VerbRule(DECIDERS, note="not their own answer"),
+    "questions reject": VerbRule(WORKERS),
+    "questions correct": VerbRule(WORKERS),
+    "questions close": VerbRule(WORKERS),
+    "questions called": VerbRule(WORKERS),
+    "questions import": VerbRule(WORKERS),
+    "questions note": VerbRule(WORKERS, looks=True),
+    "surveys list": OPEN,
+    "surveys results": OPEN,
+    "surveys comments": LOOK,
+    "mentions take": VerbRule(WORKERS),
+    "mentions import": VerbRule(WORKERS),
+    "mentions list": OPEN,
+    "mentions answer": VerbRule(WORKERS),
+    "mentions approve": VerbRule(DECIDERS, note="not their own answer"),
+    "mentions post": VerbRule(WORKERS),
+    "mentions posted": VerbRule(WORKERS),
+    "sessions list": OPEN,
+    "sessions show": OPEN,
+    "sessions announce": VerbRule(WORKERS),
+    "sessions publish": VerbRule(WORKERS, note="another person than the one who wrote the answers"),
+    "sessions remind": SENDS,
+    "faq list": OPEN,
+    "faq propose": VerbRule(WORKERS),
+    "faq approve": VerbRule(WORKERS, note="another person than the one who proposed"),
+    "faq withdraw": VerbRule(WORKERS),
+}
+
+WORD: Mapping[str, VerbRule] = {
+    "commitments list": OPEN,
+    "commitments library": OPEN,
+    "commitments add": VerbRule(DECIDERS),
+    "commitments keep": VerbRule(DECIDERS),
+    "commitments review": VerbRule(DECIDERS, note="not who recorded the evidence"),
+    "commitments late": VerbRule(DECIDERS),
+    "commitments drop": VerbRule(STEERING),
+    "commitments break": VerbRule(STEERING),
+    "commitments spend": VerbRule((LEAD, EXECUTIVE)),
+    "remedies read": VerbRule(DECIDERS),
+    "remedies record": VerbRule(WORKERS),
+    "codes import": VerbRule(DECIDERS),
+    "codes reissue": VerbRule(WORKERS),
+    "codes void": VerbRule(DECIDERS),
+    "codes show": VerbRule(EVERYBODY, looks=True),
+    "claims read": LOOK,
+    "claims add": VerbRule(WORKERS),
+    "claims decide": VerbRule(DECIDERS, note="two above the playbook's limit, nobody a claim that they entered"),
+    "claims pay": VerbRule(STEERING, people=2),
+    "forget plan": OPEN,
+    "forget hold": VerbRule(KEEPERS),
+    "forget erase": VerbRule(KEEPERS, people=2),
+    "forget destroy": VerbRule(KEEPERS, people=2),
+    "keys rotate": VerbRule((LEAD, SECURITY, EXECUTIVE), people=2),
+}
+
+VERBS: Mapping[str, VerbRule] = {**HOME, **INCIDENT, **PLAYBOOK, **PEOPLE, **NOTICE, **FEEDBACK, **WORD}
+
+
+def rule_of(verb: str) -> VerbRule:
+    """Return what a verb asks. Raises LookupError for a verb that is not in the table: nobody may call one."""
+    if verb not in VERBS:
+        raise LookupError(f"the verb {verb!r} is not in the table of roles")
+    return VERBS[verb]
+
+
+def why_not_call(member: Member, verb: str) -> Refusal | None:
+    """Return why the member may not call the verb, or None. Raises LookupError for a verb out of the table."""
+    return why_not(member, verb, rule_of(verb))
+
+
+def why_not_call_together(first: Member, second: Member, verb: str) -> Refusal | None:
+    """Return why two members may not call the verb together, or None. Raises LookupError as `rule_of` does."""
+    return why_not_both(first, second, verb, rule_of(verb))
