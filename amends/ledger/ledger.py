@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect
 from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.audit.audit import Audit
+from amends.ledger.audit.looks import Looks
 from amends.ledger.audit.replay import Replay
 from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
@@ -89,6 +90,7 @@ class Ledger:
             MachineClocks(store),
             ChannelsUsed(store),
         )
+        self.looks = Looks(store)
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops = RecordedStops(store)

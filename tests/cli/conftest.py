@@ -26,6 +26,8 @@ INCIDENT = "stolen-terminals"
 PLAYBOOK = "stolen-device-or-papers"
 NOTICE = "first-notice"
 TEAM = {"lena": "lead", "omar": "legal", "wei": "security", "rosa": "responder", "aude": "auditor"}
+LOOKS = "lena"
+"""Who looks at personal data where a test names nobody."""
 AUDIENCE_HEAD = "id,name,email,phone,locale,country,segment\n"
 AUDIENCE = (
     AUDIENCE_HEAD
@@ -46,11 +48,12 @@ class Office:
     tokens: dict[str, str] = field(default_factory=dict)
 
     def amends(self, *args: object, by: str = "", stdin: str = "") -> Result:
-        """Call the command; `by` acts with that member's token."""
+        """Call the command; `by` acts with that member's token, and without one the lead looks who is there."""
         words = [*map(str, args), *(["--as", by] if by else [])]
         port = os.environ.get("AMENDS_PREFECT_PORT", NOBODYS_PORT)
         environment = {
-            "AMENDS_HOME": str(self.home), "AMENDS_TOKEN": self.tokens.get(by, ""), "AMENDS_PREFECT_PORT": port
+            "AMENDS_HOME": str(self.home), "AMENDS_PREFECT_PORT": port,
+            "AMENDS_TOKEN": self.tokens.get(by or LOOKS, ""), "AMENDS_AS": "" if by else LOOKS,
         }  # fmt: skip
         return CliRunner().invoke(app, words, input=stdin, env=environment)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from amends.ledger import Ledger
     from amends.ledger.deliver.letters import LetterBatch, Moved, PrintedFrom, Returned
 
+RETURNED = "letters --returned"
+WHO_NOTES = "say with --as NAME who notes that the letter came back"
 NAMED = 20
 """People named in one line; --json has all of them."""
 
@@ -52,7 +54,7 @@ def letters(
         str, typer.Option(metavar="REF", help="The post brought back the letter with this reference.")
     ] = "",
     name: Annotated[
-        str, typer.Option("--as", metavar="NAME", help="Who does it; needed with --out, and noted with --returned.")
+        str, typer.Option("--as", metavar="NAME", help="Who does it; needed with --out and --returned.")
     ] = "",
 ) -> None:
     """Hand paper letters to a print shop; note those that came back.
@@ -69,7 +71,7 @@ def letters(
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
         return
     if returned:
-        _record_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
+        _record_returned(desk, incident, notice, returned, desk.member_if_any(name, WHO_NOTES, RETURNED))
     due = substitutes(desk, incident, notice, desk.ledger.statistics.numbers(incident, notice))
     if not returned:
         _status(desk, incident, notice, due)
@@ -78,8 +80,8 @@ def letters(
     hint_at_publishing(desk, incident, due)
 
 
-def _record_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
-    found = desk.ledger.letters.returned(incident, notice, reference, now(), *by)
+def _record_returned(desk: Desk, incident: str, notice: str, reference: str, by: str) -> None:
+    found = desk.ledger.letters.returned(incident, notice, reference, now(), by)
     desk.show(
         {**asdict(found), "state": "bounced"},
         f"the letter to person {found.person} came back; {_what_follows(incident, notice, found)}",

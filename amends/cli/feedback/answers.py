@@ -13,7 +13,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import Utf8, whole
-from amends.cli.terminal.options import As, IncidentId, number
+from amends.cli.terminal.options import As, AsLooker, IncidentId, number
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotInLedger
 from amends.domain.base.text import counted, counts, minute
@@ -145,14 +145,18 @@ def answers(
         int | None, typer.Argument(metavar="[ANSWER]", parser=number, help="Show the words of this answer.")
     ] = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for approval.")] = False,
+    name: AsLooker = "",
 ) -> None:
     """The answers without their words, the newest first; `amends questions approve` gives one that waits."""
     desk: Desk = ctx.obj
+    by = desk.looker(name)
     if answer is not None:
         found = desk.ledger.answers.get(incident, answer)
+        desk.looked(incident, by, f"answer {answer}")
         desk.show(found, _whole(found))
         return
     listed = desk.ledger.answers.all(incident, waiting_only=waiting)
+    desk.looked(incident, by, "answers", count=len(listed))
     rows = [
         (a.id, a.kind, a.status, _numbers(a.questions), a.by, minute(a.at), a.approved_by or "–", a.corrects or "–")
         for a in listed
@@ -198,6 +202,7 @@ def calls(
     file: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the list to this file, for its owner alone.")
     ] = None,
+    name: AsLooker = "",
 ) -> None:
     """Whom to call with an answer: who asked by telephone, and whom no other way reached.
 
@@ -205,7 +210,11 @@ def calls(
 
     `amends questions called` notes that somebody was told.
     """
-    _by_hand(ctx.obj, incident, file)
+    desk: Desk = ctx.obj
+    by = desk.looker(name)
+    rows = [_row(one) for one in desk.ledger.replies.calls(incident)]
+    desk.looked(incident, by, "people to call", count=len(rows))
+    _by_hand(desk, incident, rows, file)
 
 
 def called(ctx: typer.Context, incident: IncidentId, question: QuestionId, name: As) -> None:
@@ -290,8 +299,7 @@ def _send_again(desk: Desk, incident: str, question: int, name: str) -> None:
     desk.ledger.replies.again(incident, lines[0].answer, question, by, now())
 
 
-def _by_hand(desk: Desk, incident: str, file: Path | None) -> None:
-    rows = [_row(one) for one in desk.ledger.replies.calls(incident)]
+def _by_hand(desk: Desk, incident: str, rows: Sequence[tuple[str, ...]], file: Path | None) -> None:
     if file:
         with whole(file) as opened:
             writer = csv.writer(cast("Any", Utf8(opened, marked=True)), lineterminator="\r\n")

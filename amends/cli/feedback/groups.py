@@ -9,7 +9,7 @@ from amends.cli.feedback.canned import canned_texts
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import As, IncidentId, number
+from amends.cli.terminal.options import As, AsLooker, IncidentId, number
 from amends.cli.terminal.text import table
 from amends.domain.base.text import counted
 from amends.domain.base.value import LOCALE
@@ -17,6 +17,7 @@ from amends.domain.feedback.answer import AnswerStatus
 from amends.domain.feedback.queue.queue import PAGE
 
 HEAD = ("group", "questions", "open", "topic", "first asked", "last asked", "example", "answered")
+WITH_WORDS = "questions groups --words"
 GroupId = Annotated[int, typer.Argument(metavar="GROUP", parser=number, help="The group's number.")]
 Texts = Annotated[
     list[str] | None,
@@ -30,9 +31,11 @@ def groups(
     unanswered: Annotated[bool, typer.Option("--open", help="Only groups of which nobody was answered.")] = False,
     words: Annotated[bool, typer.Option("--words", help="Show the words of one question of each.")] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="So many at the most.")] = PAGE,
+    name: AsLooker = "",
 ) -> None:
     """List the groups of questions that ask the same, the largest first; a group can be answered at once."""
     desk: Desk = ctx.obj
+    by = desk.looker(name, WITH_WORDS) if words else ""
     found = desk.ledger.groups.lines(incident, unanswered=unanswered)
     lines = found[:limit]
     said = desk.ledger.groups.examples(incident, [line.example for line in lines]) if words else {}
@@ -40,6 +43,8 @@ def groups(
         (g.id, g.questions, g.open, g.topic, g.first_at, g.last_at, g.example, g.answered, *_words(said, g.example))
         for g in lines
     ]
+    if words:
+        desk.looked(incident, by, "questions", count=len(said))
     values = [line.model_dump(mode="json") | ({"words": said.get(line.example)} if words else {}) for line in lines]
     desk.show(values, table((*HEAD, "words") if words else HEAD, rows))
     if len(found) > limit:

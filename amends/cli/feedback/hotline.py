@@ -10,7 +10,7 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import As, IncidentId
+from amends.cli.terminal.options import As, AsBringer, IncidentId
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import counted, minute
 from amends.domain.case.intake import new_question
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Pairs = list[str] | None
-AsIfAny = Annotated[
-    str, typer.Option("--as", metavar="NAME", help="Who brings the file in; the audit then names this member.")
-]
+WHO_BRINGS = "say with --as NAME who brings the file in; the audit chain keeps it"
 MapFile = Annotated[
     Path | None,
     typer.Option("--map", metavar="MAP.yaml", exists=True, dir_okay=False, help="What the file's columns mean."),
@@ -59,7 +57,7 @@ def import_(
     map_file: MapFile = None,
     zone: Zone = "",
     encoding: Encoding = "",
-    name: AsIfAny = "",
+    name: AsBringer = "",
 ) -> None:
     """Take in what the hotline noted, or what came to the mailbox; the same file again adds nothing.
 
@@ -72,7 +70,7 @@ def import_(
     from amends.delivery.alerts import alert_at_once
 
     desk: Desk = ctx.obj
-    by = desk.member(name).name if name else ""
+    by = desk.member_if_any(name, WHO_BRINGS)
     playbook, received = running_playbook(desk, incident), now()
     source = QuestionSource.MAILBOX if mailbox else QuestionSource.HOTLINE
     mapped = column_map(COLUMNS, map_file, columns, values, zone, encoding)
@@ -145,6 +143,8 @@ def note(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     by = desk.member(name).name
     playbook, at = running_playbook(desk, incident), now()
     person = _ask_who(desk, incident)
+    if person:
+        desk.looked(incident, by, f"person {person}", person)
     kind = _ask_until_known(desk, f"Kind: {', '.join(QuestionKind)}", QuestionKind.QUESTION, kind_of)
     locale = _ask_until_known(desk, "Language, as in en or zh-CN", _locale(desk, incident, person), locale_of)
     text, answered = _ask_words(desk), _asked("The answer, if they got one already; empty if not")

@@ -8,7 +8,7 @@ from amends.cli.feedback import answers, canned, groups, queue
 from amends.cli.feedback.hotline import import_, note
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As, IncidentId, noun, number
+from amends.cli.terminal.options import As, AsLooker, IncidentId, noun, number
 from amends.domain.base.text import minute
 from amends.domain.base.value import NAME
 from amends.domain.feedback.question import QuestionKind
@@ -31,10 +31,11 @@ app.command("answer-group")(groups.answer_group)
 
 
 @app.command()
-def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None:
+def show(ctx: typer.Context, incident: IncidentId, question: QuestionId, name: AsLooker = "") -> None:
     """One question with its words."""
     desk: Desk = ctx.obj
-    found = desk.ledger.questions.get(incident, question)
+    by, found = desk.looker(name), desk.ledger.questions.get(incident, question)
+    desk.looked(incident, by, f"question {question}", found.person)
     person = f"person {found.person}" if found.person else "nobody we know"
     wish = desk.ledger.choices.preference(incident, found.person) if found.person else Preference()
     if wish.locale or wish.channel:

@@ -7,7 +7,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As, IncidentId, number, number_or_none
+from amends.cli.terminal.options import As, AsLooker, IncidentId, number, number_or_none
 from amends.cli.terminal.text import table
 from amends.domain.base.text import counted
 from amends.domain.base.value import LARGEST_NUMBER
@@ -20,6 +20,7 @@ COLUMNS = (
     "id", "reply_due_at", "urgency", "kind", "source", "locale", "topic", "together", "owner", "person", "answered_at",
 )  # fmt: skip
 
+QUESTIONS = "questions"
 QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
 Unanswered = Annotated[bool, typer.Option("--open", help="Only those without an answer.")]
 Overdue = Annotated[bool, typer.Option("--overdue", help="Only those whose reply was due.")]
@@ -72,15 +73,18 @@ def listed(
     complaints: Complaints = False,
     limit: Limit = None,
     skip: Skip = 0,
+    name: AsLooker = "",
 ) -> None:
     """The questions without their words, the one due first in front."""
     desk: Desk = ctx.obj
+    by = desk.looker(name)
     wanted = QueueFilter(
         open=unanswered, overdue=overdue, topic=topic, urgency=urgency, owner=owner, locale=language, together=group,
         kind=QuestionKind.COMPLAINT if complaints else None,
     )  # fmt: skip
     window = Window.of(desk, limit, skip)
     page = desk.ledger.queue.page(incident, wanted, now(), window.limit, window.skip)
+    desk.looked(incident, by, QUESTIONS, count=len(page.lines))
     desk.show(page.lines, shown(page.lines))
     hint_rest(desk, window, len(page.lines), page.total)
     if page.first_overdue:
@@ -98,9 +102,11 @@ def search(
     language: OfLanguage = None,
     limit: Limit = None,
     skip: Skip = 0,
+    name: AsLooker = "",
 ) -> None:
     """Find the questions that hold all these words; the words stay on this machine, and no index of them is kept."""
     desk: Desk = ctx.obj
+    by = desk.looker(name)
     try:
         sought = search_words(" ".join(words))
     except ValueError as error:
@@ -109,6 +115,7 @@ def search(
     found = desk.ledger.queue.search(incident, sought, wanted, now())
     end = None if window.limit is None else window.skip + window.limit
     lines = desk.ledger.queue.lines(incident, found[window.skip : end])
+    desk.looked(incident, by, QUESTIONS, count=len(lines))
     desk.show(lines, shown(lines))
     hint_rest(desk, window, len(lines), len(found))
     if lines:

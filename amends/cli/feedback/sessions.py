@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from amends.domain.playbook.session import PlannedSession
 
 SessionId = Annotated[str, typer.Argument(metavar="ID", help="The session's id.")]
+APPROVING = "sessions publish --approve"
 HEAD = ("session", "state", "begins", "signed up", "questions")
 
 app = noun()
@@ -116,7 +117,7 @@ def publish(
     The file is a list; each entry has a `question` and an `answer`, each with a text for every language, and no name.
     """
     desk: Desk = ctx.obj
-    member = desk.member(name)
+    member = desk.member(name, verb=APPROVING if approve else "")
     if approve == (file is not None):
         raise typer.BadParameter("give either --file with the answers, or --approve")
     if file is None:

@@ -3,7 +3,7 @@
 import typer
 
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import IncidentId, noun
+from amends.cli.terminal.options import AsLooker, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.text import counted
 from amends.domain.feedback.survey.text import in_short, result_tables
@@ -43,10 +43,11 @@ def results(ctx: typer.Context, incident: IncidentId) -> None:
 
 
 @app.command()
-def comments(ctx: typer.Context, incident: IncidentId) -> None:
+def comments(ctx: typer.Context, incident: IncidentId, name: AsLooker = "") -> None:
     """Show what people wrote, in no order and of nobody; answer nobody here: `amends questions list` has who asked."""
     desk: Desk = ctx.obj
-    found = desk.ledger.surveys.comments(incident)
+    by, found = desk.looker(name), desk.ledger.surveys.comments(incident)
+    desk.looked(incident, by, "comments of surveys", count=sum(len(one.texts) for one in found))
     parts = []
     for one in found:
         texts = "\n\n".join(text or UNREADABLE for text in one.texts)

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.people.person import ByNumber, ByRef, chosen_person
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import noun
+from amends.cli.terminal.options import AsLooker, IncidentId, noun
+from amends.cli.terminal.text import table
 from amends.domain.base.errors import LedgerUnavailable
+from amends.domain.base.text import counted
 
 if TYPE_CHECKING:
     from amends.ledger.audit.anchor import AnchoredHead
 
+LOOK_HEAD = ("when", "who", "verb", "what was shown", "person", "count")
 KEPT_IN = "The file to which the line is added; without one it is only printed."
 HOLDS = "the audit chain holds, and the tables and counts agree with it"
 ANCHORS = "A file of `amends audit anchor`, kept by another machine, whose heads must all be in the chain."
@@ -62,6 +66,33 @@ def head(ctx: typer.Context) -> None:
     seq, mac = _recorded_end(desk.settings.home / ANCHOR_FILE)
     desk.show({"entries": seq, "head": mac}, f"{seq} {mac}".strip())
     desk.hint("note this elsewhere, such as on paper; entries cut off later are found by it")
+
+
+@app.command()
+def looked(
+    ctx: typer.Context,
+    incident: IncidentId,
+    person: ByRef = "",
+    by_number: ByNumber = None,
+    name: AsLooker = "",
+) -> None:
+    """List who looked at whom: each look at personal data or questions, the oldest first, by ids and numbers.
+
+    A look at several people names none of them and has their count. To ask about one person is a look at the person.
+    """
+    desk: Desk = ctx.obj
+    by = desk.looker(name)
+    desk.ledger.cases.outline(incident)  # raises NotInLedger
+    looks = desk.ledger.looks.all(incident)
+    shown = looks
+    if of_one := bool(person) or by_number is not None:
+        number = chosen_person(desk.ledger, incident, person, by_number)
+        desk.looked(incident, by, f"person {number}", number)
+        shown = tuple(look for look in looks if look.person == number)
+    rows = [(look.at, look.by, look.verb, look.about, look.person, look.count) for look in shown]
+    desk.show(shown, table(LOOK_HEAD, rows))
+    if of_one and (at_several := sum(look.person is None for look in looks)):
+        desk.hint(f"{counted(at_several, 'other look')} showed several things or nobody known, and may name them too")
 
 
 def _anchors(file: Path) -> "list[AnchoredHead]":

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from amends.domain.incident.incident import Incident
     from amends.ledger import AuditEntry
 
-BEFORE_THE_TEAM = "amends"
-"""The author of an incident that is opened while there is nobody in the team yet."""
+WHO_OPENS = "say with --as NAME who opens this; notices are approved by others than their author"
 WHAT_IS_LEFT = (
     "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
     "letter files and exports that were written elsewhere, mails in inbox/kept of the home, mails and logs of your "
@@ -75,7 +74,7 @@ def open_(
 
     desk: Desk = ctx.obj
     incident, gaps = read_incident_with_gaps(file)
-    author = _author(desk, name)
+    author = desk.member_if_any(name, WHO_OPENS)
     people = AudienceReadAhead(audience, encoding=encoding, left_out=leave_out or (), today=now().date())
     advice = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, advice)
@@ -94,14 +93,6 @@ def open_(
     for hint in filter(None, hints):
         desk.hint(hint)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
-
-
-def _author(desk: Desk, name: str) -> str:
-    if name:
-        return desk.member(name).name if desk.ledger.team.members() else name
-    if any(member.active for member in desk.ledger.team.members()):
-        raise NotAllowed("say with --as NAME who opens this; notices are approved by others than their author")
-    return BEFORE_THE_TEAM
 
 
 @app.command()

@@ -13,7 +13,7 @@ from amends.cli.notice.approval_text import approval_lines
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import IncidentId, NoticeId
+from amends.cli.terminal.options import AsLooker, IncidentId, NoticeId
 from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
 from amends.domain.base.text import counted, counts
 from amends.domain.channel.channel import ChannelKind, Message, kept_here
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from amends.ledger.deliver.previews import Expected
 
 
+OF_PEOPLE = "preview --people"
 WITHOUT_MESSAGE = (PersonState.HELD, PersonState.UNREACHABLE)
 
 
@@ -64,6 +65,7 @@ def preview(
     people: Annotated[
         int, typer.Option(min=0, max=50, metavar="N", help="Also the messages of N people chosen at random.")
     ] = 0,
+    name: AsLooker = "",
     variant: Annotated[str, typer.Option(metavar="ID", help="Only this variant, such as en/self/email.")] = "",
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it to this file, to look at in a browser.")
@@ -71,7 +73,10 @@ def preview(
 ) -> None:
     """Look at a notice exactly as people will get it."""
     desk: Desk = ctx.obj
+    by = desk.looker(name, OF_PEOPLE) if people else ""
     seen = _preview(desk, incident, notice, people, variant)
+    if people:
+        desk.looked(incident, by, "messages", count=len(seen.samples))
     if html:
         save(html, _page(seen))
     desk.show(_values(seen), _heading(seen) if html else "\n\n".join(_pieces(seen)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import IncidentId, number_or_none
+from amends.cli.terminal.options import AsLooker, IncidentId, number_or_none
 from amends.cli.terminal.text import fitted
 from amends.domain.base.errors import NotInLedger
 from amends.domain.base.text import counted, minute
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from amends.domain.notice.told import Heard, ToldValue
     from amends.ledger import Ledger
 
+OF_PERSON = "told --person"
 HEAD = ("statement", "what was said", "people", "uncertain", "public", "first", "last", "notices", "by now")
 HEARD = ("when", "notice", "channel", "state", "statements")
 
@@ -30,6 +31,7 @@ def told(
     person: Annotated[
         int | None, typer.Option(metavar="PERSON", parser=number_or_none, help="What this person was told.")
     ] = None,
+    name: AsLooker = "",
 ) -> None:
     """Say what people were told, to how many, and what is wrong by now.
 
@@ -37,7 +39,9 @@ def told(
     """
     desk: Desk = ctx.obj
     if person is not None:
+        by = desk.looker(name, OF_PERSON)
         desk.ledger.people.get(incident, person)
+        desk.looked(incident, by, f"person {person}", person)
         heard = desk.ledger.told.person(incident, person)
         desk.show([_as_heard(one) for one in heard], _heard(heard))
         return

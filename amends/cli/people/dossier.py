@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.people.person import ByNumber, ByRef, chosen_person
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import write_new
-from amends.cli.terminal.options import NUMBER, As, ImpliedGroup, IncidentId, number
-from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.cli.terminal.options import As, ImpliedGroup, IncidentId
+from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted, minute
 from amends.domain.case.dossier_seal import DossierForm
 
 if TYPE_CHECKING:
     from amends.domain.case.dossier import Dossier
     from amends.domain.case.dossier_seal import DossierSeal
-    from amends.ledger import Ledger
 
 MOST_BYTES = 64 * 1024 * 1024
 """The size of the largest file that is looked at; a dossier with a hundred messages has half a megabyte."""
@@ -47,12 +47,8 @@ def make(
     ctx: typer.Context,
     incident: IncidentId,
     name: As,
-    person: Annotated[
-        str, typer.Option(metavar="REF", help="The person, by the reference or the number in the list.")
-    ] = "",
-    by_number: Annotated[
-        int | None, typer.Option("--number", metavar="PERSON", parser=number, help="The person, by number alone.")
-    ] = None,
+    person: ByRef = "",
+    by_number: ByNumber = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +65,7 @@ def make(
     """
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    chosen = _number(desk.ledger, incident, person, by_number)
+    chosen = chosen_person(desk.ledger, incident, person, by_number)
     path = out or Path(f"{incident}-person-{chosen}.html")
     if os.path.lexists(path):
         raise NotAllowed(f"{path} is there already; nothing was changed")
@@ -79,26 +75,6 @@ def make(
     values = {"incident": incident, "person": chosen, "dossier": path, "entries": dossier.entries}
     desk.show(values, f"{path} is written: {counted(len(dossier.messages), 'message')}")
     desk.hint(f"it holds personal data; `amends dossier verify {path}` finds any change to it")
-
-
-def _number(ledger: "Ledger", incident: str, ref: str, by_number: int | None) -> int:
-    """Return the number of the person. Raises NotInLedger, and NotAllowed when a reference is another's number."""
-    if bool(ref) == (by_number is not None):
-        raise typer.BadParameter("say who, either with --person REF or with --number PERSON")
-    if by_number is not None:
-        return ledger.people.get(incident, by_number).number
-    ledger.cases.incident_file(incident)  # raises for an unknown incident
-    referred = ledger.people.number_of(incident, ref)
-    numbered = ledger.people.get_many(incident, [int(ref)]) if NUMBER.fullmatch(ref) else {}
-    found = {*([] if referred is None else [referred]), *numbered}
-    if not found:
-        raise NotInLedger(f"nobody in the list of {incident} has the reference or the number {ref!r}")
-    if len(found) > 1:
-        raise NotAllowed(
-            f"{ref} is the reference of person {referred} and the number of another; say --number {referred} "
-            f"or --number {ref}"
-        )
-    return found.pop()
 
 
 def sealed_page(desk: Desk, incident: str, person: int, by: str) -> str:

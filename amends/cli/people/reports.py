@@ -6,7 +6,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As, IncidentId, noun, number
+from amends.cli.terminal.options import As, AsLooker, IncidentId, noun, number
 from amends.cli.terminal.text import table
 from amends.domain.base.text import counted, minute
 from amends.domain.people.report import PageReportKind, PageReportState, PersonReport
@@ -38,15 +38,18 @@ def listed(
 
 
 @app.command()
-def show(ctx: typer.Context, incident: IncidentId, report: ReportId) -> None:
+def show(ctx: typer.Context, incident: IncidentId, report: ReportId, name: AsLooker = "") -> None:
     """Show one report with its words, and the addresses before and after; `amends reports decide` comes next."""
     desk: Desk = ctx.obj
-    found = desk.ledger.reports.get(incident, report)
+    by, found = desk.looker(name), desk.ledger.reports.get(incident, report)
+    desk.looked(incident, by, f"report {report}", found.person)
     person = desk.ledger.people.get(incident, found.person)
     lines = [
         f"report {found.id} of person {found.person}, {found.kind.replace('_', ' ')}, {minute(found.at)}: {found.state}"
     ]
-    lines += [f"{name}: {old or '–'} → {new}" for name, old, new in _changes(found, person.email, person.phone) if new]
+    lines += [
+        f"{field}: {old or '–'} → {new}" for field, old, new in _changes(found, person.email, person.phone) if new
+    ]
     lines += ["", found.text] if found.text else []
     lines += ["", f"{found.state} by {found.decided_by}: {found.words or '–'}"] if found.decided_by else []
     desk.show(found, "\n".join(lines))

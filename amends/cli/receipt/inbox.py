@@ -10,7 +10,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import whole
-from amends.cli.terminal.options import As, ImpliedGroup, IncidentId, number, place
+from amends.cli.terminal.options import As, AsLooker, ImpliedGroup, IncidentId, number, place
 from amends.cli.terminal.prefect import send_on
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import Finding
@@ -120,10 +120,11 @@ def _line(line: Any) -> str:
 
 
 @app.command()
-def files(ctx: typer.Context, incident: IncidentId) -> None:
+def files(ctx: typer.Context, incident: IncidentId, name: AsLooker = "") -> None:
     """List the files that came with mails. `amends inbox save INCIDENT FILE --to PATH --as NAME` writes one."""
     desk: Desk = ctx.obj
-    found = desk.ledger.inbox.files(incident)
+    by, found = desk.looker(name), desk.ledger.inbox.files(incident)
+    desk.looked(incident, by, "files of mails", count=len(found))
     rows = [(one.id, one.question, one.kind, one.size, one.at) for one in found]
     desk.show(found, table(("file", "question", "type", "bytes", "at"), rows))
 
@@ -154,13 +155,14 @@ def save(
 
 
 @app.command()
-def kept(ctx: typer.Context) -> None:
+def kept(ctx: typer.Context, name: AsLooker = "") -> None:
     """List the mails that were kept aside, because they could not be read. Look at them, then remove them by hand."""
     from amends.delivery.inbox.aside import Aside
 
     desk: Desk = ctx.obj
-    aside = Aside(desk.settings.home, desk.ledger)
+    by, aside = desk.looker(name), Aside(desk.settings.home, desk.ledger)
     found = aside.kept()
+    desk.looked("", by, "mails kept aside", count=len(found))
     desk.show(found, table(("mail", "bytes"), [(one.name, one.size) for one in found]))
     if found:
         desk.hint(f"they lie in {aside.kept_folder}; open them as text, in no mail program")

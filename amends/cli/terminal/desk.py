@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 TOKEN = "AMENDS_TOKEN"  # noqa: S105 - the name of the variable
 SECOND_TOKEN = "AMENDS_TOKEN_2"  # noqa: S105
 """The variable with the second token, where two people must say who they are."""
+NOBODY_YET = "amends"
+"""The name for somebody who acts before the team has members."""
+WHO_LOOKS = (
+    "personal data and questions are shown to members of the team: say with --as NAME who looks, or once for all "
+    "commands with AMENDS_AS; the audit chain keeps who looked"
+)
 VERB = "amends.verb"
 """The key under which a call of the command line keeps its verb, such as `incident close`, in the table of roles."""
 
@@ -97,6 +103,32 @@ class Desk:
         if refusal := why_not_call(member, verb or self.verb):
             raise NotAllowed(refusal)
         return member
+
+    def looker(self, name: str, verb: str = "") -> str:
+        """Return the name of the member who looks at personal data, as `member_if_any` does. Raises NotAllowed."""
+        return self.member_if_any(name, WHO_LOOKS, verb)
+
+    def member_if_any(self, name: str, unnamed: str, verb: str = "") -> str:
+        """Return the name of the member, as `member` does. Raises NotAllowed, in the words `unnamed` without a name.
+
+        Before the team has members nobody can prove anything, and the name is taken as it is.
+        """
+        if not any(member.active for member in self.ledger.team.members()):
+            return name or NOBODY_YET
+        if not name:
+            raise NotAllowed(unnamed)
+        return self.member(name, verb=verb).name
+
+    def looked(self, incident: str, by: str, about: str, person: int | None = None, *, count: int = 1) -> None:
+        """Record in the audit chain, before anything is shown, that the member looks at this; ids and numbers only.
+
+        A look at several people names none of them, and has their count.
+        """
+        from amends.cli.terminal.clock import now
+        from amends.domain.team.look import Look
+
+        look = Look(at=now(), by=by, verb=self.verb, about=about, person=person, count=count)
+        self.ledger.looks.note(incident, look)
 
     @staticmethod
     def _token(name: str, variable: str) -> str:

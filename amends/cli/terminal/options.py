@@ -47,6 +47,26 @@ As = Annotated[
         "--as", metavar="NAME", help="Who you are in the team; your token is asked for, or read from AMENDS_TOKEN."
     ),
 ]
+AsLooker = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        envvar="AMENDS_AS",
+        show_envvar=False,
+        help="Who looks, or read from AMENDS_AS; it stands in the audit chain. Needed once the team has people.",
+    ),
+]
+AsBringer = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        envvar="AMENDS_AS",
+        show_envvar=False,
+        help="Who brings it, or read from AMENDS_AS; it stands in the audit chain. Needed once the team has people.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
 InThisLedger = Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")]
 InFile = Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")]

@@ -25,7 +25,7 @@ WATCHERS = (*KEEPERS, TeamRole.AUDITOR)
 """The roles that may ask who looked at whom."""
 
 OPEN = VerbRule()
-SENDS = VerbRule(note="by plan, of what is approved; no member is asked for")
+PROGRAM = VerbRule(note="the program does so at its hours too; no member is asked for")
 LOOK = VerbRule(EVERYBODY, looks=True)
 
 HOME: Mapping[str, VerbRule] = {
@@ -112,8 +112,8 @@ PEOPLE: Mapping[str, VerbRule] = {
     "reports show": LOOK,
     "reports decide": VerbRule(WORKERS),
     "requests list": OPEN,
-    "requests approve": VerbRule(WORKERS, note="each by another person than the one before"),
-    "requests refuse": VerbRule(WORKERS),
+    "requests approve": VerbRule(DECIDERS, looks=True),
+    "requests refuse": VerbRule(DECIDERS),
 }
 
 NOTICE: Mapping[str, VerbRule] = {
@@ -125,17 +125,18 @@ NOTICE: Mapping[str, VerbRule] = {
     "approve": VerbRule(DECIDERS, note="nobody their own words; as many as the playbook says"),
     "approve --emergency": VerbRule(DECIDERS, people=2, note="one of them lead or executive"),
     "reject": VerbRule(DECIDERS),
-    "deliver": VerbRule(WORKERS, note="with a decision; sending what is approved asks for nobody"),
+    "deliver": VerbRule(DECIDERS, note="with a decision; sending what is approved asks for nobody"),
     "deliveries": OPEN,
     "stop": VerbRule(WORKERS),
     "reconcile": VerbRule(DECIDERS),
-    "letters": VerbRule(WORKERS, looks=True),
-    "bounces": SENDS,
-    "receipts": SENDS,
+    "letters": VerbRule(DECIDERS, looks=True, note="with --out; how they stand is open"),
+    "letters --returned": VerbRule(WORKERS),
+    "bounces": PROGRAM,
+    "receipts": PROGRAM,
 }
 
 FEEDBACK: Mapping[str, VerbRule] = {
-    "inbox take": SENDS,
+    "inbox take": PROGRAM,
     "inbox kept": LOOK,
     "inbox files": LOOK,
     "inbox save": VerbRule(WORKERS, looks=True),
@@ -154,7 +155,7 @@ FEEDBACK: Mapping[str, VerbRule] = {
     "questions topic": VerbRule(WORKERS),
     "questions answer": VerbRule(WORKERS),
     "questions answer-group": VerbRule(WORKERS),
-    "questions approve": VerbRule(DECIDERS, note="not their own answer"),
+    "questions approve": VerbRule(WORKERS, note="not their own answer"),
     "questions reject": VerbRule(WORKERS),
     "questions correct": VerbRule(WORKERS),
     "questions close": VerbRule(WORKERS),
@@ -174,11 +175,12 @@ FEEDBACK: Mapping[str, VerbRule] = {
     "sessions list": OPEN,
     "sessions show": OPEN,
     "sessions announce": VerbRule(WORKERS),
-    "sessions publish": VerbRule(WORKERS, note="another person than the one who wrote the answers"),
-    "sessions remind": SENDS,
+    "sessions publish": VerbRule(WORKERS),
+    "sessions publish --approve": VerbRule(DECIDERS, note="not their own answers"),
+    "sessions remind": PROGRAM,
     "faq list": OPEN,
     "faq propose": VerbRule(WORKERS),
-    "faq approve": VerbRule(WORKERS, note="another person than the one who proposed"),
+    "faq approve": VerbRule(DECIDERS, note="not their own entry"),
     "faq withdraw": VerbRule(WORKERS),
 }
 
@@ -192,8 +194,10 @@ WORD: Mapping[str, VerbRule] = {
     "commitments drop": VerbRule(STEERING),
     "commitments break": VerbRule(STEERING),
     "commitments spend": VerbRule((LEAD, EXECUTIVE)),
-    "remedies read": VerbRule(DECIDERS),
-    "remedies record": VerbRule(WORKERS),
+    "remedies list": OPEN,
+    "remedies open": OPEN,
+    "remedies import": VerbRule(DECIDERS),
+    "remedies done": VerbRule(WORKERS),
     "codes import": VerbRule(DECIDERS),
     "codes reissue": VerbRule(WORKERS),
     "codes void": VerbRule(DECIDERS),

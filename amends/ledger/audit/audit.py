@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select as sql
 from sqlmodel import Session, col
@@ -84,11 +85,16 @@ def entries(session: Session, incident: str, without: Collection[str] = ()) -> t
 
     Only the columns are read: making a row object of each entry would take more than half of the time.
     """
-    columns = [col(getattr(AuditRow, field.name)) for field in fields(AuditEntry)]
     wanted = (col(AuditRow.incident) == incident, col(AuditRow.act).not_in(without))
-    rows = session.execute(sql(*columns).where(*wanted).order_by(col(AuditRow.seq)), execution_options=IN_PAGES)
-    return tuple(_entry(*row) for row in rows)
+    query = sql(*entry_columns()).where(*wanted).order_by(col(AuditRow.seq))
+    return tuple(as_entry(*row) for row in session.execute(query, execution_options=IN_PAGES))
 
 
-def _entry(seq: int, at: datetime, incident: str, actor: str, act: str, subject: str, detail: str) -> AuditEntry:
+def entry_columns() -> list[Any]:
+    """Return the columns of an entry, in the order in which `as_entry` takes them."""
+    return [col(getattr(AuditRow, field.name)) for field in fields(AuditEntry)]
+
+
+def as_entry(seq: int, at: datetime, incident: str, actor: str, act: str, subject: str, detail: str) -> AuditEntry:
+    """Return the entry of a row's columns."""
     return AuditEntry(seq, at, incident, actor, act, subject, json.loads(detail))

@@ -279,7 +279,7 @@ def test_a_responder_may_not_take_them(office: Office, tmp_path: Path) -> None:
 def test_a_returned_letter_is_noted_and_its_person_unreached(office: Office, tmp_path: Path) -> None:
     hand_over(office, tmp_path / "out")
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
-    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference)
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference, by="rosa")
     assert answer.exit_code == 0
     assert "the letter to person 2 came back" in answer.stdout
     standing = office.values("letters", INCIDENT, NOTICE)
@@ -297,19 +297,21 @@ def test_a_returned_letter_with_next_message_in_doubt_needs_a_person(
         write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="sms"))
         write.session.execute(text("UPDATE person SET phone_index = :index WHERE number = 2"), {"index": b"p" * 32})
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
-    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference)
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference, by="rosa")
     assert "written to elsewhere" not in answer.stdout
     assert f"`amends deliver {INCIDENT} {NOTICE} --again 2 --as NAME`" in answer.stdout
 
 
 def test_an_unknown_reference_is_said_in_words(office: Office) -> None:
-    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", "0123456789")
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", "0123456789", by="rosa")
     assert answer.exit_code == 1
     assert "has the reference '0123456789'" in answer.stderr
 
 
 def test_an_unknown_reference_is_named_as_it_was_typed(office: Office) -> None:
-    assert "has the reference 'XYZ'" in office.amends("letters", INCIDENT, NOTICE, "--returned", "XYZ").stderr
+    assert (
+        "has the reference 'XYZ'" in office.amends("letters", INCIDENT, NOTICE, "--returned", "XYZ", by="rosa").stderr
+    )
 
 
 def test_without_options_it_says_how_they_stand_and_what_comes_next(office: Office) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from amends.domain.channel.channel import ChannelKind
-from tests.cli.conftest import Office, make_home
+from amends.domain.team.member import TeamRole
+from tests.builders import NOW
+from tests.cli.conftest import LOOKS, Office, make_home
 from tests.delivery.sending import INCIDENT
 from tests.ledger.feedback.surveyed import INVITATION, answer, customers, invited
 
@@ -18,6 +20,7 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> Office:
     invited(ledger, customers(12))
     for person in range(1, 11):
         answer(ledger, person, understood="4", comment=f"My card was \u202eused, said {person}.")
+    office.tokens[LOOKS] = ledger.team.add(LOOKS, TeamRole.LEAD, LOOKS, NOW)
     ledger.dispose()
     return office
 

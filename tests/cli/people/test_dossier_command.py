@@ -131,7 +131,8 @@ def test_an_auditor_may_make_one(sent: Office, tmp_path: Path) -> None:
 
 
 def test_nobody_gets_one_without_a_token(sent: Office, tmp_path: Path) -> None:
-    answer = sent.amends("dossier", INCIDENT, "--number", KIM, "--out", tmp_path / "a.html", "--as", "lena")
+    sent.tokens.clear()
+    answer = sent.amends("dossier", INCIDENT, "--number", KIM, "--out", tmp_path / "a.html", by="lena")
     assert answer.exit_code == 1
     assert not (tmp_path / "a.html").exists()
 

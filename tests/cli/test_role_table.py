@@ -1,0 +1,218 @@
+"""The table of docs/roles.md, run: each command with each role is allowed or refused as the page says."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.cli.app import COMMANDS, load
+from amends.domain.base.text import listed
+from amends.domain.team.member import TeamRole
+from amends.domain.team.verbs import VERBS
+from tests.builders import story_of_few
+from tests.cli.conftest import AUDIENCE, INCIDENT, NOTICE, PLAYBOOK, TEAM, Office, a_copy
+from tests.domain.team.roles_page import BEGIN, PAGE, generated, parts
+
+CREW = {name: TeamRole(role) for name, role in TEAM.items()} | {
+    "cleo": TeamRole.COMMUNICATIONS, "pia": TeamRole.PRIVACY, "ella": TeamRole.EXECUTIVE,
+}  # fmt: skip
+TO_COME = frozenset(
+    {
+        "claims add", "claims decide", "claims pay", "claims read", "codes import", "codes reissue", "codes show", "codes void",
+        "commitments break", "commitments review", "commitments spend", "export", "forget destroy", "forget erase",
+        "forget hold", "forget plan", "keys rotate", "remedies done", "remedies import", "remedies list", "remedies open",
+        "review note",
+    }
+)  # fmt: skip
+"""Verbs of rooms that are not here yet."""
+FILES = {"AUDIENCE": AUDIENCE, "CALLS": "person_id,kind,locale,asked_at,text\n", "POSTS": "account,text,posted_at\n"}
+FILE = "story.yaml"
+LATER = "2099-01-01T00:00+00:00"
+WORDS = ("--words", "No.")
+CALLS: dict[str, tuple[object, ...]] = {
+    "incident open": ("FILE", "--audience", "AUDIENCE"),
+    "incident amend": ("FILE",),
+    "incident pause": (INCIDENT,),
+    "incident resume": (INCIDENT, "--yes"),
+    "incident embargo": (INCIDENT, "--until", "2099-01-01T00:00", "--why", "police"),
+    "incident lift": (INCIDENT,),
+    "incident close": (INCIDENT,),
+    "incident destroy": (INCIDENT, "--with", "SECOND", "--yes"),
+    "duty filed": (INCIDENT, "none", "--at", "2026-11-20T00:00", "--receipt", "A-1"),
+    "duty substitute": (INCIDENT, "none", "--note", "radio"),
+    "run": (INCIDENT, "--playbook", PLAYBOOK),
+    "migrate": (INCIDENT, "--to", "customer-data-theft", "--yes"),
+    "step go": (INCIDENT, "survey", 1),
+    "step skip": (INCIDENT, "survey", 1),
+    "step done": (INCIDENT, "survey", 1),
+    "audience correct": (INCIDENT, "AUDIENCE"),
+    "audience locales": (INCIDENT, "--rule", "de=en"),
+    "audience mailboxes": (INCIDENT, "--rule", "each"),
+    "dossier make": (INCIDENT, "--number", 1, "--out", "OUT.html"),
+    "opt-out": (INCIDENT, 1),
+    "link revoke": (INCIDENT, 1),
+    "link renew": (INCIDENT, 1),
+    "reports show": (INCIDENT, 1),
+    "reports decide": (INCIDENT, 1, "--accept", *WORDS),
+    "requests approve": (INCIDENT, 1),
+    "requests refuse": (INCIDENT, 1, *WORDS),
+    "preview --people": (INCIDENT, NOTICE, "--people", 1),
+    "told --person": (INCIDENT, "--person", 1),
+    "approve": (INCIDENT, NOTICE, "--yes"),
+    "approve --emergency": (INCIDENT, NOTICE, "--yes", "--emergency", "--with", "SECOND", "--why", "fire"),
+    "reject": (INCIDENT, NOTICE),
+    "deliver": (INCIDENT, NOTICE, "--again", 1),
+    "stop": (INCIDENT,),
+    "reconcile": ("--none-left", "email"),
+    "letters": (INCIDENT, NOTICE, "--out", "OUT"),
+    "letters --returned": (INCIDENT, NOTICE, "--returned", "aaaaaaaaaa"),
+    "inbox files": (INCIDENT,),
+    "inbox kept": (),
+    "inbox save": (INCIDENT, 1, "--to", "OUT.bin"),
+    "questions list": (INCIDENT,),
+    "questions search": (INCIDENT, "safe"),
+    "questions show": (INCIDENT, 1),
+    "questions groups --words": (INCIDENT, "--words"),
+    "questions answers": (INCIDENT,),
+    "questions calls": (INCIDENT,),
+    "questions replies": (INCIDENT, "--again", 1),
+    "questions assign": (INCIDENT, 1, "--to", "lena"),
+    "questions merge": (INCIDENT, 1, 2),
+    "questions split": (INCIDENT, 1),
+    "questions topic": (INCIDENT, 1, "scam"),
+    "questions answer": (INCIDENT, 1, "--canned", "my-data"),
+    "questions answer-group": (INCIDENT, 1, "--canned", "my-data"),
+    "questions approve": (INCIDENT, 1),
+    "questions reject": (INCIDENT, 1, "--why", "wrong"),
+    "questions correct": (INCIDENT, 1, "--file", "FILE"),
+    "questions close": (INCIDENT, 1, "--reason", "You asked that yesterday."),
+    "questions called": (INCIDENT, 1),
+    "questions import": (INCIDENT, "CALLS"),
+    "questions note": (INCIDENT,),
+    "surveys comments": (INCIDENT,),
+    "mentions take": (INCIDENT,),
+    "mentions import": (INCIDENT, "POSTS"),
+    "mentions answer": (INCIDENT, 1, "--file", "FILE"),
+    "mentions approve": (INCIDENT, 1),
+    "mentions post": (INCIDENT, 1),
+    "mentions posted": (INCIDENT, 1, "--url", "https://social.example/1"),
+    "sessions announce": (INCIDENT, "ask-us"),
+    "sessions publish": (INCIDENT, "ask-us", "--file", "FILE"),
+    "sessions publish --approve": (INCIDENT, "ask-us", "--approve"),
+    "faq propose": (INCIDENT, 1, "--file", "FILE"),
+    "faq approve": (INCIDENT, 1),
+    "faq withdraw": (INCIDENT, 1),
+    "commitments add": (INCIDENT, "credit-monitoring"),
+    "commitments keep": (INCIDENT, "none", "--evidence", "en=done"),
+    "commitments late": (INCIDENT, "none", "--until", LATER, "--reason-en", "late"),
+    "commitments drop": (INCIDENT, "none", "--reason", "en=no"),
+    "audit looked": (INCIDENT,),
+    "clock trust": (),
+    "team add": ("newcomer", "--role", "legal"),
+    "team remove": ("wei",),
+    "team delegate": ("omar", "--end"),
+    "team contact": ("omar", "--remove"),
+}
+"""A call of each verb that asks for a member, without `--as`; a call may fail for other reasons than the role."""
+
+
+def commands() -> Iterator[str]:
+    """Yield every command as it is typed, such as `incident close`."""
+    for name, entry in COMMANDS.items():
+        yield from _below(load(entry), name)
+
+
+def _below(command: Any, verb: str) -> Iterator[str]:
+    if not hasattr(command, "commands"):
+        yield verb
+        return
+    for name, one in command.commands.items():
+        yield from _below(one, f"{verb} {name}")
+
+
+def command_of(verb: str) -> str:
+    return verb.split(" --", 1)[0]
+
+
+def on_page() -> dict[str, dict[str, str]]:
+    """Return the tables of the page: for each verb its cells by the name of their column."""
+    found: dict[str, dict[str, str]] = {}
+    for line in PAGE.read_text(encoding="utf-8").split(BEGIN)[1].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `amends"):
+            head = cells
+        elif line.startswith("| `"):
+            found[cells[0].strip("`")] = dict(zip(head, cells, strict=True))
+    return found
+
+
+THE_PAGE = on_page()
+HERE = frozenset(commands())
+OTHERWISE = {"migrate --with", "incident close --anyway"}
+"""Verbs of a second person, whose first is asked by another verb."""
+CALLED = sorted(verb for verb in THE_PAGE if command_of(verb) in HERE and verb not in OTHERWISE)
+
+
+@pytest.fixture(scope="module")
+def crew(template: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office in which every role has a member, and somebody has asked a question."""
+    office = a_copy(template, tmp_path_factory.mktemp("crew") / "home")
+    for name in CREW.keys() - office.tokens.keys():
+        office.tokens[name] = office.values("team", "add", name, "--role", CREW[name], by="lena")["token"]
+    calls = office.home.parent / "calls.csv"
+    asked = "C-1,question,en,2026-11-20T10:00:00Z,Is my data safe?\n"
+    calls.write_text(f"{FILES['CALLS']}{asked}", encoding="utf-8")
+    office.values("questions", "import", INCIDENT, calls, by="rosa")
+    return office
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Write the files that the calls name, and return their paths."""
+    shutil.copy(story_of_few(), folder / FILE)
+    for name, content in FILES.items():
+        (folder / f"{name}.csv").write_text(content, encoding="utf-8")
+    outs = {name: folder / name for name in ("OUT", "OUT.html", "OUT.bin")}
+    return {"FILE": folder / FILE, **{name: folder / f"{name}.csv" for name in FILES}, **outs}
+
+
+def test_every_command_is_in_the_table() -> None:
+    assert sorted(HERE - VERBS.keys()) == []
+
+
+def test_every_verb_of_the_table_is_a_command() -> None:
+    assert {command_of(verb) for verb in VERBS} - HERE == TO_COME
+
+
+def test_every_verb_with_a_member_is_called_here() -> None:
+    assert [verb for verb in CALLED if verb not in CALLS] == []
+
+
+def test_the_page_shows_the_table_of_the_code() -> None:
+    """`python -m tests.domain.team.roles_page` writes it again."""
+    assert parts(PAGE.read_text(encoding="utf-8"))[1] == generated()
+
+
+@pytest.mark.parametrize("verb", CALLED)
+def test_each_role_is_allowed_or_refused_as_the_page_says(
+    crew: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    office, places = a_copy(crew, tmp_path / "home"), files(tmp_path)
+    allowed = [role for role in TeamRole if THE_PAGE[verb][role] == "yes"]
+    words = [command_of(verb).split(), *[places.get(str(word), word) for word in CALLS[verb]]]
+    for name, role in sorted(CREW.items(), key=lambda member: member[1] in allowed):
+        second = "omar" if name == "lena" else "lena"
+        monkeypatch.setenv("AMENDS_TOKEN_2", office.tokens[second])
+        call = [*words[0], *(second if word == "SECOND" else word for word in words[1:])]
+        answer = office.amends(*call, by=name)
+        refusal = f"amends: {sentence(name, role, verb, allowed)}\n"
+        assert (answer.stderr.endswith(refusal), role) == (role not in allowed, role), answer.output
+        assert role in allowed or answer.exit_code == 1
+
+
+def sentence(name: str, role: TeamRole, verb: str, allowed: list[TeamRole]) -> str:
+    """Return the words with which a role is refused."""
+    if role is TeamRole.AUDITOR and "look" not in THE_PAGE[verb]["besides"]:
+        return f"{name} is an auditor; auditors read and change nothing (docs/roles.md has the table)"
+    return f"{name} is {role}, and `amends {verb}` is for {listed(allowed)} (docs/roles.md has the table)"
