@@ -18,6 +18,7 @@ from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, 
 from amends.domain.alert.leads import LeadAlert, lead_alerts
 from amends.domain.alert.leads import text as alert_text
 from amends.domain.alert.replies import reply_alerts
+from amends.domain.alert.tasks import task_alerts
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.feedback.question import NewQuestion, Urgency
 from amends.ledger import Ledger
@@ -55,10 +56,14 @@ def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = L
 def alert_leads(
     ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, doubts: bool = True, rehearsal: bool = False
 ) -> int:
-    """Send each reachable lead one message with the alerts that are new to the lead; return how many were sent."""
-    news = lead_alerts(case, now, doubts=doubts)
-    leads = [one.name for one in ledger.team.members() if one.hears_alerts] if news else []
-    return _send_news(ledger, case, dict.fromkeys(leads, news), now, limit, rehearsal=rehearsal)
+    """Send each reachable lead one message with the alerts that are new to the lead; return how many were sent.
+
+    Members of the role to which the playbook escalates a late task hear of that task too.
+    """
+    news, team = lead_alerts(case, now, doubts=doubts), ledger.team.members()
+    leads = [one.name for one in team if one.hears_alerts] if news else []
+    news_of = {**dict.fromkeys(leads, news), **task_alerts(case, team, now)}
+    return _send_news(ledger, case, news_of, now, limit, rehearsal=rehearsal)
 
 
 def alert_of_replies(

@@ -41,6 +41,7 @@ from amends.ledger import Ledger
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.settings import Settings, open_ledger, read_settings
+from amends.system.files import replace_file
 from amends.web.app import create_app
 from flows.rehearsal.fast_forward import PassedClock, fast_forward
 from flows.respond import respond
@@ -285,7 +286,8 @@ async def play_story(settings: Settings, ledger: Ledger, mail: MailServer, web: 
     known = list(audience.rows())[:-FOUND_LATE]
     people = ledger.incidents.open(read_incident(STORY / "incident.yaml"), known, LEAD.name, clock.now)
     for member in TEAM:
-        ledger.team.add(member.name, member.role, LEAD.name, clock.now)
+        token = ledger.team.add(member.name, member.role, LEAD.name, clock.now)
+        replace_file(settings.home / f"token-{member.name}", token.encode())
     say(
         clock.now,
         f"mei opens the incident: {people} people in {len(ledger.cases.read(INCIDENT).audience.by_country)} countries",

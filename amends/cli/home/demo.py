@@ -94,12 +94,14 @@ Done in {seconds:.0f} s. Every person stands in exactly one state for each notic
   SMS, posts   {home / "world" / "web"}
   notice page  {home / "site" / "stolen-terminals" / "en" / "index.html"}
   report       {home / REPORT}
+  tokens       {home / "token-mei"} (lead), token-omar (legal), token-wei (security): who looks or decides shows one
   settings     {home / SETTINGS_FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
 
 Next:
   {there} up    (Prefect UI with every run of it, and the portal)
   {there} incident show stolen-terminals
   {there} deliveries stolen-terminals first-notice
+  AMENDS_AS=mei AMENDS_TOKEN=$(cat {shlex.quote(str(home / "token-mei"))}) {there} questions list stolen-terminals
   {amends} playbook show customer-data-theft
 """)
 

@@ -1,6 +1,5 @@
 """Looks in the ledger: record who was shown personal data or questions, and list such looks."""
 
-
 from sqlalchemy import select as sql
 from sqlmodel import col
 

@@ -43,6 +43,9 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     played = subprocess.run(words, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stdout[-4000:] + played.stderr[-4000:]
     assert "Every person stands in exactly one state for each notice" in played.stdout
+    token = (tmp_path / "demo" / "token-mei").read_text(encoding="utf-8")
+    looked = Office(tmp_path / "demo", {"mei": token}).amends("questions", "list", "stolen-terminals", by="mei")
+    assert (looked.exit_code, "scam" in looked.stdout) == (0, True)
 
 
 def test_what_to_type_next_is_the_command_as_it_was_called(tmp_path: Path) -> None:
@@ -68,4 +71,4 @@ def test_commands_to_type_next_can_be_copied_with_a_blank_in_home(
     settings = new_settings(home, "https://btepai.example")
     demo._say_where(settings, 1.0)
     up._say_where(settings)
-    assert capsys.readouterr().out.count(f"--home '{home}' ") == 4
+    assert capsys.readouterr().out.count(f"--home '{home}' ") == 5

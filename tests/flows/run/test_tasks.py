@@ -4,15 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 from amends.content.playbook.playbook import load_playbook
+from amends.delivery.alerts import alert_leads
+from amends.domain.alert.tasks import task_alerts
 from amends.domain.case.case import OccurrenceState
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from flows.follow_up import follow_up
 from flows.rehearsal.fast_forward import PassedClock
 from flows.sweep import sweep
 from tests.builders import an_asked
+from tests.desks import served
 from tests.story import INCIDENT, LEAD, START
 
 HOUR = timedelta(hours=1)
@@ -73,6 +77,37 @@ async def test_who_the_playbook_names_hears_once_that_it_is_late(ledger: Ledger,
         await follow_up.fn(INCIDENT, "call-bank", 1)
     _, late = alerts(ledger)
     assert late.startswith("**Late**, for the executive: Finance has not done this")
+
+
+async def test_the_role_that_the_playbook_names_hears_of_a_late_task(ledger: Ledger, clock: PassedClock) -> None:
+    pinned_with(ledger, TASK)
+    with served() as desks:
+        for name, role in (
+            ("ella", TeamRole.EXECUTIVE),
+            ("uwe", TeamRole.EXECUTIVE),
+            ("cleo", TeamRole.COMMUNICATIONS),
+        ):
+            ledger.team.add(name, role, LEAD.name, START)
+            if name != "uwe":
+                ledger.team.set_contact(name, desks.address(name), name, START)
+        for hours in (1, 5):
+            clock.now = START + hours * HOUR
+            await follow_up.fn(INCIDENT, "call-bank", 1)
+        for _ in range(2):
+            alert_leads(ledger, ledger.cases.read(INCIDENT, clock.now), clock.now)
+    ((name, content),) = desks.got
+    assert (name, "Finance has not done this" in content["message"]) == ("ella", True)
+
+
+async def test_a_late_task_that_was_done_meanwhile_alerts_nobody(ledger: Ledger, clock: PassedClock) -> None:
+    pinned_with(ledger, TASK)
+    for hours in (1, 5):
+        clock.now = START + hours * HOUR
+        await follow_up.fn(INCIDENT, "call-bank", 1)
+    ella = Member(name="ella", role=TeamRole.EXECUTIVE, can_be_reached=True)
+    assert list(task_alerts(ledger.cases.read(INCIDENT, clock.now), [ella], clock.now)) == ["ella"]
+    ledger.occurrences.mark(INCIDENT, "call-bank", 1, clock.now, OccurrenceState.DONE, clock.now)
+    assert task_alerts(ledger.cases.read(INCIDENT, clock.now), [ella], clock.now) == {}
 
 
 async def test_a_task_that_is_done_is_an_event_for_others(ledger: Ledger, clock: PassedClock) -> None:
