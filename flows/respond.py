@@ -26,7 +26,7 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft") -> St
         pinned = await as_task("start the playbook", pin, lambda pinned: f"{playbook} {pinned[:12]}")
         return f"{playbook} {pinned[:12]} runs; `amends timeline {incident_id}` says what waits for whom"
 
-    return await carry_out_form(incident_id, fill)
+    return await carry_out_form("run", incident_id, fill)
 
 
 def _pin(context: Context, incident_id: str, name: str) -> str:

@@ -40,7 +40,7 @@ async def hold(incident_id: str, until: datetime, reference: Reference) -> State
             f"`amends timeline {incident_id}` has them; `amends incident lift {incident_id} --as NAME` ends it"
         )
 
-    return await carry_out_form(incident_id, fill)
+    return await carry_out_form("incident embargo", incident_id, fill)
 
 
 def _hold(context: Context, incident_id: str, until: datetime, reference: str) -> datetime:

@@ -27,7 +27,7 @@ async def pause(incident_id: str) -> State[None]:
             raise NotAllowed(f"{error}, and nothing leaves; {ends_it}") from None
         return f"{incident_id} is paused, and nothing leaves; {ends_it}"
 
-    return await carry_out_form(incident_id, fill)
+    return await carry_out_form("incident pause", incident_id, fill)
 
 
 def _pause(context: Context, incident_id: str) -> None:

@@ -28,7 +28,7 @@ async def resume(incident_id: str) -> State[None]:
         await asyncio.to_thread(_resume, context, incident_id)
         return f"{incident_id} goes on"
 
-    return await carry_out_form(incident_id, fill)
+    return await carry_out_form("incident resume", incident_id, fill)
 
 
 def _resume(context: Context, incident_id: str) -> None:

@@ -32,7 +32,7 @@ async def stop(incident_id: str) -> State[None]:
         halt = await asyncio.to_thread(wait_for_answers, context.ledger, incident_id)
         return f"{halt}; `amends deliveries {incident_id}` says who was reached"
 
-    return await carry_out_form(incident_id, fill)
+    return await carry_out_form("stop", incident_id, fill)
 
 
 def _pause(context: Context, incident_id: str) -> None:

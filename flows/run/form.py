@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 
 from amends.domain.base.errors import AmendsError, LedgerUnavailable, NotInLedger
 from amends.domain.base.text import minute
+from amends.domain.team.verbs import why_not_call_by_form
 from amends.ledger import Ledger
 from flows.run.choices import offer_choices, open_incidents
 from flows.run.context import Context, opened
@@ -23,11 +24,14 @@ Fill = Callable[[Context], Awaitable[str]]
 """A coroutine that does what the form asks for, and returns what was done in a sentence: numbers and ids only."""
 
 
-async def carry_out_form(incident_id: str, fill: Fill) -> State[None]:
+async def carry_out_form(verb: str, incident_id: str, fill: Fill) -> State[None]:
     """Do what the form asks for of this incident, and return the state that says what was done, or what to do.
 
-    The ledger comes first, so that a form that stops something needs no answer from Prefect before it does.
+    The verb must be one that the table of roles lets forms call. The ledger comes first, so that a form that stops
+    something needs no answer from Prefect before it does.
     """
+    if refusal := why_not_call_by_form(verb):
+        return refused(refusal)
     begin_graph()
     try:
         with opened() as context:

@@ -18,6 +18,8 @@ class VerbRule(NamedTuple):
     """The number of different members who must want it, each with a token of their own."""
     looks: bool = False
     """True when the verb shows personal data or questions: the look is recorded in the audit chain."""
+    form: bool = False
+    """True when a form in Prefect may do so too, which nobody proves to have begun."""
     note: str = ""
     """A remark for the table in the docs."""
 
@@ -36,6 +38,13 @@ def why_not(member: Member, verb: str, rule: VerbRule) -> Refusal | None:
     if member.role is TeamRole.AUDITOR and not rule.looks:
         return Refusal(f"{member.name} is an auditor; auditors read and change nothing ({WHERE})")
     return Refusal(f"{member.name} is {member.role}, and `amends {verb}` is for {listed(rule.roles)} ({WHERE})")
+
+
+def why_not_by_form(verb: str, rule: VerbRule) -> Refusal | None:
+    """Return why no form in Prefect may call the verb, or None: a run there does not prove who began it."""
+    if rule.form:
+        return None
+    return Refusal(f"`amends {verb}` needs a member with a token, and a form in Prefect has none ({WHERE})")
 
 
 def why_not_both(first: Member, second: Member, verb: str, rule: VerbRule) -> Refusal | None:

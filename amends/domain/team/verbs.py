@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from amends.domain.base.errors import Refusal
 from amends.domain.team.member import Member, TeamRole
-from amends.domain.team.roles import VerbRule, why_not, why_not_both
+from amends.domain.team.roles import VerbRule, why_not, why_not_both, why_not_by_form
 
 LEAD, LEGAL, COMMUNICATIONS = TeamRole.LEAD, TeamRole.LEGAL, TeamRole.COMMUNICATIONS
 SECURITY, PRIVACY, EXECUTIVE = TeamRole.SECURITY, TeamRole.PRIVACY, TeamRole.EXECUTIVE
@@ -59,9 +59,9 @@ INCIDENT: Mapping[str, VerbRule] = {
     "incident assessments": OPEN,
     "incident open": VerbRule(DECIDERS, note="anybody, until the team has members"),
     "incident amend": VerbRule(DECIDERS),
-    "incident pause": VerbRule(WORKERS),
-    "incident resume": VerbRule(DECIDERS),
-    "incident embargo": VerbRule(STEERING),
+    "incident pause": VerbRule(WORKERS, form=True),
+    "incident resume": VerbRule(DECIDERS, form=True, note="a form ends only what a form began"),
+    "incident embargo": VerbRule(STEERING, form=True),
     "incident lift": VerbRule(STEERING),
     "incident close": VerbRule((LEAD, EXECUTIVE)),
     "incident close --anyway": VerbRule(STEERING, people=2),
@@ -89,7 +89,7 @@ PLAYBOOK: Mapping[str, VerbRule] = {
     "playbook plan": OPEN,
     "rehearse": OPEN,
     "load": OPEN,
-    "run": VerbRule(DECIDERS),
+    "run": VerbRule(DECIDERS, form=True),
     "migrate": VerbRule((LEAD,), note="without --as it only shows the changes"),
     "migrate --with": VerbRule(DECIDERS, note="the second person, when a change is weaker"),
     "step go": VerbRule(DECIDERS),
@@ -127,7 +127,7 @@ NOTICE: Mapping[str, VerbRule] = {
     "reject": VerbRule(DECIDERS),
     "deliver": VerbRule(DECIDERS, note="with a decision; sending what is approved asks for nobody"),
     "deliveries": OPEN,
-    "stop": VerbRule(WORKERS),
+    "stop": VerbRule(WORKERS, form=True),
     "reconcile": VerbRule(DECIDERS),
     "letters": VerbRule(DECIDERS, looks=True, note="with --out; how they stand is open"),
     "letters --returned": VerbRule(WORKERS),
@@ -226,6 +226,11 @@ def rule_of(verb: str) -> VerbRule:
 def why_not_call(member: Member, verb: str) -> Refusal | None:
     """Return why the member may not call the verb, or None. Raises LookupError for a verb out of the table."""
     return why_not(member, verb, rule_of(verb))
+
+
+def why_not_call_by_form(verb: str) -> Refusal | None:
+    """Return why no form in Prefect may call the verb, or None. Raises LookupError as `rule_of` does."""
+    return why_not_by_form(verb, rule_of(verb))
 
 
 def why_not_call_together(first: Member, second: Member, verb: str) -> Refusal | None:

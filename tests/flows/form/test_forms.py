@@ -20,7 +20,7 @@ from flows.form.resume import resume
 from flows.form.stop import stop
 from flows.respond import respond
 from flows.run.context import Context, using
-from flows.run.form import REFUSED
+from flows.run.form import REFUSED, carry_out_form
 from tests.builders import story_of_few
 from tests.story import INCIDENT, LEAD, START, a_context, a_ledger
 
@@ -58,6 +58,18 @@ def refused(state: State[None]) -> str:
     assert state.is_failed()
     assert state.name == REFUSED
     return str(state.message)
+
+
+@pytest.mark.parametrize("verb", ["incident open", "incident close", "approve", "commitments drop", "team add"])
+async def test_a_form_calls_no_verb_that_needs_a_token(context: Context, verb: str) -> None:
+    asked = []
+
+    async def fill(_: Context) -> str:
+        asked.append(verb)
+        return "done"
+
+    said = refused(await carry_out_form(verb, INCIDENT, fill))
+    assert (said.startswith(f"`amends {verb}` needs a member with a token"), asked) == (True, [])
 
 
 async def test_a_pause_by_a_form_is_recorded_as_prefects(context: Context) -> None:
