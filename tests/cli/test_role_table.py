@@ -20,10 +20,11 @@ CREW = {name: TeamRole(role) for name, role in TEAM.items()} | {
 }  # fmt: skip
 TO_COME = frozenset(
     {
-        "claims add", "claims decide", "claims pay", "claims read", "codes import", "codes reissue", "codes show", "codes void",
-        "commitments break", "commitments review", "commitments spend", "export", "forget destroy", "forget erase",
-        "forget hold", "forget plan", "keys rotate", "remedies done", "remedies import", "remedies list", "remedies open",
-        "review note",
+        "claims add", "claims decide", "claims pay", "claims read", "codes import", "codes redeemed", "codes reissue",
+        "codes show", "codes stock", "codes void", "commitments break", "commitments carry-over", "commitments review",
+        "commitments spend", "export cacao", "export case", "export veris", "forget date", "forget due", "forget hold",
+        "forget holds", "forget lift", "forget person", "forget plan", "keys rotate", "remedies done", "remedies import",
+        "remedies list", "remedies open", "review end", "review lesson", "review note", "review show",
     }
 )  # fmt: skip
 """Verbs of rooms that are not here yet."""
@@ -150,7 +151,7 @@ def on_page() -> dict[str, dict[str, str]]:
 
 THE_PAGE = on_page()
 HERE = frozenset(commands())
-OTHERWISE = {"migrate --with", "incident close --anyway"}
+OTHERWISE = {"migrate --with", "incident close --override"}
 """Verbs of a second person, whose first is asked by another verb."""
 CALLED = sorted(verb for verb in THE_PAGE if command_of(verb) in HERE and verb not in OTHERWISE)
 

@@ -50,6 +50,6 @@ def test_each_of_two_must_be_of_the_roles() -> None:
     assert why_not_call_together(lead, wei, "incident destroy") is not None
 
 
-@pytest.mark.parametrize("verb", ["claims pay", "forget erase", "forget destroy", "incident close --anyway"])
+@pytest.mark.parametrize("verb", ["claims pay", "forget person", "incident destroy", "incident close --override"])
 def test_money_destruction_and_overrides_take_two(verb: str) -> None:
     assert rule_of(verb).people == 2
