@@ -14,6 +14,7 @@ WAITS_FOR_TEST_ALL = (
     "cli/home/test_prefect_pages.py",
     "cli/home/test_up_parts.py",
     "cli/playbook/test_playbook_validate.py",
+    "cli/test_role_table.py",
     "content/people/test_read_ahead.py",
     "delivery/faults/test_clock_jumps.py",
     "delivery/faults/test_faults.py",

@@ -1,33 +1,19 @@
 """The table of docs/roles.md, run: each command with each role is allowed or refused as the page says."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from amends.cli.app import COMMANDS, load
 from amends.domain.base.text import listed
 from amends.domain.team.member import TeamRole
-from amends.domain.team.verbs import VERBS
 from tests.builders import story_of_few
 from tests.cli.conftest import AUDIENCE, INCIDENT, NOTICE, PLAYBOOK, TEAM, Office, a_copy
-from tests.domain.team.roles_page import BEGIN, PAGE, generated, parts
+from tests.cli.role_page import HERE, command_of, on_page
 
 CREW = {name: TeamRole(role) for name, role in TEAM.items()} | {
     "cleo": TeamRole.COMMUNICATIONS, "pia": TeamRole.PRIVACY, "ella": TeamRole.EXECUTIVE,
 }  # fmt: skip
-TO_COME = frozenset(
-    {
-        "claims add", "claims decide", "claims pay", "claims read", "codes import", "codes redeemed", "codes reissue",
-        "codes show", "codes stock", "codes void", "commitments break", "commitments carry-over", "commitments review",
-        "commitments spend", "export cacao", "export case", "export veris", "forget date", "forget due", "forget hold",
-        "forget holds", "forget lift", "forget person", "forget plan", "keys rotate", "remedies done", "remedies import",
-        "remedies list", "remedies open", "review end", "review lesson", "review note", "review show",
-    }
-)  # fmt: skip
-"""Verbs of rooms that are not here yet."""
 FILES = {"AUDIENCE": AUDIENCE, "CALLS": "person_id,kind,locale,asked_at,text\n", "POSTS": "account,text,posted_at\n"}
 FILE = "story.yaml"
 LATER = "2099-01-01T00:00+00:00"
@@ -119,38 +105,7 @@ CALLS: dict[str, tuple[object, ...]] = {
 """A call of each verb that asks for a member, without `--as`; a call may fail for other reasons than the role."""
 
 
-def commands() -> Iterator[str]:
-    """Yield every command as it is typed, such as `incident close`."""
-    for name, entry in COMMANDS.items():
-        yield from _below(load(entry), name)
-
-
-def _below(command: Any, verb: str) -> Iterator[str]:
-    if not hasattr(command, "commands"):
-        yield verb
-        return
-    for name, one in command.commands.items():
-        yield from _below(one, f"{verb} {name}")
-
-
-def command_of(verb: str) -> str:
-    return verb.split(" --", 1)[0]
-
-
-def on_page() -> dict[str, dict[str, str]]:
-    """Return the tables of the page: for each verb its cells by the name of their column."""
-    found: dict[str, dict[str, str]] = {}
-    for line in PAGE.read_text(encoding="utf-8").split(BEGIN)[1].splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| `amends"):
-            head = cells
-        elif line.startswith("| `"):
-            found[cells[0].strip("`")] = dict(zip(head, cells, strict=True))
-    return found
-
-
 THE_PAGE = on_page()
-HERE = frozenset(commands())
 OTHERWISE = {"migrate --with", "incident close --override"}
 """Verbs of a second person, whose first is asked by another verb."""
 CALLED = sorted(verb for verb in THE_PAGE if command_of(verb) in HERE and verb not in OTHERWISE)
@@ -178,21 +133,8 @@ def files(folder: Path) -> dict[str, Path]:
     return {"FILE": folder / FILE, **{name: folder / f"{name}.csv" for name in FILES}, **outs}
 
 
-def test_every_command_is_in_the_table() -> None:
-    assert sorted(HERE - VERBS.keys()) == []
-
-
-def test_every_verb_of_the_table_is_a_command() -> None:
-    assert {command_of(verb) for verb in VERBS} - HERE == TO_COME
-
-
 def test_every_verb_with_a_member_is_called_here() -> None:
     assert [verb for verb in CALLED if verb not in CALLS] == []
-
-
-def test_the_page_shows_the_table_of_the_code() -> None:
-    """`python -m tests.domain.team.roles_page` writes it again."""
-    assert parts(PAGE.read_text(encoding="utf-8"))[1] == generated()
 
 
 @pytest.mark.parametrize("verb", CALLED)
@@ -210,6 +152,22 @@ def test_each_role_is_allowed_or_refused_as_the_page_says(
         refusal = f"amends: {sentence(name, role, verb, allowed)}\n"
         assert (answer.stderr.endswith(refusal), role) == (role not in allowed, role), answer.output
         assert role in allowed or answer.exit_code == 1
+
+
+@pytest.mark.parametrize("verb", [verb for verb in CALLED if THE_PAGE[verb]["people"] == "2"])
+def test_the_second_person_has_a_role_of_the_page_too(
+    crew: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    office = a_copy(crew, tmp_path / "home")
+    allowed = [role for role in TeamRole if THE_PAGE[verb][role] == "yes"]
+    refused = {name: role for name, role in CREW.items() if role not in allowed}
+    for name, role in refused.items():
+        monkeypatch.setenv("AMENDS_TOKEN_2", office.tokens[name])
+        call = [*command_of(verb).split(), *(name if word == "SECOND" else word for word in CALLS[verb])]
+        answer = office.amends(*call, by="lena")
+        assert answer.stderr == f"amends: {sentence(name, role, verb, allowed)}\n"
+        assert answer.exit_code == 1
+    assert TeamRole.RESPONDER in refused.values()
 
 
 def sentence(name: str, role: TeamRole, verb: str, allowed: list[TeamRole]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from amends.domain.case.case import OccurrenceState
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
+from tests.builders import story_of_few
 from tests.cli.conftest import INCIDENT, Office, approve, tamper
 
 
@@ -36,6 +37,26 @@ def test_the_token_stands_alone_on_stdout(office: Office) -> None:
 
 def test_an_unknown_role_is_a_usage_error(office: Office) -> None:
     assert office.amends("team", "add", "mia", "--role", "boss", by="lena").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("incident", "open", story_of_few(), "--audience", "people.csv"),
+        ("run", INCIDENT, "--playbook", "customer-data-theft"),
+        ("incident", "amend", story_of_few()),
+        ("audience", "correct", INCIDENT, "people.csv"),
+        ("commitments", "late", INCIDENT, "credit-monitoring", "--until", "2099-01-01", "--reason-en", "Late."),
+        ("commitments", "drop", INCIDENT, "credit-monitoring", "--reason", "en=No."),
+        ("incident", "close", INCIDENT),
+    ],
+    ids=lambda words: " ".join(map(str, words[:2])),
+)
+def test_a_responder_answers_and_decides_nothing(office: Office, words: tuple[object, ...]) -> None:
+    before = office.values("audit", "head")["entries"]
+    answer = office.amends(*words, by="rosa")
+    assert (answer.exit_code, answer.stderr.startswith("amends: rosa is responder, and `amends ")) == (1, True)
+    assert office.values("audit", "head")["entries"] == before
 
 
 def test_the_word_of_somebody_removed_counts_no_more(office: Office) -> None:
