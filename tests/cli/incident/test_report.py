@@ -80,7 +80,10 @@ def test_the_forms_hold_the_same_numbers(office: Office, tmp_path: Path) -> None
         for row, cells in zip(table.rows, sheet[1:], strict=True):
             numbers = [one for one in row if not isinstance(one, str)]
             assert [one for one in cells if not isinstance(one, str)] == numbers
-            assert f"| {' | '.join(markdown_cell(one, column) for one, column in zip(row, table.columns))} |" in text
+            assert (
+                f"| {' | '.join(markdown_cell(one, column) for one, column in zip(row, table.columns, strict=True))} |"
+                in text
+            )
             assert table.title in ("Decisions", "Duties") or all(f">{number}<" in page for number in numbers)
 
 
