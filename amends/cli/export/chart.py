@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from amends.domain.export.document import ChartLine, TimeChart
 
 WIDTH, HEIGHT = 1000, 200
+DAY = timedelta(days=1)
 COLOURS = ("#1f6feb", "#1a7f4b", "#c93c37", "#9a6700", "#8250df", "#57606a", "#bf3989", "#0a7ea4")
 DASHES = ("", "8 4", "2 4", "12 4 2 4")
 """The strokes of lines, so that they differ without their colours too."""
@@ -31,6 +32,7 @@ class DrawnChart:
 
     title: str
     first: date
+    """The day before the first number, with which the axis begins."""
     until: date
     most: int
     lines: tuple[DrawnLine, ...]
@@ -41,8 +43,8 @@ def drawn(chart: TimeChart) -> DrawnChart | None:
     points = [point for line in chart.lines for point in line.points]
     if not points:
         return None
-    first, most = min(day for day, _ in points), max(1, *(value for _, value in points))
-    days = max((chart.until - first).days, 1)
+    first, most = min(day for day, _ in points) - DAY, max(1, *(value for _, value in points))
+    days = (chart.until - first + DAY).days
     lines = (
         DrawnLine(
             name=line.name,
@@ -57,12 +59,12 @@ def drawn(chart: TimeChart) -> DrawnChart | None:
 
 
 def _corners(line: ChartLine, first: date, days: int, most: int) -> Iterator[str]:
-    """Yield the corners of a line that stays level from day to day and ends at the right edge."""
-    level: float | None = None
+    """Yield the corners of a line that begins at zero, is level on each day and ends with the last day."""
+    level = float(HEIGHT)
+    yield f"0.0,{level:.1f}"
     for day, value in line.points:
         x, y = WIDTH * (day - first).days / days, HEIGHT * (1 - max(value, 0) / most)
-        if level is not None:
-            yield f"{x:.1f},{level:.1f}"
+        yield f"{x:.1f},{level:.1f}"
         yield f"{x:.1f},{y:.1f}"
         level = y
-    yield f"{WIDTH},{level:.1f}"
+    yield f"{WIDTH}.0,{level:.1f}"

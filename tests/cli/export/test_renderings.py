@@ -89,7 +89,7 @@ def test_a_line_stays_level_until_its_next_day() -> None:
     found = drawn(chart)
     assert found
     assert found.most == 10
-    assert found.lines[0].points == "0.0,200.0 500.0,200.0 500.0,0.0 1000,0.0"
+    assert found.lines[0].points == "0.0,200.0 166.7,200.0 166.7,200.0 500.0,200.0 500.0,0.0 1000.0,0.0"
 
 
 def test_a_chart_without_lines_is_not_drawn() -> None:
