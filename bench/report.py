@@ -3,8 +3,8 @@
     python bench/report.py [--people 250000] [--folder /tmp] [--out docs/performance.md]
 
 A home is made in which everybody got four notices, so that a quarter of a million people are a million deliveries; the
-messages are stored at once instead of sent, with receipts over a week. Then `amends report` and `amends export case` run
-as processes of their own, each on the ledger as it stands. It needs SQLite only.
+messages are stored at once instead of sent, with receipts over a week. Then `amends report` and `amends export case`
+run as processes of their own, each on the ledger as it stands. It needs SQLite only.
 """
 
 import argparse
