@@ -19,6 +19,8 @@ OVERVIEW = "Overview"
 AS_TEXT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
 CELL_HOLDS, NAME_HOLDS, SHEET_HOLDS = 32_767, 31, 1_048_576
 """The most characters of a cell and of a sheet's name, and the most rows of a sheet (Excel's specifications)."""
+RESERVED = ("history",)
+"""Names of sheets that Excel keeps for itself."""
 NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\']")
 NARROWEST, WIDEST = 8, 60
 """The widths of columns, in characters."""
@@ -30,9 +32,9 @@ def workbook(document: ReportDocument) -> bytes:
 
     file = BytesIO()
     with Workbook(file, AS_TEXT) as book:
-        book.set_properties({"title": document.title[:255], "created": document.written_at.replace(tzinfo=None)})
+        book.set_properties({"title": _text(document.title)[:255], "created": document.written_at.replace(tzinfo=None)})
         _write_overview(book, document)
-        taken = {OVERVIEW.casefold()}
+        taken = {OVERVIEW.casefold(), *RESERVED}
         for table in (table for section in document.sections for table in section.tables):
             _write_table(book, _free_name(table.title, taken), table)
     return file.getvalue()
@@ -76,13 +78,22 @@ def _write_row(sheet: "Worksheet", number: int, row: tuple[Cell, ...]) -> None:
 def _text(said: str) -> str:
     """Return the text as a cell can hold it; a longer one ends in an ellipsis."""
     shown = printable(said)
-    return shown if len(shown) <= CELL_HOLDS else f"{shown[: CELL_HOLDS - 1]}…"
+    return shown if _units(shown) <= CELL_HOLDS else f"{_cut(shown, CELL_HOLDS - 1)}…"
+
+
+def _units(text: str) -> int:
+    """Return the length of the text as a workbook counts it: characters of later Unicode planes count twice."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
 
 
 def _free_name(title: str, taken: set[str]) -> str:
     """Return a name for a sheet that a workbook takes and that no other sheet has; note it as taken."""
-    plain = NOT_IN_NAMES.sub(" ", title).strip() or "Table"
-    names = (f"{plain[: NAME_HOLDS - len(end)]}{end}" for end in ("", *(f" {number}" for number in range(2, 1000))))
+    plain = NOT_IN_NAMES.sub(" ", printable(title)).strip() or "Table"
+    names = (f"{_cut(plain, NAME_HOLDS - len(end))}{end}" for end in ("", *(f" {number}" for number in range(2, 1000))))
     name = next(name for name in names if name.casefold() not in taken)
     taken.add(name.casefold())
     return name

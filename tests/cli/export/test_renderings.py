@@ -1,10 +1,13 @@
 """One document in two of its forms: nothing in a cell becomes markup, a formula or a link."""
 
+import re
 import zipfile
 from datetime import date
 from io import BytesIO
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from python_calamine import CalamineWorkbook
 
@@ -65,6 +68,27 @@ def test_no_text_becomes_markup_in_markdown(text: str) -> None:
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown(a_document(text)))
     shown = " ".join(text.split()).replace("<", "&lt;").replace(">", "&gt;")
     assert f"<td>{shown}</td>" in page
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_stays_in_its_cell(text: str) -> None:
+    page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown(a_document(text, "next")))
+    assert page.count("<td") == 4
+    assert not re.search(r"<(?!/?(h[123]|p|table|thead|tbody|tr|t[hd])\b)", page)
+
+
+SEEN = st.characters(exclude_categories=("Cc", "Cf", "Co", "Cs", "Cn"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(SEEN, max_size=40), st.text(min_size=1, max_size=60))
+@example("_x0041_", "History")
+@example("=1", "\u202e'")
+def test_any_text_is_read_again_from_a_workbook(text: str, title: str) -> None:
+    book = CalamineWorkbook.from_filelike(BytesIO(workbook(a_document(text, "next", title=title))))
+    (row, _) = book.get_sheet_by_index(1).to_python()[1:]
+    assert row == [text, 0]
 
 
 @pytest.mark.parametrize("text", ["- one", "+ one", "1. one", "=====", "> said", "12) one"])

@@ -8,13 +8,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import read_playbook
 from amends.domain.export.cacao import CacaoPlaybook, cacao_playbook
-from amends.domain.playbook.playbook import Playbook
+from amends.domain.playbook.playbook import Event, Playbook
 from tests.builders import a_playbook
 
 CREATED, MODIFIED = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, 9, 30, 0, 123456, tzinfo=UTC)
@@ -152,6 +154,18 @@ def test_steps_that_wait_for_each_other_are_not_lost() -> None:
     assert sorted(follow(document)) == sorted(document["workflow"])
     assert action(document, "one: draft")
     assert action(document, "two: draft")
+
+
+NAMES = ("one", "two", "three", "four")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from([*NAMES, *Event]), min_size=4, max_size=4), st.integers(0, 90))
+def test_whatever_steps_wait_for_each_is_reached_once(events: list[str], minutes: int) -> None:
+    steps = [telling(id=name, of=str(of), after=f"{minutes}min") for name, of in zip(NAMES, events, strict=True)]
+    document = made(a_book(*steps))
+    assert sorted(follow(document)) == sorted(document["workflow"])
+    assert {f"{name}: send" for name in NAMES} <= {one["name"] for one in document["workflow"].values()}
 
 
 def test_a_document_with_an_unknown_kind_of_step_is_refused() -> None:
