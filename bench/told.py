@@ -34,10 +34,11 @@ from amends.domain.draft.draft import draft
 from amends.domain.draft.writer import Readers, Wanted
 from amends.domain.incident.facts import Cause, Certainty, Fact, Vector
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import Draft
+from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.notice.statement import Statement
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Keys, Ledger
+from amends.ledger.store.tables import NoticeRow, ReleaseRow
 from bench.deliver import LINKS, STORY, invented
 from bench.peers.engine import add_options, engine, fresh_ledger, options_told
 from bench.peers.measure import Run
@@ -59,12 +60,6 @@ FROM person JOIN element_set ON element_set.incident = person.incident AND eleme
     AND element_set.country = person.country AND element_set.region = person.region
 WHERE person.incident = :incident AND {whom} ORDER BY person.number
 """
-RELEASE = """
-INSERT INTO release (incident, notice, version, binding, prepared, at)
-SELECT incident, notice, version, binding, :people, :at FROM notice
-WHERE incident = :incident AND notice = :notice AND version = :version
-"""
-FINISH = "UPDATE notice SET stage = 'sent', sent_at = :at WHERE incident = :incident AND notice = :notice"
 ALL, FEW, REST = "person.number > 0", "person.number % 100 = 0", "person.number % 100 <> 0"
 OLD_CAUSE, NEW_CAUSE = Cause.EXTERNAL_ATTACK, Cause.INSIDER
 OLD_VECTOR, NEW_VECTOR = Vector.PHISHING, Vector.RANSOMWARE
@@ -128,12 +123,13 @@ def _made(people: int, options: argparse.Namespace) -> Iterator[Callable[[], Led
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, fresh_ledger(options.ledger) as server:
         url = server or f"sqlite:///{folder}/ledger.sqlite3"
         ledger = Ledger(url, Keys(KEY), durable=False).migrate()
-        _tell(ledger, people, options.notices)
+        tell(ledger, people, options.notices)
         ledger.dispose()
         yield lambda: Ledger(url, Keys(KEY))
 
 
-def _tell(ledger: Ledger, people: int, notices: int) -> None:
+def tell(ledger: Ledger, people: int, notices: int) -> None:
+    """Store so many people, and as many notices to each, as if they had been sent."""
     file = _file()
     playbook, wording = load_playbook("customer-data-theft")
     ledger.incidents.open(file, invented(people), "mei", BEGUN)
@@ -175,11 +171,15 @@ def _saying(whole: Draft, notice: str, said: dict[str, str], at: datetime) -> Dr
 
 def _release(ledger: Ledger, drafted: Draft, whom: str) -> None:
     version = ledger.notices.draft(drafted, drafted.dated)
-    named = {"incident": drafted.incident, "notice": drafted.notice, "version": version, "at": drafted.dated}
+    named = {"incident": drafted.incident, "notice": drafted.notice, "version": version}
     with ledger.store.write() as write:
-        write.session.execute(text(RELEASE), named | {"people": drafted.people})
-        write.session.execute(text(STORE.format(whom=whom)), named)
-        write.session.execute(text(FINISH), named)
+        write.session.add(
+            ReleaseRow(**named, binding=drafted.binding, prepared=drafted.people, at=drafted.dated)
+        )  # fmt: skip
+        write.session.flush()
+        write.session.execute(text(STORE.format(whom=whom)), named | {"at": drafted.dated})
+        row = write.session.get_one(NoticeRow, tuple(named.values()))
+        row.stage, row.sent_at = NoticeStage.SENT, drafted.dated
 
 
 def _row(people: int, notices: int, reopened: Callable[[], Ledger]) -> tuple[str, ...]:

@@ -86,6 +86,9 @@ COMMANDS = {
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
+    "export": CommandEntry(
+        "export.export:app", "Write a case as JSON or VERIS, or a playbook as CACAO; without personal data."
+    ),
     "calendar": CommandEntry(
         "incident.calendar:calendar", "Write the deadlines as a calendar file, without personal data."
     ),

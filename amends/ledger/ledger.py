@@ -17,6 +17,7 @@ from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
 from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
+from amends.ledger.case.over_time import CountsOverTime
 from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
@@ -122,6 +123,7 @@ class Ledger:
         self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions, self.answers)
         self.destruction, self.visits = Destruction(store, self.cases, self.surveys), Visits(store, notices)
         self.reports, self.requests = PersonReports(store, notices), AccessRequests(store)
+        self.over_time = CountsOverTime(store)
         self.choices, self.sent = PageChoices(store), SentMessages(store, notices, claims)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -64,7 +64,9 @@ def _write_report(settings: Settings) -> None:
     ledger = open_ledger(settings)
     entries = ledger.audit.entries(INCIDENT)
     at = entries[-1].at
-    content = page(ledger.cases.read(INCIDENT, at), entries, at, ledger.assessments.all(INCIDENT))
+    case = ledger.cases.read(INCIDENT, at)
+    by_day = ledger.over_time.read(INCIDENT, case.incident.organisation.timezone)
+    content = page(case, entries, at, ledger.assessments.all(INCIDENT), by_day)
     ledger.dispose()
     replace_file(settings.home / REPORT, content.encode())
 

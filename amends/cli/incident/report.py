@@ -1,32 +1,32 @@
-"""The command `amends report`: facts, numbers, commitments and acts of an incident on one page; no personal data."""
+"""The command `amends report`: an incident in figures, as HTML, Markdown or a workbook; no personal data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amends.cli.assess.page import sections
+from amends.cli.export.chart import drawn
+from amends.cli.export.markdown import markdown
+from amends.cli.export.workbook import workbook
 from amends.cli.terminal.clock import now
-from amends.cli.terminal.desk import Desk, save
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.files import whole
 from amends.cli.terminal.options import IncidentId
-from amends.domain.base.text import counts, say, say_span
-from amends.domain.base.value import Value
 from amends.domain.case.case import Case
-from amends.domain.case.contacts import contacts_forecast, curve_of
-from amends.domain.case.filings import statuses
-from amends.domain.case.lawfully import told_in_all
-from amends.domain.case.next_update import Fate, longest_silence, next_updates
+from amends.domain.export.case_file import case_file
+from amends.domain.export.over_time import CountsByDay
+from amends.domain.export.report import RecordedAct, ReportSource, report_document
 from amends.domain.feedback.load.load import ForecastDay
-from amends.domain.incident.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice.notice import PersonState
-from amends.domain.plan.plan import plan
 
 if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
-    from amends.ledger import AuditEntry
+    from amends.ledger import AuditEntry, Ledger
 
 ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened"}
 """Acts that the numbers above the timeline count already."""
@@ -39,10 +39,16 @@ COLOURS = {
     PersonState.BOUNCED: "#e0783c",
     PersonState.UNREACHABLE: "#c93c37",
 }
-MOST_DAYS = 60
-"""The days with contacts that the report shows, the latest ones."""
 ROWS = 4
 """Rows for the names in the drawing, so that the names do not cover each other."""
+
+
+class ReportFormat(StrEnum):
+    """A form of the report, named as the file's suffix."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    WORKBOOK = "xlsx"
 
 
 @dataclass(frozen=True)
@@ -72,87 +78,94 @@ class ContactBar:
 def report(
     ctx: typer.Context,
     incident: IncidentId,
+    format_: Annotated[
+        ReportFormat | None,
+        typer.Option(
+            "--format", help="A page, text, or a workbook; by the suffix of --out when left out, else a page."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT-report.html when left out.")
     ] = None,
 ) -> None:
     """Write a report about an incident, without personal data."""
     desk: Desk = ctx.obj
-    case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident, ONLY_NUMBERS)
-    path = out or Path(f"{incident}-report.html")
-    save(path, page(case, entries, now(), desk.ledger.assessments.all(incident)))
-    desk.show({"incident": incident, "report": path}, f"{path} is written")
-    desk.hint("open it in a browser; it prints well")
+    form = format_ or _by_suffix(out)
+    path = out or Path(f"{incident}-report.{form}")
+    content = written(source_of(desk.ledger, incident, now()), form)
+    with whole(path) as file:
+        file.write(content)
+    desk.show({"incident": incident, "report": path, "format": form}, f"{path} is written")
+    if form is ReportFormat.HTML:
+        desk.hint("open it in a browser; it prints well")
+
+
+def _by_suffix(out: Path | None) -> ReportFormat:
+    suffix = out.suffix.removeprefix(".").lower() if out else ""
+    return ReportFormat(suffix) if suffix in set(ReportFormat) else ReportFormat.HTML
+
+
+def source_of(ledger: "Ledger", incident: str, at: datetime) -> ReportSource:
+    """Return all that a report of the incident is made of, as of this time. Raises NotInLedger."""
+    case = ledger.cases.read(incident, at)
+    by_day = ledger.over_time.read(incident, case.incident.organisation.timezone)
+    entries = ledger.audit.entries(incident, ONLY_NUMBERS)
+    return report_source(case, entries, at, ledger.assessments.all(incident), by_day)
+
+
+def report_source(
+    case: Case,
+    entries: Iterable["AuditEntry"],
+    at: datetime,
+    assessments: tuple["Assessment", ...] | None = None,
+    by_day: CountsByDay | None = None,
+) -> ReportSource:
+    """Return the source of a report; `assessments` holds all that were made, without it the latest is shown."""
+    from amends import __version__
+
+    made = ((case.assessment,) if case.assessment else ()) if assessments is None else assessments
+    acts = (RecordedAct(one.at, one.actor, one.act, one.subject) for one in entries if one.act not in ONLY_NUMBERS)
+    file = case_file(case, by_day or CountsByDay(), made, at, f"amends {__version__}")
+    return ReportSource(case, file, made, tuple(acts), at)
+
+
+def written(source: ReportSource, form: ReportFormat) -> bytes:
+    """Return the report in this form."""
+    if form is ReportFormat.WORKBOOK:
+        return workbook(report_document(source))
+    return (markdown(report_document(source)) if form is ReportFormat.MARKDOWN else html(source)).encode()
 
 
 def page(
-    case: Case, entries: tuple["AuditEntry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
+    case: Case,
+    entries: tuple["AuditEntry", ...],
+    at: datetime,
+    assessments: tuple["Assessment", ...] | None = None,
+    by_day: CountsByDay | None = None,
 ) -> str:
     """Return the report as standalone HTML; `assessments` holds all that were made, without it the latest is shown."""
-    from amends.cli.terminal.html import render
-    from amends.domain.incident.commitment import fate
+    return html(report_source(case, entries, at, assessments, by_day))
 
-    planned, silence = plan(case, at), longest_silence(case, at)
+
+def html(source: ReportSource) -> str:
+    """Return the report as standalone HTML, with pictures beside the tables."""
+    from amends.cli.terminal.html import render
+
+    document = report_document(source)
     return render(
         "report.html",
-        case=case,
-        at=at,
-        assessments=((case.assessment,) if case.assessment else ()) if assessments is None else assessments,
-        **sections(case, at),
-        facts=list(_facts(case.incident.facts)),
-        told=told_in_all(case),
-        duties_told=[one for one in statuses(case, at) if one.told],
+        document=document,
+        charts={section.id: [one for one in map(drawn, section.charts) if one] for section in document.sections},
+        **sections(source.case, source.now),
+        notices=source.file.notices,
         states=list(PersonState),
         colours=COLOURS,
-        totals={notice.id: sum(notice.people.values()) for notice in case.notices},
-        fates={commitment.id: fate(commitment, at) for commitment in case.commitments},
-        clocks=[(update, say_span(update.late_by(at))) for update in next_updates(case, at)],
-        fate_counts=_fates_in_words(case, at),
-        silence=silence,
-        silence_length=say_span(silence.length) if silence else "",
-        marks=_marks(case, at),
-        contacts=_contact_bars(case, at),
-        curve=curve_of(case, at),
-        entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
-        coming=(*planned.due, *planned.upcoming),
+        marks=_marks(source.case, source.now),
+        contacts=_contact_bars(source.file.contacts),
     )
 
 
-def _fates_in_words(case: Case, at: datetime) -> str:
-    """Return in words how many of the named times were kept, replaced, missed and are running."""
-    fates = [update.fate for update in next_updates(case, at)]
-    return counts({fate: fates.count(fate) for fate in (Fate.KEPT, Fate.REPLACED, Fate.MISSED, Fate.RUNNING)})
-
-
-def _facts(facts: Facts) -> Iterator[tuple[str, str, Certainty, str]]:
-    for name in Facts.model_fields:
-        fact: Fact[object] = getattr(facts, name)
-        yield name.replace("_", " "), _fact_in_words(fact.value), fact.certainty, fact.note
-
-
-def _fact_in_words(value: object) -> str:
-    """Return the value of a fact in words."""
-    match value:
-        case Fact():
-            certainty = "" if value.certainty is Certainty.CONFIRMED else f" ({value.certainty.replace('_', ' ')})"
-            return _fact_in_words(value.value) + certainty
-        case tuple():
-            return ", ".join(map(_fact_in_words, value)) or "none"
-        case Count():
-            return say(value.min) if value.min == value.max else f"{say(value.min)} to {say(value.max)}"
-        case Value():
-            first, *others = ((name, getattr(value, name)) for name in type(value).model_fields)
-            named = (f"{name.replace('_', ' ')} {_fact_in_words(part)}" for name, part in others if part is not None)
-            return ", ".join((_fact_in_words(first[1]), *named))
-        case str():
-            return say(value).replace("_", " ")
-    return f"{value:g}" if isinstance(value, float) else say(value)
-
-
-def _contact_bars(case: Case, at: datetime) -> list[ContactBar]:
-    """Return the days from the first notice until now that had contacts or were to have one."""
-    days = contacts_forecast(case, at, timedelta()) if case.contacts else ()
-    shown = [day for day in days if day.seen or day.told or day.expected >= 1][-MOST_DAYS:]
+def _contact_bars(shown: tuple[ForecastDay, ...]) -> list[ContactBar]:
     most = max((max(day.seen or 0, day.expected) for day in shown), default=0) or 1
     wide = 100 / max(len(shown), 1)
     return [

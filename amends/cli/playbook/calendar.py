@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from amends.cli.playbook.text import begins, condition, gates, quiet_hours, task, to_whom, waves
 from amends.cli.terminal.text import table
 from amends.domain.assess.assess import highest_count
 from amends.domain.base.text import minute
@@ -13,6 +12,7 @@ from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, holds
 from amends.domain.plan.text import there
 from amends.domain.playbook.playbook import DEADLINES, REPEATING, Event, Phase, Playbook, Step
+from amends.domain.playbook.text import begins, condition, gates, quiet_hours, task, to_whom, waves
 
 WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, *REPEATING, Event.APPROVED)
 """Events whose dates nobody knows in advance."""

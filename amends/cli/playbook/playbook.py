@@ -39,8 +39,8 @@ def listed(ctx: typer.Context) -> None:
 @app.command()
 def show(ctx: typer.Context, name: Name) -> None:
     """The steps and promises of a playbook, to be read."""
-    from amends.cli.playbook.text import in_words
     from amends.content.playbook.playbook import load_playbook
+    from amends.domain.playbook.text import in_words
 
     desk: Desk = ctx.obj
     playbook, _ = load_playbook(name)

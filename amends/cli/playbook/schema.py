@@ -1,4 +1,4 @@
-"""The command `amends schema`: JSON schemas, for editors, of the files that people write."""
+"""The command `amends schema`: JSON schemas of the files that people write, for editors, and of those for programs."""
 
 import json
 from collections.abc import Callable
@@ -17,6 +17,8 @@ class SchemaKind(StrEnum):
     PLAYBOOK = "playbook"
     INJECT = "inject"
     COMMITMENTS = "commitments"
+    CASE = "case"
+    """The file that `amends export case` writes."""
 
 
 def schema(
@@ -57,9 +59,16 @@ def _commitments_schema() -> dict[str, Any]:
     return commitments_schema()
 
 
+def _case_schema() -> dict[str, Any]:
+    from amends.cli.export.case_json import case_file_schema
+
+    return case_file_schema()
+
+
 FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "incident": _incident_schema,
     "playbook": _playbook_schema,
     "inject": _inject_schema,
     "commitments": _commitments_schema,
+    "case": _case_schema,
 }

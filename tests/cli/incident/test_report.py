@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from python_calamine import CalamineWorkbook
 
+from amends.cli.export.markdown import _cell as markdown_cell
+from amends.cli.incident.report import ReportFormat, source_of, written
+from amends.domain.export.report import report_document
 from amends.domain.law.duty import Addressee, SetAside
 from amends.domain.risk.levels import Risk, Rule
 from tests.builders import a_duty, an_assessment
@@ -56,6 +61,46 @@ def test_it_draws_how_people_stand(page: str) -> None:
     assert "<title>2 sent</title>" in page
 
 
+def test_it_draws_the_reach_and_the_promises_over_time(page: str) -> None:
+    assert "<title>first-notice: 2</title></polyline>" in page
+    assert "<title>open: 7</title></polyline>" in page
+
+
+def test_the_forms_hold_the_same_numbers(office: Office, tmp_path: Path) -> None:
+    approve(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    ledger = office.ledger()
+    source = source_of(ledger, INCIDENT, datetime.now(UTC))
+    ledger.dispose()
+    page, text = (written(source, form).decode() for form in (ReportFormat.HTML, ReportFormat.MARKDOWN))
+    book = CalamineWorkbook.from_filelike(BytesIO(written(source, ReportFormat.WORKBOOK)))
+    for table in (table for section in report_document(source).sections for table in section.tables):
+        sheet = book.get_sheet_by_name(table.title[:31]).to_python()
+        assert [len(sheet) - 1, sheet[0]] == [len(table.rows), [one.title for one in table.columns]] or not table.rows
+        for row, cells in zip(table.rows, sheet[1:], strict=True):
+            numbers = [one for one in row if not isinstance(one, str)]
+            assert [one for one in cells if not isinstance(one, str)] == numbers
+            assert (
+                f"| {' | '.join(markdown_cell(one, column) for one, column in zip(row, table.columns, strict=True))} |"
+                in text
+            )
+            assert table.title in ("Decisions", "Duties") or all(f">{number}<" in page for number in numbers)
+
+
+def test_the_suffix_of_the_file_chooses_the_form(office: Office, tmp_path: Path) -> None:
+    for name, begins in (("r.md", b"# "), ("r.xlsx", b"PK"), ("r.html", b"<!doctype"), ("r.txt", b"<!doctype")):
+        assert office.amends("report", INCIDENT, "--out", tmp_path / name).exit_code == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    assert office.amends("report", INCIDENT, "--format", "md", "--out", tmp_path / "r.html").exit_code == 0
+    assert (tmp_path / "r.html").read_bytes().startswith(b"# ")
+
+
+def test_another_form_is_refused(office: Office) -> None:
+    answer = office.amends("report", INCIDENT, "--format", "pdf")
+    assert answer.exit_code == 2
+    assert "html, md, xlsx" in answer.stderr.replace("'", "")
+
+
 def test_a_title_with_markup_stays_text(office: Office, tmp_path: Path) -> None:
     ledger = office.ledger()
     incident = ledger.cases.read(INCIDENT).incident.model_copy(update={"title": "<script>alert(1)</script>"})
@@ -87,7 +132,7 @@ def assess(office: Office, due_at: datetime, **changes: Any) -> None:
     ledger.dispose()
 
 
-def written(office: Office, tmp_path: Path) -> str:
+def page_written(office: Office, tmp_path: Path) -> str:
     out = tmp_path / "assessed.html"
     answer = office.amends("report", INCIDENT, "--out", out)
     assert answer.exit_code == 0, answer.output
@@ -96,7 +141,7 @@ def written(office: Office, tmp_path: Path) -> str:
 
 def test_it_tells_why_the_risk_and_the_severity_are_as_they_are(office: Office, tmp_path: Path) -> None:
     assess(office, datetime.now(UTC) + timedelta(hours=1))
-    page = written(office, tmp_path)
+    page = page_written(office, tmp_path)
     for said in (
         "R24-GRAVE",
         "GDPR 34(1)",
@@ -111,7 +156,7 @@ def test_it_tells_why_the_risk_and_the_severity_are_as_they_are(office: Office, 
 
 def test_it_shows_who_must_be_told_as_a_picture_and_as_a_table(office: Office, tmp_path: Path) -> None:
     assess(office, datetime.now(UTC) + timedelta(hours=1))
-    page = written(office, tmp_path)
+    page = page_written(office, tmp_path)
     assert page.count('class="duty-picture"') == 1
     assert f"<code>{AUTHORITY}</code>" in page
     assert 'data-head="Lawyer needed">lead authority<' in page
@@ -123,34 +168,35 @@ def test_a_duty_past_its_time_is_overdue_until_it_is_filed(office: Office, tmp_p
     late it was filed, with its receipt.
     """
     assess(office, datetime.now(UTC) - timedelta(hours=30))
-    assert "OVERDUE since" in written(office, tmp_path)
+    assert "OVERDUE since" in page_written(office, tmp_path)
     at = (datetime.now(UTC) - timedelta(hours=28)).isoformat(timespec="minutes")
     filed = office.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")
     assert filed.exit_code == 0, filed.output
-    page = written(office, tmp_path)
+    page = page_written(office, tmp_path)
     assert "OVERDUE" not in page
     assert "h late; receipt DPA-17" in page or "min late; receipt DPA-17" in page
 
 
 def test_what_is_filed_is_not_among_what_to_do_any_more(office: Office, tmp_path: Path) -> None:
     assess(office, datetime.now(UTC) + timedelta(hours=1))
-    assert "or within 72 hours): 2</h3>" in written(office, tmp_path)
+    assert "or within 72 hours): 2</h3>" in page_written(office, tmp_path)
     at = datetime.now(UTC).isoformat(timespec="minutes")
     filed = office.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")
     assert filed.exit_code == 0, filed.output
-    assert "or within 72 hours): 1</h3>" in written(office, tmp_path)
+    assert "or within 72 hours): 1</h3>" in page_written(office, tmp_path)
 
 
 def test_what_changed_from_assessment_to_assessment_stays(office: Office, tmp_path: Path) -> None:
     due = datetime.now(UTC) + timedelta(hours=1)
     assess(office, due)
     assess(office, due, version=2, changes=("risk to people risk → high",))
-    page = written(office, tmp_path)
-    assert page.index("<h3>Assessment 1,") < page.index("<h3>Assessment 2,") < page.index("risk to people risk → high")
+    page = page_written(office, tmp_path)
+    first, second = (f'data-head="Assessment" class="number">{number}<' for number in (1, 2))
+    assert page.index(first) < page.index(second) < page.index("risk to people risk → high")
 
 
 def test_it_says_so_when_nothing_was_assessed(office: Office, tmp_path: Path) -> None:
-    assert written(office, tmp_path).count("Not assessed yet.") == 2
+    assert page_written(office, tmp_path).count("Not assessed yet.") == 2
 
 
 def test_assessments_are_listed_with_what_each_changed(office: Office) -> None:

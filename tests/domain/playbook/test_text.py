@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from amends.cli.playbook.text import condition, in_words
 from amends.domain.playbook.playbook import Playbook, When
+from amends.domain.playbook.text import condition, in_words
 from tests.builders import a_playbook
 
 ASSESS = {"id": "assess", "phase": "assess", "of": "opened"}
@@ -131,8 +131,8 @@ def test_events_are_explained_where_they_are_used() -> None:
 
 
 def test_every_event_gate_and_condition_has_words() -> None:
-    from amends.cli.playbook.text import CONDITIONS, EVENTS, GATES
     from amends.domain.playbook.playbook import Event, Gate
+    from amends.domain.playbook.text import CONDITIONS, EVENTS, GATES
 
     assert (EVENTS.keys(), GATES.keys()) == (set(Event), set(Gate))
     assert CONDITIONS.keys() == When.model_fields.keys()

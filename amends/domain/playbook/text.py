@@ -30,7 +30,7 @@ def in_words(playbook: Playbook) -> Iterator[str]:
     yield playbook.for_
     for step in playbook.steps:
         yield f"\n{step.id} ({step.phase}), {timing(step)}"
-        yield from (f"  {line}" for line in _about(playbook, step))
+        yield from (f"  {line}" for line in about(playbook, step))
     for commitment in playbook.commitments:
         yield f"\npromise {commitment.id}, due {commitment.due} after people were told, {commitment.owner}"
         yield f"  {some_text(commitment.promise, 'en')}"
@@ -111,7 +111,8 @@ def quiet_hours(quiet: QuietHours) -> str:
     return f"no {_or(quiet.channels)} goes out {hours} on the clock of where each person lives{unless}"
 
 
-def _about(playbook: Playbook, step: Step) -> Iterator[str]:
+def about(playbook: Playbook, step: Step) -> Iterator[str]:
+    """Yield what the step does, for whom and under which conditions, in lines."""
     lines = (
         step.reads_on,
         f"only if {condition(step.when)}" if step.when != When() else "",
