@@ -30,6 +30,7 @@ WAITS_FOR_TEST_ALL = (
     "flows/story/test_corrections.py",
     "flows/story/test_large_sends.py",
     "flows/story/test_next_update.py",
+    "flows/story/test_own_results.py",
     "flows/story/test_nothing_falls_through.py",
     "flows/story/test_promises.py",
     "flows/test_public_pages.py",
@@ -52,6 +53,7 @@ ON_BOTH_DATABASES = (
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",
     "ledger/notice/test_approvals_at_once.py",
+    "ledger/remedy/",
     "ledger/store/",
 )
 """Where the database itself is what is tested; elsewhere PostgreSQL waits for `make test-all`."""

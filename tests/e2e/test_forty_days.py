@@ -295,6 +295,7 @@ def _live(weeks: Weeks) -> None:
     up.mail.delay = 0.0
     weeks.calm()
 
+    record_results(ledger, INCIDENT, ledger.commitments.get(INCIDENT, "account-recheck"), weeks.clock())
     ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.commitments.put_off(

@@ -25,7 +25,7 @@ class LateNews:
         """Reopen the news of each commitment kept person by person, for people who have a result since the news left.
 
         Return how many are reopened. The news was approved with the words of every result, so that these people get it
-        without a new approval. Raises NotInLedger.
+        without a new approval, unless the list of people has changed since. Raises NotInLedger.
         """
         with self._store.read() as session:
             incident_row(session, incident)

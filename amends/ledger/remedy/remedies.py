@@ -16,7 +16,7 @@ from amends.domain.incident.per_person import PerPerson
 from amends.domain.remedy.remedy import Remedy, RemedyCounts, RemedyOutcome, RemedyState, why_not, why_not_keep
 from amends.ledger.remedy.entitled import PERSON, entitled, has_remedy
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.sums import changing_these
+from amends.ledger.store.sums import changing, changing_these
 from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, PersonRow, ReleaseRow, RemedyRow
 
 CHUNK = 10_000
@@ -119,6 +119,13 @@ def refuse_owed(write: Write, row: CommitmentRow, now: datetime) -> None:
     counts = remedy_counts(write.session, row.incident)[row.id]
     if refusal := why_not_keep(row.incident, row.id, counts.owed):
         raise NotAllowed(refusal)
+
+
+def forget_results(write: Write, incident: str) -> None:
+    """Remove which result each person has; how many people were owed one, and how each stood, stays."""
+    for row in list(_per_person(write.session, incident)):
+        with changing(write.session, "remedy", (incident, row.id)):
+            write.change(update(RemedyRow).where(*_of(row)).values(word=""))
 
 
 def enrol_in(write: Write, row: CommitmentRow, now: datetime) -> int:
