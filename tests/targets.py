@@ -27,6 +27,7 @@ WAITS_FOR_TEST_ALL = (
     "delivery/send/test_workers.py",
     "delivery/test_rendering.py",
     "e2e/",
+    "flows/own/",
     "flows/rehearsal/test_rehearse.py",
     "flows/run/test_graph.py",
     "flows/run/test_pages.py",
@@ -60,6 +61,7 @@ ON_BOTH_DATABASES = (
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",
     "ledger/notice/test_approvals_at_once.py",
+    "ledger/remedy/",
     "ledger/store/",
 )
 """Where the database itself is what is tested; elsewhere PostgreSQL waits for `make test-all`."""

@@ -85,6 +85,7 @@ COMMANDS = {
     "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
+    "remedies": CommandEntry("remedy:app", "Say what was done for each person of a promise kept person by person."),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "export": CommandEntry(
         "export.export:app", "Write a case as JSON or VERIS, or a playbook as CACAO; without personal data."

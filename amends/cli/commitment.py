@@ -54,8 +54,18 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     from amends.domain.incident.commitment import fate
 
     desk: Desk = ctx.obj
-    given = desk.ledger.commitments.all(incident)
-    rows = [(c.id, fate(c, now()), c.new_due_at or c.due_at, c.owner, some_text(c.evidence, "en")) for c in given]
+    given, persons = desk.ledger.commitments.all(incident), desk.ledger.remedies.counts(incident)
+    stands = {one: f"; {counts.in_words}" for one, counts in persons.items()}
+    rows = [
+        (
+            c.id,
+            f"{fate(c, now())}{stands.get(c.id, '')}",
+            c.new_due_at or c.due_at,
+            c.owner,
+            some_text(c.evidence, "en"),
+        )
+        for c in given
+    ]
     desk.show(given, table(("promise", "stands", "due", "owner", "evidence"), rows))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, text, title
 from amends.domain.alert.leads import LeadAlert, lead_alerts
 from amends.domain.alert.leads import text as alert_text
+from amends.domain.alert.remedies import remedy_alerts
 from amends.domain.alert.replies import reply_alerts
 from amends.domain.alert.tasks import task_alerts
 from amends.domain.case.case import Case, IncidentState
@@ -73,12 +74,30 @@ def alert_of_replies(
     incident = case.incident.id
     if case.destroyed_at or not case.questions.open:
         return 0
-    heard, waiting = {}, ledger.queue.to_escalate(incident, now)
-    for name, alerts in reply_alerts(incident, waiting, ledger.team.members(), now).items():
+    heard = reply_alerts(incident, ledger.queue.to_escalate(incident, now), ledger.team.members(), now)
+    return _send_news(ledger, case, _unsent(ledger, incident, heard, now), now, limit, rehearsal=rehearsal)
+
+
+def alert_of_remedies(
+    ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, rehearsal: bool = False
+) -> int:
+    """Send each member once what they are to hear of people without a result of their own; return the messages."""
+    if case.destroyed_at or not case.remedies_owed:
+        return 0
+    heard = remedy_alerts(case, ledger.team.members(), now)
+    return _send_news(ledger, case, _unsent(ledger, case.incident.id, heard, now), now, limit, rehearsal=rehearsal)
+
+
+def _unsent(
+    ledger: Ledger, incident: str, alerts_of: Mapping[str, Sequence[LeadAlert]], now: datetime
+) -> dict[str, tuple[LeadAlert, ...]]:
+    """Return the alerts that were not sent to their members, by member."""
+    heard = {}
+    for name, alerts in alerts_of.items():
         unsent = ledger.alerts.unsent(incident, name, {one.key for one in alerts}, now)
         if news := tuple(one for one in alerts if one.key in unsent):
             heard[name] = news
-    return _send_news(ledger, case, heard, now, limit, rehearsal=rehearsal)
+    return heard
 
 
 def _send_news(

@@ -98,6 +98,7 @@ class Composer:
             Slot.PERSONAL_LINK: claim.link,
             Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
             Slot.CHILD: claim.about.name or child if guardian else "",
+            Slot.RESULT: text_for(self._draft.results.get(claim.remedy, {}), locale),
             **self._own_words(locale, claim.about.data, home, guardian),
         }
 

@@ -10,6 +10,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import minute
 from amends.domain.base.value import Texts
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
+from amends.ledger.remedy.remedies import refuse_owed
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import KEY, CommitmentPersonRow, CommitmentRow, NoticeRow, ReleaseRow
@@ -61,13 +62,14 @@ class Commitments:
         """Record that a commitment is kept, with the evidence; its audience will be told.
 
         Until a notice about it is released, other evidence may replace this evidence. Raises NotAllowed without
-        evidence, and for a commitment that has ended otherwise; NotInLedger.
+        evidence, for a commitment that has ended otherwise, and while persons wait for their own result; NotInLedger.
         """
         if not any(text.strip() for text in evidence.values()):
             raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
         with self._store.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
+            refuse_owed(write, row, now)
             _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != evidence)
             row.evidence, row.worded_by = evidence, by
             write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)

@@ -28,6 +28,7 @@ from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.corrections import Corrections
 from amends.ledger.deliver.decisions import Decisions
 from amends.ledger.deliver.deliveries import Deliveries
+from amends.ledger.deliver.late_news import LateNews
 from amends.ledger.deliver.letters import PaperLetters
 from amends.ledger.deliver.previews import Previews
 from amends.ledger.deliver.statistics import Statistics
@@ -62,6 +63,7 @@ from amends.ledger.receipt.inbox import IncomingMails
 from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
 from amends.ledger.receipt.replied import Replied
+from amends.ledger.remedy.remedies import Remedies
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
@@ -97,6 +99,7 @@ class Ledger:
         self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
+        self.remedies, self.late_news = Remedies(store), LateNews(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
         self.queue, self.groups, self.faq = QuestionQueue(store), QuestionGroups(store), FaqEntries(store)
         self.answers, self.replies = GivenAnswers(store), Replies(store)

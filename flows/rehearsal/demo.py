@@ -35,6 +35,7 @@ from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.notice.statement import about
 from amends.domain.notice.told import by_statement
+from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
@@ -78,6 +79,8 @@ ACCOUNTS = (
     "the accounts are checked",
 )
 """A commitment: its id, the evidence that it is kept, and what was done."""
+WITHOUT_ACCOUNT = 7
+"""The person whose account cannot be checked, because it is closed."""
 FOUND_LATE, WITH_PHOTOS = 4, 9
 """The people of the list who are found only on the fourth day, and those whose photos turn out to be among the data."""
 HOTLINE = {
@@ -107,7 +110,7 @@ class DemoStory:
             ("survey", timedelta(days=5, hours=1), self._survey),
             ("photos", timedelta(days=6), partial(self._keep, *PHOTOS)),
             ("hotline promised", timedelta(days=7), self._promise),
-            ("accounts", timedelta(days=8), partial(self._keep, *ACCOUNTS)),
+            ("accounts", timedelta(days=8), self._recheck),
             ("late", timedelta(days=10), self._put_off),
             ("resolved", RESOLVED_AFTER, self._resolve),
         ):
@@ -193,6 +196,18 @@ class DemoStory:
             }
             self._visitor.send(person, "survey", {"survey": "survey-invitation", **scores})
         say(self._clock.now, "12 people answer the survey")
+
+    def _recheck(self) -> None:
+        """Record the result for each person, of whom one has no account any more, and keep the promise."""
+        name, now, remedies = ACCOUNTS[0], self._clock.now, self._ledger.remedies
+        remedies.enrol(INCIDENT, now)
+        people = [one.person for one in remedies.all(INCIDENT, name, states=OWED)]
+        closed = RemedyOutcome(RemedyState.NOT_POSSIBLE, "account-closed")
+        clean = RemedyOutcome(RemedyState.DONE, "clean")
+        results = {person: closed if person == WITHOUT_ACCOUNT else clean for person in people}
+        done = remedies.settle(INCIDENT, name, results, LEAD.name, now)
+        say(now, f"the result of {done.changed} account checks is stored: each person hears their own")
+        self._keep(*ACCOUNTS)
 
     def _keep(self, commitment: str, evidence: Texts, done: str) -> None:
         self._ledger.commitments.keep(INCIDENT, commitment, evidence, "mei", self._clock.now)

@@ -11,8 +11,10 @@ from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import HOUR, LateCommitment, full_hour
+from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
+from amends.ledger import Ledger
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 
 EVIDENCE = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
@@ -153,6 +155,8 @@ class RehearsedTeam:
             if commitment.state is CommitmentState.OPEN:
                 due = commitment.new_due_at or commitment.due_at
                 yield commitment, full_hour(due - self._scene.times.keep_before)
+            elif commitment.state is CommitmentState.KEPT and case.remedies_owed.get(commitment.id):
+                yield commitment, now  # people who were told late are owed a result of their own too
 
     def _settle(self, commitment: Commitment, now: datetime) -> None:
         scene, late = self._scene, (self._late or {}).get(commitment.id)
@@ -160,7 +164,10 @@ class RehearsedTeam:
             until = commitment.due_at + late.by
             scene.ledger.commitments.put_off(scene.incident, commitment.id, until, late.reason, LEAD.name, now)
             scene.record_inject(now, f"the promise {commitment.id} is put off by {late.by}")
-        else:
+            return
+        if people := record_results(scene.ledger, scene.incident, commitment, now):
+            scene.record_act(now, f"does what {commitment.id} promises for {people} people")
+        if commitment.state is CommitmentState.OPEN:
             scene.ledger.commitments.keep(scene.incident, commitment.id, EVIDENCE, LEAD.name, now)
             scene.record_act(now, f"keeps the promise {commitment.id}")
 
@@ -211,6 +218,18 @@ class RehearsedTeam:
         told, over = Event.NOTIFIED in case.events, Event.RESOLVED in case.events
         ready = told and not over and case.state is IncidentState.OPEN
         return max(self._resolve_at, case.events[Event.NOTIFIED]) if ready else None
+
+
+def record_results(ledger: Ledger, incident: str, commitment: Commitment, now: datetime) -> int:
+    """Record the first of its results for everybody who waits for one, and return how many people that are."""
+    if commitment.per_person is None:
+        return 0
+    ledger.remedies.enrol(incident, now)
+    outcome = RemedyOutcome(RemedyState.DONE, next(iter(commitment.per_person.results)))
+    waiting = {one.person: outcome for one in ledger.remedies.all(incident, commitment.id, states=OWED)}
+    done = ledger.remedies.settle(incident, commitment.id, waiting, LEAD.name, now) if waiting else None
+    ledger.late_news.send_results(incident, now)
+    return done.changed if done else 0
 
 
 def _filed_by_hand(case: Case) -> tuple[Duty, ...]:

@@ -132,6 +132,8 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+    if any(one.per_person for one in case.commitments) and await asyncio.to_thread(_own_results, ledger, case, now):
+        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if change := _opens_or_closes(ledger, case, now):
         await asyncio.to_thread(change, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
@@ -139,6 +141,12 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
+
+
+def _own_results(ledger: Ledger, case: Case, now: datetime) -> bool:
+    """Record who is owed a result of their own, and let late results go out; return True when anything is new."""
+    incident = case.incident.id
+    return bool(ledger.remedies.enrol(incident, now) + ledger.late_news.send_results(incident, now))
 
 
 def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:

@@ -18,6 +18,7 @@ from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PHASES, PassedClock, fast_forward
+from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from tests.builders import an_asked
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
@@ -58,6 +59,8 @@ class Weeks:
         if "notified" in case.events and not case.filings:
             self._file(case, now)
         if now >= KEPT_ON and self._is_open(case, "account-recheck"):
+            checked = self.ledger.commitments.get(INCIDENT, "account-recheck")
+            record_results(self.ledger, INCIDENT, checked, now)
             self.ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
             self.ledger.incidents.resolve(INCIDENT, LEAD.name, now)

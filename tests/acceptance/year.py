@@ -26,6 +26,7 @@ from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
 from amends.sandbox.mail import MailServer
 from flows.rehearsal.fast_forward import PHASES, PassedClock
+from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from tests.acceptance.truth import AT_FIRST, GROWN, Truth
@@ -170,6 +171,7 @@ class Year:
     def keep(self, name: str) -> None:
         self.truth.ends[name] = "kept"
         words = {"en": "Report 17.", "zh-CN": "第17号报告。"}
+        record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
         self.ledger.commitments.keep(INCIDENT, name, words, LEAD.name, self.clock.now)
 
     def drop(self, name: str) -> None:

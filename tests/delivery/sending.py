@@ -202,6 +202,11 @@ def letters(mail: MailServer) -> dict[str, EmailMessage]:
     return {arrived.recipients[0]: _read(arrived.content) for arrived in mail.arrived}
 
 
+def read_all(mail: MailServer, address: str) -> list[EmailMessage]:
+    """Every email that arrived for this address, in order."""
+    return [_read(arrived.content) for arrived in mail.arrived if address in arrived.recipients]
+
+
 def bodies(letter: EmailMessage) -> str:
     """Text part and HTML part of an email, decoded."""
     return "".join(part.get_content() for part in letter.iter_parts())

@@ -34,6 +34,7 @@ from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
+from flows.rehearsal.team import record_results
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 
@@ -295,6 +296,7 @@ def _live(weeks: Weeks) -> None:
     up.mail.delay = 0.0
     weeks.calm()
 
+    record_results(ledger, INCIDENT, ledger.commitments.get(INCIDENT, "account-recheck"), weeks.clock())
     ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.commitments.put_off(

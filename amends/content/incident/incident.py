@@ -291,6 +291,9 @@ def _translated(incident: Incident) -> Iterator[tuple[Trail, dict[str, str]]]:
         yield ("organisation", "contacts", name), getattr(organisation.contacts, name)
     for index, commitment in enumerate(incident.commitments):
         yield ("commitments", index, "promise"), commitment.promise
+        for kind in ("results", "reasons") if commitment.per_person else ():
+            for name, texts in getattr(commitment.per_person, kind).items():
+                yield ("commitments", index, "per_person", kind, name), texts
     for index, news in enumerate(incident.news):
         yield ("news", index, "text"), news.text
 

@@ -25,6 +25,7 @@ from amends.domain.incident.commitment import (
     needs_of,
     planned_commitments,
 )
+from amends.domain.incident.per_person import PerPerson
 
 Where = Callable[[int, str], str]
 """A function that returns the place of a key of the entry with this number, from 0 on."""
@@ -54,6 +55,7 @@ class NewCommitment(Value):
     take_up: TakeUp = TakeUp()
     needs: tuple[TakeUpPart, ...] = ()
     kept: Texts = {}
+    per_person: PerPerson | None = None
 
     def audience_word(self) -> str:
         """Return the audience as the ledger names it."""
@@ -72,6 +74,7 @@ class NewCommitment(Value):
             due_at=due_by(self.due, zone, now),
             take_up=self.take_up,
             kept=self.kept,
+            per_person=self.per_person,
         )
 
 
@@ -129,6 +132,11 @@ def _defects(new: NewCommitment, before: Iterable[str], case: Case, now: datetim
     for locale in case.incident.texts or ("*",):
         if not text_for(new.promise, locale).strip():
             yield "promise", Code.NO_TRANSLATION, f"says nothing for {locale}", "say it in every language"
+    for name, texts in (new.per_person.words if new.per_person else {}).items():
+        for locale in case.incident.texts or ("*",):
+            if not text_for(texts, locale).strip():
+                what = f"the result {name} says nothing for {locale}"
+                yield "per_person", Code.NO_TRANSLATION, what, "say it in every language"
     if lacks := new.take_up.lacks(needs_of(new.kind, new.needs)):
         yield "take_up", Code.MISSING, f"nobody could take it up without {listed(lacks)}", "write it under take_up"
     yield from _wrong_time(new, case, now)

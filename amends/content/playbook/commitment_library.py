@@ -13,7 +13,7 @@ from amends.content.file.regions import is_state
 from amends.content.file.shipped import library
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.incident.commitment import KEPT_SLOT, KEPT_SLOTS, WAYS
-from amends.domain.playbook.commitment_library import CommitmentLibrary, LibraryFile
+from amends.domain.playbook.commitment_library import CommitmentLibrary, LibraryCommitment, LibraryFile
 
 FOLDER = "commitments"
 
@@ -61,6 +61,19 @@ def _checks(file: LibraryFile, document: Document, seen: dict[str, str]) -> Iter
             what, advice = f"{one.id}: promise and kept are in other languages", "write both in each of them"
             yield Finding(document.where(("commitments", index, "kept")), Code.NO_TRANSLATION, what, advice)
         yield from _odd_slots(file, document, index)
+        yield from _odd_results(one, document, index)
+
+
+def _odd_results(one: LibraryCommitment, document: Document, index: int) -> Iterator[Finding]:
+    """Yield a finding for each result of a person that is in other languages than the promise."""
+    if one.per_person is None:
+        return
+    for kind in ("results", "reasons"):
+        for name, texts in getattr(one.per_person, kind).items():
+            if set(texts) != set(one.promise):
+                where = document.where(("commitments", index, "per_person", kind, name))
+                what, advice = f"{one.id}: {name} and the promise are in other languages", "write it in each of them"
+                yield Finding(where, Code.NO_TRANSLATION, what, advice)
 
 
 def _odd_places(places: tuple[str, ...], document: Document, index: int) -> Iterator[Finding]:

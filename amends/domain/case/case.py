@@ -15,7 +15,7 @@ from amends.domain.feedback.load.load import ContactDay
 from amends.domain.feedback.question import QuestionCounts, QuestionKind
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.feedback.survey.survey import SurveyResults
-from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.incident.incident import Incident, News
 from amends.domain.law.duty import Duty
 from amends.domain.law.filing import Filing
@@ -26,6 +26,7 @@ from amends.domain.people.locales import LocaleRuling, without_words
 from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
+from amends.domain.remedy.remedy import RemedyCounts
 
 DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
@@ -240,6 +241,8 @@ class Case(Outline):
     """The substitute notices that were recorded, the first one first."""
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
+    remedies: dict[str, RemedyCounts] = {}
+    """By commitment that is kept for each person alone, the persons in numbers."""
     stopped_sends: tuple[StoppedSend, ...] = ()
     stopped_domains: tuple[StoppedDomain, ...] = ()
     questions: QuestionCounts = QuestionCounts()
@@ -275,6 +278,13 @@ class Case(Outline):
         """Return the other authors of a notice about this commitment, among them the one who gave its evidence."""
         added = self.worded_by.get(commitment, self.author)
         return tuple(sorted({*self.earlier_authors, added} - {self.author}))
+
+    @property
+    def remedies_owed(self) -> dict[str, int]:
+        """Return the number of persons who wait for their own result, by commitment; none of one that was dropped."""
+        counted = ((one, self.remedies.get(one.id)) for one in self.commitments)
+        stands = (one for one in counted if one[0].state is not CommitmentState.DROPPED)
+        return {one.id: counts.owed for one, counts in stands if counts and counts.owed}
 
     @property
     def commitments_open(self) -> bool:

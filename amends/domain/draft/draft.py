@@ -134,6 +134,7 @@ def draft(
         facts_digest=facts_digest,
         pinned=case.pinned,
         variants=variants,
+        results=writer.results,
         commitments=tuple(one for one in planned if about(one.id) in stated),
         changes={name: change for name, change in case.changes.items() if about(name) in stated},
         statements=writer.statements(variants),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +12,7 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, Texts, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
@@ -20,6 +21,7 @@ from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
+from amends.domain.incident.per_person import DECLINED
 from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
 from amends.domain.notice.notice import Reader, Slot, TextName, Variant
@@ -209,7 +211,7 @@ class Writer:
     def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
         phrases = self._wording.phrases_for(name.locale, name.addendum, self._seat)
-        values = self._values(phrases, Reader(name.reader)) | self._marks(name.addendum)
+        values = self._values(phrases, Reader(name.reader), channel) | self._marks(name.addendum)
         values["changes"] = self._changes(phrases, name, channel)
         values["revisions"] = self._revisions(phrases) if channel is ChannelKind.WEBSITE else []
         try:
@@ -330,10 +332,11 @@ class Writer:
         helps = self._wording.help_in(found.places[0][:2]) if found else None
         return helps.says(found.places) if found and helps else ()
 
-    def _values(self, phrases: Phrases, reader: Reader) -> dict[str, Any]:
+    def _values(self, phrases: Phrases, reader: Reader, channel: ChannelKind) -> dict[str, Any]:
         case, locale = self._case, phrases.locale
         categories = case.incident.facts.categories()
         assessed = case.assessment
+        result = Slot.RESULT.mark if channel.personal and self.results else ""
         return {
             "organisation": _organisation(case.incident, locale),
             "story": _story(case.incident, locale),
@@ -356,10 +359,11 @@ class Writer:
                 "first_step": Slot.FIRST_STEP.mark,
                 "steps": Slot.STEPS.mark,
                 "help": Slot.HELP.mark,
+                "remedy": result,
             },
             "page": self._links.notice_page(case.incident.id, locale, self._own_page()),
             "promises_page": f"{self._links.page(case.incident.id, locale)}promises",
-            **self._commitment_values(phrases, locale),
+            **self._commitment_values(phrases, locale, result),
             "news": self._news(phrases, locale, self._fresh_news()),
             "since": self._since(phrases, locale),
             "survey": self._survey(phrases),
@@ -464,9 +468,9 @@ class Writer:
         told = self._case.news_told
         return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 
-    def _commitment_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+    def _commitment_values(self, phrases: Phrases, locale: str, result: str) -> dict[str, Any]:
         values = {
-            commitment.id: self._commitment(phrases, locale, commitment)
+            commitment.id: self._commitment(phrases, locale, commitment, result)
             for commitment in self._commitments()
             if commitment.audience in self._promised_to or commitment.id == self._wanted.about
         }
@@ -476,13 +480,23 @@ class Writer:
         """Return the commitments that were made, and those that this notice makes."""
         return (*(one for one in self._case.commitments if one.made_in), *self._made)
 
-    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, Any]:
+    @cached_property
+    def results(self) -> dict[str, Texts]:
+        """Return the words for each person's own result by its name; empty unless the notice tells these results."""
+        told = next((one for one in self._commitments() if one.id == self._wanted.about), None)
+        if told is None or told.per_person is None or told.state is not CommitmentState.KEPT:
+            return {}
+        declined = {locale: self._wording.phrases[locale].portal.get("remedy_declined", "") for locale in self._locales}
+        return {**told.per_person.words, DECLINED: declined}
+
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment, result: str) -> dict[str, Any]:
         state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
         take_up = _take_up(phrases, locale, commitment.take_up)
         evidence = _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}")
         kept = text_for(commitment.kept, locale) if state == CommitmentState.KEPT else ""
-        sentences = said_when_kept(kept, {**take_up, "result": evidence})
+        own = result if commitment.id == self._wanted.about else ""
+        sentences = said_when_kept(kept, {**take_up, "result": own if commitment.per_person else evidence})
         return {
             "kind": commitment.kind.value,
             "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),

@@ -217,11 +217,16 @@ def _named_time(one: CaseNextUpdate) -> tuple[Cell, ...]:
     return minute(one.until), ", ".join(one.named_by), one.fate, by, say_span(timedelta(seconds=one.late_by_seconds))
 
 
+def _stands(case: Case, commitment: str, state: str) -> str:
+    """Return the state of a promise, with how many persons have their result of one that is kept person by person."""
+    return f"{state}; per person: {case.remedies[commitment].in_words}" if commitment in case.remedies else state
+
+
 def _promises(source: ReportSource) -> ReportSection:
     rows = (
         (
             some_text(one.promise, ENGLISH),
-            one.state,
+            _stands(source.case, commitment.id, one.state),
             minute(one.due_at),
             minute(one.new_due_at),
             commitment.owner,

@@ -24,6 +24,7 @@ from amends.domain.base.value import (
     Value,
     to_utc,
 )
+from amends.domain.incident.per_person import PerPerson
 
 
 class CommitmentKind(StrEnum):
@@ -131,6 +132,8 @@ class PlannedCommitment(Value):
     """The parts of `take_up` that people need, as the library's entry names them."""
     kept: Texts = {}
     """The sentences for those promised once it is kept, with slots such as {link} and {result}."""
+    per_person: PerPerson | None = None
+    """The words for each person's own result, of what is done person by person; None for any other commitment."""
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -180,6 +183,8 @@ class Commitment(Value):
     take_up: TakeUp = TakeUp()
     kept: Texts = {}
     """The sentences for those promised once it is kept, with slots."""
+    per_person: PerPerson | None = None
+    """The words for each person's own result; None for a commitment that is kept for all at once."""
 
     @property
     def waits_to_be_made(self) -> bool:
@@ -287,4 +292,5 @@ def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Co
         made_in=notice,
         take_up=planned.take_up,
         kept=planned.kept,
+        per_person=planned.per_person,
     )

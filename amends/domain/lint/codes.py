@@ -8,6 +8,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from amends.domain.base.errors import Finding
+from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, Story
@@ -368,7 +369,14 @@ class Proof:
             Slot.PERSONAL_LINK: TOKEN,
             Slot.YOUR_DATA: say_data(self.phrases, kinds),
             Slot.HELP: "",
+            Slot.RESULT: self._longest_result,
         }
+
+    @property
+    def _longest_result(self) -> str:
+        """Return the longest of the results that a reader of the variant can have; empty without any."""
+        results = (text_for(texts, self.variant.locale) for texts in self.draft.results.values())
+        return max(results, key=len, default="")
 
     @property
     def story(self) -> Story | None:

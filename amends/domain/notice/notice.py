@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from amends.domain.base.text import counted, listed
-from amends.domain.base.value import EVERYONE, Locale, Moment, Value, nearest_locale
+from amends.domain.base.value import EVERYONE, Locale, Moment, Texts, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind, PageVersion
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
@@ -45,6 +45,8 @@ class Slot(StrEnum):
     """All steps of this person, as a list; a passage."""
     HELP = "help"
     """The help where this person lives; a passage."""
+    RESULT = "result"
+    """The result of this person, in a notice that a commitment is kept that was kept for each person alone."""
 
     @property
     def mark(self) -> str:
@@ -151,6 +153,8 @@ class Draft(Value):
     pinned: str = ""
     """Content hash of the playbook and the words used for the draft, which also word each person's data."""
     variants: tuple[Variant, ...]
+    results: dict[str, Texts] = {}
+    """The words for each person's own result, by its name; empty when the notice tells no such result."""
     commitments: tuple[Commitment, ...] = ()
     """The commitments that the notice is the first to make."""
     changes: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from amends.domain.base.text import counted
 from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.case.deadlines import open_duties, reminders
 from amends.domain.case.next_update import awaited
@@ -57,8 +58,8 @@ def is_over(case: Case, now: datetime) -> bool:
     """
     if case.destroyed_at:
         return True
-    waiting = case.commitments_open or _people_wait(case) or _word_awaits_approval(case) or without_word(case)
-    if case.state is not IncidentState.CLOSED or waiting:
+    waiting = case.commitments_open or case.remedies_owed or _people_wait(case) or _word_awaits_approval(case)
+    if case.state is not IncidentState.CLOSED or waiting or without_word(case):
         return False
     planned = plan(case, now)
     return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
@@ -70,12 +71,19 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
     reasons = (
         "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
         "a promise is open, or those promised have not heard how it ended" if case.commitments_open else "",
+        *_own_results(case),
         *without_word(case),
         f"messages are still to leave: {', '.join(leaving)}" if leaving else "",
     )
     found = tuple(reason for reason in reasons if reason)
     to_come = f"something of it is still to come: `amends timeline {case.incident.id}` shows what"
     return found or (() if is_over(case, now) else (to_come,))
+
+
+def _own_results(case: Case) -> tuple[str, ...]:
+    """Return in words who waits for their own result, for each commitment that is kept for each person alone."""
+    owed = case.remedies_owed.items()
+    return tuple(f"{counted(people, 'person', 'people')} of {one} have no result of their own" for one, people in owed)
 
 
 def late_answers(case: Case, now: datetime) -> str:

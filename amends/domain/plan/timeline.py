@@ -359,6 +359,7 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
             by = commitment.new_due_at or commitment.due_at
             what = f"the promise {commitment.id} is late"
             yield WaitingTask(wait=Wait.PROMISE, what=what, whom=commitment.owner, by=by, overdue=True, do=do)
+    yield from _own_results(case, now)
     if asked.open:
         what = (
             f"{asked.open} {'question has' if asked.open == 1 else 'questions have'} no answer, {asked.overdue} overdue"
@@ -366,6 +367,18 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
         whom = case.playbook.questions_owner if case.playbook else LEAD
         do = f"amends questions list {incident} --open"
         yield WaitingTask(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
+
+
+def _own_results(case: Case, now: datetime) -> Iterator[WaitingTask]:
+    """Yield each commitment that is kept for each person alone and of which persons have no result yet."""
+    for one in case.commitments:
+        if owed := case.remedies_owed.get(one.id):
+            by = one.new_due_at or one.due_at
+            what = f"{counted(owed, 'person has', 'people have')} no result of {one.id} yet"
+            do = f"amends remedies list {case.incident.id} {one.id} --open"
+            yield WaitingTask(
+                wait=Wait.PROMISE, what=what, whom=one.owner, by=by, overdue=by < now, missing=owed, do=do
+            )
 
 
 def _from_personal_pages(case: Case) -> Iterator[WaitingTask]:

@@ -9,6 +9,7 @@ from amends.domain.base.text import listed
 from amends.domain.base.value import Lasting, Place, Slug, Texts, Value
 from amends.domain.incident.commitment import CommitmentKind, TakeUpPart
 from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.per_person import PerPerson
 from amends.domain.law.duty import Confidence
 
 
@@ -43,6 +44,8 @@ class LibraryCommitment(Value):
     law: tuple[LawOfEntry, ...] = ()
     take_up: tuple[TakeUpPart, ...] = ()
     """The parts that the lead must fill in, so that people can take it up."""
+    per_person: PerPerson | None = None
+    """The words for each person's own result, where it is kept person by person."""
 
     @property
     def where(self) -> str:
@@ -81,6 +84,8 @@ class CommitmentLibrary(Value):
         kind, entry = self.entries[use]
         own = entry.model_dump(mode="json", include={"id", "owner", "promise", "kept"})
         whole = {"kind": kind.value, "due": str(entry.due), "needs": [str(part) for part in entry.take_up], **own}
+        if entry.per_person:
+            whole["per_person"] = entry.per_person.model_dump(mode="json")
         return {**whole, **given, "use": use}
 
 
@@ -98,4 +103,6 @@ def entry_lines(kind: CommitmentKind, entry: LibraryCommitment) -> Iterator[str]
     if entry.take_up:
         yield f"fill in under take_up: {listed(entry.take_up)}"
     yield from (f"kept, {locale}: {' '.join(text.split())}" for locale, text in entry.kept.items())
+    for name, texts in (entry.per_person.words if entry.per_person else {}).items():
+        yield from (f"result {name}, {locale}: {text}" for locale, text in texts.items())
     yield f"in the incident file: commitments: [{{use: {entry.id}{', take_up: {…}' if entry.take_up else ''}}}]"

@@ -47,6 +47,7 @@ from amends.ledger.notice.notices import Notices, is_current, is_overtaken, late
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
+from amends.ledger.remedy.remedies import remedy_counts
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
     DUE,
@@ -108,6 +109,7 @@ class Cases:
                 "surveys": survey_results(session, self._store.cache, incident, surveys, invited),
                 "reports_open": reports_open(session, incident),
                 "requests": request_counts(session, incident, now),
+                "remedies": remedy_counts(session, incident),
                 "contacts": contact_days(session, self._store.cache, incident, zone),
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at

@@ -19,6 +19,7 @@ from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.incidents import happened
+from amends.ledger.remedy.remedies import forget_results
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
@@ -108,6 +109,7 @@ class Destruction:
         with self._store.write() as write:
             for row in write.session.exec(select(QuestionRow).where(QuestionRow.incident == incident)):
                 row.once = str(row.id)  # the idempotency key is a hash of the question's words
+            forget_results(write, incident)
             for table in (PreferenceRow, TickedStepRow):  # what people chose on their pages
                 for chosen in write.session.exec(select(table).where(table.incident == incident)):
                     write.session.delete(chosen)

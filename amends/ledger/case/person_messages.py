@@ -77,7 +77,7 @@ def messages_of(
 
     source = cache(lambda notice, version: printed_from(session, draft(notice, version)))
 
-    claimed = claims.of_rows(session, incident, waiting, Released("", now, has_cohorts=True))
+    claimed = claims.of_rows(session, incident, waiting, Released("", now, has_cohorts=True, has_results=True))
     for row, claim in zip(rows, claimed, strict=True):
         if shut := [one.number for one in (claim.about, claim.to) if one and not one.readable]:
             raise DataDamaged(damaged(shut[0]))

@@ -41,9 +41,9 @@ from amends.ledger.deliver.told import (
     told_by_all,
     told_differently,
 )
-from amends.ledger.notice.audience import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
+from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing, settle
 from amends.ledger.store.tables import ONE_OF_SEVERAL, DeliveryRow, ToldOtherwiseRow

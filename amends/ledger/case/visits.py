@@ -9,9 +9,9 @@ from amends.domain.case.case import EventKind, IncidentState
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
 from amends.domain.playbook.playbook import Event
-from amends.ledger.notice.audience import told_to
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
+from amends.ledger.remedy.entitled import told_to
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import (
     DeliveryRow,

@@ -18,6 +18,7 @@ from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.people.shared_mailboxes import names_in_copies
+from amends.ledger.remedy.words import words_of
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
@@ -73,6 +74,8 @@ class Claim(NamedTuple):
     """True when a provider may have the message from an attempt whose answer was lost."""
     earlier_data: tuple[DataCategory, ...] = ()
     """The kinds of data that an earlier message named to the person wrongly; empty outside of corrections."""
+    remedy: str = ""
+    """The name of the person's own result; empty unless the notice tells each person theirs."""
 
     @property
     def readable(self) -> bool:
@@ -95,6 +98,8 @@ class Released:
     """The number of the last person whose wave has begun; None when the notice has no waves."""
     has_cohorts: bool = False
     """True when some people read another text because they were told something else before."""
+    has_results: bool = False
+    """True when the notice tells each person their own result."""
 
 
 class WaitingMessage(NamedTuple):
@@ -136,6 +141,14 @@ class Claims:
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
         claims = tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
+        if rows and released.has_results:
+            own = words_of(session, incident, [(row.notice, row.person) for row in rows])
+            claims = tuple(
+                [
+                    one._replace(remedy=own.get((row.notice, row.person), ""))
+                    for row, one in zip(rows, claims, strict=True)
+                ]
+            )
         return self._name_all(session, incident, rows, claims)
 
     def _name_all(

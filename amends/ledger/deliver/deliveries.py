@@ -196,7 +196,16 @@ class Deliveries:
         if draft.waves:
             since, after = self._notices.waves_go_on(session, row)
             begun = draft.waves.people(since, now, after)
-        kind = draft.template, released_at, row.version, row.binding, draft.optional, begun, draft.has_cohorts
+        kind = (
+            draft.template,
+            released_at,
+            row.version,
+            row.binding,
+            draft.optional,
+            begun,
+            draft.has_cohorts,
+            bool(draft.results),
+        )
         return Released(*kind), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:

@@ -1,14 +1,61 @@
 """News of commitments for people whom a message told of a commitment after the news had left."""
 
+from datetime import datetime
+
 from sqlmodel import Session, col, select
 
 from amends.domain.base.value import PROMISED
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
+from amends.domain.notice.notice import NoticeStage
 from amends.ledger.commitment import untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told
 from amends.ledger.notice.stage import RELEASED
+from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import CommitmentRow, NoticeRow, ReleaseRow, StatedCommitmentRow
+
+
+class LateNews:
+    """The news of commitments for people who are told later than the others."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def send_results(self, incident: str, now: datetime) -> int:
+        """Reopen the news of each commitment kept person by person, for people who have a result since the news left.
+
+        Return how many are reopened. The news was approved with the words of every result, so that these people get it
+        without a new approval, unless the list of people has changed since. Raises NotInLedger.
+        """
+        with self._store.read() as session:
+            incident_row(session, incident)
+            if not _with_late_results(session, incident):
+                return 0
+        with self._store.write() as write:
+            write.incident(incident)
+            found = _with_late_results(write.session, incident)
+            for row, news in found:
+                _reopen(write.session, row, news)
+                write.note(now, incident, "news reopened", news.notice, commitment=row.id)
+            return len(found)
+
+
+def _with_late_results(session: Session, incident: str) -> list[tuple[CommitmentRow, NoticeRow]]:
+    """Return the commitments, each with its news that left, of which a person has a result and not the news."""
+    kept = (CommitmentRow.incident == incident, CommitmentRow.state == CommitmentState.KEPT)
+    found = []
+    for row in session.exec(select(CommitmentRow).where(*kept)).all():
+        news = _news(session, row) if row.per_person else None
+        if news and news.stage == NoticeStage.SENT and not_told(session, incident, news.notice, f"{PROMISED}{row.id}"):
+            found.append((row, news))
+    return found
+
+
+def _reopen(session: Session, row: CommitmentRow, news: NoticeRow) -> None:
+    release = session.get_one(ReleaseRow, (row.incident, news.notice, news.version), with_for_update=True)
+    release.prepared = 0
+    reopen(session, news)
+    untold_again(session, row.incident, row.id, row.changes)
 
 
 def send_news_again(session: Session, incident: str, notice: str) -> None:
@@ -24,10 +71,7 @@ def send_news_again(session: Session, incident: str, notice: str) -> None:
         row = session.get(CommitmentRow, (incident, commitment))
         news = _news(session, row) if row and fate != _fate(row) else None
         if row and news and not_told(session, incident, news.notice, f"{PROMISED}{commitment}"):
-            release = session.get_one(ReleaseRow, (incident, news.notice, news.version), with_for_update=True)
-            release.prepared = 0
-            reopen(session, news)
-            untold_again(session, incident, commitment, row.changes)
+            _reopen(session, row, news)
 
 
 def _fate(row: CommitmentRow) -> str:

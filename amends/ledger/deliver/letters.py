@@ -217,7 +217,9 @@ class PaperLetters:
             if not rows:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
-            released = Released(draft.template, draft.dated, has_cohorts=draft.has_cohorts)
+            released = Released(
+                draft.template, draft.dated, has_cohorts=draft.has_cohorts, has_results=bool(draft.results)
+            )
             claims = self._claims.of_rows(session, incident, rows, released)
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
                 raise DataDamaged(damaged(shut[0]))

@@ -112,5 +112,8 @@ class Previews:
         writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
-        released = Released(draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts)
+        released = Released(
+            draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
+            has_results=bool(draft.results),
+        )  # fmt: skip
         return self._claims.of_rows(session, draft.incident, waiting, released)

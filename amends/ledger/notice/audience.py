@@ -3,27 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import and_, exists, func, literal, or_
+from sqlalchemy import and_, exists, func, or_
 from sqlalchemy import select as sql
 from sqlmodel import col
 
 from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.notice.notice import PERSON_STATE
-from amends.domain.notice.told import COUNTS_AS_TOLD
+from amends.domain.remedy.remedy import ENDED, OWED
+from amends.ledger.remedy.entitled import PERSON, has_remedy, told_to
 from amends.ledger.store.tables import (
     CommitmentPersonRow,
     CommitmentRow,
-    DeliveryRow,
     PersonRow,
     StatedCommitmentRow,
     SurveySampleRow,
     ToldOtherwiseRow,
 )
-
-TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
-"""The states of messages that tell."""
-PERSON = col(PersonRow.number)
 
 
 def in_audience(incident: str, name: str) -> list[Any]:
@@ -61,27 +56,16 @@ def _place(_: str, place: str) -> Any:
 def _promised(incident: str, commitment: str) -> Any:
     """Return the condition that a message told the person of the commitment.
 
-    A person to whom only its end was told, because they were found after that, has nothing more to hear.
+    A person to whom only its end was told, because they were found after that, has nothing more to hear, but for their
+    own result. The end of a commitment that is kept for each person alone is told to those with a result.
     """
     said, now = StatedCommitmentRow, CommitmentRow
     mine = (col(said.incident) == incident, col(said.commitment) == commitment)
     stands = and_(col(now.incident) == said.incident, col(now.id) == said.commitment)
-    not_the_end = or_(col(now.state) == CommitmentState.OPEN, col(now.state) != said.fate)
-    return exists().where(*mine, stands, not_the_end, told_to(PERSON)).correlate(PersonRow)
-
-
-def told_to(person: Any) -> Any:
-    """Return the condition that a message told the person of a stated commitment, for a query for stated commitments.
-
-    The condition looks up the messages of one person to a notice. Joined with all messages, SQLite would read them all
-    for each person.
-    """
-    sent, said = DeliveryRow, StatedCommitmentRow
-    same = (col(getattr(sent, name)) == getattr(said, name) for name in ("incident", "notice", "version", "channel"))
-    read = or_(col(said.readers) == "", col(sent.variant).like(literal("%/").concat(col(said.readers))))
-    return (
-        exists().where(*same, read, col(sent.person) == person, col(sent.state).in_(TELLS)).correlate(said, PersonRow)
-    )
+    ended, owed = has_remedy(incident, commitment, ENDED), has_remedy(incident, commitment, OWED)
+    not_the_end = or_(col(now.state) == CommitmentState.OPEN, col(now.state) != said.fate, ended)
+    tells = or_(col(now.state) != CommitmentState.KEPT, ~owed)
+    return exists().where(*mine, stands, not_the_end, tells, told_to(PERSON)).correlate(PersonRow)
 
 
 BY_WORD: Mapping[str, Callable[[str, str], Any]] = {

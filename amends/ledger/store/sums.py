@@ -60,6 +60,7 @@ ROWS = {
     "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
     "element_set": "SELECT id, elements, country, region FROM element_set WHERE {where}",
     "commitment_person": "SELECT person FROM commitment_person WHERE {where}",
+    "remedy": "SELECT person, state, word, changed_at, settled_by FROM remedy WHERE {where}",
     "survey_sample": "SELECT person FROM survey_sample WHERE {where}",
     "logged_message": "SELECT key, unclear FROM logged_message WHERE {where}",
 }
@@ -70,6 +71,7 @@ GROUPED_BY = {
     "told_otherwise": ("incident", "notice"),
     "element_set": ("incident",),
     "commitment_person": ("incident", "commitment"),
+    "remedy": ("incident", "commitment"),
     "survey_sample": ("incident", "notice"),
     "logged_message": (),
 }

@@ -542,6 +542,7 @@ class CommitmentRow(Sealed, table=True):
     next_word_at: datetime | None = _time_or_none()
     take_up: dict[str, Any] = _json()
     kept: dict[str, str] = _json()
+    per_person: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     changes: int
     """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int
@@ -982,3 +983,22 @@ class FaqRow(Sealed, table=True):
     approved_at: datetime | None = _time_or_none()
     withdrawn_by: str = ""
     withdrawn_at: datetime | None = _time_or_none()
+
+
+class RemedyRow(SQLModel, table=True):
+    """The remedy that one person was promised by a commitment that is kept for each person alone."""
+
+    __tablename__ = "remedy"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    state: str
+    word: str
+    """The name of the result or of the reason; empty while there is none, and once personal data was destroyed."""
+    changed_at: datetime = _time()
+    settled_by: str
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),
+        Index("ix_remedy_person", "incident", "person"),
+        Index("ix_remedy_state", "incident", "commitment", "state"),
+    )

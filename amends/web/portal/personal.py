@@ -196,6 +196,8 @@ class PersonalPages:
                 self._ledger.visits.versions_got(incident, number),
             )
             promised = self._ledger.visits.commitments_told(incident, number)
+            alone = any(one.per_person for one in known.commitments)  # nothing is read where no result is anybody's own
+            remedies = self._ledger.remedies.of_person(incident, number) if alone else {}
         except DataDamaged:  # the link is right, so the person gets the page about an error of ours, with our contacts
             self._ledger.incidents.alert(incident, damaged(number), now)
             raise
@@ -218,6 +220,7 @@ class PersonalPages:
             known.voice(chosen or wish or person.locale, person.country),
             chosen,
             now,
+            remedies,
         )
 
     def _refusal(self, visit: Visit, form: PageForm, fields: Mapping[str, str]) -> Fault | None:

@@ -15,6 +15,7 @@ from amends.domain.base.value import EVERYONE
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.people.person import Flag, Left, Person, place_of
 from amends.domain.playbook.survey import Survey
+from amends.domain.remedy.remedy import Remedy, RemedyState
 from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
@@ -42,6 +43,8 @@ class Visit:
     chosen: str
     """The locale that the visitor asked for, or empty."""
     now: datetime
+    remedies: Mapping[str, Remedy] = field(default_factory=dict)
+    """By commitment that is kept for each person alone, how it stands for this person."""
 
     @property
     def guardian(self) -> bool:
@@ -76,6 +79,16 @@ class Visit:
         given = self.known.commitments
         theirs = (one for one in given if one.id in self.promised or (not self.left and self._belongs_to(one.audience)))
         return tuple((commitment, fate(commitment, self.now)) for commitment in theirs)
+
+    def own_result(self, commitment: Commitment) -> tuple[str, str]:
+        """Return the state of this person's part of a commitment, and the result in words; empty without any."""
+        remedy = self.remedies.get(commitment.id)
+        if commitment.per_person is None or self.left or (remedy is None and commitment.id not in self.promised):
+            return "", ""
+        if remedy is None:
+            return RemedyState.OPEN, ""
+        texts = commitment.per_person.words.get(remedy.word, {})
+        return remedy.state, self.voice.text(texts) if texts else ""
 
     @property
     def told(self) -> list[Told]:

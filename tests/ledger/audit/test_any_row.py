@@ -17,10 +17,12 @@ from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
 from amends.domain.feedback.queue.faq import FaqText
+from amends.domain.incident.per_person import PerPerson
 from amends.domain.people.preference import Preference
 from amends.domain.people.report import NewReport, PageReportKind
 from amends.domain.playbook.survey import Sample
 from amends.domain.receipt.incoming import MailOutcome
+from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.feedback.survey.ballots import text_place
@@ -40,6 +42,7 @@ from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, bound, 
 LATER = NOW + timedelta(hours=1)
 MEI = Member(name="mei", role=TeamRole.LEAD)
 OMAR, WEI = Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY)
+CHECKED = PerPerson(results={"clean": {"*": "We found nothing."}})
 DECIDES_NOTHING = {
     "amends_schema": "the version of the tables: another one is refused, or migrated",
     "sqlite_sequence": "the last number of a lease or a message, which is only ever raised",
@@ -87,7 +90,10 @@ def with_everything(ledger: Ledger) -> None:
     _from_the_page(ledger)
     _in_public(ledger)
     ledger.commitments.add(
-        INCIDENT, [(a_commitment(id="a", audience="persons:a"), [1, 2]), (a_commitment(id="b"), [])], "lena", NOW
+        INCIDENT,
+        [(a_commitment(id="a", audience="persons:a"), [1, 2]), (a_commitment(id="b", per_person=CHECKED), [])],
+        "lena",
+        NOW,
     )
     ledger.filings.record(INCIDENT, a_duty().id, NOW, "lena", "R-1", "", NOW)
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
@@ -96,6 +102,7 @@ def with_everything(ledger: Ledger) -> None:
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)
+    ledger.remedies.settle(INCIDENT, "b", {1: RemedyOutcome(RemedyState.DONE, "clean")}, "lena", NOW)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
 
 

@@ -251,6 +251,7 @@ def upgrade() -> None:
         sa.Column("next_word_at", TIME, nullable=True),
         sa.Column("take_up", sa.JSON(), nullable=False),
         sa.Column("kept", sa.JSON(), nullable=False),
+        sa.Column("per_person", sa.JSON(), nullable=True),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("worded_by", sa.String(), nullable=False),
@@ -579,12 +580,10 @@ def upgrade() -> None:
     _create_mentions_and_hours()
     _create_inbox()
     _create_queue()
+    _create_remedies()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
-    if op.get_bind().dialect.name == "postgresql":
-        _count_on_postgresql()
-    else:
-        _count_on_sqlite()
+    _count_messages()
 
 
 def _create_questions() -> None:
@@ -1028,12 +1027,36 @@ def _create_mentions_and_hours() -> None:
     )
 
 
+def _create_remedies() -> None:
+    op.create_table(
+        "remedy",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("word", sa.String(), nullable=False),
+        sa.Column("changed_at", TIME, nullable=False),
+        sa.Column("settled_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),
+        sa.PrimaryKeyConstraint("incident", "commitment", "person"),
+    )
+    op.create_index("ix_remedy_person", "remedy", ["incident", "person"])
+    op.create_index("ix_remedy_state", "remedy", ["incident", "commitment", "state"])
+
+
 def _forbid_changes(table: str, why: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(ON_POSTGRESQL.format(table=table, why=why))
         return
     for verb in ("UPDATE", "DELETE"):
         op.execute(ON_SQLITE.format(table=table, verb=verb, why=why))
+
+
+def _count_messages() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        _count_on_postgresql()
+    else:
+        _count_on_sqlite()
 
 
 def _count_on_sqlite() -> None:

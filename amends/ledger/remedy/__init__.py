@@ -1,0 +1,1 @@
+"""Remedies of persons in the ledger."""

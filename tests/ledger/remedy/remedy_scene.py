@@ -1,0 +1,43 @@
+"""A ledger in which people were told that something will be done for each of them."""
+
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.incident.per_person import PerPerson
+from amends.domain.notice.statement import about, committed
+from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.ledger import Ledger
+from tests.builders import NOW, a_commitment, a_person
+from tests.delivery.sending import INCIDENT, NOTICE, approved, personal_variants
+
+LOCKS = "locks"
+WORDS = PerPerson(
+    results={
+        "sound": {"en": "We looked at your lock, and it is sound.", "zh-CN": "我们检查了您的门锁，没有问题。"},
+        "replaced": {"en": "Your lock was worn, so we put in a new one.", "zh-CN": "您的门锁已磨损，我们换了新锁。"},
+    },
+    reasons={"moved": {"en": "You have moved, so there is no lock of ours.", "zh-CN": "您已搬家，没有我们的门锁。"}},
+)
+SOUND, REPLACED = (RemedyOutcome(RemedyState.DONE, word) for word in ("sound", "replaced"))
+MOVED = RemedyOutcome(RemedyState.NOT_POSSIBLE, "moved")
+
+
+def promised(ledger: Ledger, people: int = 4, told: int | None = None, owner: str = "Facilities") -> None:
+    """Open the incident, promise to look at each lock, and send the notice; of these people `told` get it."""
+    one = a_commitment(id=LOCKS, per_person=WORDS, owner=owner)
+    states = (about(LOCKS),)
+    variants = tuple(variant.model_copy(update={"states": states}) for variant in personal_variants("en", "zh-CN"))
+    listed = [a_person(number=number) for number in range(1, people + 1)]
+    stated = (committed(one, NOW, "UTC"),)
+    approved(ledger, listed, commitments=(one,), statements=stated, variants=variants)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    send(ledger, people if told is None else told)
+
+
+def send(ledger: Ledger, people: int, notice: str = NOTICE) -> None:
+    """The channel takes so many messages to people, one each by email."""
+    while people and (claims := ledger.deliveries.claim(INCIDENT, notice, [ChannelKind.EMAIL], min(people, 500), NOW)):
+        ledger.deliveries.record(claims, (), INCIDENT, notice, NOW)
+        answers = [(one, Receipt(one.key, Status.SENT, "250", "Q1")) for one in claims]
+        ledger.deliveries.record((), answers, INCIDENT, notice, NOW)
+        leases = sorted({one.lease for one in claims})
+        ledger.deliveries.end_leases(leases, {"sent": len(claims)}, INCIDENT, notice, NOW)
+        people -= len(claims)
