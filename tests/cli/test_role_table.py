@@ -14,7 +14,12 @@ from tests.cli.role_page import HERE, command_of, on_page
 CREW = {name: TeamRole(role) for name, role in TEAM.items()} | {
     "cleo": TeamRole.COMMUNICATIONS, "pia": TeamRole.PRIVACY, "ella": TeamRole.EXECUTIVE,
 }  # fmt: skip
-FILES = {"AUDIENCE": AUDIENCE, "CALLS": "person_id,kind,locale,asked_at,text\n", "POSTS": "account,text,posted_at\n"}
+FILES = {
+    "AUDIENCE": AUDIENCE,
+    "CALLS": "person_id,kind,locale,asked_at,text\n",
+    "POSTS": "account,text,posted_at\n",
+    "RESULTS": "person_id,result\n",
+}
 FILE = "story.yaml"
 LATER = "2099-01-01T00:00+00:00"
 WORDS = ("--words", "No.")
@@ -95,6 +100,8 @@ CALLS: dict[str, tuple[object, ...]] = {
     "commitments keep": (INCIDENT, "none", "--evidence", "en=done"),
     "commitments late": (INCIDENT, "none", "--until", LATER, "--reason-en", "late"),
     "commitments drop": (INCIDENT, "none", "--reason", "en=no"),
+    "remedies done": (INCIDENT, "none", 1, "--declined"),
+    "remedies import": (INCIDENT, "none", "RESULTS"),
     "audit looked": (INCIDENT,),
     "clock trust": (),
     "team add": ("newcomer", "--role", "legal"),
