@@ -1,15 +1,16 @@
-"""A document as a workbook (XLSX): the sentences on the first sheet, then a sheet for each table.
+"""A document as a workbook (XLSX): the sentences on the first sheet, then a sheet for each table and for each chart.
 
 Every cell but a number is text, so that no spreadsheet runs a cell as a formula, whatever it begins with.
 """
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from amends.domain.base.text import printable, say
-from amends.domain.export.document import Cell, ReportDocument, ReportTable
+from amends.domain.export.document import Cell, ReportDocument, ReportTable, TableColumn, TimeChart
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -35,8 +36,11 @@ def workbook(document: ReportDocument) -> bytes:
         book.set_properties({"title": _text(document.title)[:255], "created": document.written_at.replace(tzinfo=None)})
         _write_overview(book, document)
         taken = {OVERVIEW.casefold(), *RESERVED}
-        for table in (table for section in document.sections for table in section.tables):
-            _write_table(book, _free_name(table.title, taken), table)
+        for section in document.sections:
+            for table in section.tables:
+                _write_table(book, _free_name(table.title, taken), table)
+            for chart in section.charts:
+                _write_chart(book, _free_name(f"Chart, {chart.title}", taken), chart)
     return file.getvalue()
 
 
@@ -58,7 +62,7 @@ def _said(document: ReportDocument) -> Iterator[tuple[str, bool]]:
             yield from ((one, False) for one in section.sentences)
 
 
-def _write_table(book: "Workbook", name: str, table: ReportTable) -> None:
+def _write_table(book: "Workbook", name: str, table: ReportTable) -> "Worksheet":
     bold, sheet = book.add_format({"bold": True, "bottom": 1}), book.add_worksheet(name)
     for place, column in enumerate(table.columns):
         sheet.write_string(0, place, _text(column.title), bold)
@@ -67,12 +71,37 @@ def _write_table(book: "Workbook", name: str, table: ReportTable) -> None:
     sheet.freeze_panes(1, 0)
     for number, row in enumerate(table.rows[: SHEET_HOLDS - 1], 1):
         _write_row(sheet, number, row)
+    return sheet
 
 
 def _write_row(sheet: "Worksheet", number: int, row: tuple[Cell, ...]) -> None:
     for place, cell in enumerate(row):
         write: Any = sheet.write_string if isinstance(cell, str) else sheet.write_number
         write(number, place, _text(cell) if isinstance(cell, str) else cell)
+
+
+def _write_chart(book: "Workbook", name: str, chart: TimeChart) -> None:
+    """Write the numbers of the chart by day, each line in a column, and the chart beside them."""
+    heads = ("Day", *(line.name for line in chart.lines))
+    rows = tuple(_by_day(chart))
+    columns = tuple(TableColumn(title=head, is_number=place > 0) for place, head in enumerate(heads))
+    sheet = _write_table(book, name, ReportTable(title=chart.title, columns=columns, rows=rows))
+    drawing = book.add_chart({"type": "line"})
+    drawing.set_title({"name": chart.title})
+    for column in range(1, len(heads)):
+        cells = {"categories": [name, 1, 0, len(rows), 0], "values": [name, 1, column, len(rows), column]}
+        drawing.add_series({"name": [name, 0, column], **cells})
+    sheet.insert_chart(1, len(heads) + 1, drawing)
+
+
+def _by_day(chart: TimeChart) -> Iterator[tuple[Cell, ...]]:
+    """Yield every day of the chart with the value of each line, which is zero before the first day of the line."""
+    known = [dict(line.points) for line in chart.lines]
+    so_far = [0] * len(known)
+    first = min((day for line in known for day in line), default=chart.until)
+    for day in (first + timedelta(days=number) for number in range((chart.until - first).days + 1)):
+        so_far = [line.get(day, before) for line, before in zip(known, so_far, strict=True)]
+        yield (day.isoformat(), *so_far)
 
 
 def _text(said: str) -> str:

@@ -105,6 +105,25 @@ def test_a_table_without_rows_says_none() -> None:
     assert "\n\nnone\n" in markdown(a_document())
 
 
+def test_a_workbook_draws_each_chart_from_numbers_by_day() -> None:
+    lines = (
+        ChartLine(name="=one", points=((date(2026, 6, 1), 3), (date(2026, 6, 3), 10))),
+        ChartLine(name="two", points=((date(2026, 6, 2), 4),)),
+    )
+    chart = TimeChart(title="People reached", until=date(2026, 6, 5), lines=lines)
+    section = ReportSection(id="reach", title="Reach", charts=(chart,))
+    file = workbook(ReportDocument(title="A title", written_at=NOW, opening=(), sections=(section,)))
+    sheet = CalamineWorkbook.from_filelike(BytesIO(file)).get_sheet_by_name("Chart, People reached")
+    assert sheet.to_python() == [
+        ["Day", "=one", "two"], ["2026-06-01", 3, 0], ["2026-06-02", 3, 4], ["2026-06-03", 10, 4],
+        ["2026-06-04", 10, 4], ["2026-06-05", 10, 4],
+    ]  # fmt: skip
+    with zipfile.ZipFile(BytesIO(file)) as parts:
+        drawing = parts.read("xl/charts/chart1.xml").decode()
+    assert "'Chart, People reached'!$B$2:$B$6" in drawing
+    assert drawing.count("<c:ser>") == 2
+
+
 def test_a_line_stays_level_until_its_next_day() -> None:
     chart = TimeChart(
         title="People", until=date(2026, 6, 5),

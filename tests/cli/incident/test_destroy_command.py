@@ -123,7 +123,12 @@ def test_what_can_still_be_read_says_that_it_was_destroyed(closed: Office, comma
 
 @pytest.mark.parametrize(
     "command",
-    [["deliveries", INCIDENT], ["audit", "verify"], ["report", INCIDENT, "--out", "{out}"]],
+    [
+        ["deliveries", INCIDENT],
+        ["audit", "verify"],
+        ["report", INCIDENT, "--out", "{out}"],
+        ["export", "case", INCIDENT, "--out", "{out}"],
+    ],
 )
 def test_counts_and_the_audit_can_still_be_read(closed: Office, command: list[str], tmp_path: Path) -> None:
     destroy(closed)

@@ -1,6 +1,10 @@
 """Days become curves: reach adds up, questions rise and fall, commitments change their state."""
 
 from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from amends.domain.export.over_time import (
     AskedOn,
@@ -45,6 +49,25 @@ def test_the_last_day_has_the_states_that_the_report_names() -> None:
     put_off = a_commitment(due_at=NOW + timedelta(days=5), new_due_at=NOW + timedelta(days=9))
     last = promises_by_day(a_case(commitments=(put_off,)), NOW)[-1]
     assert (last.day, last.states["late"], last.states["open"]) == (NOW.date(), 1, 0)
+
+
+days_off = st.integers(-40, 40).map(lambda days: NOW + timedelta(days=days))
+past = st.integers(-40, 0).map(lambda days: NOW + timedelta(days=days))
+
+
+@given(st.lists(st.tuples(past, days_off, st.none() | past, st.sampled_from(["kept", "dropped"])), max_size=5))
+def test_each_day_counts_every_commitment_made_by_then(drawn: list[tuple[Any, Any, Any, str]]) -> None:
+    commitments = tuple(
+        a_commitment(
+            id=f"c{number}", added_at=added, due_at=due, settled_at=settled, made_in="",
+            state=CommitmentState(state) if settled else CommitmentState.OPEN,
+        )
+        for number, (added, due, settled, state) in enumerate(drawn)
+    )  # fmt: skip
+    days = promises_by_day(a_case(commitments=commitments), NOW)
+    for one in days:
+        assert sum(one.states.values()) == sum(made.date() <= one.day for made, *_ in drawn)
+    assert [one.day for one in days] == sorted({one.day for one in days})
 
 
 def test_without_commitments_there_is_no_day() -> None:
