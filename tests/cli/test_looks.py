@@ -130,3 +130,9 @@ def test_before_there_is_a_team_one_may_look(tmp_path: Path) -> None:
 def test_the_chain_holds_with_looks_in_it(asked: Office) -> None:
     asked.values("questions", "list", INCIDENT, by="rosa")
     assert asked.amends("audit", "verify").exit_code == 0
+
+
+def test_looks_stand_in_their_own_list_and_not_in_the_timeline(asked: Office) -> None:
+    before = asked.amends("incident", "timeline", INCIDENT).stdout
+    asked.values("questions", "list", INCIDENT, by="rosa")
+    assert asked.amends("incident", "timeline", INCIDENT).stdout == before

@@ -34,6 +34,7 @@ from amends.domain.draft.languages import reader_findings, unused_texts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import still_needed, unmet_closing_criteria, without_word
 from amends.domain.plan.plan import Plan, never_stated, plan
+from amends.domain.team.look import LOOKED
 from amends.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from amends.ledger import AuditEntry
 
 WHO_OPENS = "say with --as NAME who opens this; notices are approved by others than their author"
+UNTOLD = ("claimed", LOOKED)
+"""Acts that are too many for a timeline: workers claim messages all the time; `amends audit looked` lists looks."""
 WHAT_IS_LEFT = (
     "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
     "letter files and exports that were written elsewhere, mails in inbox/kept of the home, mails and logs of your "
@@ -305,7 +308,7 @@ def timeline(ctx: typer.Context, incident: IncidentId) -> None:
 
 def _acts(entries: Iterable["AuditEntry"]) -> Iterator[tuple[datetime, str, str, str]]:
     """Yield one row for each act; the same act several times in a row is one row with its count."""
-    shown = (entry for entry in entries if entry.act != "claimed")  # workers claim messages all the time
+    shown = (entry for entry in entries if entry.act not in UNTOLD)
     for (actor, act, subject), group in groupby(shown, key=lambda entry: (entry.actor, entry.act, entry.subject)):
         same = list(group)
         yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject

@@ -23,13 +23,14 @@ from amends.domain.export.over_time import CountsByDay
 from amends.domain.export.report import RecordedAct, ReportSource, report_document
 from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.notice.notice import PersonState
+from amends.domain.team.look import LOOKED
 
 if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
     from amends.ledger import AuditEntry, Ledger
 
-ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened"}
-"""Acts that the numbers above the timeline count already."""
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened", LOOKED}
+"""Acts that the numbers above the timeline count already, and looks, which `amends audit looked` lists."""
 COLOURS = {
     PersonState.DELIVERED: "#1a7f4b",
     PersonState.SENT: "#57ab7a",
