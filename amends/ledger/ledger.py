@@ -20,7 +20,7 @@ from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
-from amends.ledger.commitment import Commitments
+from amends.ledger.commitment.commitments import Commitments
 from amends.ledger.deliver.channels_used import ChannelsUsed
 from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.corrections import Corrections

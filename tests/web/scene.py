@@ -21,7 +21,7 @@ from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.commitment import told
+from amends.ledger.commitment.commitments import told
 from channels.website_static import WebsiteStatic
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
 from tests.delivery.sending import looked_over

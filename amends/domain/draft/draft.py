@@ -213,7 +213,7 @@ def _planned(case: Case, wanted: Wanted, now: datetime) -> Iterator[Commitment]:
     of_playbook = case.playbook.commitments if case.playbook else ()
     for planned in planned_commitments(of_playbook, case.incident.commitments):
         if planned.audience == wanted.audience and planned.id not in known:
-            yield commit(planned, now, wanted.id)
+            yield commit(planned, now, wanted.id, case.incident.organisation.timezone)
 
 
 def _earlier_authors(case: Case, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.value import PROMISED
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
-from amends.ledger.commitment import untold_again
+from amends.ledger.commitment.commitments import untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told
 from amends.ledger.notice.stage import RELEASED

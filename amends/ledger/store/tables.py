@@ -542,6 +542,20 @@ class CommitmentRow(Sealed, table=True):
     next_word_at: datetime | None = _time_or_none()
     take_up: dict[str, Any] = _json()
     kept: dict[str, str] = _json()
+    deputy: str = ""
+    series: str = ""
+    number: int = 1
+    every: str | None = None
+    until: datetime | None = _time_or_none()
+    at_most: int | None = None
+    steps: list[dict[str, Any]] = _json()
+    budget: str | None = None
+    spent: str | None = None
+    reported_at: datetime | None = _time_or_none()
+    reported_by: str = ""
+    reviewed_at: datetime | None = _time_or_none()
+    reviewed_by: str = ""
+    evidence_link: str = ""
     changes: int
     """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int

@@ -10,6 +10,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import minute
 from amends.domain.base.value import Texts
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
+from amends.ledger.commitment.rows import columns_of, commitments_of
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import KEY, CommitmentPersonRow, CommitmentRow, NoticeRow, ReleaseRow
@@ -47,7 +48,7 @@ class Commitments:
             for one, persons in added:
                 if write.session.get(CommitmentRow, (incident, one.id)):
                     raise NotAllowed(f"incident {incident} has a commitment {one.id} already; choose another id")
-                content = one.model_copy(update={"added_at": now}).model_dump()
+                content = columns_of(one.model_copy(update={"added_at": now}))
                 write.session.add(CommitmentRow(incident=incident, **content, changes=1, told=0, worded_by=by))
                 write.session.flush()
                 whose = {"incident": incident, "commitment": one.id}
@@ -130,32 +131,6 @@ class Commitments:
             write.note(now, incident, f"commitment {chase}", commitment, owner=row.owner)
 
 
-def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
-    """Return the incident's commitments, the earliest due first."""
-    query = select(CommitmentRow).where(CommitmentRow.incident == incident).order_by(col(CommitmentRow.due_at))
-    return tuple(_commitment(row) for row in session.exec(query))
-
-
-def untold(session: Session, incident: str) -> dict[str, int]:
-    """Return the number of the latest change of each commitment that those who know the commitment were not told."""
-    query = select(CommitmentRow.id, CommitmentRow.changes).where(
-        CommitmentRow.incident == incident, CommitmentRow.made_in != "", col(CommitmentRow.told) < CommitmentRow.changes
-    )
-    return dict(session.exec(query).all())
-
-
-def changes(session: Session, incident: str) -> dict[str, int]:
-    """Return the number of the latest change of each commitment."""
-    query = select(CommitmentRow.id, CommitmentRow.changes).where(CommitmentRow.incident == incident)
-    return dict(session.exec(query).all())
-
-
-def worded_by(session: Session, incident: str) -> dict[str, str]:
-    """Return who gave the evidence or the reason of each commitment that has one."""
-    query = select(CommitmentRow.id, CommitmentRow.worded_by)
-    return dict(session.exec(query.where(CommitmentRow.incident == incident, CommitmentRow.worded_by != "")).all())
-
-
 def told(session: Session, incident: str, commitment: str, change: int) -> None:
     """Record that the commitment's audience was told of this change. Raises NotInLedger."""
     row = _row(session, incident, commitment)
@@ -209,7 +184,3 @@ def _may_be_read(session: Session, row: CommitmentRow) -> bool:
         .where(ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
     )
     return session.exec(query.limit(1)).first() is not None
-
-
-def _commitment(row: CommitmentRow) -> Commitment:
-    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told", "worded_by", "seal"}))
