@@ -162,6 +162,7 @@ class RehearsedTeam:
             scene.record_inject(now, f"the promise {commitment.id} is put off by {late.by}")
         else:
             scene.ledger.commitments.keep(scene.incident, commitment.id, EVIDENCE, LEAD.name, now)
+            scene.ledger.commitments.accept(scene.incident, commitment.id, APPROVERS[0].name, now)
             scene.record_act(now, f"keeps the promise {commitment.id}")
 
     # Letters, tasks, pauses and the end of the case.

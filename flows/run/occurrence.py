@@ -123,7 +123,7 @@ def _what_comes(case: Case, now: datetime, _changed: bool) -> str:
 
 
 async def bring_up_to_date(context: Context, incident_id: str) -> Case:
-    """Record reached thresholds, close a case that is ready, watch embargo and next update; return the case."""
+    """Record reached thresholds and promises that recur, close a ready case, watch the time; return the case."""
     ledger, now = context.ledger, context.clock()
     case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if case.destroyed_at:
@@ -132,6 +132,8 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+    if not case.clock_doubt and await asyncio.to_thread(_renew_promises, ledger, case, now):
+        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if change := _opens_or_closes(ledger, case, now):
         await asyncio.to_thread(change, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
@@ -139,6 +141,12 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
+
+
+def _renew_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
+    """Record the occurrences that follow those that have come due of promises that recur; return True when any do."""
+    recurs = any(one.series and one.every for one in case.commitments)
+    return recurs and bool(ledger.commitments.renew(case.incident.id, now))
 
 
 def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:

@@ -29,6 +29,7 @@ from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from tests.acceptance.truth import AT_FIRST, GROWN, Truth
+from tests.commitments import keep
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_ledger, outboxes
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -170,7 +171,7 @@ class Year:
     def keep(self, name: str) -> None:
         self.truth.ends[name] = "kept"
         words = {"en": "Report 17.", "zh-CN": "第17号报告。"}
-        self.ledger.commitments.keep(INCIDENT, name, words, LEAD.name, self.clock.now)
+        keep(self.ledger, INCIDENT, name, words, LEAD.name, self.clock.now)
 
     def drop(self, name: str) -> None:
         self.truth.ends[name] = "dropped"

@@ -34,6 +34,7 @@ from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
+from tests.commitments import keep
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 
@@ -295,7 +296,7 @@ def _live(weeks: Weeks) -> None:
     up.mail.delay = 0.0
     weeks.calm()
 
-    ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
+    keep(ledger, INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.commitments.put_off(
         INCIDENT, "number-protection", START + timedelta(days=24), late, LEAD.name, weeks.clock()

@@ -295,6 +295,10 @@ class Commitment(Value):
     """The time at which a member reported that it is kept; with the state open, another member has to review that."""
     reported_by: str = ""
     reviewed_at: Moment | None = None
+    refusal: str = ""
+    """The reason why a reviewer did not accept the last evidence, in words for the team; or empty."""
+    zone: str = "UTC"
+    """The time zone in which the days end that people were told."""
     reviewed_by: str = ""
     """The member who accepted the evidence; never the one who reported."""
     evidence_link: str = ""
@@ -347,6 +351,8 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
         if commitment.overdue(now):
             if commitment.escalated_at is None:
                 chases[commitment.id] = Chase.ESCALATE
+        elif commitment.waits_for_review:
+            continue
         elif commitment.reminded_at is None and (commitment.new_due_at or commitment.due_at) - before <= now:
             chases[commitment.id] = Chase.REMIND
     return chases
@@ -426,4 +432,5 @@ def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone:
             for step in planned.steps
         ),
         budget=planned.budget,
+        zone=zone,
     )

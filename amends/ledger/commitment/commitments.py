@@ -1,19 +1,29 @@
-"""Commitments in the ledger: add, keep, put off and drop them, and record which changes people were told."""
+"""Commitments in the ledger: add, keep, review, put off, drop and break them, and let those that recur come again."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import and_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.base.text import minute
+from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.value import Texts
+from amends.domain.commitment.review import (
+    why_not_break,
+    why_not_drop,
+    why_not_end_series,
+    why_not_put_off,
+    why_not_report,
+    why_not_review,
+    why_not_work,
+)
+from amends.domain.commitment.series import following
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
-from amends.ledger.commitment.rows import columns_of, commitments_of
-from amends.ledger.store.session import Store, incident_row
+from amends.ledger.commitment.files import NewFile, store_files
+from amends.ledger.commitment.rows import as_commitment, columns_of, commitments_of
+from amends.ledger.commitment.told import locked_row, may_be_read, not_given
+from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import KEY, CommitmentPersonRow, CommitmentRow, NoticeRow, ReleaseRow
+from amends.ledger.store.tables import CommitmentPersonRow, CommitmentRow
 
 
 class Commitments:
@@ -32,7 +42,7 @@ class Commitments:
         """Return one commitment of the incident. Raises NotInLedger."""
         given = {one.id: one for one in self.all(incident)}
         if commitment not in given:
-            raise _not_given(incident, commitment)
+            raise not_given(incident, commitment)
         return given[commitment]
 
     def add(
@@ -58,36 +68,68 @@ class Commitments:
                 detail = {"audience": one.audience, "due": one.due_at.isoformat(), "persons": len(set(persons))}
                 write.note(now, incident, "commitment added", one.id, actor=by, **detail)
 
-    def keep(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
-        """Record that a commitment is kept, with the evidence; its audience will be told.
+    def keep(
+        self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime, *, link: str = "",
+        files: Iterable[NewFile] = (),
+    ) -> None:  # fmt: skip
+        """Record that a member reports the commitment as kept; it stays open until another member reviews the evidence.
 
-        Until a notice about it is released, other evidence may replace this evidence. Raises NotAllowed without
-        evidence, and for a commitment that has ended otherwise; NotInLedger.
+        Other evidence may replace the evidence, even after a review, until a notice about it is released: then it is
+        reviewed anew. Raises NotAllowed without evidence, and for a commitment that has ended otherwise; NotInLedger.
         """
-        if not any(text.strip() for text in evidence.values()):
-            raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
         with self._store.write() as write:
             write.incident(incident)
-            row = _row(write.session, incident, commitment)
-            _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != evidence)
-            row.evidence, row.worded_by = evidence, by
-            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not_report(as_commitment(row), evidence))
+            if row.state == CommitmentState.KEPT:
+                _reopen(write.session, row)
+            row.evidence, row.evidence_link, row.refusal = evidence, link, ""
+            row.reported_at, row.reported_by = row.reported_at or now, by
+            seal = self._store.seal(write.session, incident)
+            count = store_files(write.session, seal, row, files, by, now)
+            write.note(
+                now, incident, "commitment reported as kept", commitment, actor=by, evidence=evidence, files=count
+            )
+
+    def accept(self, incident: str, commitment: str, by: str, now: datetime) -> None:
+        """Record that the commitment is kept, because another member than the one who reported it says so too.
+
+        Its audience will be told. Raises NotAllowed when nobody has reported it, and for the one who did; NotInLedger.
+        """
+        with self._store.write() as write:
+            write.incident(incident)
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not_review(as_commitment(row), by))
+            row.state, row.settled_at, row.next_word_at = CommitmentState.KEPT, row.reported_at, None
+            row.reviewed_at, row.reviewed_by, row.worded_by = now, by, row.reported_by
+            row.changes += 1
+            write.note(now, incident, "commitment kept", commitment, actor=by, reported_by=row.reported_by)
+            _renew(write, row, now)
+
+    def refuse(self, incident: str, commitment: str, why: str, by: str, now: datetime) -> None:
+        """Record why another member does not accept the evidence; the commitment is open as it was before the report.
+
+        Files that came with the evidence stay. Raises NotAllowed as `accept`, and without a reason; NotInLedger.
+        """
+        with self._store.write() as write:
+            write.incident(incident)
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not_review(as_commitment(row), by))
+            if not why.strip():
+                raise NotAllowed(f"say why the evidence of {commitment} is not enough, so that its owner can do better")
+            row.reported_at, row.evidence, row.evidence_link, row.refusal = None, {}, "", why.strip()
+            write.note(now, incident, "evidence refused", commitment, actor=by, reported_by=row.reported_by)
 
     def put_off(self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime) -> None:
         """Record that a commitment will be late, with a new date and a reason that its audience will be told.
 
         A commitment that nobody was told yet is made with the new date. Raises NotAllowed for a commitment that has
-        ended, for a date that has passed or is no later than the promised one, and for the same date with the same
-        reason again; NotInLedger.
+        ended or waits for a review, for a date that has passed or is no later than the promised one, and for the same
+        date with the same reason again; NotInLedger.
         """
-        if until <= now:
-            raise NotAllowed(f"the new date of {commitment} has passed already")
         with self._store.write() as write:
-            row = _open_row(write.session, incident, commitment)
-            if until <= row.due_at:
-                raise NotAllowed(f"{commitment} is promised for {minute(row.due_at)}, and that is no later")
-            if (row.new_due_at, row.reason) == (until, reason):
-                raise NotAllowed(f"{commitment} is put off to then already, for the same reason")
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not_put_off(as_commitment(row), until, reason, now))
             if row.made_in:
                 row.new_due_at, row.reason, row.worded_by = until, reason, by
             else:
@@ -95,18 +137,73 @@ class Commitments:
             row.reminded_at = row.escalated_at = row.next_word_at = None
             row.changes += 1
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
+            _renew(write, row, now)
 
-    def drop(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
-        """Record that a commitment will not be kept; its audience will be told the reason.
+    def drop(
+        self, incident: str, commitment: str, reason: Texts, by: str, now: datetime, *, series: bool = False
+    ) -> None:  # fmt: skip
+        """Record that a commitment is given up before its date; its audience will be told the reason.
 
-        Until a notice about it is released, another reason may replace this reason. Raises NotAllowed, NotInLedger.
+        With `series`, no further occurrence follows. Until a notice about it is released, another reason may replace
+        this reason. Raises NotAllowed, also once its date has passed; NotInLedger.
+        """
+        self._give_up(incident, commitment, CommitmentState.DROPPED, reason, by, now, series=series)
+
+    def break_word(
+        self, incident: str, commitment: str, reason: Texts, by: str, now: datetime, *, series: bool = False
+    ) -> None:  # fmt: skip
+        """Record that a commitment whose date has passed will not be kept; its audience will be told that, and why.
+
+        With `series`, no further occurrence follows. Until a notice about it is released, another reason may replace
+        this reason. Raises NotAllowed, also before its date; NotInLedger.
+        """
+        self._give_up(incident, commitment, CommitmentState.BROKEN, reason, by, now, series=series)
+
+    def _give_up(
+        self, incident: str, commitment: str, state: CommitmentState, reason: Texts, by: str, now: datetime, *,
+        series: bool,
+    ) -> None:  # fmt: skip
+        why_not = why_not_break if state is CommitmentState.BROKEN else why_not_drop
+        with self._store.write() as write:
+            write.incident(incident)
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not(as_commitment(row), reason, now))
+            if row.state != CommitmentState.OPEN and may_be_read(write.session, row):
+                raise NotAllowed(_words_are_read(row))
+            if series:
+                _end_series(write.session, row)
+            row.state, row.settled_at, row.next_word_at = state, row.settled_at or now, None
+            row.reason, row.worded_by = reason, by
+            row.changes += 1
+            write.note(now, incident, f"commitment {state}", commitment, actor=by, series_ends=series)
+            _renew(write, row, now)
+
+    def hand_over(self, incident: str, commitment: str, owner: str, deputy: str, by: str, now: datetime) -> None:
+        """Record who owns an open commitment from now on, and who is reminded after the owner; "" is nobody.
+
+        Raises NotAllowed for a commitment that has ended; NotInLedger.
         """
         with self._store.write() as write:
             write.incident(incident)
-            row = _row(write.session, incident, commitment)
-            _settle(write.session, row, CommitmentState.DROPPED, now, reworded=row.reason != reason)
-            row.reason, row.worded_by = reason, by
-            write.note(now, incident, "commitment dropped", commitment, actor=by)
+            row = locked_row(write.session, incident, commitment)
+            _refuse(why_not_work(as_commitment(row)))
+            row.owner, row.deputy = owner, deputy
+            write.note(now, incident, "commitment handed over", commitment, actor=by, owner=owner, deputy=deputy)
+
+    def renew(self, incident: str, now: datetime) -> tuple[str, ...]:
+        """Record the occurrences that follow those that have come due, and return their ids; none without a series.
+
+        Raises NotInLedger.
+        """
+        with self._store.read() as session:
+            given = commitments_of(session, incident)
+        taken, groups = {one.id for one in given}, {one.series for one in given if one.series}
+        mine = ([one for one in given if one.series == series] for series in sorted(groups))
+        if not any(following(series, taken, now) for series in mine):
+            return ()
+        with self._store.write() as write:
+            write.incident(incident)
+            return tuple(name for series in sorted(groups) for name in _renew_series(write, incident, series, now))
 
     def foresee(self, incident: str, commitment: str, next_word_at: datetime, now: datetime) -> None:
         """Record that a commitment will be late, without a date yet: people will hear of it again by `next_word_at`.
@@ -131,56 +228,59 @@ class Commitments:
             write.note(now, incident, f"commitment {chase}", commitment, owner=row.owner)
 
 
-def told(session: Session, incident: str, commitment: str, change: int) -> None:
-    """Record that the commitment's audience was told of this change. Raises NotInLedger."""
-    row = _row(session, incident, commitment)
-    row.told = max(row.told, change)
-
-
-def untold_again(session: Session, incident: str, commitment: str, change: int) -> None:
-    """Record that people who are back in the list were not told of this change. Raises NotInLedger."""
-    row = _row(session, incident, commitment)
-    row.told = min(row.told, change - 1)
-
-
-def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
-    row = session.get(CommitmentRow, (incident, commitment), with_for_update=True)
-    if row is None:
-        raise _not_given(incident, commitment)
-    return row
-
-
-def _not_given(incident: str, commitment: str) -> NotInLedger:
-    return NotInLedger(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
+def _refuse(refusal: Refusal | None) -> None:
+    if refusal:
+        raise NotAllowed(refusal)
 
 
 def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow:
-    row = _row(session, incident, commitment)
+    row = locked_row(session, incident, commitment)
     if row.state != CommitmentState.OPEN:
         raise NotAllowed(f"{commitment} is {row.state} already")
     return row
 
 
-def _settle(session: Session, row: CommitmentRow, state: CommitmentState, now: datetime, *, reworded: bool) -> None:
-    """End the commitment, or reword the same end as long as nobody may have read the first words. Raises NotAllowed.
+def _reopen(session: Session, row: CommitmentRow) -> None:
+    """Open a kept commitment again for other evidence, as long as nobody may have read the first words.
 
-    New words count as a change, so that a notice drafted with the first words is overtaken.
+    That counts as a change, so that a notice drafted with the first words is overtaken. Who knew all that was before
+    the commitment was kept has nothing to be told until the review. Raises NotAllowed.
     """
-    if row.state != CommitmentState.OPEN:
-        if row.state != state or not reworded:
-            raise NotAllowed(f"{row.id} is {row.state} already")
-        if row.told >= row.changes or _may_be_read(session, row):
-            raise NotAllowed(f"{row.id} is {row.state} already, and those promised were told so in the words of then")
-    row.state, row.settled_at, row.next_word_at = state, row.settled_at or now, None
+    if may_be_read(session, row):
+        raise NotAllowed(_words_are_read(row))
+    knew_all_before = row.told == row.changes - 1
     row.changes += 1
+    if knew_all_before:
+        row.told = row.changes
+    row.state, row.settled_at, row.reviewed_at, row.reviewed_by = CommitmentState.OPEN, None, None, ""
 
 
-def _may_be_read(session: Session, row: CommitmentRow) -> bool:
-    """Return True when a notice about the commitment's latest change was released, so that people may have read it."""
-    about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
-    query = (
-        select(ReleaseRow.notice)
-        .join(NoticeRow, and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY)))
-        .where(ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
-    )
-    return session.exec(query.limit(1)).first() is not None
+def _words_are_read(row: CommitmentRow) -> str:
+    return f"{row.id} is {row.state} already, and those promised were told so in the words of then"
+
+
+def _end_series(session: Session, row: CommitmentRow) -> None:
+    """Let nothing follow this occurrence. Raises NotAllowed for one that does not recur or is not the last."""
+    mine = (CommitmentRow.incident == row.incident, CommitmentRow.series == row.series)
+    last = max(session.exec(select(CommitmentRow.number).where(*mine)), default=row.number)
+    _refuse(why_not_end_series(as_commitment(row), last))
+    row.every = None
+
+
+def _renew(write: Write, row: CommitmentRow, now: datetime) -> None:
+    if row.series:
+        _renew_series(write, row.incident, row.series, now)
+
+
+def _renew_series(write: Write, incident: str, series: str, now: datetime) -> list[str]:
+    """Store the occurrences that follow in the series at this time, and return their ids."""
+    write.session.flush()
+    given = commitments_of(write.session, incident)
+    found = following([one for one in given if one.series == series], {one.id for one in given}, now)
+    for one in found:
+        again = 0 if one.made_in else 1  # an occurrence that nobody was told of is made as an added commitment is
+        row = CommitmentRow(incident=incident, **columns_of(one), changes=again, told=0)
+        write.session.add(row)
+        due = one.due_at.isoformat()
+        write.note(now, incident, "commitment comes again", one.id, series=series, number=one.number, due=due)
+    return [one.id for one in found]
