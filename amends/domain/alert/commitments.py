@@ -26,15 +26,15 @@ class CommitmentStage(StrEnum):
     STEP = "step"
     """A step was due: the member who does the step hears."""
     AT_RISK = "at risk"
-    """It may be late, by its steps: the owner and the leads hear."""
+    """By its steps it may be late: the owner and the leads hear."""
     LATE = "late"
     """The date has passed: the owner, the deputy and the leads hear."""
     LONG_LATE = "long late"
     """Three days after the date the executives hear."""
     REVIEW = "review"
-    """It was reported as kept: the leads hear, apart from the member who reported it."""
+    """Reported as kept: the leads hear, apart from the member who reported it."""
     REFUSED = "refused"
-    """Its evidence was not accepted: the owner hears, and the member who gave it."""
+    """The evidence was not accepted: the owner hears, and the member who gave it."""
     OVERSPENT = "overspent"
     """More is spent than the budget: the owner and the leads hear."""
 
@@ -121,7 +121,7 @@ def hearers(reached: StageReached, commitment: Commitment, members: Sequence[Mem
     that the follow-up records, which stays on the timeline.
     """
     here = {one.name for one in members if one.can_be_reached}
-    reach = Reach(
+    reach = WithinReach(
         owner=tuple({reached.owner} & here),
         deputy=tuple({commitment.deputy} & here),
         reporter=tuple({commitment.reported_by} & here),
@@ -132,7 +132,7 @@ def hearers(reached: StageReached, commitment: Commitment, members: Sequence[Mem
     return tuple(dict.fromkeys(HEARERS[reached.stage](reach)))
 
 
-class Reach(NamedTuple):
+class WithinReach(NamedTuple):
     """The members who can be reached about one commitment, by their part in it; empty where nobody can."""
 
     owner: tuple[str, ...]
@@ -144,7 +144,7 @@ class Reach(NamedTuple):
     """The members who may look at the evidence that another one gave."""
 
 
-HEARERS: Mapping[CommitmentStage, Callable[[Reach], tuple[str, ...]]] = {
+HEARERS: Mapping[CommitmentStage, Callable[[WithinReach], tuple[str, ...]]] = {
     CommitmentStage.COMING: lambda to: to.owner or to.deputy,
     CommitmentStage.NEARER: lambda to: to.deputy,
     CommitmentStage.STEP: lambda to: to.owner or to.deputy or to.leads,

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.text import counted
-from amends.domain.incident.commitment import Commitment, CommitmentState, CommitmentStep
+from amends.domain.incident.commitment import Commitment, CommitmentState, CommitmentStep, fate
 
 DAY = timedelta(days=1)
+REMIND_BEFORE = timedelta(days=7)
+"""The time before a date at which an owner is reminded, as long as no playbook says another."""
+AT_RISK, IN_REVIEW = "at risk", "in review"
+"""The words that the team reads of an open commitment, beside the states that people are told."""
 
 
 def risks(commitment: Commitment, now: datetime, before: timedelta) -> tuple[str, ...]:
@@ -23,6 +27,13 @@ def risks(commitment: Commitment, now: datetime, before: timedelta) -> tuple[str
         *_too_late(commitment, due, now),
         *_nothing_yet(commitment, due, now, before),
     )
+
+
+def standing(commitment: Commitment, now: datetime, before: timedelta) -> str:
+    """Return how the commitment stands for the team: at risk, in review, or the state that people are told."""
+    if commitment.waits_for_review:
+        return IN_REVIEW
+    return AT_RISK if risks(commitment, now, before) else fate(commitment, now)
 
 
 def over_budget(commitment: Commitment) -> bool:

@@ -3,9 +3,7 @@
 from datetime import datetime
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.incident.commitment import Commitment, CommitmentStep
-
-MOST_STEPS = 50
+from amends.domain.incident.commitment import MOST_STEPS, Commitment, CommitmentStep
 
 
 def added(commitment: Commitment, step: CommitmentStep) -> Commitment:

@@ -112,6 +112,7 @@ class TakeUp(Unfinished):
 
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_STEPS = 50
 MOST_OCCURRENCES = 200
 """The most occurrences of a series of commitments; a hundred quarters are 25 years."""
 LONGEST_ID_OF_SERIES = 60
@@ -131,6 +132,8 @@ def _due(given: object) -> Span | date:
     return span
 
 
+LastDay = Annotated[str, AfterValidator(_day)]
+"""A day such as 2028-12-31, or nothing."""
 Due = Annotated[
     Span | date,
     PlainValidator(_due, json_schema_input_type=str),
@@ -176,11 +179,11 @@ class PlannedCommitment(Value):
     """The member who is reminded after the owner."""
     every: Lasting | None = None
     """The time from one occurrence to the next, for a commitment that recurs; each is kept and told by itself."""
-    until: Annotated[str, AfterValidator(_day)] = ""
+    until: LastDay = ""
     """The last day on which an occurrence can be due, such as 2028-12-31."""
     at_most: int | None = Field(default=None, ge=2, le=MOST_OCCURRENCES)
     """The number of occurrences at most."""
-    steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=50)
+    steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=MOST_STEPS)
     budget: Money | None = None
     """The money that may be spent on it, such as 12000 EUR."""
     audience: str = EVERYONE
@@ -410,6 +413,11 @@ def due_at(due: Span | date, told_at: datetime, zone: str) -> datetime:
     return told_at + due if isinstance(due, timedelta) else end_of_day(due.isoformat(), zone)
 
 
+def planned_steps(steps: tuple[PlannedCommitmentStep, ...], told_at: datetime, zone: str) -> tuple[CommitmentStep, ...]:
+    """Return the steps with their times, counted from `told_at`; days end in the time zone."""
+    return tuple(CommitmentStep(what=one.what, owner=one.owner, due_at=due_at(one.due, told_at, zone)) for one in steps)
+
+
 def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone: str = "UTC") -> Commitment:
     """Return the commitment that the notice makes when people are told of it; its days end in the time zone."""
     return Commitment(
@@ -427,10 +435,7 @@ def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone:
         every=planned.every,
         until=end_of_day(planned.until, zone) if planned.until else None,
         at_most=planned.at_most,
-        steps=tuple(
-            CommitmentStep(what=step.what, owner=step.owner, due_at=due_at(step.due, notified_at, zone))
-            for step in planned.steps
-        ),
+        steps=planned_steps(planned.steps, notified_at, zone),
         budget=planned.budget,
         zone=zone,
     )
