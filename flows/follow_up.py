@@ -137,9 +137,11 @@ def _chase(context: Context, case: Case) -> list[str]:
     by_id = {commitment.id: commitment for commitment in case.commitments}
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
     lines = [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
+    reached = {one.name for one in context.ledger.team.members() if one.active and one.can_be_reached}
     for line, (commitment_id, chase) in zip(lines, chases.items(), strict=True):
         # The alert is recorded first, once for the same line, because Prefect may fail to show the page.
-        context.ledger.incidents.alert(incident_id, line, now)
+        if chase is Chase.ESCALATE or not reached & {by_id[commitment_id].owner, by_id[commitment_id].deputy}:
+            context.ledger.incidents.alert(incident_id, line, now)
         context.ledger.commitments.chased(incident_id, commitment_id, chase, now)
     return lines
 

@@ -12,7 +12,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from amends.content.notice import shipped_wording
-from amends.delivery.alerts import alert_leads, alert_of_remedies, alert_of_replies, remind_approvers
+from amends.delivery.alerts import (
+    alert_leads,
+    alert_of_commitments,
+    alert_of_remedies,
+    alert_of_replies,
+    remind_approvers,
+)
 from amends.delivery.answers.send import send_replies
 from amends.delivery.channels import connected
 from amends.delivery.feedback.hours import ReminderWords, remind
@@ -156,6 +162,7 @@ async def _alert_people(context: Context, known: Sequence[Case], going: Sequence
             if not case.clock_doubt:
                 await asyncio.to_thread(partial(alert_of_replies, ledger, case, now, rehearsal=rehearsal))
                 await asyncio.to_thread(partial(alert_of_remedies, ledger, case, now, rehearsal=rehearsal))
+                await asyncio.to_thread(partial(alert_of_commitments, ledger, case, now, rehearsal=rehearsal))
             if case.incident.id in going and not case.clock_doubt:
                 await asyncio.to_thread(_remind_people, ledger, case, now)
                 await _remind_of_hours(context, case.incident.id)

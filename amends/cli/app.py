@@ -84,7 +84,7 @@ COMMANDS = {
     "sessions": CommandEntry("feedback.sessions:app", "Announce question hours, remind of them, publish the answers."),
     "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
-    "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
+    "commitments": CommandEntry("commitment.commitments:app", "Follow the promises that were made."),
     "remedies": CommandEntry("remedy:app", "Say what was done for each person of a promise kept person by person."),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "export": CommandEntry(

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amends.cli.commitment import CommitmentId
 from amends.cli.feedback.hotline import ColumnOptions, Encoding, MapFile, ValueOptions, column_map
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import As, IncidentId, noun, number
+from amends.cli.terminal.options import As, CommitmentId, IncidentId, noun, number
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted

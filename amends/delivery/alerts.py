@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, text, title
+from amends.domain.alert.commitments import commitment_alerts
 from amends.domain.alert.leads import LeadAlert, lead_alerts
 from amends.domain.alert.leads import text as alert_text
 from amends.domain.alert.remedies import remedy_alerts
@@ -98,6 +99,18 @@ def _unsent(
         if news := tuple(one for one in alerts if one.key in unsent):
             heard[name] = news
     return heard
+
+
+def alert_of_commitments(
+    ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, rehearsal: bool = False
+) -> int:
+    """Send each member once what they are to hear of the promises at each stage; return how many messages were sent."""
+    incident, heard = case.incident.id, {}
+    for name, alerts in commitment_alerts(case, ledger.team.members(), now).items():
+        unsent = ledger.alerts.unsent(incident, name, {one.key for one in alerts}, now)
+        if news := tuple(one for one in alerts if one.key in unsent):
+            heard[name] = news
+    return _send_news(ledger, case, heard, now, limit, rehearsal=rehearsal)
 
 
 def _send_news(

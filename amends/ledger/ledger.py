@@ -22,7 +22,9 @@ from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
-from amends.ledger.commitment import Commitments
+from amends.ledger.commitment.commitments import Commitments
+from amends.ledger.commitment.files import CommitmentFiles
+from amends.ledger.commitment.work import CommitmentWork
 from amends.ledger.deliver.channels_used import ChannelsUsed
 from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.corrections import Corrections
@@ -100,6 +102,7 @@ class Ledger:
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.remedies, self.late_news = Remedies(store), LateNews(store)
+        self.commitment_work, self.commitment_files = CommitmentWork(store), CommitmentFiles(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
         self.queue, self.groups, self.faq = QuestionQueue(store), QuestionGroups(store), FaqEntries(store)
         self.answers, self.replies = GivenAnswers(store), Replies(store)

@@ -211,7 +211,8 @@ class DemoStory:
 
     def _keep(self, commitment: str, evidence: Texts, done: str) -> None:
         self._ledger.commitments.keep(INCIDENT, commitment, evidence, "mei", self._clock.now)
-        say(self._clock.now, f"{done}: this promise is kept, with evidence")
+        self._ledger.commitments.accept(INCIDENT, commitment, "wei", self._clock.now)
+        say(self._clock.now, f"{done}: this promise is kept, and wei has looked at the evidence of mei")
 
     def _put_off(self) -> None:
         reason = {

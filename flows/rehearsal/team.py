@@ -169,6 +169,7 @@ class RehearsedTeam:
             scene.record_act(now, f"does what {commitment.id} promises for {people} people")
         if commitment.state is CommitmentState.OPEN:
             scene.ledger.commitments.keep(scene.incident, commitment.id, EVIDENCE, LEAD.name, now)
+            scene.ledger.commitments.accept(scene.incident, commitment.id, APPROVERS[0].name, now)
             scene.record_act(now, f"keeps the promise {commitment.id}")
 
     # Letters, tasks, pauses and the end of the case.

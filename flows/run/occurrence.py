@@ -123,7 +123,7 @@ def _what_comes(case: Case, now: datetime, _changed: bool) -> str:
 
 
 async def bring_up_to_date(context: Context, incident_id: str) -> Case:
-    """Record reached thresholds, close a case that is ready, watch embargo and next update; return the case."""
+    """Record reached thresholds and promises that recur, close a ready case, watch the time; return the case."""
     ledger, now = context.ledger, context.clock()
     case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if case.destroyed_at:
@@ -132,7 +132,7 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
-    if any(one.per_person for one in case.commitments) and await asyncio.to_thread(_own_results, ledger, case, now):
+    if await asyncio.to_thread(_follow_promises, ledger, case, now):
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if change := _opens_or_closes(ledger, case, now):
         await asyncio.to_thread(change, incident_id, ENGINE, now)
@@ -143,10 +143,23 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
     return case
 
 
+def _follow_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
+    """Bring promises per person and those that recur up to date; return True when anything is new."""
+    return any([_own_results(ledger, case, now), _renew_promises(ledger, case, now)])
+
+
 def _own_results(ledger: Ledger, case: Case, now: datetime) -> bool:
     """Record who is owed a result of their own, and let late results go out; return True when anything is new."""
     incident = case.incident.id
+    if not any(one.per_person for one in case.commitments):
+        return False
     return bool(ledger.remedies.enrol(incident, now) + ledger.late_news.send_results(incident, now))
+
+
+def _renew_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
+    """Record the occurrences that follow those that have come due of promises that recur; return True when any do."""
+    recurs = not case.clock_doubt and any(one.series and one.every for one in case.commitments)
+    return recurs and bool(ledger.commitments.renew(case.incident.id, now))
 
 
 def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:

@@ -21,6 +21,7 @@ from flows.rehearsal.fast_forward import PHASES, PassedClock, fast_forward
 from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from tests.builders import an_asked
+from tests.commitments import keep
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 END = START + timedelta(days=40)
@@ -61,7 +62,7 @@ class Weeks:
         if now >= KEPT_ON and self._is_open(case, "account-recheck"):
             checked = self.ledger.commitments.get(INCIDENT, "account-recheck")
             record_results(self.ledger, INCIDENT, checked, now)
-            self.ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
+            keep(self.ledger, INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
             self.ledger.incidents.resolve(INCIDENT, LEAD.name, now)
 

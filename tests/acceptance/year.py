@@ -30,6 +30,7 @@ from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from tests.acceptance.truth import AT_FIRST, GROWN, Truth
+from tests.commitments import keep
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_ledger, outboxes
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -172,7 +173,7 @@ class Year:
         self.truth.ends[name] = "kept"
         words = {"en": "Report 17.", "zh-CN": "第17号报告。"}
         record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
-        self.ledger.commitments.keep(INCIDENT, name, words, LEAD.name, self.clock.now)
+        keep(self.ledger, INCIDENT, name, words, LEAD.name, self.clock.now)
 
     def drop(self, name: str) -> None:
         self.truth.ends[name] = "dropped"

@@ -35,6 +35,7 @@ from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from flows.rehearsal.team import record_results
+from tests.commitments import keep
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 
@@ -297,7 +298,7 @@ def _live(weeks: Weeks) -> None:
     weeks.calm()
 
     record_results(ledger, INCIDENT, ledger.commitments.get(INCIDENT, "account-recheck"), weeks.clock())
-    ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
+    keep(ledger, INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.commitments.put_off(
         INCIDENT, "number-protection", START + timedelta(days=24), late, LEAD.name, weeks.clock()

@@ -21,9 +21,10 @@ from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.commitment import told
+from amends.ledger.commitment.told import told
 from channels.website_static import WebsiteStatic
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
+from tests.commitments import keep
 from tests.delivery.sending import looked_over
 
 INCIDENT = "november-breach"
@@ -170,7 +171,7 @@ async def _nothing_to_ask() -> None:
 def settle_promises(ledger: Ledger, now: datetime) -> None:
     """One promise is kept, one late, one dropped, and people were told; the rest stay open."""
     reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
-    ledger.commitments.keep(INCIDENT, "fix", {"*": "Report 2026-12, checked by Prüf AG"}, "lena", now)
+    keep(ledger, INCIDENT, "fix", {"*": "Report 2026-12, checked by Prüf AG"}, "lena", now)
     ledger.commitments.put_off(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
     ledger.commitments.drop(INCIDENT, "course", reason, "lena", now)
     with ledger.store.write() as write:

@@ -19,7 +19,7 @@ from amends.domain.base.text import minute, printable
 from amends.domain.base.value import some_text
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.filings import DutyStatus, statuses
-from amends.domain.incident.commitment import Commitment, CommitmentState
+from amends.domain.incident.commitment import NOT_KEPT, Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.notice.notice import NoticeStatus
 from amends.domain.people.person import AudienceCounts
@@ -151,15 +151,15 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
 
 def _of_commitment(case: Case, commitment: Commitment) -> CalendarEntry:
     said = some_text(commitment.promise, case.incident.default_locale)
-    fate = {CommitmentState.OPEN: "Promise", CommitmentState.KEPT: "Kept", CommitmentState.DROPPED: "Dropped"}
+    fate = "Promise" if commitment.state is CommitmentState.OPEN else commitment.state.capitalize()
     put_off = f"\nPromised for {minute(commitment.due_at)} at first" if commitment.new_due_at else ""
     return CalendarEntry(
         id=f"{case.incident.id}.promise.{commitment.id}",
         at=commitment.new_due_at or commitment.due_at,
-        summary=f"{fate[commitment.state]}: {said}",
+        summary=f"{fate}: {said}",
         description=f"Owner: {commitment.owner}\nPromised to: {commitment.audience}, in {commitment.made_in}{put_off}",
         category="PROMISE",
-        status=CANCELLED if commitment.state is CommitmentState.DROPPED else CONFIRMED,
+        status=CANCELLED if commitment.state in NOT_KEPT else CONFIRMED,
         sequence=bool(commitment.new_due_at) + bool(commitment.settled_at),
         is_open=commitment.state is CommitmentState.OPEN,
     )

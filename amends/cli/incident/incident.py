@@ -26,7 +26,7 @@ from amends.cli.terminal.text import fitted, table
 from amends.content.people.audience import only_good, usable
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.text import fitting
-from amends.domain.base.errors import ContentError, NotAllowed, NotInLedger
+from amends.domain.base.errors import ContentError, Finding, NotAllowed, NotInLedger
 from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, next_updates
@@ -118,12 +118,30 @@ def check(
     if running := _running(desk, incident.id):
         _refuse_never_told(running, file, incident, incident.commitments)
     _refuse_languages(desk, running, file, incident, playbook)
-    locales = tuple(incident.texts)
-    values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": locales, NEEDED: gaps}
+    locales, advice = tuple(incident.texts), _advice_on_promises(desk, running, file, incident)
+    values = {"findings": advice, "incident": incident.id, "title": incident.title, "locales": locales, NEEDED: gaps}
     written = f"in {', '.join(locales)}" if locales else "without texts"
-    head = f"{file}: {incident.title} ({incident.id}), {written}: no findings"
-    desk.show(values, "\n".join((head, *gap_lines(gaps))))
+    found = "advice only" if advice else "no findings"
+    head = f"{file}: {incident.title} ({incident.id}), {written}: {found}"
+    desk.show(values, "\n".join((head, *map(str, advice), *gap_lines(gaps))))
     desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+def _advice_on_promises(
+    desk: Desk, case: Case | None, file: Path, incident: "Incident"
+) -> tuple[Finding, ...]:  # fmt: skip
+    """Return advice on promises of the file whose owner is no member here, or whose day has passed."""
+    from amends.content.file.document import read_document
+    from amends.content.incident.days import passed_days
+    from amends.content.playbook.owners import check_owners
+
+    document, made = read_document(file), {one.id for one in case.commitments} if case else set()
+    try:
+        members = desk.ledger.team.members()
+    except SettingsError:
+        members = ()
+    owners = check_owners(incident.commitments, members, document.where)
+    return (*owners, *passed_days(incident, made, document.where, now()))
 
 
 def _refuse_languages(desk: Desk, case: Case | None, file: Path, incident: "Incident", playbook: str) -> None:

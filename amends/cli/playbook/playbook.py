@@ -112,8 +112,9 @@ def _of_the_templates(opened: "Opened") -> "tuple[Finding, ...]":
 
 
 def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
-    """Return the findings about approvals that this home's team cannot give; none without a home or a team."""
-    from amends.content.playbook.checks import check_team
+    """Return the findings about approvals and promises that the team here cannot look after, or none."""
+    from amends.content.playbook.checks import Places, check_team
+    from amends.content.playbook.owners import check_owners
     from amends.settings import SettingsError
 
     try:
@@ -121,7 +122,10 @@ def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
     except SettingsError:
         return ()
     team = desk.ledger.team.members()
-    return check_team(opened.playbook, team, (), opened.document, blocks=False) if team else ()
+    if not team:
+        return ()
+    owners = check_owners(opened.playbook.commitments, team, Places(opened.playbook, opened.document).at)
+    return (*check_team(opened.playbook, team, (), opened.document, blocks=False), *owners)
 
 
 def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":

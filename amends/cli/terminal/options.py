@@ -39,6 +39,7 @@ def any_of(choices: Iterable[str]) -> str:
 
 
 IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
 PersonNumber = Annotated[int, typer.Argument(metavar="PERSON", parser=number, help="The person's number.")]
 NoticeId = Annotated[str, typer.Argument(metavar="NOTICE", help="The notice's id, such as first-notice.")]
 As = Annotated[

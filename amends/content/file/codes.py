@@ -54,6 +54,8 @@ class Code(StrEnum):
     """A period in business days for a place whose public holidays are not known."""
     TOO_MUCH = "E129"
     """A template that asks for more text, steps, memory or time than a notice may take."""
+    NO_MEMBER = "E130"
+    """A promise whose owner or deputy is no member of the team, so that its reminders go to the leads. Only advice."""
     NO_TABLE = "E201"
     """An audience file that cannot be read as a table from its first row to its last."""
     HEADER = "E202"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from amends.content.file.binding import bind, did_you_mean
 from amends.content.file.characters import odd_characters
@@ -13,17 +13,25 @@ from amends.content.file.document import read_document
 from amends.content.file.reading import read_text
 from amends.content.incident.picks import unknown_picks, with_picks
 from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.money import Money
 from amends.domain.base.text import listed, minute
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Place, Slug, Texts, Value, text_for
+from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Lasting, Place, Slug, Texts, Value, text_for
 from amends.domain.case.case import Case
 from amends.domain.incident.commitment import (
+    MOST_OCCURRENCES,
+    MOST_STEPS,
     Commitment,
     CommitmentKind,
+    LastDay,
+    PlannedCommitmentStep,
     TakeUp,
     TakeUpPart,
     due_by,
+    end_of_day,
     needs_of,
     planned_commitments,
+    planned_steps,
+    why_no_series,
 )
 from amends.domain.incident.per_person import PerPerson
 
@@ -56,6 +64,20 @@ class NewCommitment(Value):
     needs: tuple[TakeUpPart, ...] = ()
     kept: Texts = {}
     per_person: PerPerson | None = None
+    deputy: str = ""
+    """The member who is reminded after the owner."""
+    every: Lasting | None = None
+    """The time from one occurrence to the next, for a commitment that recurs."""
+    until: LastDay = ""
+    at_most: int | None = Field(default=None, ge=2, le=MOST_OCCURRENCES)
+    steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=MOST_STEPS)
+    budget: Money | None = None
+
+    @model_validator(mode="after")
+    def _recurs_sensibly(self) -> "NewCommitment":
+        if why := why_no_series(self.id, self.every, self.until, self.at_most):
+            raise ValueError(why)
+        return self
 
     def audience_word(self) -> str:
         """Return the audience as the ledger names it."""
@@ -75,6 +97,14 @@ class NewCommitment(Value):
             take_up=self.take_up,
             kept=self.kept,
             per_person=self.per_person,
+            deputy=self.deputy,
+            series=self.id if self.every else "",
+            every=self.every,
+            until=end_of_day(self.until, zone) if self.until else None,
+            at_most=self.at_most,
+            steps=planned_steps(self.steps, now, zone),
+            budget=self.budget,
+            zone=zone,
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from amends.domain.base.errors import ContentError
+from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import NO_LONGER, PROMISED, SAMPLE
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
@@ -209,12 +209,19 @@ def _new_commitments(case: Case, step: Step, wanted: Wanted, now: datetime) -> t
 
 
 def _planned(case: Case, wanted: Wanted, now: datetime) -> Iterator[Commitment]:
-    """Yield the commitments of the playbook and the incident file that nobody made yet and that this audience gets."""
+    """Yield the commitments of the playbook and the incident file that nobody made yet and that this audience gets.
+
+    Raises ContentError for one whose day has passed, because no notice may promise that.
+    """
     known = {commitment.id for commitment in case.commitments}
     of_playbook = case.playbook.commitments if case.playbook else ()
     for planned in planned_commitments(of_playbook, case.incident.commitments):
         if planned.audience == wanted.audience and planned.id not in known:
-            yield commit(planned, now, wanted.id)
+            made = commit(planned, now, wanted.id, case.incident.organisation.timezone)
+            if made.due_at <= now:
+                what, advice = f"{planned.due} has passed", "promise a day that can be kept, or a span such as 30d"
+                raise ContentError(Finding(f"commitments.{planned.id}.due", "E125", what, advice))
+            yield made
 
 
 def _earlier_authors(case: Case, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def _subjects(notice: str, state: _State, now: datetime) -> tuple[Commitment | N
 
 
 def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> Iterator[Commitment]:
-    """Yield a commitment for each fate: open, kept, late with and without a new day, dropped."""
+    """Yield a commitment for each fate: open, kept, late with and without a new day, dropped, broken."""
     said = dict.fromkeys(incident.texts, "…") if words else {}
     fates: tuple[dict[str, Any], ...] = (
         {},
@@ -196,6 +196,7 @@ def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> I
         {"new_due_at": now + DAY, "reason": said},
         {"next_word_at": now + DAY, "reason": said},
         {"state": CommitmentState.DROPPED, "settled_at": now, "reason": said},
+        {"state": CommitmentState.BROKEN, "settled_at": now, "reason": said},
     )
     for number, fate in enumerate(fates):
         one = _open(CommitmentKind.OTHER, incident, now)

@@ -493,7 +493,9 @@ class Writer:
         state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
         take_up = _take_up(phrases, locale, commitment.take_up)
-        evidence = _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}")
+        proof, link = (commitment.evidence, commitment.evidence_link) if state == CommitmentState.KEPT else ({}, "")
+        said = _said_if_any(proof, locale, f"evidence of {commitment.id}")
+        evidence = f"{said} <{link}>" if said and link else said
         kept = text_for(commitment.kept, locale) if state == CommitmentState.KEPT else ""
         own = result if commitment.id == self._wanted.about else ""
         sentences = said_when_kept(kept, {**take_up, "result": own if commitment.per_person else evidence})

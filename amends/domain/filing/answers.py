@@ -16,7 +16,7 @@ from amends.domain.base.value import text_for
 from amends.domain.case.case import Case
 from amends.domain.case.filings import INDIVIDUALS_NOTIFIED, NOTIFIED, as_known, filings_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import CommitmentKind, CommitmentState, planned_commitments
+from amends.domain.incident.commitment import NOT_KEPT, CommitmentKind, planned_commitments
 from amends.domain.incident.elements import class_of, classes_of
 from amends.domain.incident.facts import (
     Backup,
@@ -354,7 +354,7 @@ def commitments_of(context: FilingContext) -> Iterator[tuple[str, str]]:
         if planned.id not in given:
             yield str(planned.kind), text_for(planned.promise, context.locale)
     for one in case.commitments:
-        if one.state is not CommitmentState.DROPPED:
+        if one.state not in NOT_KEPT:
             yield str(one.kind), text_for(one.promise, context.locale)
 
 

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, model_validator
 
+from amends.domain.base.money import Money
 from amends.domain.base.url import is_on_the_web
 from amends.domain.base.value import (
     EVERYONE,
@@ -32,11 +33,22 @@ class CommitmentKind(StrEnum):
 
     CREDIT_MONITORING = "credit_monitoring"
     COMPENSATION = "compensation"
+    """Money."""
+    VOUCHER = "voucher"
+    """A discount or a voucher."""
     ACCOUNT_RECHECK = "account_recheck"
+    SECURITY_SERVICE = "security_service"
+    """A security service that customers get in addition."""
     SECURITY_FIX = "security_fix"
+    ENCRYPTION = "encryption"
+    """The encryption of a store of data."""
     AUDIT = "audit"
     TRAINING = "training"
+    REGULATOR = "regulator"
+    """A report to an authority."""
     COMMUNITY_CONTRIBUTION = "community_contribution"
+    REVIEW = "review"
+    """A look back after some months, with its result told to customers."""
     OTHER = "other"
 
 
@@ -100,6 +112,37 @@ class TakeUp(Unfinished):
         return (*missing, *("the last day (until)" if part is TakeUpPart.UNTIL else part.value for part in rest))
 
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_STEPS = 50
+MOST_OCCURRENCES = 200
+"""The most occurrences of a series of commitments; a hundred quarters are 25 years."""
+LONGEST_ID_OF_SERIES = 60
+"""The most characters of the id of a series, so that its number has room in the ids of the occurrences."""
+
+
+def _due(given: object) -> Span | date:
+    """Return the span or the day that is written. Raises ValueError."""
+    text = given.strip() if isinstance(given, str) else given
+    if isinstance(text, date) and not isinstance(text, datetime):
+        return text
+    if isinstance(text, str) and DAY.fullmatch(text):
+        return date.fromisoformat(_day(text))
+    span = Span.parse(text)
+    if not span:
+        raise ValueError("a time above zero is expected here, such as 72h or 30d, or a day such as 2027-03-31")
+    return span
+
+
+LastDay = Annotated[str, AfterValidator(_day)]
+"""A day such as 2028-12-31, or nothing."""
+Due = Annotated[
+    Span | date,
+    PlainValidator(_due, json_schema_input_type=str),
+    PlainSerializer(str, return_type=str),
+]
+"""A span counted from when the people were told, such as 30d, or the last day, such as 2027-03-31."""
+
+
 def needs_of(kind: CommitmentKind, named: Collection[TakeUpPart] = ()) -> tuple[TakeUpPart, ...]:
     """Return the parts that people need to take up a commitment of this kind; of a library's entry, those it names."""
     return tuple(named) or ((*WAYS, *OFFERS[kind]) if kind in OFFERS else ())
@@ -109,6 +152,15 @@ def said_when_kept(kept: str, values: Mapping[str, str]) -> tuple[str, ...]:
     """Return the sentences with their slots filled in; a line with a slot of which there is no value is left out."""
     whole = (line for line in kept.splitlines() if all(values.get(slot) for slot in KEPT_SLOT.findall(line)))
     return tuple(KEPT_SLOT.sub(lambda slot: values[slot[1]], line) for line in whole)
+
+
+class PlannedCommitmentStep(Value):
+    """A step on the way to keep a commitment, as a file words it; customers never read it."""
+
+    what: str = Field(min_length=3, max_length=500)
+    due: Due
+    owner: str = ""
+    """The member who does the step; the owner of the commitment when left out."""
 
 
 class PlannedCommitment(Value):
@@ -121,9 +173,20 @@ class PlannedCommitment(Value):
     promise: Texts
     """The promise to customers, as a full sentence per locale, in words that can be kept."""
     owner: str
-    """The role or office that must keep the commitment."""
-    due: Lasting
-    """The time within which the commitment is due, counted from when the people were told."""
+    """The member who must keep the commitment, or a role or office; then the lead is reminded instead."""
+    due: Due
+    """The time within which the commitment is due, counted from when the people were told, or the last day."""
+    deputy: str = ""
+    """The member who is reminded after the owner."""
+    every: Lasting | None = None
+    """The time from one occurrence to the next, for a commitment that recurs; each is kept and told by itself."""
+    until: LastDay = ""
+    """The last day on which an occurrence can be due, such as 2028-12-31."""
+    at_most: int | None = Field(default=None, ge=2, le=MOST_OCCURRENCES)
+    """The number of occurrences at most."""
+    steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=MOST_STEPS)
+    budget: Money | None = None
+    """The money that may be spent on it, such as 12000 EUR."""
     audience: str = EVERYONE
     """The people to whom the commitment is made: everyone, or the name of a segment."""
     take_up: TakeUp = TakeUp()
@@ -135,24 +198,60 @@ class PlannedCommitment(Value):
     per_person: PerPerson | None = None
     """The words for each person's own result, of what is done person by person; None for any other commitment."""
 
+    @model_validator(mode="after")
+    def _recurs_sensibly(self) -> "PlannedCommitment":
+        if why := why_no_series(self.id, self.every, self.until, self.at_most):
+            raise ValueError(why)
+        return self
+
     @property
     def lacks(self) -> tuple[str, ...]:
         """Return in words what people would need to take up the offer and the file does not say."""
         return self.take_up.lacks(needs_of(self.kind, self.needs))
 
 
+def why_no_series(name: str, every: Span | None, until: str, at_most: int | None) -> str:
+    """Return why a commitment with this id could not recur like this, or "" when it can, or does not recur."""
+    if every is None:
+        return (
+            "until and at_most belong to a commitment that recurs: add every, such as 90d" if until or at_most else ""
+        )
+    if not (until or at_most):
+        return "a commitment that recurs must end: add until, such as 2028-12-31, or at_most"
+    return (
+        f"{name} is too long for a series; at most {LONGEST_ID_OF_SERIES}" if len(name) > LONGEST_ID_OF_SERIES else ""
+    )
+
+
 class CommitmentState(StrEnum):
-    """The state of a commitment: open until it is kept, or dropped with an explanation."""
+    """The state of a commitment: open until it is kept, dropped with an explanation, or broken."""
 
     OPEN = "open"
     KEPT = "kept"
     DROPPED = "dropped"
+    """Given up before its date, with the reason."""
+    BROKEN = "broken"
+    """Past its date, and never to be kept."""
 
 
 IS_LATE = "late"
 """The state that people are told of an open commitment that was overdue or got another date."""
 FATES = (*CommitmentState, IS_LATE)
 """All states of a commitment that people are told of."""
+
+
+NOT_KEPT = (CommitmentState.DROPPED, CommitmentState.BROKEN)
+"""The states of a commitment that will not be kept any more."""
+
+
+class CommitmentStep(Value):
+    """A step on the way to keep a commitment."""
+
+    what: str
+    owner: str
+    due_at: Moment
+    done_at: Moment | None = None
+    done_by: str = ""
 
 
 class Commitment(Value):
@@ -185,6 +284,38 @@ class Commitment(Value):
     """The sentences for those promised once it is kept, with slots."""
     per_person: PerPerson | None = None
     """The words for each person's own result; None for a commitment that is kept for all at once."""
+    deputy: str = ""
+    """The member who is reminded after the owner, or empty."""
+    series: str = ""
+    """The id of the first occurrence of a commitment that recurs; empty for one that does not."""
+    number: int = 1
+    """The number of the occurrence in its series, from 1 on."""
+    every: Lasting | None = None
+    """The time from one due date of the series to the next; None when no further occurrence follows."""
+    until: Moment | None = None
+    """The time after which no occurrence of the series is due."""
+    at_most: int | None = None
+    """The number of occurrences of the series at most."""
+    steps: tuple[CommitmentStep, ...] = ()
+    budget: Money | None = None
+    spent: Money | None = None
+    reported_at: Moment | None = None
+    """The time at which a member reported that it is kept; with the state open, another member has to review that."""
+    reported_by: str = ""
+    reviewed_at: Moment | None = None
+    refusal: str = ""
+    """The reason why a reviewer did not accept the last evidence, in words for the team; or empty."""
+    zone: str = "UTC"
+    """The time zone in which the days end that people were told."""
+    reviewed_by: str = ""
+    """The member who accepted the evidence; never the one who reported."""
+    evidence_link: str = ""
+    """A page on a domain of the organisation that shows the evidence, or empty."""
+
+    @property
+    def waits_for_review(self) -> bool:
+        """Return True when a member reported the commitment as kept, and nobody has accepted the evidence yet."""
+        return self.state is CommitmentState.OPEN and self.reported_at is not None
 
     @property
     def waits_to_be_made(self) -> bool:
@@ -206,7 +337,7 @@ class Commitment(Value):
 
 
 def fate(commitment: Commitment, now: datetime) -> str:
-    """Return the state that people are told: open, kept, late or dropped."""
+    """Return the state that people are told: open, kept, late, dropped or broken."""
     said_to_be_late = commitment.new_due_at or commitment.next_word_at
     late = commitment.state is CommitmentState.OPEN and (said_to_be_late is not None or commitment.overdue(now))
     return IS_LATE if late else commitment.state.value
@@ -228,6 +359,8 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
         if commitment.overdue(now):
             if commitment.escalated_at is None:
                 chases[commitment.id] = Chase.ESCALATE
+        elif commitment.waits_for_review:
+            continue
         elif commitment.reminded_at is None and (commitment.new_due_at or commitment.due_at) - before <= now:
             chases[commitment.id] = Chase.REMIND
     return chases
@@ -280,17 +413,35 @@ def due_by(text: str, zone: str, now: datetime) -> datetime:
         return end_of_day(text, zone)
 
 
-def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:
-    """Return the commitment that the notice makes when people are told of it."""
+def due_at(due: Span | date, told_at: datetime, zone: str) -> datetime:
+    """Return the time that a span after `told_at`, or the end of a day in the time zone, means."""
+    return told_at + due if isinstance(due, timedelta) else end_of_day(due.isoformat(), zone)
+
+
+def planned_steps(steps: tuple[PlannedCommitmentStep, ...], told_at: datetime, zone: str) -> tuple[CommitmentStep, ...]:
+    """Return the steps with their times, counted from `told_at`; days end in the time zone."""
+    return tuple(CommitmentStep(what=one.what, owner=one.owner, due_at=due_at(one.due, told_at, zone)) for one in steps)
+
+
+def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone: str = "UTC") -> Commitment:
+    """Return the commitment that the notice makes when people are told of it; its days end in the time zone."""
     return Commitment(
         id=planned.id,
         kind=planned.kind,
         promise=planned.promise,
         owner=planned.owner,
         audience=planned.audience,
-        due_at=notified_at + planned.due,
+        due_at=due_at(planned.due, notified_at, zone),
         made_in=notice,
         take_up=planned.take_up,
         kept=planned.kept,
         per_person=planned.per_person,
+        deputy=planned.deputy,
+        series=planned.id if planned.every else "",
+        every=planned.every,
+        until=end_of_day(planned.until, zone) if planned.until else None,
+        at_most=planned.at_most,
+        steps=planned_steps(planned.steps, notified_at, zone),
+        budget=planned.budget,
+        zone=zone,
     )

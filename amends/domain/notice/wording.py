@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from amends.domain.base.value import Value
-from amends.domain.incident.commitment import CommitmentState
+from amends.domain.incident.commitment import NOT_KEPT, CommitmentState
 from amends.domain.incident.facts import Certainty, Count, DataCategory
 from amends.domain.incident.incident import StatementKey
 from amends.domain.law.addendum import Addenda
@@ -328,7 +328,7 @@ def _say_fact(phrases: Phrases, statement: Statement) -> str:
 def _say_commitment(phrases: Phrases, state: str, day: str) -> str:
     """Return in words how a commitment stands, with its day as long as it is open or late."""
     words = phrases.commitment_states[state]
-    if state in (CommitmentState.KEPT, CommitmentState.DROPPED):
+    if state in (CommitmentState.KEPT, *NOT_KEPT):
         return words
     return phrases.list_comma.join((words, say_day(phrases, date.fromisoformat(day))))
 

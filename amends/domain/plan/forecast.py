@@ -59,7 +59,8 @@ def _after(case: Case, occurrence: PlannedOccurrence, at: datetime) -> Case:
         changes["assessment"] = case.assessment.model_copy(update={"version": occurrence.number})
     if occurrence.phase is Phase.NOTIFY and Event.NOTIFIED not in case.events and case.playbook:
         given = planned_commitments(case.playbook.commitments, case.incident.commitments)
-        changes["commitments"] = tuple(commit(planned, at, occurrence.step) for planned in given)
+        zone = case.incident.organisation.timezone
+        changes["commitments"] = tuple(commit(planned, at, occurrence.step, zone) for planned in given)
     return case.model_copy(update=changes)
 
 

@@ -355,10 +355,16 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
     incident, asked = case.incident.id, case.questions
     for commitment in case.commitments:
         if commitment.overdue(now):
-            do = f"amends commitments keep|late|drop {incident} {commitment.id} --as NAME"
+            do = f"amends commitments keep|late|break {incident} {commitment.id} --as NAME"
             by = commitment.new_due_at or commitment.due_at
             what = f"the promise {commitment.id} is late"
             yield WaitingTask(wait=Wait.PROMISE, what=what, whom=commitment.owner, by=by, overdue=True, do=do)
+        if commitment.waits_for_review:
+            do = f"amends commitments review {incident} {commitment.id} --as NAME"
+            what = (
+                f"the evidence for {commitment.id} waits for a review by another member than {commitment.reported_by}"
+            )
+            yield WaitingTask(wait=Wait.PROMISE, what=what, whom=LEAD, do=do)
     yield from _own_results(case, now)
     if asked.open:
         what = (

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from amends.domain.base.text import listed
 from amends.domain.base.value import Lasting, Place, Slug, Texts, Value
-from amends.domain.incident.commitment import CommitmentKind, TakeUpPart
+from amends.domain.incident.commitment import MOST_OCCURRENCES, CommitmentKind, TakeUpPart, why_no_series
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.law.duty import Confidence
@@ -37,6 +37,10 @@ class LibraryCommitment(Value):
     owner: str
     """The office that usually keeps it; a pick may name another."""
     due: Lasting
+    every: Lasting | None = None
+    """The time from one occurrence to the next, for an entry that recurs."""
+    at_most: int | None = Field(default=None, ge=2, le=MOST_OCCURRENCES)
+    """The number of occurrences; a pick may name another, or `until`."""
     costs: str
     """The cost, as a range in words."""
     done_by: str
@@ -46,6 +50,12 @@ class LibraryCommitment(Value):
     """The parts that the lead must fill in, so that people can take it up."""
     per_person: PerPerson | None = None
     """The words for each person's own result, where it is kept person by person."""
+
+    @model_validator(mode="after")
+    def _recurs_sensibly(self) -> "LibraryCommitment":
+        if why := why_no_series(self.id, self.every, "", self.at_most):
+            raise ValueError(why)
+        return self
 
     @property
     def where(self) -> str:
@@ -86,7 +96,8 @@ class CommitmentLibrary(Value):
         whole = {"kind": kind.value, "due": str(entry.due), "needs": [str(part) for part in entry.take_up], **own}
         if entry.per_person:
             whole["per_person"] = entry.per_person.model_dump(mode="json")
-        return {**whole, **given, "use": use}
+        recurs = {"every": str(entry.every), "at_most": entry.at_most} if entry.every else {}
+        return {**whole, **recurs, **given, "use": use}
 
 
 def entry_lines(kind: CommitmentKind, entry: LibraryCommitment) -> Iterator[str]:
@@ -95,7 +106,8 @@ def entry_lines(kind: CommitmentKind, entry: LibraryCommitment) -> Iterator[str]
     if entry.elements:
         yield f"where the data is {', '.join(entry.elements)}"
     yield from (f"promise, {locale}: {text}" for locale, text in entry.promise.items())
-    yield f"due {entry.due} after people were told; kept by {entry.owner}"
+    recurs = f", then every {entry.every}, {entry.at_most} times in all" if entry.every else ""
+    yield f"due {entry.due} after people were told{recurs}; kept by {entry.owner}"
     yield f"costs: {entry.costs}"
     yield f"done by: {entry.done_by}"
     for law in entry.law:

@@ -15,7 +15,7 @@ from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import LawfullyTold
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import Question
-from amends.domain.incident.commitment import Commitment, CommitmentState
+from amends.domain.incident.commitment import NOT_KEPT, Commitment, CommitmentState
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Event, Phase
@@ -361,7 +361,7 @@ def rehearsed_commitments(case: Case, now: datetime) -> tuple[RehearsedCommitmen
 
 def _rehearsed(case: Case, commitment: Commitment, now: datetime) -> RehearsedCommitment:
     kept_at = commitment.settled_at if commitment.state is CommitmentState.KEPT else None
-    put_off = commitment.new_due_at is not None or commitment.state is CommitmentState.DROPPED
+    put_off = commitment.new_due_at is not None or commitment.state in NOT_KEPT
     found = outcome(commitment.new_due_at or commitment.due_at, kept_at, now)
     return RehearsedCommitment(
         id=commitment.id,

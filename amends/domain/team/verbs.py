@@ -191,6 +191,7 @@ FEEDBACK: Mapping[str, VerbRule] = {
 
 WORD: Mapping[str, VerbRule] = {
     "commitments list": OPEN,
+    "commitments show": OPEN,
     "commitments library": OPEN,
     "commitments add": VerbRule(DECIDERS),
     "commitments keep": VerbRule(DECIDERS),
@@ -199,6 +200,9 @@ WORD: Mapping[str, VerbRule] = {
     "commitments carry-over": VerbRule(DECIDERS),
     "commitments drop": VerbRule(STEERING),
     "commitments break": VerbRule(STEERING),
+    "commitments step": VerbRule(WORKERS),
+    "commitments give": VerbRule(DECIDERS, note="to another owner, and a deputy"),
+    "commitments file": VerbRule(DECIDERS, note="evidence as it was handed in"),
     "commitments spend": VerbRule((LEAD, EXECUTIVE)),
     "remedies list": OPEN,
     "remedies open": OPEN,

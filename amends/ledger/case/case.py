@@ -33,7 +33,7 @@ from amends.ledger.audit.tally import any_in
 from amends.ledger.case.access_requests import request_counts
 from amends.ledger.case.person_reports import reports_open
 from amends.ledger.case.reach import reach_of
-from amends.ledger.commitment import changes, commitments_of, untold, worded_by
+from amends.ledger.commitment.rows import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
 from amends.ledger.feedback.contacts import contact_days

@@ -24,6 +24,7 @@ from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     AccessRequestRow,
+    CommitmentFileRow,
     DeliveryRow,
     EventRow,
     IncidentRow,
@@ -115,6 +116,8 @@ class Destruction:
                     write.session.delete(chosen)
             for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
                 request.sealed_file = None
+            for file in write.session.exec(select(CommitmentFileRow).where(CommitmentFileRow.incident == incident)):
+                file.sealed_name = file.sealed_content = None
             write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))
             for reply in write.session.exec(select(ReplyRow).where(ReplyRow.incident == incident)):
                 reply.provider_id = reply.detail = ""

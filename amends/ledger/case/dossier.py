@@ -27,7 +27,7 @@ from amends.domain.people.locales import ruling_for
 from amends.ledger.case.case import Cases
 from amends.ledger.case.person_messages import PersonMessage, messages_of
 from amends.ledger.case.told import ToldRecord
-from amends.ledger.commitment import commitments_of
+from amends.ledger.commitment.rows import commitments_of
 from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.told import known_about
 from amends.ledger.feedback.answers import GivenAnswers

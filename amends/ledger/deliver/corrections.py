@@ -14,7 +14,7 @@ from amends.domain.deliver.correction import Ask, DifferenceKind, objections
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.people.person import Hold, Person
 from amends.domain.playbook.playbook import Event, Phase, Playbook
-from amends.ledger.commitment import told, untold_again
+from amends.ledger.commitment.told import told, untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
 from amends.ledger.deliver.deliveries import Deliveries

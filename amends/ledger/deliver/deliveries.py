@@ -12,7 +12,7 @@ from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause
 from amends.domain.deliver.cascade import Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts
 from amends.ledger.audit.replay import Replay
-from amends.ledger.commitment import told
+from amends.ledger.commitment.told import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.late_news import send_news_again

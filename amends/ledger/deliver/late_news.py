@@ -1,5 +1,6 @@
 """News of commitments for people whom a message told of a commitment after the news had left."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -7,7 +8,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.value import PROMISED
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
 from amends.domain.notice.notice import NoticeStage
-from amends.ledger.commitment import untold_again
+from amends.ledger.commitment.told import untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told
 from amends.ledger.notice.stage import RELEASED
@@ -67,11 +68,21 @@ def send_news_again(session: Session, incident: str, notice: str) -> None:
     stated = select(StatedCommitmentRow.commitment, StatedCommitmentRow.fate).where(
         StatedCommitmentRow.incident == incident, StatedCommitmentRow.notice == notice
     )
-    for commitment, fate in sorted(set(session.exec(stated))):
+    told = set(session.exec(stated))
+    for commitment, fate in sorted(told | _later_ones(session, incident, {name for name, _ in told})):
         row = session.get(CommitmentRow, (incident, commitment))
         news = _news(session, row) if row and fate != _fate(row) else None
         if row and news and not_told(session, incident, news.notice, f"{PROMISED}{commitment}"):
             _reopen(session, row, news)
+
+
+def _later_ones(session: Session, incident: str, told: Collection[str]) -> set[tuple[str, str]]:
+    """Return the later occurrences of the series told of, which these messages do not state, as people await them."""
+    recurs = (CommitmentRow.incident == incident, CommitmentRow.series != "")
+    rows = session.exec(select(CommitmentRow).where(*recurs)).all()
+    begun = {row.series: row.number for row in rows if row.id in told}
+    later = (row for row in rows if row.number > begun.get(row.series, row.number) and row.id not in told)
+    return {(row.id, CommitmentState.OPEN.value) for row in later}
 
 
 def _fate(row: CommitmentRow) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import and_, exists, func, or_
 from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE
@@ -54,7 +55,7 @@ def _place(_: str, place: str) -> Any:
 
 
 def _promised(incident: str, commitment: str) -> Any:
-    """Return the condition that a message told the person of the commitment.
+    """Return the condition that a message told the person of the commitment, or of an earlier one of its series.
 
     A person to whom only its end was told, because they were found after that, has nothing more to hear, but for their
     own result. The end of a commitment that is kept for each person alone is told to those with a result.
@@ -65,7 +66,21 @@ def _promised(incident: str, commitment: str) -> Any:
     ended, owed = has_remedy(incident, commitment, ENDED), has_remedy(incident, commitment, OWED)
     not_the_end = or_(col(now.state) == CommitmentState.OPEN, col(now.state) != said.fate, ended)
     tells = or_(col(now.state) != CommitmentState.KEPT, ~owed)
-    return exists().where(*mine, stands, not_the_end, tells, told_to(PERSON)).correlate(PersonRow)
+    told_of_it = exists().where(*mine, stands, not_the_end, tells, told_to(PERSON)).correlate(PersonRow)
+    of_itself = exists().where(*mine, told_to(PERSON)).correlate(PersonRow)
+    return or_(told_of_it, and_(_told_of_series(incident, commitment), ~of_itself))
+
+
+def _told_of_series(incident: str, commitment: str) -> Any:
+    """Return the condition that a message told the person of an earlier occurrence of the commitment's series."""
+    said, this, earlier = StatedCommitmentRow, aliased(CommitmentRow), aliased(CommitmentRow)
+    here = (col(this.incident) == incident, col(this.id) == commitment, col(this.series) != "")
+    before = (
+        col(earlier.incident) == incident, col(earlier.series) == col(this.series),
+        col(earlier.number) < col(this.number),
+    )  # fmt: skip
+    stated = (col(said.incident) == incident, col(said.commitment) == col(earlier.id))
+    return exists().where(*here, *before, *stated, told_to(PERSON)).correlate(PersonRow)
 
 
 BY_WORD: Mapping[str, Callable[[str, str], Any]] = {

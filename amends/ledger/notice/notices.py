@@ -22,6 +22,7 @@ from amends.domain.notice.told import commitments_stated
 from amends.domain.people.locales import ruled_instead
 from amends.domain.team.approval import Standing
 from amends.ledger.audit.replay import Replay
+from amends.ledger.commitment.rows import columns_of
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import waiting_for_bad
 from amends.ledger.notice.first_messages import PAGE, FirstMessages, in_cohort, last_person, may_have_left
@@ -521,7 +522,7 @@ def _record_commitments(session: Session, draft: Draft) -> None:
     for commitment in draft.commitments:
         row = session.get(CommitmentRow, (draft.incident, commitment.id), with_for_update=True)
         if row is None:
-            session.add(CommitmentRow(incident=draft.incident, **commitment.model_dump(), changes=0, told=0))
+            session.add(CommitmentRow(incident=draft.incident, **columns_of(commitment), changes=0, told=0))
         elif not row.made_in:
             row.made_in, row.told = draft.notice, row.changes
 

@@ -36,6 +36,7 @@ CLOSED = {
     "reply": ("sealed_address",),
     "person_report": ("sealed_said", "sealed_words"),
     "access_request": ("sealed_file", "sealed_words"),
+    "commitment_file": ("sealed_name", "sealed_content"),
 }
 """Encrypted columns, which open in their own row alone: when one was altered, the rest of the row can still be read."""
 NAMED_BY = {"approval": ("incident", "notice", "version", "member")}

@@ -543,6 +543,22 @@ class CommitmentRow(Sealed, table=True):
     take_up: dict[str, Any] = _json()
     kept: dict[str, str] = _json()
     per_person: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    deputy: str = ""
+    series: str = ""
+    number: int = 1
+    every: str | None = None
+    until: datetime | None = _time_or_none()
+    at_most: int | None = None
+    steps: list[dict[str, Any]] = _json()
+    budget: str | None = None
+    spent: str | None = None
+    reported_at: datetime | None = _time_or_none()
+    reported_by: str = ""
+    reviewed_at: datetime | None = _time_or_none()
+    reviewed_by: str = ""
+    refusal: str = ""
+    zone: str = "UTC"
+    evidence_link: str = ""
     changes: int
     """The number of changes to the commitment: added, kept, dropped, put off, late, or worded anew after its end."""
     told: int
@@ -1002,3 +1018,36 @@ class RemedyRow(SQLModel, table=True):
         Index("ix_remedy_person", "incident", "person"),
         Index("ix_remedy_state", "incident", "commitment", "state"),
     )
+
+
+class CommitmentSpendingRow(Sealed, table=True):
+    """Money that was spent on a commitment, once for each invoice. Never changed."""
+
+    __tablename__ = "commitment_spending"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    invoice: str = Field(primary_key=True)
+    """The number of the invoice, or another word that names the payment alone."""
+    amount: str
+    by: str
+    at: datetime = _time()
+    __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)
+
+
+class CommitmentFileRow(Sealed, table=True):
+    """A file that shows how a commitment was kept."""
+
+    __tablename__ = "commitment_file"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str
+    """The SHA-256 of the content, in hexadecimal digits."""
+    size: int
+    """The size in bytes."""
+    by: str
+    at: datetime = _time()
+    sealed_name: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    sealed_content: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The content in Base64; like the name, empty once the incident's personal data was destroyed."""
+    __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)

@@ -77,7 +77,10 @@ class Visit:
         A person who left the list has only the commitments that they were told of.
         """
         given = self.known.commitments
-        theirs = (one for one in given if one.id in self.promised or (not self.left and self._belongs_to(one.audience)))
+        told = self.promised | {one.series for one in given if one.series and one.id in self.promised}
+        theirs = (
+            one for one in given if told & {one.id, one.series} or (not self.left and self._belongs_to(one.audience))
+        )
         return tuple((commitment, fate(commitment, self.now)) for commitment in theirs)
 
     def own_result(self, commitment: Commitment) -> tuple[str, str]:

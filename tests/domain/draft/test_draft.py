@@ -122,6 +122,7 @@ def test_a_step_without_anything_to_tell_says_no_notice(step: str) -> None:
     [
         (CommitmentState.KEPT, "promise-kept"),
         (CommitmentState.DROPPED, "promise-late"),
+        (CommitmentState.BROKEN, "promise-late"),
         (CommitmentState.OPEN, "promise-late"),
     ],
 )
@@ -769,3 +770,9 @@ def test_the_number_of_people_comes_from_the_facts(people: Any, said: str) -> No
     incident = an_incident().model_copy(update={"facts": facts})
     case = a_case(incident=incident, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
     assert text_of(drafted(words("{{ people }}"), case=case)) == said
+
+
+def test_no_notice_promises_a_day_that_has_passed() -> None:
+    case = a_case(incident=an_incident(commitments=(a_promise(due="2020-03-31"),)))
+    with pytest.raises(ContentError, match=r"commitments\.audit\.due E125 2020-03-31 has passed"):
+        drafted(case=case)

@@ -1,11 +1,19 @@
 """Promises: when their owners are reminded, and when the lead hears of it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from amends.domain.base.value import Span
-from amends.domain.incident.commitment import Chase, CommitmentState, commit, planned_commitments, to_chase
+from amends.domain.incident.commitment import (
+    Chase,
+    CommitmentState,
+    CommitmentStep,
+    commit,
+    planned_commitments,
+    to_chase,
+)
 from tests.builders import NOW, a_commitment, a_promise
 
 WEEK = timedelta(days=7)
@@ -87,3 +95,32 @@ def test_a_settled_commitment_is_chased_no_more() -> None:
 def test_each_commitment_is_chased_for_itself() -> None:
     both = (a_commitment(due_at=DUE), a_commitment(id="fix", due_at=DUE + 9 * WEEK))
     assert to_chase(both, DUE + WEEK, WEEK) == {"audit": Chase.ESCALATE}
+
+
+def test_a_last_day_ends_in_the_time_zone() -> None:
+    made = commit(a_promise(due="2027-03-31"), NOW, "first-notice", "Asia/Shanghai")
+    assert made.due_at == datetime(2027, 3, 31, 15, 59, tzinfo=UTC)
+
+
+def test_steps_are_due_as_the_commitment_is() -> None:
+    made = commit(a_promise(steps=[{"what": "Choose the firm", "due": "20d", "owner": "mei"}]), NOW, "first-notice")
+    assert made.steps == (CommitmentStep(what="Choose the firm", owner="mei", due_at=NOW + timedelta(days=20)),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"every": "90d"}, "must end: add until"),
+        ({"until": "2028-12-31"}, "add every"),
+        ({"at_most": 3}, "add every"),
+        ({"every": "90d", "at_most": 3, "id": "a" * 61}, "too long for a series"),
+        ({"due": "0d"}, "a time above zero"),
+        ({"due": "soon"}, "a span is written"),
+        ({"due": "2027-02-31"}, "a day is meant"),
+        ({"every": "90d", "at_most": 1}, "greater than or equal to 2"),
+        ({"budget": "much"}, "such as 12000 EUR"),
+    ],
+)
+def test_a_promise_that_makes_no_sense_is_refused(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        a_promise(**changes)

@@ -48,6 +48,7 @@ from flows.update import update as update_flow
 from flows.watch.overview import now_page
 from tests.builders import an_incident
 from tests.certificates import self_signed
+from tests.commitments import keep
 from tests.desks import served
 from tests.remembered import REMEMBERED
 from tests.rewriting import rewrite
@@ -539,11 +540,11 @@ SAYS = {"fits": "Report 17, on our notice page", "stops": "See https://evil.exam
 """What shows that a promise was kept; the second leads to others' website, so its notice cannot be drafted."""
 
 
-def keep(ledger: Ledger, *evidence: str) -> list[str]:
+def kept(ledger: Ledger, *evidence: str) -> list[str]:
     """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
     promises = [promise.id for promise in ledger.commitments.all(INCIDENT)][: len(evidence)]
     for promise, what in zip(promises, evidence, strict=True):
-        ledger.commitments.keep(INCIDENT, promise, {"*": what}, "mei", START)
+        keep(ledger, INCIDENT, promise, {"*": what}, "mei", START)
     return promises
 
 
@@ -568,8 +569,8 @@ async def test_what_stops_one_commitments_notice_stops_no_other(
     """When the notice of one commitment is blocked by lint, the notices of the other commitments are sent all the same;
     the run names the blocked notice only, and the occurrence waits.
     """
-    kept = dict(zip(evidence, keep(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
-    fits, stops = (f"promise-kept-{kept[one]}-1" for one in SAYS)
+    by_evidence = dict(zip(evidence, kept(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
+    fits, stops = (f"promise-kept-{by_evidence[one]}-1" for one in SAYS)
     for _ in range(2):
         with pytest.raises(ContentError, match=f"{stops} .* L104") as refused:
             await follow_up.fn(INCIDENT, "promises", 1)
@@ -581,17 +582,17 @@ async def test_what_stops_one_commitments_notice_stops_no_other(
 
 
 async def test_every_promise_whose_notice_is_stopped_is_named(context: Context, told: PassedClock) -> None:
-    one, other = keep(context.ledger, SAYS["stops"], SAYS["stops"])
+    one, other = kept(context.ledger, SAYS["stops"], SAYS["stops"])
     with pytest.raises(ContentError) as refused:
         await follow_up.fn(INCIDENT, "promises", 1)
     assert {one, other} <= {finding.where.split()[0][13:-2] for finding in refused.value.findings}
 
 
 async def test_other_words_are_told_in_place_of_those_that_were_stopped(context: Context, told: PassedClock) -> None:
-    (promise,) = keep(context.ledger, SAYS["stops"])
+    (promise,) = kept(context.ledger, SAYS["stops"])
     with pytest.raises(ContentError):
         await follow_up.fn(INCIDENT, "promises", 1)
-    keep(context.ledger, SAYS["fits"])
+    kept(context.ledger, SAYS["fits"])
     for _ in range(2):
         await follow_up.fn(INCIDENT, "promises", 1)
         approve_all(context.ledger, told.now)
@@ -603,7 +604,7 @@ async def test_other_words_are_told_in_place_of_those_that_were_stopped(context:
 async def lame_and_sound(context: Context, told: PassedClock) -> tuple[str, str]:
     """Two notices are approved, and the first of them asks for a channel that the others do without."""
     ledger = context.ledger
-    keep(ledger, "Report 17", "MailReport 18")
+    kept(ledger, "Report 17", "MailReport 18")
     await follow_up.fn(INCIDENT, "promises", 1)
     lame, sound = sorted(notice.id for notice in ledger.cases.read(INCIDENT).notices if notice.about)
     draft = ledger.notices.latest_draft(INCIDENT, lame)
@@ -633,7 +634,7 @@ async def test_a_run_names_what_it_can_neither_send_nor_draft(context: Context) 
     both in one error.
     """
     third = context.ledger.commitments.all(INCIDENT)[2].id
-    context.ledger.commitments.keep(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
+    keep(context.ledger, INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
     with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
         await follow_up.fn(INCIDENT, "promises", 1)
 

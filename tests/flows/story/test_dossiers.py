@@ -11,6 +11,7 @@ from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Cause, DataCategory
 from amends.domain.plan.plan import plan
 from flows.follow_up import follow_up
+from tests.commitments import keep
 from tests.flows.story.test_corrections import FEW, Told, told
 from tests.story import INCIDENT, LEAD, START, approve_all, outbox
 
@@ -59,9 +60,7 @@ async def test_all_dossiers_together_are_what_left(told: Told, tmp_path: Path) -
     await told.tell("first-notice")
     told.clock.now = START + timedelta(days=3)
     await told.tell("update")
-    told.ledger.commitments.keep(
-        INCIDENT, "audit", {"en": "It is done.", "zh-CN": "已完成。"}, LEAD.name, told.clock.now
-    )
+    keep(told.ledger, INCIDENT, "audit", {"en": "It is done.", "zh-CN": "已完成。"}, LEAD.name, told.clock.now)
     told.clock.now += timedelta(days=1)
     await follow_up_due(told)
     numbers = [one.number for one in told.people[: FEW + 1]]

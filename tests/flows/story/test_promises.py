@@ -22,6 +22,7 @@ from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.update import update
+from tests.commitments import keep
 from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 DAY = timedelta(days=1)
@@ -68,7 +69,7 @@ class Promising:
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
 
     def keep(self, name: str) -> None:
-        self.ledger.commitments.keep(INCIDENT, name, dict.fromkeys(BOTH, "Report 17"), LEAD.name, self.clock.now)
+        keep(self.ledger, INCIDENT, name, dict.fromkeys(BOTH, "Report 17"), LEAD.name, self.clock.now)
 
     def drop(self, name: str) -> None:
         self.ledger.commitments.drop(

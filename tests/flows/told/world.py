@@ -7,6 +7,7 @@ from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.people.person import Person
 from tests.builders import NOW, a_commitment
+from tests.commitments import keep
 from tests.delivery.sending import INCIDENT
 from tests.flows.told.incident import CAUSES, DAYS, ELEMENTS, PEOPLE, RULED_OUT, SURE, SUSPECTED, person
 from tests.flows.told.team import DAY, LEAD, MINUTE, SOME, Team
@@ -92,7 +93,7 @@ class World(Team):
         if now.state is not CommitmentState.OPEN:
             return
         if how == "keep":
-            commitments.keep(INCIDENT, name, words, LEAD, self.now)
+            keep(self.ledger, INCIDENT, name, words, LEAD, self.now)
         elif how == "drop":
             commitments.drop(INCIDENT, name, words, LEAD, self.now)
         else:

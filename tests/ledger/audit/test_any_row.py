@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
+from amends.domain.base.money import Money
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
@@ -25,6 +26,7 @@ from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.commitment.files import NewFile
 from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.receipt.inbox import NewMailFile, TakenMail
 from amends.ledger.store.sums import changing
@@ -95,6 +97,8 @@ def with_everything(ledger: Ledger) -> None:
         "lena",
         NOW,
     )
+    ledger.commitment_work.spend(INCIDENT, "a", "2027-11", Money.parse("9 EUR"), "lena", NOW)
+    ledger.commitment_files.add(INCIDENT, "a", [NewFile("report.pdf", b"%PDF")], "lena", NOW)
     ledger.filings.record(INCIDENT, a_duty().id, NOW, "lena", "R-1", "", NOW)
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
     ledger.locale_rulings.rule(INCIDENT, {"zh-CN": "en"}, ("en",), MEI, NOW)

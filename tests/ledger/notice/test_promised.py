@@ -12,6 +12,7 @@ from amends.domain.notice.statement import Statement, about
 from amends.domain.people.person import Flag
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment, a_person
+from tests.commitments import keep
 from tests.delivery.sending import INCIDENT, NOTICE, approved, approved_again, personal_variants
 
 AUDIENCE = "promised:audit"
@@ -96,7 +97,7 @@ def test_only_readers_whose_text_states_it_were_told(ledger: Ledger) -> None:
 
 def test_people_told_between_draft_and_release_are_in(promised: Ledger) -> None:
     send(promised, NOTICE, {1})
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
     drafted = news(promised)
     send(promised, NOTICE, {2})
     promised.notices.release(INCIDENT, drafted.notice, NOW)
@@ -108,7 +109,7 @@ def test_whoever_is_told_after_the_news_left_gets_the_news(promised: Ledger) -> 
     under the approval that it had.
     """
     send(promised, NOTICE, {1})
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
     drafted = news(promised)
     promised.notices.release(INCIDENT, drafted.notice, NOW)
     send(promised, drafted.notice, {1})
@@ -126,7 +127,7 @@ def test_whoever_is_told_after_the_news_left_gets_the_news(promised: Ledger) -> 
 
 def test_whoever_is_told_only_the_end_hears_no_news_of_it(promised: Ledger) -> None:
     send(promised, NOTICE, {1})
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
     update = approved_again(
         promised, notice="update-1", template="update", step="update", statements=states(KEPT),
         variants=stating(personal_variants("en", "zh-CN"), *Reader),
@@ -141,7 +142,7 @@ def test_a_draft_that_states_a_promise_is_overtaken_by_its_end(promised: Ledger)
     update = approved_again(
         promised, notice="update-1", template="update", step="update", statements=states(OPEN), changes={"audit": 0}
     )
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
     with pytest.raises(ApprovalMissing, match="says how audit stood before"):
         promised.notices.release(INCIDENT, update.notice, NOW)
     status = promised.cases.read(INCIDENT).notice("update-1")

@@ -12,6 +12,7 @@ from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from amends.ledger.remedy.remedies import forget_results
 from tests.builders import NOW, a_commitment, a_person
+from tests.commitments import keep
 from tests.delivery.sending import INCIDENT
 from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
 
@@ -64,7 +65,7 @@ def test_a_wrong_result_is_put_right_before_it_is_told(ledger_on_sqlite: Ledger)
     promised(ledger_on_sqlite, people=1)
     settle(ledger_on_sqlite, {1: SOUND})
     settle(ledger_on_sqlite, {1: REPLACED})
-    ledger_on_sqlite.commitments.keep(INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
+    keep(ledger_on_sqlite, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
     settle(ledger_on_sqlite, {1: RemedyOutcome(RemedyState.DECLINED, "declined")})
     assert states(ledger_on_sqlite)[1].state is RemedyState.DECLINED
 
@@ -73,9 +74,9 @@ def test_a_promise_with_open_rows_is_not_kept(ledger_on_sqlite: Ledger) -> None:
     promised(ledger_on_sqlite)
     settle(ledger_on_sqlite, {1: SOUND, 2: SOUND, 3: RemedyOutcome(RemedyState.UNDER_WAY)})
     with pytest.raises(NotAllowed, match="2 people who heard of locks still wait"):
-        ledger_on_sqlite.commitments.keep(INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
+        keep(ledger_on_sqlite, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
     settle(ledger_on_sqlite, {3: SOUND, 4: MOVED})
-    ledger_on_sqlite.commitments.keep(INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
+    keep(ledger_on_sqlite, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
 
 
 def test_a_dropped_promise_owes_nobody_a_result(ledger_on_sqlite: Ledger) -> None:
@@ -141,18 +142,18 @@ def test_keeping_and_importing_at_once_lose_nobody(ledger: Ledger) -> None:
     """Either the promise is kept after the import, or the import came too late for that and nobody waits all the same."""
     promised(ledger, people=50)
 
-    def keep() -> bool:
+    def keeps() -> bool:
         try:
-            ledger.commitments.keep(INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
+            keep(ledger, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", LATER)
         except NotAllowed:
             return False
         return True
 
     with ThreadPoolExecutor(2) as at_once:
-        kept = at_once.submit(keep)
+        kept = at_once.submit(keeps)
         at_once.submit(settle, ledger, dict.fromkeys(range(1, 51), SOUND)).result()
     assert owed(ledger) == 0
-    assert kept.result() or keep()
+    assert kept.result() or keeps()
 
 
 def test_a_forgotten_result_stays_counted(ledger_on_sqlite: Ledger) -> None:

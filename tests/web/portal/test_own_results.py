@@ -8,6 +8,7 @@ from amends.domain.incident.per_person import DECLINED
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment
+from tests.commitments import keep
 from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, WORDS
 from tests.web.scene import ADA, INCIDENT, LI, SAM, Visitor, release
 
@@ -77,7 +78,7 @@ def test_a_promise_for_all_at_once_shows_no_result(ada: Visitor) -> None:
 def test_who_waits_is_told_so_even_when_the_promise_is_kept(promised: Ledger, ada: Visitor, li: Visitor) -> None:
     """A promise that is kept for the others does not tell a latecomer that theirs is done."""
     settle(promised, dict.fromkeys((ADA, LI, SAM), SOUND))
-    promised.commitments.keep(INCIDENT, LOCKS, {"*": "Report 9"}, "lena", NOW)
+    keep(promised, INCIDENT, LOCKS, {"*": "Report 9"}, "lena", NOW)
     settle(promised, {SAM: MOVED, LI: RemedyOutcome(RemedyState.OPEN)})
     assert OPEN[1] in li.look().text
     assert WORDS.results["sound"]["en"] in ada.look().text

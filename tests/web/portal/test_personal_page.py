@@ -17,6 +17,7 @@ from amends.ledger.store.tables import IncidentRow
 from amends.settings import Settings
 from amends.web.app import create_app
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
+from tests.commitments import keep
 from tests.rewriting import rewrite
 from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, people, release
 
@@ -123,7 +124,7 @@ def test_a_commitments_outcome_is_shown_before_its_words(ledger: Ledger, ada: Vi
     """The page shows the state of a commitment at once, and the evidence or reason only after the notice about the
     commitment is released.
     """
-    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    keep(ledger, INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert page.count('<span class="state kept">') == 2
     assert "Report 2027-01" not in page
@@ -134,7 +135,7 @@ def test_a_commitments_outcome_is_shown_before_its_words(ledger: Ledger, ada: Vi
 
 def test_a_commitments_evidence_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
     """The evidence that a commitment was kept is shown in the reader's own language."""
-    ledger.commitments.keep(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
+    keep(ledger, INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     page = li.look().text
     assert ("2027年1月的报告" in page, "Report 2027-01" in page) == (True, False)
@@ -143,7 +144,7 @@ def test_a_commitments_evidence_is_read_in_ones_own_language(ledger: Ledger, li:
 def test_a_kept_promise_shows_no_reason_of_its_delay(ledger: Ledger, ada: Visitor) -> None:
     ledger.commitments.put_off(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
     release(ledger, notice="late-audit-1", about="audit", change=1)
-    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    keep(ledger, INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert "It takes longer." not in page
     assert "Report 2027-01" not in page
@@ -368,7 +369,7 @@ def test_no_survey_before_people_were_invited(opened: Ledger, settings: Settings
 
 def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.look()
-    ledger.commitments.keep(INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
+    keep(ledger, INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     clock.forward(seconds=15)
     assert "Summary of the audit" in ada.look().text

@@ -252,6 +252,22 @@ def upgrade() -> None:
         sa.Column("take_up", sa.JSON(), nullable=False),
         sa.Column("kept", sa.JSON(), nullable=False),
         sa.Column("per_person", sa.JSON(), nullable=True),
+        sa.Column("deputy", sa.String(), nullable=False),
+        sa.Column("series", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("every", sa.String(), nullable=True),
+        sa.Column("until", TIME, nullable=True),
+        sa.Column("at_most", sa.Integer(), nullable=True),
+        sa.Column("steps", sa.JSON(), nullable=False),
+        sa.Column("budget", sa.String(), nullable=True),
+        sa.Column("spent", sa.String(), nullable=True),
+        sa.Column("reported_at", TIME, nullable=True),
+        sa.Column("reported_by", sa.String(), nullable=False),
+        sa.Column("reviewed_at", TIME, nullable=True),
+        sa.Column("reviewed_by", sa.String(), nullable=False),
+        sa.Column("refusal", sa.String(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("evidence_link", sa.String(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("worded_by", sa.String(), nullable=False),
@@ -581,6 +597,7 @@ def upgrade() -> None:
     _create_inbox()
     _create_queue()
     _create_remedies()
+    _create_commitment_work()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
     _count_messages()
@@ -628,6 +645,39 @@ def _create_questions() -> None:
     )
     op.create_index("ix_question_asked", "question", ["incident", "asked_at", "source"])
     op.create_index("ix_question_together", "question", ["incident", "together", "answered_at"])
+
+
+def _create_commitment_work() -> None:
+    of_commitment = partial(
+        sa.ForeignKeyConstraint, ["incident", "commitment"], ["commitment.incident", "commitment.id"]
+    )
+    op.create_table(
+        "commitment_spending",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("invoice", sa.String(), nullable=False),
+        sa.Column("amount", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        of_commitment(),
+        sa.PrimaryKeyConstraint("incident", "commitment", "invoice"),
+    )
+    op.create_table(
+        "commitment_file",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("sealed_name", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_content", sa.LargeBinary(), nullable=True),
+        of_commitment(),
+        sa.PrimaryKeyConstraint("incident", "commitment", "number"),
+    )
 
 
 def _create_inbox() -> None:

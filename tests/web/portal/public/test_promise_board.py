@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from amends.ledger import Ledger
 from tests.builders import NOW
+from tests.commitments import keep
 from tests.web.scene import INCIDENT, Clock, release
 
 BOARD = f"/n/{INCIDENT}/en/promises"
@@ -14,7 +15,7 @@ BOARD = f"/n/{INCIDENT}/en/promises"
 
 def test_the_board_changes_the_moment_a_promise_does(ledger: Ledger, client: TestClient, clock: Clock) -> None:
     before = client.get(BOARD).text
-    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    keep(ledger, INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     clock.forward(seconds=15)
     after = client.get(BOARD).text
     assert (before.count('class="state kept"'), after.count('class="state kept"')) == (1, 2)
@@ -22,7 +23,7 @@ def test_the_board_changes_the_moment_a_promise_does(ledger: Ledger, client: Tes
 
 
 def test_evidence_stands_on_the_board_once_its_notice_leaves(ledger: Ledger, client: TestClient, clock: Clock) -> None:
-    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    keep(ledger, INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     assert "Report 2027-01" in client.get(BOARD).text
 

@@ -34,6 +34,8 @@ def test_of_an_incident_that_is_not_there_it_is_said(office: Office) -> None:
 
 def test_a_kept_promise_has_its_evidence(promised: Office) -> None:
     promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", "Report of 3 March", by="lena")
+    assert fate(promised, "audit")["state"] == "open"
+    promised.values("commitments", "review", INCIDENT, "audit", by="omar")
     assert (fate(promised, "audit")["state"], fate(promised, "audit")["evidence"]) == (
         "kept",
         {"*": "Report of 3 March"},

@@ -15,9 +15,11 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.deliver.corrections import Followed
 from tests.builders import NOW, a_person, a_promise
+from tests.commitments import REVIEWER, keep
 from tests.delivery.sending import INCIDENT, approved, approved_again
 
 DAY = timedelta(days=1)
+REPORTED = "commitment reported as kept"
 REASON = {"en": "The firm is ill.", "zh-CN": "机构延期。"}
 
 
@@ -53,21 +55,21 @@ def test_a_promise_is_open_until_something_becomes_of_it(promised: Ledger) -> No
 
 
 def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None:
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW + DAY)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW + DAY)
     kept = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, {"*": "Report 17"}, NOW + DAY)
     assert untold(promised) == {"audit": 1}
 
 
 def test_who_gave_the_evidence_wrote_what_is_told_of_it(promised: Ledger) -> None:
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
     case = promised.cases.read(INCIDENT)
     assert (case.earlier_authors_about("audit"), case.earlier_authors_about("fix")) == (("omar",), ())
 
 
 def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
     with pytest.raises(NotAllowed, match="evidence"):
-        promised.commitments.keep(INCIDENT, "audit", {"*": " "}, "mei", NOW)
+        keep(promised, INCIDENT, "audit", {"*": " "}, "mei", NOW)
 
 
 def test_a_postponed_commitment_keeps_its_first_date(promised: Ledger) -> None:
@@ -114,7 +116,7 @@ def test_a_chase_is_noted_with_its_time(promised: Ledger) -> None:
 def settle(ledger: Ledger, how: str, words: str = "Report 17") -> None:
     """Keep the audit with this evidence, or drop it for this reason."""
     if how == "keep":
-        ledger.commitments.keep(INCIDENT, "audit", {"*": words}, "mei", NOW)
+        keep(ledger, INCIDENT, "audit", {"*": words}, "mei", NOW)
     else:
         ledger.commitments.drop(INCIDENT, "audit", {"*": words}, "mei", NOW)
 
@@ -138,11 +140,12 @@ def test_the_same_words_again_change_nothing(promised: Ledger, how: str) -> None
 
 def test_evidence_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
     settle(promised, "keep")
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 18"}, "wei", NOW + DAY)
+    keep(promised, INCIDENT, "audit", {"*": "Report 18"}, "wei", NOW + DAY)
     kept = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
-    assert (kept.evidence, kept.settled_at, untold(promised)) == ({"*": "Report 18"}, NOW, {"audit": 2})
+    assert (kept.evidence, kept.settled_at, untold(promised)) == ({"*": "Report 18"}, NOW, {"audit": 3})
     noted = [(entry.actor, entry.act) for entry in promised.audit.entries(INCIDENT) if entry.subject == "audit"]
-    assert noted == [("mei", "commitment kept"), ("wei", "commitment kept")]
+    reviewed = (REVIEWER, "commitment kept")
+    assert noted == [("mei", REPORTED), reviewed, ("wei", REPORTED), reviewed]
 
 
 def test_a_reason_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
@@ -178,14 +181,14 @@ def test_evidence_stays_once_the_people_concerned_were_told(promised: Ledger) ->
     send(promised, about(promised, change=1))
     settle(promised, "keep")
     settle(promised, "keep", "Report 18")
-    send(promised, about(promised, change=3, template="promise-kept"))
+    send(promised, about(promised, change=4, template="promise-kept"))
     with pytest.raises(NotAllowed, match="those promised were told so"):
         settle(promised, "keep", "Report 19")
 
 
 def test_an_unknown_promise_is_named(promised: Ledger) -> None:
     with pytest.raises(NotInLedger, match="no commitment holiday"):
-        promised.commitments.keep(INCIDENT, "holiday", {"*": "x"}, "mei", NOW)
+        keep(promised, INCIDENT, "holiday", {"*": "x"}, "mei", NOW)
 
 
 def test_when_the_notice_about_it_was_sent_those_promised_know(promised: Ledger) -> None:
@@ -199,7 +202,7 @@ def test_a_change_after_a_notice_was_drafted_is_still_to_be_told(promised: Ledge
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
     promised.notices.release(INCIDENT, draft.notice, NOW)
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     send(promised, draft)
     assert untold(promised) == {"audit": 2}
 
@@ -208,7 +211,7 @@ def test_an_overtaken_draft_is_never_released_nor_up_for_approval(promised: Ledg
     """A draft about a commitment that a later change overtook is never released, and nobody is asked to approve it."""
     promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     assert promised.cases.read(INCIDENT).notice(draft.notice) is None
     with pytest.raises(ApprovalMissing, match="overtaken"):
         promised.notices.release(INCIDENT, draft.notice, NOW)

@@ -1,0 +1,1 @@
+"""Commands for the commitments of an incident."""

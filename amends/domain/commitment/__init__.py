@@ -1,0 +1,1 @@
+"""Commitments as they go: series, steps, reviews and money."""
