@@ -20,6 +20,7 @@ from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
+from amends.ledger.codes.codes import CodeStocks
 from amends.ledger.commitment import Commitments
 from amends.ledger.deliver.channels_used import ChannelsUsed
 from amends.ledger.deliver.claims import Claims
@@ -93,6 +94,7 @@ class Ledger:
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
+        self.codes = CodeStocks(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.questions, self.sms_replies = Questions(store), SmsReplies(store)
         self.queue, self.groups, self.faq = QuestionQueue(store), QuestionGroups(store), FaqEntries(store)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from amends.domain.base.url import is_on_the_web
 from amends.domain.base.value import (
@@ -22,6 +22,7 @@ from amends.domain.base.value import (
     Texts,
     Unfinished,
     Value,
+    is_unknown,
     to_utc,
 )
 
@@ -48,6 +49,15 @@ class TakeUpPart(StrEnum):
     PHONE = "phone"
     UNTIL = "until"
     HOW = "how"
+
+
+class CodePlace(StrEnum):
+    """A place where a person reads the code that is theirs alone."""
+
+    LETTER = "letter"
+    """In the message itself, and on the personal page."""
+    PAGE = "page"
+    """On the personal page only."""
 
 
 KEPT_SLOTS = (*TakeUpPart, "result")
@@ -82,7 +92,9 @@ class TakeUp(Unfinished):
     provider: Texts = {}
     """The company that gives what is offered."""
     code: str = Field(default="", max_length=64)
-    """The code that everybody uses. A code for each person alone has no place here."""
+    """The code that everybody uses. A code for each person alone has no place here; see `codes`."""
+    codes: CodePlace | None = Field(default=None, exclude_if=is_unknown)
+    """The place where each person reads a code of their own, from the stock that `amends codes import` fills."""
     link: Annotated[str, AfterValidator(_web_address)] = ""
     phone: str = Field(default="", max_length=40)
     until: Annotated[str, AfterValidator(_day)] = ""
@@ -90,10 +102,16 @@ class TakeUp(Unfinished):
     how: Texts = {}
     """The rest that the person has to do or to have at hand, in full sentences."""
 
+    @model_validator(mode="after")
+    def _one_kind_of_code(self) -> "TakeUp":
+        if self.code and self.codes:
+            raise ValueError("`code` is the same for everybody, `codes` gives each person their own: leave out one")
+        return self
+
     def lacks(self, needs: Collection[TakeUpPart]) -> tuple[str, ...]:
         """Return what is missing of these parts, in words; any way to take it up is as good as another."""
         ways = [part for part in needs if part in WAYS]
-        way = any(getattr(self, part) for part in WAYS)
+        way = self.codes is not None or any(getattr(self, part) for part in WAYS)
         missing = ["a code, a link or a telephone number"] if ways and not way else []
         rest = (part for part in needs if part not in WAYS and not getattr(self, part))
         return (*missing, *("the last day (until)" if part is TakeUpPart.UNTIL else part.value for part in rest))

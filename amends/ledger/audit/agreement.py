@@ -12,6 +12,7 @@ from amends.domain.base.errors import KeyMissing
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
 from amends.ledger.audit.replay import Replay, Spans, differences
+from amends.ledger.codes.rows import altered
 from amends.ledger.people.people import PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
@@ -64,6 +65,7 @@ def disagreements(store: Store, session: Session, replay: Replay) -> Iterator[st
     for incident, key in session.exec(select(IncidentRow.id, IncidentRow.wrapped_key)).all():
         if key:  # the data of the others was destroyed
             yield from _first("person", _people_of(store, session, incident, key))
+    yield from _first("code", altered(session, store.keys))
     yield from _first("delivery", _messages(session, replay))
 
 

@@ -1,6 +1,6 @@
 """Claims: the messages that a worker has claimed, each with the personal data that its message needs."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,9 +11,13 @@ from sqlmodel import Session, col
 
 from amends.domain.base.errors import KeyMissing
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.codes.code import NO_CODES, STAND_IN, OwnCodes, part_of
+from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import TextName, name_parts
+from amends.ledger.codes.giving import people_without
+from amends.ledger.codes.rows import held_by, stocks_of, told_before
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
@@ -73,6 +77,10 @@ class Claim(NamedTuple):
     """True when a provider may have the message from an attempt whose answer was lost."""
     earlier_data: tuple[DataCategory, ...] = ()
     """The kinds of data that an earlier message named to the person wrongly; empty outside of corrections."""
+    codes: OwnCodes = NO_CODES
+    """The person's own codes; in a preview a stand-in for each code that nobody has yet."""
+    needs: tuple[str, ...] = ()
+    """In a preview the parts of the stocks from which the person will get a code, as in `part_of`."""
 
     @property
     def readable(self) -> bool:
@@ -95,6 +103,10 @@ class Released:
     """The number of the last person whose wave has begun; None when the notice has no waves."""
     has_cohorts: bool = False
     """True when some people read another text because they were told something else before."""
+    coded: CodedTexts | None = None
+    """The texts that promise a person a code of their own; None where the claims need no codes."""
+    preview: bool = False
+    """True when nothing is sent, so that codes need not be given yet."""
 
 
 class WaitingMessage(NamedTuple):
@@ -136,7 +148,35 @@ class Claims:
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
         claims = tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
+        if released.coded and released.coded.commitments:
+            claims = tuple(self._with_codes(session, incident, claims, released.coded, preview=released.preview))
         return self._name_all(session, incident, rows, claims)
+
+    def codes_of(self, session: Session, incident: str, person: int) -> tuple[OwnCodes, dict[int, OwnCodes]]:
+        """Return the codes that a person has, and by message those that it told them and that are void by now."""
+        stocks = stocks_of(session, incident, dropped=True)
+        if not stocks:
+            return NO_CODES, {}
+        seal, keys = self._store.seal(session, incident), self._store.keys
+        held = held_by(session, keys, seal, incident, [person], stocks).get(person, NO_CODES)
+        return held, told_before(session, keys, seal, incident, person)
+
+    def _with_codes(
+        self, session: Session, incident: str, claims: Sequence[Claim], coded: CodedTexts, *, preview: bool
+    ) -> Iterator[Claim]:
+        """Yield the claims, each with the codes of its person; a preview shows a stand-in for one not given yet."""
+        people = {claim.about.number for claim in claims if claim.about}
+        seal, keys = self._store.seal(session, incident), self._store.keys
+        held = held_by(session, keys, seal, incident, people, coded.commitments)
+        needs = _needs(session, incident, people, coded.commitments) if preview else {}
+        for claim in claims:
+            number = claim.about.number if claim.about else PUBLIC
+            own = held.get(number, NO_CODES)
+            parts = {one: needs[one][number] for one in needs if number in needs[one]}
+            if parts:
+                own = OwnCodes(own | dict.fromkeys(parts, STAND_IN))
+            told = coded.of(claim.text, claim.channel) if parts else ()
+            yield claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
 
     def _name_all(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
@@ -189,6 +229,18 @@ class Claims:
         asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}
         rows = connection.execute(statement(KNOWN + among(connection, "number")), asked).all()
         return {row[0]: _opened(incident, seal, *row) for row in rows}
+
+
+def _needs(
+    session: Session, incident: str, people: Collection[int], commitments: Collection[str]
+) -> dict[str, dict[int, str]]:  # fmt: skip
+    """Return by commitment the people without a code, each with the part of the stock that theirs will come from."""
+    stocks = stocks_of(session, incident)
+    found: dict[str, dict[int, str]] = {}
+    for one in commitments:
+        without = people_without(session, incident, one, people, by_variant=stocks.get(one, False))
+        found[one] = {number: part_of(one, variant) for number, variant in without.items()}
+    return found
 
 
 class KnownPerson(NamedTuple):

@@ -16,6 +16,7 @@ from amends.domain.people.person import Hold, place_of
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, usable
+from amends.ledger.notice.codes import coded_texts
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
@@ -112,5 +113,8 @@ class Previews:
         writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
-        released = Released(draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts)
+        released = Released(
+            draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
+            coded=coded_texts(session, draft), preview=True,
+        )  # fmt: skip
         return self._claims.of_rows(session, draft.incident, waiting, released)

@@ -34,6 +34,7 @@ SELECT group_concat(printf('%08x', person) || substr(hex(channel) || '000000', 1
                     || substr(hex(address_index) || '000000000000000000', 1, 18), '') FROM delivery WHERE {where}
 """,
     "person": "SELECT group_concat(printf('%08x', number) || hex(substr(sealed, -12)), '') FROM person WHERE {where}",
+    "code": "SELECT group_concat(printf('%08x', id) || hex(substr(seal, 1, 12)), '') FROM code WHERE {where}",
 }
 ON_POSTGRESQL = {
     "delivery": """
@@ -46,9 +47,12 @@ FROM delivery WHERE {where}
 SELECT string_agg(lpad(to_hex(number), 8, '0') || encode(substr(sealed, length(sealed) - 11), 'hex'), '')
 FROM person WHERE {where}
 """,
+    "code": """
+SELECT string_agg(lpad(to_hex(id), 8, '0') || encode(substr(seal, 1, 12), 'hex'), '') FROM code WHERE {where}
+""",
 }
 """By table, the query for one block a row, in hex: who, on which channel and where; or who, and the end of the sealed
-contact data, which is a tag over everything that the list says of the person."""
+contact data, which is a tag over everything that the list says of the person; or which code, and its seal."""
 DECIDED_COLUMNS = ("number", "hold", "guardian", "link_version", "opted_out_at", "data_changed_at", "gone_at")
 DECIDED = f"""
 SELECT {", ".join(DECIDED_COLUMNS)} FROM person
@@ -67,6 +71,7 @@ ROWS = {
 GROUPED_BY = {
     "delivery": ("incident", "notice"),
     "person": ("incident",),
+    "code": ("incident", "commitment"),
     "told_otherwise": ("incident", "notice"),
     "element_set": ("incident",),
     "commitment_person": ("incident", "commitment"),
@@ -90,7 +95,7 @@ SELECT version, channel, variant, elements, state, CAST(sum(messages) AS INTEGER
 WHERE incident = :incident AND notice = :notice
 GROUP BY version, channel, variant, elements, state HAVING sum(messages) <> 0
 """
-NUMBERED_BY = {"delivery": "person", "person": "number"}
+NUMBERED_BY = {"delivery": "person", "person": "number", "code": "id"}
 """By table, the column by which the rows of a large group are summed up page by page."""
 
 
@@ -142,6 +147,11 @@ class Summer:
             for person, channel, address in rows
         )
         return RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
+
+    def of_codes(self, rows: Iterable[tuple[int, bytes]]) -> int:
+        """Return the sum over codes that are known by number and seal."""
+        blocks = b"".join(number.to_bytes(4, "big") + seal[:12] for number, seal in rows)
+        return _folded(self._keys.blocks(blocks))
 
 
 def _spelled(value: Any) -> str:

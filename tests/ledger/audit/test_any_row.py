@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
 from amends.domain.feedback.queue.faq import FaqText
@@ -89,6 +90,7 @@ def with_everything(ledger: Ledger) -> None:
     ledger.commitments.add(
         INCIDENT, [(a_commitment(id="a", audience="persons:a"), [1, 2]), (a_commitment(id="b"), [])], "lena", NOW
     )
+    ledger.codes.add(INCIDENT, "a", [NewCode("CODE-1", CodeVariant.EVERYONE)], "lena", NOW)
     ledger.filings.record(INCIDENT, a_duty().id, NOW, "lena", "R-1", "", NOW)
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
     ledger.locale_rulings.rule(INCIDENT, {"zh-CN": "en"}, ("en",), MEI, NOW)

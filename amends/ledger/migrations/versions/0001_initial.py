@@ -61,7 +61,7 @@ CHANGES = {
 """By kind of change: the rows that are counted, under the names that a trigger gives them, and the number for each."""
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - one statement a table
     op.create_table(
         "audit",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -579,6 +579,7 @@ def upgrade() -> None:
     _create_mentions_and_hours()
     _create_inbox()
     _create_queue()
+    _create_codes()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
     if op.get_bind().dialect.name == "postgresql":
@@ -1026,6 +1027,53 @@ def _create_mentions_and_hours() -> None:
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
         sa.PrimaryKeyConstraint("incident", "question"),
     )
+
+
+def _create_codes() -> None:
+    op.create_table(
+        "code_stock",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("by_variant", sa.Boolean(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "commitment"),
+    )
+    op.create_table(
+        "code",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("code_index", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=True),
+        sa.Column("given_at", TIME, nullable=True),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("told_in", sa.String(), nullable=False),
+        sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
+        SEAL(),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("code_index"),
+    )
+    partial_index = {
+        "ix_code_person": (["incident", "commitment", "person"], "(state = 'given' OR state = 'redeemed')"),
+        "ix_code_free": (["incident", "commitment", "variant", "id"], "state = 'free'"),
+        "ix_code_void": (["incident", "person"], "state = 'void'"),
+    }
+    for name, (columns, where) in partial_index.items():
+        op.create_index(
+            name,
+            "code",
+            columns,
+            unique=name == "ix_code_person",
+            postgresql_where=sa.text(where),
+            sqlite_where=sa.text(where),
+        )
 
 
 def _forbid_changes(table: str, why: str) -> None:
