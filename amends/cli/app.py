@@ -84,6 +84,9 @@ COMMANDS = {
     "sessions": CommandEntry("feedback.sessions:app", "Announce question hours, remind of them, publish the answers."),
     "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
+    "codes": CommandEntry(
+        "codes.codes:app", "Keep the codes that people were promised: import, count, replace, record the redeemed."
+    ),
     "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "calendar": CommandEntry(
