@@ -120,25 +120,6 @@ def variant_for(flags: Collection[str], *, guarded: bool) -> CodeVariant:
     return CodeVariant.MINOR if guarded or Flag.MINOR in flags else CodeVariant.ADULT
 
 
-def give(
-    people: Iterable[tuple[int, CodeVariant]], free: Mapping[CodeVariant, list[int]]
-) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return pairs of a person and a code, and the people for whom no code is left.
-
-    People and codes are taken in the order given, so that the same people get the same codes from the same stock.
-    """
-    left = {variant: iter(codes) for variant, codes in free.items()}
-    pairs: list[tuple[int, int]] = []
-    lacking: list[int] = []
-    for person, variant in people:
-        code = next(left[variant], None) if variant in left else None
-        if code is None:
-            lacking.append(person)
-        else:
-            pairs.append((person, code))
-    return pairs, lacking
-
-
 def part_of(commitment: str, variant: str) -> str:
     """Return the name of a part of a stock: monitoring/adult."""
     return f"{commitment}{BETWEEN}{variant}"

@@ -112,7 +112,7 @@ class Destruction:
             for table in (PreferenceRow, TickedStepRow):  # what people chose on their pages
                 for chosen in write.session.exec(select(table).where(table.incident == incident)):
                     write.session.delete(chosen)
-            erase_codes(write.session, self._store.keys, incident)
+            erase_codes(write.session, incident)
             for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
                 request.sealed_file = None
             write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))

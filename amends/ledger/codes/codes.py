@@ -21,19 +21,10 @@ from amends.domain.codes.code import (
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
-from amends.ledger.codes.giving import ToTell, give_for
-from amends.ledger.codes.rows import (
-    MEANT,
-    index_of,
-    opened,
-    place_of,
-    reason_place,
-    rows_where,
-    seal_of,
-    whole,
-)
-from amends.ledger.store.bulk import on_postgresql, spelled, stamp, statement
-from amends.ledger.store.encryption import INDEX_BYTES, Keys
+from amends.ledger.codes.giving import give_to
+from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
+from amends.ledger.store.bulk import on_postgresql, spelled, statement
+from amends.ledger.store.encryption import INDEX_BYTES
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import CodeStockRow, DeliveryRow, ReleaseRow
@@ -50,9 +41,9 @@ KNOWN = "SELECT code_index, incident, commitment FROM code WHERE code_index IN :
 OF_THESE = "incident = :incident AND commitment = :commitment AND code_index IN :indexes"
 OF_PERSON = "incident = :incident AND person = :person"
 ERASE = """
-UPDATE code SET sealed = :sealed, code_index = :code_index, sealed_reason = :sealed_reason, seal = :seal WHERE id = :id
+UPDATE code SET sealed = :sealed, code_index = :code_index, sealed_reason = :sealed_reason WHERE id = :id
 """
-INSERT = "INSERT INTO code (incident, commitment, variant, sealed, code_index, expires, state, told_in, seal)"
+INSERT = "INSERT INTO code (incident, commitment, variant, expires, code_index, sealed, state, told_in)"
 LEFT = frozenset({*DeliveryState} - {
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
     DeliveryState.UNREACHABLE, DeliveryState.CLAIMED,
@@ -107,7 +98,7 @@ class CodeStocks:
             for page in _pages(enumerate(codes)):
                 at = {index_of(self._store.keys, code): position for position, code in page}
                 rows = session.connection().execute(statement(KNOWN, "indexes"), {"indexes": list(at)})
-                found += [Elsewhere(at[bytes(index)], incident, commitment) for index, incident, commitment in rows]
+                found += [Elsewhere(at[index], incident, commitment) for index, incident, commitment in rows]
         return tuple(sorted(found))
 
     def add(self, incident: str, commitment: str, codes: Sequence[NewCode], by: str, now: datetime) -> None:
@@ -139,19 +130,18 @@ class CodeStocks:
         rows = []
         for code, variant, expires in codes:
             index = index_of(keys, code)
-            sealed = seal.close(code, place_of(incident, commitment, variant, index))
-            meant = (incident, commitment, variant.value, sealed, index, expires, CodeState.FREE.value)
-            rows.append((*meant, "", seal_of(keys, (*meant, None, None, None, "", None))))
+            place = (incident, commitment, variant.value, expires, index)
+            rows.append((*place, seal.close(code, place_of(*place)), CodeState.FREE.value, ""))
         mark = "%s" if on_postgresql(session.connection()) else "?"
         if rows:
-            session.connection().exec_driver_sql(f"{INSERT} VALUES ({', '.join([mark] * 9)})", rows)
+            session.connection().exec_driver_sql(f"{INSERT} VALUES ({', '.join([mark] * 8)})", rows)
 
     def of_person(self, incident: str, person: int) -> tuple[OwnCode, ...]:
         """Return every code that the person has or had, in the order of the import. Raises DataDamaged."""
         with self._store.read() as session:
             seal = self._store.seal(session, incident)
             rows = rows_where(session.connection(), OF_PERSON, incident=incident, person=person)
-            return tuple(opened(self._store.keys, seal, row) for row in rows)
+            return tuple(opened(seal, row) for row in rows)
 
     def look(self, incident: str, person: int, by: Member, now: datetime) -> tuple[OwnCode, ...]:
         """Return a person's codes to a member, and record who looked. Raises NotInLedger."""
@@ -174,15 +164,11 @@ class CodeStocks:
             self._lock(write, incident, commitment)
             old = self._held(write.session, incident, commitment, person)
             self._make_void(write, incident, commitment, [old], reason, now)
-            wanted = [ToTell(0, person, "", "")]
-            given = give_for(write.session, self._store.keys, incident, wanted, lambda *_: (commitment,), now)
-            if given.lacking:
-                raise NotAllowed(f"no code of {given.lacking[0]} is left; import more with `amends codes import`")
-            new = opened(
-                self._store.keys,
-                self._store.seal(write.session, incident),
-                self._held(write.session, incident, commitment, person, redeemed=True),
-            )
+            got, lacking = give_to(write.session, incident, commitment, [person], now)
+            if not got:
+                raise NotAllowed(f"no code of {lacking[person]} is left; import more with `amends codes import`")
+            row = self._held(write.session, incident, commitment, person, redeemed=True)
+            new = opened(self._store.seal(write.session, incident), row)
             write.note(
                 now, incident, "code reissued", commitment, actor=by.name, by_person=person, old=old[0], new=new.id
             )
@@ -200,9 +186,9 @@ class CodeStocks:
         with self._store.write() as write:
             self._lock(write, incident, commitment)
             rows = [row for row, _ in self._rows_of(write.session, incident, commitment, codes)]
-            still = [row for row in rows if _of(row, "state") != CodeState.VOID]
+            still = [row for row in rows if of(row, "state") != CodeState.VOID]
             self._make_void(write, incident, commitment, still, reason, now)
-            persons = tuple(sorted(_of(row, "person") for row in still if _of(row, "person") is not None))
+            persons = tuple(sorted(of(row, "person") for row in still if of(row, "person") is not None))
             numbers = {"codes": len(still), "persons": len(persons)}
             write.note(now, incident, "codes made void", commitment, actor=by.name, **numbers)
             return Voided(len(still), persons)
@@ -215,11 +201,11 @@ class CodeStocks:
         with self._store.write() as write:
             self._lock(write, incident, commitment)
             rows = self._rows_of(write.session, incident, commitment, codes)
-            if free := [position for row, position in rows if _of(row, "state") == CodeState.FREE]:
+            if free := [position for row, position in rows if of(row, "state") == CodeState.FREE]:
                 raise NotAllowed(f"{len(free)} of these codes were given to nobody")
-            new = [row for row, _ in rows if _of(row, "state") == CodeState.GIVEN]
+            new = [row for row, _ in rows if of(row, "state") == CodeState.GIVEN]
             self._change(write, incident, commitment, new, now, state=CodeState.REDEEMED.value)
-            void = tuple(position for row, position in rows if _of(row, "state") == CodeState.VOID)
+            void = tuple(position for row, position in rows if of(row, "state") == CodeState.VOID)
             numbers = {"codes": len(new), "void": len(void)}
             write.note(now, incident, "codes redeemed", commitment, actor=by, **numbers)
             return Redeemed(len(new), len(rows) - len(new) - len(void), void)
@@ -232,7 +218,7 @@ class CodeStocks:
             for page in _pages(dict.fromkeys(indexes)):
                 asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
                 rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
-                found |= {bytes(_of(row, "code_index")): _of(row, "state") for row in rows}
+                found |= {of(row, "code_index"): of(row, "state") for row in rows}
         return tuple(CodeState(found[index]) if index in found else None for index in indexes)
 
     def _lock(self, write: Write, incident: str, commitment: str) -> None:
@@ -250,7 +236,7 @@ class CodeStocks:
         row = next(rows_where(session.connection(), where, **asked), None)
         if row is None:
             raise NotInLedger(f"person {person} of {incident} has no code of {commitment}")
-        if _of(row, "state") == CodeState.REDEEMED and not redeemed:
+        if of(row, "state") == CodeState.REDEEMED and not redeemed:
             raise NotAllowed(f"person {person} has redeemed their code of {commitment} already")
         return row  # type: ignore[no-any-return]
 
@@ -263,7 +249,7 @@ class CodeStocks:
         for page in _pages(at):
             asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
             rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
-            found += [(row, at[bytes(_of(row, "code_index"))]) for row in rows]
+            found += [(row, at[of(row, "code_index")]) for row in rows]
         if lacks := len(at) - len(found):
             raise NotInLedger(f"{lacks} of these codes are not in the stock of {commitment}")
         return sorted(found, key=lambda one: one[1])
@@ -274,9 +260,9 @@ class CodeStocks:
         """Make the codes of these rows void. Raises NotAllowed."""
         if not reason.strip():
             raise NotAllowed("a code becomes void for a reason; give it with --reason")
-        if done := [row for row in rows if _of(row, "state") == CodeState.REDEEMED]:
+        if done := [row for row in rows if of(row, "state") == CodeState.REDEEMED]:
             raise NotAllowed(f"{len(done)} of these codes are redeemed already")
-        people = [_of(row, "person") for row in rows if _of(row, "person") is not None]
+        people = [of(row, "person") for row in rows if of(row, "person") is not None]
         messages = _messages_of(write.session, incident, people)
         if now_sent := [person for person, state, _ in messages if state == DeliveryState.CLAIMED]:
             named = in_words([str(one) for one in sorted(set(now_sent))[:NAMED]])
@@ -287,28 +273,23 @@ class CodeStocks:
                 told.setdefault(person, []).append(number)
         seal = self._store.seal(write.session, incident)
         for row in rows:
-            index = bytes(_of(row, "code_index"))
+            index = of(row, "code_index")
             why = seal.close(reason.strip(), reason_place(incident, index))
-            said = ",".join(map(str, sorted(told.get(_of(row, "person") or 0, ()))))
+            said = ",".join(map(str, sorted(told.get(of(row, "person") or 0, ()))))
             changed = {"state": CodeState.VOID.value, "told_in": said, "sealed_reason": why}
             self._change(write, incident, commitment, [row], now, **changed)
 
     def _change(
         self, write: Write, incident: str, commitment: str, rows: Sequence[Any], now: datetime, **changed: Any
     ) -> None:
-        """Store the new values of these rows, with their seals and the time at which they ended."""
-        session = write.session
+        """Store the new values of these rows, with the time at which they ended."""
+        connection = write.session.connection()
+        stored = changed | {"ended_at": spelled(connection, now)}
+        settings = ", ".join(f"{name} = :{name}" for name in stored)
         for page in _pages(rows):
-            numbers = [row[0] for row in page]
-            with changing(session, "code", (incident, commitment), _among(numbers)):
-                for row in page:
-                    values = dict(zip(MEANT, whole(self._store.keys, row)[2:], strict=True)) | changed
-                    values["ended_at"] = stamp(now)
-                    seal = seal_of(self._store.keys, [values[name] for name in MEANT])
-                    stored = changed | {"ended_at": spelled(session.connection(), now), "seal": seal}
-                    settings = ", ".join(f"{name} = :{name}" for name in stored)
-                    query = statement(f"UPDATE code SET {settings} WHERE id = :id")
-                    session.connection().execute(query, stored | {"id": row[0]})
+            numbers = _among(row[0] for row in page)
+            with changing(write.session, "code", (incident, commitment), numbers):
+                connection.execute(statement(f"UPDATE code SET {settings} WHERE {numbers}"), stored)
 
 
 def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine, ...]:
@@ -324,7 +305,7 @@ def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine,
     )
 
 
-def erase_codes(session: Session, keys: Keys, incident: str, person: int | None = None) -> int:
+def erase_codes(session: Session, incident: str, person: int | None = None) -> int:
     """Erase the text and the keyed hash of the incident's codes, or of one person's; return how many there were.
 
     The rows stay, so that the counts stay right. A person's code that is erased counts as theirs all the same.
@@ -332,23 +313,17 @@ def erase_codes(session: Session, keys: Keys, incident: str, person: int | None 
     connection, whose = session.connection(), "" if person is None else " AND person = :person"
     asked: dict[str, Any] = {"incident": incident} | ({} if person is None else {"person": person})
     rows = list(rows_where(connection, f"incident = :incident{whose}", **asked))
-    for commitment in sorted({_of(row, "commitment") for row in rows}):
-        mine = [row for row in rows if _of(row, "commitment") == commitment]
+    for commitment in sorted({of(row, "commitment") for row in rows}):
+        mine = [row for row in rows if of(row, "commitment") == commitment]
         for page in _pages(mine):
             with changing(session, "code", (incident, commitment), _among(row[0] for row in page)):
-                connection.execute(statement(ERASE), [_erased(keys, row) for row in page])
+                connection.execute(statement(ERASE), [_erased(row) for row in page])
     return len(rows)
 
 
-def _erased(keys: Keys, row: Sequence[Any]) -> dict[str, Any]:
+def _erased(row: Sequence[Any]) -> dict[str, Any]:
     """Return the values of an erased code; a random index leads to nothing."""
-    gone = {"sealed": b"", "code_index": os.urandom(INDEX_BYTES), "sealed_reason": None}
-    values = dict(zip(MEANT, row[2:], strict=True)) | gone
-    return gone | {"seal": seal_of(keys, [values[name] for name in MEANT]), "id": row[0]}
-
-
-def _of(row: Sequence[Any], name: str) -> Any:
-    return row[2 + MEANT.index(name)]
+    return {"sealed": b"", "code_index": os.urandom(INDEX_BYTES), "sealed_reason": None, "id": row[0]}
 
 
 def _among(numbers: Iterable[int]) -> str:

@@ -1,40 +1,42 @@
 """Giving of codes: each entitled person gets one of the stock, once, in the transaction that stores or claims messages.
 
-People and codes are taken in the order of their numbers. So the same people get the same codes again when a backup from
-before the send is restored and the notice is released anew.
+The database pairs people and codes, both in the order of their numbers. So the same people get the same codes again
+when a backup from before the send is restored and the notice is released anew.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlmodel import Session
 
-from amends.domain.codes.code import CodeState, CodeVariant, give, part_of, variant_for
-from amends.ledger.codes.rows import COLUMNS, MEANT, seal_of, stocks_of, whole
-from amends.ledger.store.bulk import among, listed, on_postgresql, spelled, stamp, statement
-from amends.ledger.store.encryption import Keys
-from amends.ledger.store.sealing import journal_of
-from amends.ledger.store.sums import summer_of
+from amends.domain.codes.code import CodeVariant, part_of
+from amends.domain.people.person import Flag
+from amends.ledger.codes.rows import stocks_of
+from amends.ledger.store.bulk import among, listed, on_postgresql, spelled, statement
+from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import FREE_CODE, HELD_CODE, CodeStockRow
 
-WITHOUT = f"""
-SELECT number, flags, guardian FROM person
-WHERE incident = :incident AND number BETWEEN :first AND :last AND NOT EXISTS (
+VARIANT = f"""
+CASE WHEN NOT :by_variant THEN '{CodeVariant.EVERYONE}'
+     WHEN '|' || flags || '|' LIKE '%|{Flag.DECEASED}|%' THEN '{CodeVariant.ESTATE}'
+     WHEN guardian > 0 OR '|' || flags || '|' LIKE '%|{Flag.MINOR}|%' THEN '{CodeVariant.MINOR}'
+     ELSE '{CodeVariant.ADULT}' END"""
+"""The variant that a person needs, as `variant_for` says."""
+LACKS = f"""
+FROM person WHERE incident = :incident AND number BETWEEN :first AND :last AND NOT EXISTS (
     SELECT 1 FROM code WHERE code.incident = :incident AND code.commitment = :commitment
     AND code.person = person.number AND {HELD_CODE}
 ) AND """
-IN_ORDER = " ORDER BY number"
-SELECT_FREE = f"""
-SELECT {COLUMNS} FROM code
-WHERE incident = :incident AND commitment = :commitment AND variant = :variant AND {FREE_CODE}
-AND (expires = '' OR expires >= :today)"""
-GIVE = "UPDATE code SET state = 'given', person = ?, given_at = ?, seal = ? WHERE id = ?"
+NAMED = f"SELECT number, {VARIANT} AS needs {LACKS}{{here}} ORDER BY number"
+FREE = f"""
+SELECT id FROM code WHERE incident = :incident AND commitment = :commitment AND variant = :variant AND {FREE_CODE}
+AND (expires = '' OR expires >= :today) ORDER BY id LIMIT :most"""
+GIVE = "UPDATE code SET state = 'given', person = ?, given_at = ? WHERE id = ?"
 GIVE_POSTGRESQL = """
-UPDATE code SET state = 'given', person = a.person, given_at = %s, seal = a.seal
-FROM unnest(%s::bigint[], %s::integer[], %s::bytea[]) AS a(id, person, seal) WHERE code.id = a.id
+UPDATE code SET state = 'given', person = given.person, given_at = %s
+FROM unnest(%s::integer[], %s::bigint[]) AS given(person, id) WHERE code.id = given.id
 """
-STATE, PERSON, GIVEN_AT = (MEANT.index(name) for name in ("state", "person", "given_at"))
 
 Wanted = Callable[[str, str], Collection[str]]
 """A function that returns the commitments of which the reader of a text (by its stored name and channel) has a code."""
@@ -63,103 +65,87 @@ NOTHING = Given(0, {})
 
 
 def give_for(
-    session: Session, keys: Keys, incident: str, messages: Collection[ToTell], wanted: Wanted, now: datetime
-) -> Given:
+    session: Session, incident: str, messages: Sequence[ToTell], wanted: Wanted, now: datetime
+) -> Given:  # fmt: skip
     """Give a code to each person of these messages who has none yet of a commitment that the message tells of."""
-    entitled = _entitled(messages, wanted)
-    if not entitled:
-        return NOTHING
-    stocks, codes, lacking = stocks_of(session, incident), 0, dict[int, str]()
-    for commitment, theirs in sorted(entitled.items()):
-        got, left = _give(session, keys, incident, commitment, theirs.keys(), now, stocks.get(commitment))
+    codes, lacking = 0, dict[int, str]()
+    for commitment, theirs in _entitled(messages, wanted):
+        got, left = give_to(session, incident, commitment, {one.person for one in theirs}, now)
         codes += got
-        lacking |= {message: part for person, part in left.items() for message in theirs[person]}
+        lacking |= {one.id: left[one.person] for one in theirs if one.person in left} if left else {}
     return Given(codes, lacking)
 
 
-def _entitled(messages: Iterable[ToTell], wanted: Wanted) -> dict[str, dict[int, list[int]]]:
-    """Return the people, each with the ids of their messages, by the commitment of which they are to have a code."""
-    entitled: dict[str, dict[int, list[int]]] = {}
-    for number, person, variant, channel in messages:
-        for commitment in wanted(variant, channel) if person else ():
-            entitled.setdefault(commitment, {}).setdefault(person, []).append(number)
-    return entitled
+def _entitled(messages: Sequence[ToTell], wanted: Wanted) -> Iterable[tuple[str, Sequence[ToTell]]]:
+    """Yield each commitment with the messages whose readers are to have a code; nearly always those of all."""
+    kinds = {(one.variant, one.channel) for one in messages if one.person}
+    tells = {kind: wanted(*kind) for kind in kinds}
+    for commitment in sorted({one for told in tells.values() for one in told}):
+        those = {kind for kind, told in tells.items() if commitment in told}
+        yield commitment, [one for one in messages if one.person and (one.variant, one.channel) in those]
 
 
-def _give(
-    session: Session, keys: Keys, incident: str, commitment: str, people: Collection[int], now: datetime,
-    by_variant: bool | None,
+def give_to(
+    session: Session, incident: str, commitment: str, people: Collection[int], now: datetime
 ) -> tuple[int, dict[int, str]]:  # fmt: skip
     """Return how many of these people got a code, and the part of the stock that was empty for each of the others.
 
     Most pages find that everybody has a code, and then lock nothing.
     """
-    if not _without(session, incident, commitment, people, bool(by_variant)):
+    if not (lacking := _lacking(session, incident, commitment, people)):
         return 0, {}
-    if by_variant is not None:
-        session.get_one(CodeStockRow, (incident, commitment), with_for_update=True)
-    without = _without(session, incident, commitment, people, bool(by_variant))
-    needed = {variant: sum(one == variant for _, one in without) for variant in {one for _, one in without}}
-    free = {variant: _free(session, incident, commitment, variant, most, now) for variant, most in needed.items()}
-    known = {row[0]: row for rows in free.values() for row in rows}
-    pairs, lacking = give(without, {variant: [row[0] for row in rows] for variant, rows in free.items()})
-    _store(session, keys, (incident, commitment), [(person, known[code]) for person, code in pairs], now)
-    variants = dict(without)
-    return len(pairs), {person: part_of(commitment, variants[person]) for person in lacking}
+    session.get(CodeStockRow, (incident, commitment), with_for_update=True)
+    if on_postgresql(session.connection()):  # where somebody else may have given codes before the lock
+        lacking = _lacking(session, incident, commitment, people)
+    got, left = 0, dict[int, str]()
+    for variant in sorted({needs for _, needs in lacking}):
+        theirs = [number for number, needs in lacking if needs == variant]
+        codes = _free(session, incident, commitment, variant, len(theirs), now)
+        _give(session, incident, commitment, [*zip(theirs, codes, strict=False)], now)
+        got += len(codes)
+        left |= dict.fromkeys(theirs[len(codes) :], part_of(commitment, variant))
+    return got, left
 
 
-def people_without(
-    session: Session, incident: str, commitment: str, people: Collection[int], *, by_variant: bool
-) -> dict[int, CodeVariant]:
+def people_without(session: Session, incident: str, commitment: str, people: Collection[int]) -> dict[int, str]:
     """Return those of these people who have no code of the commitment, each with the variant that they need."""
-    return dict(_without(session, incident, commitment, people, by_variant)) if people else {}
+    return dict(_lacking(session, incident, commitment, people)) if people else {}
 
 
-def _without(
-    session: Session, incident: str, commitment: str, people: Collection[int], by_variant: bool
-) -> list[tuple[int, CodeVariant]]:
+def _lacking(
+    session: Session, incident: str, commitment: str, people: Collection[int]
+) -> list[tuple[int, str]]:  # fmt: skip
+    """Return the people without a code in the order of their numbers, each with the variant that they need."""
     connection = session.connection()
-    asked = {"incident": incident, "commitment": commitment, "first": min(people), "last": max(people)}
-    query = statement(WITHOUT + among(connection, "number") + IN_ORDER)
-    rows = connection.execute(query, asked | {"ids": listed(connection, people)}).all()
-    kinds = {(flags, guardian > 0) for _, flags, guardian in rows}
-    needs = {kind: _variant(*kind) if by_variant else CodeVariant.EVERYONE for kind in kinds}
-    return [(number, needs[flags, guardian > 0]) for number, flags, guardian in rows]
+    asked = {
+        "incident": incident,
+        "commitment": commitment,
+        "by_variant": stocks_of(session, incident, dropped=True).get(commitment, False),
+        "first": min(people),
+        "last": max(people),
+        "ids": listed(connection, people),
+    }
+    query = statement(NAMED.format(here=among(connection, "number")))
+    return [(number, needs) for number, needs in connection.execute(query, asked).all()]
 
 
-def _variant(flags: str, guarded: bool) -> CodeVariant:
-    return variant_for(flags.split("|"), guarded=guarded)
-
-
-def _free(
-    session: Session, incident: str, commitment: str, variant: CodeVariant, most: int, now: datetime
-) -> list[Sequence[Any]]:
+def _free(session: Session, incident: str, commitment: str, variant: str, most: int, now: datetime) -> list[int]:
     """Return the first free codes of this variant, as many as there are up to `most`."""
-    asked = {"incident": incident, "commitment": commitment, "variant": variant.value, "today": f"{now:%Y-%m-%d}"}
-    query = statement(f"{SELECT_FREE} ORDER BY id LIMIT :most")
-    return list(session.connection().execute(query, asked | {"most": most}).all())
+    asked = {"incident": incident, "commitment": commitment, "variant": variant, "today": f"{now:%Y-%m-%d}"}
+    return list(session.connection().execute(statement(FREE), asked | {"most": most}).scalars().all())
 
 
-def _store(
-    session: Session, keys: Keys, stock: tuple[str, str], pairs: Sequence[tuple[int, Sequence[Any]]], now: datetime
-) -> None:
-    """Store who has which code; the database does it in one statement."""
+def _give(
+    session: Session, incident: str, commitment: str, pairs: Sequence[tuple[int, int]], now: datetime
+) -> None:  # fmt: skip
+    """Store who has which code, given as pairs of person and code."""
     if not pairs:
         return
-    at = stamp(now) or ""
-    found = [(person, row, _seal_of_given(keys, whole(keys, row)[2:], person, at)) for person, row in pairs]
-    connection = session.connection()
-    if on_postgresql(connection):
-        given = ([row[0] for _, row, _ in found], [one[0] for one in found], [one[2] for one in found])
-        connection.exec_driver_sql(GIVE_POSTGRESQL, (spelled(connection, now), *given))
-    else:
-        connection.exec_driver_sql(GIVE, [(person, at, seal, row[0]) for person, row, seal in found])
-    summer = summer_of(session)
-    before, after = ((row[0], bytes(row[1])) for _, row, _ in found), ((row[0], seal) for _, row, seal in found)
-    journal_of(session).add(("code", *stock), 0, summer.of_codes(before) ^ summer.of_codes(after))
-
-
-def _seal_of_given(keys: Keys, meant: Sequence[Any], person: int, at: str) -> bytes:
-    values = list(meant)
-    values[STATE], values[PERSON], values[GIVEN_AT] = CodeState.GIVEN.value, person, at
-    return seal_of(keys, values)
+    connection, codes = session.connection(), [code for _, code in pairs]
+    ends = {"from_code": min(codes), "to_code": max(codes)}
+    with changing(session, "code", (incident, commitment), "id BETWEEN :from_code AND :to_code", **ends):
+        at = spelled(connection, now)
+        if on_postgresql(connection):
+            connection.exec_driver_sql(GIVE_POSTGRESQL, (at, [person for person, _ in pairs], codes))
+        else:
+            connection.exec_driver_sql(GIVE, [(person, at, code) for person, code in pairs])

@@ -157,26 +157,21 @@ class Claims:
         stocks = stocks_of(session, incident, dropped=True)
         if not stocks:
             return NO_CODES, {}
-        seal, keys = self._store.seal(session, incident), self._store.keys
-        held = held_by(session, keys, seal, incident, [person], stocks).get(person, NO_CODES)
-        return held, told_before(session, keys, seal, incident, person)
+        seal = self._store.seal(session, incident)
+        held = held_by(session, seal, incident, [person], stocks).get(person, NO_CODES)
+        return held, told_before(session, seal, incident, person)
 
     def _with_codes(
         self, session: Session, incident: str, claims: Sequence[Claim], coded: CodedTexts, *, preview: bool
     ) -> Iterator[Claim]:
         """Yield the claims, each with the codes of its person; a preview shows a stand-in for one not given yet."""
         people = {claim.about.number for claim in claims if claim.about}
-        seal, keys = self._store.seal(session, incident), self._store.keys
-        held = held_by(session, keys, seal, incident, people, coded.commitments)
+        held = held_by(session, self._store.seal(session, incident), incident, people, coded.commitments)
         needs = _needs(session, incident, people, coded.commitments) if preview else {}
         for claim in claims:
             number = claim.about.number if claim.about else PUBLIC
-            own = held.get(number, NO_CODES)
-            parts = {one: needs[one][number] for one in needs if number in needs[one]}
-            if parts:
-                own = OwnCodes(own | dict.fromkeys(parts, STAND_IN))
-            told = coded.of(claim.text, claim.channel) if parts else ()
-            yield claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
+            own = claim._replace(codes=held[number]) if number in held else claim
+            yield _with_stand_ins(own, number, needs, coded) if needs else own
 
     def _name_all(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
@@ -231,14 +226,21 @@ class Claims:
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
+def _with_stand_ins(claim: Claim, number: int, needs: Mapping[str, Mapping[int, str]], coded: CodedTexts) -> Claim:
+    """Return the claim with a stand-in for each code that its person will get with the message."""
+    parts = {one: needs[one][number] for one in needs if number in needs[one]}
+    told = coded.of(claim.text, claim.channel) if parts else ()
+    own = OwnCodes(claim.codes | dict.fromkeys(parts, STAND_IN))
+    return claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
+
+
 def _needs(
     session: Session, incident: str, people: Collection[int], commitments: Collection[str]
 ) -> dict[str, dict[int, str]]:  # fmt: skip
     """Return by commitment the people without a code, each with the part of the stock that theirs will come from."""
-    stocks = stocks_of(session, incident)
     found: dict[str, dict[int, str]] = {}
     for one in commitments:
-        without = people_without(session, incident, one, people, by_variant=stocks.get(one, False))
+        without = people_without(session, incident, one, people)
         found[one] = {number: part_of(one, variant) for number, variant in without.items()}
     return found
 

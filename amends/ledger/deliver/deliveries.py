@@ -133,7 +133,7 @@ class Deliveries:
             self._refuse_settled(incident, notice, rows)
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
             _take(write.session, rows, released.version, lease, now)
-            rows = give_codes(write, self._store.keys, incident, notice, rows, released.coded, now)
+            rows = give_codes(write, incident, notice, rows, released.coded, now)
             # The head of the audit chain is also written beside the ledger, which identifies an older copy.
             write.note(now, incident, "claimed", notice, messages=len(rows))
         # Other workers wait for that transaction, so the longest work is done after it.

@@ -119,9 +119,7 @@ class PaperLetters:
             waiting = _to_print(incident, notice, released.people)
             self._park_unreadable(write, draft, waiting, readable, now)
             self._choose_addenda_anew(write, draft)
-            give_codes(
-                write, self._store.keys, incident, notice, _rows(write.session, waiting), released.coded, now
-            )  # fmt: skip
+            give_codes(write, incident, notice, _rows(write.session, waiting), released.coded, now)
             taken = _hand_over(write, draft, waiting, batch, released.version, now)
             if not taken:
                 return None

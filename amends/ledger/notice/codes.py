@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from amends.domain.base.errors import Refusal
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
@@ -14,15 +14,19 @@ from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.ledger.codes.codes import stock_of
-from amends.ledger.codes.giving import Given, ToTell, give_for
+from amends.ledger.codes.giving import Given, ToTell, give_for, give_to
 from amends.ledger.codes.rows import stocks_of
 from amends.ledger.incident.incidents import note_alert
-from amends.ledger.store.encryption import Keys
+from amends.ledger.store.bulk import statement
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, NoticeRow
 
-TO_LEAVE = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT)
+OF_THE_PAGE = """
+FROM delivery WHERE incident = :incident AND notice = :notice AND person BETWEEN :first AND :last
+AND state || '' IN ('waiting', 'deferred', 'to_print')
+"""
+"""The messages to these people that are to leave; `|| ''` keeps SQLite to the index of people."""
 
 
 class CodedMessage(Protocol):
@@ -47,7 +51,7 @@ def coded_texts(session: Session, draft: Draft) -> CodedTexts:
 
 
 def give_codes(
-    write: Write, keys: Keys, incident: str, notice: str, rows: Sequence[Row], coded: CodedTexts | None, now: datetime
+    write: Write, incident: str, notice: str, rows: Sequence[Row], coded: CodedTexts | None, now: datetime
 ) -> list[Row]:
     """Give codes to the people of these messages, and return the messages whose people have what the text promises.
 
@@ -56,13 +60,13 @@ def give_codes(
     if coded is None or not coded.commitments:
         return list(rows)
     waiting = [ToTell(row.id, row.person, row.variant, row.channel) for row in rows]
-    given = _give(write, keys, incident, notice, waiting, coded, now)
+    given = _give(write, incident, notice, waiting, coded, now)
     if given.lacking:
         _park(write, given, incident, notice, now)
     return [row for row in rows if row.id not in given.lacking]
 
 
-def give_codes_to_page(write: Write, keys: Keys, draft: Draft, first: int, last: int, now: datetime) -> None:
+def give_codes_to_page(write: Write, draft: Draft, first: int, last: int, now: datetime) -> None:
     """Give codes to the people with these numbers whose messages of the draft were just stored.
 
     Where the stock is too small, the message is stored all the same, and parked when somebody would send it.
@@ -70,14 +74,17 @@ def give_codes_to_page(write: Write, keys: Keys, draft: Draft, first: int, last:
     coded = coded_texts(write.session, draft)
     if not coded.commitments:
         return
-    theirs = (
-        col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice,
-        col(DeliveryRow.person).between(first, last), col(DeliveryRow.state).in_(TO_LEAVE),
-    )  # fmt: skip
-    query = select(DeliveryRow.id, DeliveryRow.person, DeliveryRow.variant, DeliveryRow.channel).where(*theirs)
-    rows = write.session.exec(query)
-    waiting = [ToTell(number or 0, person, variant, channel) for number, person, variant, channel in rows]
-    _give(write, keys, draft.incident, draft.notice, waiting, coded, now)
+    asked = {"incident": draft.incident, "notice": draft.notice, "first": first, "last": last}
+    connection, given = write.session.connection(), 0
+    kinds = connection.execute(statement(f"SELECT DISTINCT variant, channel {OF_THE_PAGE}"), asked).all()
+    tells = {f"{name}:{channel}": coded.of(name_parts(name), ChannelKind(channel)) for name, channel in kinds}
+    query = statement(f"SELECT DISTINCT person {OF_THE_PAGE} AND variant || ':' || channel IN :kinds", "kinds")
+    for commitment in coded.commitments:
+        those = [kind for kind, told in tells.items() if commitment in told]
+        people = connection.execute(query, {**asked, "kinds": those}).scalars().all() if those else ()
+        given += give_to(write.session, draft.incident, commitment, people, now)[0] if people else 0
+    if given:
+        write.note(now, draft.incident, "codes given", draft.notice, codes=given)
 
 
 def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Refusal | None:
@@ -87,10 +94,10 @@ def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Ref
 
 
 def _give(
-    write: Write, keys: Keys, incident: str, notice: str, waiting: Sequence[ToTell], coded: CodedTexts, now: datetime
+    write: Write, incident: str, notice: str, waiting: Sequence[ToTell], coded: CodedTexts, now: datetime
 ) -> Given:
     given = give_for(
-        write.session, keys, incident, waiting,
+        write.session, incident, waiting,
         lambda variant, channel: coded.of(name_parts(variant), ChannelKind(channel)), now,
     )  # fmt: skip
     if given.codes:

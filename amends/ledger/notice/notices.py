@@ -225,7 +225,7 @@ class Notices:
             with changing(write.session, "delivery", (draft.incident, draft.notice), OF_THE_PAGE, **page):
                 writer.store_page(connection, release.prepared, end)
             settle_stored(write.session, draft.incident, draft.notice, page.values())
-            give_codes_to_page(write, self._store.keys, draft, **page, now=now)
+            give_codes_to_page(write, draft, **page, now=now)
             release.prepared = max(page["last"], release.prepared)
             return release.prepared < end
 

@@ -1002,8 +1002,7 @@ class CodeStockRow(Sealed, table=True):
 class CodeRow(SQLModel, table=True):
     """A code of which one person alone gets one.
 
-    Its seal is made and checked by `ledger/codes`, and summed up for the audit chain: a hundred thousand are given in
-    one send.
+    The audit chain knows its rows by their sum, because a hundred thousand are given in one send.
     """
 
     __tablename__ = "code"
@@ -1036,4 +1035,3 @@ class CodeRow(SQLModel, table=True):
     """The ids of the messages, as 12,15, with which the person was told a code that is void by now."""
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     """The reason why the code is void."""
-    seal: bytes = Field(sa_type=LargeBinary)

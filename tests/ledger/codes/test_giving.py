@@ -195,7 +195,7 @@ def test_an_erased_code_is_gone_and_the_counts_stay(ledger: Ledger) -> None:
     draft = stocked(ledger, people(2), new_codes(1, 2, 3))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     with ledger.store.write() as write:
-        assert erase_codes(write.session, ledger.store.keys, INCIDENT, 1) == 1
+        assert erase_codes(write.session, INCIDENT, 1) == 1
     assert codes_of(claimed(ledger, draft)[1:]) == {2: "CANARY-000002"}
     assert [one.code for one in ledger.codes.of_person(INCIDENT, 1)] == [""]
     assert ledger.codes.elsewhere(["CANARY-000001"]) == ()

@@ -1055,7 +1055,6 @@ def _create_codes() -> None:
         sa.Column("ended_at", TIME, nullable=True),
         sa.Column("told_in", sa.String(), nullable=False),
         sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
-        SEAL(),
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("code_index"),
