@@ -147,9 +147,12 @@ class Claims:
         addenda = self._notices.addenda(session, incident)
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
-        claims = tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
-        if released.coded and released.coded.commitments:
-            claims = tuple(self._with_codes(session, incident, claims, released.coded, preview=released.preview))
+        coded = released.coded if released.coded and released.coded.commitments else None
+        people = {row.person for row in rows if row.person != PUBLIC} if coded else set[int]()
+        held = self._codes(session, incident, people, coded) if coded else {}
+        claims = tuple([self._claim(incident, row, known, earlier, held, addendum, released, lease) for row in rows])
+        if coded and released.preview:
+            claims = tuple(_with_stand_ins(session, incident, claims, people, coded))
         return self._name_all(session, incident, rows, claims)
 
     def codes_of(self, session: Session, incident: str, person: int) -> tuple[OwnCodes, dict[int, OwnCodes]]:
@@ -161,17 +164,11 @@ class Claims:
         held = held_by(session, seal, incident, [person], stocks).get(person, NO_CODES)
         return held, told_before(session, seal, incident, person)
 
-    def _with_codes(
-        self, session: Session, incident: str, claims: Sequence[Claim], coded: CodedTexts, *, preview: bool
-    ) -> Iterator[Claim]:
-        """Yield the claims, each with the codes of its person; a preview shows a stand-in for one not given yet."""
-        people = {claim.about.number for claim in claims if claim.about}
-        held = held_by(session, self._store.seal(session, incident), incident, people, coded.commitments)
-        needs = _needs(session, incident, people, coded.commitments) if preview else {}
-        for claim in claims:
-            number = claim.about.number if claim.about else PUBLIC
-            own = claim._replace(codes=held[number]) if number in held else claim
-            yield _with_stand_ins(own, number, needs, coded) if needs else own
+    def _codes(
+        self, session: Session, incident: str, people: Collection[int], coded: CodedTexts
+    ) -> dict[int, OwnCodes]:
+        """Return the codes that these people have, of the commitments that the texts tell of."""
+        return held_by(session, self._store.seal(session, incident), incident, people, coded.commitments)
 
     def _name_all(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
@@ -189,8 +186,8 @@ class Claims:
 
     def _claim(
         self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
-        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], addendum: Callable[[str, str], str],
-        released: Released, lease: int,
+        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], held: Mapping[int, OwnCodes],
+        addendum: Callable[[str, str], str], released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         name = name_parts(row.variant)
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
@@ -212,6 +209,7 @@ class Claims:
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             bool(row.doubtful),  # SQLite returns a number
             earlier.get((row.notice, row.person), ()),
+            held.get(row.person, NO_CODES),
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
@@ -226,23 +224,17 @@ class Claims:
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
-def _with_stand_ins(claim: Claim, number: int, needs: Mapping[str, Mapping[int, str]], coded: CodedTexts) -> Claim:
-    """Return the claim with a stand-in for each code that its person will get with the message."""
-    parts = {one: needs[one][number] for one in needs if number in needs[one]}
-    told = coded.of(claim.text, claim.channel) if parts else ()
-    own = OwnCodes(claim.codes | dict.fromkeys(parts, STAND_IN))
-    return claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
-
-
-def _needs(
-    session: Session, incident: str, people: Collection[int], commitments: Collection[str]
-) -> dict[str, dict[int, str]]:  # fmt: skip
-    """Return by commitment the people without a code, each with the part of the stock that theirs will come from."""
-    found: dict[str, dict[int, str]] = {}
-    for one in commitments:
-        without = people_without(session, incident, one, people)
-        found[one] = {number: part_of(one, variant) for number, variant in without.items()}
-    return found
+def _with_stand_ins(
+    session: Session, incident: str, claims: Sequence[Claim], people: Collection[int], coded: CodedTexts
+) -> Iterator[Claim]:
+    """Yield the claims of a preview, each with a stand-in for every code that its person will get with a message."""
+    needs = {one: people_without(session, incident, one, people) for one in coded.commitments}
+    for claim in claims:
+        number = claim.about.number if claim.about else PUBLIC
+        parts = {one: part_of(one, without[number]) for one, without in needs.items() if number in without}
+        told = coded.of(claim.text, claim.channel) if parts else ()
+        own = OwnCodes(claim.codes | dict.fromkeys(parts, STAND_IN))
+        yield claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
 
 
 class KnownPerson(NamedTuple):
