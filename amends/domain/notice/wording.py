@@ -38,6 +38,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "faq_dated": ("date",),
     "take_up_code": ("code",),
     "take_up_until": ("date",),
+    "code_until": ("date",),
+    "code_expired": ("date",),
     "ask_thanks": ("date",),
     "answer_pending": ("date",),
     "answer_late": ("date",),
