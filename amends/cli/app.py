@@ -86,6 +86,9 @@ COMMANDS = {
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment.commitments:app", "Follow the promises that were made."),
     "remedies": CommandEntry("remedy:app", "Say what was done for each person of a promise kept person by person."),
+    "codes": CommandEntry(
+        "codes.codes:app", "Keep the codes that people were promised: import, count, replace, record the redeemed."
+    ),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "export": CommandEntry(
         "export.export:app", "Write a case as JSON or VERIS, or a playbook as CACAO; without personal data."

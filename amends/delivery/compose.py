@@ -10,12 +10,22 @@ from amends.domain.channel.channel import ChannelKind, Message, Passage, Pieces,
 from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import PASSAGES, SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, TextName, Variant
+from amends.domain.notice.notice import (
+    OWN_CODE,
+    PASSAGES,
+    SLOT_CLOSE,
+    SLOT_OPEN,
+    Draft,
+    Reader,
+    Slot,
+    TextName,
+    Variant,
+)
 from amends.domain.notice.wording import Wording, say_data
 from amends.domain.people.person import place_of
 from amends.ledger import Claim
 
-SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
+SLOT = re.compile(f"{SLOT_OPEN}([a-z0-9_-]+){SLOT_CLOSE}")
 QUOTED_OPEN, QUOTED_CLOSE = quote(SLOT_OPEN), quote(SLOT_CLOSE)
 CELL_HOLDS = 32_767
 """The most characters in one cell of a spreadsheet; a print shop gets the text of a letter in such a cell."""
@@ -100,6 +110,7 @@ class Composer:
             Slot.CHILD: claim.about.name or child if guardian else "",
             Slot.RESULT: text_for(self._draft.results.get(claim.remedy, {}), locale),
             **self._own_words(locale, claim.about.data, home, guardian),
+            **{f"{OWN_CODE}{commitment}": code for commitment, code in claim.codes.items()},
         }
 
     def _say_own_words(

@@ -1,6 +1,7 @@
 """The preflight of a draft: every person's first message is composed and checked as for sending, before approval."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,15 +75,27 @@ class Inspection:
         }
         self._slots = cache(_slots)
         self._troubles: dict[Flaw, _FlawCount] = {}
+        self._codes: Counter[str] = Counter()
+        self._last: tuple[int, tuple[str, ...]] = (0, ())
 
     def of(self, claims: Iterable[Claim]) -> Preflight:
         """Compose and check the messages of these claims, and return the findings."""
         messages = 0
         for claim in claims:
             messages += 1
+            self._count_codes(claim)
             if (flaw := self._flaw(claim)) and claim.about:
                 self._troubles.setdefault(flaw, _FlawCount()).add(claim.about.number)
-        return Preflight(messages=messages, wrong=self._found(of_address=False), unusable=self._found(of_address=True))
+        wrong, unusable = self._found(of_address=False), self._found(of_address=True)
+        return Preflight(messages=messages, wrong=wrong, unusable=unusable, codes=dict(sorted(self._codes.items())))
+
+    def _count_codes(self, claim: Claim) -> None:
+        """Count the codes that the person needs, once for all messages to them, which come one after another."""
+        if not claim.needs or claim.about is None:
+            return
+        known = self._last[1] if self._last[0] == claim.about.number else ()
+        self._codes.update(set(claim.needs).difference(known))
+        self._last = claim.about.number, (*known, *claim.needs)
 
     def _found(self, *, of_address: bool) -> tuple[Trouble, ...]:
         return tuple(

@@ -22,6 +22,7 @@ from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
+from amends.ledger.codes.codes import CodeStocks
 from amends.ledger.commitment.commitments import Commitments
 from amends.ledger.commitment.files import CommitmentFiles
 from amends.ledger.commitment.work import CommitmentWork
@@ -100,6 +101,7 @@ class Ledger:
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops = RecordedStops(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
+        self.codes = CodeStocks(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
         self.remedies, self.late_news = Remedies(store), LateNews(store)
         self.commitment_work, self.commitment_files = CommitmentWork(store), CommitmentFiles(store)

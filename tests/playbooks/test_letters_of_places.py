@@ -240,6 +240,7 @@ OFFER = {
     "phone": "",
     "until": "X",
     "how": "",
+    "codes": "",
 }
 """A way to take up an offer, as a template is given it."""
 SIGN_UP = {

@@ -114,7 +114,9 @@ def read_map(path: Path, columns: Columns) -> ColumnMap:
     return found
 
 
-def mapped_rows(path: Path, columns: Columns, by: ColumnMap) -> Iterator[MappedRow | Rejected]:
+def mapped_rows(
+    path: Path, columns: Columns, by: ColumnMap, most: int = MOST_ROWS
+) -> Iterator[MappedRow | Rejected]:  # fmt: skip
     """Yield each row of a CSV or XLSX file; empty rows are left out. Raises ContentError when the file has no table."""
     _check(path, by)
     wanted = [name for name in columns.all if name not in by.values]
@@ -123,8 +125,8 @@ def mapped_rows(path: Path, columns: Columns, by: ColumnMap) -> Iterator[MappedR
     header = [cell.strip() for cell in next(rows, (1, []))[1]]
     places = _places(path, header, columns, wanted, by)
     for number, cells in rows:
-        if number > MOST_ROWS:
-            raise ContentError(Finding(f"{path}:{number}:1", Code.NO_TABLE, f"there are more than {MOST_ROWS} rows"))
+        if number > most:
+            raise ContentError(Finding(f"{path}:{number}:1", Code.NO_TABLE, f"there are more than {most} rows"))
         if any(map(str.strip, cells)):
             yield _row(number, cells, len(header), places, by)
 

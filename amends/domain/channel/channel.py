@@ -210,6 +210,8 @@ class ReceiptCause(StrEnum):
     # Outcomes of an attempt, or of all attempts.
     FAULT = "fault"
     """The message could not be composed, or the channel's code failed on it."""
+    NO_CODE = "no_code"
+    """The message promises the person a code of their own, and none is left."""
     CHANNEL_FAILED = "channel_failed"
     """The channel failed while it had the message, and may fail at each attempt."""
     POLICY = "policy"

@@ -45,6 +45,8 @@ class Preflight(Value):
 
     not_lawfully: dict[str, int] = {}
     """By place, the people who would get only messages that a law there does not count as notice."""
+    codes: dict[str, int] = {}
+    """By part of a stock, as in `part_of`, the people who will get a code of their own with this notice."""
 
     @property
     def cannot_be_made(self) -> int:
@@ -86,6 +88,9 @@ class Preflight(Value):
         lines = [f"{_messages(good)} composed and checked, {self.cannot_be_made} cannot be put together"]
         lines += [f"  {_messages(trouble.messages)}: {trouble}" for trouble in self.wrong]
         lines += [f"  {_messages(trouble.messages)} for the next channel: {trouble}" for trouble in self.unusable]
+        lines += [
+            f"  {counted(people, 'person', 'people')} will get a code of {part}" for part, people in self.codes.items()
+        ]
         lines += [self._without_notice(sum(self.not_lawfully.values()))] if self.not_lawfully else []
         return "\n".join(lines)
 

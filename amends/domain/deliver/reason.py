@@ -10,6 +10,7 @@ WORDS = {
     ReceiptCause.DOMAIN_STOPPED: "domain stopped",
     ReceiptCause.DOMAIN_SLOWED: "domain slowed down",
     ReceiptCause.FAULT: "fault ",
+    ReceiptCause.NO_CODE: "no code is left of ",
     ReceiptCause.CHANNEL_FAILED: "the channel failed",
     ReceiptCause.POLICY: "refused by policy: ",
     ReceiptCause.CONTENT: "content ",

@@ -18,13 +18,13 @@ from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.languages import language_findings
 from amends.domain.feedback.queue.gaps import ManyAsked
-from amends.domain.incident.commitment import Commitment, CommitmentState, TakeUp, fate, said_when_kept
+from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.incident.per_person import DECLINED
 from amends.domain.notice.bounds import LESS, TooMuch
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Changes, Differences, revision
-from amends.domain.notice.notice import Reader, Slot, TextName, Variant
+from amends.domain.notice.notice import Reader, Slot, TextName, Variant, code_slot
 from amends.domain.notice.statement import COMMITMENT, Statement, about, committed, next_update, stated_by
 from amends.domain.notice.templates import (
     PART_CLOSE,
@@ -334,9 +334,9 @@ class Writer:
 
     def _values(self, phrases: Phrases, reader: Reader, channel: ChannelKind) -> dict[str, Any]:
         case, locale = self._case, phrases.locale
+        of_commitments = self._commitment_values(phrases, locale, own=channel.personal)
         categories = case.incident.facts.categories()
         assessed = case.assessment
-        result = Slot.RESULT.mark if channel.personal and self.results else ""
         return {
             "organisation": _organisation(case.incident, locale),
             "story": _story(case.incident, locale),
@@ -359,11 +359,12 @@ class Writer:
                 "first_step": Slot.FIRST_STEP.mark,
                 "steps": Slot.STEPS.mark,
                 "help": Slot.HELP.mark,
-                "remedy": result,
+                "code": _only_code(of_commitments["promises"]),
+                "remedy": self._result(own=channel.personal),
             },
             "page": self._links.notice_page(case.incident.id, locale, self._own_page()),
             "promises_page": f"{self._links.page(case.incident.id, locale)}promises",
-            **self._commitment_values(phrases, locale, result),
+            **of_commitments,
             "news": self._news(phrases, locale, self._fresh_news()),
             "since": self._since(phrases, locale),
             "survey": self._survey(phrases),
@@ -468,9 +469,10 @@ class Writer:
         told = self._case.news_told
         return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 
-    def _commitment_values(self, phrases: Phrases, locale: str, result: str) -> dict[str, Any]:
+    def _commitment_values(self, phrases: Phrases, locale: str, *, own: bool) -> dict[str, Any]:
+        """Return the commitments of these readers; only a text for one person alone (`own`) has slots for their own."""
         values = {
-            commitment.id: self._commitment(phrases, locale, commitment, result)
+            commitment.id: self._commitment(phrases, locale, commitment, own=own)
             for commitment in self._commitments()
             if commitment.audience in self._promised_to or commitment.id == self._wanted.about
         }
@@ -489,16 +491,21 @@ class Writer:
         declined = {locale: self._wording.phrases[locale].portal.get("remedy_declined", "") for locale in self._locales}
         return {**told.per_person.words, DECLINED: declined}
 
-    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment, result: str) -> dict[str, Any]:
+    def _result(self, *, own: bool) -> str:
+        return Slot.RESULT.mark if own and self.results else ""
+
+    def _commitment(self, phrases: Phrases, locale: str, commitment: Commitment, *, own: bool) -> dict[str, Any]:
         state, again = fate(commitment, self._now), commitment.next_word_at
         key = about(commitment.id)
         take_up = _take_up(phrases, locale, commitment.take_up)
+        if own and commitment.take_up.codes is CodePlace.LETTER:
+            take_up["code"] = code_slot(commitment.id)
         proof, link = (commitment.evidence, commitment.evidence_link) if state == CommitmentState.KEPT else ({}, "")
         said = _said_if_any(proof, locale, f"evidence of {commitment.id}")
         evidence = f"{said} <{link}>" if said and link else said
         kept = text_for(commitment.kept, locale) if state == CommitmentState.KEPT else ""
-        own = result if commitment.id == self._wanted.about else ""
-        sentences = said_when_kept(kept, {**take_up, "result": own if commitment.per_person else evidence})
+        result = self._result(own=own) if commitment.id == self._wanted.about else ""
+        sentences = said_when_kept(kept, {**take_up, "result": result if commitment.per_person else evidence})
         return {
             "kind": commitment.kind.value,
             "text": SaidText(_said(commitment.promise, locale, f"commitments.{commitment.id}.promise"), key),
@@ -531,7 +538,14 @@ def _take_up(phrases: Phrases, locale: str, take_up: TakeUp) -> dict[str, str]:
     """Return the way to take up an offer, in this locale; empty where nothing is offered."""
     texts = {"provider": text_for(take_up.provider, locale), "how": text_for(take_up.how, locale)}
     until = say_day(phrases, date.fromisoformat(take_up.until)) if take_up.until else ""
-    return {**texts, "code": take_up.code, "link": take_up.link, "phone": take_up.phone, "until": until}
+    given = {"code": take_up.code, "link": take_up.link, "phone": take_up.phone, "until": until}
+    return {**texts, **given, "codes": take_up.codes.value if take_up.codes else ""}
+
+
+def _only_code(promises: Iterable[Mapping[str, Any]]) -> str:
+    """Return the slot of the person's own code when one of these commitments has one, else ""."""
+    found = [one["take_up"]["code"] for one in promises if one["take_up"]["codes"] and one["take_up"]["code"]]
+    return found[0] if len(found) == 1 else ""
 
 
 def _in_words(

@@ -23,6 +23,7 @@ from amends.domain.base.value import (
     Texts,
     Unfinished,
     Value,
+    is_unknown,
     to_utc,
 )
 from amends.domain.incident.per_person import PerPerson
@@ -63,6 +64,15 @@ class TakeUpPart(StrEnum):
     HOW = "how"
 
 
+class CodePlace(StrEnum):
+    """A place where a person reads the code that is theirs alone."""
+
+    LETTER = "letter"
+    """In the message itself, and on the personal page."""
+    PAGE = "page"
+    """On the personal page only."""
+
+
 KEPT_SLOTS = (*TakeUpPart, "result")
 """The slots of what people are told when a commitment is kept; the result is the evidence in their words."""
 KEPT_SLOT = re.compile(r"\{(\w+)\}")
@@ -95,7 +105,9 @@ class TakeUp(Unfinished):
     provider: Texts = {}
     """The company that gives what is offered."""
     code: str = Field(default="", max_length=64)
-    """The code that everybody uses. A code for each person alone has no place here."""
+    """The code that everybody uses. A code for each person alone has no place here; see `codes`."""
+    codes: CodePlace | None = Field(default=None, exclude_if=is_unknown)
+    """The place where each person reads a code of their own, from the stock that `amends codes import` fills."""
     link: Annotated[str, AfterValidator(_web_address)] = ""
     phone: str = Field(default="", max_length=40)
     until: Annotated[str, AfterValidator(_day)] = ""
@@ -103,10 +115,16 @@ class TakeUp(Unfinished):
     how: Texts = {}
     """The rest that the person has to do or to have at hand, in full sentences."""
 
+    @model_validator(mode="after")
+    def _one_kind_of_code(self) -> "TakeUp":
+        if self.code and self.codes:
+            raise ValueError("`code` is the same for everybody, `codes` gives each person their own: leave out one")
+        return self
+
     def lacks(self, needs: Collection[TakeUpPart]) -> tuple[str, ...]:
         """Return what is missing of these parts, in words; any way to take it up is as good as another."""
         ways = [part for part in needs if part in WAYS]
-        way = any(getattr(self, part) for part in WAYS)
+        way = self.codes is not None or any(getattr(self, part) for part in WAYS)
         missing = ["a code, a link or a telephone number"] if ways and not way else []
         rest = (part for part in needs if part not in WAYS and not getattr(self, part))
         return (*missing, *("the last day (until)" if part is TakeUpPart.UNTIL else part.value for part in rest))

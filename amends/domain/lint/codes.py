@@ -15,11 +15,11 @@ from amends.domain.incident.incident import Incident, Story
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Duty
 from amends.domain.lint.extract import Headcount, NamedDay, days, headcounts, plain, stated
-from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
+from amends.domain.notice.notice import OWN_CODE, SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
 from amends.domain.notice.wording import Phrases, Wording, say_data
 from amends.domain.people.person import AudienceCounts
 
-MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
+MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}|{OWN_CODE}[a-z0-9_-]+){SLOT_CLOSE}")
 TOKEN = "x" * 27
 """A text as long as the token at the end of a personal link."""
 
@@ -348,7 +348,7 @@ class Proof:
     def filled(self) -> str:
         """Return the text with values of usual length in its slots, and without the help at its end."""
         usual = self._own_values | {Slot.YOUR_DATA: "Alex Example"}
-        return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
+        return MARK.sub(lambda mark: usual.get(mark[1], "Alex Example"), self.variant.text)
 
     @property
     def letter(self) -> str:
@@ -357,10 +357,10 @@ class Proof:
 
     def with_own_values(self, text: str) -> str:
         """Return a piece of the text as somebody reads it whose every kind of data was touched."""
-        return MARK.sub(lambda mark: self._own_values.get(Slot(mark[1]), "Alex Example"), text)
+        return MARK.sub(lambda mark: self._own_values.get(mark[1], "Alex Example"), text)
 
     @cached_property
-    def _own_values(self) -> dict[Slot, str]:
+    def _own_values(self) -> dict[str, str]:
         """Return the values of somebody whose every kind of data was touched and who lives where the variant is for."""
         kinds, name = self.incident.facts.categories(), self.variant.name
         child = self.variant.reader is Reader.GUARDIAN

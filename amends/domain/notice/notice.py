@@ -58,6 +58,15 @@ PASSAGES = (Slot.STEPS, Slot.HELP)
 """The slots whose value is a passage with paragraphs of its own; such a slot stands alone in its paragraph."""
 
 
+OWN_CODE = "code-"
+"""The beginning of the name of the slot with a person's own code; the id of the commitment follows."""
+
+
+def code_slot(commitment: str) -> str:
+    """Return the mark of the slot that holds each person's own code of this commitment."""
+    return f"{SLOT_OPEN}{OWN_CODE}{commitment}{SLOT_CLOSE}"
+
+
 class TextName(NamedTuple):
     """The name of one text of a notice, whatever the channel: zh-CN/guardian, en/self/us-ma."""
 

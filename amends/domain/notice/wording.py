@@ -38,6 +38,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "faq_dated": ("date",),
     "take_up_code": ("code",),
     "take_up_until": ("date",),
+    "code_until": ("date",),
+    "code_expired": ("date",),
     "ask_thanks": ("date",),
     "answer_pending": ("date",),
     "answer_late": ("date",),
@@ -190,9 +192,7 @@ class Wording(Value):
         text = found.markdown(locale, words, place, kinds, child=child) if found else ""
         return words.said(text or phrases.help_elsewhere, child=child)
 
-    def example(
-        self, locale: str, addendum_id: str, kinds: tuple[DataCategory, ...], *, child: bool
-    ) -> dict[Slot, str]:
+    def example(self, locale: str, addendum_id: str, kinds: tuple[DataCategory, ...], *, child: bool) -> dict[str, str]:
         """Return a reader's own words as Markdown: of somebody with all this data, in the addendum's first place.
 
         Without an addendum, it is somebody who lives where no file of help is for.
@@ -227,12 +227,12 @@ def with_example(text: str, variant: Variant, wording: Wording, kinds: tuple[Dat
     So an approver reads the steps and the help that are approved with the text. A draft may be older than the words,
     which then lack its language or its addendum; it has no example.
     """
-    own: dict[Slot, str] = {}
+    own: dict[str, str] = {}
     with suppress(KeyError):
         own = wording.example(variant.locale, variant.addendum, kinds, child=variant.reader is Reader.GUARDIAN)
     for slot, words in own.items():
         between = "\n\n" if slot in PASSAGES else " "
-        text = text.replace(slot.mark, f"[{slot}, for example:]{between}{words}")
+        text = text.replace(Slot(slot).mark, f"[{slot}, for example:]{between}{words}")
     return with_slot_names(text)
 
 

@@ -12,6 +12,7 @@ from amends.domain.base.errors import KeyMissing
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
 from amends.ledger.audit.replay import Replay, Spans, differences
+from amends.ledger.codes.rows import rows_where, text_of
 from amends.ledger.people.people import PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
@@ -64,6 +65,7 @@ def disagreements(store: Store, session: Session, replay: Replay) -> Iterator[st
     for incident, key in session.exec(select(IncidentRow.id, IncidentRow.wrapped_key)).all():
         if key:  # the data of the others was destroyed
             yield from _first("person", _people_of(store, session, incident, key))
+            yield from _first("code", _codes_of(store, session, incident, key))
     yield from _first("delivery", _messages(session, replay))
 
 
@@ -120,6 +122,16 @@ def _people_of(store: Store, session: Session, incident: str, wrapped: bytes) ->
     for row in session.connection().execute(rows).mappings():
         if not _is_whole(store.keys, incident, seal, row):
             yield f"person {row['number']} of {incident} was altered"
+
+
+def _codes_of(store: Store, session: Session, incident: str, wrapped: bytes) -> Iterator[str]:
+    """Yield the codes whose row was altered, as their sealed text shows."""
+    seal = store.keys.seal_for(incident, wrapped)
+    for row in rows_where(session.connection(), "incident = :incident", incident=incident):
+        try:
+            text_of(seal, row)
+        except KeyMissing:
+            yield f"code {row[0]} of {incident} was altered"
 
 
 def _is_whole(keys: Keys, incident: str, seal: Seal, row: Any) -> bool:

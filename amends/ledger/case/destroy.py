@@ -17,6 +17,7 @@ from amends.domain.feedback.answer import ReplyState
 from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
+from amends.ledger.codes.codes import erase_codes
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.incidents import happened
 from amends.ledger.remedy.remedies import forget_results
@@ -114,6 +115,7 @@ class Destruction:
             for table in (PreferenceRow, TickedStepRow):  # what people chose on their pages
                 for chosen in write.session.exec(select(table).where(table.incident == incident)):
                     write.session.delete(chosen)
+            erase_codes(write.session, incident)
             for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
                 request.sealed_file = None
             for file in write.session.exec(select(CommitmentFileRow).where(CommitmentFileRow.incident == incident)):

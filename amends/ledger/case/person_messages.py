@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import DataDamaged
 from amends.domain.case.dossier import MASK, DossierMessage
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.codes.code import NO_CODES, OwnCodes
 from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
 from amends.domain.people.person import damaged
@@ -78,11 +79,14 @@ def messages_of(
     source = cache(lambda notice, version: printed_from(session, draft(notice, version)))
 
     claimed = claims.of_rows(session, incident, waiting, Released("", now, has_cohorts=True, has_results=True))
+    held, before = claims.codes_of(session, incident, person.number)
     for row, claim in zip(rows, claimed, strict=True):
         if shut := [one.number for one in (claim.about, claim.to) if one and not one.readable]:
             raise DataDamaged(damaged(shut[0]))
         left, text = row.state in LEFT, (row.notice, row.version)
-        sent = _as_sent(claim, row, elements.get(row.elements or 0), guarded=person.guardian > 0)
+        own = OwnCodes(held | before.get(row.id or 0, NO_CODES))
+        coded = claim._replace(codes=own)
+        sent = _as_sent(coded, row, elements.get(row.elements or 0), guarded=person.guardian > 0)
         notes = _notes(row, at_home, guarded=person.guardian > 0) if left else ()
         shown = _shown(row, sent, draft(*text).dated, tuple(notes))
         yield PersonMessage(shown, sent, source(*text) if left else None)

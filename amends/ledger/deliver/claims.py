@@ -1,6 +1,6 @@
 """Claims: the messages that a worker has claimed, each with the personal data that its message needs."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,9 +11,13 @@ from sqlmodel import Session, col
 
 from amends.domain.base.errors import KeyMissing
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.codes.code import NO_CODES, STAND_IN, OwnCodes, part_of
+from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import TextName, name_parts
+from amends.ledger.codes.giving import people_without
+from amends.ledger.codes.rows import held_by, stocks_of, told_before
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
@@ -74,6 +78,10 @@ class Claim(NamedTuple):
     """True when a provider may have the message from an attempt whose answer was lost."""
     earlier_data: tuple[DataCategory, ...] = ()
     """The kinds of data that an earlier message named to the person wrongly; empty outside of corrections."""
+    codes: OwnCodes = NO_CODES
+    """The person's own codes; in a preview a stand-in for each code that nobody has yet."""
+    needs: tuple[str, ...] = ()
+    """In a preview the parts of the stocks from which the person will get a code, as in `part_of`."""
     remedy: str = ""
     """The name of the person's own result; empty unless the notice tells each person theirs."""
 
@@ -100,6 +108,10 @@ class Released:
     """True when some people read another text because they were told something else before."""
     has_results: bool = False
     """True when the notice tells each person their own result."""
+    coded: CodedTexts | None = None
+    """The texts that promise a person a code of their own; None where the claims need no codes."""
+    preview: bool = False
+    """True when nothing is sent, so that codes need not be given yet."""
 
 
 class WaitingMessage(NamedTuple):
@@ -140,16 +152,30 @@ class Claims:
         addenda = self._notices.addenda(session, incident)
         addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
-        claims = tuple([self._claim(incident, row, known, earlier, addendum, released, lease) for row in rows])
+        coded = released.coded if released.coded and released.coded.commitments else None
+        people = {row.person for row in rows if row.person != PUBLIC} if coded else set[int]()
+        held = self._codes(session, incident, people, coded) if coded else {}
+        claims = tuple([self._claim(incident, row, known, earlier, held, addendum, released, lease) for row in rows])
+        if coded and released.preview:
+            claims = tuple(_with_stand_ins(session, incident, claims, people, coded))
         if rows and released.has_results:
-            own = words_of(session, incident, [(row.notice, row.person) for row in rows])
-            claims = tuple(
-                [
-                    one._replace(remedy=own.get((row.notice, row.person), ""))
-                    for row, one in zip(rows, claims, strict=True)
-                ]
-            )
+            claims = tuple(_with_results(session, incident, rows, claims))
         return self._name_all(session, incident, rows, claims)
+
+    def codes_of(self, session: Session, incident: str, person: int) -> tuple[OwnCodes, dict[int, OwnCodes]]:
+        """Return the codes that a person has, and by message those that it told them and that are void by now."""
+        stocks = stocks_of(session, incident, dropped=True)
+        if not stocks:
+            return NO_CODES, {}
+        seal = self._store.seal(session, incident)
+        held = held_by(session, seal, incident, [person], stocks).get(person, NO_CODES)
+        return held, told_before(session, seal, incident, person)
+
+    def _codes(
+        self, session: Session, incident: str, people: Collection[int], coded: CodedTexts
+    ) -> dict[int, OwnCodes]:
+        """Return the codes that these people have, of the commitments that the texts tell of."""
+        return held_by(session, self._store.seal(session, incident), incident, people, coded.commitments)
 
     def _name_all(
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
@@ -167,8 +193,8 @@ class Claims:
 
     def _claim(
         self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
-        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], addendum: Callable[[str, str], str],
-        released: Released, lease: int,
+        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], held: Mapping[int, OwnCodes],
+        addendum: Callable[[str, str], str], released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         name = name_parts(row.variant)
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
@@ -190,6 +216,7 @@ class Claims:
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             bool(row.doubtful),  # SQLite returns a number
             earlier.get((row.notice, row.person), ()),
+            held.get(row.person, NO_CODES),
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
@@ -202,6 +229,28 @@ class Claims:
         asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}
         rows = connection.execute(statement(KNOWN + among(connection, "number")), asked).all()
         return {row[0]: _opened(incident, seal, *row) for row in rows}
+
+
+def _with_results(
+    session: Session, incident: str, rows: Sequence[WaitingMessage], claims: Sequence[Claim]
+) -> Iterator[Claim]:
+    """Yield the claims, each with the name of its person's own result."""
+    own = words_of(session, incident, [(row.notice, row.person) for row in rows])
+    for row, claim in zip(rows, claims, strict=True):
+        yield claim._replace(remedy=own.get((row.notice, row.person), ""))
+
+
+def _with_stand_ins(
+    session: Session, incident: str, claims: Sequence[Claim], people: Collection[int], coded: CodedTexts
+) -> Iterator[Claim]:
+    """Yield the claims of a preview, each with a stand-in for every code that its person will get with a message."""
+    needs = {one: people_without(session, incident, one, people) for one in coded.commitments}
+    for claim in claims:
+        number = claim.about.number if claim.about else PUBLIC
+        parts = {one: part_of(one, without[number]) for one, without in needs.items() if number in without}
+        told = coded.of(claim.text, claim.channel) if parts else ()
+        own = OwnCodes(claim.codes | dict.fromkeys(parts, STAND_IN))
+        yield claim._replace(codes=own, needs=tuple(parts[one] for one in told if one in parts))
 
 
 class KnownPerson(NamedTuple):

@@ -17,6 +17,7 @@ from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_messag
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.deliver.statistics import message_states
+from amends.ledger.notice.codes import coded_texts, give_codes
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
 from amends.ledger.people.holds import withhold
@@ -132,6 +133,7 @@ class Deliveries:
             self._refuse_settled(incident, notice, rows)
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
             _take(write.session, rows, released.version, lease, now)
+            rows = give_codes(write, incident, notice, rows, released.coded, now)
             # The head of the audit chain is also written beside the ledger, which identifies an older copy.
             write.note(now, incident, "claimed", notice, messages=len(rows))
         # Other workers wait for that transaction, so the longest work is done after it.
@@ -206,7 +208,7 @@ class Deliveries:
             draft.has_cohorts,
             bool(draft.results),
         )
-        return Released(*kind), version
+        return Released(*kind, coded=coded_texts(session, draft)), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Renew these leases, whose messages still wait for answers."""

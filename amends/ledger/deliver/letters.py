@@ -24,6 +24,7 @@ from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.deliveries import Deliveries, park
 from amends.ledger.deliver.late_news import send_news_again
+from amends.ledger.notice.codes import coded_texts, give_codes
 from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.holds import withhold
@@ -118,6 +119,7 @@ class PaperLetters:
             waiting = _to_print(incident, notice, released.people)
             self._park_unreadable(write, draft, waiting, readable, now)
             self._choose_addenda_anew(write, draft)
+            give_codes(write, incident, notice, _rows(write.session, waiting), released.coded, now)
             taken = _hand_over(write, draft, waiting, batch, released.version, now)
             if not taken:
                 return None
@@ -218,7 +220,11 @@ class PaperLetters:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
             released = Released(
-                draft.template, draft.dated, has_cohorts=draft.has_cohorts, has_results=bool(draft.results)
+                draft.template,
+                draft.dated,
+                has_cohorts=draft.has_cohorts,
+                has_results=bool(draft.results),
+                coded=coded_texts(session, draft),
             )
             claims = self._claims.of_rows(session, incident, rows, released)
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:

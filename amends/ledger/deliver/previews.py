@@ -16,6 +16,7 @@ from amends.domain.people.person import Hold, place_of
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, usable
+from amends.ledger.notice.codes import coded_texts
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
@@ -115,5 +116,6 @@ class Previews:
         released = Released(
             draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
             has_results=bool(draft.results),
+            coded=coded_texts(session, draft), preview=True,
         )  # fmt: skip
         return self._claims.of_rows(session, draft.incident, waiting, released)

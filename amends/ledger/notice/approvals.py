@@ -21,6 +21,7 @@ from amends.domain.team.approval import (
 )
 from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import happened, note_alert
+from amends.ledger.notice.codes import why_not_enough_codes
 from amends.ledger.notice.notices import Notices, existing_row, why_not_fit, why_not_release
 from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of
 from amends.ledger.store.session import Store, Write
@@ -54,6 +55,7 @@ class Approvals:
                 _why_not_speak(write.session, row, draft, member, in_place_of, now)
                 or _why_not_open(write.session, row, draft, binding, now)
                 or (why_not_fit(row) if decision is Decision.APPROVE else None)
+                or (why_not_enough_codes(write.session, row, now) if decision is Decision.APPROVE else None)
             )
             detail = {"binding": binding, **({"in_place_of": in_place_of} if in_place_of else {})}
             if refusal is None:
@@ -86,6 +88,7 @@ class Approvals:
                 or _why_not_by_authors(write.session, draft, first, second)
                 or why_not_release_in_emergency(*two, draft.authors, stands, why)
                 or why_not_fit(row)
+                or why_not_enough_codes(write.session, row, now)
             )
             if refusal is None:
                 emergency = _keep_emergency(write, row, draft, stands, first, second, why, now)

@@ -25,6 +25,7 @@ from amends.ledger.audit.replay import Replay
 from amends.ledger.commitment.rows import columns_of
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import waiting_for_bad
+from amends.ledger.notice.codes import give_codes_to_page
 from amends.ledger.notice.first_messages import PAGE, FirstMessages, in_cohort, last_person, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
@@ -225,6 +226,7 @@ class Notices:
             with changing(write.session, "delivery", (draft.incident, draft.notice), OF_THE_PAGE, **page):
                 writer.store_page(connection, release.prepared, end)
             settle_stored(write.session, draft.incident, draft.notice, page.values())
+            give_codes_to_page(write, draft, **page, now=now)
             release.prepared = max(page["last"], release.prepared)
             return release.prepared < end
 

@@ -34,6 +34,10 @@ SELECT group_concat(printf('%08x', person) || substr(hex(channel) || '000000', 1
                     || substr(hex(address_index) || '000000000000000000', 1, 18), '') FROM delivery WHERE {where}
 """,
     "person": "SELECT group_concat(printf('%08x', number) || hex(substr(sealed, -12)), '') FROM person WHERE {where}",
+    "code": """
+SELECT group_concat(printf('%08x%08x', id, coalesce(person, 0)) || substr(hex(state), 1, 2)
+                    || substr(hex(substr(sealed, -7)) || '00000000000000', 1, 14), '') FROM code WHERE {where}
+""",
 }
 ON_POSTGRESQL = {
     "delivery": """
@@ -46,9 +50,16 @@ FROM delivery WHERE {where}
 SELECT string_agg(lpad(to_hex(number), 8, '0') || encode(substr(sealed, length(sealed) - 11), 'hex'), '')
 FROM person WHERE {where}
 """,
+    "code": """
+SELECT string_agg(lpad(to_hex(id), 8, '0') || lpad(to_hex(coalesce(person, 0)), 8, '0')
+                  || substr(encode(convert_to(state, 'UTF8'), 'hex'), 1, 2)
+                  || substr(encode(substr(sealed, greatest(length(sealed) - 6, 1)), 'hex') || '00000000000000', 1, 14),
+                  '') FROM code WHERE {where}
+""",
 }
 """By table, the query for one block a row, in hex: who, on which channel and where; or who, and the end of the sealed
-contact data, which is a tag over everything that the list says of the person."""
+contact data, which is a tag over everything that the list says of the person; or which code, whose, how it stands, and
+the end of its sealed text, which is a tag over everything that the import says of the code."""
 DECIDED_COLUMNS = ("number", "hold", "guardian", "link_version", "opted_out_at", "data_changed_at", "gone_at")
 DECIDED = f"""
 SELECT {", ".join(DECIDED_COLUMNS)} FROM person
@@ -56,6 +67,10 @@ WHERE {{where}} AND (hold <> '' OR guardian > 0 OR link_version > 1 OR opted_out
                    OR data_changed_at IS NOT NULL OR gone_at IS NOT NULL)
 """
 """Decisions of Amends about people since; most people have none."""
+ENDED = "SELECT id, given_at, ended_at, told_in, sealed_reason FROM code WHERE {where} AND ended_at IS NOT NULL"
+"""The ends of codes that were redeemed or became void."""
+SINCE = {"person": DECIDED, "code": ENDED}
+"""By table, the query for what a few rows mean beside their block."""
 ROWS = {
     "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
     "element_set": "SELECT id, elements, country, region FROM element_set WHERE {where}",
@@ -68,6 +83,7 @@ ROWS = {
 GROUPED_BY = {
     "delivery": ("incident", "notice"),
     "person": ("incident",),
+    "code": ("incident", "commitment"),
     "told_otherwise": ("incident", "notice"),
     "element_set": ("incident",),
     "commitment_person": ("incident", "commitment"),
@@ -92,7 +108,7 @@ SELECT version, channel, variant, elements, state, CAST(sum(messages) AS INTEGER
 WHERE incident = :incident AND notice = :notice
 GROUP BY version, channel, variant, elements, state HAVING sum(messages) <> 0
 """
-NUMBERED_BY = {"delivery": "person", "person": "number"}
+NUMBERED_BY = {"delivery": "person", "person": "number", "code": "id"}
 """By table, the column by which the rows of a large group are summed up page by page."""
 
 
@@ -117,9 +133,9 @@ class Summer:
         found = connection.execute(statement(queries[table].format(where=where)), asked).scalar_one_or_none()
         blocks = bytes.fromhex(found or "")
         summed = RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
-        if table != "person":
+        if table not in SINCE:
             return summed
-        return RowSum(summed.rows, summed.total ^ self._one_by_one(connection, DECIDED, where, asked).total)
+        return RowSum(summed.rows, summed.total ^ self._one_by_one(connection, SINCE[table], where, asked).total)
 
     def _one_by_one(self, connection: Connection, query: str, where: str, asked: dict[str, Any]) -> RowSum:
         rows = connection.execute(statement(query.format(where=where)), asked).all()
@@ -152,7 +168,7 @@ def _spelled(value: Any) -> str:
         return str(stamp(value))
     if value is None or isinstance(value, str):
         return value or ""
-    return str(int(value))
+    return value.hex() if isinstance(value, bytes) else str(int(value))
 
 
 def _folded(data: bytes) -> int:

@@ -34,6 +34,10 @@ REPORTED = "(hold = 'wrong_person' OR hold = 'outdated_address')"
 """The condition of people who are held by what was said on their page; spelled as in the index."""
 OPEN_COMPLAINT = "kind = 'complaint' AND answered_at IS NULL"
 ONE_OF_SEVERAL = "one_of_several"
+HELD_CODE = "(state = 'given' OR state = 'redeemed')"
+FREE_CODE = "state = 'free'"
+VOID_CODE = "state = 'void'"
+"""The conditions of codes that a person has, that can be given, and that count no more; spelled as in the indexes."""
 DUE = "('waiting', 'deferred')"
 TROUBLED = "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
 """The states that are queried often and that few messages have once the sending is over.
@@ -1051,3 +1055,52 @@ class CommitmentFileRow(Sealed, table=True):
     sealed_content: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     """The content in Base64; like the name, empty once the incident's personal data was destroyed."""
     __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)
+
+
+class CodeStockRow(Sealed, table=True):
+    """The stock of codes of one commitment; locked while codes of it are given."""
+
+    __tablename__ = "code_stock"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    commitment: str = Field(primary_key=True)
+    by_variant: bool
+    """True when adults, minors and estates get codes of different kinds."""
+    at: datetime = _time()
+
+
+class CodeRow(SQLModel, table=True):
+    """A code of which one person alone gets one.
+
+    The audit chain knows its rows by their sum, because a hundred thousand are given in one send.
+    """
+
+    __tablename__ = "code"
+    __table_args__ = (
+        UniqueConstraint("code_index"),
+        Index(
+            "ix_code_person", "incident", "commitment", "person",
+            unique=True, postgresql_where=text(HELD_CODE), sqlite_where=text(HELD_CODE),
+        ),
+        _partial("ix_code_free", FREE_CODE, "incident", "commitment", "variant", "id"),
+        _partial("ix_code_void", VOID_CODE, "incident", "person"),
+    )  # fmt: skip
+    id: int | None = _number()
+    """The number of the code: codes of one file are numbered in its order, and given in this order."""
+    incident: str = Field(foreign_key="incident.id")
+    commitment: str
+    variant: str
+    sealed: bytes = Field(sa_type=LargeBinary)
+    code_index: bytes = Field(sa_type=LargeBinary)
+    """The keyed hash of the code, the same in every incident, so that no code is in two stocks."""
+    expires: str
+    """The last day on which the code can be redeemed, such as 2027-03-31, or empty."""
+    state: str
+    person: int | None
+    """The person who has the code, or had it; None for a code that nobody got."""
+    given_at: datetime | None = _time_or_none()
+    ended_at: datetime | None = _time_or_none()
+    """The time at which the code was recorded as redeemed or became void."""
+    told_in: str = ""
+    """The ids of the messages, as 12,15, with which the person was told a code that is void by now."""
+    sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The reason why the code is void."""

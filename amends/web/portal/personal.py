@@ -15,6 +15,7 @@ from amends.delivery.dossier import as_sent
 from amends.delivery.send.postpone import zones
 from amends.domain.base.errors import DataDamaged, KeyMissing, NotAllowed, NotInLedger
 from amends.domain.case.intake import new_question
+from amends.domain.codes.code import OwnCode
 from amends.domain.draft.writer import Links
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.hour import HourState, QuestionHour
@@ -368,6 +369,7 @@ class PersonalPages:
             notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
             faq=self._ledger.faq.public(visit.incident),
             told=self._told_notices(visit),
+            codes=self._codes(visit),
             conversations=conversations(questions, self._ledger.answers.said(visit.incident, visit.person.number)),
             objection_due=_last_reopened(questions, visit.now) if sent == PageForm.OBJECT else None,
             reply_due=_last_due(questions, visit.now) if sent == PageForm.ASK else None,
@@ -388,6 +390,13 @@ class PersonalPages:
             **self._own.shown(visit),
             tokens={form.value: self._token(visit, form, fault, typed) for form in PageForm},
         )
+
+    def _codes(self, visit: Visit) -> dict[str, OwnCode]:
+        """Return the person's own code of each commitment; the ledger is asked only when they were promised one."""
+        if not any(one.take_up.codes and one.id in visit.promised for one, _ in visit.commitments):
+            return {}
+        found = self._ledger.codes.of_person(visit.incident, visit.person.number)
+        return {one.commitment: one for one in found if one.state.held and one.code}
 
     def _token(self, visit: Visit, form: PageForm, fault: Fault | None, typed: Mapping[str, str]) -> str:
         """Return a refused form's token while valid and unused, so that it counts once when sent again, else a new."""

@@ -15,6 +15,7 @@ from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
 from amends.domain.base.money import Money
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
 from amends.domain.feedback.queue.faq import FaqText
@@ -99,6 +100,7 @@ def with_everything(ledger: Ledger) -> None:
     )
     ledger.commitment_work.spend(INCIDENT, "a", "2027-11", Money.parse("9 EUR"), "lena", NOW)
     ledger.commitment_files.add(INCIDENT, "a", [NewFile("report.pdf", b"%PDF")], "lena", NOW)
+    ledger.codes.add(INCIDENT, "a", [NewCode("CODE-1", CodeVariant.EVERYONE)], "lena", NOW)
     ledger.filings.record(INCIDENT, a_duty().id, NOW, "lena", "R-1", "", NOW)
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
     ledger.locale_rulings.rule(INCIDENT, {"zh-CN": "en"}, ("en",), MEI, NOW)

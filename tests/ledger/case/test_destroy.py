@@ -14,6 +14,7 @@ from sqlalchemy import text
 from amends.delivery.inbox.replies import take_reply
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.people.person import Person
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
@@ -21,6 +22,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.case import destroy as destroying
 from amends.ledger.case.destroy import Destruction
+from amends.ledger.codes.rows import index_of
 from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.tables import SurveyTextRow
@@ -32,6 +34,7 @@ LATER = NOW + timedelta(days=500)
 NAME, EMAIL, PHONE, STREET = "Zoë Canary", "zoe@canary.example", "+4930555999", "Canary Road 7"
 WORDS, ANSWER, COMMENT = "Is my canary safe?", "It is safe with us.", "You were kind to my bird."
 TOKEN = "SMcanary1"
+CODE = "CANARY-CODE-1"
 
 
 def people() -> list[Person]:
@@ -73,6 +76,7 @@ def told(ledger: Ledger) -> list[str]:
         write.session.add(
             SurveyTextRow(incident=INCIDENT, notice=NOTICE, id="a", question="comment", sealed_text=sealed)
         )
+    ledger.codes.add(INCIDENT, "monitoring", [NewCode(CODE, CodeVariant.EVERYONE)], "lena", NOW)
     ledger.incidents.close(INCIDENT, "lena", NOW)
     return tokens
 
@@ -105,6 +109,7 @@ def columns(ledger: Ledger) -> Iterator[object]:
             "event",
             "sms_reply",
             "incoming_mail",
+            "code",
         ):
             for row in session.execute(text(f"SELECT * FROM {table}")):
                 yield from row
@@ -113,7 +118,8 @@ def columns(ledger: Ledger) -> Iterator[object]:
 def indexes(ledger: Ledger) -> set[bytes]:
     """What an address is looked up by, for whoever has the master key and guesses it."""
     said = (("ref", "CANARY-1"), ("email", EMAIL), ("phone", PHONE))
-    return {ledger.store.keys.index(INCIDENT, kind, value) for kind, value in said}
+    codes = {index_of(ledger.store.keys, CODE)}
+    return codes | {ledger.store.keys.index(INCIDENT, kind, value) for kind, value in said}
 
 
 def test_what_was_sealed_cannot_be_opened_any_more(over: Ledger) -> None:
@@ -371,7 +377,7 @@ def test_no_file_holds_the_key_or_a_person_any_more(ledger_on_sqlite: Ledger) ->
     assert key in before
     assert all(guess in before for guess in guesses)
     destroy(ledger)
-    said = (NAME, EMAIL, PHONE, STREET, "CANARY-1", WORDS, ANSWER, COMMENT, TOKEN, link)
+    said = (NAME, EMAIL, PHONE, STREET, "CANARY-1", WORDS, ANSWER, COMMENT, TOKEN, CODE, link)
     after = in_files(ledger)
     assert not [canary for canary in (key, *guesses, *map(str.encode, said)) if canary in after]
 

@@ -598,6 +598,7 @@ def upgrade() -> None:
     _create_queue()
     _create_remedies()
     _create_commitment_work()
+    _create_codes()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
     _count_messages()
@@ -1092,6 +1093,52 @@ def _create_remedies() -> None:
     )
     op.create_index("ix_remedy_person", "remedy", ["incident", "person"])
     op.create_index("ix_remedy_state", "remedy", ["incident", "commitment", "state"])
+
+
+def _create_codes() -> None:
+    op.create_table(
+        "code_stock",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("by_variant", sa.Boolean(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "commitment"),
+    )
+    op.create_table(
+        "code",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("code_index", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=True),
+        sa.Column("given_at", TIME, nullable=True),
+        sa.Column("ended_at", TIME, nullable=True),
+        sa.Column("told_in", sa.String(), nullable=False),
+        sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("code_index"),
+    )
+    partial_index = {
+        "ix_code_person": (["incident", "commitment", "person"], "(state = 'given' OR state = 'redeemed')"),
+        "ix_code_free": (["incident", "commitment", "variant", "id"], "state = 'free'"),
+        "ix_code_void": (["incident", "person"], "state = 'void'"),
+    }
+    for name, (columns, where) in partial_index.items():
+        op.create_index(
+            name,
+            "code",
+            columns,
+            unique=name == "ix_code_person",
+            postgresql_where=sa.text(where),
+            sqlite_where=sa.text(where),
+        )
 
 
 def _forbid_changes(table: str, why: str) -> None:

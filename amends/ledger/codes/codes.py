@@ -1,0 +1,347 @@
+"""The stocks of codes: import them, count them, show one person's, replace or void some, and record the redeemed."""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+from sqlmodel import Session, col, select
+
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.text import listed as in_words
+from amends.domain.codes.code import (
+    CodeState,
+    CodeVariant,
+    NewCode,
+    OwnCode,
+    StockLine,
+    why_no_variant,
+)
+from amends.domain.notice.notice import DeliveryState
+from amends.domain.team.member import Member
+from amends.ledger.codes.giving import give_to
+from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
+from amends.ledger.store.bulk import on_postgresql, spelled, statement
+from amends.ledger.store.encryption import INDEX_BYTES
+from amends.ledger.store.session import Store, Write, incident_row, must_approve
+from amends.ledger.store.sums import changing
+from amends.ledger.store.tables import CodeStockRow, DeliveryRow, ReleaseRow
+
+PAGE = 500
+"""The number of codes that are looked up at once."""
+NAMED = 5
+"""The most persons named one by one."""
+COUNTED = """
+SELECT commitment, variant, state, expires <> '' AND expires < :today AS past, count(*) FROM code
+WHERE incident = :incident GROUP BY commitment, variant, state, past
+"""
+KNOWN = "SELECT code_index, incident, commitment FROM code WHERE code_index IN :indexes"
+OF_THESE = "incident = :incident AND commitment = :commitment AND code_index IN :indexes"
+OF_PERSON = "incident = :incident AND person = :person"
+ERASE = """
+UPDATE code SET sealed = :sealed, code_index = :code_index, sealed_reason = :sealed_reason WHERE id = :id
+"""
+INSERT = "INSERT INTO code (incident, commitment, variant, expires, code_index, sealed, state, told_in)"
+LEFT = frozenset({*DeliveryState} - {
+    DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
+    DeliveryState.UNREACHABLE, DeliveryState.CLAIMED,
+})  # fmt: skip
+"""The states of messages that have left, or may have."""
+
+Item = TypeVar("Item")
+
+
+class Elsewhere(NamedTuple):
+    """A code that the ledger has already: its position in what was asked, and the stock that it lies in."""
+
+    position: int
+    incident: str
+    commitment: str
+
+
+class Voided(NamedTuple):
+    """The result of making codes void."""
+
+    codes: int
+    persons: tuple[int, ...]
+    """The persons who had one of them, and have none now."""
+
+
+class Redeemed(NamedTuple):
+    """The result of an import of redeemed codes."""
+
+    new: int
+    known: int
+    """Codes that were recorded as redeemed before."""
+    void: tuple[int, ...]
+    """The positions of codes that count no more and were redeemed all the same."""
+
+
+class CodeStocks:
+    """The stocks of codes of a ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def stock(self, incident: str, now: datetime) -> tuple[StockLine, ...]:
+        """Return the codes of the incident, counted by commitment, variant and state. Raises NotInLedger."""
+        with self._store.read() as session:
+            incident_row(session, incident)
+            return stock_of(session, incident, now)
+
+    def elsewhere(self, codes: Sequence[str]) -> tuple[Elsewhere, ...]:
+        """Return those of these codes that lie in a stock of any incident already."""
+        found: list[Elsewhere] = []
+        with self._store.read() as session:
+            for page in _pages(enumerate(codes)):
+                at = {index_of(self._store.keys, code): position for position, code in page}
+                rows = session.connection().execute(statement(KNOWN, "indexes"), {"indexes": list(at)})
+                found += [Elsewhere(at[index], incident, commitment) for index, incident, commitment in rows]
+        return tuple(sorted(found))
+
+    def add(self, incident: str, commitment: str, codes: Sequence[NewCode], by: str, now: datetime) -> None:
+        """Store new codes, all or none, in this order. Nothing but the sealed row holds their text.
+
+        Raises AlreadyInLedger when one of them is known; NotAllowed for variants that do not fit those in the stock;
+        NotInLedger.
+        """
+        variants = {one.variant for one in codes}
+        with self._store.write() as write:
+            write.incident(incident)
+            known = {line.variant for line in stock_of(write.session, incident, now) if line.commitment == commitment}
+            if why := why_no_variant(commitment, known, variants):
+                raise NotAllowed(why)
+            self._begin_stock(write, incident, commitment, CodeVariant.EVERYONE not in variants, now)
+            with changing(write.session, "code", (incident, commitment)):
+                self._insert(write.session, incident, commitment, codes)
+            counts = Counter(one.variant.value for one in codes)
+            write.note(now, incident, "codes imported", commitment, actor=by, codes=len(codes), **counts)
+
+    def _begin_stock(self, write: Write, incident: str, commitment: str, by_variant: bool, now: datetime) -> None:
+        if write.session.get(CodeStockRow, (incident, commitment), with_for_update=True) is None:
+            row = CodeStockRow(incident=incident, commitment=commitment, by_variant=by_variant, at=now)
+            write.session.add(row)
+            write.session.flush()
+
+    def _insert(self, session: Session, incident: str, commitment: str, codes: Iterable[NewCode]) -> None:
+        seal, keys = self._store.seal(session, incident), self._store.keys
+        rows = []
+        for code, variant, expires in codes:
+            index = index_of(keys, code)
+            place = (incident, commitment, variant.value, expires, index)
+            rows.append((*place, seal.close(code, place_of(*place)), CodeState.FREE.value, ""))
+        mark = "%s" if on_postgresql(session.connection()) else "?"
+        if rows:
+            session.connection().exec_driver_sql(f"{INSERT} VALUES ({', '.join([mark] * 8)})", rows)
+
+    def of_person(self, incident: str, person: int) -> tuple[OwnCode, ...]:
+        """Return every code that the person has or had, in the order of the import. Raises DataDamaged."""
+        with self._store.read() as session:
+            seal = self._store.seal(session, incident)
+            rows = rows_where(session.connection(), OF_PERSON, incident=incident, person=person)
+            return tuple(opened(seal, row) for row in rows)
+
+    def look(self, incident: str, person: int, by: Member, now: datetime) -> tuple[OwnCode, ...]:
+        """Return a person's codes to a member, and record who looked. Raises NotInLedger."""
+        found = self.of_person(incident, person)
+        with self._store.write() as write:
+            incident_row(write.session, incident)
+            write.note(now, incident, "codes looked at", f"person {person}", actor=by.name, codes=[x.id for x in found])
+        return found
+
+    def reissue(
+        self, incident: str, commitment: str, person: int, reason: str, by: Member, now: datetime
+    ) -> OwnCode:  # fmt: skip
+        """Make the person's code void and give them the next one of the stock; return the new one.
+
+        Raises NotAllowed without a reason, for a code that is redeemed, while a message to the person is being sent,
+        and when the stock is empty; NotInLedger when the person has no code.
+        """
+        must_approve(by, "replace a code")
+        with self._store.write() as write:
+            self._lock(write, incident, commitment)
+            old = self._held(write.session, incident, commitment, person)
+            self._make_void(write, incident, commitment, [old], reason, now)
+            got, lacking = give_to(write.session, incident, commitment, [person], now)
+            if not got:
+                raise NotAllowed(f"no code of {lacking[person]} is left; import more with `amends codes import`")
+            row = self._held(write.session, incident, commitment, person, redeemed=True)
+            new = opened(self._store.seal(write.session, incident), row)
+            write.note(
+                now, incident, "code reissued", commitment, actor=by.name, by_person=person, old=old[0], new=new.id
+            )
+            return new
+
+    def void(
+        self, incident: str, commitment: str, codes: Sequence[str], reason: str, by: Member, now: datetime
+    ) -> Voided:  # fmt: skip
+        """Make these codes void, all or none, as when a provider withdraws a batch.
+
+        Codes that are void already stay as they are. Raises NotAllowed without a reason, for a redeemed code, and while
+        a message to somebody with one of them is being sent; NotInLedger for a code that the stock does not have.
+        """
+        must_approve(by, "make codes void")
+        with self._store.write() as write:
+            self._lock(write, incident, commitment)
+            rows = [row for row, _ in self._rows_of(write.session, incident, commitment, codes)]
+            still = [row for row in rows if of(row, "state") != CodeState.VOID]
+            self._make_void(write, incident, commitment, still, reason, now)
+            persons = tuple(sorted(of(row, "person") for row in still if of(row, "person") is not None))
+            numbers = {"codes": len(still), "persons": len(persons)}
+            write.note(now, incident, "codes made void", commitment, actor=by.name, **numbers)
+            return Voided(len(still), persons)
+
+    def redeem(self, incident: str, commitment: str, codes: Sequence[str], by: str, now: datetime) -> Redeemed:
+        """Record that these codes were redeemed, all or none; safe to repeat with a longer file.
+
+        Raises NotAllowed for a code that nobody was given; NotInLedger for a code that the stock does not have.
+        """
+        with self._store.write() as write:
+            self._lock(write, incident, commitment)
+            rows = self._rows_of(write.session, incident, commitment, codes)
+            if free := [position for row, position in rows if of(row, "state") == CodeState.FREE]:
+                raise NotAllowed(f"{len(free)} of these codes were given to nobody")
+            new = [row for row, _ in rows if of(row, "state") == CodeState.GIVEN]
+            self._change(write, incident, commitment, new, now, state=CodeState.REDEEMED.value)
+            void = tuple(position for row, position in rows if of(row, "state") == CodeState.VOID)
+            numbers = {"codes": len(new), "void": len(void)}
+            write.note(now, incident, "codes redeemed", commitment, actor=by, **numbers)
+            return Redeemed(len(new), len(rows) - len(new) - len(void), void)
+
+    def states(self, incident: str, commitment: str, codes: Sequence[str]) -> tuple[CodeState | None, ...]:
+        """Return the state of each of these codes, None for one that is not in the stock."""
+        found: dict[bytes, str] = {}
+        indexes = [index_of(self._store.keys, code) for code in codes]
+        with self._store.read() as session:
+            for page in _pages(dict.fromkeys(indexes)):
+                asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
+                rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
+                found |= {of(row, "code_index"): of(row, "state") for row in rows}
+        return tuple(CodeState(found[index]) if index in found else None for index in indexes)
+
+    def _lock(self, write: Write, incident: str, commitment: str) -> None:
+        """Lock the stock until the transaction ends. Raises NotInLedger, DataDestroyed."""
+        write.incident(incident)
+        if write.session.get(CodeStockRow, (incident, commitment), with_for_update=True) is None:
+            raise NotInLedger(f"{commitment} of {incident} has no stock of codes; `amends codes import` begins one")
+
+    def _held(
+        self, session: Session, incident: str, commitment: str, person: int, *, redeemed: bool = False
+    ) -> Sequence[Any]:
+        """Return the row of the code that the person has. Raises NotInLedger; NotAllowed for a redeemed one."""
+        where = f"{OF_PERSON} AND commitment = :commitment AND state <> 'void'"
+        asked = {"incident": incident, "person": person, "commitment": commitment}
+        row = next(rows_where(session.connection(), where, **asked), None)
+        if row is None:
+            raise NotInLedger(f"person {person} of {incident} has no code of {commitment}")
+        if of(row, "state") == CodeState.REDEEMED and not redeemed:
+            raise NotAllowed(f"person {person} has redeemed their code of {commitment} already")
+        return row  # type: ignore[no-any-return]
+
+    def _rows_of(
+        self, session: Session, incident: str, commitment: str, codes: Sequence[str]
+    ) -> list[tuple[Sequence[Any], int]]:  # fmt: skip
+        """Return the rows of these codes, each with its position. Raises NotInLedger when the stock lacks some."""
+        at = {index_of(self._store.keys, code): position for position, code in enumerate(codes)}
+        found: list[tuple[Sequence[Any], int]] = []
+        for page in _pages(at):
+            asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
+            rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
+            found += [(row, at[of(row, "code_index")]) for row in rows]
+        if lacks := len(at) - len(found):
+            raise NotInLedger(f"{lacks} of these codes are not in the stock of {commitment}")
+        return sorted(found, key=lambda one: one[1])
+
+    def _make_void(
+        self, write: Write, incident: str, commitment: str, rows: Sequence[Any], reason: str, now: datetime
+    ) -> None:
+        """Make the codes of these rows void. Raises NotAllowed."""
+        if not reason.strip():
+            raise NotAllowed("a code becomes void for a reason; give it with --reason")
+        if done := [row for row in rows if of(row, "state") == CodeState.REDEEMED]:
+            raise NotAllowed(f"{len(done)} of these codes are redeemed already")
+        people = [of(row, "person") for row in rows if of(row, "person") is not None]
+        messages = _messages_of(write.session, incident, people)
+        if now_sent := [person for person, state, _ in messages if state == DeliveryState.CLAIMED]:
+            named = in_words([str(one) for one in sorted(set(now_sent))[:NAMED]])
+            raise NotAllowed(f"a message to person {named} is being sent at this moment; try again in a minute")
+        told: dict[int, list[int]] = {}
+        for person, state, number in messages:
+            if state in LEFT:
+                told.setdefault(person, []).append(number)
+        seal = self._store.seal(write.session, incident)
+        for row in rows:
+            index = of(row, "code_index")
+            why = seal.close(reason.strip(), reason_place(incident, index))
+            said = ",".join(map(str, sorted(told.get(of(row, "person") or 0, ()))))
+            changed = {"state": CodeState.VOID.value, "told_in": said, "sealed_reason": why}
+            self._change(write, incident, commitment, [row], now, **changed)
+
+    def _change(
+        self, write: Write, incident: str, commitment: str, rows: Sequence[Any], now: datetime, **changed: Any
+    ) -> None:
+        """Store the new values of these rows, with the time at which they ended."""
+        connection = write.session.connection()
+        stored = changed | {"ended_at": spelled(connection, now)}
+        settings = ", ".join(f"{name} = :{name}" for name in stored)
+        for page in _pages(rows):
+            numbers = _among(row[0] for row in page)
+            with changing(write.session, "code", (incident, commitment), numbers):
+                connection.execute(statement(f"UPDATE code SET {settings} WHERE {numbers}"), stored)
+
+
+def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine, ...]:
+    """Return the codes of the incident, counted by commitment, variant and state."""
+    asked = {"incident": incident, "today": f"{now:%Y-%m-%d}"}
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for commitment, variant, state, past, count in session.connection().execute(statement(COUNTED), asked):
+        word = "expired" if past and state == CodeState.FREE else state
+        found.setdefault((commitment, variant), Counter())[word] += count
+    return tuple(
+        StockLine(commitment=commitment, variant=CodeVariant(variant), **counts)
+        for (commitment, variant), counts in sorted(found.items())
+    )
+
+
+def erase_codes(session: Session, incident: str, person: int | None = None) -> int:
+    """Erase the text and the keyed hash of the incident's codes, or of one person's; return how many there were.
+
+    The rows stay, so that the counts stay right. A person's code that is erased counts as theirs all the same.
+    """
+    connection, whose = session.connection(), "" if person is None else " AND person = :person"
+    asked: dict[str, Any] = {"incident": incident} | ({} if person is None else {"person": person})
+    rows = list(rows_where(connection, f"incident = :incident{whose}", **asked))
+    for commitment in sorted({of(row, "commitment") for row in rows}):
+        mine = [row for row in rows if of(row, "commitment") == commitment]
+        for page in _pages(mine):
+            with changing(session, "code", (incident, commitment), _among(row[0] for row in page)):
+                connection.execute(statement(ERASE), [_erased(row) for row in page])
+    return len(rows)
+
+
+def _erased(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the values of an erased code; a random index leads to nothing."""
+    return {"sealed": b"", "code_index": os.urandom(INDEX_BYTES), "sealed_reason": None, "id": row[0]}
+
+
+def _among(numbers: Iterable[int]) -> str:
+    return f"id IN ({', '.join(str(int(number)) for number in numbers)})"
+
+
+def _messages_of(session: Session, incident: str, people: Collection[int]) -> list[Any]:
+    """Return person, state and id of the messages to these people."""
+    released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
+    here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(released))
+    found: list[Any] = []
+    for page in _pages(sorted(set(people))):
+        query = select(DeliveryRow.person, DeliveryRow.state, DeliveryRow.id)
+        found += session.exec(query.where(*here, col(DeliveryRow.person).in_(page))).all()
+    return found
+
+
+def _pages(items: Iterable[Item]) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while page := list(islice(rest, PAGE)):
+        yield page

@@ -1,0 +1,114 @@
+"""Codes for the readers of a notice: given with the messages, so that no message that promises one lacks it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from amends.domain.base.errors import Refusal
+from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.codes.code import why_short
+from amends.domain.deliver.coded import CodedTexts
+from amends.domain.deliver.preflight import Preflight
+from amends.domain.notice.notice import DeliveryState, Draft, name_parts
+from amends.ledger.codes.codes import stock_of
+from amends.ledger.codes.giving import Given, ToTell, give_for, give_to
+from amends.ledger.codes.rows import stocks_of
+from amends.ledger.incident.incidents import note_alert
+from amends.ledger.store.bulk import statement
+from amends.ledger.store.session import Write
+from amends.ledger.store.sums import settle
+from amends.ledger.store.tables import DeliveryRow, NoticeRow
+
+OF_THE_PAGE = """
+FROM delivery WHERE incident = :incident AND notice = :notice AND person BETWEEN :first AND :last
+AND state || '' IN ('waiting', 'deferred', 'to_print')
+"""
+"""The messages to these people that are to leave; `|| ''` keeps SQLite to the index of people."""
+
+
+class CodedMessage(Protocol):
+    """A stored message that is to be sent, as far as codes go."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def person(self) -> int: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=CodedMessage)
+
+
+def coded_texts(session: Session, draft: Draft) -> CodedTexts:
+    """Return the texts of the draft that promise a person a code of their own."""
+    return CodedTexts(draft, stocks_of(session, draft.incident))
+
+
+def give_codes(
+    write: Write, incident: str, notice: str, rows: Sequence[Row], coded: CodedTexts | None, now: datetime
+) -> list[Row]:
+    """Give codes to the people of these messages, and return the messages whose people have what the text promises.
+
+    The others are parked, with an alert, until there are codes again. The caller holds these messages.
+    """
+    if coded is None or not coded.commitments:
+        return list(rows)
+    waiting = [ToTell(row.id, row.person, row.variant, row.channel) for row in rows]
+    given = _give(write, incident, notice, waiting, coded, now)
+    if given.lacking:
+        _park(write, given, incident, notice, now)
+    return [row for row in rows if row.id not in given.lacking]
+
+
+def give_codes_to_page(write: Write, draft: Draft, first: int, last: int, now: datetime) -> None:
+    """Give codes to the people with these numbers whose messages of the draft were just stored.
+
+    Where the stock is too small, the message is stored all the same, and parked when somebody would send it.
+    """
+    coded = coded_texts(write.session, draft)
+    if not coded.commitments:
+        return
+    asked = {"incident": draft.incident, "notice": draft.notice, "first": first, "last": last}
+    connection, given = write.session.connection(), 0
+    kinds = connection.execute(statement(f"SELECT DISTINCT variant, channel {OF_THE_PAGE}"), asked).all()
+    tells = {f"{name}:{channel}": coded.of(name_parts(name), ChannelKind(channel)) for name, channel in kinds}
+    query = statement(f"SELECT DISTINCT person {OF_THE_PAGE} AND variant || ':' || channel IN :kinds", "kinds")
+    for commitment in coded.commitments:
+        those = [kind for kind, told in tells.items() if commitment in told]
+        people = connection.execute(query, {**asked, "kinds": those}).scalars().all() if those else ()
+        given += give_to(write.session, draft.incident, commitment, people, now)[0] if people else 0
+    if given:
+        write.note(now, draft.incident, "codes given", draft.notice, codes=given)
+
+
+def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Refusal | None:
+    """Return why the stock keeps this version from being approved, or None; the preflight has counted the people."""
+    needed = Preflight.model_validate(row.preflight).codes if row.preflight else {}
+    return why_short(row.notice, needed, stock_of(session, row.incident, now)) if needed else None
+
+
+def _give(
+    write: Write, incident: str, notice: str, waiting: Sequence[ToTell], coded: CodedTexts, now: datetime
+) -> Given:
+    given = give_for(
+        write.session, incident, waiting,
+        lambda variant, channel: coded.of(name_parts(variant), ChannelKind(channel)), now,
+    )  # fmt: skip
+    if given.codes:
+        write.note(now, incident, "codes given", notice, codes=given.codes)
+    return given
+
+
+def _park(write: Write, given: Given, incident: str, notice: str, now: datetime) -> None:
+    for part in sorted({*given.lacking.values()}):
+        messages = [number for number, lacks in given.lacking.items() if lacks == part]
+        why = {"cause": ReceiptCause.NO_CODE.value, "detail": part}
+        parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
+        settle(write.session, update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
+        note_alert(write, incident, f"{notice}: no code of {part} is left, so messages wait for you", now)

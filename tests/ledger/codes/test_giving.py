@@ -1,0 +1,217 @@
+"""Each entitled person gets one code, once, whatever happens in between."""
+
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.base.errors import AlreadyInLedger, NotAllowed, NotInLedger
+from amends.domain.channel.channel import ReceiptCause
+from amends.domain.codes.code import CodeState, CodeVariant
+from amends.domain.incident.commitment import CodePlace
+from amends.domain.notice.notice import DeliveryState
+from amends.domain.people.person import Flag, Person
+from amends.ledger import Ledger
+from amends.ledger.codes.codes import erase_codes
+from tests.builders import NOW, a_person
+from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE
+from tests.ledger.codes.stocked import (
+    OFFER,
+    approve,
+    claimed,
+    codes_of,
+    drafted,
+    new_codes,
+    opened,
+    sent,
+    stocked,
+)
+
+LATER = NOW + timedelta(hours=1)
+OMAR = APPROVERS[0]
+
+
+def people(count: int) -> list[Person]:
+    return [a_person(number=number) for number in range(1, count + 1)]
+
+
+def test_each_person_gets_one_code_in_the_order_of_the_list(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(5), new_codes(*range(10, 20)))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert codes_of(claimed(ledger, draft)) == {number: f"CANARY-{number + 9:06d}" for number in range(1, 6)}
+    (line,) = ledger.codes.stock(INCIDENT, NOW)
+    assert (line.free, line.given) == (5, 5)
+    assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
+
+
+def test_a_claim_that_is_given_back_keeps_its_code(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(3), new_codes(*range(3)))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    before = codes_of(claims := claimed(ledger, draft))
+    ledger.deliveries.give_back(claims, NOW)
+    assert codes_of(claimed(ledger, draft)) == before
+
+
+def test_a_child_gets_the_code_for_minors(ledger: Ledger) -> None:
+    child = a_person(number=2, ref="child", email="", phone="", flags=frozenset({Flag.MINOR}))
+    parent = a_person(number=1, guardian_of="child")
+    codes = [*new_codes(1, 2, variant=CodeVariant.ADULT), *new_codes(3, variant=CodeVariant.MINOR)]
+    draft = stocked(ledger, [parent, child], codes)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert codes_of(claimed(ledger, draft)) == {1: "CANARY-000001", 2: "CANARY-000003"}
+
+
+def test_an_estate_gets_its_own_kind_when_it_is_told(ledger: Ledger) -> None:
+    gone = a_person(number=1, flags=frozenset({Flag.DECEASED}))
+    draft = stocked(ledger, [gone, a_person(number=2)], [
+        *new_codes(1, variant=CodeVariant.ADULT), *new_codes(2, variant=CodeVariant.ESTATE),
+    ])  # fmt: skip
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    sent(ledger, draft, claimed(ledger, draft))
+    ledger.decisions.release_held(INCIDENT, NOTICE, 1, OMAR, NOW)
+    assert codes_of(claimed(ledger, draft)) == {1: "CANARY-000002"}
+
+
+def test_a_text_without_the_promise_brings_no_code(ledger: Ledger) -> None:
+    """An SMS that says nothing of the offer tells nobody of it."""
+    stocked(ledger, [a_person(number=1, email="")], new_codes(1))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert ledger.codes.of_person(INCIDENT, 1) == ()
+
+
+def test_a_code_on_the_page_is_given_with_the_message(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(1, 2), place=CodePlace.PAGE)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claimed(ledger, draft)
+    assert [one.code for one in ledger.codes.of_person(INCIDENT, 2)] == ["CANARY-000002"]
+
+
+def test_a_stock_that_is_too_small_stops_the_approval(ledger: Ledger) -> None:
+    opened(ledger, people(5))
+    ledger.codes.add(INCIDENT, OFFER, new_codes(1, 2, 3), "lena", NOW)
+    draft = drafted(ledger)
+    with pytest.raises(NotAllowed, match="5 people of first-notice need a code of monitoring/everyone and 3 are left"):
+        approve(ledger, draft)
+    ledger.codes.add(INCIDENT, OFFER, new_codes(4, 5), "lena", NOW)
+    approve(ledger, draft)
+
+
+def test_without_any_stock_nobody_approves(ledger: Ledger) -> None:
+    opened(ledger, people(2))
+    with pytest.raises(NotAllowed, match=r"2 people .* and 0 are left"):
+        approve(ledger, drafted(ledger))
+
+
+def test_an_expired_code_is_given_to_nobody(ledger: Ledger) -> None:
+    opened(ledger, people(1))
+    ledger.codes.add(INCIDENT, OFFER, new_codes(1, expires=f"{NOW - timedelta(days=1):%Y-%m-%d}"), "lena", NOW)
+    with pytest.raises(NotAllowed, match=r"1 people .* and 0 are left"):
+        approve(ledger, drafted(ledger))
+    assert [(one.free, one.expired) for one in ledger.codes.stock(INCIDENT, NOW)] == [(0, 1)]
+
+
+def test_a_stock_that_runs_out_parks_only_those_left(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(3), new_codes(1, 2, 3))
+    ledger.codes.void(INCIDENT, OFFER, ["CANARY-000003"], "withdrawn", OMAR, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert codes_of(claimed(ledger, draft)).keys() == {1, 2}
+    (line,) = [one for one in ledger.statistics.lines(INCIDENT, NOTICE) if one.state is DeliveryState.PARKED]
+    assert line.person == 3
+    assert "no code is left of monitoring/everyone" in line.reason
+    assert any("no code of monitoring/everyone" in one.subject for one in ledger.audit.entries(INCIDENT))
+    ledger.codes.add(INCIDENT, OFFER, new_codes(4), "lena", NOW)
+    ledger.decisions.try_parked(INCIDENT, NOTICE, 3, OMAR, NOW)
+    assert codes_of(claimed(ledger, draft)) == {3: "CANARY-000004"}
+
+
+def test_a_message_to_a_person_who_has_one_brings_it_again(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(*range(6)))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    first = codes_of(claims := claimed(ledger, draft))
+    sent(ledger, draft, claims)
+    approve(ledger, again := drafted(ledger, notice="update-1", commitments=()))
+    ledger.notices.release(INCIDENT, "update-1", NOW)
+    assert codes_of(claimed(ledger, again)) == first
+
+
+def test_a_known_code_is_refused_and_nothing_is_stored(ledger: Ledger) -> None:
+    opened(ledger, people(1))
+    ledger.codes.add(INCIDENT, OFFER, new_codes(1, 2), "lena", NOW)
+    with pytest.raises(AlreadyInLedger) as refused:
+        ledger.codes.add(INCIDENT, "voucher", new_codes(3, 2), "lena", NOW)
+    assert "CANARY" not in str(refused.value)
+    assert [(one.commitment, one.free) for one in ledger.codes.stock(INCIDENT, NOW)] == [(OFFER, 2)]
+    assert [one[1:] for one in ledger.codes.elsewhere(["CANARY-000002", "NEW-ONE"])] == [(INCIDENT, OFFER)]
+
+
+def test_codes_for_all_and_codes_by_kind_are_not_mixed(ledger: Ledger) -> None:
+    opened(ledger, people(1))
+    ledger.codes.add(INCIDENT, OFFER, new_codes(1), "lena", NOW)
+    with pytest.raises(NotAllowed, match="either for everyone or for minor"):
+        ledger.codes.add(INCIDENT, OFFER, new_codes(2, variant=CodeVariant.MINOR), "lena", NOW)
+
+
+def test_a_replaced_code_stays_in_the_message_that_told_it(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(1, 2, 3))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = claimed(ledger, draft)
+    with pytest.raises(NotAllowed, match="being sent at this moment"):
+        ledger.codes.reissue(INCIDENT, OFFER, 1, "does not work", OMAR, NOW)
+    sent(ledger, draft, claims)
+    with pytest.raises(NotAllowed, match="for a reason"):
+        ledger.codes.reissue(INCIDENT, OFFER, 1, " ", OMAR, NOW)
+    new = ledger.codes.reissue(INCIDENT, OFFER, 1, "does not work", OMAR, LATER)
+    assert new.code == "CANARY-000003"
+    old, now_held = ledger.codes.of_person(INCIDENT, 1)
+    assert (old.state, old.reason, now_held.state) == (CodeState.VOID, "does not work", CodeState.GIVEN)
+    (message,) = ledger.sent.of_notice(INCIDENT, 1, NOTICE, LATER)
+    assert message.claim.codes == {OFFER: "CANARY-000001"}
+    assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
+
+
+def test_redeemed_codes_are_recorded_once_and_never_replaced(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(1, 2, 3))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    sent(ledger, draft, claimed(ledger, draft))
+    with pytest.raises(NotAllowed, match="given to nobody"):
+        ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000003", "CANARY-000001"], "omar", LATER)
+    with pytest.raises(NotInLedger, match="not in the stock"):
+        ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000009"], "omar", LATER)
+    assert ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000001"], "omar", LATER)[:2] == (1, 0)
+    assert ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000001"], "omar", LATER)[:2] == (0, 1)
+    with pytest.raises(NotAllowed, match="has redeemed"):
+        ledger.codes.reissue(INCIDENT, OFFER, 1, "lost", OMAR, LATER)
+    assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
+
+
+def test_the_same_notice_of_an_older_copy_gives_the_same_codes(ledger: Ledger) -> None:
+    """Whatever the order of the claims, the codes follow the order of the list, which a release keeps."""
+    draft = stocked(ledger, people(6), new_codes(*range(6)))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    found = codes_of(claimed(ledger, draft, limit=2)) | codes_of(claimed(ledger, draft))
+    assert found == {number: f"CANARY-{number - 1:06d}" for number in range(1, 7)}
+
+
+def test_an_erased_code_is_gone_and_the_counts_stay(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(1, 2, 3))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    with ledger.store.write() as write:
+        assert erase_codes(write.session, INCIDENT, 1) == 1
+    assert codes_of(claimed(ledger, draft)[1:]) == {2: "CANARY-000002"}
+    assert [one.code for one in ledger.codes.of_person(INCIDENT, 1)] == [""]
+    assert ledger.codes.elsewhere(["CANARY-000001"]) == ()
+    assert [(one.free, one.given) for one in ledger.codes.stock(INCIDENT, NOW)] == [(1, 2)]
+    assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
+
+
+def test_no_error_record_or_file_has_a_code_in_the_clear(ledger: Ledger) -> None:
+    draft = stocked(ledger, people(2), new_codes(1, 2, 3))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    sent(ledger, draft, claims := claimed(ledger, draft))
+    ledger.codes.reissue(INCIDENT, OFFER, 1, "lost", OMAR, LATER)
+    said = [repr(claims), repr(ledger.codes.of_person(INCIDENT, 1)), repr(new_codes(1))]
+    said += [repr(entry) for entry in ledger.audit.entries(INCIDENT)]
+    assert not [text for text in said if "CANARY" in text]
+    assert ReceiptCause.NO_CODE == "no_code"
+    if path := ledger.store.path:
+        files = path.parent.glob(f"{path.name}*")
+        assert not [file for file in files if b"CANARY" in file.read_bytes()]
