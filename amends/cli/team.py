@@ -9,12 +9,14 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, any_of, noun
-from amends.cli.terminal.text import table
+from amends.cli.terminal.text import fitted, table
 from amends.cli.terminal.times import in_utc
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import listed, minute
 from amends.domain.team.member import Member, TeamRole, nobody_alerted
+from amends.domain.team.verbs import VERBS
 
+ROLES_HEAD = ("verb", "roles", "people", "besides")
 FIRST = "amends"
 """The name under which the first lead is added, while there is no lead to ask."""
 
@@ -51,6 +53,20 @@ def members(ctx: typer.Context) -> None:
         desk.hint(f"{listed(unreachable)} cannot be reminded of approvals: `amends team contact NAME --as NAME`")
     if why := nobody_alerted(everybody):
         desk.hint(why)
+
+
+@app.command()
+def roles(
+    ctx: typer.Context,
+    role: Annotated[
+        TeamRole | None, typer.Option(metavar="ROLE", help=f"Only what this role may do: {any_of(TeamRole)}.")
+    ] = None,
+) -> None:
+    """Show which roles may call which command, and how many people it takes; all other commands ask for nobody."""
+    desk: Desk = ctx.obj
+    asking = {verb: rule for verb, rule in VERBS.items() if not rule.is_open and role in (None, *rule.roles)}
+    rows = [(verb, listed(rule.roles), rule.people, rule.besides) for verb, rule in asking.items()]
+    desk.show([dict(zip(ROLES_HEAD, row, strict=True)) for row in rows], fitted(ROLES_HEAD, rows))
 
 
 @app.command()

@@ -186,5 +186,5 @@ def test_the_second_person_has_a_role_of_the_page_too(
 def sentence(name: str, role: TeamRole, verb: str, allowed: list[TeamRole]) -> str:
     """Return the words with which a role is refused."""
     if role is TeamRole.AUDITOR and "look" not in THE_PAGE[verb]["besides"]:
-        return f"{name} is an auditor; auditors read and change nothing (docs/roles.md has the table)"
-    return f"{name} is {role}, and `amends {verb}` is for {listed(allowed)} (docs/roles.md has the table)"
+        return f"{name} is an auditor; auditors read and change nothing (`amends team roles` has the table)"
+    return f"{name} is {role}, and `amends {verb}` is for {listed(allowed)} (`amends team roles` has the table)"

@@ -59,6 +59,14 @@ def test_a_responder_answers_and_decides_nothing(office: Office, words: tuple[ob
     assert office.values("audit", "head")["entries"] == before
 
 
+def test_the_table_of_roles_is_shown_whole_or_for_one_role(empty: Office) -> None:
+    every, one = empty.values("team", "roles"), empty.values("team", "roles", "--role", "responder")
+    closing = next(row for row in every if row["verb"] == "incident close")
+    assert (closing["roles"], closing["people"]) == ("lead and executive", 1)
+    assert {row["verb"] for row in one} < {row["verb"] for row in every}
+    assert "incident close" not in {row["verb"] for row in one}
+
+
 def test_the_word_of_somebody_removed_counts_no_more(office: Office) -> None:
     office.values("team", "remove", "omar", by="lena")
     assert approve(office, "omar").exit_code == 1

@@ -142,9 +142,7 @@ def note(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     by = desk.member(name).name
     playbook, at = running_playbook(desk, incident), now()
-    person = _ask_who(desk, incident)
-    if person:
-        desk.looked(incident, by, f"person {person}", person)
+    person = _ask_who(desk, incident, by)
     kind = _ask_until_known(desk, f"Kind: {', '.join(QuestionKind)}", QuestionKind.QUESTION, kind_of)
     locale = _ask_until_known(desk, "Language, as in en or zh-CN", _locale(desk, incident, person), locale_of)
     text, answered = _ask_words(desk), _asked("The answer, if they got one already; empty if not")
@@ -178,10 +176,12 @@ def _noted(
     )
 
 
-def _ask_who(desk: Desk, incident: str) -> int | None:
+def _ask_who(desk: Desk, incident: str, by: str) -> int | None:
+    """Return the person of the list whom the member names, or None; that the person was found is a look."""
     while said := _asked("Who? Reference, email, telephone or last name; empty if unknown"):
         match desk.ledger.callers.find(incident, said):
             case (person,):
+                desk.looked(incident, by, f"person {person}", person)
                 desk.hint(f"person {person}")
                 return person
             case ():

@@ -6,7 +6,9 @@ from amends.domain.base.errors import Refusal
 from amends.domain.base.text import listed
 from amends.domain.team.member import Member, TeamRole
 
-WHERE = "docs/roles.md has the table"
+LOOKS = "recorded as a look"
+FORM = "also by a form in Prefect"
+WHERE = "`amends team roles` has the table"
 
 
 class VerbRule(NamedTuple):
@@ -22,6 +24,11 @@ class VerbRule(NamedTuple):
     """True when a form in Prefect may do so too, which nobody proves to have begun."""
     note: str = ""
     """A remark for the table in the docs."""
+
+    @property
+    def besides(self) -> str:
+        """Return what the table says beside roles and people, in words."""
+        return "; ".join(filter(None, (LOOKS if self.looks else "", FORM if self.form else "", self.note)))
 
     @property
     def is_open(self) -> bool:

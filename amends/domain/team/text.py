@@ -6,8 +6,6 @@ from amends.domain.team.member import TeamRole
 from amends.domain.team.roles import VerbRule
 
 YES = "yes"
-LOOKS = "recorded as a look"
-FORM = "also by a form in Prefect"
 HEAD = ("`amends …`", *TeamRole, "people", "besides")
 
 
@@ -26,7 +24,7 @@ def _cells(verb: str, rule: VerbRule) -> Iterator[str]:
     yield f"`{verb}`"
     yield from (YES if role in rule.roles else "" for role in TeamRole)
     yield str(rule.people)
-    yield "; ".join(filter(None, (LOOKS if rule.looks else "", FORM if rule.form else "", rule.note)))
+    yield rule.besides
 
 
 def _open(verb: str, rule: VerbRule) -> str:

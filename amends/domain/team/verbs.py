@@ -42,6 +42,7 @@ HOME: Mapping[str, VerbRule] = {
     "clock trust": VerbRule(DECIDERS),
     "team add": VerbRule((LEAD,), note="anybody, until there is a lead"),
     "team list": OPEN,
+    "team roles": OPEN,
     "team remove": VerbRule((LEAD,)),
     "team delegate": VerbRule(DECIDERS, note="their own word; a lead may end it"),
     "team contact": VerbRule(EVERYBODY, note="their own; a lead for others"),

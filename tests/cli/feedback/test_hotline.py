@@ -136,6 +136,12 @@ def test_the_desk_finds_a_caller_by(office: Office, who: str) -> None:
     )  # fmt: skip
 
 
+def test_who_was_found_at_the_desk_is_a_look(office: Office) -> None:
+    noted(office, "Nobody Here", "C-1", "", "", "Is my card safe?", "", "")
+    (look,) = office.values("audit", "looked", INCIDENT, by="aude")
+    assert (look["by"], look["verb"], look["person"]) == ("rosa", "questions note", 2)
+
+
 def test_what_was_answered_on_the_phone_is_answered_at_once(office: Office) -> None:
     answer = noted(office, "", "complaint", "zh-CN", "我的卡", "安全吗？", "", "安全。")
     question = asked(office)
