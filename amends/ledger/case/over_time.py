@@ -35,7 +35,7 @@ class CountsOverTime:
     def read(self, incident: str, zone: str) -> CountsByDay:
         """Return the people reached, and the questions asked and answered, by day in the zone. Raises NotInLedger.
 
-        Every message is read once by the database: two seconds for a million.
+        Every message is read once by the database: a second of CPU for a million.
         """
         there = ZoneInfo(zone)
         with self._store.read() as session:
