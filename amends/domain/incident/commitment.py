@@ -351,7 +351,11 @@ class Commitment(Value):
 
     def unsaid(self) -> "Commitment":
         """Return the commitment as it stands, without evidence, reason and lateness that nobody was told."""
-        return self.model_copy(update={"evidence": {}, "reason": {}, "next_word_at": None})
+        return self.model_copy(update={"evidence": {}, "evidence_link": "", "reason": {}, "next_word_at": None})
+
+    def reviewed_only(self) -> "Commitment":
+        """Return the commitment without evidence that no second member has accepted."""
+        return self if self.settled_at else self.model_copy(update={"evidence": {}, "evidence_link": ""})
 
 
 def fate(commitment: Commitment, now: datetime) -> str:

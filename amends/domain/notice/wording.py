@@ -35,6 +35,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "guardian_intro": ("child",),
     "promise_due": ("date",),
     "promise_new_due": ("date",),
+    "promise_again": ("number",),
     "faq_dated": ("date",),
     "take_up_code": ("code",),
     "take_up_until": ("date",),

@@ -1,5 +1,6 @@
 """The public board of an incident's promises to everybody, read from the ledger at each visit."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -33,6 +34,7 @@ class PromiseBoard:
         except NotInLedger:
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
         voice = known.voice(locale)
+        shown = [(one, fate(one, now)) for one in known.commitments if one.audience == EVERYONE]
         return self._pages.show(
             "board.html",
             incident=incident,
@@ -40,6 +42,7 @@ class PromiseBoard:
             words=voice.words,
             organisation=known.case.incident.organisation,
             languages={one: phrases.language for one, phrases in known.wording.phrases.items()},
-            commitments=[(one, fate(one, now)) for one in known.commitments if one.audience == EVERYONE],
+            commitments=shown,
+            counts=Counter(state for _, state in shown),
             notice_page=notice_page,
         )

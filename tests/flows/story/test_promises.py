@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE
+from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Span
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.notice.notice import NoticeStage
@@ -21,6 +22,7 @@ from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
+from flows.run.occurrence import bring_up_to_date
 from flows.update import update
 from tests.commitments import keep
 from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
@@ -36,6 +38,8 @@ FLOWS = {
 }
 LOCKS = {"en": "We will put new locks on your doors.", "zh-CN": "我们将为您更换门锁。"}
 BOTH = ("en", "zh-CN")
+BROKEN = ("We have broken it", "we have broken this promise", "其中一项我们没有遵守", "未能遵守")
+"""The words of an email or an SMS about a promise that was broken."""
 
 
 class Promising:
@@ -48,6 +52,7 @@ class Promising:
     async def work_until(self, end: datetime, *, approve: bool = True) -> None:
         """Do each day what is due, and approve what waits."""
         while self.clock.now <= end:
+            await bring_up_to_date(self.context, INCIDENT)
             await self.work(approve=approve)
             self.clock.now += DAY
         self.clock.now = end
@@ -61,10 +66,12 @@ class Promising:
             if not ((approve and approve_all(self.ledger, self.clock.now)) or due):
                 break
 
-    def add(self, name: str, audience: str = EVERYONE, persons: tuple[int, ...] = (), days: int = 20) -> None:
+    def add(
+        self, name: str, audience: str = EVERYONE, persons: tuple[int, ...] = (), days: int = 20, **more: Any
+    ) -> None:  # fmt: skip
         one = Commitment(
             id=name, kind=CommitmentKind.OTHER, promise=LOCKS, owner="Facilities", audience=audience,
-            due_at=self.clock.now + days * DAY,
+            due_at=self.clock.now + days * DAY, **more,
         )  # fmt: skip
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
 
@@ -242,3 +249,30 @@ async def test_a_promise_stays_late_in_silence_only_for_a_week(told: Promising) 
     await told.work_until(START + 14 * DAY)
     late = [name for name in told.notices() if name.startswith("promise-late-new-locks")]
     assert late == ["promise-late-new-locks-2", "promise-late-new-locks-3"]
+
+
+async def test_each_round_of_a_promise_is_told_by_itself(told: Promising) -> None:
+    """A promise for the segment that comes three times: the first is kept, the second broken, the third kept. Those who
+    read the promise, and nobody else, hear of each one, and nobody is promised anything anew in between.
+    """
+    told.add("courses", "business", days=5, series="courses", every=Span.parse("5d"), at_most=3)
+    await told.work()
+    business, begin = of_segment(told.people[:FEW], "business"), told.clock.now
+    told.keep("courses")
+    await told.work_until(begin + 11 * DAY)
+    second = told.ledger.commitments.get(INCIDENT, "courses-2")
+    assert (second.due_at, second.made_in) == (begin + 10 * DAY, "promise-made-courses-1")
+    reasons = dict.fromkeys(BOTH, "The trainer was ill.")
+    told.ledger.commitments.break_word(INCIDENT, "courses-2", reasons, LEAD.name, told.clock.now)
+    await told.work_until(begin + 13 * DAY)
+    told.keep("courses-3")
+    await told.work_until(begin + 15 * DAY)
+    assert {one.id: one.state.value for one in told.ledger.commitments.all(INCIDENT) if one.series} == {
+        "courses": "kept", "courses-2": "broken", "courses-3": "kept",
+    }  # fmt: skip
+    about = [name for name in told.notices() if "courses" in name]
+    assert [name for name in about if name.startswith("promise-made")] == ["promise-made-courses-1"]
+    ends = [name for name in about if name.startswith(("promise-kept", "promise-late"))]
+    assert {name: told.got(name) for name in ends} == dict.fromkeys(ends, business)
+    assert told.mailboxes(*BROKEN) == business
+    assert told.ledger.cases.read(INCIDENT).untold == {}

@@ -93,7 +93,7 @@ def test_a_childs_page_speaks_to_the_guardian(visitor: Callable[[int], Visitor])
         "New date: 22 February 2027",
         "The parts came late.",
         '<span class="state dropped">Not kept</span>',
-        '<span class="state open">Open</span>',
+        '<span class="state open">On time</span>',
     ],
 )
 def test_each_promise_is_shown_with_what_became_of_it(ada: Visitor, said: str) -> None:
