@@ -34,7 +34,9 @@ PERSONS = "persons:"
 """The beginning of the audience of the persons to whom a commitment is made; the commitment's id follows."""
 SAMPLE = "sample:"
 """The beginning of the audience of a survey's random sample; the id of the notice that invites follows."""
-AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE)
+UNREDEEMED = "unredeemed:"
+"""The beginning of the audience of people who have a code of a commitment and have not redeemed it; its id follows."""
+AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE, UNREDEEMED)
 """The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 SCRIPT = re.compile(r"[A-Z][a-z]{3}")

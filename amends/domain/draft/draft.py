@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import NO_LONGER, PROMISED, SAMPLE
+from amends.domain.base.value import NO_LONGER, PROMISED, SAMPLE, UNREDEEMED
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind, PageVersion
@@ -42,10 +42,20 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     if step.session and case.playbook:
         session = case.playbook.session(step.session)
         return (Wanted(f"{step.notice}-{step.session}", step.notice, step.audience, session=session),)
+    if step.audience.startswith(UNREDEEMED) and not _has_codes(case, step.audience.removeprefix(UNREDEEMED)):
+        return ()
     name = f"{_first_name(case, step)}-{number}" if step.repeats else _first_name(case, step)
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
     audience = f"{step.found_for}{name}" if step.found_for else _asked(case, step, name)
     return () if needless else (Wanted(name, step.notice, audience),)
+
+
+def _has_codes(case: Case, commitment: str) -> bool:
+    """Return True when people were told of this commitment, it still stands, and each has a code of their own."""
+    return any(
+        one.id == commitment and one.made_in and one.take_up.codes and one.state is not CommitmentState.DROPPED
+        for one in case.commitments
+    )
 
 
 def _first_name(case: Case, step: Step) -> str:

@@ -12,7 +12,7 @@ from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, Texts, text_for
+from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, UNREDEEMED, Texts, text_for
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.channel.channel import ChannelKind
@@ -88,6 +88,11 @@ class Wanted:
     """The number of the change of the commitment that the notice tells."""
     session: PlannedSession | None = None
     """The question hour that the notice announces; None for other notices."""
+
+    @property
+    def tells_of(self) -> str:
+        """Return the commitment that the notice is about, or of whose codes it reminds people; empty for others."""
+        return self.about or (self.audience.removeprefix(UNREDEEMED) if self.audience.startswith(UNREDEEMED) else "")
 
 
 @dataclass(frozen=True)
@@ -474,9 +479,9 @@ class Writer:
         values = {
             commitment.id: self._commitment(phrases, locale, commitment, own=own)
             for commitment in self._commitments()
-            if commitment.audience in self._promised_to or commitment.id == self._wanted.about
+            if commitment.audience in self._promised_to or commitment.id == self._wanted.tells_of
         }
-        return {"promises": list(values.values()), "promise": values.get(self._wanted.about, {})}
+        return {"promises": list(values.values()), "promise": values.get(self._wanted.tells_of, {})}
 
     def _commitments(self) -> tuple[Commitment, ...]:
         """Return the commitments that were made, and those that this notice makes."""

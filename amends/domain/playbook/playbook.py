@@ -10,6 +10,7 @@ from amends.domain.base.value import (
     MOST_PEOPLE,
     NO_LONGER,
     TOLD_OTHERWISE,
+    UNREDEEMED,
     Lasting,
     Slug,
     Span,
@@ -189,7 +190,7 @@ class Step(Value):
     notice: Slug | None = None
     """The folder of templates of the notice that this step sends."""
     audience: str = EVERYONE
-    """Everyone, or the name of a segment."""
+    """Everyone, the name of a segment, or `unredeemed:COMMITMENT`: those who have a code and have not redeemed it."""
     channels: tuple[ChannelKind, ...] = ()
     """Every channel to use; a person gets a message on each personal channel for which there is an address."""
     cascade: tuple[ChannelKind, ...] = ()
@@ -267,6 +268,10 @@ class Step(Value):
             raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
         if self.session and (self.phase is not Phase.COLLECT_FEEDBACK or self.repeats):
             raise ValueError("a session is announced once, by a step of the phase collect_feedback")
+        if self.audience.startswith(UNREDEEMED) and not (self.optional and self.phase is Phase.COLLECT_FEEDBACK):
+            raise ValueError("a reminder of codes is optional: true, in a step of phase collect_feedback")
+        if self.audience.startswith(UNREDEEMED) and any(not channel.personal for channel in self.channels):
+            raise ValueError("people are reminded of their codes in person: only email and sms can be channels")
         if self.optional and not self.channels:
             raise ValueError("optional belongs to a step that sends something: add channels")
         return self

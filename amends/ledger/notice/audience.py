@@ -3,16 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_
+from sqlalchemy import and_, exists, func, or_, text
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE
+from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE, UNREDEEMED
+from amends.domain.codes.code import CodeState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.remedy.remedy import ENDED, OWED
 from amends.ledger.remedy.entitled import PERSON, has_remedy, told_to
 from amends.ledger.store.tables import (
+    HELD_CODE,
+    CodeRow,
     CommitmentPersonRow,
     CommitmentRow,
     PersonRow,
@@ -46,6 +49,14 @@ def _persons(incident: str, commitment: str) -> Any:
 def _sample(incident: str, notice: str) -> Any:
     row = SurveySampleRow
     return PERSON.in_(sql(col(row.person)).where(col(row.incident) == incident, col(row.notice) == notice))
+
+
+def _unredeemed(incident: str, commitment: str) -> Any:
+    """Return the condition that a message told the person of the commitment, and that their code is not redeemed."""
+    row = CodeRow
+    mine = (col(row.incident) == incident, col(row.commitment) == commitment, text(HELD_CODE))
+    has_one = PERSON.in_(sql(col(row.person)).where(*mine, col(row.state) == CodeState.GIVEN))
+    return and_(has_one, _promised(incident, commitment))
 
 
 def _place(_: str, place: str) -> Any:
@@ -90,5 +101,6 @@ BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
     PLACE: _place,
     PERSONS: _persons,
     SAMPLE: _sample,
+    UNREDEEMED: _unredeemed,
 }
 """The conditions of audiences that are not everyone and no segment, by the word with which the audience begins."""

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotInLedger, Refusal
 from amends.domain.base.text import listed
-from amends.domain.base.value import EVERYONE, PROMISED
+from amends.domain.base.value import EVERYONE, PROMISED, UNREDEEMED
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
@@ -315,7 +315,7 @@ def latecomers(session: Session, row: NoticeRow, audience: str, digest: str, hav
     """
     incident = session.get_one(IncidentRow, row.incident)
     in_force = f"{incident.audience_digest}:{audience}"
-    if row.stage in RELEASED and (digest == in_force or audience.startswith(PROMISED)):
+    if row.stage in RELEASED and (digest == in_force or audience.startswith((PROMISED, UNREDEEMED))):
         return 0  # this version was released to the list in force, or to those whom earlier messages had told
     releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
     if session.exec(releases.limit(1)).first() is None:
