@@ -1,6 +1,6 @@
 """The command `amends report`: facts, numbers, commitments and acts of an incident on one page; no personal data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,10 +19,12 @@ from amends.domain.case.contacts import contacts_forecast, curve_of
 from amends.domain.case.filings import statuses
 from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.next_update import Fate, longest_silence, next_updates
+from amends.domain.closing.text import closing_lines, note_sections
 from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.incident.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan
+from amends.domain.review import Review, ReviewNote
 
 if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
@@ -80,13 +82,19 @@ def report(
     desk: Desk = ctx.obj
     case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident, ONLY_NUMBERS)
     path = out or Path(f"{incident}-report.html")
-    save(path, page(case, entries, now(), desk.ledger.assessments.all(incident)))
+    reviews, notes = desk.ledger.reviews.ended(incident), desk.ledger.reviews.notes(incident)
+    save(path, page(case, entries, now(), desk.ledger.assessments.all(incident), reviews, notes))
     desk.show({"incident": incident, "report": path}, f"{path} is written")
     desk.hint("open it in a browser; it prints well")
 
 
 def page(
-    case: Case, entries: tuple["AuditEntry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
+    case: Case,
+    entries: tuple["AuditEntry", ...],
+    at: datetime,
+    assessments: tuple["Assessment", ...] | None = None,
+    reviews: Sequence[Review] = (),
+    notes: Sequence[ReviewNote] = (),
 ) -> str:
     """Return the report as standalone HTML; `assessments` holds all that were made, without it the latest is shown."""
     from amends.cli.terminal.html import render
@@ -113,6 +121,9 @@ def page(
         marks=_marks(case, at),
         contacts=_contact_bars(case, at),
         curve=curve_of(case, at),
+        closing=list(closing_lines(case, at)),
+        reviews=reviews,
+        review_notes=list(note_sections(notes)),
         entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
         coming=(*planned.due, *planned.upcoming),
     )

@@ -22,6 +22,7 @@ from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.topics import Topic
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
+from amends.domain.playbook.closing import ClosingRules
 from amends.domain.playbook.schedule import ClockTime, Delay
 from amends.domain.playbook.session import PlannedSession
 from amends.domain.playbook.survey import Survey
@@ -393,6 +394,8 @@ class Playbook(Value):
     """The surveys to which steps invite."""
     sessions: tuple[PlannedSession, ...] = Field(default=(), max_length=50)
     """Question hours, each announced by a step that names it, or by hand."""
+    closing: ClosingRules = ClosingRules()
+    """The rules of closing: what must be true before a case closes."""
     offers: tuple[Slug, ...] = ()
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
 
