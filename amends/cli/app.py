@@ -85,6 +85,9 @@ COMMANDS = {
     "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
+    "review": CommandEntry(
+        "incident.review:app", "Review a case: its figures, what went well, badly or by luck, and lessons."
+    ),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "calendar": CommandEntry(
         "incident.calendar:calendar", "Write the deadlines as a calendar file, without personal data."

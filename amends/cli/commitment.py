@@ -115,7 +115,7 @@ def add(
 
     Nothing is stored unless everything can be.
     """
-    from amends.content.incident.new_commitments import check_new, read_new_commitments
+    from amends.content.incident.new_commitments import read_new_commitments
 
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
@@ -127,6 +127,22 @@ def add(
     if (file is None) == (not said):
         raise typer.BadParameter("give either a FILE, or the promise with --id, --kind, --owner, --due and --promise")
     new, where = read_new_commitments(file) if file else _from_options(said)
+    _report_added(desk, incident, _add(desk, case, new, where, by))
+
+
+def promise_from(desk: Desk, incident: str, file: Path, by: str) -> list[Commitment]:
+    """Add the commitments of a file, all or none, and return them. Raises ContentError, NotAllowed, NotInLedger."""
+    from amends.content.incident.new_commitments import read_new_commitments
+
+    case = desk.ledger.cases.read(incident, now())
+    return _add(desk, case, *read_new_commitments(file), by)
+
+
+def _add(desk: Desk, case: Case, new: "Sequence[NewCommitment]", where: "Where", by: str) -> list[Commitment]:
+    """Check the new commitments and store all or none. Raises ContentError, NotAllowed, NotInLedger."""
+    from amends.content.incident.new_commitments import check_new
+
+    incident = case.incident.id
     wrong, persons = check_new(new, case, where, now()), [_persons(desk, incident, one) for one in new]
     if found := [*wrong, *(finding for _, unknown in persons for finding in unknown)]:
         desk.complain("nothing is stored")
@@ -135,7 +151,7 @@ def add(
     added = [(one.commitment(zone, now()), whose) for one, (whose, _) in zip(new, persons, strict=True)]
     _refuse_unmakeable(desk, case, added, where)
     desk.ledger.commitments.add(incident, added, by, now())
-    _report_added(desk, incident, [one for one, _ in added])
+    return [one for one, _ in added]
 
 
 def _spelled(spelled: list[str]) -> Texts:
@@ -287,6 +303,35 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
     desk.ledger.commitments.drop(incident, commitment, reasons, by, now())
     _report_change(desk, incident, commitment, f"{commitment} is dropped")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
+
+
+@app.command("carry-over")
+def carry_over(
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    name: As,
+    owner: Annotated[str, typer.Option(metavar="NAME", help="Who answers for it then; the owner when left out.")] = "",
+    until: Annotated[
+        str, typer.Option(metavar="DATE", help="A new date, such as 2027-03-31; those promised hear of it.")
+    ] = "",
+    reason: Reason = [],  # noqa: B006 - typer copies the default
+) -> None:
+    """Let an open promise go on after the case is closed, with an owner and a date; it keeps no case open then."""
+    from amends.domain.closing.missing import date_of
+
+    desk: Desk = ctx.obj
+    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    stored = desk.ledger.commitments.get(incident, commitment)
+    due = _until(until, case.incident.organisation.timezone) if until else date_of(stored)
+    if due != date_of(stored):
+        reasons = _texts(reason, case.incident, "--reason")
+        _refuse_unsayable(desk, case, stored, {"new_due_at": due, "reason": reasons}, "--reason")
+        desk.ledger.commitments.put_off(incident, commitment, due, reasons, by, now())
+    answers = owner.strip() or stored.owner
+    desk.ledger.closing.carry_over(incident, commitment, answers, due, by, now())
+    carried = {"incident": incident, "commitment": commitment, "owner": answers, "due_at": due}
+    desk.show(carried, f"{commitment} goes on after the closing: {answers}, due {minute(due)}")
 
 
 def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:

@@ -211,6 +211,9 @@ class Step(Value):
     """The time that the owner has for the task."""
     escalate_to: TeamRole = TeamRole.LEAD
     """The role whose members are told when the task is not done in this time."""
+    review: Truth = False
+    """True when the task is a review of the case: figures, what went well, badly or by luck, and lessons; it is done by
+    `amends review end`."""
     survey: Slug | None = None
     """The survey to which the notice of this step invites."""
     reads_on: str = ""
@@ -241,6 +244,8 @@ class Step(Value):
             raise ValueError("owner and within belong to a task")
         if self.task and (self.phase is not Phase.FOLLOW_UP or self.channels):
             raise ValueError("a task stands in a step of its own: phase follow_up, without channels")
+        if self.review and (not self.task or self.repeats):
+            raise ValueError("a review is one task: give it task, owner and within, and leave out every")
         return self
 
     @model_validator(mode="after")

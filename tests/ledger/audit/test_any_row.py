@@ -19,8 +19,10 @@ from amends.domain.feedback.mention import Mention
 from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.people.preference import Preference
 from amends.domain.people.report import NewReport, PageReportKind
+from amends.domain.playbook.closing import Criterion
 from amends.domain.playbook.survey import Sample
 from amends.domain.receipt.incoming import MailOutcome
+from amends.domain.review import ReviewFigures, ReviewKind
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.feedback.survey.ballots import text_place
@@ -96,6 +98,7 @@ def with_everything(ledger: Ledger) -> None:
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)
+    _what_closing_leaves(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
 
 
@@ -134,6 +137,16 @@ def _what_a_survey_leaves(ledger: Ledger) -> None:
         write.session.add(BallotRow(**of_notice, **nobody, id="a", answers={"understood": "4"}))
         sealed = ledger.store.seal(write.session, INCIDENT).close("Thank you", text_place("b"))
         write.session.add(SurveyTextRow(**of_notice, id="b", question="comment", sealed_text=sealed))
+
+
+def _what_closing_leaves(ledger: Ledger) -> None:
+    """Rows of an override, of a promise that is carried over, and of a review."""
+    ledger.closing.override(INCIDENT, Criterion.CALM, "b", [("calm", "no calm")], MEI, "enough", NOW)
+    due = ledger.commitments.get(INCIDENT, "a").due_at
+    ledger.closing.carry_over(INCIDENT, "a", "mei", due, "omar", NOW)
+    ledger.reviews.note(INCIDENT, ReviewKind.LESSON, "Print sooner.", "mei", NOW)
+    ledger.reviews.becomes(INCIDENT, 1, "a", "mei", NOW)
+    ledger.reviews.end(INCIDENT, "review", ReviewFigures(at=NOW, days_open=1), "mei", NOW)
 
 
 def _in_public(ledger: Ledger) -> None:
