@@ -31,6 +31,7 @@ WAITS_FOR_TEST_ALL = (
     "flows/run/test_pages.py",
     "flows/run/test_process.py",
     "flows/run/test_schedule.py",
+    "flows/story/test_closing.py",
     "flows/story/test_corrections.py",
     "flows/story/test_large_sends.py",
     "flows/story/test_next_update.py",
