@@ -148,7 +148,7 @@ def _ends_of(case: Case, one: Commitment, now: datetime) -> str:
     about = f"{case.incident.id} {one.id} --as NAME"
     if one.overdue(now):
         return f"`amends commitments keep|late|drop {about}`"
-    return f"`amends commitments keep|drop {about}`, or `amends commitments carry-over {about} --owner OWNER`"
+    return f"`amends commitments keep|drop|carry-over {about}`"
 
 
 def _surveys(case: Case, now: datetime) -> Iterator[Missing]:
