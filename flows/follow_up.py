@@ -87,16 +87,15 @@ async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, ste
 
 def _ask_owner(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
     by = step.within.after(planned.due_at, case.calendar) if step.within else planned.due_at
-    line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, planned)}"
+    line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, planned, step)}"
     context.ledger.incidents.alert(case.incident.id, line, context.clock())
     context.ledger.occurrences.begin(case.incident.id, planned.step, planned.number, planned.due_at, context.clock())
     return line
 
 
 def _escalate(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
-    line = (
-        f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, planned)}"
-    )
+    how = _when_done(case, planned, step)
+    line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {how}"
     now, incident_id = context.clock(), case.incident.id
     context.ledger.incidents.alert(incident_id, line, now)
     told = (OccurrenceKind.LATE, step.id, planned.number, planned.due_at)
@@ -104,7 +103,9 @@ def _escalate(context: Context, case: Case, planned: PlannedOccurrence, step: St
     return line
 
 
-def _when_done(case: Case, planned: PlannedOccurrence) -> str:
+def _when_done(case: Case, planned: PlannedOccurrence, step: Step) -> str:
+    if step.review:
+        return f"`amends review show {case.incident.id}` has the figures, and `amends review end` stores them"
     return f"`amends step done {case.incident.id} {planned.step} {planned.number}` records that it is done"
 
 

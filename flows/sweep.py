@@ -28,7 +28,7 @@ from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.plan.closing import is_over, late_answers
+from amends.domain.closing.closing import is_over, late_answers
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger

@@ -12,6 +12,7 @@ from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score
 from amends.domain.base.value import Span
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.closing.criteria import unmet
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import DataCategory
@@ -540,3 +541,8 @@ def an_asked(text: str = "Is my address among it?", **changes: Any) -> NewQuesti
 def variant_of(draft: Draft, locale: str, channel: ChannelKind, addendum: str = GENERAL, cohort: str = "") -> Variant:
     """Return the variant of a draft that a person affected reads."""
     return draft.nearest(TextName(locale, Reader.SELF, addendum, cohort), channel, "en")
+
+
+def reasons_not_to_close(case: Case, now: datetime) -> tuple[str, ...]:
+    """What keeps the case from closing, in words."""
+    return tuple(one.what for one in unmet(case, now))

@@ -27,6 +27,7 @@ WAITS_FOR_TEST_ALL = (
     "delivery/send/test_workers.py",
     "delivery/test_rendering.py",
     "e2e/",
+    "flows/closing/",
     "flows/own/",
     "flows/rehearsal/test_rehearse.py",
     "flows/run/test_graph.py",

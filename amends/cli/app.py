@@ -89,6 +89,9 @@ COMMANDS = {
     "codes": CommandEntry(
         "codes.codes:app", "Keep the codes that people were promised: import, count, replace, record the redeemed."
     ),
+    "review": CommandEntry(
+        "incident.review:app", "Review a case: its figures, what went well, badly or by luck, and lessons."
+    ),
     "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
     "export": CommandEntry(
         "export.export:app", "Write a case as JSON or VERIS, or a playbook as CACAO; without personal data."

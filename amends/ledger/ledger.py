@@ -46,6 +46,7 @@ from amends.ledger.feedback.replies import Replies
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.clock import MachineClocks
+from amends.ledger.incident.closing import Closing
 from amends.ledger.incident.incidents import Incidents
 from amends.ledger.incident.stops import RecordedStops
 from amends.ledger.law import Filings
@@ -67,6 +68,7 @@ from amends.ledger.receipt.polling import Polling
 from amends.ledger.receipt.receipts import Receipts
 from amends.ledger.receipt.replied import Replied
 from amends.ledger.remedy.remedies import Remedies
+from amends.ledger.review import Reviews
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
@@ -99,7 +101,7 @@ class Ledger:
         self.looks = Looks(store)
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
-        self.stops = RecordedStops(store)
+        self.stops, self.closing, self.reviews = RecordedStops(store), Closing(store), Reviews(store)
         self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
         self.codes = CodeStocks(store)
         self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)

@@ -26,6 +26,7 @@ from amends.domain.base.text import counted, listed
 from amends.domain.base.value import Span, Texts, text_for
 from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.closing.criteria import unmet
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.writer import Links
 from amends.domain.feedback.answer import ReplyState
@@ -44,6 +45,7 @@ from amends.sandbox.web import WebServices
 from amends.settings import Settings, open_ledger, read_settings
 from amends.system.files import replace_file
 from amends.web.app import create_app
+from flows.rehearsal.closing import carry_over, pass_over
 from flows.rehearsal.fast_forward import PassedClock, fast_forward
 from flows.respond import respond
 from flows.run.context import Context, using
@@ -225,6 +227,13 @@ class DemoStory:
         say(self._clock.now, "the number protection will be late: people are told before its date, and why")
 
     def _resolve(self) -> None:
+        now = self._clock.now
+        for one in unmet(self._ledger.cases.read(INCIDENT, now), now):
+            say(now, f"closing is refused: {one.what}")
+        for commitment in carry_over(self._ledger, INCIDENT, LEAD.name, now):
+            say(now, f"mei carries the promise {commitment} over: it has its owner and its date")
+        if passed := pass_over(self._ledger, INCIDENT, (TEAM[0], TEAM[1]), "the page stays up for a year", now):
+            say(now, f"mei and omar pass over {listed(passed)} together, and say why")
         self._ledger.incidents.resolve(INCIDENT, "mei", self._clock.now)
         say(self._clock.now, "nothing new is left to tell: the closing notice is next")
 

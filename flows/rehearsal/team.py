@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.errors import AmendsError
+from amends.domain.base.text import counted, listed
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
+from amends.domain.closing.closing import is_at_its_end
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
@@ -15,6 +17,7 @@ from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
 from amends.ledger import Ledger
+from flows.rehearsal.closing import carry_over, pass_over
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 
 EVIDENCE = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
@@ -62,8 +65,11 @@ class RehearsedTeam:
             if at <= now:
                 self._do(task, now)
         if (ends := self._resolves_at(case)) and ends <= now:
+            self._prepare_closing(now)
             self._scene.ledger.incidents.resolve(self._scene.incident, LEAD.name, now)
             self._scene.record_act(now, "the lead says that nothing new is left to tell")
+        elif is_at_its_end(case):
+            self._prepare_closing(now)
 
     def _observe(self, case: Case, now: datetime) -> None:
         for duty in _filed_by_hand(case):
@@ -219,6 +225,14 @@ class RehearsedTeam:
         told, over = Event.NOTIFIED in case.events, Event.RESOLVED in case.events
         ready = told and not over and case.state is IncidentState.OPEN
         return max(self._resolve_at, case.events[Event.NOTIFIED]) if ready else None
+
+    def _prepare_closing(self, now: datetime) -> None:
+        """Carry over open commitments, and pass over what is missing then: two people say so in the ledger."""
+        scene = self._scene
+        if carried := carry_over(scene.ledger, scene.incident, LEAD.name, now):
+            scene.record_act(now, f"carries over {counted(len(carried), 'promise')}: {listed(carried)}")
+        if passed := pass_over(scene.ledger, scene.incident, (LEAD, APPROVERS[0]), "rehearsal", now):
+            scene.record_act(now, f"two people pass over what is missing to close: {listed(passed)}")
 
 
 def record_results(ledger: Ledger, incident: str, commitment: Commitment, now: datetime) -> int:

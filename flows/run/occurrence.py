@@ -14,12 +14,12 @@ from amends.domain.base.errors import AmendsError, ContentError
 from amends.domain.base.text import counted, minute, parked
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
 from amends.domain.case.next_update import Fate, holding_step, next_updates, warnings
+from amends.domain.closing.closing import ready_to_close, somebody_must_hear, stays_open
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.draft.recipients import count_as_told
 from amends.domain.draft.writer import Wanted
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.notice.notice import SENT_STATES, NoticeStage, NoticeStatus
-from amends.domain.plan.closing import ready_to_close, somebody_must_hear
 from amends.domain.plan.gates import to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.plan.waiting import waiting
@@ -137,6 +137,8 @@ async def bring_up_to_date(context: Context, incident_id: str) -> Case:
     if change := _opens_or_closes(ledger, case, now):
         await asyncio.to_thread(change, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+    elif line := stays_open(case, now):
+        await asyncio.to_thread(ledger.incidents.alert, incident_id, line, now)
     # Under a clock doubt nobody knows what is late, and a missed update makes the next notice apologise to everybody.
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)

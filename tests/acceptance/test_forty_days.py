@@ -17,6 +17,7 @@ from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.ledger import Ledger
+from flows.rehearsal.closing import carry_over, pass_over
 from flows.rehearsal.fast_forward import PHASES, PassedClock, fast_forward
 from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
@@ -43,6 +44,7 @@ class Weeks:
         self.clock: PassedClock
         self.context, self.clock = a_context(self.ledger, folder)
         self.turns: list[PlannedOccurrence] = []
+        self.passed_over: list[str] = []
 
     async def pass_by(self) -> None:
         with using(self.context):
@@ -64,6 +66,8 @@ class Weeks:
             record_results(self.ledger, INCIDENT, checked, now)
             keep(self.ledger, INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
+            carry_over(self.ledger, INCIDENT, LEAD.name, now)
+            self.passed_over = pass_over(self.ledger, INCIDENT, (LEAD, APPROVERS[0]), "the authority said so", now)
             self.ledger.incidents.resolve(INCIDENT, LEAD.name, now)
 
     def _file(self, case: Case, now: datetime) -> None:
@@ -97,6 +101,10 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
 
 def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
     assert weeks.case.state is IncidentState.CLOSED
+
+
+def test_the_forgotten_filing_is_what_two_people_passed_over(weeks: Weeks) -> None:
+    assert "duties_filed" in weeks.passed_over
 
 
 def test_every_phase_had_its_turns(weeks: Weeks) -> None:

@@ -25,6 +25,7 @@ from amends.domain.plan.plan import plan
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
 from amends.sandbox.mail import MailServer
+from flows.rehearsal.closing import carry_over, pass_over
 from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
@@ -187,6 +188,8 @@ class Year:
         self.ledger.commitments.put_off(INCIDENT, name, at, words, LEAD.name, self.clock.now)
 
     def resolve(self) -> None:
+        carry_over(self.ledger, INCIDENT, LEAD.name, self.clock.now)
+        pass_over(self.ledger, INCIDENT, (LEAD, APPROVERS[0]), "no news is left to tell", self.clock.now)
         self.ledger.incidents.resolve(INCIDENT, LEAD.name, self.clock.now)
 
     # Time

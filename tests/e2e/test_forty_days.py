@@ -34,6 +34,7 @@ from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
+from flows.rehearsal.closing import carry_over, pass_over
 from flows.rehearsal.team import record_results
 from tests.commitments import keep
 from tests.e2e.installation import Installation, canaries, until
@@ -314,6 +315,8 @@ def _live(weeks: Weeks) -> None:
     weeks.check_schedule("after Prefect's database was deleted")
 
     weeks.kill("the Prefect server", "server", "start")
+    carry_over(ledger, INCIDENT, LEAD.name, weeks.clock())
+    pass_over(ledger, INCIDENT, (LEAD, APPROVERS[0]), "the weeks of the test are over", weeks.clock())
     ledger.incidents.resolve(INCIDENT, LEAD.name, weeks.clock())
     until(lambda: weeks.look(), PATIENCE, "Prefect is there again")
     weeks.live_until(START + timedelta(days=17), meanwhile=lambda: weeks.kill_flow("promises"))

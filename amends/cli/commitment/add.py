@@ -63,7 +63,7 @@ def add(
 
     Nothing is stored unless everything can be.
     """
-    from amends.content.incident.new_commitments import check_new, read_new_commitments
+    from amends.content.incident.new_commitments import read_new_commitments
 
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
@@ -76,6 +76,24 @@ def add(
     if (file is None) == (not said):
         raise typer.BadParameter("give either a FILE, or the promise with --id, --kind, --owner, --due and --promise")
     new, where = read_new_commitments(file) if file else _from_options(said)
+    added = _add(desk, case, new, where, by)
+    _report_added(desk, incident, added)
+    point_out_owners(desk, [name for one in added for name in names_of(one)])
+
+
+def promise_from(desk: Desk, incident: str, file: Path, by: str) -> list[Commitment]:
+    """Add the commitments of a file, all or none, and return them. Raises ContentError, NotAllowed, NotInLedger."""
+    from amends.content.incident.new_commitments import read_new_commitments
+
+    case = desk.ledger.cases.read(incident, now())
+    return _add(desk, case, *read_new_commitments(file), by)
+
+
+def _add(desk: Desk, case: Case, new: "Sequence[NewCommitment]", where: "Where", by: str) -> list[Commitment]:
+    """Check the new commitments and store all or none. Raises ContentError, NotAllowed, NotInLedger."""
+    from amends.content.incident.new_commitments import check_new
+
+    incident = case.incident.id
     wrong, persons = check_new(new, case, where, now()), [_persons(desk, incident, one) for one in new]
     if found := [*wrong, *(finding for _, unknown in persons for finding in unknown)]:
         desk.complain("nothing is stored")
@@ -84,8 +102,7 @@ def add(
     added = [(one.commitment(zone, now()), whose) for one, (whose, _) in zip(new, persons, strict=True)]
     _refuse_unmakeable(desk, case, added, where)
     desk.ledger.commitments.add(incident, added, by, now())
-    _report_added(desk, incident, [one for one, _ in added])
-    point_out_owners(desk, [name for one, _ in added for name in names_of(one)])
+    return [one for one, _ in added]
 
 
 def _from_options(said: dict[str, Any]) -> "tuple[tuple[NewCommitment, ...], Where]":

@@ -149,6 +149,34 @@ def _give_up(
     point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
+def carry_over(
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    name: As,
+    owner: Annotated[str, typer.Option(metavar="NAME", help="Who answers for it then; the owner when left out.")] = "",
+    until: Annotated[
+        str, typer.Option(metavar="DATE", help="A new date, such as 2027-03-31; those promised hear of it.")
+    ] = "",
+    reason: Reason = [],  # noqa: B006 - typer copies the default
+) -> None:
+    """Let an open promise go on after the case is closed, with an owner and a date; it keeps no case open then."""
+    from amends.domain.closing.missing import date_of
+
+    desk: Desk = ctx.obj
+    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    stored = desk.ledger.commitments.get(incident, commitment)
+    due = _until(until, case.incident.organisation.timezone) if until else date_of(stored)
+    if due != date_of(stored):
+        reasons = texts_for_all(reason, case.incident, "--reason")
+        _refuse_unsayable(desk, case, stored, {"new_due_at": due, "reason": reasons}, "--reason")
+        desk.ledger.commitments.put_off(incident, commitment, due, reasons, by, now())
+    answers = owner.strip() or stored.owner
+    desk.ledger.closing.carry_over(incident, commitment, answers, due, by, now())
+    carried = {"incident": incident, "commitment": commitment, "owner": answers, "due_at": due}
+    desk.show(carried, f"{commitment} goes on after the closing: {answers}, due {minute(due)}")
+
+
 def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:
     """Raise ContentError, before the words are stored, when a notice with them could not be sent to those promised."""
     from amends.delivery.rendering import rendered

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.incident.close import close
 from amends.cli.incident.gap_text import NEEDED, gap_hints, gap_lines, go_hints
 from amends.cli.incident.new import new
 from amends.cli.incident.own_domains import why_not_on_portal
@@ -17,7 +18,6 @@ from amends.cli.people.audience import Encoding, LeaveOut, report_lines, shared_
 from amends.cli.people.locales import words_of
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import write_new
 from amends.cli.terminal.list_hints import list_hints
 from amends.cli.terminal.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
@@ -30,9 +30,9 @@ from amends.domain.base.errors import ContentError, Finding, NotAllowed, NotInLe
 from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, next_updates
+from amends.domain.closing.closing import still_needed
 from amends.domain.draft.languages import reader_findings, unused_texts
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
-from amends.domain.plan.closing import still_needed, unmet_closing_criteria, without_word
 from amends.domain.plan.plan import Plan, never_stated, plan
 from amends.domain.team.look import LOOKED
 from amends.settings import SettingsError
@@ -427,55 +427,7 @@ def lift(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     nudge(desk, incident)
 
 
-@app.command()
-def close(
-    ctx: typer.Context,
-    incident: IncidentId,
-    name: As,
-    anyway: Annotated[str, typer.Option(metavar="REASON", help="Close it although something speaks against it.")] = "",
-) -> None:
-    """Say that there is nothing new to tell: the closing notice is drafted, open promises go on.
-
-    Who asked, complained, reported or requested something gets a word first, each one: --anyway does not change that.
-    """
-    desk: Desk = ctx.obj
-    by = desk.member(name).name
-    case = desk.ledger.cases.read(incident, now())
-    owed, unmet = without_word(case), unmet_closing_criteria(case, now())
-    if owed or (unmet and not anyway):
-        desk.show({"incident": incident, "unmet": (*owed, *unmet)}, "\n".join((*owed, *unmet)))
-        for hint in _words_owed(case) or ("settle these, or close with --anyway REASON",):
-            desk.hint(hint)
-        raise typer.Exit(Exit.FINDINGS)
-    desk.ledger.incidents.resolve(incident, by, now(), anyway)
-    _close_at_once_or_later(desk, case, by)
-
-
-def _words_owed(case: Case) -> tuple[str, ...]:
-    """Return how each person who waits for a word gets it; nothing closes all of them at once."""
-    incident = case.incident.id
-    hints = {
-        f"each question is answered or closed by its number: `amends questions list {incident} --open`": (
-            case.questions.open
-        ),
-        f"`amends reports list {incident} --open` shows what to decide": case.reports_open,
-        f"`amends requests list {incident} --open` shows who asks for their data": case.requests.open,
-    }
-    return tuple(hint for hint, waits in hints.items() if waits)
-
-
-def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
-    from amends.cli.terminal.prefect import nudge
-
-    incident = case.incident.id
-    closing = [step.id for step in case.playbook.steps if step.of == "resolved"] if case.playbook else []
-    if not closing:
-        desk.ledger.incidents.close(incident, by, now())
-    state = "resolved" if closing else "closed"
-    desk.show({"incident": incident, "state": state, "steps": closing}, f"{incident} is {state}")
-    nudge(desk, incident)
-    if closing:
-        desk.hint(f"next: {', '.join(closing)}; when that is done, it closes by itself")
+app.command()(close)
 
 
 @app.command()

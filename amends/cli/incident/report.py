@@ -1,7 +1,7 @@
 """The command `amends report`: an incident in figures, as HTML, Markdown or a workbook; no personal data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -111,7 +111,8 @@ def source_of(ledger: "Ledger", incident: str, at: datetime) -> ReportSource:
     case = ledger.cases.read(incident, at)
     by_day = ledger.over_time.read(incident, case.incident.organisation.timezone)
     entries = ledger.audit.entries(incident, ONLY_NUMBERS)
-    return report_source(case, entries, at, ledger.assessments.all(incident), by_day)
+    source = report_source(case, entries, at, ledger.assessments.all(incident), by_day)
+    return replace(source, reviews=ledger.reviews.ended(incident), notes=ledger.reviews.notes(incident))
 
 
 def report_source(

@@ -45,6 +45,8 @@ def done(
     desk: Desk = ctx.obj
     by = desk.member(name).name
     occurrence = _task(desk, incident, step, number)
+    if step in _reviews(desk, incident):
+        raise NotAllowed(f"{step} is a review: `amends review end {incident} --as NAME` stores its figures and ends it")
     _decide(desk, incident, occurrence, OccurrenceState.DONE, f"{by}: {note}" if note else by, "is done")
 
 
@@ -91,6 +93,12 @@ def _tasks(desk: Desk, incident: str) -> list[str]:
     """Return the ids of the steps that are tasks."""
     playbook = desk.ledger.cases.read(incident).playbook
     return [one.id for one in playbook.steps if one.task] if playbook else []
+
+
+def _reviews(desk: Desk, incident: str) -> list[str]:
+    """Return the ids of the steps that are reviews."""
+    playbook = desk.ledger.cases.read(incident).playbook
+    return [one.id for one in playbook.steps if one.review] if playbook else []
 
 
 def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[RecordedOccurrence | None, str]:

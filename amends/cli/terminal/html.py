@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from amends.domain.base.text import minute, say
 from amends.domain.base.value import some_text
 from amends.domain.feedback.survey.text import in_short, result_tables
+from amends.domain.review import figure_lines
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -22,7 +23,7 @@ def render(name: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"minute": minute, "say": say, "percent": percent, "in_english": in_english}
-    environment.filters |= {"survey_in_short": in_short, "survey_tables": result_tables}
+    environment.filters |= {"survey_in_short": in_short, "survey_tables": result_tables, "figure_lines": figure_lines}
     return environment.get_template(name).render(**values)
 
 

@@ -20,6 +20,7 @@ from amends.domain.playbook.checks import (
     Objection,
     circles,
     endless,
+    never_calm,
     never_chosen,
     never_due,
     never_promised,
@@ -127,6 +128,7 @@ def _objections(places: Places) -> Iterator[Finding]:
     yield from (places.finding(one, Code.DOES_NOT_FIT) for one in no_choice(playbook))
     for one in never_promised(playbook, playbook.commitments):
         yield never_told(one, places.at(("commitments", playbook.commitments.index(one))))
+    yield from (places.finding(one, Code.DOES_NOT_FIT, blocks=False) for one in never_calm(playbook))
     doubtful = (*endless(playbook), *perhaps_never(playbook))
     yield from (places.finding(one, Code.NEVER_DUE, blocks=False) for one in doubtful)
 

@@ -24,6 +24,7 @@ from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.people.access_request import RequestCounts
 from amends.domain.people.locales import LocaleRuling, without_words
 from amends.domain.people.person import AudienceCounts, MailboxRuling
+from amends.domain.playbook.closing import CarriedOver, ClosingOverride
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
 from amends.domain.remedy.remedy import RemedyCounts
@@ -146,6 +147,21 @@ class ToldBy(Value):
     people: int
 
 
+class LastSigns(Value):
+    """The times of the last signs of people; counted only where a playbook wants calm before the case closes."""
+
+    question_at: Moment | None = None
+    receipt_at: Moment | None = None
+    """The last receipt for a message, those of the closing steps left aside."""
+    latecomer_at: Moment | None = None
+    """The last correction of the list that added somebody."""
+
+    @property
+    def last(self) -> datetime | None:
+        """Return the time of the last sign, or None when there was none."""
+        return max(filter(None, (self.question_at, self.receipt_at, self.latecomer_at)), default=None)
+
+
 class Reach(Value):
     """The people of the notices that tell people what happened, by place, as far as a duty to them may not be done.
 
@@ -256,6 +272,13 @@ class Case(Outline):
     """The reports from personal pages that wait for a decision; the people's messages are held meanwhile."""
     requests: RequestCounts = RequestCounts()
     """The requests of people for their data."""
+    open_claims: int = 0
+    """Claims that are not decided, or granted and not paid."""
+    closing_overrides: tuple[ClosingOverride, ...] = ()
+    """The closing criteria that members want to pass over, the first one first."""
+    carried_over: tuple[CarriedOver, ...] = ()
+    """The commitments that go on after the case is closed."""
+    last_signs: LastSigns = LastSigns()
     contacts: tuple[ContactDay, ...] = ()
     """The contacts of each day that had any, in the organisation's time zone."""
     told_wrongly: tuple[str, ...] = ()

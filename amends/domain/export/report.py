@@ -16,6 +16,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.contacts import curve_of
 from amends.domain.case.filings import statuses
 from amends.domain.case.next_update import Fate
+from amends.domain.closing.text import closing_lines, note_sections
 from amends.domain.export.case_file import CaseFile, CaseNextUpdate
 from amends.domain.export.document import (
     Cell,
@@ -30,6 +31,7 @@ from amends.domain.export.facts_text import facts_in_words
 from amends.domain.feedback.survey.text import in_short, result_tables
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan
+from amends.domain.review import Review, ReviewNote, figure_lines
 
 ENGLISH = "en"
 ADDS_UP = "Every person stands in exactly one column of each notice."
@@ -55,6 +57,9 @@ class ReportSource:
     assessments: tuple[Assessment, ...]
     acts: tuple[RecordedAct, ...]
     now: datetime
+    reviews: tuple[Review, ...] = ()
+    notes: tuple[ReviewNote, ...] = ()
+    """The notes that the team has made in reviews."""
 
 
 def report_document(source: ReportSource) -> ReportDocument:
@@ -324,6 +329,23 @@ def _timeline(source: ReportSource) -> ReportSection:
     return _section("timeline", "Timeline", tables=tables)
 
 
+def _closing(source: ReportSource) -> ReportSection:
+    return _section("closing", "Closing", closing_lines(source.case, source.now))
+
+
+def _review(source: ReportSource) -> ReportSection:
+    head, noted = columns("Figure", "Value"), columns("Kind", "What the team said")
+    tables = [
+        ReportTable(
+            title=f"{one.step}, ended on {minute(one.at)} by {one.by}", columns=head, rows=figure_lines(one.figures)
+        )
+        for one in source.reviews
+    ]
+    said = tuple((heading, line) for heading, lines in note_sections(source.notes) for line in lines)
+    tables += [ReportTable(title="Notes of the team", columns=noted, rows=said)] if said else []
+    return _section("review", "Review", () if tables else ("None was made yet.",), tables)
+
+
 def _section(
     section_id: str,
     title: str,
@@ -361,6 +383,8 @@ SECTIONS: tuple[Callable[[ReportSource], ReportSection], ...] = (
     _questions,
     _contacts,
     _surveys,
+    _closing,
+    _review,
     _timeline,
 )
 """The sections, in the order of the report."""

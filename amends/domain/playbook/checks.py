@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from amends.domain.base.text import listed
 from amends.domain.base.value import Value
 from amends.domain.incident.commitment import PlannedCommitment
-from amends.domain.playbook.playbook import REPEATING, Event, Phase, Playbook, Step, When
+from amends.domain.playbook.closing import Criterion
+from amends.domain.playbook.playbook import REPEATING, Event, Phase, Playbook, Step, When, at_severity
 from amends.domain.risk.levels import Severity
 from amends.domain.team.approval import ApprovalRule, why_not_approve
 from amends.domain.team.member import Member
@@ -103,6 +104,26 @@ def endless(playbook: Playbook) -> tuple[Objection, ...]:
     return tuple(
         Objection(step=step.id, key="until", why=events.why_not(until), advice=ONLY_AT_MOST) for step, until in ends
     )
+
+
+def never_calm(playbook: Playbook) -> tuple[Objection, ...]:
+    """Return an objection to each series of updates whose receipts come so often that the case never gets calm."""
+    rules = playbook.closing
+    if Criterion.CALM not in rules.criteria:
+        return ()
+    advice = f"let calm_for be less, or leave {Criterion.CALM} out"
+    found = []
+    for severity in (None, *Severity):
+        for step in at_severity(playbook, severity).steps:
+            often = step.every and step.until == Event.RESOLVED and _writes(step) and not step.every.business_days
+            if often and step.every and step.every.span <= rules.calm_for:
+                why = f"{step.id} brings receipts every {step.every}, so that it is never calm for {rules.calm_for}"
+                found.append(Objection(step=step.id, key="every", why=why, advice=advice))
+    return tuple({one.step: one for one in reversed(found)}.values())
+
+
+def _writes(step: Step) -> bool:
+    return any(channel.personal for channel in step.channels)
 
 
 class _PossibleEvents:

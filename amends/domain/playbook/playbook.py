@@ -23,6 +23,7 @@ from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.topics import Topic
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
+from amends.domain.playbook.closing import ClosingRules
 from amends.domain.playbook.schedule import ClockTime, Delay
 from amends.domain.playbook.session import PlannedSession
 from amends.domain.playbook.survey import Survey
@@ -211,6 +212,9 @@ class Step(Value):
     """The time that the owner has for the task."""
     escalate_to: TeamRole = TeamRole.LEAD
     """The role whose members are told when the task is not done in this time."""
+    review: Truth = False
+    """True when the task is a review of the case: figures, what went well, badly or by luck, and lessons; it is done by
+    `amends review end`."""
     survey: Slug | None = None
     """The survey to which the notice of this step invites."""
     reads_on: str = ""
@@ -241,6 +245,8 @@ class Step(Value):
             raise ValueError("owner and within belong to a task")
         if self.task and (self.phase is not Phase.FOLLOW_UP or self.channels):
             raise ValueError("a task stands in a step of its own: phase follow_up, without channels")
+        if self.review and (not self.task or self.repeats):
+            raise ValueError("a review is one task: give it task, owner and within, and leave out every")
         return self
 
     @model_validator(mode="after")
@@ -398,6 +404,8 @@ class Playbook(Value):
     """The surveys to which steps invite."""
     sessions: tuple[PlannedSession, ...] = Field(default=(), max_length=50)
     """Question hours, each announced by a step that names it, or by hand."""
+    closing: ClosingRules = ClosingRules()
+    """The rules of closing: what must be true before a case closes."""
     offers: tuple[Slug, ...] = ()
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
 

@@ -27,6 +27,7 @@ from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts, MailboxRuling
+from amends.domain.playbook.closing import Criterion
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.audit.tally import any_in
@@ -41,6 +42,14 @@ from amends.ledger.feedback.questions import open_leaks, question_counts
 from amends.ledger.feedback.queue.gaps import many_asked
 from amends.ledger.feedback.survey.surveys import survey_results
 from amends.ledger.incident.clock import clock_doubts
+from amends.ledger.incident.closing import (
+    carried_over,
+    last_latecomer_at,
+    last_question_at,
+    last_receipt_at,
+    last_signs,
+    overrides_of,
+)
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
 from amends.ledger.notice.notices import Notices, is_current, is_overtaken, latecomers, promises_changed
@@ -114,7 +123,7 @@ class Cases:
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
             changed = self._with_reach(session, self._with_changed_facts(session, case, amended_at))
-            changed = _with_gaps(session, changed)
+            changed = self._with_last_signs(session, _with_gaps(session, changed))
         return as_news_stands(changed, now) if now else changed
 
     def outline(self, incident: str) -> Outline:
@@ -154,6 +163,8 @@ class Cases:
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),
+            closing_overrides=overrides_of(session, incident),
+            carried_over=carried_over(session, incident),
             embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
             clock_doubt="; ".join(clock_doubts(session)),
             ledger_doubt=doubt,
@@ -226,6 +237,24 @@ class Cases:
             lambda: reach_of(session, case.incident.id, telling, first, counting),
         )
         return case.model_copy(update={"reach": reach})
+
+    def _with_last_signs(self, session: Session, case: Case) -> Case:
+        """Return the case with the last signs of people, where they may keep it from closing.
+
+        The last receipt is looked for only when a number of messages has changed: a million messages may be read.
+        """
+        rules = case.playbook.closing if case.playbook else None
+        if rules is None or Criterion.CALM not in rules.criteria or case.was_closed:
+            return case
+        closing = {step.id for step in case.playbook.steps if step.of == Event.RESOLVED} if case.playbook else set()
+        notices = tuple(notice for notice in case.notices if notice.step not in closing and notice.begun_at)
+        numbers = tuple((one.id, one.version, *sorted(one.people.items())) for one in notices)
+        incident, names = case.incident.id, [one.id for one in notices]
+        receipt = self._store.cache.get(
+            ("last receipt", incident, numbers), lambda: last_receipt_at(session, incident, names)
+        )
+        signs = last_signs((last_question_at(session, incident), receipt, last_latecomer_at(session, incident)))
+        return case.model_copy(update={"last_signs": signs})
 
     def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> "_ToldWrongly":
         """Return what somebody was told and is wrong by now.

@@ -13,8 +13,8 @@ from sqlmodel import col, func, select
 
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
 from amends.domain.case.case import DESTROYED, EventKind
+from amends.domain.closing.closing import still_needed
 from amends.domain.feedback.answer import ReplyState
-from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
 from amends.ledger.codes.codes import erase_codes

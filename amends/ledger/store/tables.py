@@ -1104,3 +1104,58 @@ class CodeRow(SQLModel, table=True):
     """The ids of the messages, as 12,15, with which the person was told a code that is void by now."""
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     """The reason why the code is void."""
+
+
+class ClosingOverrideRow(Sealed, table=True):
+    """The word of one member that a closing criterion is passed over, in the state that `binding` names."""
+
+    __tablename__ = "closing_override"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    criterion: str = Field(primary_key=True)
+    binding: str = Field(primary_key=True)
+    by: str = Field(primary_key=True)
+    role: str
+    reason: str
+    covers: list[str] = _json()
+    what: list[str] = _json()
+    at: datetime = _time()
+
+
+class CarriedOverRow(Sealed, table=True):
+    """A commitment that goes on after the case is closed, with the one who answers for it and its date."""
+
+    __tablename__ = "carried_over"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    owner: str
+    due_at: datetime = _time()
+    by: str
+    at: datetime = _time()
+    __table_args__ = (ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),)
+
+
+class ReviewNoteRow(Sealed, table=True):
+    """A note of the team about how the case went: well, badly or by luck; or a lesson, perhaps with a commitment."""
+
+    __tablename__ = "review_note"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    text: str
+    by: str
+    at: datetime = _time()
+    commitment: str = ""
+    """The commitment that a lesson became, or empty."""
+
+
+class ReviewRow(Sealed, table=True):
+    """A review that has ended, with the figures of that time. Never changed."""
+
+    __tablename__ = "review"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    step: str = Field(primary_key=True)
+    figures: dict[str, Any] = _json()
+    notes: int
+    """The number of the last note that the review had."""
+    by: str
+    at: datetime = _time()

@@ -15,6 +15,7 @@ from channels.outbox import Outbox
 from tests.cli.conftest import AUDIENCE, NOTICE, STORY, Office
 
 INCIDENT = "over"
+FALSE_ALARM = ("--override", "told", "--reason", "nobody needs to be told")
 CANARIES = ("Kim Example", "kim@mail.example", "+493055500001", "李雷", "lilei@mail.example")
 
 
@@ -37,7 +38,8 @@ def closed(office: Office, tmp_path: Path) -> Office:
     file.write_text((STORY / "incident.yaml").read_text(encoding="utf-8").replace("id: stolen-terminals", "id: over"))
     audience.write_text(AUDIENCE, encoding="utf-8")
     office.values("incident", "open", file, "--audience", audience, by="lena")
-    office.values("incident", "close", INCIDENT, "--anyway", "nobody needs to be told", by="lena")
+    assert office.amends("incident", "close", INCIDENT, *FALSE_ALARM, by="lena").exit_code == 3
+    office.values("incident", "close", INCIDENT, *FALSE_ALARM, by="omar")
     write_to_outbox(office, INCIDENT, "Dear Kim Example")
     return office
 

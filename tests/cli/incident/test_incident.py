@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.terminal.clock import now
-from tests.builders import an_asked, story_of_few
+from tests.builders import story_of_few
 from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, STORY, Office, approve
 
 FILE = story_of_few()
@@ -156,29 +155,6 @@ def test_closing_lists_what_speaks_against_it(office: Office) -> None:
     answer = office.amends("incident", "close", INCIDENT, by="lena")
     assert answer.exit_code == 3
     assert "nobody has been told yet" in answer.stdout
-
-
-def test_closing_anyway_begins_the_closing_steps(office: Office) -> None:
-    closed = office.values("incident", "close", INCIDENT, "--anyway", "merged with another", by="lena")
-    assert closed == {"incident": INCIDENT, "state": "resolved", "steps": ["closing"]}
-
-
-def test_no_reason_closes_while_somebody_waits_for_an_answer(office: Office) -> None:
-    """An incident is not closed over open questions: each is answered or closed with a word of its own."""
-    ledger = office.ledger()
-    ledger.questions.ask(INCIDENT, an_asked("Was my card copied?", person=1), now())
-    ledger.dispose()
-    refused = office.amends("incident", "close", INCIDENT, "--anyway", "merged with another", by="lena")
-    assert refused.exit_code == 3
-    assert "1 questions have no answer" in refused.stdout
-    assert "each question is answered or closed by its number" in refused.stderr
-
-
-def test_without_a_playbook_it_is_closed_at_once(empty: Office, audience: Path) -> None:
-    empty.values("incident", "open", FILE, "--audience", audience)
-    empty.tokens["lena"] = empty.values("team", "add", "lena", "--role", "lead")["token"]
-    empty.values("incident", "close", INCIDENT, "--anyway", "a false alarm", by="lena")
-    assert [line["state"] for line in empty.values("incident", "list")] == ["closed"]
 
 
 VCDB = Path(__file__).parents[2] / "data" / "vcdb" / "records.jsonl"

@@ -7,9 +7,9 @@ import pytest
 
 from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import OVERDUE, SOON, deadline_line, open_duties, reminders
+from amends.domain.closing.closing import is_over
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing
-from amends.domain.plan.closing import is_over
 from amends.domain.plan.plan import plan
 from tests.builders import AWARE, a_case, a_duty, an_assessment
 

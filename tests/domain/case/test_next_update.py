@@ -20,8 +20,8 @@ from amends.domain.case.next_update import (
     to_be_sorry_for,
     warnings,
 )
+from amends.domain.closing.closing import is_over
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
-from amends.domain.plan.closing import is_over
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import HOLDING, Gate, Phase, Playbook

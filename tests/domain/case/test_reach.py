@@ -14,9 +14,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.means import Means
 from amends.domain.law.substitute import SubstituteNotice
-from amends.domain.plan.closing import unmet_closing_criteria
 from amends.domain.plan.timeline import Wait, timeline
-from tests.builders import NOW, a_case, an_assessment, an_audience
+from tests.builders import NOW, a_case, an_assessment, an_audience, reasons_not_to_close
 from tests.domain.law.test_substitute import EUROPE, HIPAA, STATE, a_duty
 
 DAY = timedelta(days=1)
@@ -105,16 +104,18 @@ def test_surprise_7_a_lead_is_alerted_once_a_day() -> None:
 
 
 def test_surprise_7_closing_names_the_missing_substitute_notice() -> None:
-    reasons = unmet_closing_criteria(told(unreached={"US-CA": 14}), NOW)
+    reasons = reasons_not_to_close(told(unreached={"US-CA": 14}), NOW)
     assert "no substitute notice is recorded for us-ca.individuals" in reasons
     assert not [one for one in reasons if one.startswith("no filing")]
-    assert "substitute" not in " ".join(unmet_closing_criteria(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW))
+    given = reasons_not_to_close(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW)
+    (stays,) = [one for one in given if "substitute" in one]
+    assert stays.startswith("the substitute notice for us-ca.individuals must stay up until")
 
 
 def test_a_law_that_only_may_apply_keeps_no_case_open() -> None:
     perhaps = CALIFORNIA.model_copy(update={"standing": DutyStanding.MAY_APPLY})
     case = told(perhaps, unreached={"US-CA": 14})
-    assert "substitute" not in " ".join(unmet_closing_criteria(case, NOW))
+    assert "substitute" not in " ".join(reasons_not_to_close(case, NOW))
     assert "(may apply)" in next(one.what for one in timeline(case, NOW).waiting if one.wait is Wait.SUBSTITUTE)
 
 

@@ -8,14 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.closing.closing import ready_to_close, without_word
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus
 from amends.domain.people.access_request import RequestCounts
-from amends.domain.plan.closing import ready_to_close, unmet_closing_criteria, without_word
 from amends.domain.plan.plan import PlannedOccurrence, holds, next_news_at, plan
 from amends.domain.playbook.playbook import Playbook, Step, When
-from tests.builders import NOW, a_case, a_commitment, a_playbook, an_assessment, an_audience, an_incident
+from tests.builders import (
+    NOW,
+    a_case,
+    a_commitment,
+    a_playbook,
+    an_assessment,
+    an_audience,
+    an_incident,
+    reasons_not_to_close,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -286,7 +295,7 @@ def test_people_count_as_told_when_only_parked_messages_are_left() -> None:
 
 def test_a_notice_with_parked_messages_speaks_against_closing() -> None:
     case = a_notified_case(notices=(a_notice(**ONLY_PARKED),))
-    assert "not sent: first-notice (2 parked)" in unmet_closing_criteria(case, NOW)
+    assert "not sent: first-notice (2 parked)" in reasons_not_to_close(case, NOW)
 
 
 @pytest.mark.parametrize("stage", [NoticeStage.DRAFTED, NoticeStage.REJECTED])
@@ -495,7 +504,7 @@ def test_an_unresolved_or_closed_case_is_not_ready_to_close() -> None:
 
 def test_nothing_speaks_against_closing_when_all_is_told_and_answered() -> None:
     case = a_notified_case(notices=(a_notice(stage=NoticeStage.SENT, sent_at=NOW),))
-    assert unmet_closing_criteria(case, NOW) == ()
+    assert reasons_not_to_close(case, NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -508,7 +517,7 @@ def test_nothing_speaks_against_closing_when_all_is_told_and_answered() -> None:
     ],
 )
 def test_what_speaks_against_closing_is_said(changes: dict[str, Any], reason: str) -> None:
-    (said,) = unmet_closing_criteria(a_notified_case(**changes), NOW)
+    (said,) = reasons_not_to_close(a_notified_case(**changes), NOW)
     assert reason in said
 
 

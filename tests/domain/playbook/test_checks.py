@@ -8,6 +8,7 @@ from amends.domain.playbook.checks import (
     Objection,
     circles,
     endless,
+    never_calm,
     never_chosen,
     never_due,
     never_promised,
@@ -204,3 +205,28 @@ def test_a_promise_to_people_whom_no_notice_goes_to_is_never_given(audience: str
     promise = a_promise(id="call-back", audience=audience).model_dump()
     playbook = with_steps(commitments=[promise])
     assert tuple(one.id for one in never_promised(playbook, playbook.commitments)) == found
+
+
+@pytest.mark.parametrize(
+    ("every", "require", "found"), [("1d", ["calm"], ["update"]), ("3d", ["calm"], []), ("1d", [], [])]
+)
+def test_updates_that_leave_no_calm_are_named(every: str, require: list[str], found: list[str]) -> None:
+    """An update to everybody each day brings receipts each day, so that a case that needs two calm days never closes."""
+    update = {"id": "update", "phase": "update", "of": "tell", "until": "resolved", "every": every, "at_most": 9}
+    book = with_steps(update | {"notice": "update", "channels": ["email"]}, closing={"require": require})
+    assert [one.step for one in never_calm(book)] == found
+
+
+@pytest.mark.parametrize("changes", [{"task": ""}, {"owner": ""}])
+def test_a_review_is_a_whole_task(changes: dict[str, str]) -> None:
+    review = {"id": "review", "phase": "follow_up", "of": "closed", "review": True}
+    task = {"task": "Look back.", "owner": "Lead", "within": "14d"}
+    assert with_steps(review | task)
+    with pytest.raises(ValueError, match="task"):
+        with_steps(review | task | changes)
+
+
+@pytest.mark.parametrize("require", [["calm", "calm"], ["mood"]])
+def test_closing_criteria_come_from_a_fixed_vocabulary_once(require: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"twice|Input should be"):
+        with_steps(closing={"require": require})

@@ -23,11 +23,12 @@ from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Event
 from flows.assess import assess
 from flows.notify import notify
+from flows.rehearsal.closing import pass_over
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from flows.update import update
-from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 DAY = timedelta(days=1)
 FEW = 6
@@ -427,6 +428,7 @@ async def test_a_reopened_case_waits_until_the_word_has_left(told: Told) -> None
 async def test_the_last_report_is_not_for_those_found_after_it(told: Told) -> None:
     """Whoever is found after the last report was sent reads the first notice, and no report on what they never heard."""
     told.clock.now += DAY
+    pass_over(told.ledger, INCIDENT, (LEAD, APPROVERS[0]), "all is told", told.clock.now)
     told.ledger.incidents.resolve(INCIDENT, LEAD.name, told.clock.now)
     await told.tell("closing")
     assert state(told) is IncidentState.CLOSED

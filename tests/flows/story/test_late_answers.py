@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from amends.domain.closing.closing import is_over
 from amends.domain.feedback.answer import ReplyState
 from amends.domain.feedback.question import QuestionSource, Sender
-from amends.domain.plan.closing import is_over
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
 from flows.sweep import sweep

@@ -10,12 +10,12 @@ import pytest
 from amends.domain.base.errors import ApprovalMissing
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.closing.closing import is_over
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.incident.incident import News, Ruling
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Person
-from amends.domain.plan.closing import is_over, unmet_closing_criteria
 from amends.domain.plan.plan import plan
 from amends.domain.plan.timeline import Wait, timeline
 from flows.assess import assess
@@ -24,6 +24,7 @@ from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context, using
 from flows.sweep import sweep
 from flows.update import update
+from tests.builders import reasons_not_to_close
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 FIRST = "first-notice"
@@ -236,7 +237,7 @@ async def test_surprise_7_letters_and_substitute_notice_are_asked_for(california
     said = [alert.what for alert in california.case.alerts]
     assert sum(f"{FIRST}: 1 letter to hand over" in one for one in said) == 1
     assert sum(CA in one and "substitute notice" in one for one in said) == 1
-    unmet = unmet_closing_criteria(california.case, california.clock.now)
+    unmet = reasons_not_to_close(california.case, california.clock.now)
     assert f"letters wait to be handed over: {FIRST} (1)" in unmet
     assert any(CA in one and one.startswith("no substitute notice") for one in unmet)
 
@@ -249,8 +250,9 @@ async def test_surprise_7_a_duty_is_done_by_letter_and_substitute(california: St
     california.clock.now += DAY
     california.ledger.filings.give_substitute(INCIDENT, CA, LEAD.name, california.clock.now, note="in the news")
     assert california_law(california).done_at == california.clock.now
-    unmet = unmet_closing_criteria(california.case, california.clock.now)
-    assert not [one for one in unmet if CA in one or "letters" in one]
+    unmet = reasons_not_to_close(california.case, california.clock.now)
+    assert all("must stay up until" in one for one in unmet if CA in one)
+    assert not [one for one in unmet if "letters" in one]
 
 
 async def test_surprise_7_whoever_is_found_late_opens_the_duty_again(california: Story) -> None:

@@ -22,9 +22,11 @@ from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.people.preference import Preference
 from amends.domain.people.report import NewReport, PageReportKind
+from amends.domain.playbook.closing import Criterion
 from amends.domain.playbook.survey import Sample
 from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.domain.review import ReviewFigures, ReviewKind
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import NewFile
@@ -109,6 +111,7 @@ def with_everything(ledger: Ledger) -> None:
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)
     ledger.remedies.settle(INCIDENT, "b", {1: RemedyOutcome(RemedyState.DONE, "clean")}, "lena", NOW)
+    _what_closing_leaves(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
 
 
@@ -147,6 +150,16 @@ def _what_a_survey_leaves(ledger: Ledger) -> None:
         write.session.add(BallotRow(**of_notice, **nobody, id="a", answers={"understood": "4"}))
         sealed = ledger.store.seal(write.session, INCIDENT).close("Thank you", text_place("b"))
         write.session.add(SurveyTextRow(**of_notice, id="b", question="comment", sealed_text=sealed))
+
+
+def _what_closing_leaves(ledger: Ledger) -> None:
+    """Rows of an override, of a promise that is carried over, and of a review."""
+    ledger.closing.override(INCIDENT, Criterion.CALM, "b", [("calm", "no calm")], MEI, "enough", NOW)
+    due = ledger.commitments.get(INCIDENT, "a").due_at
+    ledger.closing.carry_over(INCIDENT, "a", "mei", due, "omar", NOW)
+    ledger.reviews.note(INCIDENT, ReviewKind.LESSON, "Print sooner.", "mei", NOW)
+    ledger.reviews.becomes(INCIDENT, 1, "a", "mei", NOW)
+    ledger.reviews.end(INCIDENT, "review", ReviewFigures(at=NOW, days_open=1), "mei", NOW)
 
 
 def _in_public(ledger: Ledger) -> None:

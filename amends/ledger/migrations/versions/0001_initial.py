@@ -595,10 +595,8 @@ def upgrade() -> None:
     _create_answers()
     _create_mentions_and_hours()
     _create_inbox()
-    _create_queue()
-    _create_remedies()
-    _create_commitment_work()
-    _create_codes()
+    for create in (_create_queue, _create_remedies, _create_commitment_work, _create_codes, _create_closing):
+        create()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
     _count_messages()
@@ -1139,6 +1137,62 @@ def _create_codes() -> None:
             postgresql_where=sa.text(where),
             sqlite_where=sa.text(where),
         )
+
+
+def _create_closing() -> None:
+    """Create the tables of the closing of a case, and of its reviews."""
+    op.create_table(
+        "closing_override",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("criterion", sa.String(), nullable=False),
+        sa.Column("binding", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("covers", sa.JSON(), nullable=False),
+        sa.Column("what", sa.JSON(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "criterion", "binding", "by"),
+    )
+    op.create_table(
+        "carried_over",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),
+        sa.PrimaryKeyConstraint("incident", "commitment"),
+    )
+    op.create_table(
+        "review_note",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "number"),
+    )
+    op.create_table(
+        "review",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.Column("notes", sa.Integer(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "step"),
+    )
 
 
 def _forbid_changes(table: str, why: str) -> None:

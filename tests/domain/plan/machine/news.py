@@ -12,9 +12,9 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.next_update import missed_event, warnings
+from amends.domain.closing.closing import ready_to_close
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.notice.notice import DeliveryState, NoticeStage
-from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook
 from tests.builders import a_playbook

@@ -18,6 +18,7 @@ from amends.delivery.send.postpone import NotYet
 from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState
 from amends.domain.case.next_update import Fate, as_news_stands, holding_step, next_updates, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.closing.closing import ready_to_close
 from amends.domain.deliver.cascade import first_messages, outcome, why_held
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.incident.incident import Incident
@@ -29,7 +30,6 @@ from amends.domain.notice.notice import (
     NoticeStatus,
     PersonState,
 )
-from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence, next_news_at
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook, Step

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from amends.domain.case.case import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
+from amends.domain.closing.closing import ready_to_close
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
-from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from tests.builders import a_commitment, a_playbook, an_assessment

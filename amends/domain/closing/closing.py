@@ -2,29 +2,37 @@
 
 from datetime import datetime
 
-from amends.domain.base.text import counted
+from amends.domain.base.text import counted, listed
 from amends.domain.case.case import Case, IncidentState, OccurrenceState
-from amends.domain.case.deadlines import open_duties, reminders
+from amends.domain.case.deadlines import reminders
 from amends.domain.case.next_update import awaited
-from amends.domain.case.reach import substitutes_demanded, why_not_done
-from amends.domain.law.duty import DutyStanding
-from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.closing.criteria import unmet
+from amends.domain.closing.missing import BY_ITSELF
+from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.plan.plan import holds, plan
 from amends.domain.playbook.playbook import HOLDING, Event, Phase
 
 
 def ready_to_close(case: Case, now: datetime) -> bool:
-    """Return True when an open case is resolved, its closing steps are done, and no approved notice is still to leave.
+    """Return True when an open case is at its end and all closing criteria are met or passed over by two people.
 
-    Who asked, complained, reported or requested something has a word first. The closing steps are the steps timed from
-    the event resolved. A notice of a skipped occurrence, or of which only parked messages are left, does not count. A
-    case that was reopened is ready when nobody is left to tell.
+    A case that was reopened is ready when nobody is left to tell.
     """
     if case.playbook is None or case.state is not IncidentState.OPEN:
         return False
     if Event.CLOSED in case.events:
         return not somebody_must_hear(case, now)
-    if Event.RESOLVED not in case.events or without_word(case):
+    return is_at_its_end(case) and not unmet(case, now)
+
+
+def is_at_its_end(case: Case) -> bool:
+    """Return True when the lead has resolved an open case, and only its closing criteria may keep it from closing.
+
+    The steps timed from the event resolved are done, and no approved notice is still to leave. A notice of a skipped
+    occurrence, or of which only parked messages are left, does not count.
+    """
+    resolved = Event.RESOLVED in case.events and Event.CLOSED not in case.events
+    if case.playbook is None or case.state is not IncidentState.OPEN or not resolved:
         return False
     skipped = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.SKIPPED}
     leaving = [
@@ -37,6 +45,19 @@ def ready_to_close(case: Case, now: datetime) -> bool:
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
     done = {one.step for one in case.occurrences if one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
     return set(closing) <= done
+
+
+def stays_open(case: Case, now: datetime) -> str:
+    """Return an alert that a case at its end does not close, naming the criteria; "" when it closes, or only waits."""
+    if not is_at_its_end(case):
+        return ""
+    found = dict.fromkeys(one.criterion.value for one in unmet(case, now) if one.ends != BY_ITSELF)
+    if not found:
+        return ""
+    incident = case.incident.id
+    return (
+        f"{incident} cannot close yet: {listed(found)}; `amends incident close {incident} --as NAME` says who ends what"
+    )
 
 
 def somebody_must_hear(case: Case, now: datetime) -> bool:
@@ -125,35 +146,3 @@ def without_word(case: Case) -> tuple[str, ...]:
         "requests for data are undecided": case.requests.open,
     }
     return tuple(f"{count} {what}" for what, count in waiting.items() if count)
-
-
-def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
-    """Return what else speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [_unsent(notice) for notice in case.notices if not notice.is_over]
-    late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
-    owed = _not_filed(case)
-    letters = [f"{notice.id} ({notice.letters})" for notice in case.notices if notice.letters]
-    substitutes = [one.duty for one in substitutes_demanded(case) if one.certain]
-    return tuple(
-        reason
-        for reason in (
-            "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
-            f"not sent: {', '.join(unsent)}" if unsent else "",
-            f"no filing is recorded for {', '.join(owed)}" if owed else "",
-            f"letters wait to be handed over: {', '.join(letters)}" if letters else "",
-            f"no substitute notice is recorded for {', '.join(substitutes)}" if substitutes else "",
-            f"late, and nobody was told: {', '.join(late)}" if late else "",
-            "the incident is not known to be contained" if case.incident.times.contained is None else "",
-        )
-        if reason
-    )
-
-
-def _not_filed(case: Case) -> list[str]:
-    """Return the duties that surely apply and have no filing; people who were told in part are named otherwise."""
-    owed = (duty for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits)
-    return [duty.id for duty in owed if not why_not_done(case, duty)]
-
-
-def _unsent(notice: NoticeStatus) -> str:
-    return f"{notice.id} ({notice.parked} parked)" if notice.parked else notice.id

@@ -1,0 +1,111 @@
+"""The figures of a case for its review, as a pure function of the case, the times of its replies and the time now."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import NamedTuple
+
+from amends.domain.case.case import Case
+from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.case.lawfully import told_in_all
+from amends.domain.case.next_update import Fate, longest_silence, next_updates
+from amends.domain.closing.missing import is_carried_over
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.notice.notice import NoticeStatus, PersonState
+from amends.domain.playbook.closing import ClosingOverride
+from amends.domain.playbook.playbook import Event
+from amends.domain.review import ReviewFigures, TrustFigure
+
+HOUR = timedelta(hours=1)
+REACHED = (PersonState.SENT, PersonState.DELIVERED, PersonState.UNCERTAIN)
+UNREACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
+TRUST = "trust"
+"""The beginning of the id of a survey's question about trust."""
+
+
+class ReplyTime(NamedTuple):
+    """The times of one question."""
+
+    asked_at: datetime
+    due_at: datetime
+    answered_at: datetime | None
+
+
+def figures(
+    case: Case, replies: Sequence[ReplyTime], now: datetime, cost: Mapping[str, str] | None = None
+) -> ReviewFigures:
+    """Return the figures of the case at this time."""
+    first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
+    told, silence = told_in_all(case), longest_silence(case, now)
+    fates = [update.fate for update in next_updates(case, now)]
+    states = [one.state for one in case.commitments]
+    return ReviewFigures(
+        at=now,
+        days_open=((case.events.get(Event.CLOSED) or now) - case.opened_at).days,
+        **_deadlines(statuses(case, now)),
+        updates_kept=fates.count(Fate.KEPT),
+        updates_missed=fates.count(Fate.MISSED),
+        longest_silence_hours=silence.length / HOUR if silence else None,
+        longest_silence=f"{silence.after} to {silence.before}" if silence else "",
+        people=case.audience.people,
+        reached=_people(first, REACHED),
+        unreached=_people(first, UNREACHED),
+        lawfully=told.lawfully if told else None,
+        lawfully_of=told.people if told else None,
+        **_replies(replies),
+        claims_open=case.open_claims,
+        commitments_kept=states.count(CommitmentState.KEPT),
+        commitments_dropped=states.count(CommitmentState.DROPPED),
+        commitments_open=states.count(CommitmentState.OPEN),
+        commitments_carried_over=sum(
+            one.state is CommitmentState.OPEN and is_carried_over(case, one) for one in case.commitments
+        ),
+        passed_over=len({one.criterion for one in overrides_in_force(case)}),
+        cost=dict(cost or {}),
+        trust=tuple(_trust(case)),
+    )
+
+
+def overrides_in_force(case: Case) -> tuple[ClosingOverride, ...]:
+    """Return the closing criteria that two people passed over, the first one first."""
+    return tuple(one for one in case.closing_overrides if one.in_force)
+
+
+def _deadlines(duties: Iterable[DutyStatus]) -> dict[str, int]:
+    counts = {"deadlines_met": 0, "deadlines_late": 0, "deadlines_missed": 0, "deadlines_open": 0}
+    for one in duties:
+        if one.done_at:
+            counts[
+                "deadlines_late" if one.early_by is not None and one.early_by < timedelta() else "deadlines_met"
+            ] += 1
+        elif one.duty.standing.owed:
+            counts["deadlines_missed" if one.overdue else "deadlines_open"] += 1
+    return counts
+
+
+def _people(notices: Iterable[NoticeStatus], states: Iterable[PersonState]) -> int:
+    wanted = tuple(states)
+    return sum(notice.people.get(state, 0) for notice in notices for state in wanted)
+
+
+def _replies(replies: Sequence[ReplyTime]) -> dict[str, int | float | None]:
+    took = sorted((one.answered_at - one.asked_at) / HOUR for one in replies if one.answered_at)
+    return {
+        "questions": len(replies),
+        "questions_open": sum(one.answered_at is None for one in replies),
+        "replied_in_time": sum(one.answered_at is not None and one.answered_at <= one.due_at for one in replies),
+        "reply_hours_median": median(took) if took else None,
+        "reply_hours_slowest_tenth": took[9 * (len(took) - 1) // 10] if took else None,
+    }
+
+
+def _trust(case: Case) -> Iterator[TrustFigure]:
+    """Yield the mean of the question about trust after each invitation with enough answers, the first one first."""
+    for results in sorted(case.surveys, key=lambda one: one.released_at):
+        found = (one for one in results.questions if one.question.startswith(TRUST) and one.mean)
+        question = next(found, None)
+        if question and question.mean:
+            mean = question.mean
+            yield TrustFigure(
+                invitation=results.invitation, at=results.released_at, mean=mean.value, answers=mean.answers
+            )
