@@ -6,11 +6,14 @@ from tests.domain.team.roles_page import PAGE, generated, parts
 
 TO_COME = frozenset(
     {
-        "claims add", "claims decide", "claims pay", "claims read", "codes import", "codes redeemed", "codes reissue",
-        "codes show", "codes stock", "codes void", "commitments break", "commitments carry-over", "commitments review",
-        "commitments spend", "export cacao", "export case", "export veris", "forget date", "forget due", "forget hold",
-        "forget holds", "forget lift", "forget person", "forget plan", "keys rotate", "remedies done", "remedies import",
-        "remedies list", "remedies open", "review end", "review lesson", "review note", "review show",
+        "claims account", "claims add", "claims decide", "claims evidence", "claims list", "claims object",
+        "claims paid", "claims pay", "claims show", "claims totals", "codes import", "codes redeemed",
+        "codes reissue", "codes show", "codes stock", "codes void", "commitments break", "commitments carry-over",
+        "commitments file", "commitments give", "commitments review", "commitments show", "commitments spend",
+        "commitments step", "export cacao", "export case", "export veris", "forget date", "forget due", "forget hold",
+        "forget holds", "forget lift", "forget person", "forget plan", "keys list", "keys rotate", "remedies done",
+        "remedies import", "remedies list", "remedies open", "review end", "review lesson", "review note",
+        "review show",
     }
 )  # fmt: skip
 """Verbs of rooms that are not here yet."""

@@ -171,7 +171,7 @@ def test_each_role_is_allowed_or_refused_as_the_page_says(
         assert role in allowed or answer.exit_code == 1
 
 
-@pytest.mark.parametrize("verb", [verb for verb in CALLED if THE_PAGE[verb]["people"] == "2"])
+@pytest.mark.parametrize("verb", [verb for verb in CALLED if "SECOND" in CALLS[verb]])
 def test_the_second_person_has_a_role_of_the_page_too(
     crew: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:

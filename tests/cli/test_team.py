@@ -62,7 +62,7 @@ def test_a_responder_answers_and_decides_nothing(office: Office, words: tuple[ob
 def test_the_table_of_roles_is_shown_whole_or_for_one_role(empty: Office) -> None:
     every, one = empty.values("team", "roles"), empty.values("team", "roles", "--role", "responder")
     closing = next(row for row in every if row["verb"] == "incident close")
-    assert (closing["roles"], closing["people"]) == ("lead and executive", 1)
+    assert (closing["roles"], closing["people"]) == ("lead, legal and executive", 1)
     assert {row["verb"] for row in one} < {row["verb"] for row in every}
     assert "incident close" not in {row["verb"] for row in one}
 
