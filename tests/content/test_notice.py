@@ -22,7 +22,7 @@ step_words: {today: Today, this_week: This week, from_now: From now on, entry: "
   beware: {when: from_now, first: Take care., do: take care.}}
 steps: {}
 help_elsewhere: Call the police.
-commitment_states: {open: open, kept: kept, late: late, dropped: not kept}
+commitment_states: {open: open, kept: kept, late: late, dropped: not kept, broken: broken}
 never_say: []
 portal: {ask: Ask us}
 happened: {"on": "{first}", between: "{first}-{last}", from: "{first}-", until: "-{last}"}

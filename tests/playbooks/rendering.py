@@ -55,7 +55,7 @@ PERSON = {
 }
 REASON = {"en": "The parts for the new terminals came late.", "zh-CN": "新终端的零件到货晚了。"}
 EVIDENCE = {"en": "Contract of 1 December 2026", "zh-CN": "2026年12月1日的合同"}
-STATES = {"promise-kept": ("kept",), "promise-late": ("late", "dropped")}
+STATES = {"promise-kept": ("kept",), "promise-late": ("late", "dropped", "broken")}
 
 
 @dataclass(frozen=True)
@@ -359,5 +359,5 @@ def _promise(setting: Setting) -> dict[str, str]:
     first = _promises(setting.locale)[0] | told
     if setting.sparse:
         return first | {"next_word": say_date(words, NEXT, ZONE) if setting.state == "late" else ""}
-    new_due = say_date(words, PUT_OFF, ZONE) if setting.state != "dropped" else ""
+    new_due = say_date(words, PUT_OFF, ZONE) if setting.state == "late" else ""
     return first | {"new_due": new_due, "reason": REASON[setting.locale], "evidence": EVIDENCE[setting.locale]}

@@ -28,8 +28,9 @@ def why_not_report(commitment: Commitment, evidence: Texts) -> Refusal | None:
 def why_not_review(commitment: Commitment, by: str) -> Refusal | None:
     """Return why this member may not decide on the evidence of the commitment, or None."""
     if not commitment.waits_for_review:
-        said = "nobody has reported that it is kept" if commitment.state is CommitmentState.OPEN else "already"
-        return Refusal(f"{commitment.id} is {commitment.state}: {said}")
+        open_still = commitment.state is CommitmentState.OPEN
+        said = "is open, and nobody has reported it as kept" if open_still else f"is {commitment.state} already"
+        return Refusal(f"{commitment.id} {said}")
     if by == commitment.reported_by:
         return Refusal(f"{by} reported that {commitment.id} is kept, so another member must look at the evidence")
     return None

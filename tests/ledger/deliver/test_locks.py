@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
-from tests.ledger.test_commitment import REASON, promise_in
 
 from amends.domain.base.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
@@ -21,8 +20,8 @@ from amends.ledger.people.opt_outs import opted_out
 from amends.ledger.store.bulk import Kept
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, KeyCheckRow, LeaseRow, MemberRow
 from tests.builders import NOW, a_member, a_person, an_asked, an_incident
-from tests.commitments import keep
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, approved
+from tests.ledger.commitment.test_commitments import REASON, promise_in
 from tests.ledger.deliver import test_letters as by_post
 from tests.ledger.playbook.test_migration import OMAR, STRONGER, replace
 from tests.ledger.receipt.test_receipts import a_report
@@ -393,10 +392,25 @@ def test_a_promise_that_is_just_being_kept_is_not_put_off(ledger: Ledger, second
         ledger.commitments.put_off(INCIDENT, "audit", NOW + timedelta(days=90), REASON, "omar", LATER)
 
     def keeping() -> None:
-        keep(ledger, INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
+        ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
+
+    with pytest.raises(NotAllowed, match="mei reported that audit is kept; decide on that first"):
+        just_before(ledger, "INSERT INTO audit", second, putting_off, keeping)
+    assert ledger.cases.read(INCIDENT).untold == {}
+
+
+def test_evidence_that_is_just_being_accepted_is_not_refused(ledger: Ledger, second: Second) -> None:
+    promise_in(ledger)
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+
+    def refusing() -> None:
+        ledger.commitments.refuse(INCIDENT, "audit", "It is a draft.", "wei", LATER)
+
+    def accepting() -> None:
+        ledger.commitments.accept(INCIDENT, "audit", "omar", LATER)
 
     with pytest.raises(NotAllowed, match="audit is kept already"):
-        just_before(ledger, "INSERT INTO audit", second, putting_off, keeping)
+        just_before(ledger, "INSERT INTO audit", second, refusing, accepting)
     assert ledger.cases.read(INCIDENT).untold == {"audit": 1}
 
 
