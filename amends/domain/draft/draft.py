@@ -25,6 +25,8 @@ MADE, KEPT, LATE = "promise-made", "promise-kept", "promise-late"
 """The templates about one commitment. A notice made from LATE, used for a dropped commitment too, corrects what people
 were told, and one made from MADE is a promise to them, so both are never optional."""
 UPDATE = "update"
+REMINDER = "code-reminder"
+"""The beginning of the names of templates that remind people of a code that they have not redeemed."""
 
 
 def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:

@@ -16,13 +16,13 @@ from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, neares
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import Fate, NextUpdate
 from amends.domain.channel.channel import ChannelKind, PageVersion
-from amends.domain.draft.draft import KEPT, LATE, MADE
+from amends.domain.draft.draft import KEPT, LATE, MADE, REMINDER
 from amends.domain.draft.writer import SUFFIX, Links, Readers, Wanted, Writer
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
-from amends.domain.incident.commitment import Commitment, CommitmentKind, CommitmentState
+from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentKind, CommitmentState, TakeUp
 from amends.domain.incident.facts import Certainty, Facts
 from amends.domain.incident.incident import Incident, StatementKey, Times
 from amends.domain.law.addendum import GENERAL
@@ -181,6 +181,8 @@ def _at_each_severity(case: Case) -> Iterator[Case]:
 
 def _subjects(notice: str, state: _State, now: datetime) -> tuple[Commitment | None, ...]:
     """Return the commitments that the notice could be about: for most notices none."""
+    if notice.startswith(REMINDER):
+        return tuple(_offered(state.case.incident, now))
     if notice not in (MADE, KEPT, LATE):
         return (None,)
     open_, kept, *late = _in_each_fate(state.case.incident, now, words=bool(state.known))
@@ -201,6 +203,14 @@ def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> I
     for number, fate in enumerate(fates):
         one = _open(CommitmentKind.OTHER, incident, now)
         yield one.model_copy(update={"id": f"promise-{number}", "made_in": "first", "due_at": now, **fate})
+
+
+def _offered(incident: Incident, now: datetime) -> Iterator[Commitment]:
+    """Yield a commitment for each place in which people read their codes."""
+    for place in CodePlace:
+        one = _open(CommitmentKind.CREDIT_MONITORING, incident, now)
+        take_up = TakeUp(codes=place, link="https://offer.example", until=f"{now + DAY:%Y-%m-%d}")
+        yield one.model_copy(update={"made_in": "first", "take_up": take_up})
 
 
 def _open(kind: CommitmentKind, incident: Incident, now: datetime) -> Commitment:
