@@ -232,7 +232,9 @@ class DemoStory:
             say(now, f"closing is refused: {one.what}")
         for commitment in carry_over(self._ledger, INCIDENT, LEAD.name, now):
             say(now, f"mei carries the promise {commitment} over: it has its owner and its date")
-        if passed := pass_over(self._ledger, INCIDENT, (TEAM[0], TEAM[1]), "the page stays up for a year", now):
+        if passed := pass_over(
+            self._ledger, INCIDENT, (TEAM[0], TEAM[1]), "nobody is known to whom we may write for these four", now
+        ):
             say(now, f"mei and omar pass over {listed(passed)} together, and say why")
         self._ledger.incidents.resolve(INCIDENT, "mei", self._clock.now)
         say(self._clock.now, "nothing new is left to tell: the closing notice is next")

@@ -13,7 +13,6 @@ from amends.domain.notice.notice import NoticeStatus, PersonState, digest
 from amends.domain.playbook.closing import Criterion
 from amends.domain.team.member import TeamRole
 
-WAITING = (PersonState.WAITING, PersonState.HELD)
 UNREACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 
 
@@ -37,12 +36,17 @@ def everyone_reached(case: Case, now: datetime) -> Iterator[Missing]:
 
 def _waits(case: Case, notice: NoticeStatus) -> Missing | None:
     """Return the people who still wait for a first notice; letters to hand over are another criterion."""
-    people = _count(notice, WAITING) + notice.not_told - notice.letters
-    if people <= 0:
+    held, waiting = _count(notice, (PersonState.HELD,)), _count(notice, (PersonState.WAITING,)) + notice.not_told
+    waiting = max(waiting - notice.letters, 0)
+    if not held and not waiting:
         return None
+    said = (
+        f"{counted(waiting, 'person waits', 'people wait')} for {notice.id}" if waiting else "",
+        f"{counted(held, 'person is', 'people are')} held back from {notice.id}" if held else "",
+    )
     return Missing(
         criterion=Criterion.EVERYONE_REACHED, about=notice.id, state=_people(case, notice),
-        what=f"{counted(people, 'person waits', 'people wait')} for {notice.id}", owner=TeamRole.COMMUNICATIONS,
+        what=", ".join(filter(None, said)), owner=TeamRole.COMMUNICATIONS,
         ends=f"`amends deliveries {case.incident.id} {notice.id}` shows why",
     )  # fmt: skip
 

@@ -312,7 +312,7 @@ def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetim
     elif occurrence.state is OccurrenceState.WAITING and step and step.task:
         by = step.within.after(occurrence.due_at, case.calendar) if step.within else None
         late = by is not None and by < now
-        do = f"amends step done {named}"
+        do = f"amends review end {case.incident.id} --as NAME" if step.review else f"amends step done {named}"
         yield WaitingTask(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
 
 

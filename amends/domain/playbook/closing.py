@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Lasting, Moment, Span, Value
+from amends.domain.feedback.contact_data import mentioned
 from amends.domain.team.member import Member, TeamRole
 
 MAY_OVERRIDE = (TeamRole.LEAD, TeamRole.EXECUTIVE, TeamRole.LEGAL)
@@ -126,6 +127,9 @@ def why_not_override(member: Member, criterion: Criterion, reason: str) -> Refus
         return Refusal(f"{member.name} is {member.role}; to pass over a closing criterion takes two of {roles}")
     if not reason.strip():
         return Refusal(f"{criterion} is passed over only for a reason, which stands in the report")
+    found = mentioned(reason)
+    if found.emails or found.phones:
+        return Refusal("the reason holds an email address or a telephone number, and the report names no person")
     return None
 
 

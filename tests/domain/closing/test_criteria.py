@@ -83,6 +83,7 @@ UNKNOWN = an_incident(facts={"cause": None})
         ({"events": {"opened": NOW}}, "told", "lead"),
         ({"notices": (a_notice(stage=NoticeStage.SENDING),)}, "sent", "communications"),
         ({"notices": (a_notice(people={PersonState.WAITING: 1, PersonState.SENT: 2}),)}, "everyone_reached", "communications"),
+        ({"notices": (a_notice(people={PersonState.HELD: 1, PersonState.SENT: 2}),)}, "everyone_reached", "communications"),
         ({"notices": (a_notice(not_told=1),)}, "everyone_reached", "communications"),
         ({"notices": (a_notice(letters=2, people={PersonState.WAITING: 2}),)}, "letters_handed_in", "communications"),
         ({"assessment": an_assessment(duties=(a_duty(),))}, "duties_filed", "legal"),
@@ -203,6 +204,7 @@ def test_three_roles_pass_over_a_criterion_for_a_reason(role: TeamRole) -> None:
     member = Member(name="mei", role=role)
     assert (why_not_override(member, Criterion.CALM, "the press was wrong") is None) is (role in MAY_OVERRIDE)
     assert why_not_override(member, Criterion.CALM, " ")
+    assert why_not_override(member, Criterion.CALM, "kim@mail.example has agreed")
     assert why_not_override(member, Criterion.QUESTIONS_SETTLED, "the press was wrong")
 
 

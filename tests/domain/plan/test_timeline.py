@@ -118,6 +118,14 @@ def test_a_task_waits_for_its_owner_until_its_time() -> None:
     ]
 
 
+def test_a_review_waits_for_its_end() -> None:
+    review = {"id": "look", "phase": "follow_up", "of": "opened", "task": "Look back.", "owner": "Lead", "within": "4h"}
+    playbook = a_playbook(steps=[review | {"review": True}])
+    case = an_assessed_case(playbook=playbook, notices=(), occurrences=(a_turn("look", state=OccurrenceState.WAITING),))
+    (found,) = waits(case, NOW, Wait.DECISION)
+    assert found.do == f"amends review end {case.incident.id} --as NAME"
+
+
 @pytest.mark.parametrize("changes", [{"parked": 2}, {"people": {PersonState.UNCERTAIN: 2}}])
 def test_messages_on_which_only_a_person_may_decide_are_said(changes: dict[str, Any]) -> None:
     case = a_told_case(notices=(a_notice(stage=NoticeStage.SENDING, sent_at=NOW, **changes),))
