@@ -49,6 +49,7 @@ WAITS_FOR_TEST_ALL = (
 )
 """Files and folders with whole processes, browsers, a Prefect server, kills, many people, slow connections, or whole stories."""
 ON_BOTH_DATABASES = (
+    "ledger/claim/test_claims_at_once.py",
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",
     "ledger/notice/test_approvals_at_once.py",

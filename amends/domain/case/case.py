@@ -11,6 +11,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.claim.claim import ClaimTotals
 from amends.domain.feedback.load.load import ContactDay
 from amends.domain.feedback.question import QuestionCounts, QuestionKind
 from amends.domain.feedback.queue.gaps import ManyAsked
@@ -253,6 +254,8 @@ class Case(Outline):
     """The reports from personal pages that wait for a decision; the people's messages are held meanwhile."""
     requests: RequestCounts = RequestCounts()
     """The requests of people for their data."""
+    claims: ClaimTotals = ClaimTotals()
+    """The claims of compensation in numbers, beside the playbook's budget."""
     contacts: tuple[ContactDay, ...] = ()
     """The contacts of each day that had any, in the organisation's time zone."""
     told_wrongly: tuple[str, ...] = ()
@@ -275,6 +278,11 @@ class Case(Outline):
         """Return the other authors of a notice about this commitment, among them the one who gave its evidence."""
         added = self.worded_by.get(commitment, self.author)
         return tuple(sorted({*self.earlier_authors, added} - {self.author}))
+
+    @property
+    def open_claims(self) -> int:
+        """Return the number of claims of compensation that are not settled."""
+        return self.claims.open
 
     @property
     def commitments_open(self) -> bool:

@@ -23,6 +23,7 @@ from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     AccessRequestRow,
+    CompensationClaimRow,
     DeliveryRow,
     EventRow,
     IncidentRow,
@@ -113,6 +114,10 @@ class Destruction:
                     write.session.delete(chosen)
             for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
                 request.sealed_file = None
+            for claim in write.session.exec(
+                select(CompensationClaimRow).where(CompensationClaimRow.incident == incident)
+            ):
+                claim.once, claim.account_index, claim.device_index = str(claim.id), b"", b""
             write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))
             for reply in write.session.exec(select(ReplyRow).where(ReplyRow.incident == incident)):
                 reply.provider_id = reply.detail = ""

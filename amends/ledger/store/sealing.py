@@ -36,6 +36,8 @@ CLOSED = {
     "reply": ("sealed_address",),
     "person_report": ("sealed_said", "sealed_words"),
     "access_request": ("sealed_file", "sealed_words"),
+    "compensation_claim": ("sealed_account", "sealed_objection"),
+    "claim_decision": ("sealed_reason",),
 }
 """Encrypted columns, which open in their own row alone: when one was altered, the rest of the row can still be read."""
 NAMED_BY = {"approval": ("incident", "notice", "version", "member")}

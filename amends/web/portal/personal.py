@@ -18,7 +18,7 @@ from amends.domain.case.intake import new_question
 from amends.domain.draft.writer import Links
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.hour import HourState, QuestionHour
-from amends.domain.feedback.question import Question, QuestionKind, QuestionSource
+from amends.domain.feedback.question import ASKED, Question, QuestionKind, QuestionSource
 from amends.domain.people.person import damaged
 from amends.domain.playbook.survey import LONGEST_COMMENT, SCORES
 from amends.ledger import Ledger, once_for
@@ -372,7 +372,7 @@ class PersonalPages:
             hours=self._hours(visit),
             scores=SCORES,
             longest_comment=LONGEST_COMMENT,
-            kinds=tuple(QuestionKind),
+            kinds=ASKED,
             trap=HONEYPOT,
             fault=fault,
             typed=typed,
@@ -430,7 +430,7 @@ def _sent(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kind(word: str) -> QuestionKind:
-    return QuestionKind(word) if word in tuple(QuestionKind) else QuestionKind.QUESTION
+    return QuestionKind(word) if word in ASKED else QuestionKind.QUESTION
 
 
 def _last_due(questions: tuple[Question, ...], now: datetime) -> datetime | None:
