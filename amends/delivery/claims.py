@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from amends.domain.base.errors import DataDamaged, NotAllowed, Refusal
 from amends.domain.base.value import nearest_locale
-from amends.domain.case.case import Outline
+from amends.domain.case.case import DESTROYED, Outline
 from amends.domain.claim.claim import CompensationClaim, Evidence, NewEvidence
 from amends.domain.claim.rules import ClaimRules
 from amends.domain.claim.words import ClaimWords
@@ -68,6 +68,14 @@ def claim_desk(ledger: Ledger, incident: str, shipped: Wording) -> ClaimDesk:
     if case.playbook is None or case.playbook.claims is None:
         raise NotAllowed(f"the playbook of {incident} has no `claims:`; docs/claims.md says what stands there")
     return ClaimDesk(case.playbook.claims, claim_words(case, ledger.playbooks.wording(incident), shipped), case)
+
+
+def decide_by_rules(ledger: Ledger, case: Outline, shipped: Wording, now: datetime) -> int:
+    """Grant the claims that need no person by the playbook's rules, and return how many; 0 without claims."""
+    if case.playbook is None or case.playbook.claims is None or DESTROYED in case.events:
+        return 0
+    words = claim_words(case, ledger.playbooks.wording(case.incident.id), shipped)
+    return ledger.claims.decide_by_rules(case.incident.id, case.playbook.claims, words, now)
 
 
 def claim_words(case: Outline, wording: Wording, shipped: Wording) -> ClaimWords:

@@ -92,6 +92,8 @@ def _with_iban(name: str, joined: str, bank: str, *, iban_only: bool) -> Account
     if why := why_not_iban(joined):
         raise UnfitAccount("account", why)
     bic = bank.replace(" ", "").upper()
+    if iban_only and not (BIC.fullmatch(bic) and bic[4:6] == joined[:2]):
+        bic = ""  # in SEPA the IBAN alone is enough, and a bank's name beside it does no harm
     if bic and not BIC.fullmatch(bic):
         raise UnfitAccount("bank", "a BIC has 8 or 11 letters and digits, as in DEUTDEFF; leave it out if in doubt")
     if iban_only and sepa_text(name) is None:

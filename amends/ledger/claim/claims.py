@@ -284,6 +284,13 @@ class CompensationClaims:
             row = claim_row(session, incident, claim)
             return as_values(session, self._store.seal(session, incident), (row,))[0]
 
+    def note_shown(self, incident: str, claim: int, by: str, now: datetime) -> None:
+        """Record that a member read a claim with its personal data. Raises NotInLedger."""
+        with self._store.write() as write:
+            write.incident(incident)
+            row = claim_row(write.session, incident, claim)
+            write.note(now, incident, "claim read", f"claim {claim}", actor=by, by_person=row.person)
+
     def signals(self, incident: str) -> dict[int, tuple[Signal, ...]]:
         """Return the signals of fraud of each claim that has any; nothing is decided by them."""
         columns = (

@@ -146,6 +146,12 @@ class ClaimPayments:
                 for row in _payments(session, incident, file)
             )
 
+    def note_written(self, incident: str, file: int, by: str, form: str, now: datetime) -> None:
+        """Record that a member wrote a released payment file. Raises NotInLedger."""
+        with self._store.write() as write:
+            write.incident(incident)
+            write.note(now, incident, "payment file written", f"payment file {file}", actor=by, format=form)
+
     def take(
         self, incident: str, lines: Iterable[BankLine], words: ClaimWords, by: str, now: datetime
     ) -> BankAnswer:  # fmt: skip
