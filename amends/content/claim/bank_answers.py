@@ -99,8 +99,8 @@ def _from_row(path: Path, row: MappedRow | Rejected) -> BankLine:
 def parsed_xml(path: Path, content: bytes) -> Element:
     """Return the root of an XML file without namespaces.
 
-    Raises ContentError for what is not well-formed, for a document type (by which a small file grows without bound), and
-    for elements nested too deep.
+    Raises ContentError for what is not well-formed, for a document type (by which a small file grows without bound),
+    and for elements nested too deep.
     """
     parser = expat.ParserCreate(namespace_separator=" ")
     root = Element("", 0, 0)

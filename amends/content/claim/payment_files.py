@@ -116,8 +116,8 @@ def _name(text: str, line: PaymentLine | None = None) -> str:
     if written := sepa_text(text):
         return written
     raise NotAllowed(
-        f"claim {line.claim if line else 0}: a name is not in Latin letters, and banks take no other in pain.001: write "
-        "the file as CSV (--format csv), or take the account in anew: `amends claims account`"
+        f"claim {line.claim if line else 0}: a name is not in Latin letters, and banks take no other in pain.001: "
+        "write the file as CSV (--format csv), or take the account in anew: `amends claims account`"
     )
 
 
