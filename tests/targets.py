@@ -38,6 +38,7 @@ WAITS_FOR_TEST_ALL = (
     "flows/story/test_promises.py",
     "flows/test_public_pages.py",
     "flows/told/test_told_machine.py",
+    "ledger/claim/test_killed_team.py",
     "ledger/deliver/test_at_scale.py",
     "ledger/deliver/test_concurrency.py",
     "ledger/deliver/test_large_notices.py",

@@ -83,10 +83,11 @@ def add(
     incident: IncidentId,
     name: As,
     amount: Annotated[str, typer.Option(metavar="AMOUNT", help="What is asked for, as in 49.90.")],
-    person: Annotated[int, typer.Option(metavar="PERSON", parser=number, help="The person's number.")] = 0,
+    person: Annotated[int | None, typer.Option(metavar="PERSON", parser=number, help="The person's number.")] = None,
     question: Annotated[
-        int, typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim.")
-    ] = 0,
+        int | None,
+        typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim."),
+    ] = None,
     text: Annotated[str, typer.Option(metavar="TEXT", help="What the money was for, in the person's words.")] = "",
     holder: Holder = "",
     account: AccountNumber = "",
@@ -108,17 +109,17 @@ def add(
     if why := known.why_late(at):
         raise NotAllowed(why)
     asked = _amount(amount, known)
-    person, locale, said = _of_question(desk, incident, question, person, text)
-    once = once_for("desk claim", question or (person, said, asked.minor, at.date()))
+    whose, locale, said = _of_question(desk, incident, question or 0, person or 0, text)
+    once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
     files = _files(desk, incident, once, evidence or [])
     new = NewClaim(
-        person=person, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
+        person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
         once=once, at=at, due_at=at + known.rules.reply_within, account=_account(known, holder, account, bank),
-        files=files, question=question or None,
+        files=files, question=question,
     )  # fmt: skip
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
     tell_now(desk, incident)
-    desk.show({"claim": claim, "person": person}, f"claim {claim} of person {person} over {asked}")
+    desk.show({"claim": claim, "person": whose}, f"claim {claim} of person {whose} over {asked}")
     desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
 
 
@@ -126,7 +127,7 @@ def add(
 def decide(
     ctx: typer.Context,
     incident: IncidentId,
-    claim: Annotated[int, typer.Argument(metavar="[CLAIM]", parser=number, help="The claim's number.")] = 0,
+    claim: Annotated[int | None, typer.Argument(metavar="[CLAIM]", parser=number, help="The claim's number.")] = None,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are in the team.")] = "",
     grant: Annotated[str, typer.Option(metavar="AMOUNT", help="Grant this much.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Grant nothing.")] = False,
@@ -224,7 +225,7 @@ def totals(ctx: typer.Context, incident: IncidentId) -> None:
     """Show the claims in numbers: asked for, granted, on its way, paid, beside the playbook's budget."""
     desk: Desk = ctx.obj
     found = desk.ledger.cases.read(incident, now()).claims
-    lines = [f"{state}: {count}" for state, count in found.claims.items()]
+    lines = [f"{count} {state.replace('_', ' ')}" for state, count in found.claims.items()]
     sums = ("asked", "granted", "in_payment", "paid")
     lines += [f"{what.replace('_', ' ')}: {found.money(getattr(found, what))}" for what in sums]
     if found.budget is not None:

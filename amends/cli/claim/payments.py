@@ -15,7 +15,7 @@ from amends.cli.terminal.options import As, IncidentId, number, place
 from amends.cli.terminal.text import table
 from amends.domain.base.text import counted
 from amends.domain.claim.money import CurrencyAmount
-from amends.domain.claim.payment import PaymentFile
+from amends.domain.claim.payment import PaymentFile, PaymentFormat
 
 HEAD = ("file", "state", "made by", "released by", "payments", "sum", "reference")
 
@@ -24,9 +24,13 @@ def pay(
     ctx: typer.Context,
     incident: IncidentId,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are in the team.")] = "",
-    release: Annotated[int, typer.Option(metavar="FILE", parser=number, help="Release this file.")] = 0,
-    drop: Annotated[int, typer.Option(metavar="FILE", parser=number, help="Drop this file; it never leaves.")] = 0,
-    write: Annotated[int, typer.Option(metavar="FILE", parser=number, help="Write this released file again.")] = 0,
+    release: Annotated[int | None, typer.Option(metavar="FILE", parser=number, help="Release this file.")] = None,
+    drop: Annotated[
+        int | None, typer.Option(metavar="FILE", parser=number, help="Drop this file; it never leaves.")
+    ] = None,
+    write: Annotated[
+        int | None, typer.Option(metavar="FILE", parser=number, help="Write this released file again.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to write the released file.", parser=place)
     ] = None,
@@ -36,7 +40,7 @@ def pay(
     """Make a payment file of all granted claims that have an account; another member releases it: --release FILE.
 
     A claim is in one payment file at most, and in another one only after its payment came back. A released file is
-    written with --out, and is the same bytes each time, so that a bank takes it once.
+    written with --out, in one format for ever, and is the same bytes each time, so that a bank takes it once.
     """
     desk: Desk = ctx.obj
     if sum(map(bool, (release, drop, write, show))) > 1:
@@ -74,22 +78,23 @@ def _make(desk: Desk, incident: str, name: str) -> None:
 
 
 def _hand_out(
-    desk: Desk, incident: str, name: str, release: int, write: int, out: Path | None, form: str
-) -> None:  # fmt: skip
-    from amends.content.claim.payment_files import PaymentFormat, payment_csv, payment_pain001
+    desk: Desk, incident: str, name: str, release: int | None, write: int | None, out: Path | None, form: str
+) -> None:
+    from amends.content.claim.payment_files import payment_content
 
     if form not in tuple(PaymentFormat):
         raise typer.BadParameter(f"--format is one of {', '.join(PaymentFormat)}")
     if out is None:
         raise typer.BadParameter("say with --out PATH where to write the file")
-    by = desk.member(name)
+    by, number_, wanted = desk.member(name), release or write or 0, PaymentFormat(form)
     if release:
-        desk.ledger.payments.release(incident, release, by, now())
-    file, lines = desk.ledger.payments.lines(incident, release or write)
-    content = payment_csv(lines) if form == PaymentFormat.CSV else payment_pain001(file, lines)
+        made, lines = desk.ledger.payments.lines(incident, number_, to_look_at=True)
+        payment_content(made.model_copy(update={"released_at": now()}), lines, wanted)  # what cannot be written stays
+        desk.ledger.payments.release(incident, number_, wanted, by, now())
+    file, lines = desk.ledger.payments.lines(incident, number_)
     with whole(out) as opened:
-        opened.write(content)
-    desk.ledger.payments.note_written(incident, file.id, by.name, form, now())
+        opened.write(payment_content(file, lines, file.form or wanted))
+    desk.ledger.payments.note_written(incident, file.id, by.name, now())
     desk.show(_values(file) | {"path": str(out)}, f"{out} has {counted(file.count, 'payment')}, {_sum(file)}")
     desk.hint(f"give it to the bank once; `amends claims paid {incident} --file ANSWER --as NAME` takes in the answer")
 

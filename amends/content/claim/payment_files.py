@@ -8,12 +8,11 @@ import io
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import UTC
-from enum import StrEnum
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.account import sepa_text
 from amends.domain.claim.money import CurrencyAmount
-from amends.domain.claim.payment import PaymentFile, PaymentLine
+from amends.domain.claim.payment import PaymentFile, PaymentFormat, PaymentLine
 from amends.domain.claim.rules import EURO, PayingAccount
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -25,11 +24,9 @@ MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """The mark by which spreadsheets know UTF-8."""
 
 
-class PaymentFormat(StrEnum):
-    """A format of payment files."""
-
-    CSV = "csv"
-    PAIN = "pain.001"
+def payment_content(file: PaymentFile, lines: Sequence[PaymentLine], form: PaymentFormat) -> bytes:
+    """Return the payments in this format. Raises NotAllowed as `payment_pain001`."""
+    return payment_csv(lines) if form is PaymentFormat.CSV else payment_pain001(file, lines)
 
 
 def payment_csv(lines: Sequence[PaymentLine]) -> bytes:

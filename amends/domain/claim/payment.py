@@ -22,6 +22,13 @@ class PaymentLine(Value):
     money: CurrencyAmount
 
 
+class PaymentFormat(StrEnum):
+    """A format of payment files."""
+
+    CSV = "csv"
+    PAIN = "pain.001"
+
+
 class PaymentFile(Value):
     """A payment file: made by one member, released by another."""
 
@@ -37,6 +44,8 @@ class PaymentFile(Value):
     pay_from: PayingAccount | None = None
     released_by: str = ""
     released_at: Moment | None = None
+    form: PaymentFormat | None = None
+    """The format in which the file was released, and the only one in which it is written."""
     dropped_by: str = ""
     dropped_at: Moment | None = None
 

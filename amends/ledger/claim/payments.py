@@ -14,6 +14,7 @@ from amends.domain.claim.payment import (
     BankAnswer,
     BankLine,
     PaymentFile,
+    PaymentFormat,
     PaymentLine,
     why_not_release,
     why_not_take,
@@ -90,32 +91,34 @@ class ClaimPayments:
         )  # fmt: skip
         row.state = ClaimState.IN_PAYMENT.value
 
-    def release(self, incident: str, file: int, by: Member, now: datetime) -> PaymentFile:
-        """Release a payment file that another member made, and return it. Raises NotAllowed, NotInLedger."""
+    def release(self, incident: str, file: int, form: PaymentFormat, by: Member, now: datetime) -> PaymentFile:
+        """Release a payment file that another member made, in one format for ever. Raises NotAllowed, NotInLedger."""
         must_approve(by, "release a payment file")
-        return self._end(incident, file, by, now, PaymentState.RELEASED, lambda known: why_not_release(known, by.name))
+        return self._end(incident, file, by, now, form, lambda known: why_not_release(known, by.name))
 
     def drop(self, incident: str, file: int, by: Member, now: datetime) -> PaymentFile:
         """Drop a payment file that nobody has released; its claims wait for another. Raises NotAllowed, NotInLedger."""
         must_approve(by, "drop a payment file")
-        return self._end(incident, file, by, now, PaymentState.DROPPED, lambda known: why_not_release(known, ""))
+        return self._end(incident, file, by, now, None, lambda known: why_not_release(known, ""))
 
     def _end(
-        self, incident: str, file: int, by: Member, now: datetime, to: PaymentState,
+        self, incident: str, file: int, by: Member, now: datetime, form: PaymentFormat | None,
         why_not: Callable[[PaymentFile], Refusal | None],
     ) -> PaymentFile:  # fmt: skip
+        """Release the file in this format, or drop it without one."""
+        to = PaymentState.RELEASED if form else PaymentState.DROPPED
         with self._store.write() as write:
             write.incident(incident)
             row = _file_row(write.session, incident, file, locked=True)
             if why := why_not(_as_file(row)):
                 raise NotAllowed(why)
-            if to is PaymentState.RELEASED:
-                row.released_by, row.released_at = by.name, now
+            if form:
+                row.released_by, row.released_at, row.form = by.name, now, form.value
             else:
                 row.dropped_by, row.dropped_at = by.name, now
             for payment in _payments(write.session, incident, file):
                 payment.state, payment.at = to.value, now
-                if to is PaymentState.DROPPED:
+                if form is None:
                     claim_row(write.session, incident, payment.claim).state = ClaimState.GRANTED.value
             write.note(now, incident, f"payment file {to}", f"payment file {file}", actor=by.name)
             write.session.flush()
@@ -127,11 +130,16 @@ class ClaimPayments:
         with self._store.read() as session:
             return tuple(map(_as_file, session.exec(query)))
 
-    def lines(self, incident: str, file: int) -> tuple[PaymentFile, tuple[PaymentLine, ...]]:
-        """Return a released file with its payments, which are always the same. Raises NotAllowed, NotInLedger."""
+    def lines(
+        self, incident: str, file: int, *, to_look_at: bool = False
+    ) -> tuple[PaymentFile, tuple[PaymentLine, ...]]:
+        """Return a released file with its payments, which are always the same; one that was made only `to_look_at`.
+
+        Raises NotAllowed, NotInLedger.
+        """
         with self._store.read() as session:
             found = _as_file(_file_row(session, incident, file))
-            if found.released_at is None:
+            if found.dropped_at or not (found.released_at or to_look_at):
                 raise NotAllowed(f"payment file {file} is {found.state}: only a released one is written")
             seal = self._store.seal(session, incident)
             return found, tuple(
@@ -146,11 +154,11 @@ class ClaimPayments:
                 for row in _payments(session, incident, file)
             )
 
-    def note_written(self, incident: str, file: int, by: str, form: str, now: datetime) -> None:
+    def note_written(self, incident: str, file: int, by: str, now: datetime) -> None:
         """Record that a member wrote a released payment file. Raises NotInLedger."""
         with self._store.write() as write:
             write.incident(incident)
-            write.note(now, incident, "payment file written", f"payment file {file}", actor=by, format=form)
+            write.note(now, incident, "payment file written", f"payment file {file}", actor=by)
 
     def take(
         self, incident: str, lines: Iterable[BankLine], words: ClaimWords, by: str, now: datetime
@@ -258,10 +266,20 @@ def _file_row(session: Session, incident: str, file: int, *, locked: bool = Fals
 
 def _as_file(row: PaymentFileRow) -> PaymentFile:
     return PaymentFile(
-        id=row.id, made_by=row.made_by, made_at=row.made_at, currency=row.currency, count=row.count, total=row.total,
-        message_id=row.message_id, released_by=row.released_by, released_at=row.released_at, dropped_by=row.dropped_by,
-        dropped_at=row.dropped_at, pay_from=PayingAccount.model_validate(row.pay_from) if row.pay_from else None,
-    )  # fmt: skip
+        id=row.id,
+        made_by=row.made_by,
+        made_at=row.made_at,
+        currency=row.currency,
+        count=row.count,
+        total=row.total,
+        message_id=row.message_id,
+        pay_from=PayingAccount.model_validate(row.pay_from) if row.pay_from else None,
+        released_by=row.released_by,
+        released_at=row.released_at,
+        form=PaymentFormat(row.form) if row.form else None,
+        dropped_by=row.dropped_by,
+        dropped_at=row.dropped_at,
+    )
 
 
 def _mark(incident: str) -> str:

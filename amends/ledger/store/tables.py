@@ -1078,6 +1078,8 @@ class PaymentFileRow(Sealed, table=True):
     """The organisation's account, as the playbook had it when the file was made; empty without one."""
     released_by: str = ""
     released_at: datetime | None = _time_or_none()
+    form: str = ""
+    """The format in which the file was released; a bank would take another format for another file."""
     dropped_by: str = ""
     dropped_at: datetime | None = _time_or_none()
 

@@ -8,7 +8,7 @@ from amends.delivery.claims import claim_words
 from amends.domain.claim.account import Account, read_account
 from amends.domain.claim.claim import ClaimWay, CompensationClaim, NewClaim
 from amends.domain.claim.money import CurrencyAmount, read_money
-from amends.domain.claim.payment import BankAnswer, BankLine, BankStatus, PaymentFile
+from amends.domain.claim.payment import BankAnswer, BankLine, BankStatus, PaymentFile, PaymentFormat
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict, PayingAccount
 from amends.domain.claim.words import ClaimWords
 from amends.domain.team.member import Member, TeamRole
@@ -80,10 +80,15 @@ def decided(
     return ledger.claims.decide(INCIDENT, claim, verdict, rules, words(ledger), by, now)
 
 
+def released(ledger: Ledger, file: int, by: Member = WEI) -> PaymentFile:
+    """Release a payment file."""
+    return ledger.payments.release(INCIDENT, file, PaymentFormat.PAIN, by, NOW)
+
+
 def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> PaymentFile:
     """Make a payment file and release it."""
     made = ledger.payments.make(INCIDENT, "EUR", OURS, by, NOW)
-    return ledger.payments.release(INCIDENT, made.id, releaser, NOW)
+    return released(ledger, made.id, releaser)
 
 
 def bank_says(ledger: Ledger, end_to_end: str, status: BankStatus, **changes: Any) -> BankAnswer:

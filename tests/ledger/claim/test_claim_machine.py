@@ -31,6 +31,7 @@ from tests.ledger.claim.claiming import (
     claim_rules,
     claimed,
     decided,
+    released,
     with_claims,
     words,
 )
@@ -96,9 +97,8 @@ class Claiming(RuleBasedStateMachine):
 
     @rule(file=st.integers(1, 4), by=members, drops=st.booleans())
     def end_file(self, file: int, by, *, drops: bool) -> None:  # type: ignore[no-untyped-def]
-        end = self.ledger.payments.drop if drops else self.ledger.payments.release
         with suppress(NotAllowed, NotInLedger):
-            end(INCIDENT, file, by, NOW)
+            self.ledger.payments.drop(INCIDENT, file, by, NOW) if drops else released(self.ledger, file, by)
 
     @rule(number=NUMBERS, attempt=st.integers(0, 2), status=st.sampled_from(BankStatus))
     def bank(self, number: int, attempt: int, status: BankStatus) -> None:

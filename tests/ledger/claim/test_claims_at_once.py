@@ -24,6 +24,8 @@ from tests.ledger.claim.claiming import (
     claimed,
     decided,
     heard,
+    paid_file,
+    released,
     with_claims,
     words,
 )
@@ -91,7 +93,7 @@ def test_two_payment_files_at_once_share_no_claim(opened: Ledger) -> None:
     (file,) = opened.payments.files(INCIDENT)
     assert (file.count, file.total) == (3, 6000)
     members = (OMAR, WEI, MEI)
-    at_once(*(lambda by=by: opened.payments.release(INCIDENT, 1, by, NOW) for by in members))  # type: ignore[misc]
+    at_once(*(lambda by=by: released(opened, 1, by) for by in members))  # type: ignore[misc]
     (file,) = opened.payments.files(INCIDENT)
     assert file.released_by != file.made_by
 
@@ -110,7 +112,7 @@ def test_the_rules_at_once_with_a_member_decide_once(opened: Ledger) -> None:
 def test_the_banks_answer_read_twice_at_once_counts_once(opened: Ledger) -> None:
     claimed(opened)
     decided(opened, 1, "50")
-    opened.payments.release(INCIDENT, opened.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW).id, WEI, NOW)
+    paid_file(opened)
     reference = opened.claims.get(INCIDENT, 1).payments[0].end_to_end
     found = at_once(*[lambda: bank_says(opened, reference, BankStatus.PAID)] * 3)
     assert sorted(one.paid for one in found) == [0, 0, 1]  # type: ignore[union-attr]

@@ -13,13 +13,13 @@ from tests.ledger.claim.claiming import (
     OMAR,
     OURS,
     ROSA,
-    WEI,
     an_account,
     bank_says,
     claimed,
     decided,
     heard,
     paid_file,
+    released,
     with_claims,
 )
 
@@ -56,10 +56,10 @@ def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
         ledger.payments.lines(INCIDENT, made.id)
     for member, why in ((OMAR, "another member must"), (ROSA, "rosa may not")):
         with pytest.raises(NotAllowed, match=why):
-            ledger.payments.release(INCIDENT, made.id, member, NOW)
-    ledger.payments.release(INCIDENT, made.id, WEI, NOW)
+            released(ledger, made.id, member)
+    released(ledger, made.id)
     with pytest.raises(NotAllowed, match="released by wei already"):
-        ledger.payments.release(INCIDENT, made.id, MEI, NOW)
+        released(ledger, made.id, MEI)
     _, lines = ledger.payments.lines(INCIDENT, made.id)
     assert [(line.claim, line.account, line.money.minor) for line in lines] == [
         (1, an_account(0), 5000), (2, an_account(1), 5000)
@@ -70,7 +70,7 @@ def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None
     made = ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
     ledger.payments.drop(INCIDENT, made.id, OMAR, NOW)
     with pytest.raises(NotAllowed, match="was dropped"):
-        ledger.payments.release(INCIDENT, made.id, WEI, NOW)
+        released(ledger, made.id)
     assert paid_file(ledger).id == 2
     assert [one.state for one in ledger.claims.get(INCIDENT, 1).payments] == [
         PaymentState.DROPPED, PaymentState.RELEASED

@@ -1109,6 +1109,7 @@ def _create_payments() -> None:
         sa.Column("pay_from", sa.JSON(), nullable=False),
         sa.Column("released_by", sa.String(), nullable=False),
         sa.Column("released_at", TIME, nullable=True),
+        sa.Column("form", sa.String(), nullable=False),
         sa.Column("dropped_by", sa.String(), nullable=False),
         sa.Column("dropped_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
