@@ -21,6 +21,7 @@ from amends.delivery.alerts import (
 )
 from amends.delivery.answers.send import send_replies
 from amends.delivery.channels import connected
+from amends.delivery.claims import decide_by_rules
 from amends.delivery.feedback.hours import ReminderWords, remind
 from amends.delivery.send.postpone import zones
 from amends.domain.alert.by_hand import work_by_hand
@@ -120,10 +121,15 @@ async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[st
 
 
 async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
-    """Send the answers that are due, also of incidents that are over; a pause, an embargo or a doubt is no trouble."""
+    """Send the answers that are due, also of incidents that are over; a pause, an embargo or a doubt is no trouble.
+
+    Claims that the rules of the playbook grant are granted first, so that their people hear it at once.
+    """
     for case in cases:
         incident = case.incident.id
         with _collected(troubles, incident):
+            if case.playbook and case.playbook.claims:
+                await asyncio.to_thread(decide_by_rules, context.ledger, case, shipped_wording(), context.clock())
             sent = await send_replies(context.ledger, context.channels, context.links, incident, context.clock)
             troubles += [f"{incident}: answers wait ({channel}): {why}" for channel, why in sent.trouble.items()]
 

@@ -41,6 +41,7 @@ WAITS_FOR_TEST_ALL = (
     "flows/story/test_promises.py",
     "flows/test_public_pages.py",
     "flows/told/test_told_machine.py",
+    "ledger/claim/test_killed_team.py",
     "ledger/deliver/test_at_scale.py",
     "ledger/deliver/test_concurrency.py",
     "ledger/deliver/test_large_notices.py",
@@ -59,6 +60,7 @@ WAITS_FOR_TEST_ALL = (
 )
 """Files and folders with whole processes, browsers, a Prefect server, kills, many people, slow connections, or whole stories."""
 ON_BOTH_DATABASES = (
+    "ledger/claim/test_claims_at_once.py",
     "ledger/deliver/test_locks.py",
     "ledger/migrations/",
     "ledger/notice/test_approvals_at_once.py",

@@ -77,6 +77,7 @@ COMMANDS = {
         "people.reports:app", "Decide what people say on their pages: this is not me, my address is outdated."
     ),
     "requests": CommandEntry("people.requests:app", "Decide on people's requests for their data."),
+    "claims": CommandEntry("claim.claims:app", "Take in, decide and pay claims of compensation."),
     "mentions": CommandEntry("feedback.mentions:app", "Take in posts that mention our account; answer them in public."),
     "load": CommandEntry(
         "feedback.load:load", "Say how many people will contact you, and in which waves to send for your team."

@@ -22,6 +22,9 @@ from amends.ledger.case.person_messages import SentMessages
 from amends.ledger.case.person_reports import PersonReports
 from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
+from amends.ledger.claim.claims import CompensationClaims
+from amends.ledger.claim.evidence import ClaimEvidence
+from amends.ledger.claim.payments import ClaimPayments
 from amends.ledger.codes.codes import CodeStocks
 from amends.ledger.commitment.commitments import Commitments
 from amends.ledger.commitment.files import CommitmentFiles
@@ -113,6 +116,11 @@ class Ledger:
         self.surveys, self.samples = Surveys(store), SurveySamples(store)
         self.callers, self.mentions = Callers(store), Mentions(store, self.questions, self.answers)
         self.hours = QuestionHours(store)
+        self.claims, self.payments, self.evidence = (
+            CompensationClaims(store),
+            ClaimPayments(store),
+            ClaimEvidence(store),
+        )
         self.notices = notices = Notices(store, replay)
         self.approvals, self.restore = Approvals(store, notices), Restore(store)
         claims = Claims(store, notices)

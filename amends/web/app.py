@@ -24,6 +24,7 @@ from amends.web.http.forms import Fields
 from amends.web.http.languages import best_locale
 from amends.web.http.limits import WRITERS, PostLimits
 from amends.web.http.middleware import Door, QuietErrors, SafeHeaders
+from amends.web.http.uploads import Uploaded
 from amends.web.portal.board import PromiseBoard
 from amends.web.portal.cache import RecentCases
 from amends.web.portal.faq import FaqPage
@@ -55,7 +56,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     pages = PortalPages(settings.public_url, shipped, recent.contact_ways)
     notices = NoticePages(settings.site)
     personal = PersonalPages(
-        ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
+        ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits, settings.home
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_board(app, PromiseBoard(pages, notices, recent, clock))  # before the files, whose addresses are alike
@@ -145,7 +146,9 @@ def _add_personal_pages(app: FastAPI, personal: PersonalPages, write_slots: asyn
         return personal.read(request, link, notice)
 
     for form in PageForm:
-        _add_form(app, personal, form, write_slots)
+        if form is not PageForm.CLAIM:
+            _add_form(app, personal, form, write_slots)
+    _add_claim_form(app, personal, write_slots)
 
 
 def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, write_slots: asyncio.Semaphore) -> None:
@@ -157,6 +160,19 @@ def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, write_slots
     @app.api_route(f"/p/{{link}}/{form}", methods=READ)
     def back(request: Request, link: Link) -> Response:
         return personal.back(request, link, form)
+
+
+def _add_claim_form(app: FastAPI, personal: PersonalPages, write_slots: asyncio.Semaphore) -> None:
+    """Add the form of claims, which may have files."""
+
+    @app.post(f"/p/{{link}}/{PageForm.CLAIM}")
+    async def take_claim(request: Request, link: Link, form: Uploaded) -> Response:
+        async with write_slots:
+            return await run_in_threadpool(personal.take, request, link, PageForm.CLAIM, form.fields, form.files)
+
+    @app.api_route(f"/p/{{link}}/{PageForm.CLAIM}", methods=READ)
+    def back_to_claim(request: Request, link: Link) -> Response:
+        return personal.back(request, link, PageForm.CLAIM)
 
 
 def _error_page(pages: PortalPages) -> Callable[[Request, Exception], Response]:

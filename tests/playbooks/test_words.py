@@ -10,7 +10,7 @@ import pytest
 from amends.content.playbook.commitment_library import shipped_commitments
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.question import QuestionKind
+from amends.domain.feedback.question import ASKED
 from amends.domain.incident.commitment import CommitmentKind, CommitmentState, PlannedCommitment
 from amends.domain.incident.elements import class_of
 from amends.domain.incident.facts import DataCategory
@@ -36,6 +36,15 @@ PORTAL = set(
     answer_corrected_on answer_closed_on answer_was_wrong objected_on objection_button objection_why objection_send objection_thanks
     reply_subject reply_hello reply_asked reply_answer reply_wrong reply_closed reply_not_satisfied reply_not_satisfied_mail reply_thanks
     reply_sms reply_sms_wrong reply_sms_correction
+    claim_title claim_intro claim_intro_open claim_over claim_amount claim_text claim_holder claim_number
+    claim_bank claim_account_why claim_files claim_files_from claim_send claim_sent claim_yours claim_made
+    claim_received claim_late claim_granted claim_partly claim_rejected claim_in_payment claim_paid claim_returned
+    claim_account_missing claim_account_title claim_account_send claim_account_saved claim_object
+    claim_object_intro claim_object_why claim_object_send claim_objected claim_bad_amount claim_bad_account
+    claim_bad_holder claim_bad_bank claim_bad_files claim_too_late claim_reply_subject claim_reply_asked
+    claim_reply_answer claim_reply_page claim_reply_thanks claim_reply_received claim_reply_account_needed
+    claim_reply_granted claim_reply_partly claim_reply_rejected claim_reply_paid claim_reply_returned
+    claim_reply_reopened
     hour_begins hour_when hour_minutes hour_where hour_page hour_intro hour_more hour_ask_label hour_ask hour_remind hour_reminded
     hour_over hour_answers hour_reminder_subject hour_reminder_text
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed
@@ -202,7 +211,7 @@ def test_the_portal_has_its_words_with_their_parts(locale: str) -> None:
 
 @LOCALE
 def test_the_portal_names_each_kind_of_question(locale: str) -> None:
-    assert {f"ask_kind_{kind}" for kind in QuestionKind} - phrases(locale).portal.keys() == set()
+    assert {f"ask_kind_{kind}" for kind in ASKED} - phrases(locale).portal.keys() == set()
 
 
 @LOCALE

@@ -67,6 +67,7 @@ PATHS |= {
     ("GET", f"/p/{{link}}/{form}"): Documented({303: ""} | NOT_FOUND | TROUBLE, query=("lang",)) for form in PageForm
 }
 PATHS |= {("POST", f"/p/{{link}}/{form}"): SENT for form in PageForm}
+PATHS["POST", "/p/{link}/claim"] = Documented(SENT.statuses, query=("lang",), body=(FORM, PARTS))
 FIELDS = (*FORM_FIELDS, HONEYPOT, "answer-understood")
 """Fields of forms that are tried; a form ignores those that it does not have."""
 

@@ -14,7 +14,7 @@ from amends.cli.terminal.options import As, AsBringer, IncidentId
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import counted, minute
 from amends.domain.case.intake import new_question
-from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
+from amends.domain.feedback.question import ASKED, NewQuestion, QuestionKind, QuestionSource
 
 if TYPE_CHECKING:
     from amends.content.feedback.columns import ColumnMap, Columns
@@ -143,7 +143,7 @@ def note(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     by = desk.member(name).name
     playbook, at = running_playbook(desk, incident), now()
     person = _ask_who(desk, incident, by)
-    kind = _ask_until_known(desk, f"Kind: {', '.join(QuestionKind)}", QuestionKind.QUESTION, kind_of)
+    kind = _ask_until_known(desk, f"Kind: {', '.join(ASKED)}", QuestionKind.QUESTION, kind_of)
     locale = _ask_until_known(desk, "Language, as in en or zh-CN", _locale(desk, incident, person), locale_of)
     text, answered = _ask_words(desk), _asked("The answer, if they got one already; empty if not")
     number = desk.ledger.questions.ask(incident, _noted(playbook, person, kind, locale, text, at), at, by)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from amends.content.feedback.columns import NO_MAP, ColumnMap, Columns, MappedRow, Rejected, mapped_rows, moment
 from amends.domain.base.value import LOCALE
 from amends.domain.case.intake import new_question
-from amends.domain.feedback.question import QuestionKind, QuestionSource
+from amends.domain.feedback.question import ASKED, QuestionKind, QuestionSource
 from amends.domain.feedback.transcript import why_not_store
 from amends.domain.playbook.playbook import Playbook
 
@@ -72,8 +72,8 @@ def _call(row: MappedRow, by: ColumnMap, now: datetime) -> Call | Rejected:
 
 def kind_of(cell: str) -> QuestionKind:
     """Return the kind of question that a cell names. Raises ValueError."""
-    if (word := cell.strip()) not in tuple(QuestionKind):
-        raise ValueError(f"kind is none of {', '.join(QuestionKind)}")
+    if (word := cell.strip()) not in ASKED:
+        raise ValueError(f"kind is none of {', '.join(ASKED)}")
     return QuestionKind(word)
 
 

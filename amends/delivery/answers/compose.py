@@ -24,6 +24,14 @@ NEEDED = frozenset(
     }
 )  # fmt: skip
 """The words of a locale that replies are made of."""
+OF_CLAIMS = {
+    "reply_subject": "claim_reply_subject",
+    "reply_asked": "claim_reply_asked",
+    "reply_answer": "claim_reply_answer",
+    "reply_not_satisfied": "claim_reply_page",
+    "reply_thanks": "claim_reply_thanks",
+}
+"""The words of a reply about a claim of compensation, where the playbook has them."""
 LACKS = "the playbook of {incident} has no words in {locale} for answers; `amends migrate {incident}` brings newer ones"
 TOO_LONG = "the answer is too long for an SMS, and there is no page on which to read it"
 
@@ -78,7 +86,8 @@ class ReplyComposer:
         """Return the words in the language of the answer, else in the incident's, else in any."""
         known = self._wording.phrases
         own = best_locale(known, claim.content.locale) or best_locale(known, self._incident.default_locale)
-        return self._wording.phrases_in(own or next(iter(known)), claim.to.country)
+        phrases = self._wording.phrases_in(own or next(iter(known)), claim.to.country)
+        return _about_claims(phrases) if claim.content.kind is AnswerKind.CLAIM_NEWS else phrases
 
     def _subject(self, phrases: Phrases, content: ReplyContent) -> str:
         theirs = reply_subject(content.sender.subject) if content.sender else ""
@@ -147,6 +156,12 @@ class ReplyComposer:
 
     def _date(self, phrases: Phrases, moment: datetime) -> str:
         return say_date(phrases, moment, self._incident.organisation.timezone)
+
+
+def _about_claims(phrases: Phrases) -> Phrases:
+    """Return the phrases with the words around a reply about a claim in place of those around an answer."""
+    own = {word: phrases.portal[ours] for word, ours in OF_CLAIMS.items() if ours in phrases.portal}
+    return phrases.model_copy(update={"portal": phrases.portal | own})
 
 
 def _quoted(question: str) -> str:

@@ -11,6 +11,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.claim.claim import ClaimTotals
 from amends.domain.feedback.load.load import ContactDay
 from amends.domain.feedback.question import QuestionCounts, QuestionKind
 from amends.domain.feedback.queue.gaps import ManyAsked
@@ -272,13 +273,13 @@ class Case(Outline):
     """The reports from personal pages that wait for a decision; the people's messages are held meanwhile."""
     requests: RequestCounts = RequestCounts()
     """The requests of people for their data."""
-    open_claims: int = 0
-    """Claims that are not decided, or granted and not paid."""
     closing_overrides: tuple[ClosingOverride, ...] = ()
     """The closing criteria that members want to pass over, the first one first."""
     carried_over: tuple[CarriedOver, ...] = ()
     """The commitments that go on after the case is closed."""
     last_signs: LastSigns = LastSigns()
+    claims: ClaimTotals = ClaimTotals()
+    """The claims of compensation in numbers, beside the playbook's budget."""
     contacts: tuple[ContactDay, ...] = ()
     """The contacts of each day that had any, in the organisation's time zone."""
     told_wrongly: tuple[str, ...] = ()
@@ -308,6 +309,11 @@ class Case(Outline):
         counted = ((one, self.remedies.get(one.id)) for one in self.commitments)
         stands = (one for one in counted if one[0].state is not CommitmentState.DROPPED)
         return {one.id: counts.owed for one, counts in stands if counts and counts.owed}
+
+    @property
+    def open_claims(self) -> int:
+        """Return the number of claims of compensation that are not settled."""
+        return self.claims.open
 
     @property
     def commitments_open(self) -> bool:

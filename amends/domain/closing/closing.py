@@ -144,5 +144,6 @@ def without_word(case: Case) -> tuple[str, ...]:
         "questions have no answer": case.questions.open,
         "reports from personal pages are undecided": case.reports_open,
         "requests for data are undecided": case.requests.open,
+        "claims of compensation are not settled": case.open_claims,
     }
     return tuple(f"{count} {what}" for what, count in waiting.items() if count)

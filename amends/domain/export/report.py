@@ -329,6 +329,20 @@ def _timeline(source: ReportSource) -> ReportSection:
     return _section("timeline", "Timeline", tables=tables)
 
 
+def _claims(source: ReportSource) -> ReportSection:
+    totals = source.case.claims
+    if not totals.claims and totals.budget is None:
+        return _section("claims", "Claims of compensation", ("None was made.",))
+    states = tuple((state.replace("_", " "), count) for state, count in totals.claims.items())
+    sums = (totals.asked, totals.granted, totals.in_payment, totals.paid)
+    budget = "none" if totals.budget is None else totals.money(totals.budget)
+    head = columns("Asked for", "Granted", "On its way", "Paid", "Budget")
+    money = ReportTable(title="Claims in money", columns=head, rows=((*map(totals.money, sums), budget),))
+    how = columns("State", "Claims", numbers=("Claims",))
+    by_state = ReportTable(title="Claims by state", columns=how, rows=states)
+    return _section("claims", "Claims of compensation", (f"{totals.overdue} overdue.",), (money, by_state))
+
+
 def _closing(source: ReportSource) -> ReportSection:
     return _section("closing", "Closing", closing_lines(source.case, source.now))
 
@@ -380,6 +394,7 @@ SECTIONS: tuple[Callable[[ReportSource], ReportSection], ...] = (
     _reach,
     _next_news,
     _promises,
+    _claims,
     _questions,
     _contacts,
     _surveys,

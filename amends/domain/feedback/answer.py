@@ -46,6 +46,8 @@ class AnswerKind(StrEnum):
     """An answer that replaces one that was wrong."""
     CLOSED = "closed"
     """The reason, in words for the person, why a question is closed without an answer."""
+    CLAIM_NEWS = "claim_news"
+    """The word how a claim of compensation stands, at each of its steps."""
 
 
 class AnswerStatus(StrEnum):

@@ -30,6 +30,12 @@ class QuestionKind(StrEnum):
     QUESTION = "question"
     COMPLAINT = "complaint"
     SUGGESTION = "suggestion"
+    CLAIM = "claim"
+    """The words of a claim of compensation; the claim has its own state, and the question is answered as it comes."""
+
+
+ASKED = (QuestionKind.QUESTION, QuestionKind.COMPLAINT, QuestionKind.SUGGESTION)
+"""The kinds of what people ask; a claim comes by its own form."""
 
 
 class QuestionSource(StrEnum):

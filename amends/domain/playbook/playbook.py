@@ -19,6 +19,7 @@ from amends.domain.base.value import (
     Value,
 )
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.claim.rules import ClaimRules
 from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.topics import Topic
 from amends.domain.incident.commitment import PlannedCommitment
@@ -408,6 +409,8 @@ class Playbook(Value):
     """The rules of closing: what must be true before a case closes."""
     offers: tuple[Slug, ...] = ()
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
+    claims: ClaimRules | None = None
+    """The rules by which people can claim compensation; nobody can when the key is left out."""
 
     model_config = {**Value.model_config, "populate_by_name": True}
 

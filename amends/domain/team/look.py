@@ -11,6 +11,8 @@ SHOWING = {
     "dossier made": "dossier make",
     "link renewed": "link renew",
     "mail file saved": "inbox save",
+    "claim read": "claims show",
+    "evidence opened": "claims evidence",
     "letters handed over": "letters",
     "letters written again": "letters",
 }

@@ -34,6 +34,7 @@ from amends.ledger.audit.tally import any_in
 from amends.ledger.case.access_requests import request_counts
 from amends.ledger.case.person_reports import reports_open
 from amends.ledger.case.reach import reach_of
+from amends.ledger.claim.claims import claim_totals
 from amends.ledger.commitment.rows import changes, commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
@@ -119,6 +120,7 @@ class Cases:
                 "reports_open": reports_open(session, incident),
                 "requests": request_counts(session, incident, now),
                 "remedies": remedy_counts(session, incident),
+                "claims": claim_totals(session, incident, bare.playbook.claims if bare.playbook else None, now),
                 "contacts": contact_days(session, self._store.cache, incident, zone),
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at

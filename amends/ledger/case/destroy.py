@@ -26,6 +26,7 @@ from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     AccessRequestRow,
     CommitmentFileRow,
+    CompensationClaimRow,
     DeliveryRow,
     EventRow,
     IncidentRow,
@@ -120,6 +121,7 @@ class Destruction:
                 request.sealed_file = None
             for file in write.session.exec(select(CommitmentFileRow).where(CommitmentFileRow.incident == incident)):
                 file.sealed_name = file.sealed_content = None
+            _forget_accounts(write, incident)
             write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))
             for reply in write.session.exec(select(ReplyRow).where(ReplyRow.incident == incident)):
                 reply.provider_id = reply.detail = ""
@@ -151,3 +153,9 @@ class Destruction:
             raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._store.path))
         with suppress(FileNotFoundError), self._store.path.with_name(f"{self._store.path.name}-wal").open("rb") as log:
             os.fsync(log.fileno())  # SQLite truncates without fsync, so a power cut would bring the old pages back
+
+
+def _forget_accounts(write: Write, incident: str) -> None:
+    """Forget by which account, device and words each claim of compensation was recognised."""
+    for claim in write.session.exec(select(CompensationClaimRow).where(CompensationClaimRow.incident == incident)):
+        claim.once, claim.account_index, claim.device_index = str(claim.id), b"", b""

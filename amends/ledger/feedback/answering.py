@@ -91,6 +91,29 @@ def hand_out(write: Write, store: Store, answer: AnswerRow, rows: Sequence[Quest
         write.note(now, incident, f"{verb} questions", f"answer {answer.id}", actor=answer.by, questions=numbers)
 
 
+def tell_of_claims(
+    write: Write, store: Store, incident: str, news: Sequence[tuple[QuestionRow, str]], by: str, now: datetime
+) -> None:
+    """Store, for the question of each claim, the word how the claim stands, with its reply; the caller notes it."""
+    number, seal = _next_number(write.session, incident), store.seal(write.session, incident)
+    for answer, (row, said) in enumerate(news, start=number):
+        texts = json.dumps({row.locale: said}, ensure_ascii=False)
+        kept = AnswerRow(
+            incident=incident,
+            id=answer,
+            kind=AnswerKind.CLAIM_NEWS.value,
+            status=AnswerStatus.GIVEN.value,
+            questions=[row.id],
+            sealed_texts=seal.close(texts, texts_place(incident, answer)),
+            by=by,
+            at=now,
+        )
+        row.answer_id, row.answered_by, row.answered_at = answer, by, row.answered_at or now
+        write.session.add(kept)
+        write.session.add(_reply(write.session, store.keys, seal, kept, row, now))
+    write.session.flush()
+
+
 def withdraw_unsent(session: Session, incident: str, answer: int, now: datetime) -> int:
     """Withdraw the replies of a wrong answer that have not left, and return how many."""
     rows = session.exec(

@@ -175,6 +175,15 @@ def once_for(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
+def add_claim_words(write: Write, store: Store, incident: str, asked: NewQuestion, now: datetime, by: str) -> int:
+    """Store the words of a claim as a question that joins no group, and return its id. Raises NotAllowed."""
+    number = _next_number(write.session, incident)
+    write.session.add(_new_row(store.seal(write.session, incident), incident, number, asked, asked.topic))
+    write.session.flush()
+    _note(write, incident, number, asked, 0, now, by)
+    return number
+
+
 def open_leaks(session: Session, incident: str, found: Iterable[str]) -> tuple[int, ...]:
     """Return, of the questions that hold data of other people, those without an answer.
 

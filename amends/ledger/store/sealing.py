@@ -37,6 +37,8 @@ CLOSED = {
     "person_report": ("sealed_said", "sealed_words"),
     "access_request": ("sealed_file", "sealed_words"),
     "commitment_file": ("sealed_name", "sealed_content"),
+    "compensation_claim": ("sealed_account", "sealed_objection"),
+    "claim_decision": ("sealed_reason",),
 }
 """Encrypted columns, which open in their own row alone: when one was altered, the rest of the row can still be read."""
 NAMED_BY = {"approval": ("incident", "notice", "version", "member")}

@@ -1159,3 +1159,126 @@ class ReviewRow(Sealed, table=True):
     """The number of the last note that the review had."""
     by: str
     at: datetime = _time()
+
+
+class CompensationClaimRow(Sealed, table=True):
+    """A claim of compensation; its words are those of its question, and its account is sealed."""
+
+    __tablename__ = "compensation_claim"
+    __table_args__ = (
+        UniqueConstraint("incident", "once"),
+        UniqueConstraint("incident", "question"),
+        ForeignKeyConstraint(["incident", "question"], ["question.incident", "question.id"]),
+        Index("ix_compensation_claim_state", "incident", "state"),
+    )
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    once: str
+    person: int = Field(index=True)
+    question: int
+    locale: str
+    source: str
+    entered_by: str
+    currency: str
+    asked: int = Field(sa_type=BigInteger)
+    """The amount that is asked for, in minor units."""
+    granted: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    state: str
+    round: int = 1
+    """1 until the person objects, 2 from then on."""
+    files: int = 0
+    """The number of files with evidence."""
+    sealed_account: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    sealed_objection: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    account_index: bytes = Field(default=b"", sa_type=LargeBinary)
+    """The keyed index of the account; empty without one."""
+    device_index: bytes = Field(default=b"", sa_type=LargeBinary)
+    """The keyed index of the address from which the form was sent; empty for another way of claiming."""
+    at: datetime = _time()
+    due_at: datetime = _time()
+    decided_at: datetime | None = _time_or_none()
+    objected_at: datetime | None = _time_or_none()
+
+
+class ClaimDecisionRow(Sealed, table=True):
+    """One decision on a claim, by a member or by the rules of the playbook."""
+
+    __tablename__ = "claim_decision"
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+    )
+    incident: str = Field(primary_key=True)
+    claim: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The number of the decision among those on the claim."""
+    round: int
+    by: str
+    granted: int = Field(sa_type=BigInteger)
+    """The minor units that are granted; 0 for a rejection."""
+    sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    at: datetime = _time()
+
+
+class ClaimFileRow(Sealed, table=True):
+    """A file with evidence for a claim; the file itself lies sealed in the home."""
+
+    __tablename__ = "claim_file"
+    __table_args__ = (
+        UniqueConstraint("incident", "name"),
+        ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+    )
+    incident: str = Field(primary_key=True)
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    claim: int
+    name: str
+    """The name in the home, which Amends has made."""
+    kind: str
+    """The media type, by the first bytes of the file."""
+    size: int
+    at: datetime = _time()
+
+
+class PaymentFileRow(Sealed, table=True):
+    """A payment file: made by one member, released by another, or dropped before that."""
+
+    __tablename__ = "payment_file"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    made_by: str
+    made_at: datetime = _time()
+    currency: str
+    count: int
+    total: int = Field(sa_type=BigInteger)
+    """The sum of all payments in minor units."""
+    message_id: str
+    pay_from: dict[str, str] = _json()
+    """The organisation's account, as the playbook had it when the file was made; empty without one."""
+    released_by: str = ""
+    released_at: datetime | None = _time_or_none()
+    form: str = ""
+    """The format in which the file was released; a bank would take another format for another file."""
+    dropped_by: str = ""
+    dropped_at: datetime | None = _time_or_none()
+
+
+class ClaimPaymentRow(Sealed, table=True):
+    """One payment for a claim; there is a further one only after a payment came back."""
+
+    __tablename__ = "claim_payment"
+    __table_args__ = (
+        UniqueConstraint("incident", "end_to_end"),
+        ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+        ForeignKeyConstraint(["incident", "file"], ["payment_file.incident", "payment_file.id"]),
+        Index("ix_claim_payment_file", "incident", "file"),
+    )
+    incident: str = Field(primary_key=True)
+    claim: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    attempt: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    file: int
+    end_to_end: str
+    minor: int = Field(sa_type=BigInteger)
+    sealed_account: bytes = Field(sa_type=LargeBinary)
+    state: str
+    at: datetime = _time()
+    reason: str = ""
+    """The bank's code for a return."""

@@ -108,14 +108,14 @@ OneClick = Annotated[bool, Depends(_asks_in_one_click)]
 """True for a POST with List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
 
 
-async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
+async def small_body(request: Request, largest: int = LARGEST_BODY, seconds: int = BODY_SECONDS) -> bytes:
     """Return the body. Raises HTTPException 413 or 408 as soon as the body is known to be too large or too slow."""
     declared = request.headers.get("content-length", "0")
     if len(declared) > 9 or not declared.isdecimal() or int(declared) > largest:
         raise HTTPException(413)
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > largest:

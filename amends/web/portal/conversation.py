@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from amends.domain.feedback.answer import AnswerKind, HeardAnswer
-from amends.domain.feedback.question import Question
+from amends.domain.feedback.question import Question, QuestionKind
 
 HEADS = {
     AnswerKind.GIVEN: "answered_on",
     AnswerKind.CORRECTION: "answer_corrected_on",
     AnswerKind.CLOSED: "answer_closed_on",
+    AnswerKind.CLAIM_NEWS: "answered_on",
 }
 """The word of the portal above each kind of answer."""
 OBJECTED = "objected_on"
@@ -45,8 +46,12 @@ class Conversation:
 def conversations(
     questions: Iterable[Question], said: Mapping[int, Sequence[HeardAnswer]]
 ) -> tuple[Conversation, ...]:  # fmt: skip
-    """Return the conversation about each question, the one with the latest contribution first."""
-    found = (Conversation(question, _turns(question, said.get(question.id, ()))) for question in questions)
+    """Return the conversation about each question, the one with the latest contribution first.
+
+    Claims are left out: the page has a section of its own for them.
+    """
+    asked = (question for question in questions if question.kind is not QuestionKind.CLAIM)
+    found = (Conversation(question, _turns(question, said.get(question.id, ()))) for question in asked)
     return tuple(sorted(found, key=lambda one: (one.latest, one.question.id), reverse=True))
 
 

@@ -1,10 +1,11 @@
 """The personal page, with everything that concerns its person, and the forms that the person sends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from amends.domain.codes.code import OwnCode
 from amends.domain.draft.writer import Links
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.hour import HourState, QuestionHour
-from amends.domain.feedback.question import Question, QuestionKind, QuestionSource
+from amends.domain.feedback.question import ASKED, Question, QuestionKind, QuestionSource
 from amends.domain.people.person import damaged
 from amends.domain.playbook.survey import LONGEST_COMMENT, SCORES
 from amends.ledger import Ledger, once_for
@@ -29,6 +30,7 @@ from amends.web.http.forms import Fields, FormTokens, TokenVerdict, from_our_pag
 from amends.web.http.limits import RETRY_SECONDS, PostLimits, sender_address
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
 from amends.web.portal.cache import RecentCases
+from amends.web.portal.claims import CLAIM_FIELDS, ClaimForms
 from amends.web.portal.conversation import conversations
 from amends.web.portal.hours import times
 from amends.web.portal.notices import NoticePages
@@ -36,7 +38,7 @@ from amends.web.portal.own_forms import OWN_FIELDS, Mistake, OwnForms
 from amends.web.portal.pages import PortalPages
 from amends.web.portal.visit import Visit
 
-FORM_FIELDS = ("form", "kind", "text", "survey", "question", "why", "hour", *OWN_FIELDS)
+FORM_FIELDS = ("form", "kind", "text", "survey", "question", "why", "hour", *OWN_FIELDS, *CLAIM_FIELDS)
 ANSWER = "answer-"
 """The beginning of the name of a field that answers a question of a survey."""
 HONEYPOT = "homepage"
@@ -72,6 +74,12 @@ class PageForm(StrEnum):
     """Asks to be reminded of a question hour."""
     HOUR = "hour"
     """Asks a question beforehand, for a question hour."""
+    CLAIM = "claim"
+    """Claims compensation, with files."""
+    CLAIM_OBJECT = "claim-objection"
+    """Says that the person does not agree with the decision on a claim."""
+    CLAIM_ACCOUNT = "claim-account"
+    """Names the account to which a claim is paid."""
 
     @property
     def is_button(self) -> bool:
@@ -112,13 +120,13 @@ class PersonalPages:
 
     def __init__(
         self, ledger: Ledger, pages: PortalPages, notices: NoticePages, recent: RecentCases,
-        public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits,
+        public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits, home: Path,
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
         self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
         self._tokens = FormTokens(ledger.store.keys.form_key)
         self._limits = limits
-        self._own = OwnForms(ledger)
+        self._own, self._claims = OwnForms(ledger), ClaimForms(ledger, home)
 
     def show(self, request: Request, link: str) -> Response:
         """Return the page of this link. Raises HTTPException 404."""
@@ -153,7 +161,9 @@ class PersonalPages:
             return HTMLResponse(file, headers={"Content-Disposition": 'attachment; filename="my-data.html"'})
         raise HTTPException(HTTPStatus.NOT_FOUND)
 
-    def take(self, request: Request, link: str, form: PageForm, fields: Fields) -> Response:
+    def take(
+        self, request: Request, link: str, form: PageForm, fields: Fields, files: Sequence[bytes] = ()
+    ) -> Response:
         """Record a form and redirect to the page; a form that is not recorded is returned, as it was filled in.
 
         Raises HTTPException 403 or 404.
@@ -165,12 +175,14 @@ class PersonalPages:
             held = {"Retry-After": str(seconds)}
             return self._pages.explain(request, HTTPStatus.TOO_MANY_REQUESTS, again=_sent(fields), headers=held)
         try:
-            return self._take(self._visit(request, link), form, fields)
+            return self._take(self._visit(request, link), form, fields, files, self._sender(request))
         except LEDGER_TROUBLE as error:  # without the ledger there is no page on which to show the form
             return self._give_back(request, fields, log_quietly(error))
 
-    def _take(self, visit: Visit, form: PageForm, fields: Fields) -> Response:
-        if fault := self._refusal(visit, form, fields) or self._record(visit, form, fields):
+    def _take(
+        self, visit: Visit, form: PageForm, fields: Fields, files: Sequence[bytes], sender: str
+    ) -> Response:  # fmt: skip
+        if fault := self._refusal(visit, form, fields) or self._record(visit, form, fields, files, sender):
             with self._ledger.store.one_view():
                 return self._page(visit, fault=fault, fields=fields)
         return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
@@ -233,7 +245,10 @@ class PersonalPages:
             return Fault(form, "sent_too_soon")
         return None
 
-    def _record(self, visit: Visit, form: PageForm, fields: Mapping[str, str]) -> Fault | None:
+    def _record(
+        self, visit: Visit, form: PageForm, fields: Mapping[str, str], files: Sequence[bytes], sender: str
+    ) -> Fault | None:
+        claims = self._claims
         record = {
             PageForm.ASK: self._record_question,
             PageForm.SURVEY: self._record_survey,
@@ -247,6 +262,9 @@ class PersonalPages:
             PageForm.DATA: _as_fault(form, self._own.ask_for_data),
             PageForm.REMIND: self._sign_up,
             PageForm.HOUR: self._record_for_hour,
+            PageForm.CLAIM: _as_fault(form, lambda visit, fields: claims.claim(visit, fields, files, sender)),
+            PageForm.CLAIM_OBJECT: _as_fault(form, claims.object),
+            PageForm.CLAIM_ACCOUNT: _as_fault(form, claims.account),
         }
         try:
             return record[form](visit, fields)
@@ -383,10 +401,13 @@ class PersonalPages:
             hours=self._hours(visit),
             scores=SCORES,
             longest_comment=LONGEST_COMMENT,
-            kinds=tuple(QuestionKind),
+            kinds=ASKED,
             trap=HONEYPOT,
             fault=fault,
             typed=typed,
+            claims=(claims := self._claims.shown(visit)),
+            claim_sent=claims.claims[0].claim.due_at if claims and claims.claims and sent == PageForm.CLAIM else None,
+            account_saved=sent == PageForm.CLAIM_ACCOUNT,
             **self._own.shown(visit),
             tokens={form.value: self._token(visit, form, fault, typed) for form in PageForm},
         )
@@ -448,7 +469,7 @@ def _sent(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kind(word: str) -> QuestionKind:
-    return QuestionKind(word) if word in tuple(QuestionKind) else QuestionKind.QUESTION
+    return QuestionKind(word) if word in ASKED else QuestionKind.QUESTION
 
 
 def _last_due(questions: tuple[Question, ...], now: datetime) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.case.case import Case, IncidentState, LastSigns, OccurrenceState, RecordedOccurrence
+from amends.domain.claim.claim import ClaimTotals
 from amends.domain.closing.closing import is_at_its_end, ready_to_close, stays_open
 from amends.domain.closing.criteria import bound, is_passed_over, missing, unmet
 from amends.domain.closing.missing import BY_ITSELF
@@ -91,7 +92,7 @@ UNKNOWN = an_incident(facts={"cause": None})
         ({"incident": an_incident(times={})}, "contained", "security"),
         ({"questions": QuestionCounts(asked=2, open=1)}, "questions_settled", "support"),
         ({"reports_open": 1}, "questions_settled", "support"),
-        ({"open_claims": 2}, "claims_settled", "lead"),
+        ({"claims": ClaimTotals(claims={"received": 2})}, "claims_settled", "lead"),
         ({"commitments": (a_commitment(),)}, "commitments_settled", "security"),
     ],
 )  # fmt: skip

@@ -11,10 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amends.content.notice import shipped_wording
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
 from amends.domain.base.money import Money
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.claim.claim import NewEvidence
+from amends.domain.claim.rules import ClaimVerdict
+from amends.domain.claim.words import ClaimWords
 from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
@@ -43,6 +47,7 @@ from amends.ledger.store.tables import (
 )
 from tests.builders import NOW, a_commitment, a_draft, a_duty, a_person, a_survey, an_asked, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, bound, looked_over, sqlite_url
+from tests.ledger.claim.claiming import OURS, RULES, a_claim
 
 LATER = NOW + timedelta(hours=1)
 MEI = Member(name="mei", role=TeamRole.LEAD)
@@ -94,6 +99,7 @@ def with_everything(ledger: Ledger) -> None:
     ledger.inbox.record([TakenMail("aa", MailOutcome.QUESTION, INCIDENT, 1, NOTICE, files=(file,))], NOW)
     _from_the_page(ledger)
     _in_public(ledger)
+    _claim_and_pay(ledger)
     ledger.commitments.add(
         INCIDENT,
         [(a_commitment(id="a", audience="persons:a"), [1, 2]), (a_commitment(id="b", per_person=CHECKED), [])],
@@ -124,6 +130,15 @@ def _from_the_page(ledger: Ledger) -> None:
     ledger.choices.prefer(INCIDENT, 1, Preference(locale="zh-CN"), NOW)
     ledger.choices.tick(INCIDENT, 1, "beware", NOW, done=True)
     ledger.choices.renew_link(INCIDENT, 1, "lena", NOW)
+
+
+def _claim_and_pay(ledger: Ledger) -> None:
+    """Rows of a claim with a file, of its decision, and of its payment."""
+    file = NewEvidence("aa-1", "image/png", 3)
+    words = ClaimWords({"en": shipped_wording().phrases["en"].portal}, "en", lambda _, at: f"{at:%Y-%m-%d}")
+    ledger.claims.add(INCIDENT, a_claim(files=(file,)), words, "care", NOW)
+    ledger.claims.decide(INCIDENT, 1, ClaimVerdict(5000), RULES, words, MEI, NOW)
+    ledger.payments.make(INCIDENT, "EUR", OURS, MEI, NOW)
 
 
 def _what_takes_weeks(ledger: Ledger) -> None:

@@ -595,7 +595,14 @@ def upgrade() -> None:
     _create_answers()
     _create_mentions_and_hours()
     _create_inbox()
-    for create in (_create_queue, _create_remedies, _create_commitment_work, _create_codes, _create_closing):
+    for create in (
+        _create_queue,
+        _create_remedies,
+        _create_commitment_work,
+        _create_codes,
+        _create_closing,
+        _create_claims,
+    ):
         create()
     for table, why in APPEND_ONLY.items():
         _forbid_changes(table, why)
@@ -1193,6 +1200,113 @@ def _create_closing() -> None:
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
         sa.PrimaryKeyConstraint("incident", "step"),
     )
+
+
+def _create_claims() -> None:
+    op.create_table(
+        "compensation_claim",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("entered_by", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("asked", sa.BigInteger(), nullable=False),
+        sa.Column("granted", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("sealed_account", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_objection", sa.LargeBinary(), nullable=True),
+        sa.Column("account_index", sa.LargeBinary(), nullable=False),
+        sa.Column("device_index", sa.LargeBinary(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("decided_at", TIME, nullable=True),
+        sa.Column("objected_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.ForeignKeyConstraint(["incident", "question"], ["question.incident", "question.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "once"),
+        sa.UniqueConstraint("incident", "question"),
+    )
+    op.create_index("ix_compensation_claim_person", "compensation_claim", ["person"])
+    op.create_index("ix_compensation_claim_state", "compensation_claim", ["incident", "state"])
+    op.create_table(
+        "claim_decision",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("claim", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("granted", sa.BigInteger(), nullable=False),
+        sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+        sa.PrimaryKeyConstraint("incident", "claim", "id"),
+    )
+    op.create_table(
+        "claim_file",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("claim", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "name"),
+    )
+    _create_payments()
+
+
+def _create_payments() -> None:
+    op.create_table(
+        "payment_file",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("made_at", TIME, nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("pay_from", sa.JSON(), nullable=False),
+        sa.Column("released_by", sa.String(), nullable=False),
+        sa.Column("released_at", TIME, nullable=True),
+        sa.Column("form", sa.String(), nullable=False),
+        sa.Column("dropped_by", sa.String(), nullable=False),
+        sa.Column("dropped_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "claim_payment",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("claim", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("file", sa.Integer(), nullable=False),
+        sa.Column("end_to_end", sa.String(), nullable=False),
+        sa.Column("minor", sa.BigInteger(), nullable=False),
+        sa.Column("sealed_account", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
+        sa.ForeignKeyConstraint(["incident", "file"], ["payment_file.incident", "payment_file.id"]),
+        sa.PrimaryKeyConstraint("incident", "claim", "attempt"),
+        sa.UniqueConstraint("incident", "end_to_end"),
+    )
+    op.create_index("ix_claim_payment_file", "claim_payment", ["incident", "file"])
 
 
 def _forbid_changes(table: str, why: str) -> None:

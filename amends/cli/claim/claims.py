@@ -1,0 +1,287 @@
+"""Commands for claims of compensation: read them, take one in, decide, object, and say what was paid."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.claim import payments
+from amends.cli.claim.said import HEAD, in_words, parsed_time, row, rules_and_words, tell_now, values
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.files import whole
+from amends.cli.terminal.options import As, IncidentId, noun, number, place
+from amends.cli.terminal.text import table
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.text import counted, minute
+from amends.domain.claim.account import UnfitAccount, read_account
+from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim, NewEvidence
+from amends.domain.claim.money import CurrencyAmount, read_money
+from amends.domain.claim.rules import ClaimVerdict
+
+if TYPE_CHECKING:
+    from amends.delivery.claims import ClaimDesk
+    from amends.domain.claim.account import Account
+
+ClaimId = Annotated[int, typer.Argument(metavar="CLAIM", parser=number, help="The claim's number.")]
+Holder = Annotated[str, typer.Option(metavar="NAME", help="The name of the account's holder.")]
+AccountNumber = Annotated[str, typer.Option("--account", metavar="IBAN", help="The IBAN, or the account's number.")]
+Bank = Annotated[str, typer.Option(metavar="BIC", help="The BIC, or the name of the bank.")]
+
+app = noun()
+
+
+@app.command("list")
+def listed(
+    ctx: typer.Context,
+    incident: IncidentId,
+    unsettled: Annotated[bool, typer.Option("--open", help="Only those that are not settled.")] = False,
+    suspicious: Annotated[bool, typer.Option("--signals", help="Only those with signals of fraud.")] = False,
+) -> None:
+    """List the claims, the one due first in front. Signals of fraud are shown; nothing is decided by them."""
+    desk: Desk = ctx.obj
+    signals = desk.ledger.claims.signals(incident)
+    found = desk.ledger.claims.all(incident, states=OPEN_STATES if unsettled else None)
+    found = tuple(one for one in found if one.id in signals or not suspicious)
+    desk.show(
+        [values(one, signals.get(one.id, ())) for one in found], table(HEAD, [row(one, signals) for one in found])
+    )
+    if late := [one.id for one in found if one.overdue(now())]:
+        desk.hint(f"overdue: {', '.join(map(str, late))}")
+    if waiting := [one.id for one in found if one.state is ClaimState.RECEIVED]:
+        desk.hint(f"`amends claims show {incident} {waiting[0]} --as NAME`, then `amends claims decide`")
+
+
+@app.command()
+def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> None:
+    """Show one claim with its words, its account and its evidence; the audit chain names who looked."""
+    desk: Desk = ctx.obj
+    by = desk.member(name)
+    found = desk.ledger.claims.get(incident, claim)
+    desk.ledger.claims.note_shown(incident, claim, by.name, now())
+    signals = desk.ledger.claims.signals(incident).get(claim, ())
+    most = ""
+    if found.state is ClaimState.RECEIVED:
+        rules = rules_and_words(desk, incident).rules
+        minor = desk.ledger.claims.most(incident, claim, rules)
+        most = str(found.asked.model_copy(update={"minor": minor}))
+    files = desk.ledger.evidence.of_claim(incident, claim)
+    desk.show(found, "\n".join(in_words(found, files, signals, most)))
+    if found.source is ClaimWay.MAIL:
+        desk.hint(f"files of its mail: `amends inbox files {incident}` shows those of question {found.question}")
+    if files:
+        desk.hint(f"`amends claims evidence {incident} {files[0].id} --to PATH --as NAME` writes a file")
+    if found.state is ClaimState.RECEIVED:
+        desk.hint(f"`amends claims decide {incident} {claim} --grant AMOUNT --as NAME`, or --reject --reason TEXT")
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    amount: Annotated[str, typer.Option(metavar="AMOUNT", help="What is asked for, as in 49.90.")],
+    person: Annotated[int | None, typer.Option(metavar="PERSON", parser=number, help="The person's number.")] = None,
+    question: Annotated[
+        int | None,
+        typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim."),
+    ] = None,
+    text: Annotated[str, typer.Option(metavar="TEXT", help="What the money was for, in the person's words.")] = "",
+    holder: Holder = "",
+    account: AccountNumber = "",
+    bank: Bank = "",
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A receipt: PDF, JPEG, PNG, HEIC; repeat it."),
+    ] = None,
+    received: Annotated[str, typer.Option(metavar="TIME", help="When it came, as in 2026-12-01T09:30+01:00.")] = "",
+) -> None:
+    """Take in a claim for somebody: of a mail or question (--question), or of what they said (--person, --text).
+
+    Whoever enters a claim never decides it. The person hears at once that it has come.
+    """
+    from amends.ledger import once_for
+
+    desk: Desk = ctx.obj
+    by, known, at = desk.member(name), rules_and_words(desk, incident), _received(received)
+    if why := known.why_late(at):
+        raise NotAllowed(why)
+    asked = _amount(amount, known)
+    whose, locale, said = _of_question(desk, incident, question or 0, person or 0, text)
+    once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
+    files = _files(desk, incident, once, evidence or [])
+    new = NewClaim(
+        person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
+        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(known, holder, account, bank),
+        files=files, question=question,
+    )  # fmt: skip
+    claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
+    tell_now(desk, incident)
+    desk.show({"claim": claim, "person": whose}, f"claim {claim} of person {whose} over {asked}")
+    desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
+
+
+@app.command()
+def decide(
+    ctx: typer.Context,
+    incident: IncidentId,
+    claim: Annotated[int | None, typer.Argument(metavar="[CLAIM]", parser=number, help="The claim's number.")] = None,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are in the team.")] = "",
+    grant: Annotated[str, typer.Option(metavar="AMOUNT", help="Grant this much.")] = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Grant nothing.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why less, for the person, in their language.")] = "",
+    by_rules: Annotated[bool, typer.Option("--by-rules", help="Grant all that the playbook grants by itself.")] = False,
+) -> None:
+    """Decide on a claim: --grant AMOUNT, or --reject, with a --reason for less than was asked for.
+
+    Above `one_approver_up_to` two different members must say the same. The person hears the decision at once.
+    """
+    desk: Desk = ctx.obj
+    known = rules_and_words(desk, incident)
+    if by_rules:
+        if claim or grant or reject:
+            raise typer.BadParameter("--by-rules decides all that the rules can, and takes nothing else")
+        count = desk.ledger.claims.decide_by_rules(incident, known.rules, known.words, now())
+        tell_now(desk, incident)
+        desk.show({"granted": count}, f"{counted(count, 'claim')} granted by the rules of the playbook")
+        return
+    if not claim or not name or bool(grant) == reject:
+        raise typer.BadParameter("name a CLAIM, either --grant AMOUNT or --reject, and --as NAME")
+    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason)
+    found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, desk.member(name), now())
+    _say_decided(desk, incident, found)
+
+
+def _say_decided(desk: Desk, incident: str, found: CompensationClaim) -> None:
+    if found.state is ClaimState.RECEIVED:
+        desk.show(values(found, ()), f"claim {found.id} waits for a second, different member who says the same")
+        raise typer.Exit(Exit.WAITING)
+    tell_now(desk, incident)
+    desk.show(values(found, ()), f"claim {found.id} is {found.state}{f': {found.granted}' if found.granted else ''}")
+    if found.state is ClaimState.GRANTED:
+        what = f"`amends claims pay {incident} --as NAME` makes a payment file"
+        desk.hint(what if found.account else f"the person is asked for an account; then {what}")
+
+
+@app.command("object")
+def object_(
+    ctx: typer.Context,
+    incident: IncidentId,
+    claim: ClaimId,
+    name: As,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="What the person says, in their words.")] = "",
+) -> None:
+    """Note that the person does not agree with a decision: once, and others decide anew."""
+    desk: Desk = ctx.obj
+    by, known, at = desk.member(name).name, rules_and_words(desk, incident), now()
+    found = desk.ledger.claims.get(incident, claim)
+    due = at + known.rules.reply_within
+    desk.ledger.claims.object(incident, claim, why, due, known.object_until(found), known.words, at, by)
+    tell_now(desk, incident)
+    desk.show({"claim": claim, "due_at": due}, f"claim {claim} is open again, to be decided until {minute(due)}")
+    desk.hint("members who have not decided on it decide now")
+
+
+@app.command()
+def account(
+    ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As, holder: Holder, account: AccountNumber,
+    bank: Bank = "",
+) -> None:  # fmt: skip
+    """Note the account to which a claim is paid, also a new one after a payment came back."""
+    desk: Desk = ctx.obj
+    by, known = desk.member(name).name, rules_and_words(desk, incident)
+    given = _account(known, holder, account, bank)
+    if given is None:
+        raise typer.BadParameter("give --holder and --account")
+    desk.ledger.claims.give_account(incident, claim, given, now(), by)
+    desk.show({"claim": claim}, f"the account of claim {claim} is noted")
+
+
+@app.command()
+def evidence(
+    ctx: typer.Context,
+    incident: IncidentId,
+    file: Annotated[int, typer.Argument(metavar="EVIDENCE", parser=number, help="The number of the file.")],
+    to: Annotated[Path, typer.Option(metavar="PATH", help="Where to write it.", parser=place)],
+    name: As,
+) -> None:
+    """Write a file with evidence, readable by you alone. It is a stranger's: open it nowhere but apart."""
+    from amends.delivery.claims import EvidenceFolder
+
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    found = desk.ledger.evidence.get(incident, file)
+    content = EvidenceFolder(desk.settings.home, desk.ledger).content(incident, found)
+    desk.ledger.evidence.note_opened(incident, file, by, now())
+    with whole(to) as written:
+        written.write(content)
+    desk.show({"evidence": file, "saved": str(to)}, f"{to} has evidence {file} of claim {found.claim}")
+
+
+@app.command()
+def totals(ctx: typer.Context, incident: IncidentId) -> None:
+    """Show the claims in numbers: asked for, granted, on its way, paid, beside the playbook's budget."""
+    desk: Desk = ctx.obj
+    found = desk.ledger.cases.read(incident, now()).claims
+    lines = [f"{count} {state.replace('_', ' ')}" for state, count in found.claims.items()]
+    sums = ("asked", "granted", "in_payment", "paid")
+    lines += [f"{what.replace('_', ' ')}: {found.money(getattr(found, what))}" for what in sums]
+    if found.budget is not None:
+        left = found.budget - found.granted
+        lines.append(f"budget: {found.money(found.budget)}, of which {found.money(left)} are left")
+    if found.overdue:
+        lines.append(f"overdue: {found.overdue}")
+    desk.show(found, "\n".join(lines))
+
+
+app.command()(payments.pay)
+app.command()(payments.paid)
+
+
+def _amount(text: str, known: "ClaimDesk") -> CurrencyAmount:
+    try:
+        return read_money(text.removesuffix(known.rules.currency).strip(), known.rules.currency)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text[:40]!r}: {error}; claims are in {known.rules.currency}") from None
+
+
+def _account(known: "ClaimDesk", holder: str, number: str, bank: str) -> "Account | None":
+    if not (holder or number or bank):
+        return None
+    try:
+        return read_account(holder, number, bank, iban_only=known.rules.iban_only)
+    except UnfitAccount as error:
+        raise typer.BadParameter(f"--{error.field}: {error}") from None
+
+
+def _received(text: str) -> datetime:
+    try:
+        return parsed_time(text, now()) if text else now()
+    except ValueError as error:
+        raise typer.BadParameter(f"--received: {error}") from None
+
+
+def _of_question(desk: Desk, incident: str, question: int, person: int, text: str) -> tuple[int, str, str]:
+    """Return the person, the locale and the words of a claim. Raises BadParameter."""
+    if bool(question) == bool(person or text):
+        raise typer.BadParameter("say either --question, or --person with --text")
+    if not question:
+        if not (person and text.strip()):
+            raise typer.BadParameter("a claim needs --person and --text: what the money was for")
+        return person, desk.ledger.people.get(incident, person).locale, text
+    found = desk.ledger.questions.get(incident, question)
+    if found.person is None:
+        raise NotAllowed(f"nobody knows who asked question {question}: take the claim in with --person and --text")
+    return found.person, found.locale, found.text
+
+
+def _files(desk: Desk, incident: str, once: str, paths: list[Path]) -> tuple[NewEvidence, ...]:
+    from amends.delivery.claims import MOST_FILE_BYTES, EvidenceFolder
+
+    contents = []
+    for path in paths:
+        with path.open("rb") as opened:
+            contents.append(opened.read(MOST_FILE_BYTES + 1))
+    return EvidenceFolder(desk.settings.home, desk.ledger).store(incident, once, contents)

@@ -1,0 +1,105 @@
+"""Claims of compensation in words and rows, for the terminal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from amends.cli.terminal.desk import Desk
+from amends.domain.base.text import minute
+from amends.domain.base.value import to_utc
+from amends.domain.claim.claim import CompensationClaim, Evidence
+
+if TYPE_CHECKING:
+    from amends.delivery.claims import ClaimDesk
+    from amends.domain.claim.signals import Signal
+
+HEAD = ("claim", "due", "person", "state", "asked", "granted", "files", "decided by", "signals")
+UNREADABLE = "(cannot be read: it was altered, moved, or sealed with another key)"
+
+
+def rules_and_words(desk: Desk, incident: str) -> "ClaimDesk":
+    """Return the rules and words of claims. Raises NotAllowed when the playbook has none."""
+    from amends.content.notice import shipped_wording
+    from amends.delivery.claims import claim_desk
+
+    return claim_desk(desk.ledger, incident, shipped_wording())
+
+
+def row(claim: CompensationClaim, signals: Mapping[int, tuple["Signal", ...]]) -> tuple[object, ...]:
+    """Return a claim as a row under HEAD, without personal data."""
+    by = ", ".join(one.by for one in claim.decisions if one.round == claim.round)
+    said = ", ".join(signals.get(claim.id, ()))
+    granted = claim.granted or ""
+    return claim.id, claim.due_at, claim.person, claim.state, claim.asked, granted, claim.files, by, said
+
+
+def values(claim: CompensationClaim, signals: tuple["Signal", ...]) -> dict[str, object]:
+    """Return a claim as values for --json, without personal data."""
+    hidden = {"text", "objection", "account", "asked", "granted", "decisions"}
+    found = claim.model_dump(mode="json", exclude=hidden)
+    decisions = [one.model_dump(mode="json", exclude={"reason"}) for one in claim.decisions]
+    amounts = {"asked": str(claim.asked), "granted": str(claim.granted) if claim.granted else None}
+    return found | amounts | {"decisions": decisions, "signals": signals, "account_known": claim.account is not None}
+
+
+def in_words(
+    claim: CompensationClaim, files: tuple[Evidence, ...], signals: tuple["Signal", ...], most: str
+) -> list[str]:
+    """Return all that whoever decides should know of a claim, in lines; personal data is among them."""
+    by = f" by {claim.entered_by}" if claim.entered_by else ""
+    lines = [
+        f"claim {claim.id} of person {claim.person}, {claim.source}{by}, {claim.locale}, question {claim.question}",
+        f"came {minute(claim.at)}, decision due {minute(claim.due_at)}",
+        f"asks for {claim.asked}; {claim.state}{f', granted {claim.granted}' if claim.granted else ''}",
+        *([f"the caps and the budget leave {most}"] if most else []),
+        f"account: {_account(claim)}",
+        "",
+        claim.text or UNREADABLE,
+    ]
+    if claim.objected_at:
+        lines += ["", f"objected {minute(claim.objected_at)}: {claim.objection or '(no words)'}"]
+    lines += [f"evidence {one.id}: {one.kind}, {one.size} bytes" for one in files]
+    lines += [
+        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}"
+        for one in claim.decisions
+    ]
+    lines += [
+        f"payment {one.end_to_end} in file {one.file}: {one.state} {one.reason}".rstrip() for one in claim.payments
+    ]
+    if signals:
+        lines += ["", f"signals, by which nobody decides: {', '.join(signals)}"]
+    return lines
+
+
+def _account(claim: CompensationClaim) -> str:
+    to = claim.account
+    if to is None:
+        return "none yet"
+    return f"{to.holder}, {to.iban or to.number}{f', {to.bic or to.bank}' if to.bic or to.bank else ''}"
+
+
+def _granted(claim: CompensationClaim, minor: int) -> str:
+    if not minor:
+        return "rejects"
+    return f"grants {claim.asked.model_copy(update={'minor': minor})}"
+
+
+def _why(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def tell_now(desk: Desk, incident: str) -> None:
+    """Send what people are to hear of their claims, as far as it may leave now."""
+    from amends.cli.feedback.answers import send_now
+
+    send_now(desk, incident)
+
+
+def parsed_time(text: str, now: datetime) -> datetime:
+    """Return the time at which a member says that something came. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time needs its zone, as in 2026-12-01T09:30+01:00")
+    if found > now:
+        raise ValueError("it is in the future")
+    return to_utc(found)

@@ -1,0 +1,55 @@
+"""The words in which a person hears how their claim stands, in their language."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from amends.domain.claim.money import CurrencyAmount
+
+
+@dataclass(frozen=True)
+class ClaimWords:
+    """The words of an incident for messages about claims."""
+
+    portal: Mapping[str, Mapping[str, str]]
+    """The words by locale."""
+    default: str
+    """The locale of the incident."""
+    date: Callable[[str, datetime], str]
+    """Returns a date in the words of a locale, on the organisation's clock."""
+
+    def received(self, locale: str, asked: CurrencyAmount, due_at: datetime, *, account: bool) -> str:
+        """Return the message that a claim has come, and by when it is decided; it asks for a missing account."""
+        said = self._say(locale, "claim_reply_received", amount=str(asked), date=self.date(self._own(locale), due_at))
+        return said if account else f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}"
+
+    def decided(
+        self, locale: str, asked: CurrencyAmount, granted: CurrencyAmount, reason: str, *, account: bool
+    ) -> str:
+        """Return the message with the decision, and its reason when less is granted than was asked for."""
+        word = "claim_reply_granted" if granted == asked else "claim_reply_partly"
+        word = word if granted.minor else "claim_reply_rejected"
+        said = self._say(locale, word, asked=str(asked), amount=str(granted), reason=reason.strip())
+        missing = granted.minor and not account
+        return f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}" if missing else said
+
+    def paid(self, locale: str, granted: CurrencyAmount, account: str) -> str:
+        """Return the message that the amount was paid, with the end of the account's number."""
+        return self._say(locale, "claim_reply_paid", amount=str(granted), account=account)
+
+    def returned(self, locale: str, granted: CurrencyAmount, account: str) -> str:
+        """Return the message that the payment came back, and that another account is needed."""
+        return self._say(locale, "claim_reply_returned", amount=str(granted), account=account)
+
+    def reopened(self, locale: str, due_at: datetime) -> str:
+        """Return the message that others look at the claim again, and by when."""
+        return self._say(locale, "claim_reply_reopened", date=self.date(self._own(locale), due_at))
+
+    def _own(self, locale: str) -> str:
+        """Return the locale of the words for a reader of this one: the same, the same language, or the incident's."""
+        language = locale.partition("-")[0]
+        alike = (one for one in sorted(self.portal) if one.partition("-")[0] == language)
+        return locale if locale in self.portal else next(alike, self.default)
+
+    def _say(self, locale: str, word: str, **values: str) -> str:
+        return self.portal[self._own(locale)][word].format(**values)

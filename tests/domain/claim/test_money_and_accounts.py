@@ -1,0 +1,128 @@
+"""Amounts are exact, an IBAN with a wrong digit is no IBAN, and names are in letters that banks take."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from amends.domain.claim.account import IBAN_LENGTHS, UnfitAccount, read_account, sepa_text, why_not_iban
+from amends.domain.claim.claim import PaymentState, later
+from amends.domain.claim.money import DIGITS, CurrencyAmount, read_money
+from amends.domain.claim.rules import ClaimRules
+from tests.ledger.claim.claiming import IBANS, claim_rules
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("49", "EUR", 4900),
+        ("49,9", "EUR", 4990),
+        ("0.05", "USD", 5),
+        ("500", "JPY", 500),
+        ("1.234", "KWD", 1234),
+        ("４９", "CNY", 4900),
+    ],
+)
+def test_an_amount_is_read_exactly(text: str, currency: str, minor: int) -> None:
+    assert read_money(text, currency).minor == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"), [("1,234", "EUR"), ("1.5", "JPY"), ("-1", "EUR"), ("1e3", "EUR"), ("", "EUR")]
+)
+def test_what_is_no_amount_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        read_money(text, currency)
+
+
+@given(st.integers(0, 10**14), st.sampled_from(sorted(DIGITS)))
+def test_an_amount_is_read_as_it_is_written(minor: int, currency: str) -> None:
+    money = CurrencyAmount(minor=minor, currency=currency)
+    if money.amount < 10**12:
+        assert read_money(str(money.amount), currency) == money
+
+
+@pytest.mark.parametrize("iban", IBANS)
+def test_a_real_iban_is_one(iban: str) -> None:
+    assert why_not_iban(iban) is None
+
+
+@given(st.sampled_from(IBANS), st.data())
+def test_no_iban_survives_a_mistyped_digit(iban: str, data: st.DataObject) -> None:
+    at = data.draw(st.sampled_from([n for n, character in enumerate(iban) if n > 3 and character.isdecimal()]))
+    digit = data.draw(st.sampled_from("0123456789".replace(iban[at], "")))
+    assert why_not_iban(iban[:at] + digit + iban[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("holder", "account", "bank", "field"),
+    [
+        ("", IBANS[0], "", "holder"),
+        ("Kim", "DE89", "", "account"),
+        ("Kim", "XX89370400440532013000", "", "bank"),
+        ("Kim", IBANS[0][:-1], "", "account"),
+        ("Kim", "12345678", "", "bank"),
+        ("Kim", IBANS[0], "Sparkasse", "bank"),
+        ("Kim", "<script>", "Bank", "account"),
+    ],
+)
+def test_an_unfit_account_names_its_field(holder: str, account: str, bank: str, field: str) -> None:
+    with pytest.raises(UnfitAccount) as refused:
+        read_account(holder, account, bank)
+    assert refused.value.field == field
+    assert IBANS[0][4:12] not in str(refused.value)
+
+
+def test_in_sepa_an_iban_and_latin_letters_are_needed() -> None:
+    for holder, account in (("Kim", "12345678"), ("李雷", IBANS[0])):
+        with pytest.raises(UnfitAccount):
+            read_account(holder, account, "Bank", iban_only=True)
+    assert read_account("Kim", IBANS[0], "Sparkasse", iban_only=True).bic == ""
+
+
+def test_names_are_written_in_letters_of_sepa() -> None:
+    assert sepa_text("Łukasz Ørsted-Müßig & Søn") == "Lukasz Orsted-Mussig + Son"
+    assert sepa_text("Ангел") is None
+
+
+@given(st.text())
+def test_no_other_character_reaches_a_bank(text: str) -> None:
+    written = sepa_text(text)
+    assert written is None or all(one.isascii() and (one.isalnum() or one in "/-?:().,'+ ") for one in written)
+
+
+@given(st.lists(st.sampled_from(PaymentState), min_size=1))
+def test_the_order_of_answers_does_not_matter(states: list[PaymentState]) -> None:
+    found = states[0]
+    for state in states:
+        found = later(found, state)
+    assert found is max(states, key=list(PaymentState).index)
+
+
+def test_every_country_of_our_ibans_has_a_length() -> None:
+    assert {iban[:2] for iban in IBANS} <= IBAN_LENGTHS.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"currency": "XXX"}, "ISO 4217"),
+        ({"cap": 0}, "cap must be above 0"),
+        ({"cap": 400}, "cap_per_person at least cap"),
+        ({"by_rule_up_to": 101}, "needs two people"),
+        ({"cap": 12.5}, "in quotes"),
+        ({"cap": "12.505"}, "at most 2 digits"),
+        ({"within": "90d"}, "either last_day, or within"),
+        ({"last_day": None}, "either last_day, or within"),
+        ({"pay_from": {"name": "B", "iban": "DE00"}}, "iban"),
+        ({"cappp": 1}, "Extra inputs"),
+    ],
+)
+def test_unfit_rules_are_refused_in_words(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        claim_rules(**changes)
+
+
+def test_rules_are_the_same_after_they_were_stored() -> None:
+    rules = claim_rules(by_rule_up_to="24.50")
+    assert ClaimRules.model_validate(rules.model_dump(mode="json")) == rules

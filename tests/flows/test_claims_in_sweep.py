@@ -1,0 +1,29 @@
+"""The sweep grants what the playbook's rules grant, and tells the people at once."""
+
+from pathlib import Path
+
+from amends.content.notice import shipped_wording
+from amends.content.playbook.playbook import load_playbook
+from amends.delivery.claims import claim_desk
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.claim.claim import ClaimState
+from amends.ledger import Ledger
+from flows.rehearsal.fast_forward import PassedClock
+from flows.sweep import sweep
+from tests.ledger.claim.claiming import RULES, a_claim
+from tests.story import INCIDENT, LEAD
+
+
+async def test_the_sweep_decides_by_the_rules_and_tells(ledger: Ledger, clock: PassedClock, tmp_path: Path) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": RULES}), wording, LEAD.name, clock.now)
+    for number, amount in enumerate(("20", "90"), start=2):
+        new, desk = a_claim(amount, person=number, once=amount), claim_desk(ledger, INCIDENT, shipped_wording())
+        ledger.claims.add(INCIDENT, new, desk.words, "care", clock.now)
+    await sweep.fn(INCIDENT)
+    states = [claim.state for claim in ledger.claims.all(INCIDENT)]
+    assert states == [ClaimState.GRANTED, ClaimState.RECEIVED]
+    outbox = sorted((tmp_path / "outbox" / ChannelKind.EMAIL).rglob("*.json"))
+    said = "".join(path.read_text(encoding="utf-8") for path in outbox)
+    assert "We pay you the 20.00 EUR that you asked for." in said
+    assert "We pay you the 90.00 EUR" not in said

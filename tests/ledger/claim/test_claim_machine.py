@@ -1,0 +1,185 @@
+"""No claim is paid twice, and none without its approvals, in whatever order people, banks and crashes come.
+
+A crash is a transaction that ends before its commit, as a SIGKILL leaves it: the acts of `crashing` do all their work
+and are broken off at its last statement.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import Connection, event
+
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.claim.claim import BY_RULE, ClaimState, ClaimWay, CompensationClaim, PaymentState
+from amends.domain.claim.payment import BankStatus
+from amends.ledger import Ledger
+from tests.builders import NOW
+from tests.delivery.sending import INCIDENT, a_ledger, sqlite_url
+from tests.ledger.claim.claiming import (
+    EVE,
+    MEI,
+    OMAR,
+    OURS,
+    WEI,
+    an_account,
+    bank_says,
+    claim_rules,
+    claimed,
+    decided,
+    released,
+    with_claims,
+    words,
+)
+
+MEMBERS = (OMAR, WEI, MEI, EVE)
+PEOPLE = 3
+RULES = claim_rules(budget=500)
+UNDER_WAY = (PaymentState.PREPARED, PaymentState.RELEASED, PaymentState.PAID)
+NUMBERS = st.integers(1, 6)
+AMOUNTS = st.sampled_from(["0", "10", "20", "90", "150", "200", "260"])
+members = st.sampled_from(MEMBERS)
+
+
+class Killed(BaseException):
+    """The end of the process, as the transaction sees it."""
+
+
+class Claiming(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        folder = Path(self._folder.name)
+        self.ledger: Ledger = a_ledger(sqlite_url(folder), folder).migrate()
+        self.left: dict[str, int] = {}
+        """The payments that left for the bank in released files, by reference, in minor units."""
+
+    @initialize()
+    def open(self) -> None:
+        with_claims(self.ledger, PEOPLE, RULES)
+        self.words = words(self.ledger)
+
+    @rule(
+        amount=AMOUNTS, person=st.integers(1, PEOPLE), once=NUMBERS, by=st.sampled_from(["", "omar"]), has=st.booleans()
+    )
+    def claim(self, amount: str, person: int, once: int, by: str, *, has: bool) -> None:
+        source = ClaimWay.DESK if by else ClaimWay.PAGE
+        account = an_account(person) if has else None
+        claimed(self.ledger, amount, by, person=person, once=f"{once}", source=source, account=account)
+
+    @rule(number=NUMBERS, amount=AMOUNTS, by=members)
+    def decide(self, number: int, amount: str, by) -> None:  # type: ignore[no-untyped-def]
+        with suppress(NotAllowed, NotInLedger):
+            decided(self.ledger, number, amount, by, "So it is.", RULES)
+
+    @rule()
+    def decide_by_rules(self) -> None:
+        self.ledger.claims.decide_by_rules(INCIDENT, RULES, self.words, NOW)
+
+    @rule(number=NUMBERS)
+    def object(self, number: int) -> None:
+        with suppress(NotAllowed, NotInLedger):
+            self.ledger.claims.object(INCIDENT, number, "No.", NOW, NOW + timedelta(days=1), self.words, NOW)
+
+    @rule(number=NUMBERS, account=st.integers(0, 3))
+    def give_account(self, number: int, account: int) -> None:
+        with suppress(NotAllowed, NotInLedger):
+            self.ledger.claims.give_account(INCIDENT, number, an_account(account), NOW)
+
+    @rule(by=members)
+    def make(self, by) -> None:  # type: ignore[no-untyped-def]
+        with suppress(NotAllowed):
+            self.ledger.payments.make(INCIDENT, "EUR", OURS, by, NOW)
+
+    @rule(file=st.integers(1, 4), by=members, drops=st.booleans())
+    def end_file(self, file: int, by, *, drops: bool) -> None:  # type: ignore[no-untyped-def]
+        with suppress(NotAllowed, NotInLedger):
+            self.ledger.payments.drop(INCIDENT, file, by, NOW) if drops else released(self.ledger, file, by)
+
+    @rule(number=NUMBERS, attempt=st.integers(0, 2), status=st.sampled_from(BankStatus))
+    def bank(self, number: int, attempt: int, status: BankStatus) -> None:
+        with suppress(NotInLedger, IndexError):
+            reference = self.ledger.claims.get(INCIDENT, number).payments[attempt].end_to_end
+            bank_says(self.ledger, reference, status)
+
+    @rule(by=members, number=NUMBERS, act=st.sampled_from(["decide_by_rules", "make", "give_account", "bank"]))
+    def crashing(self, by, number: int, act: str) -> None:  # type: ignore[no-untyped-def]
+        """Do an act whose process is killed just before the commit."""
+        before = self.state()
+        event.listen(self.ledger.store.engine, "before_cursor_execute", _killed)
+        try:
+            with suppress(Killed):
+                {
+                    "decide_by_rules": self.decide_by_rules,
+                    "make": lambda: self.make(by=by),
+                    "give_account": lambda: self.give_account(number=number, account=0),
+                    "bank": lambda: self.bank(number=number, attempt=0, status=BankStatus.PAID),
+                }[act]()
+        finally:
+            event.remove(self.ledger.store.engine, "before_cursor_execute", _killed)
+        assert self.state() == before
+
+    def state(self) -> list[CompensationClaim]:
+        return list(self.ledger.claims.all(INCIDENT))
+
+    @invariant()
+    def no_claim_is_paid_twice(self) -> None:
+        for claim in self.state():
+            assert sum(one.state in UNDER_WAY for one in claim.payments) <= 1
+            assert claim.state is not ClaimState.PAID or claim.payments[-1].state is PaymentState.PAID
+
+    @invariant()
+    def none_is_granted_without_its_approvals(self) -> None:
+        for claim in self.state():
+            if claim.granted is None:
+                assert not any(one.state in UNDER_WAY for one in claim.payments)
+                continue
+            last = [one for one in claim.decisions if one.round == claim.round and one.granted == claim.granted.minor]
+            people = {one.by for one in last} - {BY_RULE}
+            needed = RULES.approvers(claim.asked.minor)
+            assert last[-1].by == BY_RULE or len(people) >= needed
+            assert claim.entered_by not in people or not claim.entered_by
+            assert not people & {one.by for one in claim.decisions if one.round < claim.round}
+
+    @invariant()
+    def sums_are_equal_and_within_the_caps(self) -> None:
+        claims, files = self.state(), self.ledger.payments.files(INCIDENT)
+        granted = [claim for claim in claims if claim.granted]
+        totals = self.ledger.claims.totals(INCIDENT, RULES, NOW)
+        assert totals.granted == sum(claim.granted.minor for claim in granted if claim.granted)
+        assert totals.granted <= RULES.minor("budget")
+        for person in range(1, PEOPLE + 1):
+            mine = sum(claim.granted.minor for claim in granted if claim.person == person and claim.granted)
+            assert mine <= RULES.minor("cap_per_person")
+        for file in files:
+            inside = [one for claim in claims for one in claim.payments if one.file == file.id]
+            assert (file.count, file.total) == (len(inside), sum(one.minor for one in inside))
+
+    @invariant()
+    def what_left_stays_as_it_left(self) -> None:
+        for file in self.ledger.payments.files(INCIDENT):
+            if file.released_at:
+                assert file.released_by != file.made_by
+                for line in self.ledger.payments.lines(INCIDENT, file.id)[1]:
+                    assert self.left.setdefault(line.end_to_end, line.money.minor) == line.money.minor
+
+    def teardown(self) -> None:
+        assert not self.ledger.audit.verify()
+        self.ledger.dispose()
+        self._folder.cleanup()
+
+
+def _killed(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    """End the process at the entry in the audit chain, the last statement of each transaction."""
+    if statement.startswith("INSERT INTO audit"):
+        raise Killed
+
+
+TestClaiming = Claiming.TestCase
+TestClaiming.settings = settings(
+    max_examples=6, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
