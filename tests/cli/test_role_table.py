@@ -18,7 +18,6 @@ FILES = {
     "AUDIENCE": AUDIENCE,
     "CALLS": "person_id,kind,locale,asked_at,text\n",
     "POSTS": "account,text,posted_at\n",
-    "RESULTS": "person_id,result\n",
 }
 FILE = "story.yaml"
 LATER = "2099-01-01T00:00+00:00"

@@ -440,6 +440,13 @@ def due_at(due: Span | date, told_at: datetime, zone: str) -> datetime:
     return told_at + due if isinstance(due, timedelta) else end_of_day(due.isoformat(), zone)
 
 
+def when_due(planned: PlannedCommitment) -> str:
+    """Return in words when the commitment is due and how it recurs: due 60d after people were told, then every 90d."""
+    due = f"by {planned.due}" if isinstance(planned.due, date) else f"due {planned.due} after people were told"
+    ends = (f"until {planned.until}" if planned.until else "", f"{planned.at_most} times" if planned.at_most else "")
+    return f"{due}, then every {planned.every}, {' and '.join(filter(None, ends))}" if planned.every else due
+
+
 def planned_steps(steps: tuple[PlannedCommitmentStep, ...], told_at: datetime, zone: str) -> tuple[CommitmentStep, ...]:
     """Return the steps with their times, counted from `told_at`; days end in the time zone."""
     return tuple(CommitmentStep(what=one.what, owner=one.owner, due_at=due_at(one.due, told_at, zone)) for one in steps)

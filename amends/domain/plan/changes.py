@@ -27,7 +27,9 @@ SHARED = "_base"
 """The folder of templates that all notices share."""
 
 UNKNOWN = "only a person can say whether it protects people as well"
-HARMLESS = frozenset({"id", "title", "for", "reads_on", "questions_owner", "complaints_owner", "owner"})
+HARMLESS = frozenset(
+    {"id", "title", "for", "reads_on", "questions_owner", "complaints_owner", "owner", "deputy", "budget"}
+)
 MUST_KEEP = frozenset({"channels", "cascade", "waits_for", "roles"})
 """Keys whose new value must hold everything that the old value held."""
 LESS_IS_WEAKER = frozenset(

@@ -5,6 +5,7 @@ from typing import Any
 
 from amends.domain.base.text import listed, minute
 from amends.domain.base.value import some_text
+from amends.domain.incident.commitment import when_due
 from amends.domain.playbook.playbook import Event, Gate, Playbook, QuietHours, Step, StepChange, Threshold, Waves, When
 
 GATES = {
@@ -32,7 +33,7 @@ def in_words(playbook: Playbook) -> Iterator[str]:
         yield f"\n{step.id} ({step.phase}), {timing(step)}"
         yield from (f"  {line}" for line in about(playbook, step))
     for commitment in playbook.commitments:
-        yield f"\npromise {commitment.id}, due {commitment.due} after people were told, {commitment.owner}"
+        yield f"\npromise {commitment.id}, {when_due(commitment)}, {commitment.owner}"
         yield f"  {some_text(commitment.promise, 'en')}"
     if playbook.offers:
         yield f"\nfits, and is promised only where the incident file picks it: {', '.join(playbook.offers)}"
