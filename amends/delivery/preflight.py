@@ -22,11 +22,12 @@ Check = Callable[[Message], Flaw | None]
 async def look_over(ledger: Ledger, draft: Draft, settings: ChannelSettings, links: Links, now: datetime) -> Preflight:
     """Return the preflight of this draft; make and record a new one unless an earlier one found nothing wrong.
 
+    Whose codes the stock did not suffice for are counted again, because others may have codes by now, or need others.
     A preflight takes about a minute for a million people. Raises ChannelMisconfigured when the installation lacks one
     of the notice's channels, and NotInLedger without a playbook, whose words the messages need.
     """
     known = ledger.notices.preflight(draft)
-    if known and not known.wrong:
+    if known and not known.wrong and not ledger.codes.why_short(draft.incident, draft.notice, known.codes, now):
         return known
     found = await _put_together(ledger, draft, settings, links)
     ledger.notices.keep_preflight(draft, found, now)

@@ -194,6 +194,7 @@ async def _preflight(context: Context, drafted: Draft) -> Preflight | None:
         found = await look_over(ledger, drafted, context.channels, context.links, now)
     except ChannelMisconfigured:
         return None  # the preflight runs again when somebody approves the notice, and tells that person
-    if why := found.why_not_approve(drafted.notice) or found.why_ask(drafted, None):
+    short = await asyncio.to_thread(ledger.codes.why_short, drafted.incident, drafted.notice, found.codes, now)
+    if why := found.why_not_approve(drafted.notice) or short or found.why_ask(drafted, None):
         await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
     return found

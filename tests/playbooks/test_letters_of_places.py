@@ -244,7 +244,7 @@ OFFER = {
 }
 """A way to take up an offer, as a template is given it."""
 SIGN_UP = {
-    "en": "To sign up, go to <https://help.btepai.example/watch>, enter the code AB-12, by X.",
+    "en": "To sign up, go to <https://help.btepai.example/watch>, use the code AB-12, by X.",
     "zh-CN": "登记网址：<https://help.btepai.example/watch>。登记码：AB-12。登记截止：X。",
 }
 

@@ -253,7 +253,7 @@ def _hint_at_next(desk: Desk, seen: Preview) -> None:
         desk.hint("it is dropped: nobody is left to tell; a list that brings somebody has it drafted afresh")
     elif not status.current:
         desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
-    elif status.stage is NoticeStage.DRAFTED and (why := _why_not_approve(seen)):
+    elif status.stage is NoticeStage.DRAFTED and (why := _why_not_approve(desk, seen)):
         desk.hint(f"nobody can approve it: {why}")
     elif status.stage is NoticeStage.DRAFTED:
         desk.hint(
@@ -265,8 +265,12 @@ def _hint_at_next(desk: Desk, seen: Preview) -> None:
         desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")
 
 
-def _why_not_approve(seen: Preview) -> Refusal | None:
-    return seen.preflight.why_not_approve(seen.draft.notice) if seen.preflight else _unchecked(seen)
+def _why_not_approve(desk: Desk, seen: Preview) -> Refusal | None:
+    if seen.preflight is None:
+        return _unchecked(seen)
+    draft, needed = seen.draft, seen.preflight.codes
+    short = desk.ledger.codes.why_short(draft.incident, draft.notice, needed, now())
+    return seen.preflight.why_not_approve(draft.notice) or short
 
 
 def _page(seen: Preview) -> str:

@@ -49,10 +49,12 @@ class Planned:
 def hold_within(draft: Draft, hold: str) -> str:
     """Return the hold as far as it counts for this notice.
 
-    Whoever is gone from the list still hears of just that, and a copy for a mailbox exists of some notices only.
+    Whoever is gone from the list still hears of just that, and a copy for a mailbox exists of some notices only: not of
+    one that says something else to each reader.
     """
     if hold == Hold.SHARED_MAILBOX:
-        return hold if in_one_copy(draft.audience, draft.channels) and not draft.has_cohorts else ""
+        alike = not (draft.has_cohorts or draft.has_codes)
+        return hold if in_one_copy(draft.audience, draft.channels) and alike else ""
     return "" if hold == Hold.GONE and draft.audience.startswith(NO_LONGER) else hold
 
 

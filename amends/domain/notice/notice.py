@@ -221,6 +221,12 @@ class Draft(Value):
         return any(variant.cohort for variant in self.variants)
 
     @property
+    def has_codes(self) -> bool:
+        """Return True when each reader gets, or finds on their page, a code of their own."""
+        mark = f"{SLOT_OPEN}{OWN_CODE}"
+        return any(one.take_up.codes for one in self.commitments) or any(mark in one.text for one in self.variants)
+
+    @property
     def notes_in_words(self) -> str:
         """Return a sentence that names the pages on which the notice's page puts a note; empty without any."""
         pages = ", ".join(page.notice for page in self.corrects)

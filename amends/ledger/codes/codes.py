@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from sqlmodel import Session, col, select
 
-from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.base.text import listed as in_words
 from amends.domain.codes.code import (
     CodeState,
@@ -18,6 +18,7 @@ from amends.domain.codes.code import (
     OwnCode,
     StockLine,
     why_no_variant,
+    why_short,
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
@@ -90,6 +91,10 @@ class CodeStocks:
         with self._store.read() as session:
             incident_row(session, incident)
             return stock_of(session, incident, now)
+
+    def why_short(self, incident: str, notice: str, needed: Mapping[str, int], now: datetime) -> Refusal | None:
+        """Return why the stock is too small for the people of a notice without a code, counted by part, or None."""
+        return why_short(notice, needed, self.stock(incident, now)) if needed else None
 
     def elsewhere(self, codes: Sequence[str]) -> tuple[Elsewhere, ...]:
         """Return those of these codes that lie in a stock of any incident already."""

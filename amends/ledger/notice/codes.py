@@ -24,9 +24,12 @@ from amends.ledger.store.tables import DeliveryRow, NoticeRow
 
 OF_THE_PAGE = """
 FROM delivery WHERE incident = :incident AND notice = :notice AND person BETWEEN :first AND :last
-AND state || '' IN ('waiting', 'deferred', 'to_print')
+AND state || '' IN ('waiting', 'deferred', 'to_print', 'uncertain')
 """
-"""The messages to these people that are to leave; `|| ''` keeps SQLite to the index of people."""
+"""The messages to these people that are to leave, or may have before a backup was restored.
+
+The `|| ''` keeps SQLite to the index of people.
+"""
 
 
 class CodedMessage(Protocol):

@@ -72,6 +72,9 @@ def test_from_the_file_to_the_letter(promising: Office, tmp_path: Path) -> None:
         1,
         True,
     )
+    assert (
+        "nobody can approve it: 2 people of first-notice need" in promising.amends("preview", INCIDENT, NOTICE).output
+    )
     assert "no codes yet of number-protection" in promising.amends("codes", "stock", INCIDENT).output
     assert import_(promising, a_file(tmp_path, "CANARY-1", "CANARY-2", "CANARY-3"))[0] == 0
     assert approve(promising, "omar", "wei").exit_code == 0
@@ -146,6 +149,19 @@ def test_a_workbook_is_taken_in_with_its_kinds(promising: Office, tmp_path: Path
     assert import_(promising, tmp_path / "codes.xlsx", "--column", "code=Activation")[0] == 0
     lines = promising.values("codes", "stock", INCIDENT)
     assert [(one["variant"], one["free"]) for one in lines] == [("adult", 1), ("minor", 1)]
+
+
+def test_a_stock_by_kind_counts_the_people_of_each_kind(promising: Office, tmp_path: Path) -> None:
+    """The people were counted before there was a stock; what the stock is for decides which codes they need."""
+    assert "monitoring" not in approve(promising, "omar").output
+    file = a_file(tmp_path, "code;variant", "CANARY-1;adult", "CANARY-2;minor")
+    assert import_(promising, file)[0] == 0
+    assert (
+        "2 people of first-notice need a code of number-protection/adult and 1 are left"
+        in approve(promising, "omar").output
+    )
+    assert import_(promising, a_file(tmp_path, "CANARY-3"), "--for", "adult")[0] == 0
+    assert approve(promising, "omar", "wei").exit_code == 0
 
 
 def test_a_promise_without_codes_gets_no_stock(promising: Office, tmp_path: Path) -> None:

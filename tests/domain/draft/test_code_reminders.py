@@ -6,13 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from amends.content.playbook.playbook import load_playbook
+from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import REMINDER, draft, notices_wanted
 from amends.domain.draft.trial import faults
 from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.incident.commitment import CodePlace, CommitmentState, TakeUp
-from amends.domain.notice.notice import TextName, Variant, code_slot
+from amends.domain.lint.lint import lint_in
+from amends.domain.notice.notice import Draft, TextName, Variant, code_slot
 from amends.domain.notice.statement import about
+from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Step
 from tests.builders import NOW, a_case, a_commitment
 
@@ -33,11 +36,15 @@ def offered(place: CodePlace = CodePlace.LETTER, **changes: Any) -> Any:
 
 
 def written(place: CodePlace) -> tuple[Variant, ...]:
+    return in_full(place)[0].variants
+
+
+def in_full(place: CodePlace) -> tuple[Draft, Case, Wording]:
     playbook, wording = load_playbook("customer-data-theft")
     case = a_case(commitments=(offered(place),), playbook=playbook)
     readers = Readers("", 2, frozenset({TextName("en", "self"), TextName("zh-CN", "self")}))
     wanted = Wanted(REMINDER, REMINDER, AUDIENCE)
-    return draft(case, wording, a_step(), 1, wanted, readers, LINKS, "facts", NOW).variants
+    return draft(case, wording, a_step(), 1, wanted, readers, LINKS, "facts", NOW), case, wording
 
 
 def test_the_reminder_brings_the_code_in_the_letter() -> None:
@@ -49,8 +56,15 @@ def test_the_reminder_brings_the_code_in_the_letter() -> None:
 def test_the_reminder_leads_to_the_code_on_the_page() -> None:
     english, chinese = written(CodePlace.PAGE)
     assert code_slot(OFFER) not in english.text + chinese.text
-    assert "enter the code that is on your own page" in english.text
+    assert "use the code that is on your own page" in english.text
     assert "登记码：见您的个人页面。" in chinese.text
+
+
+@pytest.mark.parametrize("place", CodePlace)
+def test_no_reader_takes_the_code_for_a_secret_of_theirs(place: CodePlace) -> None:
+    """The letter says that we never ask for a code, and must not seem to ask for one."""
+    drafted, case, wording = in_full(place)
+    assert "L107" not in {one.code for one in lint_in(case, drafted, wording, LINKS.pages(drafted.incident))}
 
 
 def test_only_a_promise_that_stands_is_reminded_of() -> None:

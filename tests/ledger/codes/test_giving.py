@@ -1,6 +1,8 @@
 """Each entitled person gets one code, once, whatever happens in between."""
 
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +11,11 @@ from amends.domain.channel.channel import ReceiptCause
 from amends.domain.codes.code import CodeState, CodeVariant
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.people.person import Flag, Person
+from amends.domain.people.person import Flag, MailboxRuling, Person
 from amends.ledger import Ledger
 from amends.ledger.codes.codes import erase_codes
 from tests.builders import NOW, a_person
-from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE
+from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
 from tests.ledger.codes.stocked import (
     OFFER,
     approve,
@@ -203,6 +205,18 @@ def test_an_erased_code_is_gone_and_the_counts_stay(ledger: Ledger) -> None:
     assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
 
 
+def test_people_of_one_mailbox_get_a_message_each(ledger: Ledger) -> None:
+    """One copy for all of them would have room for one code only."""
+    opened(ledger, [a_person(number=number, email="house@mail.example") for number in (1, 2)])
+    ledger.codes.add(INCIDENT, OFFER, new_codes(1, 2), "lena", NOW)
+    ledger.mailboxes.rule(INCIDENT, MailboxRuling.ONE, OMAR, NOW)
+    approve(ledger, draft := drafted(ledger))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = claimed(ledger, draft)
+    assert codes_of(claims) == {1: "CANARY-000001", 2: "CANARY-000002"}
+    assert [one.to.name for one in claims if one.to] == ["Kim Example 1", "Kim Example 2"]
+
+
 def test_no_error_record_or_file_has_a_code_in_the_clear(ledger: Ledger) -> None:
     draft = stocked(ledger, people(2), new_codes(1, 2, 3))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
@@ -215,3 +229,26 @@ def test_no_error_record_or_file_has_a_code_in_the_clear(ledger: Ledger) -> None
     if path := ledger.store.path:
         files = path.parent.glob(f"{path.name}*")
         assert not [file for file in files if b"CANARY" in file.read_bytes()]
+
+
+def test_a_restored_backup_gives_everybody_the_same_code(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
+    """The backup is from before the release; what left since stands in the relay's log, and a member sends the rest again."""
+    ledger, file = ledger_on_sqlite, ledger_on_sqlite.store.path
+    assert file
+    draft = stocked(ledger, people(6), new_codes(*range(9)))
+    ledger.dispose()
+    backup = shutil.copyfile(file, tmp_path / "backup")
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    first = claimed(ledger, draft, limit=3)
+    before = codes_of(first) | codes_of(claimed(ledger, draft))
+    ledger.dispose()
+    shutil.copyfile(backup, file)
+    restored = a_ledger(sqlite_url(tmp_path), tmp_path)
+    restored.restore.reconcile({one.key for one in first}, OMAR, LATER)
+    restored.notices.release(INCIDENT, NOTICE, LATER)
+    assert len(before) == 6
+    assert {n: restored.codes.of_person(INCIDENT, n)[0].code for n in before} == before
+    restored.decisions.send_again(INCIDENT, NOTICE, None, OMAR, LATER)
+    again = codes_of(claimed(restored, draft, now=LATER))
+    assert again == {number: before[number] for number in before.keys() - codes_of(first).keys()}
+    restored.dispose()
