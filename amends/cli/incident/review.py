@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.figures import ReplyTime, figures
 from amends.domain.closing.text import note_sections
 from amends.domain.review import Review, ReviewFigures, ReviewKind, ReviewNote, figure_lines
+
+if TYPE_CHECKING:
+    from amends.content.incident.new_commitments import NewCommitment
 
 UNPLANNED = "review"
 """The name of a review for which the playbook has no step."""
@@ -77,12 +80,12 @@ def lesson(
     by = desk.member(name).name
     if commit and commitment:
         raise typer.BadParameter("give either --commit FILE, or --commitment ID")
-    promised = _one_promise(commit) if commit else commitment
-    known = {one.id for one in desk.ledger.commitments.all(incident)}
-    if commitment and commitment not in known:
-        raise NotAllowed(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
-    if commit and promised not in known:
+    if commitment:
+        desk.ledger.commitments.get(incident, commitment)
+    new = _one_promise(commit) if commit else None
+    if new and commit and not _is_made(desk, incident, new):
         promise_from(desk, incident, commit, by)
+    promised = new.id if new else commitment
     made = desk.ledger.reviews.note(incident, ReviewKind.LESSON, text, by, now())
     if promised:
         desk.ledger.reviews.becomes(incident, made.number, promised, by, now())
@@ -90,14 +93,25 @@ def lesson(
     desk.show({**made.model_dump(mode="json"), "commitment": promised}, f"lesson {made.number}{became}")
 
 
-def _one_promise(file: Path) -> str:
-    """Return the id of the only promise in the file. Raises ContentError, and NotAllowed when there are several."""
+def _is_made(desk: Desk, incident: str, new: "NewCommitment") -> bool:
+    """Return True when this promise was added before, as by a call that was broken off.
+
+    Raises NotAllowed when another promise has its id.
+    """
+    made = next((one for one in desk.ledger.commitments.all(incident) if one.id == new.id), None)
+    if made and made.promise != new.promise:
+        raise NotAllowed(f"incident {incident} has another commitment {new.id} already; choose another id")
+    return made is not None
+
+
+def _one_promise(file: Path) -> "NewCommitment":
+    """Return the only promise in the file. Raises ContentError, and NotAllowed when there are several."""
     from amends.content.incident.new_commitments import read_new_commitments
 
     new, _ = read_new_commitments(file)
     if len(new) > 1:
         raise NotAllowed(f"{file} has {len(new)} promises; one lesson becomes one promise")
-    return new[0].id
+    return new[0]
 
 
 @app.command()

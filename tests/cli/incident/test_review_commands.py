@@ -55,6 +55,17 @@ def test_a_lesson_may_name_a_promise_that_was_made(sent: Office) -> None:
     assert [one["text"] for one in sent.values("review", "show", INCIDENT)["notes"]] == ["Check sooner."]
 
 
+def test_a_lesson_does_not_become_a_promise_of_another(sent: Office, tmp_path: Path) -> None:
+    """A file whose promise has the id of another one is refused, so that the lesson is not said to be that one."""
+    (promise, *_) = sorted(listed(sent))
+    file = a_file(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace("new-locks", promise), encoding="utf-8")
+    refused = sent.amends("review", "lesson", INCIDENT, "A lesson.", "--commit", file, by="lena")
+    assert refused.exit_code == 1
+    assert f"another commitment {promise} already" in refused.stderr
+    assert sent.values("review", "show", INCIDENT)["notes"] == []
+
+
 def test_a_bad_promise_leaves_no_lesson(sent: Office, tmp_path: Path) -> None:
     refused = sent.amends("review", "lesson", INCIDENT, "A lesson.", "--commit", a_file(tmp_path, "soon"), by="lena")
     assert refused.exit_code == 3
