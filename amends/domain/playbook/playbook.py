@@ -20,6 +20,7 @@ from amends.domain.base.value import (
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.topics import Topic
+from amends.domain.forget.retention import Retention
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.playbook.schedule import ClockTime, Delay
@@ -395,6 +396,8 @@ class Playbook(Value):
     """Question hours, each announced by a step that names it, or by hand."""
     offers: tuple[Slug, ...] = ()
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
+    retention: Retention = Retention()
+    """The time after the closing for which personal data is kept, by kind; else until two people destroy the case."""
 
     model_config = {**Value.model_config, "populate_by_name": True}
 

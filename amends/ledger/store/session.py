@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
@@ -67,6 +67,10 @@ THEN = (
     "nothing is sent before `amends reconcile --log FILE --as NAME` has compared it with the relay's log, or somebody "
     "has said that nothing is lost; docs/operations.md has both, under `Restore a backup` and `When another database "
     "server takes over`"
+)
+STILL_READ = (
+    "{what}, but the ledger is being read, so that its file {file}-wal may still hold it as it was: do the same again, "
+    "if need be while `amends up` does not run"
 )
 PLACE = select(KeyCheckRow.place)
 WRAPPED_KEY = select(IncidentRow.wrapped_key).where(IncidentRow.id == bindparam("incident"))
@@ -310,6 +314,21 @@ class Store:
         """Record the present database as the ledger's own, once the ledger was compared with the sent messages."""
         if row := session.get(KeyCheckRow, 1):
             row.place = place_of(session.connection())
+
+    def leave_no_old_pages(self, what: str) -> None:
+        """Truncate SQLite's log, which holds old pages with what was deleted. Raises LedgerUnavailable.
+
+        `what` says in words what was done, for the error. Old row versions on PostgreSQL are left to its VACUUM, and to
+        the rotation of its backups.
+        """
+        if self.path is None:
+            return
+        with self.errors_in_words("written"), self.raw() as raw:
+            busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerUnavailable(STILL_READ.format(what=what, file=self.path))
+        with suppress(FileNotFoundError), self.path.with_name(f"{self.path.name}-wal").open("rb") as log:
+            os.fsync(log.fileno())  # SQLite truncates without fsync, so a power cut would bring the old pages back
 
     def dispose(self) -> None:
         """Close all connections to the database."""

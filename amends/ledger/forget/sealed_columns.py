@@ -1,0 +1,155 @@
+"""The table of all columns that are sealed with an incident's key: whose they are, what kind of data, what stays.
+
+A column that holds words of people and does not stand here would survive the erasure of a person and be lost when the
+key of its case is rotated. A test holds this table against all tables.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
+
+from amends.domain.forget.retention import DataKind
+from amends.ledger.case.access_requests import request_place
+from amends.ledger.case.person_reports import report_place
+from amends.ledger.feedback.answering import address_place, texts_place
+from amends.ledger.feedback.question_rows import question_place
+from amends.ledger.feedback.survey.ballots import text_place
+from amends.ledger.store.tables import (
+    AccessRequestRow,
+    AnswerRow,
+    HourSignUpRow,
+    LinkRenewalRow,
+    MailFileRow,
+    PersonReportRow,
+    PreferenceRow,
+    QuestionRow,
+    ReplyRow,
+    Sealed,
+    SurveyTextRow,
+    TickedStepRow,
+)
+
+OF_THE_TEAM = {"member.sealed_contact"}
+"""Columns that are sealed with the team's key."""
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The people whose rows are meant: one person of an incident, or everybody but some."""
+
+    incident: str
+    only: int | None = None
+    but: frozenset[int] = frozenset()
+
+    def where(self, column: Any) -> ColumnElement[bool]:
+        """Return the condition on a column that holds the number of a person, or nobody's."""
+        if self.only is not None:
+            return col(column) == self.only
+        return or_(col(column).is_(None), col(column).not_in(self.but)) if self.but else col(column).is_not(-1)
+
+    def covers(self, person: int | None) -> bool:
+        """Return True when rows of this person are meant."""
+        return person == self.only if self.only is not None else person not in self.but
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A sealed column of a table."""
+
+    name: str
+    place: Callable[[Any], str]
+    """The place for which a row's value is sealed."""
+    empty: str | None = None
+    """The text that is sealed in place of a forgotten one; None where the column may be empty."""
+
+
+@dataclass(frozen=True)
+class PersonalTable:
+    """A table with data of people in rows of their own."""
+
+    row: type[Sealed]
+    kind: DataKind
+    columns: tuple[SealedColumn, ...] = ()
+    once: bool = False
+    """True when the row has an idempotency key, which is a hash of what the person wrote."""
+    deleted: bool = False
+    """True when the whole row goes; else its count, times and state stay."""
+
+
+TABLES = (
+    PersonalTable(
+        QuestionRow,
+        DataKind.QUESTIONS,
+        (
+            SealedColumn("sealed_text", lambda row: question_place(row.incident, row.id, "text"), ""),
+            SealedColumn("sealed_sender", lambda row: question_place(row.incident, row.id, "sender")),
+            SealedColumn("sealed_objection", lambda row: question_place(row.incident, row.id, "objection")),
+        ),
+        once=True,
+    ),
+    PersonalTable(
+        AnswerRow,
+        DataKind.QUESTIONS,
+        (SealedColumn("sealed_texts", lambda row: texts_place(row.incident, row.id), "{}"),),
+    ),
+    PersonalTable(
+        ReplyRow,
+        DataKind.QUESTIONS,
+        (SealedColumn("sealed_address", lambda row: address_place(row.incident, row.answer, row.question)),),
+    ),
+    PersonalTable(
+        SurveyTextRow,
+        DataKind.SURVEY_TEXTS,
+        (SealedColumn("sealed_text", lambda row: text_place(row.id), ""),),
+        deleted=True,
+    ),
+    PersonalTable(
+        PersonReportRow,
+        DataKind.PAGE_FORMS,
+        (
+            SealedColumn("sealed_said", lambda row: report_place(row.incident, row.id, "said"), ""),
+            SealedColumn("sealed_words", lambda row: report_place(row.incident, row.id, "words")),
+        ),
+        once=True,
+    ),
+    PersonalTable(
+        AccessRequestRow,
+        DataKind.PAGE_FORMS,
+        (
+            SealedColumn("sealed_file", lambda row: request_place(row.incident, row.id, "file")),
+            SealedColumn("sealed_words", lambda row: request_place(row.incident, row.id, "words")),
+        ),
+        once=True,
+    ),
+    PersonalTable(PreferenceRow, DataKind.PAGE_FORMS, deleted=True),
+    PersonalTable(TickedStepRow, DataKind.PAGE_FORMS, deleted=True),
+    PersonalTable(LinkRenewalRow, DataKind.PAGE_FORMS, deleted=True),
+    PersonalTable(HourSignUpRow, DataKind.PAGE_FORMS, deleted=True),
+    PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True),
+)
+"""All tables with sealed columns, and those whose rows say what a person chose; people themselves stand in `person`."""
+
+
+def rows_of(table: PersonalTable, whose: Whose) -> Any:
+    """Return the query for the rows of a table that belong to these people."""
+    kind: Any = table.row
+    here = select(kind).where(kind.incident == whose.incident)
+    if kind is SurveyTextRow:  # of nobody: erasing one person cannot find theirs
+        return here.where(col(kind.id) == "") if whose.only is not None else here
+    if kind in (ReplyRow, MailFileRow):
+        asked = select(QuestionRow.id).where(QuestionRow.incident == whose.incident, whose.where(QuestionRow.person))
+        return here.where(col(kind.question).in_(asked))
+    return here if kind is AnswerRow else here.where(whose.where(kind.person))
+
+
+def belongs(row: Any, askers: Mapping[int, int | None], whose: Whose) -> bool:
+    """Return True for an answer to questions of these people alone, and for a row of any other table."""
+    return not isinstance(row, AnswerRow) or all(whose.covers(askers.get(one)) for one in row.questions)
+
+
+def of_kind(kind: DataKind) -> Iterable[PersonalTable]:
+    """Return the tables with data of this kind."""
+    return (table for table in TABLES if table.kind is kind)
