@@ -42,6 +42,7 @@ from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.forget.brought_back import RestoredData
 from amends.ledger.forget.erasure import Erasure
 from amends.ledger.forget.retention import Retentions
+from amends.ledger.forget.rotation import Rotation
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
 from amends.ledger.incident.legal_holds import LegalHolds
@@ -129,6 +130,7 @@ class Ledger:
         self.visits = Visits(store, notices)
         self.erasure = Erasure(store, deliveries, holds, tombstones)
         self.retention = Retentions(store, self.destruction, self.surveys, holds, tombstones)
+        self.keys = Rotation(store)
         self.brought_back = RestoredData(store, self.erasure, self.retention, holds, tombstones)
         self.reports, self.requests = PersonReports(store, notices), AccessRequests(store)
         self.choices, self.sent = PageChoices(store), SentMessages(store, notices, claims)

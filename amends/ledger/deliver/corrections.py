@@ -245,7 +245,9 @@ def _locked_incident(session: Session, correction: Correction) -> IncidentRow:
 def _refuse_forgotten(session: Session, incident: str) -> None:
     """Raise NotAllowed when the people's contact data was forgotten: a list could not be held against it any more."""
     if row := session.get(ForgottenRow, (incident, DataKind.CONTACTS.value)):
-        raise NotAllowed(f"names and addresses of {incident} were forgotten on {row.at:%Y-%m-%d}; no list changes it now")
+        raise NotAllowed(
+            f"names and addresses of {incident} were forgotten on {row.at:%Y-%m-%d}; no list changes it now"
+        )
 
 
 def _refuse_erased_meanwhile(session: Session, correction: Correction) -> None:

@@ -154,6 +154,13 @@ class Erasure:
             query = select(ErasedPersonRow.person, ErasedPersonRow.at).where(ErasedPersonRow.incident == incident)
             return dict(session.exec(query.order_by(col(ErasedPersonRow.person))).all())
 
+    def number_of(self, incident: str, ref: str) -> int | None:
+        """Return the number of the erased person who had this reference of the company's, or None."""
+        wanted = self._store.keys.index(incident, "ref", ref)
+        with self._store.read() as session:
+            here = (ErasedPersonRow.incident == incident, ErasedPersonRow.ref_index == wanted)
+            return session.exec(select(ErasedPersonRow.person).where(*here)).first()
+
     def brought_back(self, incident: str, ref: str) -> int | None:
         """Return the number of a person whom a restored backup has brought back, by their keyed hash in hex."""
         with self._store.read() as session:

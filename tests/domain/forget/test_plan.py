@@ -77,7 +77,7 @@ KINDS = [kind for kind in DataKind if kind is not DataKind.WHOLE_CASE]
     after=st.integers(0, 500),
     held=st.lists(st.one_of(st.none(), st.integers(1, 3)), max_size=3),
 )
-def test_each_kind_goes_exactly_when_its_span_ends_and_never_under_hold(
+def test_each_kind_goes_exactly_in_time_and_never_under_hold(
     spans: dict[DataKind, int], after: int, held: list[int | None]
 ) -> None:
     retention = Retention.model_validate({kind.value: f"{days}d" for kind, days in spans.items()})

@@ -64,11 +64,10 @@ def _receipt(claim: Claim) -> Receipt:
 def with_traces(ledger: Ledger, listed: list[Person] | None = None, **retention: Any) -> None:
     """Everybody was told; person 1 did on the page, by mail and by SMS whatever a person can do."""
     approved(ledger, listed or people(), cascade=(), next_news_at=None)
+    send(ledger)
     if retention:
         playbook = a_playbook(approval_expires_after="5000w", retention=retention)
         ledger.playbooks.pin(INCIDENT, playbook, a_wording(), "lena", NOW)
-    else:
-        send(ledger)
     leave_traces(ledger)
 
 
@@ -94,6 +93,12 @@ def leave_traces(ledger: Ledger, person: int = 1) -> None:
     ledger.choices.renew_link(INCIDENT, person, "lena", NOW)
 
 
+def closed(ledger: Ledger, **retention: Any) -> None:
+    """The same, and the case is closed at NOW."""
+    with_traces(ledger, **retention)
+    ledger.incidents.close(INCIDENT, "lena", NOW)
+
+
 def canaries(ledger: Ledger, person: Person = ZOE) -> list[bytes]:
     """All by which the person may be known: words, addresses, keyed indexes, the link."""
     known = [("ref", person.ref), ("email", person.email), ("phone", person.phone), ("email", SAID["email"])]
@@ -109,7 +114,7 @@ def found_in_rows(ledger: Ledger, wanted: list[bytes], *, but: tuple[str, ...] =
     with ledger.store.read() as session:
         seal = ledger.store.seal(session, INCIDENT)
         for name in SQLModel.metadata.tables:
-            for row in session.execute(text(f'SELECT * FROM "{name}"')) if name not in but else ():  # noqa: S608
+            for row in session.execute(text(f'SELECT * FROM "{name}"')) if name not in but else ():
                 found += [f"{name}: {one!r}" for one in wanted for value in row if one in _bytes(value)]
     assert seal
     return found

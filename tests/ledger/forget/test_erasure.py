@@ -198,7 +198,9 @@ def request_open(ledger: Ledger) -> None:
         (request_open, "decide first on request 2"),
     ],
 )
-def test_nobody_is_erased_who_must_be_kept(ledger_on_sqlite: Ledger, arrange: Callable[[Ledger], None], why: str) -> None:
+def test_nobody_is_erased_who_must_be_kept(
+    ledger_on_sqlite: Ledger, arrange: Callable[[Ledger], None], why: str
+) -> None:
     with_traces(ledger_on_sqlite)
     arrange(ledger_on_sqlite)
     with pytest.raises(NotAllowed, match=why):
