@@ -97,6 +97,7 @@ COMMANDS = {
     ),
     "link": CommandEntry("people.link:app", "Revoke a personal link, or give a new one."),
     "forget": CommandEntry("forget.forget:app", "Say what is forgotten when; put under legal hold; erase one person."),
+    "keys": CommandEntry("forget.keys:app", "Rotate the master key, or the key of one case."),
     "audit": CommandEntry("home.audit:app", "Check the audit chain."),
     "schema": CommandEntry("playbook.schema:schema", "Print the JSON schema of a file."),
 }

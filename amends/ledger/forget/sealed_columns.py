@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, true
 from sqlmodel import col, or_, select
 
 from amends.domain.forget.retention import DataKind
@@ -48,7 +48,7 @@ class Whose:
         """Return the condition on a column that holds the number of a person, or nobody's."""
         if self.only is not None:
             return col(column) == self.only
-        return or_(col(column).is_(None), col(column).not_in(self.but)) if self.but else col(column).is_not(-1)
+        return or_(col(column).is_(None), col(column).not_in(self.but)) if self.but else true()
 
     def covers(self, person: int | None) -> bool:
         """Return True when rows of this person are meant."""

@@ -29,6 +29,8 @@ from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     ApprovalReminderRow,
     BallotRow,
+    ErasedPersonRow,
+    ForgottenRow,
     StatedCommitmentRow,
     SubstituteRow,
     SurveyTextRow,
@@ -96,6 +98,7 @@ def with_everything(ledger: Ledger) -> None:
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)
+    _what_is_kept_and_forgotten(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
 
 
@@ -108,6 +111,16 @@ def _from_the_page(ledger: Ledger) -> None:
     ledger.choices.prefer(INCIDENT, 1, Preference(locale="zh-CN"), NOW)
     ledger.choices.tick(INCIDENT, 1, "beware", NOW, done=True)
     ledger.choices.renew_link(INCIDENT, 1, "lena", NOW)
+
+
+def _what_is_kept_and_forgotten(ledger: Ledger) -> None:
+    """Rows of a hold and of a case's own day, and of a person and a kind of data that are gone, as they are written."""
+    ledger.holds.give(INCIDENT, 2, "the court asked", OMAR, NOW)
+    ledger.retention.set_date(INCIDENT, LATER, "a lawsuit", OMAR, NOW)
+    with ledger.store.write() as write:
+        gone = {"ref_index": b"r" * 16, "by": "mei", "second": "omar"}
+        write.session.add(ErasedPersonRow(incident=INCIDENT, person=9, at=NOW, **gone))
+        write.session.add(ForgottenRow(incident=INCIDENT, kind="survey_texts", at=NOW, kept=[2]))
 
 
 def _what_takes_weeks(ledger: Ledger) -> None:
