@@ -75,7 +75,7 @@ class Aside:
         return self._folder / FILES / incident / f"{name}.sealed"
 
     def seal_anew(self, incident: str, names: Sequence[str], seal: Seal) -> None:
-        """Seal these files anew where they are sealed with a key that is being replaced; those that are gone stay so."""
+        """Seal these files anew where they are sealed with a key that is being replaced; some may be gone."""
         for name in names:
             path, place = self.path_of(incident, name), file_place(incident, name)
             if path.exists() and not seal.is_current(sealed := path.read_bytes(), place):

@@ -7,8 +7,8 @@ from amends.domain.base.value import Moment, Value
 from amends.domain.forget.hold import LegalHold, people_held, whole_case_held, why_kept
 from amends.domain.forget.retention import WORDS, DataKind, Retention
 
-NOT_CLOSED = "the case is not closed"
-NO_SPAN = "no span in the playbook"
+NEVER_NEEDED = (DataKind.SURVEY_TEXTS, DataKind.MESSAGES)
+"""Kinds that no promise, question or claim rests on."""
 
 
 class Forgotten(Value):
@@ -51,7 +51,7 @@ def plan_of(
 
     `own_date` is the incident's own day for all of its data, in place of the playbook's span of the whole case; every
     kind goes then at the latest. Spans are counted from `closed_at`, None while the case is not closed. `needed` says
-    what the personal data is still needed for; only texts that nobody waits for go meanwhile.
+    what the personal data is still needed for; meanwhile only the kinds in NEVER_NEEDED go.
     """
     dates = _dates(retention, closed_at, own_date)
     went = {one.kind: one for one in done}
@@ -100,7 +100,7 @@ def _kept(kind: DataKind, holds: Sequence[LegalHold], needed: Sequence[str]) -> 
     hold = why_kept(holds) if whole else whole_case_held(holds)
     if hold:
         return hold.in_words
-    return f"still needed: {'; '.join(needed)}" if needed else ""
+    return f"still needed: {'; '.join(needed)}" if needed and kind not in NEVER_NEEDED else ""
 
 
 def due(planned: Sequence[PlannedForgetting], now: datetime) -> tuple[DataKind, ...]:

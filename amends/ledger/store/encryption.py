@@ -56,7 +56,7 @@ class Keys:
         """Return the keys for the base64 text of a key file. Raises KeyMissing for a text that is not a master key."""
         try:
             *wrapping, root = (base64.b64decode(word, validate=True) for word in text.split() or [""])
-            return cls(root, *wrapping[:1], file=file)
+            return cls(root, b"".join(wrapping), file)
         except ValueError as error:
             raise KeyMissing("the master key is not base64 text; see `amends init`") from error
 

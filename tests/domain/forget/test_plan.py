@@ -51,6 +51,12 @@ def test_data_that_somebody_still_needs_stays() -> None:
     assert "kept: still needed: a promise is open" in in_words(planned[0])
 
 
+def test_words_of_surveys_go_even_while_a_promise_is_open() -> None:
+    spans = Retention.model_validate({"survey_texts": "10d", "contacts": "10d"})
+    planned = plan_of(spans, NOW, None, (), (), ["a promise is open"])
+    assert due(planned, NOW + 10 * DAY) == (DataKind.SURVEY_TEXTS,)
+
+
 def test_a_person_under_hold_keeps_the_whole_case_and_their_own_data() -> None:
     planned = plan_of(SPANS, NOW, None, (), [hold(7)])
     assert due(planned, NOW + 400 * DAY) == (DataKind.CONTACTS, DataKind.QUESTIONS)

@@ -13,7 +13,7 @@ from amends.domain.people.report import NewReport, PageReportKind
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, an_asked
-from tests.delivery.sending import INCIDENT, NOTICE, approved
+from tests.delivery.sending import INCIDENT, NOTICE, approved, approved_again
 from tests.ledger.forget.forgetting import (
     KIM,
     LATER,
@@ -146,6 +146,18 @@ def test_a_message_that_waits_for_the_person_never_leaves(ledger_on_sqlite: Ledg
     erase(ledger)
     assert {state for person, _, state in lines(ledger) if person == 1} == {"held"}
     assert not ledger.audit.disagreements()
+
+
+def test_the_next_notice_is_held_for_the_person(ledger_on_sqlite: Ledger) -> None:
+    with_traces(ledger_on_sqlite)
+    erase(ledger_on_sqlite)
+    approved_again(ledger_on_sqlite, notice="update-1", cascade=(), next_news_at=None)
+    ledger_on_sqlite.notices.release(INCIDENT, "update-1", NOW)
+    found = ledger_on_sqlite.statistics.lines(INCIDENT, "update-1")
+    assert {(one.state.value, one.reason) for one in found if one.person == 1} == {
+        ("held", "the person's data was erased")
+    }
+    assert {one.state.value for one in found if one.person == 2} == {"waiting"}
 
 
 def test_a_child_of_an_erased_guardian_is_held(ledger_on_sqlite: Ledger) -> None:
