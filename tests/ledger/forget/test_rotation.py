@@ -231,7 +231,10 @@ class Killer:
     def maybe(self) -> None:
         self._left -= 1
         if self._left == 0:
-            raise Killed
+            self.kill()
+
+    def kill(self) -> None:
+        raise Killed
 
 
 def killed_at_each_write(ledger: Ledger, folder: Path, patch: pytest.MonkeyPatch, rotate: Any, most: int = 200) -> int:
