@@ -4,12 +4,11 @@ Outboxes hold messages in the clear, and the home holds files that came with mai
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from amends.delivery.inbox.aside import Aside
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
@@ -18,7 +17,8 @@ from amends.domain.forget.retention import DataKind
 from amends.domain.team.member import Member
 from amends.ledger import Ledger
 from amends.ledger.forget.brought_back import BroughtBack
-from amends.system.files import sync_folder
+from amends.ledger.store.encryption import Seal
+from amends.system.files import replace_file, sync_folder
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def erase_person(
 def _remove_files_of(ledger: Ledger, places: DataPlaces, incident: str, person: int) -> None:
     files = ledger.erasure.files_of(incident, person)
     remove_messages(places.channels, lambda said: said.get("key") in files.messages)
-    _remove_attachments(ledger, places, incident, files.attachments)
+    _remove_files(places, files.attachments)
 
 
 def forget_due(ledger: Ledger, places: DataPlaces, case: Case, now: datetime) -> tuple[DataKind, ...]:
@@ -83,8 +83,7 @@ def _forget(
         remove_messages(
             places.channels, lambda said: said.get("incident") == incident and said.get("key") not in kept
         )  # fmt: skip
-    if kind is DataKind.ATTACHMENTS:
-        _remove_attachments(ledger, places, incident, ledger.retention.attachments(incident))
+    _remove_files(places, ledger.retention.files(incident, kind))
     ledger.retention.forget(incident, kind, now, again=again)
     if kind is DataKind.WHOLE_CASE:
         remove_from_outboxes(places.channels, incident)
@@ -114,9 +113,24 @@ def _said_in(path: Path) -> Mapping[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-def _remove_attachments(ledger: Ledger, places: DataPlaces, incident: str, names: Collection[str]) -> None:
-    if places.home is not None and names:
-        _remove(Aside(places.home, ledger).path_of(incident, name) for name in names)
+def _remove_files(places: DataPlaces, paths: Iterable[str]) -> None:
+    if places.home is not None:
+        _remove(places.home / path for path in paths)
+
+
+def seal_files_in(home: Path) -> Callable[[Iterable[tuple[str, str]], Seal], None]:
+    """Return the function that seals files of this home anew where they are sealed with a key that is being replaced.
+
+    Each file is named by its path in the home and the place for which it is sealed; files that are gone are left out.
+    """
+
+    def seal_anew(files: Iterable[tuple[str, str]], seal: Seal) -> None:
+        for path, place in files:
+            file = home / path
+            if file.exists() and not seal.is_current(sealed := file.read_bytes(), place):
+                replace_file(file, seal.close(seal.open(sealed, place), place))
+
+    return seal_anew
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -53,11 +53,10 @@ def _rotate_master(desk: Desk, name: str) -> None:
 
 
 def _rotate_case(desk: Desk, incident: str, name: str) -> None:
-    from amends.delivery.inbox.aside import Aside
+    from amends.delivery.forget import seal_files_in
 
     by = desk.member(name)
-    aside = Aside(desk.settings.home, desk.ledger)
-    sealed = desk.ledger.keys.case(incident, by, now(), aside.seal_anew)
+    sealed = desk.ledger.keys.case(incident, by, now(), seal_files_in(desk.settings.home))
     desk.show({"incident": incident, "sealed": sealed}, f"{incident} has a new key; {sealed} values were sealed anew")
     desk.hint("backups from before hold the old key, wrapped by the master key of their time")
 

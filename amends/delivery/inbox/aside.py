@@ -1,14 +1,12 @@
 """Files of the inbox in the home: mails kept aside for a person, and attachments, sealed, under names of our own."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amends.domain.base.errors import DataDamaged, NotAllowed
 from amends.domain.receipt.attachment import Attachment, Attachments
 from amends.ledger import Ledger
-from amends.ledger.receipt.inbox import MailFile, NewMailFile, file_place
-from amends.ledger.store.encryption import Seal
+from amends.ledger.receipt.inbox import MailFile, NewMailFile
 from amends.system.files import replace_file
 
 KEPT, FILES = "kept", "files"
@@ -73,13 +71,6 @@ class Aside:
     def path_of(self, incident: str, name: str) -> Path:
         """Return where the file with this name of ours lies, sealed."""
         return self._folder / FILES / incident / f"{name}.sealed"
-
-    def seal_anew(self, incident: str, names: Sequence[str], seal: Seal) -> None:
-        """Seal these files anew where they are sealed with a key that is being replaced; some may be gone."""
-        for name in names:
-            path, place = self.path_of(incident, name), file_place(incident, name)
-            if path.exists() and not seal.is_current(sealed := path.read_bytes(), place):
-                replace_file(path, seal.close(seal.open(sealed, place), place))
 
     def content(self, incident: str, file: MailFile) -> bytes:
         """Return the content of a file that was set aside. Raises NotAllowed when it is gone, DataDamaged."""

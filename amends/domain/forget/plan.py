@@ -7,6 +7,7 @@ from amends.domain.base.value import Moment, Value
 from amends.domain.forget.hold import LegalHold, people_held, whole_case_held, why_kept
 from amends.domain.forget.retention import WORDS, DataKind, Retention
 
+NOT_CLOSED = "the case is not closed"
 NEVER_NEEDED = (DataKind.SURVEY_TEXTS, DataKind.MESSAGES)
 """Kinds that no promise, question or claim rests on."""
 
@@ -57,7 +58,8 @@ def plan_of(
     went = {one.kind: one for one in done}
     kinds = [kind for kind in DataKind if kind in dates or kind in went]
     over = DataKind.WHOLE_CASE in went
-    return tuple(_line(kind, dates.get(kind), went.get(kind), holds, needed, over=over) for kind in kinds)
+    reasons = () if closed_at else (NOT_CLOSED,)
+    return tuple(_line(kind, dates.get(kind), went.get(kind), holds, (*reasons, *needed), over=over) for kind in kinds)
 
 
 def _dates(
@@ -70,7 +72,7 @@ def _dates(
     if own_date is None:
         return dates
     dates = {kind: min(at, own_date) if at else None for kind, at in dates.items()}
-    return dates | {DataKind.WHOLE_CASE: own_date if closed_at else None}
+    return dates | {DataKind.WHOLE_CASE: own_date}
 
 
 def _line(
@@ -100,6 +102,8 @@ def _kept(kind: DataKind, holds: Sequence[LegalHold], needed: Sequence[str]) -> 
     hold = why_kept(holds) if whole else whole_case_held(holds)
     if hold:
         return hold.in_words
+    if NOT_CLOSED in needed:
+        return NOT_CLOSED
     return f"still needed: {'; '.join(needed)}" if needed and kind not in NEVER_NEEDED else ""
 
 
@@ -111,7 +115,7 @@ def due(planned: Sequence[PlannedForgetting], now: datetime) -> tuple[DataKind, 
 
 def in_words(line: PlannedForgetting) -> str:
     """Return what becomes of this kind of data, for people."""
-    what = f"went on {line.done_at:%Y-%m-%d}" if line.done_at else "goes when the case is closed long enough"
+    what = f"went on {line.done_at:%Y-%m-%d}" if line.done_at else "goes some time after the closing"
     if line.due_at and not line.done_at:
         what = f"goes on {line.due_at:%Y-%m-%d}"
     kept = f"; kept: {line.kept}" if line.kept else ""

@@ -43,7 +43,7 @@ class PersonFiles:
     messages: frozenset[str]
     """The keys of the person's messages, by which outboxes name their files."""
     attachments: tuple[str, ...]
-    """The names of the files that came with the person's mails."""
+    """The paths in the home of the person's sealed files."""
 
 
 class Erasure:
@@ -63,7 +63,7 @@ class Erasure:
             here = (ReplyRow.incident == incident, col(ReplyRow.question).in_(asked))
             for answer, question in session.exec(select(ReplyRow.answer, ReplyRow.question).where(*here)):
                 keys.add(reply_key(self._store.keys, incident, answer, question))
-            return PersonFiles(frozenset(keys), tuple(files_of(session, Whose(incident, person))))
+            return PersonFiles(frozenset(keys), tuple(files_of(session, Whose(incident, person), *WORDS_OF_PEOPLE)))
 
     def refuse(self, incident: str, person: int, first: Member, second: Member) -> None:
         """Raise NotAllowed when these two may not erase the person, or when a hold or an open request keeps them.

@@ -75,11 +75,12 @@ class Retentions:
             held = sorted(people_held(self._holds.all_in(session, incident)))
             return frozenset(message_keys(session, self._store.keys, incident, held))
 
-    def attachments(self, incident: str) -> tuple[str, ...]:
-        """Return the names of the files from mails that go, whose content the caller deletes first."""
+    def files(self, incident: str, kind: DataKind) -> tuple[str, ...]:
+        """Return the paths in the home of the sealed files of this kind, which the caller deletes first."""
         with self._store.read() as session:
             held = people_held(self._holds.all_in(session, incident))
-            return tuple(files_of(session, Whose(incident, but=held)))
+            kinds = tuple(DataKind) if kind is DataKind.WHOLE_CASE else (kind,)
+            return tuple(files_of(session, Whose(incident, but=held), *kinds))
 
     def forget(self, incident: str, kind: DataKind, now: datetime, *, again: bool = False) -> None:
         """Forget this kind of data of a case, except of people under hold; a call after a crash finishes the work.

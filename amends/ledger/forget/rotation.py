@@ -20,7 +20,8 @@ from amends.domain.base.errors import KeyMissing, LedgerUnavailable, NotAllowed
 from amends.domain.feedback.queue.groups import marks, shingles
 from amends.domain.team.member import Member
 from amends.ledger.feedback.queue.groups import store_marks
-from amends.ledger.forget.sealed_columns import TABLES, PersonalTable, Whose, rows_of
+from amends.ledger.forget.rows import noting_sum, path_of
+from amends.ledger.forget.sealed_columns import FILES, TABLES, FileTable, PersonalTable, Whose, rows_of
 from amends.ledger.people.people import contact_place
 from amends.ledger.store.bulk import among, listed
 from amends.ledger.store.encryption import Keys, Seal
@@ -30,7 +31,6 @@ from amends.ledger.store.tables import (
     IncidentRow,
     KeyCheckRow,
     LeaseRow,
-    MailFileRow,
     MemberRow,
     PersonRow,
     QuestionLikenessRow,
@@ -42,8 +42,8 @@ from amends.system.key_file import KeyFile
 PAGE = 500
 """The number of rows sealed anew in one transaction, so that others write in between."""
 PEOPLE = 2_000
-SealFiles = Callable[[str, Sequence[str], Seal], None]
-"""A function that seals the files from mails of an incident anew, by their names, where it does not find them so."""
+SealFiles = Callable[[Sequence[tuple[str, str]], Seal], None]
+"""A function that seals files of the home anew; each is named by its path there and the place of its seal."""
 NO_FILE = "the master key has no file here: open the ledger from a home (AMENDS_HOME) to rotate it"
 
 
@@ -175,11 +175,11 @@ class Rotation:
     def _seal_files(self, incident: str, seal_files: SealFiles | None) -> None:
         with self._store.read() as session:
             seal = self._store.seal(session, incident)
-            names = session.exec(select(MailFileRow.name).where(MailFileRow.incident == incident)).all()
-        if names and seal_files is None:
-            raise NotAllowed(f"{incident} has files from mails: rotate its key in the home where they lie")
-        if names and seal_files:
-            seal_files(incident, names, seal)
+            found = [one for table in FILES for one in _listed(session, incident, table)]
+        if found and seal_files is None:
+            raise NotAllowed(f"{incident} has sealed files: rotate its key in the home where they lie")
+        if found and seal_files:
+            seal_files(found, seal)
 
     def _end(self, incident: str, by: Member, now: datetime) -> None:
         """Replace the key, once nobody writes and nothing is sealed with the old one any more."""
@@ -217,6 +217,13 @@ class Rotation:
         with self._store.read() as session:
             incident_row(session, incident)
             self._store.seal(session, incident)
+
+
+def _listed(session: Session, incident: str, table: FileTable) -> list[tuple[str, str]]:
+    """Return the files of a table, each with its path in the home and its place."""
+    row: Any = table.row
+    names = session.exec(select(row.name).where(row.incident == incident)).all()
+    return [(path_of(table, incident, name), table.place(incident, name)) for name in names]
 
 
 def _seal_contact(member: MemberRow, old: Keys, new: Keys) -> None:
@@ -264,11 +271,14 @@ def _stale(seal: Seal, table: PersonalTable, row: Any) -> list[str]:
 
 def _seal_row(session: Session, seal: Seal, table: PersonalTable, row: Any) -> int:
     """Seal the row's columns anew where they are not yet, and return how many there were."""
-    stale = _stale(seal, table, row)
-    for one in table.columns:
-        if one.name in stale:
-            setattr(row, one.name, seal.close(seal.open(getattr(row, one.name), one.place(row)), one.place(row)))
-    if stale and isinstance(row, QuestionRow):
+    if not (stale := _stale(seal, table, row)):
+        return 0
+    with noting_sum(session, table, row):
+        for one in table.columns:
+            if one.name in stale:
+                setattr(row, one.name, seal.close(seal.open(getattr(row, one.name), one.place(row)), one.place(row)))
+        session.flush()
+    if isinstance(row, QuestionRow):
         _mark_anew(session, seal, row, table)
     return len(stale)
 

@@ -1,7 +1,7 @@
 """Rows with words of people, emptied or deleted: the words go, and counts, times and states stay."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,10 +12,20 @@ from sqlmodel import Session, SQLModel, col, select
 from amends.domain.base.errors import KeyMissing
 from amends.domain.feedback.answer import ReplyState
 from amends.domain.forget.retention import DataKind
-from amends.ledger.forget.sealed_columns import PersonalTable, Whose, belongs, of_kind, rows_of
+from amends.ledger.forget.sealed_columns import (
+    FILES,
+    FileTable,
+    PersonalTable,
+    Whose,
+    belongs,
+    linked,
+    of_kind,
+    rows_of,
+)
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import ENGINE, Store, Write
-from amends.ledger.store.tables import MailFileRow, QuestionLikenessRow, QuestionRow, ReplyRow
+from amends.ledger.store.sums import GROUPED_BY, changing_these
+from amends.ledger.store.tables import QuestionLikenessRow, QuestionRow, ReplyRow
 
 PAGE = 500
 """The number of rows changed in one transaction, so that others write in between."""
@@ -56,15 +66,31 @@ def forget_page(
         row: Any = session.get(table.row, name, with_for_update=True)
         if row is None:
             continue
-        if table.deleted:
-            session.delete(row)
+        if table.deleted or not _is_empty(seal, table, row):
+            with noting_sum(session, table, row):
+                _forget(session, seal, table, row, now, by)
+                session.flush()
             changed += 1
-        elif not _is_empty(seal, table, row):
-            _empty(seal, table, row)
-            _settle(session, row, now, by)
-            changed += 1
-    session.flush()
     return changed
+
+
+def noting_sum(session: Session, table: PersonalTable, row: Any) -> AbstractContextManager[None]:
+    """Note in the block how the row changes its sum, for a table that the audit chain knows by sums."""
+    if not table.summed:
+        return nullcontext()
+    group = [getattr(row, name) for name in GROUPED_BY[table.name]]
+    changing: AbstractContextManager[None] = changing_these(
+        session, table.name, group, table.summed, [getattr(row, table.summed)]
+    )
+    return changing
+
+
+def _forget(session: Session, seal: Seal, table: PersonalTable, row: Any, now: datetime, by: str) -> None:
+    if table.deleted:
+        session.delete(row)
+        return
+    _empty(seal, table, row)
+    _settle(session, row, now, by)
 
 
 def _names(session: Session, whose: Whose, table: PersonalTable) -> list[Name]:
@@ -77,7 +103,9 @@ def _names(session: Session, whose: Whose, table: PersonalTable) -> list[Name]:
 
 
 def _is_empty(seal: Seal, table: PersonalTable, row: Any) -> bool:
-    """Return True when nothing is left in any sealed column of the row."""
+    """Return True when nothing is left in any sealed column of the row, or in the others where there is none."""
+    if not table.columns:
+        return all(getattr(row, name) == value(row) for name, value in table.also.items())
     return all(_said(seal, getattr(row, one.name), one.place(row)) in ("", one.empty) for one in table.columns)
 
 
@@ -89,6 +117,8 @@ def _said(seal: Seal, sealed: bytes | None, place: str) -> str | None:
 
 
 def _empty(seal: Seal, table: PersonalTable, row: Any) -> None:
+    for name, value in table.also.items():
+        setattr(row, name, value(row))
     for one in table.columns:
         setattr(row, one.name, None if one.empty is None else seal.close(one.empty, one.place(row)))
     if table.once:
@@ -108,8 +138,15 @@ def _settle(session: Session, row: SQLModel, now: datetime, by: str) -> None:
             row.state, row.next_try_at, row.claimed_until = ReplyState.WITHDRAWN.value, None, None
 
 
-def files_of(session: Session, whose: Whose) -> Iterator[str]:
-    """Yield the names of the files that came with mails of these people."""
-    asked = select(QuestionRow.id).where(QuestionRow.incident == whose.incident, whose.where(QuestionRow.person))
-    here = (MailFileRow.incident == whose.incident, col(MailFileRow.question).in_(asked))
-    yield from session.exec(select(MailFileRow.name).where(*here))
+def files_of(session: Session, whose: Whose, *kinds: DataKind) -> Iterator[str]:
+    """Yield the paths in the home, as texts, of the sealed files of these people; only of these kinds of data."""
+    for table in FILES:
+        row: Any = table.row
+        here = (row.incident == whose.incident, linked(row, table.link, whose))
+        for name in session.exec(select(row.name).where(*here)) if table.kind in kinds else ():
+            yield path_of(table, whose.incident, name)
+
+
+def path_of(table: FileTable, incident: str, name: str) -> str:
+    """Return the path in the home of a sealed file."""
+    return f"{table.folder}/{incident}/{name}.sealed"

@@ -5,11 +5,11 @@ key of its case is rotated. A test holds this table against all tables.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, true
-from sqlmodel import col, or_, select
+from sqlalchemy import ColumnElement, false, true
+from sqlmodel import SQLModel, col, or_, select
 
 from amends.domain.forget.retention import DataKind
 from amends.ledger.case.access_requests import request_place
@@ -17,6 +17,7 @@ from amends.ledger.case.person_reports import report_place
 from amends.ledger.feedback.answering import address_place, texts_place
 from amends.ledger.feedback.question_rows import question_place
 from amends.ledger.feedback.survey.ballots import text_place
+from amends.ledger.receipt.inbox import file_place
 from amends.ledger.store.tables import (
     AccessRequestRow,
     AnswerRow,
@@ -27,7 +28,6 @@ from amends.ledger.store.tables import (
     PreferenceRow,
     QuestionRow,
     ReplyRow,
-    Sealed,
     SurveyTextRow,
     TickedStepRow,
 )
@@ -70,13 +70,39 @@ class SealedColumn:
 class PersonalTable:
     """A table with data of people in rows of their own."""
 
-    row: type[Sealed]
+    row: type[SQLModel]
     kind: DataKind
     columns: tuple[SealedColumn, ...] = ()
     once: bool = False
     """True when the row has an idempotency key, which is a hash of what the person wrote."""
     deleted: bool = False
     """True when the whole row goes; else its count, times and state stay."""
+    link: tuple[type[SQLModel], str] | None = None
+    """For a row that names no person itself: the table whose row does, and the column here with that row's id."""
+    also: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """Further columns that lead to a person, each with the value that takes its place; set before the sealed ones."""
+    of_nobody: bool = False
+    """True for rows of which nobody can tell whose they are; the erasure of one person leaves them alone."""
+    summed: str = ""
+    """For a table that the audit chain knows by sums (`sums.py`): the column by which a row is found in its group."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the table."""
+        return str(self.row.__tablename__)
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """A table that lists files which lie in the home, sealed with the incident's key."""
+
+    row: type[SQLModel]
+    kind: DataKind
+    link: tuple[type[SQLModel], str]
+    folder: str
+    """The folder in the home, in which each incident has one of its own."""
+    place: Callable[[str, str], str]
+    """The place for which a file is sealed, by incident and name."""
 
 
 TABLES = (
@@ -99,12 +125,14 @@ TABLES = (
         ReplyRow,
         DataKind.QUESTIONS,
         (SealedColumn("sealed_address", lambda row: address_place(row.incident, row.answer, row.question)),),
+        link=(QuestionRow, "question"),
     ),
     PersonalTable(
         SurveyTextRow,
         DataKind.SURVEY_TEXTS,
         (SealedColumn("sealed_text", lambda row: text_place(row.id), ""),),
         deleted=True,
+        of_nobody=True,
     ),
     PersonalTable(
         PersonReportRow,
@@ -128,21 +156,31 @@ TABLES = (
     PersonalTable(TickedStepRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(LinkRenewalRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(HourSignUpRow, DataKind.PAGE_FORMS, deleted=True),
-    PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True),
+    PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True, link=(QuestionRow, "question")),
 )
 """All tables with sealed columns, and those whose rows say what a person chose; people themselves stand in `person`."""
+
+
+FILES = (FileTable(MailFileRow, DataKind.ATTACHMENTS, (QuestionRow, "question"), "inbox/files", file_place),)
+"""All tables that list sealed files of the home."""
 
 
 def rows_of(table: PersonalTable, whose: Whose) -> Any:
     """Return the query for the rows of a table that belong to these people."""
     kind: Any = table.row
     here = select(kind).where(kind.incident == whose.incident)
-    if kind is SurveyTextRow:  # of nobody: erasing one person cannot find theirs
-        return here.where(col(kind.id) == "") if whose.only is not None else here
-    if kind in (ReplyRow, MailFileRow):
-        asked = select(QuestionRow.id).where(QuestionRow.incident == whose.incident, whose.where(QuestionRow.person))
-        return here.where(col(kind.question).in_(asked))
+    if table.of_nobody:
+        return here.where(false()) if whose.only is not None else here
+    if table.link:
+        return here.where(linked(kind, table.link, whose))
     return here if kind is AnswerRow else here.where(whose.where(kind.person))
+
+
+def linked(kind: Any, link: tuple[Any, str], whose: Whose) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to these people by the row of another table."""
+    parent, column = link
+    theirs = select(parent.id).where(parent.incident == whose.incident, whose.where(parent.person))
+    return col(getattr(kind, column)).in_(theirs)
 
 
 def belongs(row: Any, askers: Mapping[int, int | None], whose: Whose) -> bool:

@@ -74,7 +74,8 @@ def test_a_person_under_hold_is_kept_until_it_is_lifted(sent: Office) -> None:
 
 def test_the_plan_names_the_day_and_why_it_is_kept(office: Office) -> None:
     office.values("forget", "date", INCIDENT, "2090-01-31", "--reason", "limitation of claims", by="omar")
-    assert "all personal data of the case: goes when" in office.amends("forget", "plan").stdout
+    said = office.amends("forget", "plan").stdout
+    assert "all personal data of the case: goes on 2090-01-31; kept: the case is not closed" in said
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from amends.delivery.forget import seal_files_in
+from amends.delivery.inbox.aside import Aside
 from amends.domain.base.errors import KeyMissing, NotAllowed
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from amends.ledger.forget import rotation
+from amends.ledger.forget.sealed_columns import TABLES, Whose, rows_of
 from amends.ledger.store.session import Store, Write
 from amends.system.key_file import KeyFile
 from tests.builders import NOW, a_person, an_asked, an_incident
@@ -151,8 +154,6 @@ def test_a_rotated_case_is_read_as_before(at_home: Ledger, tmp_path: Path) -> No
 
 
 def test_nothing_is_left_that_the_old_key_opens(at_home: Ledger) -> None:
-    from amends.ledger.forget.sealed_columns import TABLES, Whose, rows_of
-
     old = at_home.store.keys.seal_for(INCIDENT, wrapped_key(at_home))
     at_home.keys.case(INCIDENT, OMAR, LATER, no_files)
     with at_home.store.read() as session:
@@ -175,16 +176,14 @@ def test_questions_that_ask_the_same_are_found_after_it(at_home: Ledger) -> None
 
 
 def test_files_from_mails_are_sealed_anew(at_home: Ledger, tmp_path: Path) -> None:
-    from amends.delivery.inbox.aside import Aside
-
     aside = Aside(tmp_path, at_home)
     path = aside.path_of(INCIDENT, "file-1")
     path.parent.mkdir(parents=True)
     path.write_bytes(at_home.inbox.sealed(INCIDENT, "file-1", b"png"))
     before = path.read_bytes()
-    with pytest.raises(NotAllowed, match="files from mails"):
+    with pytest.raises(NotAllowed, match="has sealed files"):
         at_home.keys.case(INCIDENT, OMAR, LATER)
-    at_home.keys.case(INCIDENT, OMAR, LATER, aside.seal_anew)
+    at_home.keys.case(INCIDENT, OMAR, LATER, seal_files_in(tmp_path))
     assert path.read_bytes() != before
     assert aside.content(INCIDENT, at_home.inbox.file(INCIDENT, 1)) == b"png"
 

@@ -55,7 +55,7 @@ def rotated(folder: Path, which: str, at: int) -> int:
     """Rotate in a process that kills itself at this write, look at what it left, and return how it ended."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     call = [sys.executable, "-c", ROTATE, str(folder), which, str(at)]
-    ended = subprocess.run(call, env=environment, check=False, capture_output=True)  # noqa: S603
+    ended = subprocess.run(call, env=environment, check=False, capture_output=True)
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     file = KeyFile(folder / "master.key")
     looked = Ledger(sqlite_url(folder), Keys.from_text(file.path.read_text(), file), folder / "audit-head").migrate()
