@@ -305,10 +305,11 @@ def open_ledger(settings: Settings) -> "Ledger":
 def _keys(settings: Settings) -> "Keys":
     """Return the keys of the ledger. Raises KeyMissing, which names the place where the master key should stand."""
     from amends.ledger import Keys
+    from amends.system.key_file import KeyFile
 
     file = settings.home / KEY_FILE
     try:
-        return Keys.from_text(settings.master_key or file.read_text(encoding="ascii"))
+        return Keys.from_text(settings.master_key or file.read_text(encoding="ascii"), KeyFile(file))
     except FileNotFoundError:
         what = f"{file} is not there; put its copy there again: without the master key the ledger cannot be read"
     except OSError as error:

@@ -23,11 +23,12 @@ from amends.delivery.answers.send import send_replies
 from amends.delivery.channels import connected
 from amends.delivery.claims import decide_by_rules
 from amends.delivery.feedback.hours import ReminderWords, remind
+from amends.delivery.forget import DataPlaces, forget_again, forget_due
 from amends.delivery.send.postpone import zones
 from amends.domain.alert.by_hand import work_by_hand
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
-from amends.domain.case.case import Case
+from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import is_over, late_answers
 from amends.domain.plan.overview import numbers, overdue_tasks
@@ -69,6 +70,9 @@ async def sweep(incident_id: str = "") -> State[None]:
             await _show_now(context, cases, troubles, only=incident_id)
         with _collected(troubles, "Prefect"):
             await offer_choices(context)
+        if not incident_id:
+            with _collected(troubles, "forgetting"):
+                troubles += await asyncio.to_thread(_forget_again, context)
     if troubles:
         return Failed(message="; ".join(dict.fromkeys(troubles)))
     return Completed(message=f"{counted(len(chosen), 'incident')} looked after{_late(cases, context.clock())}")
@@ -102,6 +106,7 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             for case in sound:
                 await raise_alarms(context.ledger, case, now)
     await _send_answers(context, [*cases, *over], troubles)
+    await _forget_due(context, [*cases, *over], troubles)
     # Last, because sending an alert waits for a channel that may hang.
     await _alert_people(context, [*cases, *over], [case.incident.id for case in cases], troubles)
     return _Swept(sound, troubles)
@@ -132,6 +137,22 @@ async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[
                 await asyncio.to_thread(decide_by_rules, context.ledger, case, shipped_wording(), context.clock())
             sent = await send_replies(context.ledger, context.channels, context.links, incident, context.clock)
             troubles += [f"{incident}: answers wait ({channel}): {why}" for channel, why in sent.trouble.items()]
+
+
+async def _forget_due(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
+    """Forget what of closed incidents is due by their playbooks; nothing while the clock or the ledger is in doubt."""
+    places = DataPlaces(context.channels, context.home)
+    for case in cases:
+        if case.state is IncidentState.CLOSED and not (case.clock_doubt or case.ledger_doubt or case.destroyed_at):
+            with _collected(troubles, case.incident.id):
+                await asyncio.to_thread(forget_due, context.ledger, places, case, context.clock())
+
+
+def _forget_again(context: Context) -> tuple[str, ...]:
+    """Forget again what a restored backup has brought back, and note what the file of tombstones lacks."""
+    troubles = forget_again(context.ledger, DataPlaces(context.channels, context.home))
+    context.ledger.brought_back.note()
+    return troubles
 
 
 async def _show_now(context: Context, cases: Sequence[Case], troubles: Sequence[str], only: str) -> None:

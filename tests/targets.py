@@ -47,6 +47,7 @@ WAITS_FOR_TEST_ALL = (
     "ledger/deliver/test_large_notices.py",
     "ledger/deliver/test_side_by_side.py",
     "ledger/migrations/test_upgrades.py",
+    "ledger/forget/test_rotation_killed.py",
     "ledger/store/test_copied.py",
     "ledger/store/test_leases.py",
     "ledger/store/test_lost_connections.py",

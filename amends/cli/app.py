@@ -107,6 +107,8 @@ COMMANDS = {
         "people.opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."
     ),
     "link": CommandEntry("people.link:app", "Revoke a personal link, or give a new one."),
+    "forget": CommandEntry("forget.forget:app", "Say what is forgotten when; put under legal hold; erase one person."),
+    "keys": CommandEntry("forget.keys:app", "Rotate the master key, or the key of one case."),
     "audit": CommandEntry("home.audit:app", "Check the audit chain."),
     "schema": CommandEntry("playbook.schema:schema", "Print the JSON schema of a file."),
 }

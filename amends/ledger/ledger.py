@@ -48,10 +48,16 @@ from amends.ledger.feedback.queue.queue import QuestionQueue
 from amends.ledger.feedback.replies import Replies
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.feedback.survey.surveys import Surveys
+from amends.ledger.forget.brought_back import RestoredData
+from amends.ledger.forget.erasure import Erasure
+from amends.ledger.forget.retention import Retentions
+from amends.ledger.forget.rotation import Rotation
 from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.closing import Closing
 from amends.ledger.incident.incidents import Incidents
+from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.stops import RecordedStops
+from amends.ledger.incident.tombstones import Tombstones
 from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
 from amends.ledger.notice.notices import Notices
@@ -141,7 +147,14 @@ class Ledger:
         self.dossiers = Dossiers(
             store, notices, claims, self.cases, self.told, self.questions, self.answers, self.remedies
         )
-        self.destruction, self.visits = Destruction(store, self.cases, self.surveys), Visits(store, notices)
+        tombstones = Tombstones(anchor)
+        self.holds = holds = LegalHolds(store, tombstones)
+        self.destruction = Destruction(store, self.cases, self.surveys, holds)
+        self.visits = Visits(store, notices)
+        self.erasure = Erasure(store, deliveries, holds, tombstones)
+        self.retention = Retentions(store, self.destruction, self.surveys, holds, tombstones)
+        self.keys = Rotation(store)
+        self.brought_back = RestoredData(store, self.erasure, self.retention, holds, tombstones)
         self.reports, self.requests = PersonReports(store, notices), AccessRequests(store)
         self.over_time = CountsOverTime(store)
         self.choices, self.sent = PageChoices(store), SentMessages(store, notices, claims)

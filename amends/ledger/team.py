@@ -87,7 +87,8 @@ class Team:
         """
         with self._store.write() as write:
             (row,) = _locked(write.session, name)
-            row.sealed_contact = self._store.keys.team_seal.close(address, _contact_of(name)) if address else None
+            seal = self._store.current_keys(write.session).team_seal
+            row.sealed_contact = seal.close(address, contact_of(name)) if address else None
             write.note(now, "", "contact set" if address else "contact removed", name, actor=by)
 
     def contact(self, name: str) -> str:
@@ -95,7 +96,8 @@ class Team:
         with self._store.read() as session:
             row = session.get(MemberRow, name)
             sealed = row.sealed_contact if row and row.active else None
-        return self._store.keys.team_seal.open(sealed, _contact_of(name)) if sealed else ""
+            seal = self._store.current_keys(session).team_seal
+        return seal.open(sealed, contact_of(name)) if sealed else ""
 
     def members(self) -> tuple[Member, ...]:
         """Return all present and former members, as `team` does."""
@@ -160,7 +162,8 @@ def _locked(session: Session, *names: str) -> list[MemberRow]:
     return found
 
 
-def _contact_of(name: str) -> str:
+def contact_of(name: str) -> str:
+    """Return the place for which a member's contact is sealed."""
     """Return the place for which a member's contact is sealed."""
     return f"member:contact:{name}"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from amends.delivery.forget import DataPlaces, forget_again
 from amends.delivery.send.clock import seen
 from amends.delivery.send.workers import wall_clock
 from amends.domain.channel.channel import ChannelKind
@@ -33,6 +34,8 @@ class Context:
     """True when upcoming occurrences are shown as scheduled runs in Prefect."""
     own_playbooks: Path | None = None
     """The folder with playbooks of the installation's own, which the forms in Prefect offer."""
+    home: Path | None = None
+    """The home with files that came with mails."""
 
     @property
     def ahead(self) -> timedelta:
@@ -64,9 +67,10 @@ def opened() -> Iterator[Context]:
     try:
         clock = rehearsal_clock(settings) or wall_clock
         ledger.store.note_newest()
+        forget_again(ledger, DataPlaces(settings.channels, settings.home))
         if clock is wall_clock:
             ledger.clocks.observe(seen(), ledger.clocks.server_time())
         links, own = Links(settings.public_url), settings.home / OWN_PLAYBOOKS
-        yield Context(ledger, links, settings.channels, clock, settings.limits, own_playbooks=own)
+        yield Context(ledger, links, settings.channels, clock, settings.limits, own_playbooks=own, home=settings.home)
     finally:
         ledger.dispose()

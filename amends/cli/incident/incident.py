@@ -437,7 +437,7 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     Names, addresses, questions and answers cannot be read any more, personal links open nothing. Counts, times, notices
     and the audit chain stay. Called again, it finishes what was broken off.
     """
-    from amends.cli.deliver.outbox import remove_from_outboxes
+    from amends.delivery.forget import remove_from_outboxes
 
     desk: Desk = ctx.obj
     first = desk.member(name)

@@ -183,6 +183,7 @@ def _values(difference: Difference) -> dict[str, object]:
         **difference.counts,
         "fields": difference.fields,
         "changes": difference.changes,
+        "erased": difference.erased,
     }
 
 
@@ -196,6 +197,9 @@ def _different(difference: Difference) -> Iterator[str]:
     fields = f" ({counts(difference.fields)})" if difference.fields else ""
     yield f"{difference.before} people before, {difference.after} after: {counts(difference.counts)}{fields}"
     yield f"{difference.unchanged} unchanged"
+    if erased := difference.erased:
+        rows = ", ".join(map(str, erased[:SCREEN]))
+        yield f"{counted(len(erased), 'person', 'people')} of the file erased on request, left out: row {rows}"
 
 
 def _suspect_first(change: PersonChange) -> tuple[bool, int, int]:

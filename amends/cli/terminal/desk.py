@@ -59,10 +59,19 @@ class Desk:
 
     @cached_property
     def ledger(self) -> "Ledger":
-        """Return the ledger of this home, its tables up to date. Raises SettingsError and KeyMissing."""
+        """Return the ledger of this home, its tables up to date. Raises SettingsError and KeyMissing.
+
+        Personal data that a restored backup has brought back is forgotten again first.
+        """
         from amends.settings import open_ledger
 
-        return open_ledger(self.settings)
+        ledger = open_ledger(self.settings)
+        if ledger.brought_back.may_be:
+            from amends.delivery.forget import DataPlaces, forget_again
+
+            for trouble in forget_again(ledger, DataPlaces(self.settings.channels, self.settings.home)):
+                self.complain(trouble)
+        return ledger
 
     def close(self) -> None:
         """Close the ledger's connections, if the ledger was opened."""

@@ -68,9 +68,13 @@ class Aside:
         replace_file(folder / f"{name}.sealed", self._ledger.inbox.sealed(incident, name, one.content))
         return NewMailFile(name, one.kind, len(one.content))
 
+    def path_of(self, incident: str, name: str) -> Path:
+        """Return where the file with this name of ours lies, sealed."""
+        return self._folder / FILES / incident / f"{name}.sealed"
+
     def content(self, incident: str, file: MailFile) -> bytes:
         """Return the content of a file that was set aside. Raises NotAllowed when it is gone, DataDamaged."""
-        path = self._folder / FILES / incident / f"{file.name}.sealed"
+        path = self.path_of(incident, file.name)
         try:
             sealed = path.read_bytes()
         except FileNotFoundError:

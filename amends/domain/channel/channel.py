@@ -225,7 +225,7 @@ class ReceiptCause(StrEnum):
     GIVEN_UP = "given_up"
     """A member of the team ended the attempts to send a parked message."""
 
-    # Reasons not to write to a person; the last eight are those of `Hold`.
+    # Reasons not to write to a person; the last nine are those of `Hold`.
     OPTED_OUT = "opted_out"
     COMPLAINT_OPEN = "complaint_open"
     """Optional messages pause until the person's complaint is settled."""
@@ -241,6 +241,7 @@ class ReceiptCause(StrEnum):
     """The one copy for the mailbox names the person."""
     WRONG_PERSON = "wrong_person"
     OUTDATED_ADDRESS = "outdated_address"
+    ERASED = "erased"
 
     # Reasons to doubt whether a message has left, and findings in a relay's log.
     BROKEN_OFF = "broken_off"

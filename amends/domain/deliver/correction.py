@@ -83,6 +83,8 @@ class Difference:
     """The number of people in the list in force."""
     unchanged: int
     changes: tuple[PersonChange, ...]
+    erased: tuple[int, ...] = ()
+    """The rows of the corrected file with people who were erased on request, and who stay out."""
 
     @cached_property
     def counts(self) -> dict[str, int]:

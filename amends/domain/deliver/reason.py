@@ -20,6 +20,7 @@ WORDS = {
     ReceiptCause.SHARED_MAILBOX: "named in the one copy for the mailbox",
     ReceiptCause.WRONG_PERSON: "the reader says that this is for somebody else",
     ReceiptCause.OUTDATED_ADDRESS: "the person says that the address is outdated",
+    ReceiptCause.ERASED: "the person's data was erased",
     ReceiptCause.COMPLAINT_OPEN: "a complaint of the person is open",
     ReceiptCause.BROKEN_OFF: "the sender stopped before an answer came",
     ReceiptCause.NOT_KNOWN: "a backup was restored, and whether it has left is not known",

@@ -66,6 +66,8 @@ class Hold(StrEnum):
     """The reader of the page says that the messages are for somebody else; a member decides."""
     OUTDATED_ADDRESS = "outdated_address"
     """The person says that an address is outdated; a member decides."""
+    ERASED = "erased"
+    """Nothing is known of the person any more: they asked to be erased, or their time was over."""
 
 
 class MailboxRuling(StrEnum):

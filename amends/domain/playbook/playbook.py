@@ -22,6 +22,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.claim.rules import ClaimRules
 from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.topics import Topic
+from amends.domain.forget.retention import Retention
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.playbook.closing import ClosingRules
@@ -411,6 +412,8 @@ class Playbook(Value):
     """Entries of the library of commitments that fit. Nobody makes them until the incident file picks them."""
     claims: ClaimRules | None = None
     """The rules by which people can claim compensation; nobody can when the key is left out."""
+    retention: Retention = Retention()
+    """The time after the closing for which personal data is kept, by kind; else until two people destroy the case."""
 
     model_config = {**Value.model_config, "populate_by_name": True}
 

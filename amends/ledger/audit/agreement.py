@@ -64,8 +64,8 @@ def disagreements(store: Store, session: Session, replay: Replay) -> Iterator[st
         yield from _first(table, _sums_of(store, session, replay, table))
     for incident, key in session.exec(select(IncidentRow.id, IncidentRow.wrapped_key)).all():
         if key:  # the data of the others was destroyed
-            yield from _first("person", _people_of(store, session, incident, key))
-            yield from _first("code", _codes_of(store, session, incident, key))
+            yield from _first("person", _people_of(store, session, incident))
+            yield from _first("code", _codes_of(store, session, incident))
     yield from _first("delivery", _messages(session, replay))
 
 
@@ -114,9 +114,9 @@ def _sums_of(store: Store, session: Session, replay: Replay, table: str) -> Iter
             yield f"a row in {where} was altered or replaced"
 
 
-def _people_of(store: Store, session: Session, incident: str, wrapped: bytes) -> Iterator[str]:
+def _people_of(store: Store, session: Session, incident: str) -> Iterator[str]:
     """Yield the people whose row was altered, as their sealed contact data shows."""
-    seal = store.keys.seal_for(incident, wrapped)
+    seal = store.seal(session, incident)
     columns = [col(getattr(PersonRow, name)) for name in (*SAID, *INDEXED, *LISTED, *LINK, CONSENT)]
     rows = sql(*columns).where(col(PersonRow.incident) == incident).execution_options(**IN_PAGES)
     for row in session.connection().execute(rows).mappings():
@@ -124,9 +124,9 @@ def _people_of(store: Store, session: Session, incident: str, wrapped: bytes) ->
             yield f"person {row['number']} of {incident} was altered"
 
 
-def _codes_of(store: Store, session: Session, incident: str, wrapped: bytes) -> Iterator[str]:
+def _codes_of(store: Store, session: Session, incident: str) -> Iterator[str]:
     """Yield the codes whose row was altered, as their sealed text shows."""
-    seal = store.keys.seal_for(incident, wrapped)
+    seal = store.seal(session, incident)
     for row in rows_where(session.connection(), "incident = :incident", incident=incident):
         try:
             text_of(seal, row)

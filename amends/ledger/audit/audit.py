@@ -47,7 +47,7 @@ class Audit:
     def verify(self) -> tuple[str, ...]:
         """Return in words each alteration of the chain that the ledger did not make; empty when the chain is intact."""
         with self._store.read() as session:
-            return self._store.chain.problems(session)
+            return self._replay.verify(session)
 
     def anchor(self, now: datetime) -> AnchoredHead:
         """Return the present head of the chain, to be kept outside."""

@@ -15,13 +15,12 @@ from sqlalchemy import select as sql
 from sqlmodel import Session
 
 from amends.domain.base.errors import LedgerAltered
-from amends.ledger.store.chain import IN_PAGES, START, Head
+from amends.ledger.store.chain import START, Head
 from amends.ledger.store.sealing import ALTERED, BOUND, OPEN, Group, name_in, named, value_of
 from amends.ledger.store.session import Store
 from amends.ledger.store.sums import RowSum
 from amends.ledger.store.tables import (
     ApprovalRow,
-    AuditRow,
     EmergencyRow,
     IncidentRow,
     IncidentVersionRow,
@@ -32,8 +31,6 @@ from amends.ledger.store.tables import (
     Sealed,
 )
 
-AUDIT: Table = AuditRow.__table__  # type: ignore[attr-defined]
-LATER = sql(AUDIT).where(AUDIT.c.seq >= bindparam("known")).order_by(AUDIT.c.seq).execution_options(**IN_PAGES)
 OF_THE_NOTICE = (NoticeRow, ReleaseRow, ApprovalRow, EmergencyRow)
 OF_THE_CASE = (IncidentVersionRow, PinRow)
 MOST_NAMED = 3
@@ -124,16 +121,28 @@ class Replay:
 
     def _go_on(self, session: Session) -> bool:
         """Read on from the known head; return False when the chain does not have that head any more."""
-        entries = iter(session.connection().execute(LATER, {"known": self._head.seq}))
-        if self._head.seq and ((known := next(entries, None)) is None or known.mac.hex() != self._head.mac):
+        chain, previous = self._store.chain, bytes.fromhex(self._head.mac)
+        entries = chain.entries(session, self._head.seq)
+        if self._head.seq and ((known := next(entries, None)) is None or known[1] != previous):
             return False
-        for entry in entries:
-            mac = self._store.chain.mac(bytes.fromhex(self._head.mac), entry)
-            if entry.seq != self._head.seq + 1 or not hmac.compare_digest(mac, entry.mac):
-                raise LedgerAltered(f"entry {entry.seq} of the audit chain does not follow the one before: {ALTERED}")
-            self._take(entry.rows)
-            self._head = Head(entry.seq, mac.hex())
+        for seq, mac, rows, spelled in entries:
+            if seq != self._head.seq + 1 or not hmac.compare_digest(chain.seal_of(previous, spelled), mac):
+                raise LedgerAltered(f"entry {seq} of the audit chain does not follow the one before: {ALTERED}")
+            self._take(rows)
+            previous = bytes(mac)
+            self._head = Head(seq, previous.hex())
         return True
+
+    def verify(self, session: Session) -> tuple[str, ...]:
+        """Read the whole chain anew, and return in words what is wrong with it; empty when it is intact."""
+        with self._alone(session):
+            self._begin_anew()
+            found, head = self._store.chain.problems(session, self._take)
+            if found:
+                self._begin_anew()
+            else:
+                self._head = head
+            return found
 
     def _take(self, said: str) -> None:
         changed: dict[str, list[list[Any]]] = json.loads(said) if said else {}

@@ -84,7 +84,7 @@ class AccessRequests:
             if why := _why_not(write.session, row):
                 raise NotAllowed(why)
             seal = self._store.seal(write.session, incident)
-            row.sealed_file = seal.close(file, _place(incident, request, "file"))
+            row.sealed_file = seal.close(file, request_place(incident, request, "file"))
             row.state, row.decided_by, row.decided_at = RequestState.APPROVED.value, by.name, now
             row.offered_until = until = now + OFFERED_FOR
             write.note(now, incident, "data request approved", f"request {request}", actor=by.name)
@@ -101,7 +101,7 @@ class AccessRequests:
             if row.state != RequestState.OPEN:
                 raise NotAllowed(_decided(row))
             seal = self._store.seal(write.session, incident)
-            row.sealed_words = seal.close(words.strip(), _place(incident, request, "words"))
+            row.sealed_words = seal.close(words.strip(), request_place(incident, request, "words"))
             row.state, row.decided_by, row.decided_at = RequestState.REFUSED.value, by.name, now
             write.note(now, incident, "data request refused", f"request {request}", actor=by.name)
 
@@ -115,7 +115,7 @@ class AccessRequests:
             row = session.exec(query.order_by(col(AccessRequestRow.id).desc()).limit(1)).first()
             if row is None or row.sealed_file is None or row.offered_until is None or now >= row.offered_until:
                 return ""
-            return self._store.seal(session, incident).open(row.sealed_file, _place(incident, row.id, "file"))
+            return self._store.seal(session, incident).open(row.sealed_file, request_place(incident, row.id, "file"))
 
     def clear(self, incident: str, now: datetime) -> int:
         """Delete the dossiers that are not offered any more, and return how many."""
@@ -189,10 +189,11 @@ def _request(row: AccessRequestRow, seal: Seal) -> AccessRequest:
 
 def _opened(seal: Seal, row: AccessRequestRow) -> str:
     try:
-        return seal.open(row.sealed_words, _place(row.incident, row.id, "words")) if row.sealed_words else ""
+        return seal.open(row.sealed_words, request_place(row.incident, row.id, "words")) if row.sealed_words else ""
     except KeyMissing:
         return ""
 
 
-def _place(incident: str, request: int, column: str) -> str:
+def request_place(incident: str, request: int, column: str) -> str:
+    """Return the place for which a column of a request is sealed."""
     return f"access_request:{column}:{incident}:{request}"

@@ -4,14 +4,13 @@ The keyed indexes are made with the master key, which could still confirm a gues
 them. The providers' ids of messages lead to addresses in the providers' logs, so they are removed too.
 """
 
-import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime
 
 from sqlalchemy import TextClause, delete, text
 from sqlmodel import col, func, select
 
-from amends.domain.base.errors import LedgerUnavailable, NotAllowed
+from amends.domain.base.errors import NotAllowed
 from amends.domain.case.case import DESTROYED, EventKind
 from amends.domain.closing.closing import still_needed
 from amends.domain.feedback.answer import ReplyState
@@ -20,8 +19,9 @@ from amends.ledger.case.case import Cases
 from amends.ledger.codes.codes import erase_codes
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.incident.incidents import happened
+from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.remedy.remedies import forget_results
-from amends.ledger.store.session import Store, Write, incident_row, must_approve
+from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     AccessRequestRow,
@@ -57,26 +57,24 @@ provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
 """The provider's id of a post stays, because it leads to a public place."""
-STILL_READ = (
-    "the key of incident {incident} is destroyed, but the ledger is being read, so that its file {file}-wal may still "
-    "hold the key as it was: do the same again, if need be while `amends up` does not run"
-)
 
 
 class Destruction:
     """The destruction of the personal data of incidents that are over."""
 
-    def __init__(self, store: Store, cases: Cases, surveys: Surveys) -> None:
+    def __init__(self, store: Store, cases: Cases, surveys: Surveys, holds: LegalHolds) -> None:
         self._store = store
         self._cases = cases
         self._surveys = surveys
+        self._holds = holds
 
     def destroy(self, incident: str, first: Member, second: Member, now: datetime) -> None:
         """Destroy the personal data of an incident, whose people can then never be read, found or written to again.
 
         Counts, times and the audit chain stay. The key is destroyed in one transaction, the rest in pages; a second
-        call after a crash finishes the work. Raises NotAllowed when the two members may not, or as long as the data is
-        needed; LedgerUnavailable when the key is destroyed, but old pages of the ledger's file may still hold it.
+        call after a crash finishes the work. Raises NotAllowed when the two members may not, as long as the data is
+        needed, and while a legal hold keeps any of it; LedgerUnavailable when the key is destroyed, but old pages of
+        the ledger's file may still hold it.
         """
         if first.name == second.name:
             raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
@@ -84,21 +82,58 @@ class Destruction:
             must_approve(member, "destroy personal data")
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
-            row = incident_row(write.session, incident)
-            write.session.refresh(row, with_for_update={"key_share": True})
-            if row.wrapped_key:
-                self._destroy_key(write, row, first, second, now)
+            if (row := self._locked(write, incident)).wrapped_key:
+                self._refuse_needed(row.id, now)
+                self._destroy_key(write, row, now, actor=first.name, second=second.name)
+        self._finish(incident)
+
+    def by_retention(self, incident: str, now: datetime) -> None:
+        """Destroy the personal data of an incident whose time is over by its playbook or its own date.
+
+        Raises as `destroy` does.
+        """
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
+            if (row := self._locked(write, incident)).wrapped_key:
+                self._refuse_needed(row.id, now)
+                self._destroy_key(write, row, now, why="retention")
+        self._finish(incident)
+
+    def again(self, incident: str, at: datetime) -> None:
+        """Destroy again the data that a restored backup has brought back; `at` is the time of the destruction.
+
+        Raises NotAllowed while a legal hold keeps any of it, LedgerUnavailable as `destroy` does.
+        """
+        with self._store.write() as write:
+            if (row := self._locked(write, incident)).wrapped_key:
+                self._destroy_key(write, row, at, why="a backup was restored")
+        self._finish(incident)
+
+    @staticmethod
+    def _locked(write: Write, incident: str) -> IncidentRow:
+        row = incident_row(write.session, incident)
+        write.session.refresh(row, with_for_update={"key_share": True})
+        return row
+
+    def _refuse_needed(self, incident: str, now: datetime) -> None:
+        """Raise NotAllowed as long as the data is needed."""
+        if needed := still_needed(self._cases.read(incident, now), now):
+            raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
+
+    def _finish(self, incident: str) -> None:
+        """Remove what the master key or a provider would still lead from to people, and SQLite's old pages."""
         self._store.seals.pop(incident, None)
         self._forget_addresses(incident)
         self._surveys.forget(incident)
-        self._leave_no_old_pages(incident)
+        self._store.leave_no_old_pages(f"the key of incident {incident} is destroyed")
 
-    def _destroy_key(self, write: Write, row: IncidentRow, first: Member, second: Member, now: datetime) -> None:
-        if needed := still_needed(self._cases.read(row.id, now), now):
-            raise NotAllowed(f"the personal data of incident {row.id} is still needed: {'; '.join(needed)}")
-        row.wrapped_key = b""
+    def _destroy_key(self, write: Write, row: IncidentRow, now: datetime, **detail: str) -> None:
+        """Destroy the key in the caller's transaction. Raises NotAllowed while a legal hold keeps any of the data."""
+        self._holds.refuse_held(write.session, row.id)
+        row.wrapped_key = row.next_key = b""
         happened(write.session, row.id, DESTROYED, now)
-        write.note(now, row.id, "data destroyed", actor=first.name, second=second.name, people=row.people)
+        actor = detail.pop("actor", ENGINE)
+        write.note(now, row.id, "data destroyed", actor=actor, people=row.people, **detail)
 
     def _forget_addresses(self, incident: str) -> None:
         random = RANDOM[self._store.engine.dialect.name]
@@ -139,20 +174,6 @@ class Destruction:
                 for notice in write.session.exec(here).all():
                     noting.enter_context(changing(write.session, "delivery", (incident, notice), OF_THE_PAGE, **asked))
                 write.session.execute(statement, {"incident": incident, **asked})
-
-    def _leave_no_old_pages(self, incident: str) -> None:
-        """Truncate SQLite's log, which holds old pages with the key. Raises LedgerUnavailable.
-
-        Old row versions on PostgreSQL are left to its VACUUM, and to the rotation of its backups.
-        """
-        if self._store.path is None:
-            return
-        with self._store.errors_in_words("written"), self._store.raw() as raw:
-            busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._store.path))
-        with suppress(FileNotFoundError), self._store.path.with_name(f"{self._store.path.name}-wal").open("rb") as log:
-            os.fsync(log.fileno())  # SQLite truncates without fsync, so a power cut would bring the old pages back
 
 
 def _forget_accounts(write: Write, incident: str) -> None:

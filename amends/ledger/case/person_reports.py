@@ -54,7 +54,7 @@ class PersonReports:
             ).one()
             number = (last or 0) + 1
             said = json.dumps([new.text, new.email, new.phone])
-            sealed = self._store.seal(write.session, incident).close(said, _place(incident, number, "said"))
+            sealed = self._store.seal(write.session, incident).close(said, report_place(incident, number, "said"))
             write.session.add(
                 PersonReportRow(
                     incident=incident, id=number, once=new.once, person=new.person, kind=new.kind.value,
@@ -124,7 +124,7 @@ class PersonReports:
             raise NotAllowed(f"report {report} was {row.state} already, by {row.decided_by}")
         seal = self._store.seal(write.session, incident)
         row.state, row.decided_by, row.decided_at = state.value, by, now
-        row.sealed_words = seal.close(words.strip(), _place(incident, report, "words")) if words.strip() else None
+        row.sealed_words = seal.close(words.strip(), report_place(incident, report, "words")) if words.strip() else None
         write.session.flush()
         write.note(now, incident, f"report {state}", f"report {report}", actor=by)
         return row
@@ -227,9 +227,9 @@ def _waits(incident: str, now: datetime) -> str:
 
 
 def _report(row: PersonReportRow, seal: Seal) -> PersonReport:
-    said = _opened(seal, row.sealed_said, _place(row.incident, row.id, "said"))
+    said = _opened(seal, row.sealed_said, report_place(row.incident, row.id, "said"))
     text, email, phone = json.loads(said) if said else ("", "", "")
-    words = _opened(seal, row.sealed_words, _place(row.incident, row.id, "words"))
+    words = _opened(seal, row.sealed_words, report_place(row.incident, row.id, "words"))
     return PersonReport(
         id=row.id, person=row.person, kind=PageReportKind(row.kind), locale=row.locale,
         state=PageReportState(row.state), at=row.at, text=text, email=email, phone=phone, words=words,
@@ -244,5 +244,6 @@ def _opened(seal: Seal, sealed: bytes | None, place: str) -> str:
         return ""
 
 
-def _place(incident: str, report: int, column: str) -> str:
+def report_place(incident: str, report: int, column: str) -> str:
+    """Return the place for which a column of a report is sealed."""
     return f"person_report:{column}:{incident}:{report}"

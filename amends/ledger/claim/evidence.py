@@ -40,12 +40,14 @@ class ClaimEvidence:
     def sealed(self, incident: str, name: str, content: bytes) -> bytes:
         """Return a file's content, sealed with the incident's key for its name. Raises DataDestroyed."""
         with self._store.read() as session:
-            return self._store.seal(session, incident).close(b64encode(content).decode(), _place(incident, name))
+            return self._store.seal(session, incident).close(
+                b64encode(content).decode(), evidence_place(incident, name)
+            )
 
     def opened(self, incident: str, name: str, sealed: bytes) -> bytes:
         """Return the content of a sealed file. Raises DataDamaged, DataDestroyed."""
         with self._store.read() as session:
-            return b64decode(self._store.seal(session, incident).open(sealed, _place(incident, name)))
+            return b64decode(self._store.seal(session, incident).open(sealed, evidence_place(incident, name)))
 
     def note_opened(self, incident: str, file: int, by: str, now: datetime) -> None:
         """Record that a member saved a file to look at it."""
@@ -58,5 +60,5 @@ def _as_value(row: ClaimFileRow) -> Evidence:
     return Evidence(id=row.id, claim=row.claim, name=row.name, kind=row.kind, size=row.size, at=row.at)
 
 
-def _place(incident: str, name: str) -> str:
+def evidence_place(incident: str, name: str) -> str:
     return f"claim_file:{incident}:{name}"

@@ -22,7 +22,7 @@ from amends.ledger.people.people import (
     spelled_person,
 )
 from amends.ledger.store.encryption import Keys, Seal
-from amends.ledger.store.tables import IncidentRow, PersonRow
+from amends.ledger.store.tables import ErasedPersonRow, IncidentRow, PersonRow
 
 ADDRESSES = {"email_index": "email", "phone_index": "phone", "postal_index": "postal_address"}
 """The columns with the keyed index of an address, each with the name of the address in the list."""
@@ -59,17 +59,31 @@ class Comparing:
         self._taken: dict[bytes, list[tuple[int, str]]] = {}
         """The people who have an address that they did not have before, by the index of the address."""
         self._running = hashlib.sha256(row.audience_digest.encode())
+        self._erased = erased_people(session, row.id)
+        self._left_out: list[int] = []
+        """The rows of the file with people who were erased on request."""
+        self._seen.update(self._erased.values())
 
     def take(self, people: Sequence[Person]) -> None:
         """Compare a page of the corrected list."""
+        people = [self._without_erased_child(person) for person in people]
         refs = [self._keys.index(self._incident, "ref", person.ref) for person in people]
         stored = {row.ref_index: row for row in self._session.execute(_with_refs(self._incident, refs))}
         for ref, person in zip(refs, people, strict=True):
-            if row := stored.get(ref):
+            if ref in self._erased:
+                self._left_out.append(person.number)
+            elif row := stored.get(ref):
                 self._compare(row, person)
             else:
                 self._keep(DifferenceKind.NEW, person._replace(number=self._next), person.number)
                 self._next += 1
+
+    def _without_erased_child(self, person: Person) -> Person:
+        """Return the person, who is no guardian any more of a child that was erased on request."""
+        if not (self._erased and person.guardian_of):
+            return person
+        child = self._keys.index(self._incident, "ref", person.guardian_of)
+        return person._replace(guardian_of="") if child in self._erased else person
 
     def _compare(self, row: Any, person: Person) -> None:
         self._seen.add(row.number)
@@ -118,7 +132,8 @@ class Comparing:
             for address in addresses:
                 if address in self._taken and not self._still_has(number, address):
                     self._taken_over(address)
-        difference = Difference(self._row.people, self._unchanged(), tuple(self._changes.values()))
+        changes, left_out = tuple(self._changes.values()), tuple(self._left_out)
+        difference = Difference(self._row.people, self._unchanged(), changes, left_out)
         digest, anew = self._running.hexdigest(), frozenset(self._anew)
         return Correction(self._incident, self._row.audience_digest, digest, difference, self._rows, anew)
 
@@ -134,6 +149,12 @@ class Comparing:
 
     def _unchanged(self) -> int:
         return len(self._seen - self._changes.keys())
+
+
+def erased_people(session: Session, incident: str) -> dict[bytes, int]:
+    """Return the numbers of the people who were erased on request, by the keyed hash of the company's own id."""
+    query = select(ErasedPersonRow.ref_index, ErasedPersonRow.person).where(ErasedPersonRow.incident == incident)
+    return dict(session.exec(query).all())
 
 
 def _column(name: str) -> Any:

@@ -11,12 +11,13 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.deliver.correction import Ask, DifferenceKind, objections
+from amends.domain.forget.retention import DataKind
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.people.person import Hold, Person
 from amends.domain.playbook.playbook import Event, Phase, Playbook
 from amends.ledger.commitment.told import told, untold_again
 from amends.ledger.deliver.cascade import reopen
-from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
+from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction, erased_people
 from amends.ledger.deliver.deliveries import Deliveries
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.notice.notices import Notices, existing_row, is_overtaken, not_told, notice_row
@@ -30,7 +31,15 @@ from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import IncidentRow, IncidentVersionRow, LeaseRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.store.tables import (
+    ForgottenRow,
+    IncidentRow,
+    IncidentVersionRow,
+    LeaseRow,
+    NoticeRow,
+    PersonRow,
+    ReleaseRow,
+)
 
 KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
 """Columns that a correction does not write; guardian and hold change only when the values that decide them change."""
@@ -72,10 +81,12 @@ class Corrections:
     def compare(self, incident: str, people: Iterable[Person]) -> Correction:
         """Compare this list with the list in force, without storing anything.
 
-        Raises NotInLedger. An error that the iterable `people` raises passes through.
+        People who were erased on request stay out. Raises NotInLedger, and NotAllowed when the contact data of the
+        people was forgotten. An error that the iterable `people` raises passes through.
         """
         with self._store.read() as session:
             row = incident_row(session, incident)
+            _refuse_forgotten(session, incident)
             comparing = Comparing(self._store.keys, self._store.seal(session, incident), session, row)
             rest = iter(people)
             while chunk := list(islice(rest, CHUNK)):
@@ -101,6 +112,8 @@ class Corrections:
             self._deliveries.recover(incident, notice, now)
         with self._store.write() as write:
             row = _locked_incident(write.session, correction)
+            _refuse_forgotten(write.session, incident)
+            _refuse_erased_meanwhile(write.session, correction)
             held = links_held(write.session, incident, _may_lose_addresses(correction))
             with changing(write.session, "person", (incident,)):
                 touched = _store_people(write.session, correction, now)
@@ -227,6 +240,22 @@ def _locked_incident(session: Session, correction: Correction) -> IncidentRow:
             "for two minutes after a crash; then hand in the list again"
         )
     return row
+
+
+def _refuse_forgotten(session: Session, incident: str) -> None:
+    """Raise NotAllowed when the people's contact data was forgotten: a list could not be held against it any more."""
+    if row := session.get(ForgottenRow, (incident, DataKind.CONTACTS.value)):
+        raise NotAllowed(
+            f"names and addresses of {incident} were forgotten on {row.at:%Y-%m-%d}; no list changes it now"
+        )
+
+
+def _refuse_erased_meanwhile(session: Session, correction: Correction) -> None:
+    """Raise NotAllowed when somebody whom the list would store was erased since the comparison."""
+    erased = erased_people(session, correction.incident)
+    stored = {row[PEOPLE_COLUMNS.index("ref_index")] for row in correction.rows.values()}
+    if erased.keys() & stored or set(erased.values()) & correction.rows.keys():
+        raise NotAllowed("somebody was erased on request meanwhile; hand in the list again")
 
 
 def _store_people(session: Session, correction: Correction, now: datetime) -> Sequence[int]:

@@ -66,7 +66,7 @@ class Incidents:
                 state=IncidentState.OPEN,
                 version=1,
                 opened_at=now,
-                wrapped_key=self._store.keys.new_data_key(incident.id),
+                wrapped_key=self._store.current_keys(write.session).new_data_key(incident.id),
                 people=0,
                 audience_digest="",
             )

@@ -49,8 +49,8 @@ def hold_reader(session: Session, incident: str, person: int, hold: Hold, now: d
         row.hold = hold.value
     session.flush()
     numbers = tuple(row.number for row in held)
-    _withhold(session, incident, numbers, hold, now)
-    _recall(session, incident, numbers)
+    withhold_people(session, incident, numbers, hold, now)
+    recall_people(session, incident, numbers)
     return numbers
 
 
@@ -72,7 +72,7 @@ def withhold(session: Session, incident: str, now: datetime) -> int:
     chosen = select(PersonRow.number, PersonRow.hold).where(PersonRow.incident == incident, text(REPORTED))
     people = session.exec(chosen).all()
     return sum(
-        _withhold(session, incident, [number for number, why in people if why == hold], hold, now)
+        withhold_people(session, incident, [number for number, why in people if why == hold], hold, now)
         for hold in REPORTED_HOLDS
     )
 
@@ -82,7 +82,8 @@ def _rows(session: Session, incident: str, numbers: Iterable[int]) -> Sequence[P
     return session.exec(select(PersonRow).where(*theirs).with_for_update()).all()
 
 
-def _withhold(session: Session, incident: str, numbers: Sequence[int], hold: Hold, now: datetime) -> int:
+def withhold_people(session: Session, incident: str, numbers: Sequence[int], hold: Hold, now: datetime) -> int:
+    """Hold the messages that wait for these people, or put them in doubt; return how many. See WITHHOLD."""
     if not numbers:
         return 0
     connection = session.connection()
@@ -91,7 +92,8 @@ def _withhold(session: Session, incident: str, numbers: Sequence[int], hold: Hol
     return settle_rows(session, connection.execute(changed, asked | {"ids": listed(connection, numbers)}))
 
 
-def _recall(session: Session, incident: str, numbers: Sequence[int]) -> None:
+def recall_people(session: Session, incident: str, numbers: Sequence[int]) -> None:
+    """Recall the leases on messages to these people."""
     connection = session.connection()
     query = statement(IN_HAND.format(people=among(connection, "person")))
     leases = connection.execute(query, {"incident": incident, "ids": listed(connection, numbers)}).all()

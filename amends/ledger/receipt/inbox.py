@@ -139,12 +139,12 @@ class IncomingMails:
     def sealed(self, incident: str, name: str, content: bytes) -> bytes:
         """Return a file's content, sealed with the incident's key for its name. Raises DataDestroyed."""
         with self._store.read() as session:
-            return self._store.seal(session, incident).close(b64encode(content).decode(), _place(incident, name))
+            return self._store.seal(session, incident).close(b64encode(content).decode(), file_place(incident, name))
 
     def opened(self, incident: str, name: str, sealed: bytes) -> bytes:
         """Return the content of a sealed file. Raises DataDamaged, DataDestroyed."""
         with self._store.read() as session:
-            return b64decode(self._store.seal(session, incident).open(sealed, _place(incident, name)))
+            return b64decode(self._store.seal(session, incident).open(sealed, file_place(incident, name)))
 
     def note_opened(self, incident: str, number: int, by: str, now: datetime) -> None:
         """Record that a member saved a file to look at it."""
@@ -165,5 +165,6 @@ def _last_file(session: Session, incident: str) -> int:
     return session.exec(select(func.max(MailFileRow.id)).where(*_here(incident))).one() or 0
 
 
-def _place(incident: str, name: str) -> str:
+def file_place(incident: str, name: str) -> str:
+    """Return the place for which a file that came with a mail is sealed."""
     return f"mail_file:content:{incident}:{name}"

@@ -8,14 +8,15 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, insert, text
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
@@ -31,6 +32,9 @@ IN_PAGES = {"yield_per": PAGE}
 # Statements made once: to make them for each page of a send would take longer than to execute them.
 ADD = insert(AuditRow)
 SEALED = select(AuditRow.mac).where(AuditRow.seq == bindparam("seq"))
+ALL = text(
+    "SELECT seq, at, incident, actor, act, subject, detail, rows, mac FROM audit WHERE seq >= :since ORDER BY seq"
+)
 NEWEST = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
 
 
@@ -89,9 +93,21 @@ class Chain:
 
     def mac(self, previous: bytes, row: Any) -> bytes:
         """Return the MAC of this entry, which covers the MAC of the entry before."""
-        at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-        spelled = json.dumps([row.seq, at, row.incident, row.actor, row.act, row.subject, row.detail, row.rows])
-        return hmac.digest(self._key, previous + spelled.encode(), "sha256")
+        named = (row.incident, row.actor, row.act, row.subject, row.detail, row.rows)
+        return hmac.digest(self._key, previous + _spelled(row.seq, _time_in_text(row.at), *named), "sha256")
+
+    def entries(self, session: Session, since: int = 0) -> Iterator[tuple[Any, ...]]:
+        """Yield number, MAC, rows and the text under the MAC of each entry from this number on.
+
+        The driver's own values are taken: to make an object of each entry would take five times as long.
+        """
+        connection = session.connection().execution_options(**IN_PAGES)
+        for seq, at, incident, actor, act, subject, detail, rows, mac in connection.execute(ALL, {"since": since}):
+            yield seq, mac, rows, _spelled(seq, _time_in_text(at), incident, actor, act, subject, detail, rows)
+
+    def seal_of(self, previous: bytes, spelled: bytes) -> bytes:
+        """Return the MAC over an entry's text and the MAC of the entry before."""
+        return hmac.digest(self._key, previous + spelled, "sha256")
 
     def is_behind(self, session: Session) -> bool:
         """Return True when the ledger lacks the anchored entry.
@@ -130,32 +146,37 @@ class Chain:
         anchored = self._anchored(self._anchor) if self._anchor else None
         return anchored is not None and anchored.seq >= head.seq
 
-    def problems(self, session: Session) -> tuple[str, ...]:
-        """Return in words what was altered, removed or moved in the chain; empty when the chain is intact."""
+    def problems(self, session: Session, take: Callable[[str], None] | None = None) -> tuple[tuple[str, ...], Head]:
+        """Return in words what was altered, removed or moved in the chain, empty when it is intact, and its head.
+
+        `take` gets the rows that each entry names, as long as nothing is wrong.
+        """
         # The anchor is read first, so that entries that are added meanwhile do not seem to be cut off.
         anchored = self._anchored(self._anchor) if self._anchor else None
         found: list[str] = []
-        last = Head(0, START.hex())
-        rows = iter(session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(**IN_PAGES)))
+        last, previous = 0, START
         try:
-            for row in rows:
-                found += self._wrong(row, last, anchored)
-                last = Head(row.seq, row.mac.hex())
+            for seq, mac, rows, spelled in self.entries(session):
+                if seq != last + 1 or mac != self.seal_of(previous, spelled) or (anchored and seq == anchored.seq):
+                    found += self._wrong(seq, mac, spelled, Head(last, previous.hex()), anchored)
+                if take and not found:
+                    take(rows)
+                last, previous = seq, bytes(mac)
         except (ArithmeticError, AttributeError, TypeError, ValueError):
-            return (*found, f"an entry after {last.seq} cannot be read any more")
-        if anchored and anchored.seq > last.seq:
-            found.append(f"entries {last.seq + 1} to {anchored.seq} were cut off at the end")
-        if self._anchor and anchored is None and last.seq:
+            return (*found, f"an entry after {last} cannot be read any more"), Head(last, previous.hex())
+        if anchored and anchored.seq > last:
+            found.append(f"entries {last + 1} to {anchored.seq} were cut off at the end")
+        if self._anchor and anchored is None and last:
             found.append("the note of the last entry beside the database is missing or unreadable")
-        return tuple(found)
+        return tuple(found), Head(last, previous.hex())
 
-    def _wrong(self, row: AuditRow, last: Head, anchored: Head | None) -> Iterator[str]:
-        if row.seq != last.seq + 1:
-            yield f"entries are missing between {last.seq} and {row.seq}"
-        if not hmac.compare_digest(row.mac, self.mac(bytes.fromhex(last.mac), row)):
-            yield f"entry {row.seq} was altered, or the one before it was altered, moved or removed"
-        if anchored and row.seq == anchored.seq and row.mac.hex() != anchored.mac:
-            yield f"entry {row.seq} is not the one that was noted beside the database"
+    def _wrong(self, seq: int, mac: bytes, spelled: bytes, last: Head, anchored: Head | None) -> Iterator[str]:
+        if seq != last.seq + 1:
+            yield f"entries are missing between {last.seq} and {seq}"
+        if not hmac.compare_digest(mac, self.seal_of(bytes.fromhex(last.mac), spelled)):
+            yield f"entry {seq} was altered, or the one before it was altered, moved or removed"
+        if anchored and seq == anchored.seq and mac.hex() != anchored.mac:
+            yield f"entry {seq} is not the one that was noted beside the database"
 
     @staticmethod
     def _anchored(anchor: Path) -> Head | None:
@@ -164,3 +185,16 @@ class Chain:
             seq, mac = anchor.read_text().split()
             return Head(int(seq), mac)
         return None
+
+
+def _time_in_text(at: datetime | str) -> str:
+    """Return the time of an entry as its MAC covers it; SQLite's driver returns text, which only lacks the zone."""
+    if isinstance(at, str):
+        return f"{at[:10]}T{at[11:]}+00:00"
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _spelled(seq: int, at: str, *named: str) -> bytes:
+    """Return an entry as the JSON list that its MAC covers."""
+    texts = '", "'.join([quoted(text)[1:-1] for text in named])
+    return f'[{seq}, "{at}", "{texts}"]'.encode()

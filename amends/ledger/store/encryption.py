@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import os
+from contextlib import suppress
 from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
@@ -19,40 +20,86 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from amends.domain.base.errors import DataDamaged, KeyMissing
+from amends.system.key_file import KeyFile
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
 INDEX_BYTES = 16
+KEY_BYTES = 32
 
 
 class Keys:
-    """The keys derived from the master key, each for one purpose. All are secrets, and repr shows none of them."""
+    """The keys derived from the master key, each for one purpose. All are secrets, and repr shows none of them.
 
-    def __init__(self, master: bytes) -> None:
-        if len(master) != 32:
+    A master key that was rotated has two parts: a new one, which wraps the data keys and seals secrets of the team, and
+    the first one ever, the root. From the root come links, bounce addresses and keys of messages, which stand in mails
+    that have left, and the seals of rows and of the audit chain.
+    """
+
+    def __init__(self, root: bytes, wrapping: bytes = b"", file: KeyFile | None = None) -> None:
+        if len(root) != KEY_BYTES or len(wrapping or root) != KEY_BYTES:
             raise KeyMissing("the master key must be 32 bytes; see `amends init`")
-        self._master = master
+        self._root = root
+        self.outer = wrapping or root
+        """The part that a rotation replaces. A secret."""
+        self.file = file
+        """The file of the key, from which a running process reads a rotated key; None where there is none."""
 
     def __repr__(self) -> str:
         return "Keys(…)"
 
-    def __reduce__(self) -> tuple[type["Keys"], tuple[bytes]]:
-        return Keys, (self._master,)
+    def __reduce__(self) -> tuple[type["Keys"], tuple[bytes, bytes, KeyFile | None]]:
+        return Keys, (self._root, self.outer, self.file)
 
     @classmethod
-    def from_text(cls, text: str) -> "Keys":
+    def from_text(cls, text: str, file: KeyFile | None = None) -> "Keys":
         """Return the keys for the base64 text of a key file. Raises KeyMissing for a text that is not a master key."""
         try:
-            return cls(base64.b64decode(text.strip(), validate=True))
+            *wrapping, root = (base64.b64decode(word, validate=True) for word in text.split() or [""])
+            return cls(root, b"".join(wrapping), file)
         except ValueError as error:
             raise KeyMissing("the master key is not base64 text; see `amends init`") from error
 
+    @property
+    def text(self) -> str:
+        """Return the text of a key file for these keys. A secret."""
+        parts = (self._root,) if self.outer == self._root else (self.outer, self._root)
+        return " ".join(base64.b64encode(part).decode() for part in parts) + "\n"
+
+    def rotated(self) -> "Keys":
+        """Return the keys after a rotation, with a new random part."""
+        return Keys(self._root, os.urandom(KEY_BYTES), self.file)
+
+    def has_root_of(self, other: "Keys") -> bool:
+        """Return True when both come from the same first master key."""
+        return hmac.compare_digest(self.rows, other.rows)
+
+    def adopt(self, other: "Keys") -> None:
+        """Use the other keys' new part from now on, in every place that has these keys."""
+        self.outer = other.outer
+        for name in ("wrapping", "team_seal"):
+            self.__dict__.pop(name, None)
+
+    def renew(self, check: bytes) -> bool:
+        """Adopt the key in the file, or the next one beside it, that has this check; return False when none has."""
+        for text in self.file.texts() if self.file else ():
+            with suppress(KeyMissing):
+                read = Keys.from_text(text)
+                if read.has_root_of(self) and hmac.compare_digest(read.check(), check):
+                    self.adopt(read)
+                    return True
+        return False
+
     def _derive(self, purpose: bytes) -> bytes:
-        return HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:" + purpose).derive(self._master)
+        return HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:" + purpose).derive(self._root)
+
+    def _derive_outer(self, purpose: bytes) -> bytes:
+        return HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:" + purpose).derive(self.outer)
 
     @cached_property
-    def _wrapping(self) -> AESGCM:
-        return AESGCM(self._derive(b"wrap"))
+    def wrapping(self) -> AESGCM:
+        """Return the cipher that wraps data keys."""
+        return AESGCM(self._derive_outer(b"wrap"))
 
     @cached_property
     def _index(self) -> HMAC:
@@ -103,24 +150,34 @@ class Keys:
     @cached_property
     def team_seal(self) -> "Seal":
         """Return the seal of secrets about the team itself, which belong to no incident."""
-        return Seal(AESGCM(self._derive(b"team")))
+        return Seal(AESGCM(self._derive_outer(b"team")))
 
     def check(self) -> bytes:
         """Return a value that identifies this master key without revealing the key."""
-        return hmac.digest(self._derive(b"check"), b"amends", "sha256")
+        return hmac.digest(self._derive_outer(b"check"), b"amends", "sha256")
 
     def new_data_key(self, incident: str) -> bytes:
         """Return a new data key for this incident, wrapped by the master key."""
-        return _seal(self._wrapping, os.urandom(32), incident.encode())
+        return _seal(self.wrapping, os.urandom(32), incident.encode())
 
-    def seal_for(self, incident: str, wrapped: bytes) -> "Seal":
-        """Return the seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
+    def seal_for(self, incident: str, wrapped: bytes, next_key: bytes = b"") -> "Seal":
+        """Return the seal of an incident; with `next_key`, to which its key is being rotated, of both keys.
+
+        Raises KeyMissing when a data key cannot be unwrapped.
+        """
+        key, new = self._unwrapped(incident, wrapped), self._unwrapped(incident, next_key) if next_key else b""
+        derived = HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:likeness").derive(new or key)
+        return Seal(AESGCM(new or key), derived, AESGCM(key) if new else None)
+
+    def _unwrapped(self, incident: str, wrapped: bytes) -> bytes:
         try:
-            key = _open(self._wrapping, wrapped, incident.encode())
+            return _open(self.wrapping, wrapped, incident.encode())
         except InvalidTag as error:
             raise KeyMissing(f"the master key does not open incident {incident}") from error
-        derived = HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:likeness").derive(key)
-        return Seal(AESGCM(key), derived)
+
+    def wrapped_anew(self, incident: str, wrapped: bytes, by: "Keys") -> bytes:
+        """Return a wrapped data key, wrapped by another master key; empty for an empty one. Raises KeyMissing."""
+        return _seal(by.wrapping, self._unwrapped(incident, wrapped), incident.encode()) if wrapped else b""
 
     def index(self, incident: str, kind: str, value: str) -> bytes:
         """Return the blind index of a value: equal for equal values, and meaningless without the key."""
@@ -186,8 +243,10 @@ class Keys:
 class Seal:
     """The encryption of one incident; a sealed text opens only in the row and the column for which it was sealed."""
 
-    def __init__(self, cipher: AESGCM, likeness: bytes = b"") -> None:
+    def __init__(self, cipher: AESGCM, likeness: bytes = b"", older: AESGCM | None = None) -> None:
         self._cipher = cipher
+        self._older = older
+        """The key that is being replaced; only opens."""
         self.likeness = likeness
         """The key of the marks by which questions that ask the same are found; it ends with the data key."""
 
@@ -198,16 +257,31 @@ class Seal:
     def open(self, sealed: bytes, place: str) -> str:
         """Return the text that was sealed for this place. Raises DataDamaged when it was altered or moved."""
         try:
-            return _open(self._cipher, sealed, place.encode()).decode()
+            return self._opened(sealed, place).decode()
         except InvalidTag as error:
             raise DataDamaged(f"{place} was altered, moved, or sealed with another key") from error
 
     def peek(self, sealed: bytes, place: str) -> bytes:
         """Return the bytes of the text that was sealed for this place, or none when it was altered or moved."""
         try:
-            return _open(self._cipher, sealed, place.encode())
+            return self._opened(sealed, place)
         except InvalidTag:
             return b""
+
+    def _opened(self, sealed: bytes, place: str) -> bytes:
+        try:
+            return _open(self._cipher, sealed, place.encode())
+        except InvalidTag:
+            if self._older is None:
+                raise
+            return _open(self._older, sealed, place.encode())
+
+    def is_current(self, sealed: bytes, place: str) -> bool:
+        """Return True when the value is sealed with the key that closes now, and False for the one being replaced."""
+        with suppress(InvalidTag):
+            _open(self._cipher, sealed, place.encode())
+            return True
+        return False
 
 
 def _mac(keyed: HMAC, text: str) -> bytes:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
@@ -69,8 +69,12 @@ THEN = (
     "has said that nothing is lost; docs/operations.md has both, under `Restore a backup` and `When another database "
     "server takes over`"
 )
+STILL_READ = (
+    "{what}, but the ledger is being read, so that its file {file}-wal may still hold it as it was: do the same again, "
+    "if need be while `amends up` does not run"
+)
 PLACE = select(KeyCheckRow.place)
-WRAPPED_KEY = select(IncidentRow.wrapped_key).where(IncidentRow.id == bindparam("incident"))
+WRAPPED_KEY = select(IncidentRow.wrapped_key, IncidentRow.next_key).where(IncidentRow.id == bindparam("incident"))
 
 
 class Write:
@@ -137,7 +141,7 @@ class Store:
         self.sealer, self.summer = Sealer(keys), Summer(keys)
         self._info = {SEALER: self.sealer, SUMMER: self.summer}
         self.seals: dict[str, tuple[bytes, Seal]] = {}
-        """The seal of each incident, with the wrapped key from which the seal was made."""
+        """The seal of each incident, with the wrapped keys from which the seal was made."""
         self.cache = Memory()
         self._of_thread = local()
 
@@ -147,10 +151,23 @@ class Store:
             row = session.get(KeyCheckRow, 1)
         if row is None or not (row.place or self.path):
             row = self._first_check()
-        if row.mac != self.keys.check():
+        self._use(row)
+
+    def current_keys(self, session: Session) -> Keys:
+        """Return the keys as of this transaction, for what is sealed with the master key itself.
+
+        A process that runs since before a rotation takes the new key from its file. Raises KeyMissing.
+        """
+        if row := session.get(KeyCheckRow, 1):
+            self._use(row)
+        return self.keys
+
+    def _use(self, row: KeyCheckRow) -> None:
+        """Use the master key of this check. Raises KeyMissing when neither this process nor its key file has it."""
+        if row.mac != self.keys.check() and not self.keys.renew(row.mac):
             raise KeyMissing(
-                "this master key is not the one that the ledger was written with; put that one in its place: "
-                "keys/master.key, or the setting master_key"
+                "this master key is not the one that the ledger was written with, or not the one to which it was "
+                "rotated since; put that one in its place: keys/master.key, or the setting master_key"
             )
 
     def _first_check(self) -> KeyCheckRow:
@@ -185,13 +202,14 @@ class Store:
                 self._of_thread.view = before
 
     @contextmanager
-    def write(self) -> Iterator[Write]:
+    def write(self, *, exclusive: bool = False) -> Iterator[Write]:
         """Yield one transaction. Raises AlreadyInLedger when a key would be stored twice, LedgerUnavailable.
 
-        Raises LedgerNewer when a newer Amends has migrated the tables since this ledger was opened.
+        An `exclusive` one begins when all others that write have ended, and they wait for its end. Raises
+        LedgerNewer when a newer Amends has migrated the tables since this ledger was opened.
         """
         with self.errors_in_words("written"), writing(self.engine, self._info | {JOURNAL: Journal()}) as session:
-            together(session.connection(), SCHEMA_LOCK)
+            (alone if exclusive else together)(session.connection(), SCHEMA_LOCK)
             refuse_newer(revision_of(session.connection()))
             write = Write(session, self.chain)
             yield write
@@ -266,13 +284,19 @@ class Store:
         A seal made before is not reused once its key was destroyed, perhaps from another machine, or once the incident
         was opened again, with another key, after a backup was restored.
         """
-        wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first() or b""
+        wrapped, next_key = session.exec(WRAPPED_KEY, params={"incident": incident}).first() or (b"", b"")
         if not wrapped:
             _refuse_destroyed(session, incident_row(session, incident))
         known = self.seals.get(incident)
-        if known is None or known[0] != wrapped:
-            known = self.seals[incident] = wrapped, self.keys.seal_for(incident, wrapped)
+        if known is None or known[0] != wrapped + next_key:
+            known = self.seals[incident] = wrapped + next_key, self._made_seal(session, incident, wrapped, next_key)
         return known[1]
+
+    def _made_seal(self, session: Session, incident: str, wrapped: bytes, next_key: bytes) -> Seal:
+        try:
+            return self.keys.seal_for(incident, wrapped, next_key)
+        except KeyMissing:  # the master key was rotated while this process ran
+            return self.current_keys(session).seal_for(incident, wrapped, next_key)
 
     def kept_back(self) -> int:
         """Return how many commits wait because the server's synchronous standby does not answer; 0 for a file."""
@@ -328,6 +352,21 @@ class Store:
         """Record the present database as the ledger's own, once the ledger was compared with the sent messages."""
         if row := session.get(KeyCheckRow, 1):
             row.place = place_of(session.connection())
+
+    def leave_no_old_pages(self, what: str) -> None:
+        """Truncate SQLite's log, which holds old pages with what was deleted. Raises LedgerUnavailable.
+
+        `what` says in words what was done, for the error. Old row versions on PostgreSQL are left to its VACUUM, and to
+        the rotation of its backups.
+        """
+        if self.path is None:
+            return
+        with self.errors_in_words("written"), self.raw() as raw:
+            busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerUnavailable(STILL_READ.format(what=what, file=self.path))
+        with suppress(FileNotFoundError), self.path.with_name(f"{self.path.name}-wal").open("rb") as log:
+            os.fsync(log.fileno())  # SQLite truncates without fsync, so a power cut would bring the old pages back
 
     def dispose(self) -> None:
         """Close all connections to the database."""

@@ -149,6 +149,8 @@ class IncidentRow(Sealed, table=True):
     embargo_why: str = Field(default="", sa_column_kwargs={"server_default": ""})
     counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     """The audience in numbers, counted when the incident is opened and whenever the list is corrected."""
+    next_key: bytes = Field(default=b"", sa_type=LargeBinary)
+    """The data key, wrapped, that everything is being sealed with anew; empty except while the key is rotated."""
 
 
 class ClockRow(Sealed, table=True):
@@ -1282,3 +1284,54 @@ class ClaimPaymentRow(Sealed, table=True):
     at: datetime = _time()
     reason: str = ""
     """The bank's code for a return."""
+
+
+class LegalHoldRow(Sealed, table=True):
+    """A legal hold on a person or on the whole case: as long as it is not lifted, nothing of it is forgotten."""
+
+    __tablename__ = "legal_hold"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    person: int | None
+    """The person's number, or None for the whole case."""
+    reason: str
+    by: str
+    at: datetime = _time()
+    lifted_by: str = ""
+    lifted_at: datetime | None = _time_or_none()
+    lifted_why: str = ""
+
+
+class ErasedPersonRow(Sealed, table=True):
+    """A person who was erased on request, by whom a corrected list is told to leave the person out."""
+
+    __tablename__ = "erased_person"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    ref_index: bytes = Field(sa_type=LargeBinary)
+    """The keyed hash of the company's own id for the person."""
+    by: str
+    second: str
+    at: datetime = _time()
+
+
+class ForgottenRow(Sealed, table=True):
+    """A kind of data of a case whose time is over and that was forgotten."""
+
+    __tablename__ = "forgotten"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    kind: str = Field(primary_key=True)
+    at: datetime = _time()
+    kept: list[int] = _json()
+    """The numbers of the people under hold, whose data of this kind stayed."""
+
+
+class RetentionDateRow(Sealed, table=True):
+    """The incident's own day on which all of its personal data goes, in place of the playbook's span."""
+
+    __tablename__ = "retention_date"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    until: datetime = _time()
+    reason: str
+    by: str
+    at: datetime = _time()

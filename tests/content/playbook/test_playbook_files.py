@@ -48,6 +48,25 @@ def test_an_unknown_event_names_its_place_and_the_nearest_word(playbook):
     )  # fmt: skip
 
 
+def test_spans_of_retention_are_read(playbook):
+    retention = read_playbook(playbook(more="retention: {contacts: 90d, whole_case: 365d}\n")).retention
+    assert [str(kind) for kind in retention.spans] == ["contacts", "whole_case"]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("{contact: 90d}", ("10:13", "E101")), ("{contacts: 3months}", ("10:23", "E104"))],
+)
+def test_a_mistake_in_retention_names_its_place(playbook, said, found):
+    assert findings(playbook(more=f"retention: {said}\n")) == [found]
+
+
+def test_a_part_that_outlives_the_whole_case_is_refused(playbook):
+    path = playbook(more="retention: {claims: 400d, whole_case: 365d}\n")
+    with pytest.raises(ContentError, match="claims is kept for longer than whole_case"):
+        read_playbook(path)
+
+
 def test_an_unknown_survey_names_its_place(playbook):
     more = "  - {id: ask, phase: collect_feedback, after: 1d, of: tell, notice: n, channels: [email], survey: hw}\n"
     assert ("10:99", "E102") in findings(playbook(more=more))

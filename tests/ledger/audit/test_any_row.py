@@ -40,6 +40,8 @@ from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
     ApprovalReminderRow,
     BallotRow,
+    ErasedPersonRow,
+    ForgottenRow,
     StatedCommitmentRow,
     SubstituteRow,
     SurveyTextRow,
@@ -118,6 +120,7 @@ def with_everything(ledger: Ledger) -> None:
     _what_a_survey_leaves(ledger)
     ledger.remedies.settle(INCIDENT, "b", {1: RemedyOutcome(RemedyState.DONE, "clean")}, "lena", NOW)
     _what_closing_leaves(ledger)
+    _what_is_kept_and_forgotten(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])
 
 
@@ -139,6 +142,16 @@ def _claim_and_pay(ledger: Ledger) -> None:
     ledger.claims.add(INCIDENT, a_claim(files=(file,)), words, "care", NOW)
     ledger.claims.decide(INCIDENT, 1, ClaimVerdict(5000), RULES, words, MEI, NOW)
     ledger.payments.make(INCIDENT, "EUR", OURS, MEI, NOW)
+
+
+def _what_is_kept_and_forgotten(ledger: Ledger) -> None:
+    """Rows of a hold and of a case's own day, and of a person and a kind of data that are gone, as they are written."""
+    ledger.holds.give(INCIDENT, 2, "the court asked", OMAR, NOW)
+    ledger.retention.set_date(INCIDENT, LATER, "a lawsuit", OMAR, NOW)
+    with ledger.store.write() as write:
+        gone = {"ref_index": b"r" * 16, "by": "mei", "second": "omar"}
+        write.session.add(ErasedPersonRow(incident=INCIDENT, person=9, at=NOW, **gone))
+        write.session.add(ForgottenRow(incident=INCIDENT, kind="survey_texts", at=NOW, kept=[2]))
 
 
 def _what_takes_weeks(ledger: Ledger) -> None:

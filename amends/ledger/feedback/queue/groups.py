@@ -133,7 +133,7 @@ class QuestionGroups:
         A question that is like no other gets its marks instead, so that later ones find it.
         """
         if found.alike is None:
-            _store_marks(write.session, incident, question, found.marks)
+            store_marks(write.session, incident, question, found.marks)
             return
         first = question_row(write.session, incident, found.alike, locked=True)
         if first.together is None:
@@ -158,7 +158,7 @@ class QuestionGroups:
         here = (col(QuestionLikenessRow.incident) == incident, col(QuestionLikenessRow.question) == row.id)
         session.execute(delete(QuestionLikenessRow).where(*here))
         seal = self._store.seal(session, incident)
-        _store_marks(session, incident, row.id, marks(shingles(_text(row, seal)), seal.likeness))
+        store_marks(session, incident, row.id, marks(shingles(_text(row, seal)), seal.likeness))
 
 
 def group_lines(session: Session, incident: str) -> tuple[GroupLine, ...]:
@@ -226,7 +226,8 @@ def _with_marks(session: Session, incident: str, own: Collection[int]) -> tuple[
     return tuple(session.exec(query))
 
 
-def _store_marks(session: Session, incident: str, question: int, own: Collection[int]) -> None:
+def store_marks(session: Session, incident: str, question: int, own: Collection[int]) -> None:
+    """Store the marks of a question."""
     if own:
         rows = [{"incident": incident, "mark": mark, "question": question} for mark in sorted(set(own))]
         session.connection().execute(insert(QuestionLikenessRow), rows)

@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("embargo_until", TIME, nullable=True),
         sa.Column("embargo_why", sa.String(), server_default="", nullable=False),
         sa.Column("counts", sa.JSON(), nullable=True),
+        sa.Column("next_key", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -602,6 +603,7 @@ def upgrade() -> None:
         _create_codes,
         _create_closing,
         _create_claims,
+        _create_forget,
     ):
         create()
     for table, why in APPEND_ONLY.items():
@@ -1307,6 +1309,57 @@ def _create_payments() -> None:
         sa.UniqueConstraint("incident", "end_to_end"),
     )
     op.create_index("ix_claim_payment_file", "claim_payment", ["incident", "file"])
+
+
+def _create_forget() -> None:
+    op.create_table(
+        "legal_hold",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("person", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("lifted_by", sa.String(), nullable=False),
+        sa.Column("lifted_at", TIME, nullable=True),
+        sa.Column("lifted_why", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "erased_person",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ref_index", sa.LargeBinary(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("second", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "person"),
+    )
+    op.create_table(
+        "forgotten",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("kept", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident", "kind"),
+    )
+    op.create_table(
+        "retention_date",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
+        sa.PrimaryKeyConstraint("incident"),
+    )
 
 
 def _forbid_changes(table: str, why: str) -> None:

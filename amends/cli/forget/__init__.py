@@ -1,0 +1,1 @@
+"""Commands for forgetting: retention, legal holds, erasure of a person, and keys."""
