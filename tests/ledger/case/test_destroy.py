@@ -23,10 +23,11 @@ from amends.ledger import Ledger
 from amends.ledger.case import destroy as destroying
 from amends.ledger.case.destroy import Destruction
 from amends.ledger.codes.rows import index_of
+from amends.ledger.commitment.files import NewFile
 from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.tables import SurveyTextRow
-from tests.builders import NOW, a_person, a_survey, an_asked, an_incident
+from tests.builders import NOW, a_commitment, a_person, a_survey, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 
 LENA, OMAR = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
@@ -282,6 +283,18 @@ def test_a_reply_by_mail_about_it_is_nobody_s(ledger: Ledger) -> None:
         report = MailReport(kind=ReportKind.UNKNOWN, token=token)
         assert take_reply(ledger, raw, report, Effect.FOREIGN, LATER) is Effect.FOREIGN
     assert list(columns(ledger)) == before
+
+
+def test_files_of_evidence_go_too(over: Ledger) -> None:
+    over.commitments.add(INCIDENT, [(a_commitment(made_in=""), ())], "lena", NOW)
+    files = [NewFile(f"{NAME}.pdf", NAME.encode())]
+    over.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW, files=files)
+    over.commitments.accept(INCIDENT, "audit", "omar", NOW)
+    destroy(over)
+    (file,) = over.commitment_files.all(INCIDENT, "audit")
+    assert (file.name, file.size) == ("", len(files[0].content))
+    with pytest.raises(DataDestroyed):
+        over.commitment_files.content(INCIDENT, "audit", 1, "omar", LATER)
 
 
 def test_the_domains_that_refused_us_go_too(over: Ledger) -> None:

@@ -21,10 +21,15 @@ def promise(ledger: Ledger, *promises: dict[str, Any], people: int = 1, told: in
     listed = [a_person(number=number) for number in range(1, people + 1)]
     approved(ledger, listed, commitments=given, statements=stated, variants=variants)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW)
-    theirs = [one for one in claims if one.about is None or one.about.number <= told]
-    sent = [(one, Receipt(one.key, Status.SENT)) for one in theirs]
-    ledger.deliveries.record((), sent, INCIDENT, NOTICE, NOW)
-    ledger.deliveries.give_back([one for one in claims if one not in theirs], NOW)
-    ledger.deliveries.finish(INCIDENT, NOTICE, NOW)
+    tell(ledger, *range(1, told + 1))
     return ledger
+
+
+def tell(ledger: Ledger, *persons: int, notice: str = NOTICE) -> None:
+    """Let the messages of these persons leave."""
+    claims = ledger.deliveries.claim(INCIDENT, notice, tuple(ChannelKind), 100, NOW)
+    theirs = [one for one in claims if one.about is None or one.about.number in persons]
+    sent = [(one, Receipt(one.key, Status.SENT)) for one in theirs]
+    ledger.deliveries.record((), sent, INCIDENT, notice, NOW)
+    ledger.deliveries.give_back([one for one in claims if one not in theirs], NOW)
+    ledger.deliveries.finish(INCIDENT, notice, NOW)

@@ -12,8 +12,8 @@ from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment
 from tests.commitments import keep
-from tests.delivery.sending import INCIDENT, a_ledger, sqlite_url
-from tests.ledger.commitment.promised import NOTICE, promise
+from tests.delivery.sending import INCIDENT, a_ledger, approved_again, sqlite_url
+from tests.ledger.commitment.promised import NOTICE, promise, tell
 
 DAY = timedelta(days=1)
 PROOF = {"*": "Report 17"}
@@ -115,3 +115,36 @@ def _act(ledger: Ledger, one: Commitment, act: str, at: datetime) -> None:
             commitments.put_off(INCIDENT, one.id, at + 30 * DAY, WHY, "mei", at)
     except NotAllowed:
         return
+
+
+def test_whoever_is_told_late_hears_of_each_round(promised_to_two: Ledger) -> None:
+    """Person 2 reads the first notice, which states the first round only, after the news of the second round has left:
+    the news goes to person 2 as well, under the approval that it had.
+    """
+    ledger = promised_to_two
+    keep(ledger, INCIDENT, "training", PROOF, "mei", NOW)
+    keep(ledger, INCIDENT, "training-2", PROOF, "mei", NOW)
+    audience = f"{PROMISED}training-2"
+    to = {"audience": audience, "audience_digest": ledger.notices.audience(INCIDENT, audience).digest}
+    news = approved_again(
+        ledger, notice="promise-kept-training-2-1", template="promise-kept", step="chase", about="training-2", change=1,
+        **to,
+    )  # fmt: skip
+    ledger.notices.release(INCIDENT, news.notice, NOW)
+    tell(ledger, 1, notice=news.notice)
+    assert heard(ledger, news.notice) == {1}
+    assert "training-2" not in ledger.cases.read(INCIDENT).untold
+    tell(ledger, 2)
+    assert "training-2" in ledger.cases.read(INCIDENT).untold
+    ledger.notices.release(INCIDENT, news.notice, NOW)
+    assert heard(ledger, news.notice) == {1, 2}
+
+
+@pytest.fixture
+def promised_to_two(ledger_on_sqlite: Ledger) -> Ledger:
+    """A series of which person 1 was told, and person 2 will be."""
+    return promise(ledger_on_sqlite, EVERY_QUARTER, people=2)
+
+
+def heard(ledger: Ledger, notice: str) -> set[int]:
+    return {line.person for line in ledger.statistics.lines(INCIDENT, notice) if line.person}
