@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from threading import local
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, PoolProxiedConnection, bindparam
@@ -138,6 +139,7 @@ class Store:
         self.seals: dict[str, tuple[bytes, Seal]] = {}
         """The seal of each incident, with the wrapped key from which the seal was made."""
         self.cache = Memory()
+        self._of_thread = local()
 
     def check_key(self) -> None:
         """Raise KeyMissing when the master key is not the one with which the ledger was written."""
@@ -163,8 +165,24 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Yield a session with one consistent view of the ledger. Raises LedgerUnavailable."""
+        if shared := getattr(self._of_thread, "view", None):
+            yield shared
+            return
         with self.errors_in_words("read"), reading(self.engine, self._info) as session:
             yield session
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Give all reads of this thread the same session until the block ends, so that they agree and cost less.
+
+        What is written meanwhile, also by this thread, is not seen before the block ends.
+        """
+        with self.read() as session:
+            before, self._of_thread.view = getattr(self._of_thread, "view", None), session
+            try:
+                yield
+            finally:
+                self._of_thread.view = before
 
     @contextmanager
     def write(self) -> Iterator[Write]:

@@ -121,7 +121,8 @@ class PersonalPages:
 
     def show(self, request: Request, link: str) -> Response:
         """Return the page of this link. Raises HTTPException 404."""
-        return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
+        with self._ledger.store.one_view():
+            return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
 
     def back(self, request: Request, link: str, form: PageForm) -> Response:
         """Redirect a form's own address, opened like a page, to the form. Raises HTTPException 404."""
@@ -169,7 +170,8 @@ class PersonalPages:
 
     def _take(self, visit: Visit, form: PageForm, fields: Fields) -> Response:
         if fault := self._refusal(visit, form, fields) or self._record(visit, form, fields):
-            return self._page(visit, fault=fault, fields=fields)
+            with self._ledger.store.one_view():
+                return self._page(visit, fault=fault, fields=fields)
         return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
 
     def _give_back(self, request: Request, fields: Fields, error_id: str) -> Response:
@@ -179,6 +181,10 @@ class PersonalPages:
         return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
 
     def _visit(self, request: Request, link: str) -> Visit:
+        with self._ledger.store.one_view():
+            return self._visited(request, link)
+
+    def _visited(self, request: Request, link: str) -> Visit:
         now, whose = self._clock(), self._ledger.people.whose_link(link)
         if whose is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Path
@@ -19,6 +20,9 @@ from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
 """The secret part of a personal link, as it was sent, or as a person types it from a letter."""
+TEXTS_KEPT = 1_000
+"""The number of steps and helps that are kept as HTML: all of the shipped ones in two languages, and some more."""
+_html = lru_cache(TEXTS_KEPT)(to_html)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,14 @@ class Visit:
         """Return the steps for the person's kinds of data with their keys, the most urgent first, as HTML."""
         steps = self.known.wording.steps_in(self.voice.phrases.locale, self.person.country)
         entries = steps.keyed(self.person.data, child=self.guardian)
-        return tuple((key, to_html(text).removeprefix("<p>").removesuffix("</p>\n")) for key, text in entries)
+        return tuple((key, _html(text).removeprefix("<p>").removesuffix("</p>\n")) for key, text in entries)
 
     @property
     def help(self) -> str:
         """Return the help where the person lives, as HTML."""
         home, locale = place_of(self.person.country, self.person.region), self.voice.phrases.locale
         text = self.known.wording.help_text(locale, home, self.person.data, child=self.guardian)
-        return to_html(text)
+        return _html(text)
 
     @property
     def commitments(self) -> tuple[tuple[Commitment, str], ...]:
