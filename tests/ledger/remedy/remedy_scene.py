@@ -20,9 +20,9 @@ SOUND, REPLACED = (RemedyOutcome(RemedyState.DONE, word) for word in ("sound", "
 MOVED = RemedyOutcome(RemedyState.NOT_POSSIBLE, "moved")
 
 
-def promised(ledger: Ledger, people: int = 4, told: int | None = None) -> None:
+def promised(ledger: Ledger, people: int = 4, told: int | None = None, owner: str = "Facilities") -> None:
     """Open the incident, promise to look at each lock, and send the notice; of these people `told` get it."""
-    one = a_commitment(id=LOCKS, per_person=WORDS)
+    one = a_commitment(id=LOCKS, per_person=WORDS, owner=owner)
     states = (about(LOCKS),)
     variants = tuple(variant.model_copy(update={"states": states}) for variant in personal_variants("en", "zh-CN"))
     listed = [a_person(number=number) for number in range(1, people + 1)]

@@ -1,0 +1,83 @@
+"""A person reads on their page how a promise stands that is kept for each person alone, in their language."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.incident.per_person import DECLINED
+from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.ledger import Ledger
+from tests.builders import NOW, a_commitment
+from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, WORDS
+from tests.web.scene import ADA, INCIDENT, LI, SAM, Visitor, release
+
+OPEN = ("We have not got to you yet.", "还没有处理到您这里。")
+UNDER_WAY = ("We are working on it.", "正在为您处理。")
+NO_THANKS = ("You told us that you do not want this", "您曾表示不需要")
+MARK = 'class="own-result'
+
+
+@pytest.fixture
+def promised(ledger: Ledger) -> Ledger:
+    """Everybody was told by mail that their own lock will be looked at."""
+    one = a_commitment(id=LOCKS, per_person=WORDS, made_in="update-1")
+    release(ledger, notice="update-1", commitments=(one,), channels=(ChannelKind.EMAIL,), cascade=())
+    claims = ledger.deliveries.claim(INCIDENT, "update-1", [ChannelKind.EMAIL], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, "update-1", NOW)
+    sent = [(claim, Receipt(claim.key, Status.SENT, "250", "Q1")) for claim in claims]
+    ledger.deliveries.record((), sent, INCIDENT, "update-1", NOW)
+    ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, "update-1", NOW)
+    return ledger
+
+
+def settle(ledger: Ledger, outcomes: dict[int, RemedyOutcome]) -> None:
+    assert ledger.remedies.settle(INCIDENT, LOCKS, outcomes, "lena", NOW).refused == {}
+
+
+def test_who_was_told_reads_that_they_still_wait(promised: Ledger, ada: Visitor, li: Visitor) -> None:
+    """Also before anybody has made a list of those who wait."""
+    assert [words in visitor.look().text for words, visitor in zip(OPEN, (ada, li), strict=True)] == [True, True]
+    assert promised.remedies.of_person(INCIDENT, ADA) == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (RemedyOutcome(RemedyState.UNDER_WAY), UNDER_WAY),
+        (SOUND, tuple(WORDS.results["sound"].values())),
+        (MOVED, tuple(WORDS.reasons["moved"].values())),
+        (RemedyOutcome(RemedyState.DECLINED, DECLINED), NO_THANKS),
+    ],
+)
+def test_the_state_is_read_in_both_languages(
+    promised: Ledger, ada: Visitor, li: Visitor, outcome: RemedyOutcome, said: tuple[str, str]
+) -> None:
+    settle(promised, {ADA: outcome, LI: outcome})
+    assert [words in visitor.look().text for words, visitor in zip(said, (ada, li), strict=True)] == [True, True]
+
+
+def test_two_people_read_their_own_results(promised: Ledger, ada: Visitor, li: Visitor) -> None:
+    settle(promised, {ADA: SOUND, LI: RemedyOutcome(RemedyState.DONE, "replaced")})
+    assert WORDS.results["sound"]["en"] in ada.look("?lang=en").text
+    assert WORDS.results["sound"]["en"] not in li.look("?lang=en").text
+    assert WORDS.results["replaced"]["en"] in li.look("?lang=en").text
+
+
+def test_nobody_reads_a_result_on_the_public_page(promised: Ledger, client: TestClient, ada: Visitor) -> None:
+    settle(promised, {ADA: SOUND})
+    board = client.get(f"/n/{INCIDENT}/en/promises").text
+    assert (MARK in board, WORDS.results["sound"]["en"] in board) == (False, False)
+    assert MARK in ada.look().text
+
+
+def test_a_promise_for_all_at_once_shows_no_result(ada: Visitor) -> None:
+    assert MARK not in ada.look().text
+
+
+def test_who_waits_is_told_so_even_when_the_promise_is_kept(promised: Ledger, ada: Visitor, li: Visitor) -> None:
+    """A promise that is kept for the others does not tell a latecomer that theirs is done."""
+    settle(promised, dict.fromkeys((ADA, LI, SAM), SOUND))
+    promised.commitments.keep(INCIDENT, LOCKS, {"*": "Report 9"}, "lena", NOW)
+    settle(promised, {SAM: MOVED, LI: RemedyOutcome(RemedyState.OPEN)})
+    assert OPEN[1] in li.look().text
+    assert WORDS.results["sound"]["en"] in ada.look().text
