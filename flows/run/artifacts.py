@@ -234,7 +234,7 @@ def preview_page(
 
 
 def _notes(draft: Draft) -> str:
-    said = (draft.notes_in_words, draft.instead_in_words)
+    said = (draft.notes_in_words, draft.instead_in_words, draft.results_in_words)
     return "".join(f"{sentence[0].upper()}{sentence[1:]}.\n\n" for sentence in said if sentence)
 
 

@@ -201,7 +201,9 @@ def _heading(seen: Preview) -> str:
     already, people = _told_already(seen), seen.expected.people
     to_write = {"to be reached in all" if already else "will be written to": people.get(PersonState.WAITING, 0)}
     others = {state.value: count for state, count in people.items() if state is not PersonState.WAITING}
-    noted = "".join(f"\n{line}" for line in (draft.notes_in_words, draft.instead_in_words) if line)
+    noted = "".join(
+        f"\n{line}" for line in (draft.notes_in_words, draft.instead_in_words, draft.results_in_words) if line
+    )
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"

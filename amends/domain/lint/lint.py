@@ -7,11 +7,12 @@ says so.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 from amends.domain.assess.assess import CONTENT
 from amends.domain.base.errors import Finding
+from amends.domain.base.value import text_for
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.sms import segments
@@ -112,8 +113,9 @@ def lint(
     spoken = {one.name: wording.phrases_for(one.locale, one.addendum, seat) for one in draft.variants}
     proofs = tuple(Proof(known, variant, spoken[variant.name]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
+    told = (finding for proof in _with_results(proofs) for rule in OF_RESULTS for finding in rule(proof))
     return (
-        *found,
+        *dict.fromkeys((*found, *told)),
         *consistency.channels_agree(proofs),
         *consistency.languages_agree(proofs),
         *advisories.homes_unknown(known),
@@ -121,6 +123,14 @@ def lint(
         *consistency.data_apart(known),
         *consistency.offers_can_be_taken_up(known),
     )
+
+
+def _with_results(proofs: Iterable[Proof]) -> Iterator[Proof]:
+    """Yield each variant that tells a person's own result once for each result, with its words in place of the slot."""
+    for proof in (one for one in proofs if Slot.RESULT.mark in one.variant.text):
+        for texts in proof.draft.results.values():
+            said = proof.variant.text.replace(Slot.RESULT.mark, text_for(texts, proof.variant.locale))
+            yield Proof(proof.known, proof.variant.model_copy(update={"text": said}), proof.phrases)
 
 
 def _outdated(wording: Wording, draft: Draft) -> Iterator[Finding]:
@@ -353,3 +363,15 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     advisories.remedies,
     advisories.page_that_tells,
 )
+OF_RESULTS: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
+    _never_said,
+    _secrets,
+    _left_over,
+    _placeholders,
+    _characters,
+    _advertising,
+    _attachment,
+    letter.admissions,
+    consistency.contacts,
+)
+"""The rules that look at the words themselves, which also read the words of each person's own result."""

@@ -217,6 +217,14 @@ class Draft(Value):
         pages = ", ".join(page.notice for page in self.corrects)
         return f"its page puts a dated note, with a link to it, on the wrong pages of: {pages}" if pages else ""
 
+    @property
+    def results_in_words(self) -> str:
+        """Return the words of each result that a person can read as their own, a line each; empty without any."""
+        lines = (
+            f"\n  {name}, {locale}: {text}" for name, texts in self.results.items() for locale, text in texts.items()
+        )
+        return f"each person reads one of these results as their own:{''.join(lines)}" if self.results else ""
+
     def nearest(self, name: TextName, channel: ChannelKind, default: str) -> Variant:
         """Return the variant that a reader of this text gets; `default` is the locale that serves all others.
 

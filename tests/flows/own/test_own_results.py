@@ -167,3 +167,16 @@ async def test_a_result_after_the_end_is_told_once_it_is_known(locks: Locks) -> 
     await locks.work()
     assert person in locks.heard()
     assert MOVED[locks.people[FEW].locale] in locks.mails(locks.people[FEW])
+
+
+async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> None:
+    """The draft binds the words of all results, so that other words are another draft."""
+    locks.settle({one.number: SOUND for one in locks.people[:FEW]})
+    locks.keep("locks")
+    await locks.work_until(locks.clock.now + timedelta(days=1), approve=False)
+    (news,) = (one for one in locks.notices() if one.startswith("promise-kept-locks"))
+    draft = locks.ledger.notices.latest_draft(INCIDENT, news)
+    assert set(draft.results) == {"sound", "replaced", "moved", "declined"}
+    assert f"replaced, zh-CN: {CHANGED['zh-CN']}" in draft.results_in_words
+    other = draft.model_copy(update={"results": draft.results | {"sound": {"en": "Bought.", "zh-CN": "已购买。"}}})
+    assert other.binding != draft.binding
