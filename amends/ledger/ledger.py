@@ -120,7 +120,9 @@ class Ledger:
         self.replied, self.inbox = Replied(store, self.receipts, self.replies), IncomingMails(store)
         self.cases = Cases(store, notices)
         self.told = ToldRecord(store, notices, self.cases)
-        self.dossiers = Dossiers(store, notices, claims, self.cases, self.told, self.questions, self.answers)
+        self.dossiers = Dossiers(
+            store, notices, claims, self.cases, self.told, self.questions, self.answers, self.remedies
+        )
         self.destruction, self.visits = Destruction(store, self.cases, self.surveys), Visits(store, notices)
         self.reports, self.requests = PersonReports(store, notices), AccessRequests(store)
         self.choices, self.sent = PageChoices(store), SentMessages(store, notices, claims)

@@ -34,6 +34,7 @@ from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
+from flows.rehearsal.team import record_results
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 

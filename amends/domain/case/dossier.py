@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.notice.notice import DeliveryState, Reader
 from amends.domain.notice.statement import Statement, about, contradicts
 from amends.domain.notice.told import Heard
+from amends.domain.remedy.remedy import Remedy, RemedyState
 
 MASK = "••••••••"
 """The text in place of the secret part of a personal link, which would open the person's page to any reader."""
@@ -86,6 +88,10 @@ class DossierPromise(Value):
     settled_at: Moment | None = None
     evidence: str = ""
     reason: str = ""
+    own_state: RemedyState | None = None
+    """The state of this person's own part of a commitment that is kept for each person alone; None for any other."""
+    own_result: str = Field(default="", repr=False)
+    """The person's own result, or the reason why there is none, in words."""
 
 
 class DossierCorrection(Value):
@@ -170,9 +176,13 @@ class Dossier(Value):
 
 
 def promises_told(
-    heard: Sequence[Heard], commitments: Sequence[Commitment], locale: str, now: datetime
-) -> tuple[DossierPromise, ...]:
-    """Return the commitments of which these messages tell, each with its texts in this locale where there are any."""
+    heard: Sequence[Heard], commitments: Sequence[Commitment], locale: str, now: datetime,
+    remedies: Mapping[str, Remedy] | None = None,
+) -> tuple[DossierPromise, ...]:  # fmt: skip
+    """Return the commitments of which these messages tell, each with its texts in this locale where there are any.
+
+    `remedies` has the state of the person's own part by commitment, of those that are kept for each person alone.
+    """
     told = {one.id: tuple(_tellings(heard, about(one.id))) for one in commitments}
     return tuple(
         DossierPromise(
@@ -185,10 +195,18 @@ def promises_told(
             settled_at=one.settled_at,
             evidence=some_text(one.evidence, locale),
             reason=some_text(one.reason, locale),
+            **_own(one, (remedies or {}).get(one.id), locale),
         )
         for one in commitments
         if told[one.id]
     )
+
+
+def _own(commitment: Commitment, remedy: Remedy | None, locale: str) -> dict[str, Any]:
+    if commitment.per_person is None:
+        return {}
+    texts = commitment.per_person.words.get(remedy.word, {}) if remedy else {}
+    return {"own_state": remedy.state if remedy else RemedyState.OPEN, "own_result": some_text(texts, locale)}
 
 
 def _tellings(heard: Sequence[Heard], key: str) -> Iterator[ToldOf]:

@@ -36,6 +36,7 @@ from amends.ledger.notice.notices import Notices
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.people.people import opened_person, person_row
+from amends.ledger.remedy.remedies import Remedies
 from amends.ledger.store.chain import SEALED, Head
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import NoticeRow, PersonRow
@@ -72,10 +73,11 @@ class Dossiers:
 
     def __init__(
         self, store: Store, notices: Notices, claims: Claims, cases: Cases, told: ToldRecord, questions: Questions,
-        answers: GivenAnswers,
+        answers: GivenAnswers, remedies: Remedies,
     ) -> None:  # fmt: skip
         self._store, self._notices, self._claims = store, notices, claims
         self._cases, self._told, self._questions, self._answers = cases, told, questions, answers
+        self._remedies = remedies
 
     def read(self, incident: str, number: int, now: datetime) -> PersonRecord:
         """Read what a dossier of this person shows. Raises NotInLedger, DataDestroyed, DataDamaged."""
@@ -86,6 +88,7 @@ class Dossiers:
         heard, posts = self._told.person(incident, number), self._told.public(incident)
         answers = self._answers.said(incident, number)
         asked, file = self._questions.all(incident, person=number), self._cases.incident_file(incident)
+        own = self._remedies.of_person(incident, number)
         with self._store.read() as session:
             row = person_row(session, incident, number)
             known = known_about(stated_by(file, incident_row(session, incident).people), row.data)
@@ -97,7 +100,7 @@ class Dossiers:
                 entries=head.seq,
                 head=head.mac,
                 person=self._person(session, row),
-                promises=promises_told(heard, commitments_of(session, incident), row.locale, now),
+                promises=promises_told(heard, commitments_of(session, incident), row.locale, now, own),
                 corrections=tuple(corrections_told(heard, known)),
                 questions=tuple(_question(one, answers.get(one.id, ())) for one in asked),
                 public=tuple(self._post(session, incident, one, file.default_locale) for one in posts),

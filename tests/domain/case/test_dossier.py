@@ -9,7 +9,9 @@ from amends.domain.incident.facts import Certainty
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement
 from amends.domain.notice.told import Heard, Saying
+from amends.domain.remedy.remedy import Remedy, RemedyState
 from tests.builders import NOW, a_commitment
+from tests.ledger.remedy.remedy_scene import WORDS
 
 DAY = timedelta(days=1)
 THEFT, INSIDER = Statement(key="cause", value="theft"), Statement(key="cause", value="insider")
@@ -67,3 +69,14 @@ def test_a_promise_has_each_telling_once_and_its_fate() -> None:
         ToldOf(notice="promise-kept-audit-1", value="kept 2027-01-14", at=NOW + 5 * DAY),
     )
     assert (found.id, found.fate, found.evidence, found.settled_at) == ("audit", "kept", "报告", NOW + 4 * DAY)
+
+
+def test_a_promise_has_the_persons_own_result() -> None:
+    """A person without a row waits; the words of the result are those of the reader's language."""
+    messages = [heard("first-notice", 0, Statement(key="commitment:locks", value="open 2027-01-14"))]
+    given = [a_commitment(id="locks", per_person=WORDS)]
+    (waits,) = promises_told(messages, given, "zh-CN", NOW)
+    assert (waits.own_state, waits.own_result) == (RemedyState.OPEN, "")
+    own = {"locks": Remedy(person=1, state=RemedyState.DONE, word="sound", changed_at=NOW)}
+    (done,) = promises_told(messages, given, "zh-CN", NOW, own)
+    assert (done.own_state, done.own_result) == (RemedyState.DONE, WORDS.results["sound"]["zh-CN"])
