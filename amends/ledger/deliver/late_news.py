@@ -7,12 +7,13 @@ from sqlmodel import Session, col, select
 from amends.domain.base.value import PROMISED
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
 from amends.domain.notice.notice import NoticeStage
+from amends.domain.remedy.remedy import ENDED
 from amends.ledger.commitment import untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import CommitmentRow, NoticeRow, ReleaseRow, StatedCommitmentRow
+from amends.ledger.store.tables import CommitmentRow, NoticeRow, ReleaseRow, RemedyRow, StatedCommitmentRow
 
 
 class LateNews:
@@ -46,9 +47,24 @@ def _with_late_results(session: Session, incident: str) -> list[tuple[Commitment
     found = []
     for row in session.exec(select(CommitmentRow).where(*kept)).all():
         news = _news(session, row) if row.per_person else None
-        if news and news.stage == NoticeStage.SENT and not_told(session, incident, news.notice, f"{PROMISED}{row.id}"):
+        if news and news.stage == NoticeStage.SENT and _has_late_result(session, news, row.id):
             found.append((row, news))
     return found
+
+
+def _has_late_result(session: Session, news: NoticeRow, commitment: str) -> bool:
+    """Return True when a person has a result since the news was released, and no message of the news.
+
+    The results since then are looked up first, because nobody else can lack the news and all people would be read.
+    """
+    released = session.get_one(ReleaseRow, (news.incident, news.notice, news.version))
+    ended = (col(RemedyRow.state).in_(ENDED), col(RemedyRow.changed_at) >= released.at)
+    since = select(RemedyRow.person).where(
+        RemedyRow.incident == news.incident, RemedyRow.commitment == commitment, *ended
+    )
+    if session.exec(since.limit(1)).first() is None:
+        return False
+    return not_told(session, news.incident, news.notice, f"{PROMISED}{commitment}") > 0
 
 
 def _reopen(session: Session, row: CommitmentRow, news: NoticeRow) -> None:

@@ -224,8 +224,9 @@ def _known(session: Session, row: CommitmentRow, persons: Iterable[int]) -> dict
     numbers = sorted(persons)
     for start in range(0, len(numbers), CHUNK):
         page = numbers[start : start + CHUNK]
-        query = select(RemedyRow).where(*_of(row), col(RemedyRow.person).in_(page)).with_for_update()
-        found |= {one.person: RemedyOutcome(RemedyState(one.state), one.word) for one in session.exec(query)}
+        query = sql(col(RemedyRow.person), col(RemedyRow.state), col(RemedyRow.word)).with_for_update()
+        rows = session.execute(query.where(*_of(row), col(RemedyRow.person).in_(page)))
+        found |= {person: RemedyOutcome(RemedyState(state), word) for person, state, word in rows}
     return found
 
 
