@@ -9,7 +9,7 @@ import pytest
 
 from amends.delivery.dossier import with_words
 from amends.domain.base.errors import NotAllowed
-from amends.domain.base.value import EVERYONE
+from amends.domain.base.value import EVERYONE, PERSONS
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.per_person import PerPerson
@@ -37,14 +37,15 @@ class Locks(Promising):
 
     mail: MailServer
 
-    async def promise(self) -> None:
-        """Tell everybody in the list of the promise."""
+    async def promise(self, persons: tuple[int, ...] = ()) -> None:
+        """Tell everybody in the list of the promise, or these persons only."""
         one = Commitment(
-            id="locks", kind=CommitmentKind.OTHER, owner="Facilities", audience=EVERYONE, per_person=WORDS, kept=KEPT,
+            id="locks", kind=CommitmentKind.OTHER, owner="Facilities", per_person=WORDS, kept=KEPT,
+            audience=f"{PERSONS}locks" if persons else EVERYONE,
             promise={"en": "We will look at your lock.", "zh-CN": "我们将检查您的门锁。"},
             due_at=self.clock.now + timedelta(days=20),
         )  # fmt: skip
-        self.ledger.commitments.add(INCIDENT, [(one, ())], LEAD.name, self.clock.now)
+        self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
         await self.work_until(self.clock.now + timedelta(days=4))
 
     def settle(self, outcomes: dict[int, RemedyOutcome]) -> None:
@@ -75,7 +76,14 @@ class Locks(Promising):
 
 
 @pytest.fixture
-async def locks(tmp_path: Path) -> AsyncIterator[Locks]:
+async def locks(told: Locks) -> Locks:
+    """Six people who were told that their own lock will be looked at."""
+    await told.promise()
+    return told
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> AsyncIterator[Locks]:
     ledger = a_ledger(tmp_path)
     opened(ledger, islice(everybody(), FEW))
     context, clock = a_context(ledger, tmp_path)
@@ -87,7 +95,6 @@ async def locks(tmp_path: Path) -> AsyncIterator[Locks]:
             story = Locks(context, clock, tmp_path)
             story.mail = mail
             await story.work()
-            await story.promise()
             yield story
     ledger.dispose()
 
@@ -180,3 +187,14 @@ async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> Non
     assert f"replaced, zh-CN: {CHANGED['zh-CN']}" in draft.results_in_words
     other = draft.model_copy(update={"results": draft.results | {"sound": {"en": "Bought.", "zh-CN": "已购买。"}}})
     assert other.binding != draft.binding
+
+
+async def test_whoever_complained_hears_what_was_done_for_them(told: Locks) -> None:
+    """A promise to one person, as after a complaint, owes that person a result, and nobody else hears of it."""
+    person = told.by_mail()[0]
+    await told.promise((person.number,))
+    assert told.owed() == 1
+    told.settle({person.number: REPLACED})
+    await told.kept()
+    assert told.heard() == {person.number}
+    assert CHANGED[person.locale] in told.mails(person)
