@@ -312,7 +312,7 @@ def _story(setting: Setting) -> dict[str, str]:
 def _person(reader: Reader) -> dict[str, str]:
     link = f"https://btepai.example/p/{Slot.PERSONAL_LINK.mark}"
     slots = (Slot.NAME, Slot.YOUR_DATA, Slot.FIRST_STEP, Slot.STEPS, Slot.HELP)
-    own = {"link": link} | {slot.value: slot.mark for slot in slots}
+    own = {"link": link, "remedy": ""} | {slot.value: slot.mark for slot in slots}
     return own | ({"child": Slot.CHILD.mark} if reader is Reader.GUARDIAN else {})
 
 
