@@ -6,7 +6,7 @@ when a backup from before the send is restored and the notice is released anew.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlmodel import Session
 
@@ -42,14 +42,20 @@ Wanted = Callable[[str, str], Collection[str]]
 """A function that returns the commitments of which the reader of a text (by its stored name and channel) has a code."""
 
 
-class ToTell(NamedTuple):
-    """A message that waits, as far as its text decides on a code."""
+class CodedMessage(Protocol):
+    """A stored message that is to be sent, as far as its text decides on a code."""
 
-    id: int
-    person: int
-    variant: str
-    """The name of the text."""
-    channel: str
+    @property
+    def id(self) -> int: ...
+    @property
+    def person(self) -> int: ...
+    @property
+    def variant(self) -> str:
+        """Return the name of the text."""
+        ...
+
+    @property
+    def channel(self) -> str: ...
 
 
 class Given(NamedTuple):
@@ -65,7 +71,7 @@ NOTHING = Given(0, {})
 
 
 def give_for(
-    session: Session, incident: str, messages: Sequence[ToTell], wanted: Wanted, now: datetime
+    session: Session, incident: str, messages: Sequence[CodedMessage], wanted: Wanted, now: datetime
 ) -> Given:  # fmt: skip
     """Give a code to each person of these messages who has none yet of a commitment that the message tells of."""
     codes, lacking = 0, dict[int, str]()
@@ -76,13 +82,14 @@ def give_for(
     return Given(codes, lacking)
 
 
-def _entitled(messages: Sequence[ToTell], wanted: Wanted) -> Iterable[tuple[str, Sequence[ToTell]]]:
+def _entitled(messages: Sequence[CodedMessage], wanted: Wanted) -> Iterable[tuple[str, Sequence[CodedMessage]]]:
     """Yield each commitment with the messages whose readers are to have a code; nearly always those of all."""
     kinds = {(one.variant, one.channel) for one in messages if one.person}
     tells = {kind: wanted(*kind) for kind in kinds}
     for commitment in sorted({one for told in tells.values() for one in told}):
         those = {kind for kind, told in tells.items() if commitment in told}
-        yield commitment, [one for one in messages if one.person and (one.variant, one.channel) in those]
+        all_alike = len(those) == len(kinds)
+        yield commitment, [one for one in messages if one.person and (all_alike or (one.variant, one.channel) in those)]
 
 
 def give_to(

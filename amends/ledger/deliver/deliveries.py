@@ -17,7 +17,7 @@ from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_messag
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.late_news import send_news_again
 from amends.ledger.deliver.statistics import message_states
-from amends.ledger.notice.codes import coded_texts, give_codes
+from amends.ledger.notice.codes import give_codes
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
 from amends.ledger.people.holds import withhold
@@ -208,7 +208,7 @@ class Deliveries:
             draft.has_cohorts,
             bool(draft.results),
         )
-        return Released(*kind, coded=coded_texts(session, draft)), version
+        return Released(*kind, coded=self._notices.coded(session, row)), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Renew these leases, whose messages still wait for answers."""

@@ -10,13 +10,14 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, hold_within, why_held
+from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.lawful import lawful_for
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.people.person import Hold, place_of
+from amends.ledger.codes.rows import stocks_of
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, usable
-from amends.ledger.notice.codes import coded_texts
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
@@ -45,6 +46,8 @@ class Previews:
         self._store = store
         self._claims = claims
         self._notices = notices
+        self._latest: tuple[Draft, list[str], CodedTexts] | None = None
+        """The texts with codes of the draft looked at last, and the stocks there were then."""
 
     def expected(self, draft: Draft) -> Expected:
         """Count the people in each state after a release, without opening their data: a second for a million people."""
@@ -106,6 +109,13 @@ class Previews:
             yield from claims
             after = page[-1].number
 
+    def _coded(self, session: Session, draft: Draft) -> CodedTexts:
+        """Return the texts of the draft that promise a code; those of one draft are found once for all its pages."""
+        stocks, known = sorted(stocks_of(session, draft.incident)), self._latest
+        if known is None or known[0] is not draft or known[1] != stocks:
+            self._latest = known = draft, stocks, CodedTexts(draft, stocks)
+        return known[2]
+
     def _claims_of(
         self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
     ) -> tuple[Claim, ...]:
@@ -116,6 +126,6 @@ class Previews:
         released = Released(
             draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
             has_results=bool(draft.results),
-            coded=coded_texts(session, draft), preview=True,
+            coded=self._coded(session, draft), preview=True,
         )  # fmt: skip
         return self._claims.of_rows(session, draft.incident, waiting, released)

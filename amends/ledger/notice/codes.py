@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import update
 from sqlmodel import Session, col
@@ -14,7 +14,7 @@ from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.ledger.codes.codes import stock_of
-from amends.ledger.codes.giving import Given, ToTell, give_for, give_to
+from amends.ledger.codes.giving import CodedMessage, Given, give_for, give_to
 from amends.ledger.codes.rows import stocks_of
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.store.bulk import statement
@@ -30,19 +30,6 @@ AND state || '' IN ('waiting', 'deferred', 'to_print', 'uncertain')
 
 The `|| ''` keeps SQLite to the index of people.
 """
-
-
-class CodedMessage(Protocol):
-    """A stored message that is to be sent, as far as codes go."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def person(self) -> int: ...
-    @property
-    def variant(self) -> str: ...
-    @property
-    def channel(self) -> str: ...
 
 
 Row = TypeVar("Row", bound=CodedMessage)
@@ -62,10 +49,10 @@ def give_codes(
     """
     if coded is None or not coded.commitments:
         return list(rows)
-    waiting = [ToTell(row.id, row.person, row.variant, row.channel) for row in rows]
-    given = _give(write, incident, notice, waiting, coded, now)
-    if given.lacking:
-        _park(write, given, incident, notice, now)
+    given = _give(write, incident, notice, rows, coded, now)
+    if not given.lacking:
+        return list(rows)
+    _park(write, given, incident, notice, now)
     return [row for row in rows if row.id not in given.lacking]
 
 
@@ -97,7 +84,7 @@ def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Ref
 
 
 def _give(
-    write: Write, incident: str, notice: str, waiting: Sequence[ToTell], coded: CodedTexts, now: datetime
+    write: Write, incident: str, notice: str, waiting: Sequence[CodedMessage], coded: CodedTexts, now: datetime
 ) -> Given:
     given = give_for(
         write.session, incident, waiting,

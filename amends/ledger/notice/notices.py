@@ -14,6 +14,7 @@ from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotInLedge
 from amends.domain.base.text import listed
 from amends.domain.base.value import EVERYONE, PROMISED, UNREDEEMED
 from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
 from amends.domain.law.addendum import Addenda
@@ -22,6 +23,7 @@ from amends.domain.notice.told import commitments_stated
 from amends.domain.people.locales import ruled_instead
 from amends.domain.team.approval import Standing
 from amends.ledger.audit.replay import Replay
+from amends.ledger.codes.rows import stocks_of
 from amends.ledger.commitment.rows import columns_of
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import waiting_for_bad
@@ -250,6 +252,12 @@ class Notices:
         """
         name = ("draft", row.incident, row.notice, row.version, row.binding)
         return self._store.cache.get(name, lambda: _bound_draft(row))
+
+    def coded(self, session: Session, row: NoticeRow) -> CodedTexts:
+        """Return the texts of the draft in this row that promise a code, from the cache when they were found before."""
+        stocks = sorted(stocks_of(session, row.incident))
+        name = ("coded", row.incident, row.notice, row.version, row.binding, *stocks)
+        return self._store.cache.get(name, lambda: CodedTexts(self.drafted(row), stocks))
 
     def addenda(self, session: Session, incident: str) -> Addenda:
         """Return the addenda of the words in force; none before a playbook runs."""

@@ -89,7 +89,7 @@ def test_a_preview_says_that_everybodys_message_was_put_together(office: Office)
     answer = office.amends("preview", INCIDENT, NOTICE)
     assert (answer.exit_code, "4 messages composed and checked, 0 cannot be put together" in answer.stdout) == (0, True)
     found = office.values("preview", INCIDENT, NOTICE)["preflight"]
-    assert found == {"messages": 4, "wrong": [], "unusable": [], "not_lawfully": {}}
+    assert found == {"messages": 4, "wrong": [], "unusable": [], "not_lawfully": {}, "codes": {}}
 
 
 def test_an_approval_without_a_preview_composes_every_message(office: Office) -> None:

@@ -120,7 +120,7 @@ EACH = settings(deadline=None, suppress_health_check=list(HealthCheck), derandom
 SOME_ACTS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(1, 9)), max_size=14)
 
 
-@settings(EACH, max_examples=12)
+@settings(EACH, max_examples=8)
 @given(acts=SOME_ACTS)
 def test_no_code_to_two_and_nobody_with_two(made_on_sqlite: Path, acts: list[Act]) -> None:
     play(made_on_sqlite, acts)
