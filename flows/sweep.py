@@ -211,7 +211,7 @@ def _remind_people(ledger: Ledger, case: Case, now: datetime) -> None:
     remind_approvers(ledger, case, now)
     for work in work_by_hand(case, now):
         ledger.incidents.alert(case.incident.id, work, now)
-    if late := late_answers(case, now):
+    for late in late_answers(case, now):
         ledger.incidents.alert(case.incident.id, late, now)
 
 

@@ -1,5 +1,6 @@
 """The sweep grants what the playbook's rules grant, and tells the people at once."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from amends.content.notice import shipped_wording
@@ -27,3 +28,15 @@ async def test_the_sweep_decides_by_the_rules_and_tells(ledger: Ledger, clock: P
     said = "".join(path.read_text(encoding="utf-8") for path in outbox)
     assert "We pay you the 20.00 EUR that you asked for." in said
     assert "We pay you the 90.00 EUR" not in said
+
+
+async def test_a_decision_that_is_late_is_an_alert(ledger: Ledger, clock: PassedClock) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": RULES}), wording, LEAD.name, clock.now)
+    desk = claim_desk(ledger, INCIDENT, shipped_wording())
+    new = a_claim("90", person=2, at=clock.now, due_at=clock.now + timedelta(days=14))
+    ledger.claims.add(INCIDENT, new, desk.words, "care", clock.now)
+    clock.now += timedelta(days=15)
+    await sweep.fn(INCIDENT)
+    alerts = [alert.what for alert in ledger.cases.read(INCIDENT, clock.now).alerts]
+    assert any(alert.startswith(f"claims are overdue on {clock.now:%Y-%m-%d}") for alert in alerts)

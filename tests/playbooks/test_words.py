@@ -43,7 +43,7 @@ PORTAL = set(
     claim_object_intro claim_object_why claim_object_send claim_objected claim_bad_amount claim_bad_account
     claim_bad_holder claim_bad_bank claim_bad_files claim_too_late claim_reply_subject claim_reply_asked
     claim_reply_answer claim_reply_page claim_reply_thanks claim_reply_received claim_reply_account_needed
-    claim_reply_granted claim_reply_partly claim_reply_rejected claim_reply_paid claim_reply_returned
+    claim_reply_granted claim_reply_partly claim_reply_rejected claim_reply_object claim_reply_after claim_reply_paid claim_reply_returned
     claim_reply_reopened
     hour_begins hour_when hour_minutes hour_where hour_page hour_intro hour_more hour_ask_label hour_ask hour_remind hour_reminded
     hour_over hour_answers hour_reminder_subject hour_reminder_text

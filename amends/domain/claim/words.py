@@ -24,14 +24,23 @@ class ClaimWords:
         return said if account else f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}"
 
     def decided(
-        self, locale: str, asked: CurrencyAmount, granted: CurrencyAmount, reason: str, *, account: bool
-    ) -> str:
-        """Return the message with the decision, and its reason when less is granted than was asked for."""
+        self, locale: str, asked: CurrencyAmount, granted: CurrencyAmount, reason: str, *, account: bool,
+        object_until: datetime | None = None,
+    ) -> str:  # fmt: skip
+        """Return the message with the decision, and its reason when less is granted than was asked for.
+
+        It names the day until which the person can object, where they still can.
+        """
         word = "claim_reply_granted" if granted == asked else "claim_reply_partly"
         word = word if granted.minor else "claim_reply_rejected"
         said = self._say(locale, word, asked=str(asked), amount=str(granted), reason=reason.strip())
-        missing = granted.minor and not account
-        return f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}" if missing else said
+        parts = [said]
+        if granted != asked and object_until:
+            until = self._say(locale, "claim_reply_object", date=self.date(self._own(locale), object_until))
+            parts.append(f"{until} {self._say(locale, 'claim_reply_after')}" if granted.minor else until)
+        if granted.minor and not account:
+            parts.append(self._say(locale, "claim_reply_account_needed"))
+        return "\n\n".join(parts)
 
     def paid(self, locale: str, granted: CurrencyAmount, account: str) -> str:
         """Return the message that the amount was paid, with the end of the account's number."""

@@ -107,15 +107,18 @@ def _own_results(case: Case) -> tuple[str, ...]:
     return tuple(f"{counted(people, 'person', 'people')} of {one} have no result of their own" for one, people in owed)
 
 
-def late_answers(case: Case, now: datetime) -> str:
-    """Return an alert that people wait for an answer for longer than they were told, or "" when nobody does.
+def late_answers(case: Case, now: datetime) -> tuple[str, ...]:
+    """Return the alerts that people wait for an answer, or a decision on a claim, for longer than they were told.
 
     The words are the same all day, so that the alert is given once a day. The alert depends on no step of the playbook,
     because people ask after the playbook has ended too.
     """
-    if not case.questions.overdue:
-        return ""
-    return f"questions are overdue on {now:%Y-%m-%d}: `amends questions list {case.incident.id} --open` shows which"
+    late = {"questions": case.questions.overdue, "claims": case.claims.overdue}
+    return tuple(
+        f"{what} are overdue on {now:%Y-%m-%d}: `amends {what} list {case.incident.id} --open` shows which"
+        for what, count in late.items()
+        if count
+    )
 
 
 def _people_wait(case: Case) -> bool:

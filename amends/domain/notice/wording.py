@@ -76,6 +76,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "claim_reply_granted": ("amount",),
     "claim_reply_partly": ("amount", "asked", "reason"),
     "claim_reply_rejected": ("asked", "reason"),
+    "claim_reply_object": ("date",),
     "claim_reply_paid": ("amount", "account"),
     "claim_reply_returned": ("amount", "account"),
     "claim_reply_reopened": ("date",),

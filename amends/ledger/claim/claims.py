@@ -176,7 +176,7 @@ class CompensationClaims:
                 actor=by.name, minor=verdict.granted, round=row.round,
             )  # fmt: skip
             if done:
-                news = _settle(row, verdict, words, account=row.sealed_account is not None, now=now)
+                news = _settle(row, verdict, words, rules, now)
                 question = question_row(write.session, incident, row.question, locked=True)
                 tell_of_claims(write, self._store, incident, ((question, news(question)),), by.name, now)
             write.session.flush()
@@ -231,7 +231,7 @@ class CompensationClaims:
                     incident=incident, claim=row.id, id=1, round=1, by=BY_RULE, granted=verdict.granted, at=now
                 )
             )
-            said = _settle(row, verdict, words, account=row.sealed_account is not None, now=now)
+            said = _settle(row, verdict, words, rules, now)
             news.append((questions[row.question], said(questions[row.question])))
         if news:
             tell_of_claims(write, self._store, incident, news, BY_RULE, now)
@@ -383,13 +383,16 @@ def _undecided(incident: str, rules: ClaimRules, after: int):  # type: ignore[no
 
 
 def _settle(
-    row: CompensationClaimRow, verdict: ClaimVerdict, words: ClaimWords, *, account: bool, now: datetime
+    row: CompensationClaimRow, verdict: ClaimVerdict, words: ClaimWords, rules: ClaimRules, now: datetime
 ) -> Callable[[QuestionRow], str]:
     """Change the row to its decision, and return the maker of the word to the person."""
     row.granted, row.decided_at = verdict.granted, now
     row.state = (ClaimState.GRANTED if verdict.granted else ClaimState.REJECTED).value
     asked, granted = (CurrencyAmount(minor=minor, currency=row.currency) for minor in (row.asked, verdict.granted))
-    return lambda question: words.decided(question.locale, asked, granted, verdict.reason, account=account)
+    until, account = now + rules.object_within if row.round == 1 else None, row.sealed_account is not None
+    return lambda question: words.decided(
+        question.locale, asked, granted, verdict.reason, account=account, object_until=until
+    )
 
 
 def _decisions(session: Session, row: CompensationClaimRow) -> list[ClaimDecisionRow]:

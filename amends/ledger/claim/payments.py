@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
@@ -19,7 +20,7 @@ from amends.domain.claim.payment import (
     why_not_release,
     why_not_take,
 )
-from amends.domain.claim.rules import PayingAccount
+from amends.domain.claim.rules import ClaimRules, PayingAccount
 from amends.domain.claim.words import ClaimWords
 from amends.domain.team.member import Member
 from amends.ledger.claim.rows import account_of, claim_row, payment_place
@@ -39,17 +40,16 @@ class ClaimPayments:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def make(
-        self, incident: str, currency: str, pay_from: PayingAccount | None, by: Member, now: datetime
-    ) -> PaymentFile:
+    def make(self, incident: str, rules: ClaimRules, by: Member, now: datetime) -> PaymentFile:
         """Put all granted claims that have an account into a new payment file, and return the file.
 
-        Raises NotAllowed when there is none.
+        Claims that were granted in part wait as long as their people can object. Raises NotAllowed when there is none.
         """
+        currency, pay_from = rules.currency, rules.pay_from
         must_approve(by, "make a payment file")
         with self._store.write() as write:
             write.incident(incident)
-            rows = write.session.exec(_payable(incident, currency)).all()
+            rows = write.session.exec(_payable(incident, currency, now - rules.object_within)).all()
             if not rows:
                 raise NotAllowed(f"no claim of {incident} waits for a payment in {currency} and has an account")
             file = self._file(write.session, incident, currency, rows, pay_from, by, now)
@@ -218,13 +218,20 @@ class ClaimPayments:
         write.note(now, row.incident, f"claim {to}", f"claim {row.claim}", actor=by, attempt=row.attempt)
 
 
-def _payable(incident: str, currency: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Return the query of the granted claims in this currency that have an account, locked."""
+def _payable(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    incident: str, currency: str, decided_before: datetime
+):
+    """Return the query of the granted claims in this currency that have an account, locked.
+
+    A claim that was granted in part is among them when it was decided before this time, or after an objection.
+    """
+    row = CompensationClaimRow
+    is_final = or_(col(row.granted) == col(row.asked), col(row.round) > 1, col(row.decided_at) < decided_before)
     return (
         select(CompensationClaimRow)
         .where(
             CompensationClaimRow.incident == incident, CompensationClaimRow.state == ClaimState.GRANTED,
-            CompensationClaimRow.currency == currency, col(CompensationClaimRow.sealed_account).is_not(None),
+            CompensationClaimRow.currency == currency, col(CompensationClaimRow.sealed_account).is_not(None), is_final,
         )
         .order_by(col(CompensationClaimRow.id))
         .limit(MOST_IN_FILE)

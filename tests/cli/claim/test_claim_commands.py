@@ -148,3 +148,14 @@ def test_without_rules_nothing_can_be_claimed(office: Office) -> None:
     answer = office.amends(*ADD, by="rosa")
     assert (answer.exit_code, "has no `claims:`" in answer.output) == (1, True)
     assert office.values("claims", "totals", INCIDENT)["claims"] == {}
+
+
+def test_a_dossier_has_what_was_said_of_a_claim(paying: Office, tmp_path: Path) -> None:
+    paying.values(*ADD, "--account", IBANS[0], by="rosa")
+    dossier = tmp_path / "dossier.html"
+    made = paying.amends("dossier", "make", INCIDENT, "--person", "C-1", "--out", dossier, by="lena")
+    assert made.exit_code == 0, made.output
+    page = dossier.read_text(encoding="utf-8")
+    assert "A new lock." in page
+    assert "Told of the claim" in page
+    assert "Your claim of 50.00 EUR has reached us." in page

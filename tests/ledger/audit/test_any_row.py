@@ -49,7 +49,7 @@ from amends.ledger.store.tables import (
 )
 from tests.builders import NOW, a_commitment, a_draft, a_duty, a_person, a_survey, an_asked, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, bound, looked_over, sqlite_url
-from tests.ledger.claim.claiming import OURS, RULES, a_claim
+from tests.ledger.claim.claiming import RULES, a_claim
 
 LATER = NOW + timedelta(hours=1)
 MEI = Member(name="mei", role=TeamRole.LEAD)
@@ -141,7 +141,7 @@ def _claim_and_pay(ledger: Ledger) -> None:
     words = ClaimWords({"en": shipped_wording().phrases["en"].portal}, "en", lambda _, at: f"{at:%Y-%m-%d}")
     ledger.claims.add(INCIDENT, a_claim(files=(file,)), words, "care", NOW)
     ledger.claims.decide(INCIDENT, 1, ClaimVerdict(5000), RULES, words, MEI, NOW)
-    ledger.payments.make(INCIDENT, "EUR", OURS, MEI, NOW)
+    ledger.payments.make(INCIDENT, RULES, MEI, NOW)
 
 
 def _what_is_kept_and_forgotten(ledger: Ledger) -> None:

@@ -87,7 +87,7 @@ def released(ledger: Ledger, file: int, by: Member = WEI) -> PaymentFile:
 
 def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> PaymentFile:
     """Make a payment file and release it."""
-    made = ledger.payments.make(INCIDENT, "EUR", OURS, by, NOW)
+    made = ledger.payments.make(INCIDENT, RULES, by, NOW)
     return released(ledger, made.id, releaser)
 
 

@@ -15,7 +15,6 @@ from tests.delivery.sending import INCIDENT, a_ledger, sqlite_url
 from tests.ledger.claim.claiming import (
     MEI,
     OMAR,
-    OURS,
     WEI,
     an_account,
     bank_says,
@@ -46,7 +45,7 @@ def main(folder: Path, seed: int) -> None:
             ),
             lambda: ledger.claims.decide_by_rules(INCIDENT, RULES, said, NOW),
             lambda n=number, by=member: decided(ledger, n, "90", by, "So it is.", RULES),
-            lambda by=member: ledger.payments.make(INCIDENT, "EUR", OURS, by, NOW),
+            lambda by=member: ledger.payments.make(INCIDENT, RULES, by, NOW),
             lambda by=member: released(ledger, len(ledger.payments.files(INCIDENT)), by),
             lambda n=number: ledger.claims.give_account(INCIDENT, n, an_account(0), NOW),
             lambda n=number: bank_says(

@@ -24,7 +24,6 @@ from tests.ledger.claim.claiming import (
     EVE,
     MEI,
     OMAR,
-    OURS,
     WEI,
     an_account,
     bank_says,
@@ -93,7 +92,7 @@ class Claiming(RuleBasedStateMachine):
     @rule(by=members)
     def make(self, by) -> None:  # type: ignore[no-untyped-def]
         with suppress(NotAllowed):
-            self.ledger.payments.make(INCIDENT, "EUR", OURS, by, NOW)
+            self.ledger.payments.make(INCIDENT, RULES, by, NOW)
 
     @rule(file=st.integers(1, 4), by=members, drops=st.booleans())
     def end_file(self, file: int, by, *, drops: bool) -> None:  # type: ignore[no-untyped-def]

@@ -16,7 +16,6 @@ from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import (
     MEI,
     OMAR,
-    OURS,
     RULES,
     WEI,
     bank_says,
@@ -89,7 +88,7 @@ def test_two_payment_files_at_once_share_no_claim(opened: Ledger) -> None:
     for number in (1, 2, 3):
         claimed(opened, "20", person=number, once=f"{number}")
     opened.claims.decide_by_rules(INCIDENT, RULES, words(opened), NOW)
-    at_once(*(lambda by=by: opened.payments.make(INCIDENT, "EUR", OURS, by, NOW) for by in (OMAR, WEI)))  # type: ignore[misc]
+    at_once(*(lambda by=by: opened.payments.make(INCIDENT, RULES, by, NOW) for by in (OMAR, WEI)))  # type: ignore[misc]
     (file,) = opened.payments.files(INCIDENT)
     assert (file.count, file.total) == (3, 6000)
     members = (OMAR, WEI, MEI)

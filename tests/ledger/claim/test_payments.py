@@ -1,5 +1,7 @@
 """A granted claim is in one payment file, made by one and released by another, and is never paid twice."""
 
+from datetime import timedelta
+
 import pytest
 
 from amends.domain.base.errors import NotAllowed
@@ -11,8 +13,9 @@ from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import (
     MEI,
     OMAR,
-    OURS,
     ROSA,
+    RULES,
+    WEI,
     an_account,
     bank_says,
     claimed,
@@ -21,6 +24,7 @@ from tests.ledger.claim.claiming import (
     paid_file,
     released,
     with_claims,
+    words,
 )
 
 
@@ -41,17 +45,17 @@ def reference(ledger: Ledger, claim: int) -> str:
 
 
 def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     assert (made.count, made.total, made.state) == (2, 10_000, "made")
     assert [claim.state for claim in ledger.claims.all(INCIDENT)] == [
         ClaimState.IN_PAYMENT, ClaimState.IN_PAYMENT, ClaimState.GRANTED, ClaimState.RECEIVED
     ]  # fmt: skip
     with pytest.raises(NotAllowed, match="waits for a payment"):
-        ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+        ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
 
 
 def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     with pytest.raises(NotAllowed, match="only a released one"):
         ledger.payments.lines(INCIDENT, made.id)
     for member, why in ((OMAR, "another member must"), (ROSA, "rosa may not")):
@@ -67,7 +71,7 @@ def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
 
 
 def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     ledger.payments.drop(INCIDENT, made.id, OMAR, NOW)
     with pytest.raises(NotAllowed, match="was dropped"):
         released(ledger, made.id)
@@ -94,7 +98,7 @@ def test_a_returned_payment_needs_another_account(ledger: Ledger) -> None:
     bank_says(ledger, first, BankStatus.RETURNED, reason="AC04")
     assert ledger.claims.get(INCIDENT, 1).state is ClaimState.RETURNED
     with pytest.raises(NotAllowed, match="waits for a payment"):
-        ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+        ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     ledger.claims.give_account(INCIDENT, 1, an_account(3), NOW)
     paid_file(ledger)
     assert reference(ledger, 1) != first
@@ -129,7 +133,7 @@ def test_a_line_that_fits_no_payment_is_refused(ledger: Ledger, changes: dict[st
 
 
 def test_an_answer_about_an_unreleased_file_is_refused(ledger: Ledger) -> None:
-    ledger.payments.make(INCIDENT, "EUR", OURS, OMAR, NOW)
+    ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     answer = bank_says(ledger, reference(ledger, 1), BankStatus.PAID)
     assert answer.refused == ["bank.csv:2:1: claim 1: its payment file was never released"]
 
@@ -149,3 +153,21 @@ def test_the_audit_chain_verifies_after_all(ledger: Ledger) -> None:
     paid_file(ledger)
     bank_says(ledger, reference(ledger, 1), BankStatus.PAID)
     assert not ledger.audit.verify()
+
+
+def test_a_part_is_paid_when_nobody_can_object_any_more(ledger: Ledger) -> None:
+    decided(ledger, 4, "30", OMAR, "The rest was no cost of yours.")
+    said = ledger.answers.said(INCIDENT, 4)[4][-1].text
+    assert "you can object once on your page, by 24 December 2026." in said
+    assert "We pay after that day" in said
+    assert ledger.payments.make(INCIDENT, RULES, OMAR, NOW).count == 2
+    later = NOW + RULES.object_within + timedelta(minutes=1)
+    assert ledger.payments.make(INCIDENT, RULES, OMAR, later).count == 1
+
+
+def test_a_part_after_an_objection_is_paid_at_once(ledger: Ledger) -> None:
+    decided(ledger, 4, "0", OMAR, "No.")
+    ledger.claims.object(INCIDENT, 4, "", NOW, NOW, words(ledger), NOW)
+    decided(ledger, 4, "30", WEI, "The rest was no cost of yours.")
+    assert "object" not in ledger.answers.said(INCIDENT, 4)[4][-1].text
+    assert ledger.payments.make(INCIDENT, RULES, OMAR, NOW).count == 3
