@@ -166,8 +166,8 @@ class Store:
         """Use the master key of this check. Raises KeyMissing when neither this process nor its key file has it."""
         if row.mac != self.keys.check() and not self.keys.renew(row.mac):
             raise KeyMissing(
-                "this master key is not the one that the ledger was written with, or not the one to which it was "
-                "rotated since; put that one in its place: keys/master.key, or the setting master_key"
+                "this master key is not the one that the ledger was written with; put that one in its place: "
+                "keys/master.key, or the setting master_key; after a rotation, the one of the machine that rotated it"
             )
 
     def _first_check(self) -> KeyCheckRow:

@@ -1,5 +1,6 @@
 """A lead sees what goes when, puts a person under hold, and erases one with a second person."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,21 @@ def test_no_file_of_the_home_holds_an_erased_person(sent: Office) -> None:
     assert b"lilei@mail.example" in in_home(sent)
     assert sent.amends("audit", "verify").exit_code == 0
     assert sent.amends("deliveries", INCIDENT).exit_code == 0
+
+
+def test_a_restored_backup_is_erased_again_by_any_command(sent: Office, tmp_path: Path) -> None:
+    ledger = sent.home / "ledger.sqlite3"
+    backup = tmp_path / "backup"
+    shutil.copyfile(ledger, backup)
+    erase(sent)
+    for name in ("ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+        (sent.home / name).unlink(missing_ok=True)
+    shutil.copyfile(backup, ledger)
+    answer = sent.amends("forget", "plan", INCIDENT)
+    assert (answer.exit_code, "person 2 was erased on" in answer.stdout) == (0, True), answer.output
+    opened = sent.ledger()
+    assert opened.people.get(INCIDENT, 2).name == ""
+    opened.dispose()
 
 
 def test_erasing_again_finishes_and_says_the_same(sent: Office) -> None:
