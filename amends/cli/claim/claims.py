@@ -139,18 +139,19 @@ def decide(
     Above `one_approver_up_to` two different members must say the same. The person hears the decision at once.
     """
     desk: Desk = ctx.obj
-    known = rules_and_words(desk, incident)
     if by_rules:
         if claim or grant or reject:
             raise typer.BadParameter("--by-rules decides all that the rules can, and takes nothing else")
+        known = rules_and_words(desk, incident)
         count = desk.ledger.claims.decide_by_rules(incident, known.rules, known.words, now())
         tell_now(desk, incident)
         desk.show({"granted": count}, f"{counted(count, 'claim')} granted by the rules of the playbook")
         return
     if not claim or not name or bool(grant) == reject:
         raise typer.BadParameter("name a CLAIM, either --grant AMOUNT or --reject, and --as NAME")
+    by, known = desk.member(name), rules_and_words(desk, incident)
     verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason)
-    found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, desk.member(name), now())
+    found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, by, now())
     _say_decided(desk, incident, found)
 
 

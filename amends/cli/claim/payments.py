@@ -68,8 +68,8 @@ def _list(desk: Desk, incident: str) -> None:
 
 
 def _make(desk: Desk, incident: str, name: str) -> None:
-    rules = rules_and_words(desk, incident).rules
-    made = desk.ledger.payments.make(incident, rules, desk.member(name), now())
+    by, rules = desk.member(name), rules_and_words(desk, incident).rules
+    made = desk.ledger.payments.make(incident, rules, by, now())
     desk.show(
         _values(made), f"payment file {made.id}: {counted(made.count, 'payment')}, {_sum(made)}, waits for release"
     )

@@ -11,6 +11,7 @@ SHOWING = {
     "dossier made": "dossier make",
     "link renewed": "link renew",
     "mail file saved": "inbox save",
+    "codes looked at": "codes show",
     "claim read": "claims show",
     "evidence opened": "claims evidence",
     "letters handed over": "letters",

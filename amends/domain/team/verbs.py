@@ -223,7 +223,7 @@ WORD: Mapping[str, VerbRule] = {
     "claims account": VerbRule(WORKERS),
     "claims object": VerbRule(WORKERS),
     "claims decide": VerbRule(DECIDERS, note="two above the playbook's limit, nobody a claim that they entered"),
-    "claims pay": VerbRule(DECIDERS, note="one makes the file, another releases it"),
+    "claims pay": VerbRule(DECIDERS, people=2, note="one makes the file, another releases it"),
     "claims paid": VerbRule(DECIDERS),
     "forget plan": OPEN,
     "forget holds": OPEN,
