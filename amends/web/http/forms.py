@@ -23,7 +23,7 @@ VALID = timedelta(hours=24)
 QUICKEST = timedelta(seconds=2)
 """The least time in which a person reads a page and fills in a form."""
 
-MOST_FIELDS = 20
+MOST_FIELDS = 30
 
 ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORECASE | re.DOTALL)
 """The field of RFC 8058, as it stands in either encoding of a form."""
