@@ -9,10 +9,11 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import KeyMissing
+from amends.domain.codes.code import CodeState
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
 from amends.ledger.audit.replay import Replay, Spans, differences
-from amends.ledger.codes.rows import rows_where, text_of
+from amends.ledger.codes.rows import of, rows_where, text_of
 from amends.ledger.people.people import PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
@@ -130,7 +131,8 @@ def _codes_of(store: Store, session: Session, incident: str) -> Iterator[str]:
     for row in rows_where(session.connection(), "incident = :incident", incident=incident):
         try:
             text_of(seal, row)
-        except KeyMissing:
+            CodeState(of(row, "state"))
+        except (KeyMissing, ValueError):
             yield f"code {row[0]} of {incident} was altered"
 
 

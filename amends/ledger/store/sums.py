@@ -67,7 +67,10 @@ WHERE {{where}} AND (hold <> '' OR guardian > 0 OR link_version > 1 OR opted_out
                    OR data_changed_at IS NOT NULL OR gone_at IS NOT NULL)
 """
 """Decisions of Amends about people since; most people have none."""
-ENDED = "SELECT id, given_at, ended_at, told_in, sealed_reason FROM code WHERE {where} AND ended_at IS NOT NULL"
+ENDED = """
+SELECT id, given_at, ended_at, told_in, sealed_reason FROM code
+WHERE {where} AND (ended_at IS NOT NULL OR told_in <> '' OR sealed_reason IS NOT NULL)
+"""
 """The ends of codes that were redeemed or became void."""
 SINCE = {"person": DECIDED, "code": ENDED}
 """By table, the query for what a few rows mean beside their block."""

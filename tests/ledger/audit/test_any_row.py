@@ -72,6 +72,7 @@ HOW_AND_WHEN = frozenset(
         *{("delivery", name) for name in ("cause", "detail", "doubtful", "provider_id", "batch", "attempts", "lease")},
         *{("delivery", name) for name in ("next_try_at", "updated_at", "one_of_several")},
         ("approval", "id"),
+        ("code", "given_at"),
         ("tally", "part"),
     }
 )
