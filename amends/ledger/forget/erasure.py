@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
+from amends.domain.claim.claim import ClaimState
 from amends.domain.forget.retention import DataKind
 from amends.domain.people.access_request import RequestState
 from amends.domain.people.person import Hold
@@ -22,6 +23,7 @@ from amends.ledger.people.people import person_row
 from amends.ledger.store.session import ENGINE, Store, Write, must_approve
 from amends.ledger.store.tables import (
     AccessRequestRow,
+    CompensationClaimRow,
     DeliveryRow,
     ErasedPersonRow,
     LeaseRow,
@@ -133,12 +135,16 @@ class Erasure:
 
     @staticmethod
     def _refuse_undecided(session: Session, incident: str, person: int) -> None:
-        """Raise NotAllowed while a report or a request of the person is open: the person is owed a word first."""
+        """Raise NotAllowed while a report, a request or a claim of the person is open: the person is owed a word."""
         report = (PersonReportRow.incident == incident, PersonReportRow.person == person)
         request = (AccessRequestRow.incident == incident, AccessRequestRow.person == person)
         open_report = select(PersonReportRow.id).where(*report, PersonReportRow.state == PageReportState.OPEN)
         open_request = select(AccessRequestRow.id).where(*request, AccessRequestRow.state == RequestState.OPEN)
-        for what, query in (("reports", open_report), ("requests", open_request)):
+        open_claim = select(CompensationClaimRow.id).where(
+            CompensationClaimRow.incident == incident, CompensationClaimRow.person == person,
+            col(CompensationClaimRow.state).in_([state.value for state in ClaimState if state.is_open]),
+        )  # fmt: skip
+        for what, query in (("reports", open_report), ("requests", open_request), ("claims", open_claim)):
             if (number := session.exec(query.limit(1)).first()) is not None:
                 listed = f"`amends {what} list {incident} --open`"
                 raise NotAllowed(f"decide first on {what[:-1]} {number} of this person: {listed}")
