@@ -134,6 +134,7 @@ def test_the_promise_stays_open_while_somebody_waits(sent: Office, results: Path
     assert "open; 2 open" in sent.amends("commitments", "list", INCIDENT).stdout
     brought(sent, results)
     assert sent.amends(*keep, by="lena").exit_code == 0
+    assert sent.amends("commitments", "review", INCIDENT, CHECK, by="omar").exit_code == 0
     assert "kept; 1 done, 1 not possible" in sent.amends("commitments", "list", INCIDENT).stdout
 
 

@@ -9,7 +9,7 @@ from functools import cache
 import phonenumbers
 import pytest
 
-from amends.domain.feedback.question import QuestionKind
+from amends.domain.feedback.question import ASKED
 from amends.domain.people.person import Flag
 from tests.playbooks.rendering import LOCALES, STORY, incident
 
@@ -120,7 +120,7 @@ def test_hotline_notes_are_of_the_audience_or_unknown_callers() -> None:
 def test_hotline_notes_are_of_every_kind_and_in_both_languages() -> None:
     notes = rows("hotline")
     assert len(notes) == 12
-    assert {note["kind"] for note in notes} == set(QuestionKind)
+    assert {note["kind"] for note in notes} == set(ASKED)
     assert {note["locale"] for note in notes} == set(LOCALES)
 
 

@@ -42,7 +42,7 @@ def close(
     can pass over a criterion together, for what is missing at that time alone. Whoever asked gets a word in any case.
     """
     desk: Desk = ctx.obj
-    member = desk.member(name)
+    member = desk.member(name, verb="incident close --override" if override else "")
     case = desk.ledger.cases.read(incident, now())
     if bool(override) != bool(reason.strip()):
         raise typer.BadParameter("--override and --reason belong together")

@@ -1,5 +1,6 @@
 """Closing a case: its criteria, the reasons against it, and the moment from which nothing is left to do."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from amends.domain.base.text import counted, listed
@@ -77,17 +78,25 @@ def is_over(case: Case, now: datetime) -> bool:
     Every commitment is then settled and its audience told, no question is open, nobody waits for a notice, and no
     occurrence, reminder or next update is to come. A case whose personal data was destroyed is always over.
     """
-    if case.destroyed_at:
-        return True
+    return bool(case.destroyed_at) or _is_done(case, now, ())
+
+
+def _is_done(case: Case, now: datetime, but: Collection[str]) -> bool:
+    """Return True when the case is closed and nothing of it is left to do, but for these steps."""
     waiting = case.commitments_open or case.remedies_owed or _people_wait(case) or _word_awaits_approval(case)
     if case.state is not IncidentState.CLOSED or waiting or without_word(case):
         return False
     planned = plan(case, now)
-    return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
+    to_come = {one.step for one in (*planned.due, *planned.upcoming)}.difference(but)
+    return not (reminders(case) or awaited(case) or to_come)
 
 
 def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
-    """Return what the personal data of the case is still needed for, in words; empty when it may be destroyed."""
+    """Return what the personal data of the case is still needed for, in words; empty when it may be destroyed.
+
+    A review that is still to come needs none.
+    """
+    reviews = [step.id for step in case.playbook.steps if step.review] if case.playbook else []
     leaving = [notice.id for notice in case.notices if notice.pending or notice.people.get(PersonState.WAITING)]
     reasons = (
         "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
@@ -98,7 +107,7 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
     )
     found = tuple(reason for reason in reasons if reason)
     to_come = f"something of it is still to come: `amends timeline {case.incident.id}` shows what"
-    return found or (() if is_over(case, now) else (to_come,))
+    return found or (() if _is_done(case, now, reviews) else (to_come,))
 
 
 def _own_results(case: Case) -> tuple[str, ...]:

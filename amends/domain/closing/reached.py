@@ -24,7 +24,7 @@ def everyone_reached(case: Case, now: datetime) -> Iterator[Missing]:
     demanded = [one.duty for one in substitutes_demanded(case) if one.certain]
     for duty in _surely_to_people(case):
         if duty.id in demanded or (not waits and _owed_to_some(case, duty)):
-            yield _to_some(case, duty)
+            yield _to_some(case, duty, demanded=duty.id in demanded)
     ends = dict(_substitutes_end(case))
     for duty_id, until in ends.items():
         if until > now:
@@ -61,9 +61,9 @@ def _owed_to_some(case: Case, duty: Duty) -> bool:
     return not filed and bool(why_not_done(case, duty))
 
 
-def _to_some(case: Case, duty: Duty) -> Missing:
+def _to_some(case: Case, duty: Duty, *, demanded: bool) -> Missing:
     why = why_not_done(case, duty)
-    substitute = SUBSTITUTE_DEMANDED in why
+    substitute = demanded or SUBSTITUTE_DEMANDED in why
     asked = f"no substitute notice is recorded for {duty.id}" if substitute else f"{duty.id}: {why}"
     return Missing(
         criterion=Criterion.EVERYONE_REACHED, about=duty.id, state=why, what=asked, owner=TeamRole.LEGAL,

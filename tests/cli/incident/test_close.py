@@ -54,7 +54,7 @@ def test_the_second_person_is_asked_for(office: Office) -> None:
 def test_a_role_that_may_not_is_refused(office: Office) -> None:
     refused = office.amends("incident", "close", INCIDENT, *overriding("told"), by="wei")
     assert refused.exit_code == 1
-    assert "wei is security; to pass over a closing criterion takes two of lead, executive or legal" in refused.stderr
+    assert "wei is security, and `amends incident close --override` is for lead, legal and executive" in refused.stderr
 
 
 def test_nobody_passes_over_who_waits_for_an_answer(office: Office) -> None:

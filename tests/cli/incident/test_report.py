@@ -54,7 +54,8 @@ def test_it_tells_what_is_known_and_how_surely(page: str) -> None:
 
 
 def test_it_names_every_promise(page: str) -> None:
-    assert page.count('data-head="Stands">open<') == 7
+    assert page.count('data-head="Stands">open<') == 6
+    assert page.count('data-head="Stands">open; per person: ') == 1
 
 
 def test_it_draws_how_people_stand(page: str) -> None:

@@ -4,10 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.cli.test_commitments_add import a_file, listed
 
 from amends.cli.terminal.clock import now
 from amends.domain.case.case import OccurrenceState
+from tests.cli.commitment.test_commitments_add import a_file, listed
 from tests.cli.conftest import INCIDENT, Office
 
 DAY = timedelta(days=1)

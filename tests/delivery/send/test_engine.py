@@ -690,18 +690,18 @@ class FailsToLook(Ledger):
 class ClaimedElsewhere(Ledger):
     """The page is in the hands of another machine, whose claim is not committed when this one looks first."""
 
-    looks = 0
+    tries = 0
 
     def __init__(self, *opened_with: Any) -> None:
         super().__init__(*opened_with)
         self.deliveries.published, self.deliveries.at_work = self.published, self.at_work
 
     def published(self, incident: str, notice: str) -> bool:
-        self.looks += 1
-        return self.looks > 3
+        self.tries += 1
+        return self.tries > 3
 
     def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
-        return self.looks == 2
+        return self.tries == 2
 
 
 def test_a_page_that_another_machine_is_just_claiming_is_waited_for(tmp_path: Path, rig: Rig) -> None:

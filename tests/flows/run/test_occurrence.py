@@ -40,6 +40,7 @@ from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock, Run
+from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from flows.run.drafting import compose, lint_and_keep
 from flows.run.occurrence import conclude, step_of
@@ -544,6 +545,7 @@ def kept(ledger: Ledger, *evidence: str) -> list[str]:
     """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
     promises = [promise.id for promise in ledger.commitments.all(INCIDENT)][: len(evidence)]
     for promise, what in zip(promises, evidence, strict=True):
+        record_results(ledger, INCIDENT, ledger.commitments.get(INCIDENT, promise), START)
         keep(ledger, INCIDENT, promise, {"*": what}, "mei", START)
     return promises
 
@@ -592,11 +594,11 @@ async def test_other_words_are_told_in_place_of_those_that_were_stopped(context:
     (promise,) = kept(context.ledger, SAYS["stops"])
     with pytest.raises(ContentError):
         await follow_up.fn(INCIDENT, "promises", 1)
-    kept(context.ledger, SAYS["fits"])
+    kept(context.ledger, SAYS["fits"])  # reported anew and reviewed anew, each of which changes what will be said
     for _ in range(2):
         await follow_up.fn(INCIDENT, "promises", 1)
         approve_all(context.ledger, told.now)
-    assert [n.id for n in context.ledger.cases.read(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-2"]
+    assert [n.id for n in context.ledger.cases.read(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-3"]
     assert context.ledger.cases.read(INCIDENT).untold == {}
 
 
@@ -633,8 +635,9 @@ async def test_a_run_names_what_it_can_neither_send_nor_draft(context: Context) 
     """A run that can send one notice not, for want of a channel, and draft another one not, because of its words, names
     both in one error.
     """
-    third = context.ledger.commitments.all(INCIDENT)[2].id
-    keep(context.ledger, INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
+    third = context.ledger.commitments.all(INCIDENT)[2]
+    record_results(context.ledger, INCIDENT, third, START)
+    keep(context.ledger, INCIDENT, third.id, {"*": SAYS["stops"]}, "mei", START)
     with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
         await follow_up.fn(INCIDENT, "promises", 1)
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amends.domain.closing.closing import is_over
+from amends.domain.closing.closing import is_over, still_needed
 from amends.domain.feedback.answer import ReplyState
 from amends.domain.feedback.question import QuestionSource, Sender
 from amends.ledger import Ledger
@@ -52,7 +52,7 @@ async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Le
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1
     ledger.questions.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
-    assert is_over(ledger.cases.read(INCIDENT, clock.now), clock.now)
+    assert still_needed(ledger.cases.read(INCIDENT, clock.now), clock.now) == ()
     await swept(clock, DAY)
     assert len(alerts(ledger)) == 1
 

@@ -14,6 +14,7 @@ from amends.ledger import Ledger
 from amends.ledger.incident.closing import last_latecomer_at, last_question_at, last_receipt_at
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, an_asked
+from tests.commitments import keep
 from tests.delivery.sending import INCIDENT, NOTICE
 from tests.rewriting import rewrite
 
@@ -101,7 +102,7 @@ def test_a_promise_that_cannot_go_on_is_not_carried_over(promised: Ledger) -> No
         promised.closing.carry_over(INCIDENT, "audit", "mei", due, "omar", due)
     with pytest.raises(NotInLedger):
         promised.closing.carry_over(INCIDENT, "another", "mei", due, "omar", NOW)
-    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+    keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     with pytest.raises(NotAllowed, match="kept already"):
         promised.closing.carry_over(INCIDENT, "audit", "mei", due, "omar", NOW)
 

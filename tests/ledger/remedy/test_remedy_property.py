@@ -14,6 +14,7 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person
+from tests.commitments import keep as keeps
 from tests.delivery.sending import INCIDENT
 from tests.ledger.conftest import on_sqlite
 from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
@@ -69,7 +70,7 @@ class Model:
             with pytest.raises(NotAllowed, match=f"^{waiting} p"):
                 self.ledger.commitments.keep(INCIDENT, LOCKS, {"*": "Report"}, "lena", NOW)
         elif state is CommitmentState.OPEN:
-            self.ledger.commitments.keep(INCIDENT, LOCKS, {"*": "Report"}, "lena", NOW)
+            keeps(self.ledger, INCIDENT, LOCKS, {"*": "Report"}, "lena", NOW)
 
     def agrees(self) -> None:
         self.ledger.remedies.enrol(INCIDENT, NOW)
