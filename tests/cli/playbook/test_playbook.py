@@ -62,7 +62,7 @@ def test_a_plan_looks_as_far_ahead_as_asked(nowhere: Office) -> None:
 
 def test_a_plan_names_the_steps_that_wait_for_what_has_no_date(nowhere: Office) -> None:
     plan = nowhere.values("playbook", "plan", PLAYBOOK, "--incident", STORY / "incident.yaml")
-    assert [step["step"] for step in plan["later"]] == ["correction", "not-affected", "closing"]
+    assert [step["step"] for step in plan["later"]] == ["correction", "not-affected", "closing", "review"]
 
 
 def test_a_plan_for_a_case_of_the_ledger_goes_on_where_it_stands(office: Office) -> None:
