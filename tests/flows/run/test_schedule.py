@@ -915,7 +915,7 @@ def test_a_case_that_cannot_be_planned_spares_the_others(lead: Lead, tmp_path: P
 
 
 def test_closing_a_case_removes_the_runs_that_were_to_come(lead: Lead, tmp_path: Path) -> None:
-    """After a person has closed a case, no run of the case waits in Prefect any more."""
+    """After a person has closed a case, no run of the case waits in Prefect any more but for the review of it."""
 
     async def act(client: PrefectClient) -> tuple[list[FlowRun], list[FlowRun]]:
         lead.ledger.incidents.note_event(INCIDENT, "notified", START)
@@ -928,7 +928,7 @@ def test_closing_a_case_removes_the_runs_that_were_to_come(lead: Lead, tmp_path:
 
     before, after = in_prefect(act)
     assert len(before) > 1
-    assert after == []
+    assert [run.name for run in after] == [run_name(INCIDENT, "review", 1)]
 
 
 def test_a_follow_up_after_closing_is_set_up_again_in_prefect(lead: Lead, tmp_path: Path) -> None:
@@ -938,7 +938,8 @@ def test_a_follow_up_after_closing_is_set_up_again_in_prefect(lead: Lead, tmp_pa
         "owner": "Privacy office", "within": "5d",
     }  # fmt: skip
     playbook, wording = load_playbook("customer-data-theft")
-    longer = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(renew))})
+    steps = (step for step in playbook.steps if not step.review)
+    longer = playbook.model_copy(update={"steps": (*steps, Step.model_validate(renew))})
     lead.ledger.playbooks.pin(INCIDENT, longer, wording, "mei", START)
     lead.ledger.incidents.close(INCIDENT, "mei", START)
 
