@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from tests.ledger.test_commitment import promise_in
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.review import ReviewFigures, ReviewKind
 from amends.ledger import Ledger
 from tests.builders import NOW, an_asked
 from tests.delivery.sending import INCIDENT
+from tests.ledger.commitment.test_commitments import promise_in
 
 DAY = timedelta(days=1)
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from tests.ledger.test_commitment import promise_in
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.case.case import Case
@@ -16,6 +15,7 @@ from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, an_asked
 from tests.commitments import keep
 from tests.delivery.sending import INCIDENT, NOTICE
+from tests.ledger.commitment.test_commitments import promise_in
 from tests.rewriting import rewrite
 
 DAY = timedelta(days=1)
