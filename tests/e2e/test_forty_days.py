@@ -325,6 +325,9 @@ def _live(weeks: Weeks) -> None:
     weeks.calm()
 
     weeks.hand_over()
+    weeks.live_until(START + timedelta(days=20))  # two days of calm end: the case closes
+    weeks.sweep()
+    weeks.calm()
     weeks.live_until(START + timedelta(days=40))
     weeks.approve()
     weeks.sweep()
