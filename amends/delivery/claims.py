@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from amends.domain.base.errors import DataDamaged, NotAllowed, Refusal
+from amends.delivery.sealed_files import SealedFiles
+from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.value import nearest_locale
 from amends.domain.case.case import DESTROYED, Outline
 from amends.domain.claim.claim import CompensationClaim, Evidence, NewEvidence
@@ -14,7 +15,6 @@ from amends.domain.claim.words import ClaimWords
 from amends.domain.notice.wording import Wording, say_date
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Ledger
-from amends.system.files import replace_file
 
 MOST_FILES = 3
 """The most files with one claim."""
@@ -29,7 +29,6 @@ KINDS = {
 """The kinds of files that are taken, each with its first bytes; what a browser says of a file does not count."""
 HEIC = (b"heic", b"heix", b"mif1", b"msf1")
 """The brands of a picture as telephones take it (ISO 14496-12, box ftyp)."""
-ONLY_OURS = 0o700
 
 
 class ClaimDesk(NamedTuple):
@@ -113,7 +112,7 @@ class EvidenceFolder:
     """The folder of a home where files with evidence lie, sealed, under names of our own."""
 
     def __init__(self, home: Path, ledger: Ledger) -> None:
-        self._folder, self._ledger = home / "claims", ledger
+        self._files, self._ledger = SealedFiles(home / "claims", ledger.evidence), ledger
 
     def store(self, incident: str, once: str, contents: Sequence[bytes]) -> tuple[NewEvidence, ...]:
         """Store the files of a claim, and return them; the same claim again replaces them by themselves.
@@ -126,26 +125,12 @@ class EvidenceFolder:
             raise NotAllowed(why)
         if self._ledger.evidence.bytes_in_all(incident) + sum(map(len, contents)) > MOST_BYTES_OF_ALL:
             raise NotAllowed("there is no room for further files with claims of this incident")
-        folder = self._folder / incident
-        for made in (self._folder, folder):
-            made.mkdir(mode=ONLY_OURS, exist_ok=True)
         return tuple(self._stored(incident, f"{once[:40]}-{n}", one) for n, one in enumerate(contents, 1))
 
     def _stored(self, incident: str, name: str, content: bytes) -> NewEvidence:
-        replace_file(self._path(incident, name), self._ledger.evidence.sealed(incident, name, content))
+        self._files.store(incident, name, content)
         return NewEvidence(name, kind_of_file(content), len(content))
 
     def content(self, incident: str, file: Evidence) -> bytes:
         """Return the content of a file. Raises NotAllowed when it is gone, DataDamaged."""
-        path = self._path(incident, file.name)
-        try:
-            sealed = path.read_bytes()
-        except FileNotFoundError:
-            raise NotAllowed(f"{path} is not there: it was taken in on another machine, or removed") from None
-        content = self._ledger.evidence.opened(incident, file.name, sealed)
-        if len(content) != file.size:
-            raise DataDamaged(f"{path} is not as long as it was")
-        return content
-
-    def _path(self, incident: str, name: str) -> Path:
-        return self._folder / incident / f"{name}.sealed"
+        return self._files.content(incident, file.name, file.size)

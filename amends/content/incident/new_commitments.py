@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from amends.content.file.binding import bind, did_you_mean
 from amends.content.file.characters import odd_characters
@@ -13,71 +13,32 @@ from amends.content.file.document import read_document
 from amends.content.file.reading import read_text
 from amends.content.incident.picks import unknown_picks, with_picks
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.money import Money
 from amends.domain.base.text import listed, minute
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Lasting, Place, Slug, Texts, Value, text_for
+from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Place, Value, text_for
 from amends.domain.case.case import Case
 from amends.domain.incident.commitment import (
-    MOST_OCCURRENCES,
-    MOST_STEPS,
     Commitment,
-    CommitmentKind,
-    LastDay,
-    PlannedCommitmentStep,
-    TakeUp,
-    TakeUpPart,
+    CommitmentTerms,
     due_by,
-    end_of_day,
-    needs_of,
+    on_terms,
     planned_commitments,
-    planned_steps,
-    why_no_series,
 )
-from amends.domain.incident.per_person import PerPerson
 
 Where = Callable[[int, str], str]
 """A function that returns the place of a key of the entry with this number, from 0 on."""
 
 
-class NewCommitment(Value):
+class NewCommitment(CommitmentTerms):
     """A commitment as a person writes it down to add it."""
 
-    id: Slug
-    kind: CommitmentKind
-    promise: Texts
-    """The promise to customers, as a full sentence per locale, in words that can be kept."""
-    owner: str
-    """The role or office that must keep the commitment."""
     due: str
     """The last day, such as 2027-03-31, a time with its zone, or a span from now such as 14d."""
-    audience: str = EVERYONE
-    """Everyone, or the name of a segment."""
     place: Place | None = None
     """The country or state whose people it is for, instead of an audience: DE, US-MA."""
     people: Path | None = None
     """A file with the ids of the persons whom it is for, one a line, instead of an audience."""
     complaint: int | None = Field(default=None, ge=1)
     """The number of the complaint whose person it is for, instead of an audience."""
-    use: str = ""
-    """The entry of the library that is picked; the other keys change it."""
-    take_up: TakeUp = TakeUp()
-    needs: tuple[TakeUpPart, ...] = ()
-    kept: Texts = {}
-    per_person: PerPerson | None = None
-    deputy: str = ""
-    """The member who is reminded after the owner."""
-    every: Lasting | None = None
-    """The time from one occurrence to the next, for a commitment that recurs."""
-    until: LastDay = ""
-    at_most: int | None = Field(default=None, ge=2, le=MOST_OCCURRENCES)
-    steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=MOST_STEPS)
-    budget: Money | None = None
-
-    @model_validator(mode="after")
-    def _recurs_sensibly(self) -> "NewCommitment":
-        if why := why_no_series(self.id, self.every, self.until, self.at_most):
-            raise ValueError(why)
-        return self
 
     def audience_word(self) -> str:
         """Return the audience as the ledger names it."""
@@ -87,25 +48,7 @@ class NewCommitment(Value):
 
     def commitment(self, zone: str, now: datetime) -> Commitment:
         """Return the commitment, which nobody was told yet. Raises ValueError when `due` is no time."""
-        return Commitment(
-            id=self.id,
-            kind=self.kind,
-            promise=self.promise,
-            owner=self.owner,
-            audience=self.audience_word(),
-            due_at=due_by(self.due, zone, now),
-            take_up=self.take_up,
-            kept=self.kept,
-            per_person=self.per_person,
-            deputy=self.deputy,
-            series=self.id if self.every else "",
-            every=self.every,
-            until=end_of_day(self.until, zone) if self.until else None,
-            at_most=self.at_most,
-            steps=planned_steps(self.steps, now, zone),
-            budget=self.budget,
-            zone=zone,
-        )
+        return on_terms(self, now, zone, audience=self.audience_word(), due_at=due_by(self.due, zone, now))
 
 
 class NewCommitmentFile(Value):
@@ -167,7 +110,7 @@ def _defects(new: NewCommitment, before: Iterable[str], case: Case, now: datetim
             if not text_for(texts, locale).strip():
                 what = f"the result {name} says nothing for {locale}"
                 yield "per_person", Code.NO_TRANSLATION, what, "say it in every language"
-    if lacks := new.take_up.lacks(needs_of(new.kind, new.needs)):
+    if lacks := new.lacks:
         yield "take_up", Code.MISSING, f"nobody could take it up without {listed(lacks)}", "write it under take_up"
     yield from _wrong_time(new, case, now)
     yield from _wrong_audience(new, case)

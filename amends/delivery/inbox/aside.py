@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from amends.domain.base.errors import DataDamaged, NotAllowed
+from amends.delivery.sealed_files import ONLY_OURS, SealedFiles
 from amends.domain.receipt.attachment import Attachment, Attachments
 from amends.ledger import Ledger
 from amends.ledger.receipt.inbox import MailFile, NewMailFile
@@ -14,7 +14,6 @@ MOST_KEPT = 5_000
 MOST_KEPT_BYTES = 1024**3
 MOST_FILE_BYTES_OF_ALL = 1024**3
 """The bytes of all files of one incident; further files are left out, and stay in the mailbox with their mails."""
-ONLY_OURS = 0o700
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Aside:
     def __init__(self, home: Path, ledger: Ledger) -> None:
         self._folder = home / "inbox"
         self._ledger = ledger
+        self._files = SealedFiles(self._folder / FILES, ledger.inbox)
 
     @property
     def kept_folder(self) -> Path:
@@ -61,28 +61,19 @@ class Aside:
         size = sum(len(one.content) for one in attached.files)
         if self._ledger.inbox.bytes_of_files(incident) + size > MOST_FILE_BYTES_OF_ALL:
             return ()
-        folder = _made(self._folder / FILES / incident)
-        return tuple(self._stored(folder, incident, f"{once}-{n}", one) for n, one in enumerate(attached.files, 1))
+        return tuple(self._stored(incident, f"{once}-{n}", one) for n, one in enumerate(attached.files, 1))
 
-    def _stored(self, folder: Path, incident: str, name: str, one: Attachment) -> NewMailFile:
-        replace_file(folder / f"{name}.sealed", self._ledger.inbox.sealed(incident, name, one.content))
+    def _stored(self, incident: str, name: str, one: Attachment) -> NewMailFile:
+        self._files.store(incident, name, one.content)
         return NewMailFile(name, one.kind, len(one.content))
 
     def path_of(self, incident: str, name: str) -> Path:
         """Return where the file with this name of ours lies, sealed."""
-        return self._folder / FILES / incident / f"{name}.sealed"
+        return self._files.path(incident, name)
 
     def content(self, incident: str, file: MailFile) -> bytes:
         """Return the content of a file that was set aside. Raises NotAllowed when it is gone, DataDamaged."""
-        path = self.path_of(incident, file.name)
-        try:
-            sealed = path.read_bytes()
-        except FileNotFoundError:
-            raise NotAllowed(f"{path} is not there: it was taken in on another machine, or removed") from None
-        content = self._ledger.inbox.opened(incident, file.name, sealed)
-        if len(content) != file.size:
-            raise DataDamaged(f"{path} is not as long as it was")
-        return content
+        return self._files.content(incident, file.name, file.size)
 
 
 def _made(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, model_validator
@@ -181,8 +181,8 @@ class PlannedCommitmentStep(Value):
     """The member who does the step; the owner of the commitment when left out."""
 
 
-class PlannedCommitment(Value):
-    """A commitment as a playbook or an incident file words it, before anybody is told of it."""
+class CommitmentTerms(Value):
+    """The terms of a commitment as a person writes them down, before anybody is told of it."""
 
     id: Slug
     use: str = ""
@@ -192,8 +192,6 @@ class PlannedCommitment(Value):
     """The promise to customers, as a full sentence per locale, in words that can be kept."""
     owner: str
     """The member who must keep the commitment, or a role or office; then the lead is reminded instead."""
-    due: Due
-    """The time within which the commitment is due, counted from when the people were told, or the last day."""
     deputy: str = ""
     """The member who is reminded after the owner."""
     every: Lasting | None = None
@@ -217,7 +215,7 @@ class PlannedCommitment(Value):
     """The words for each person's own result, of what is done person by person; None for any other commitment."""
 
     @model_validator(mode="after")
-    def _recurs_sensibly(self) -> "PlannedCommitment":
+    def _recurs_sensibly(self) -> Self:
         if why := why_no_series(self.id, self.every, self.until, self.at_most):
             raise ValueError(why)
         return self
@@ -226,6 +224,13 @@ class PlannedCommitment(Value):
     def lacks(self) -> tuple[str, ...]:
         """Return in words what people would need to take up the offer and the file does not say."""
         return self.take_up.lacks(needs_of(self.kind, self.needs))
+
+
+class PlannedCommitment(CommitmentTerms):
+    """A commitment as a playbook or an incident file words it."""
+
+    due: Due
+    """The time within which the commitment is due, counted from when the people were told, or the last day."""
 
 
 def why_no_series(name: str, every: Span | None, until: str, at_most: int | None) -> str:
@@ -454,23 +459,31 @@ def planned_steps(steps: tuple[PlannedCommitmentStep, ...], told_at: datetime, z
 
 def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone: str = "UTC") -> Commitment:
     """Return the commitment that the notice makes when people are told of it; its days end in the time zone."""
+    due = due_at(planned.due, notified_at, zone)
+    return on_terms(planned, notified_at, zone, audience=planned.audience, due_at=due, made_in=notice)
+
+
+def on_terms(
+    terms: CommitmentTerms, begins_at: datetime, zone: str, *, audience: str, due_at: datetime, made_in: str = ""
+) -> Commitment:
+    """Return a commitment on these terms; spans count from `begins_at`, and days end in the time zone."""
     return Commitment(
-        id=planned.id,
-        kind=planned.kind,
-        promise=planned.promise,
-        owner=planned.owner,
-        audience=planned.audience,
-        due_at=due_at(planned.due, notified_at, zone),
-        made_in=notice,
-        take_up=planned.take_up,
-        kept=planned.kept,
-        per_person=planned.per_person,
-        deputy=planned.deputy,
-        series=planned.id if planned.every else "",
-        every=planned.every,
-        until=end_of_day(planned.until, zone) if planned.until else None,
-        at_most=planned.at_most,
-        steps=planned_steps(planned.steps, notified_at, zone),
-        budget=planned.budget,
+        id=terms.id,
+        kind=terms.kind,
+        promise=terms.promise,
+        owner=terms.owner,
+        audience=audience,
+        due_at=due_at,
+        made_in=made_in,
+        take_up=terms.take_up,
+        kept=terms.kept,
+        per_person=terms.per_person,
+        deputy=terms.deputy,
+        series=terms.id if terms.every else "",
+        every=terms.every,
+        until=end_of_day(terms.until, zone) if terms.until else None,
+        at_most=terms.at_most,
+        steps=planned_steps(terms.steps, begins_at, zone),
+        budget=terms.budget,
         zone=zone,
     )

@@ -7,9 +7,10 @@ from pydantic import Field, model_validator
 from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Lasting, Moment, Span, Value
 from amends.domain.feedback.contact_data import mentioned
-from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.member import Member
+from amends.domain.team.verbs import rule_of
 
-MAY_OVERRIDE = (TeamRole.LEAD, TeamRole.EXECUTIVE, TeamRole.LEGAL)
+MAY_OVERRIDE = rule_of("incident close --override").roles
 """The roles of which two different people together may pass over a closing criterion."""
 VOICES_NEEDED = 2
 

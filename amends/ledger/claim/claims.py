@@ -314,18 +314,6 @@ class CompensationClaims:
             incident_row(session, incident)
             return claim_totals(session, incident, rules, now)
 
-    def open_count(self, incident: str) -> int:
-        """Return the number of claims that are not settled; they hold the case open. Raises NotInLedger."""
-        with self._store.read() as session:
-            incident_row(session, incident)
-            return open_claims(session, incident)
-
-
-def open_claims(session: Session, incident: str) -> int:
-    """Return the number of claims that are not settled."""
-    here = (CompensationClaimRow.incident == incident, col(CompensationClaimRow.state).in_(OPEN_STATES))
-    return session.exec(select(func.count()).select_from(CompensationClaimRow).where(*here)).one()
-
 
 def claim_totals(session: Session, incident: str, rules: ClaimRules | None, now: datetime | None) -> ClaimTotals:
     """Return the claims in numbers; the currency is that of the rules, else that of the claims.

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from amends.domain.people.preference import Preference
 from amends.ledger.people.people import link_index, person_row
@@ -65,14 +65,6 @@ class PageChoices:
     def _count(session: Session, incident: str, person: int) -> int:
         query = select(TickedStepRow.step).where(TickedStepRow.incident == incident, TickedStepRow.person == person)
         return len(session.exec(query).all())
-
-    def renewed_at(self, incident: str, person: int) -> datetime | None:
-        """Return when a member last gave the person a new link, or None."""
-        with self._store.read() as session:
-            query = select(LinkRenewalRow.at).where(
-                LinkRenewalRow.incident == incident, col(LinkRenewalRow.person) == person
-            )
-            return session.exec(query).first()
 
     def renew_link(self, incident: str, person: int, by: str, now: datetime) -> str:
         """Replace the person's link by a new one, whose term begins now, and return its token. Raises NotInLedger."""

@@ -27,7 +27,7 @@ def test_it_lists_what_is_missing_and_who_ends_it(office: Office) -> None:
     answer = office.amends("incident", "close", INCIDENT, by="lena")
     assert answer.exit_code == 3
     assert "told: nobody has been told yet; lead: `amends timeline" in answer.stdout
-    assert "settle these; or two people (lead, executive, legal)" in answer.stderr
+    assert "settle these; or two people (lead, legal, executive)" in answer.stderr
 
 
 def test_two_people_pass_over_what_is_missing(office: Office) -> None:
