@@ -16,6 +16,7 @@ from amends.domain.playbook.closing import Criterion
 from amends.domain.review import ReviewKind
 from amends.domain.team.member import Member
 from flows.rehearsal.closing import carry_over, pass_over
+from flows.rehearsal.team import record_results
 from flows.run.context import using
 from flows.sweep import sweep
 from tests.builders import an_asked
@@ -45,6 +46,11 @@ class Closing(Promising):
         self.ledger.closing.override(
             INCIDENT, criterion, bound(criterion, found), named, member, REASON, self.clock.now
         )
+
+    def keep(self, name: str) -> None:
+        """The promise is kept, for each person alone where it is so promised."""
+        record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
+        super().keep(name)
 
     def file(self) -> None:
         for duty in open_duties(self.case()):

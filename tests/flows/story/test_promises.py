@@ -21,7 +21,6 @@ from flows.collect_feedback import collect_feedback
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock
-from flows.rehearsal.team import record_results
 from flows.run.context import Context, using
 from flows.run.occurrence import bring_up_to_date
 from flows.update import update
@@ -77,7 +76,6 @@ class Promising:
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
 
     def keep(self, name: str) -> None:
-        record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
         keep(self.ledger, INCIDENT, name, dict.fromkeys(BOTH, "Report 17"), LEAD.name, self.clock.now)
 
     def drop(self, name: str) -> None:
