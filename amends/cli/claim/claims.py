@@ -15,10 +15,10 @@ from amends.cli.terminal.files import whole
 from amends.cli.terminal.options import As, IncidentId, noun, number, place
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
+from amends.domain.base.money import Money, read_money
 from amends.domain.base.text import counted, minute
 from amends.domain.claim.account import UnfitAccount, read_account
 from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim, NewEvidence
-from amends.domain.claim.money import CurrencyAmount, read_money
 from amends.domain.claim.rules import ClaimVerdict
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> 
     if found.state is ClaimState.RECEIVED:
         rules = rules_and_words(desk, incident).rules
         minor = desk.ledger.claims.most(incident, claim, rules)
-        most = str(found.asked.model_copy(update={"minor": minor}))
+        most = str(Money(minor, found.asked.currency))
     files = desk.ledger.evidence.of_claim(incident, claim)
     desk.show(found, "\n".join(in_words(found, files, signals, most)))
     if found.source is ClaimWay.MAIL:
@@ -241,7 +241,7 @@ app.command()(payments.pay)
 app.command()(payments.paid)
 
 
-def _amount(text: str, known: "ClaimDesk") -> CurrencyAmount:
+def _amount(text: str, known: "ClaimDesk") -> Money:
     try:
         return read_money(text.removesuffix(known.rules.currency).strip(), known.rules.currency)
     except ValueError as error:

@@ -13,8 +13,8 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.files import whole
 from amends.cli.terminal.options import As, IncidentId, number, place
 from amends.cli.terminal.text import table
+from amends.domain.base.money import Money
 from amends.domain.base.text import counted
-from amends.domain.claim.money import CurrencyAmount
 from amends.domain.claim.payment import PaymentFile, PaymentFormat
 
 HEAD = ("file", "state", "made by", "released by", "payments", "sum", "reference")
@@ -132,8 +132,8 @@ def paid(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _sum(file: PaymentFile) -> CurrencyAmount:
-    return CurrencyAmount(minor=file.total, currency=file.currency)
+def _sum(file: PaymentFile) -> Money:
+    return Money(file.total, file.currency)
 
 
 def _values(file: PaymentFile) -> dict[str, object]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from amends.cli.terminal.desk import Desk
+from amends.domain.base.money import Money
 from amends.domain.base.text import minute
 from amends.domain.base.value import to_utc
 from amends.domain.claim.claim import CompensationClaim, Evidence
@@ -81,7 +82,7 @@ def _account(claim: CompensationClaim) -> str:
 def _granted(claim: CompensationClaim, minor: int) -> str:
     if not minor:
         return "rejects"
-    return f"grants {claim.asked.model_copy(update={'minor': minor})}"
+    return f"grants {Money(minor, claim.asked.currency)}"
 
 
 def _why(reason: str) -> str:

@@ -8,7 +8,7 @@ from xml.parsers import expat
 from amends.content.feedback.columns import NO_MAP, ColumnMap, Columns, MappedRow, Rejected, mapped_rows
 from amends.content.file.codes import Code
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.claim.money import DIGITS, read_money
+from amends.domain.base.money import DIGITS, read_money
 from amends.domain.claim.payment import BankLine, BankStatus
 
 COLUMNS = Columns(("end_to_end", "status"), ("amount", "currency", "reason"))
@@ -195,7 +195,7 @@ def _money(path: Path, amount: Element | None) -> tuple[int | None, str]:
         return None, ""
     try:
         return read_money(_without_zeros(amount.text.strip()), amount.currency).minor, amount.currency
-    except (ValueError, KeyError):
+    except ValueError:
         raise ContentError(
             Finding(_place(path, amount), Code.WRONG_FORM, "this is no amount with its currency")
         ) from None

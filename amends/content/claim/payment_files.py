@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from amends.domain.base.errors import NotAllowed
+from amends.domain.base.money import Money
 from amends.domain.claim.account import sepa_text
-from amends.domain.claim.money import CurrencyAmount
 from amends.domain.claim.payment import PaymentFile, PaymentFormat, PaymentLine
 from amends.domain.claim.rules import EURO, PayingAccount
 
@@ -91,7 +91,7 @@ def _payment_information(information: ET.Element, file: PaymentFile, payer: Payi
 
 def _sums(parent: ET.Element, file: PaymentFile) -> None:
     _add(parent, "NbOfTxs", str(file.count))
-    _add(parent, "CtrlSum", str(CurrencyAmount(minor=file.total, currency=file.currency).amount))
+    _add(parent, "CtrlSum", str(Money(file.total, file.currency).amount))
 
 
 def _transaction(information: ET.Element, line: PaymentLine) -> None:

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pydantic import Field
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Value
 from amends.domain.claim.account import Account
-from amends.domain.claim.money import CurrencyAmount
 
 LONGEST_CLAIM = 2_000
 """The largest number of characters of what a person says that something cost them."""
@@ -106,11 +106,11 @@ class CompensationClaim(Value):
     source: ClaimWay
     entered_by: str = ""
     """The member who entered the claim; empty when the person did."""
-    asked: CurrencyAmount
+    asked: Money
     text: str = Field(repr=False)
     state: ClaimState
     round: int = 1
-    granted: CurrencyAmount | None = None
+    granted: Money | None = None
     decisions: tuple[ClaimDecision, ...] = ()
     at: Moment
     due_at: Moment
@@ -153,7 +153,7 @@ class NewClaim:
 
     person: int
     text: str = field(repr=False)
-    asked: CurrencyAmount
+    asked: Money
     locale: str
     source: ClaimWay
     once: str
@@ -210,7 +210,7 @@ class ClaimTotals(Value):
 
     def money(self, minor: int) -> str:
         """Return an amount in words."""
-        return str(CurrencyAmount(minor=minor, currency=self.currency)) if self.currency else "0"
+        return str(Money(minor, self.currency)) if self.currency else "0"
 
 
 def why_not_object(claim: CompensationClaim, words: str, until: datetime | None, now: datetime) -> Refusal | None:

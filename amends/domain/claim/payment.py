@@ -6,10 +6,10 @@ from enum import StrEnum
 from pydantic import Field
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Value
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import PaymentState
-from amends.domain.claim.money import CurrencyAmount
 from amends.domain.claim.rules import PayingAccount
 
 
@@ -19,7 +19,7 @@ class PaymentLine(Value):
     claim: int
     end_to_end: str
     account: Account = Field(repr=False)
-    money: CurrencyAmount
+    money: Money
 
 
 class PaymentFormat(StrEnum):

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from pydantic import model_validator
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.money import Amount, Currency, Money, minor_of
 from amends.domain.base.value import EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
 from amends.domain.claim.account import BIC, LONGEST_NAME, sepa_text, why_not_iban
 from amends.domain.claim.claim import BY_RULE, LONGEST_REASON, ClaimDecision, ClaimState, CompensationClaim
-from amends.domain.claim.money import Amount, Currency, CurrencyAmount, minor_of
 from amends.domain.team.member import Member
 
 EURO = "EUR"
@@ -131,7 +131,7 @@ def most_to_grant(rules: ClaimRules, asked: int, others: GrantedSoFar) -> int:
 
 
 def verdict_by_rule(
-    rules: ClaimRules, asked: CurrencyAmount, files: int, others: GrantedSoFar, *, first: bool = True
+    rules: ClaimRules, asked: Money, files: int, others: GrantedSoFar, *, first: bool = True
 ) -> ClaimVerdict | None:
     """Return the decision that needs no person: all of a small amount is granted; None when people decide.
 
@@ -169,7 +169,7 @@ def _why_not_amount(
         return Refusal(f"claim {claim.id} asks for {claim.asked}: nobody is granted more")
     most = most_to_grant(rules, claim.asked.minor, others)
     if verdict.granted > most:
-        left = CurrencyAmount(minor=most, currency=rules.currency)
+        left = Money(most, rules.currency)
         return Refusal(f"the caps and the budget of the playbook leave {left} for claim {claim.id}")
     if verdict.granted < claim.asked.minor and not verdict.reason.strip():
         return Refusal("less than was asked for needs a reason in words for the person: --reason TEXT")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from amends.domain.claim.money import CurrencyAmount
+from amends.domain.base.money import Money
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class ClaimWords:
     date: Callable[[str, datetime], str]
     """Returns a date in the words of a locale, on the organisation's clock."""
 
-    def received(self, locale: str, asked: CurrencyAmount, due_at: datetime, *, account: bool) -> str:
+    def received(self, locale: str, asked: Money, due_at: datetime, *, account: bool) -> str:
         """Return the message that a claim has come, and by when it is decided; it asks for a missing account."""
         said = self._say(locale, "claim_reply_received", amount=str(asked), date=self.date(self._own(locale), due_at))
         return said if account else f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}"
 
     def decided(
-        self, locale: str, asked: CurrencyAmount, granted: CurrencyAmount, reason: str, *, account: bool,
+        self, locale: str, asked: Money, granted: Money, reason: str, *, account: bool,
         object_until: datetime | None = None,
     ) -> str:  # fmt: skip
         """Return the message with the decision, and its reason when less is granted than was asked for.
@@ -42,11 +42,11 @@ class ClaimWords:
             parts.append(self._say(locale, "claim_reply_account_needed"))
         return "\n\n".join(parts)
 
-    def paid(self, locale: str, granted: CurrencyAmount, account: str) -> str:
+    def paid(self, locale: str, granted: Money, account: str) -> str:
         """Return the message that the amount was paid, with the end of the account's number."""
         return self._say(locale, "claim_reply_paid", amount=str(granted), account=account)
 
-    def returned(self, locale: str, granted: CurrencyAmount, account: str) -> str:
+    def returned(self, locale: str, granted: Money, account: str) -> str:
         """Return the message that the payment came back, and that another account is needed."""
         return self._say(locale, "claim_reply_returned", amount=str(granted), account=account)
 

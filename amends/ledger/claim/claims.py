@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, false, or_
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
+from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import (
     BY_RULE,
@@ -21,7 +22,6 @@ from amends.domain.claim.claim import (
     NewClaim,
     why_not_object,
 )
-from amends.domain.claim.money import CurrencyAmount
 from amends.domain.claim.rules import (
     ClaimRules,
     ClaimVerdict,
@@ -220,7 +220,7 @@ class CompensationClaims:
         in_all, news = _granted_in_all(write.session, incident), []
         questions, people = _questions(write.session, incident, rows), _people(write.session, incident, rows)
         for row in rows:
-            asked = CurrencyAmount(minor=row.asked, currency=row.currency)
+            asked = Money(row.asked, row.currency)
             others = GrantedSoFar(sums.get(row.person, 0), in_all)
             verdict = None if row.id in begun else verdict_by_rule(rules, asked, row.files, others)
             if verdict is None:
@@ -376,7 +376,7 @@ def _settle(
     """Change the row to its decision, and return the maker of the word to the person."""
     row.granted, row.decided_at = verdict.granted, now
     row.state = (ClaimState.GRANTED if verdict.granted else ClaimState.REJECTED).value
-    asked, granted = (CurrencyAmount(minor=minor, currency=row.currency) for minor in (row.asked, verdict.granted))
+    asked, granted = (Money(minor, row.currency) for minor in (row.asked, verdict.granted))
     until, account = now + rules.object_within if row.round == 1 else None, row.sealed_account is not None
     return lambda question: words.decided(
         question.locale, asked, granted, verdict.reason, account=account, object_until=until

@@ -8,9 +8,9 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
+from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import ClaimState, PaymentState, end_to_end, later
-from amends.domain.claim.money import CurrencyAmount
 from amends.domain.claim.payment import (
     BankAnswer,
     BankLine,
@@ -149,7 +149,7 @@ class ClaimPayments:
                     account=Account.model_validate_json(
                         seal.open(row.sealed_account, payment_place(incident, row.claim, row.attempt))
                     ),
-                    money=CurrencyAmount(minor=row.minor, currency=found.currency),
+                    money=Money(row.minor, found.currency),
                 )
                 for row in _payments(session, incident, file)
             )
@@ -209,7 +209,7 @@ class ClaimPayments:
         seal = self._store.seal(write.session, row.incident)
         place = payment_place(row.incident, row.claim, row.attempt)
         shown = Account.model_validate_json(seal.open(row.sealed_account, place)).hidden
-        granted = CurrencyAmount(minor=row.minor, currency=claim.currency)
+        granted = Money(row.minor, claim.currency)
         question = question_row(write.session, row.incident, claim.question, locked=True)
         say = words.paid if to is PaymentState.PAID else words.returned
         tell_of_claims(

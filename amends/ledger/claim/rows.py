@@ -7,6 +7,7 @@ from typing import TypeVar
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotInLedger
+from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import (
     ClaimDecision,
@@ -16,7 +17,6 @@ from amends.domain.claim.claim import (
     CompensationClaim,
     PaymentState,
 )
-from amends.domain.claim.money import CurrencyAmount
 from amends.ledger.feedback.question_rows import opened, question_place
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.tables import ClaimDecisionRow, ClaimPaymentRow, CompensationClaimRow, QuestionRow
@@ -84,7 +84,7 @@ def _claim(
     decisions: Sequence[ClaimDecisionRow],
     payments: Sequence[ClaimPaymentRow],
 ) -> CompensationClaim:
-    granted = None if row.granted is None else CurrencyAmount(minor=row.granted, currency=row.currency)
+    granted = None if row.granted is None else Money(row.granted, row.currency)
     return CompensationClaim(
         id=row.id,
         person=row.person,
@@ -92,7 +92,7 @@ def _claim(
         locale=row.locale,
         source=ClaimWay(row.source),
         entered_by=row.entered_by,
-        asked=CurrencyAmount(minor=row.asked, currency=row.currency),
+        asked=Money(row.asked, row.currency),
         text=words.get(row.question, ""),
         state=ClaimState(row.state),
         round=row.round,

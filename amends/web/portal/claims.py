@@ -7,10 +7,10 @@ from pathlib import Path
 
 from amends.delivery.claims import ClaimDesk, EvidenceFolder, claim_words, why_not_take
 from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.money import Money, read_money
 from amends.domain.base.value import EVERYONE
 from amends.domain.claim.account import Account, UnfitAccount, read_account
 from amends.domain.claim.claim import LONGEST_CLAIM, ClaimState, ClaimWay, CompensationClaim, NewClaim, why_not_object
-from amends.domain.claim.money import CurrencyAmount, read_money
 from amends.domain.feedback.clean import clean
 from amends.ledger import Ledger, once_for
 from amends.web.portal.own_forms import Mistake
@@ -117,14 +117,14 @@ class ClaimForms:
         if not (claims or may):
             return None
         over = desk.why_late(visit.now) is not None
-        above = CurrencyAmount(minor=desk.rules.minor("evidence_above"), currency=desk.rules.currency)
+        above = Money(desk.rules.minor("evidence_above"), desk.rules.currency)
         newest = sorted(claims, key=lambda one: one.id, reverse=True)
         return ClaimSection(
             tuple(_shown(desk, one, visit.now) for one in newest), may, last and last - MOMENT, over,
             desk.rules.currency, str(above) if above.minor else "",
         )  # fmt: skip
 
-    def _waits(self, visit: Visit, asked: CurrencyAmount, text: str) -> bool:
+    def _waits(self, visit: Visit, asked: Money, text: str) -> bool:
         """Return True when the same claim waits already: after Back a form may have another token."""
         theirs = self._ledger.claims.all(visit.incident, person=visit.person.number, states=(ClaimState.RECEIVED,))
         return any((one.asked, one.text) == (asked, text) for one in theirs)
@@ -154,7 +154,7 @@ def _may_claim(desk: ClaimDesk, visit: Visit) -> bool:
 
 def _read(
     desk: ClaimDesk, fields: Mapping[str, str], files: Sequence[bytes]
-) -> tuple[CurrencyAmount, str, Account | None] | Mistake:
+) -> tuple[Money, str, Account | None] | Mistake:
     """Return the amount, the words and the account of a claim, or what is wrong with them."""
     text = clean(fields.get("claim_text", ""))
     try:

@@ -40,7 +40,7 @@ def test_a_late_step_puts_the_promise_at_risk(sent: Office) -> None:
 def test_money_is_counted_once_for_each_invoice(sent: Office) -> None:
     for _ in range(2):
         spent = sent.values(*SPEND, "--amount", "400 EUR", "--invoice", "2027-11", by="lena")
-    assert spent["spent"] == "400 EUR"
+    assert spent["spent"] == "400.00 EUR"
     assert sent.values("commitments", "show", INCIDENT, "audit")["spendings"][0]["invoice"] == "2027-11"
 
 
@@ -81,7 +81,7 @@ def test_a_promise_that_recurs_is_added_with_its_end(sent: Office) -> None:
         "9000 EUR",
         by="lena",
     )
-    assert (added["series"], added["every"], added["at_most"], added["budget"]) == ("courses", "90d", 4, "9000 EUR")
+    assert (added["series"], added["every"], added["at_most"], added["budget"]) == ("courses", "90d", 4, "9000.00 EUR")
     assert "series courses: number 1 of 4, every" in sent.amends("commitments", "show", INCIDENT, "courses").stdout
 
 

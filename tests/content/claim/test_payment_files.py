@@ -8,8 +8,8 @@ import pytest
 
 from amends.content.claim.payment_files import NAMESPACE, payment_csv, payment_pain001
 from amends.domain.base.errors import NotAllowed
+from amends.domain.base.money import Money, read_money
 from amends.domain.claim.account import Account, read_account
-from amends.domain.claim.money import CurrencyAmount, read_money
 from amends.domain.claim.payment import PaymentFile, PaymentLine
 from tests.builders import NOW
 from tests.ledger.claim.claiming import IBANS, OURS
@@ -107,7 +107,7 @@ def test_without_our_account_there_is_no_pain001() -> None:
 
 def test_a_csv_has_no_formula() -> None:
     to = Account(holder='=HYPERLINK("x"),Kim', number="12345678", bank="@bank")
-    money = CurrencyAmount(minor=2000, currency="USD")
+    money = Money(2000, "USD")
     (head, row) = csv.reader(
         payment_csv((PaymentLine(claim=1, end_to_end="AM0-1-1", account=to, money=money),))
         .decode("utf-8-sig")

@@ -5,9 +5,9 @@ from typing import Any
 
 from amends.content.notice import shipped_wording
 from amends.delivery.claims import claim_words
+from amends.domain.base.money import Money, read_money
 from amends.domain.claim.account import Account, read_account
 from amends.domain.claim.claim import ClaimWay, CompensationClaim, NewClaim
-from amends.domain.claim.money import CurrencyAmount, read_money
 from amends.domain.claim.payment import BankAnswer, BankLine, BankStatus, PaymentFile, PaymentFormat
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict, PayingAccount
 from amends.domain.claim.words import ClaimWords
@@ -49,7 +49,7 @@ def words(ledger: Ledger) -> ClaimWords:
     return claim_words(ledger.cases.outline(INCIDENT), ledger.playbooks.wording(INCIDENT), shipped_wording())
 
 
-def euros(amount: str) -> CurrencyAmount:
+def euros(amount: str) -> Money:
     return read_money(amount, "EUR")
 
 
