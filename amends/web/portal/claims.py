@@ -19,6 +19,8 @@ from amends.web.portal.visit import Visit
 CLAIM_FIELDS = ("claim", "claim_amount", "claim_text", "claim_holder", "claim_number", "claim_bank", "claim_why")
 BAD = {"holder": "claim_bad_holder", "account": "claim_bad_account", "bank": "claim_bad_bank"}
 """The word of the portal for each part of an account that cannot be read."""
+EXAMPLE = 4990
+"""The minor units of the amount that the form gives as an example."""
 MOMENT = timedelta(seconds=1)
 NAMES = {"holder": "claim_holder", "account": "claim_number", "bank": "claim_bank"}
 """The field of the form for each part of an account."""
@@ -48,6 +50,8 @@ class ClaimSection:
     """The last moment of the last day to claim, or None while it is not known."""
     is_over: bool
     currency: str
+    example: str
+    """An amount with all digits of the currency."""
     evidence_above: str
 
 
@@ -121,7 +125,7 @@ class ClaimForms:
         newest = sorted(claims, key=lambda one: one.id, reverse=True)
         return ClaimSection(
             tuple(_shown(desk, one, visit.now) for one in newest), may, last and last - MOMENT, over,
-            desk.rules.currency, str(above) if above.minor else "",
+            desk.rules.currency, str(Money(EXAMPLE, desk.rules.currency).amount), str(above) if above.minor else "",
         )  # fmt: skip
 
     def _waits(self, visit: Visit, asked: Money, text: str) -> bool:

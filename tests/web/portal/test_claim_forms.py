@@ -48,6 +48,16 @@ def claim(visitor: Visitor, files: tuple[bytes, ...] = (), **fields: str) -> tup
     return answer.status_code, answer.text
 
 
+@pytest.mark.parametrize(("currency", "example"), [("EUR", "49.90"), ("JPY", "4990")])
+def test_the_form_says_in_which_currency_we_pay(ledger: Ledger, ada: Visitor, currency: str, example: str) -> None:
+    rules = claim_rules(currency=currency, pay_from=None)
+    playbook = a_playbook(commitments=promises(), claims=rules.model_dump(mode="json"))
+    ledger.playbooks.pin(INCIDENT, playbook, shipped_wording(), "lena", NOW)
+    page = ada.look().text
+    assert f"We pay in {currency}. If you paid in another currency," in page
+    assert f"Amount in {currency}, such as {example}</label>" in page
+
+
 def test_a_claim_is_recorded_with_its_sealed_file(ledger: Ledger, ada: Visitor, settings: Settings) -> None:
     assert claim(ada, (PDF,)) == (303, "")
     (found,) = ledger.claims.all(INCIDENT)
