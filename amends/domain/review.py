@@ -1,8 +1,10 @@
 """A review of a case: its figures, what went well, badly or by luck, and the lessons, which may become commitments."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Value
 from amends.domain.feedback.contact_data import mentioned
 
@@ -42,6 +44,20 @@ class TrustFigure(Value):
     answers: int
 
 
+class CaseCost(Value):
+    """The cost of a case, with one amount for each currency."""
+
+    spent: tuple[Money, ...] = ()
+    """The money spent on commitments."""
+    paid: tuple[Money, ...] = ()
+    """The money paid on claims of compensation."""
+    recorded: tuple[Money, ...] = ()
+    """The sum of what was spent and paid."""
+    other: tuple[Money, ...] = ()
+    """The costs that the team states beside that, such as the fees of lawyers."""
+    in_all: tuple[Money, ...] = ()
+
+
 class ReviewFigures(Value):
     """The figures of a case for its review: numbers and ids only."""
 
@@ -79,8 +95,7 @@ class ReviewFigures(Value):
     commitments_carried_over: int = 0
     passed_over: int = 0
     """Closing criteria that two people passed over."""
-    cost: dict[str, str] = {}
-    """By currency, what the case has cost, as the team stated it."""
+    cost: CaseCost = CaseCost()
     trust: tuple[TrustFigure, ...] = ()
     """The first invitation first."""
 
@@ -93,6 +108,11 @@ class Review(Value):
     notes: int
     by: str
     at: Moment
+
+
+def stated_costs(ended: Sequence[Review]) -> tuple[Money, ...]:
+    """Return the other costs that the team stated in the last review that has ended; none without one."""
+    return ended[-1].figures.cost.other if ended else ()
 
 
 def why_not_note(text: str) -> Refusal | None:
@@ -114,7 +134,6 @@ def figure_lines(figures: ReviewFigures) -> tuple[tuple[str, str], ...]:
     promises = (one.commitments_kept, one.commitments_dropped, one.commitments_open, one.commitments_carried_over)
     replies = (_hours(one.reply_hours_median), _hours(one.reply_hours_slowest_tenth))
     lawfully = "all messages count" if one.lawfully is None else f"{one.lawfully:,} of {one.lawfully_of:,}"
-    cost = (f"{currency} {amount}" for currency, amount in sorted(one.cost.items()))
     return (
         ("days open", str(one.days_open)),
         ("legal deadlines", "{} met, {} late, {} missed, {} open".format(*deadlines)),
@@ -128,9 +147,24 @@ def figure_lines(figures: ReviewFigures) -> tuple[tuple[str, str], ...]:
         ("claims", f"{one.claims_open} open"),
         ("promises", "{} kept, {} dropped, {} open, of them {} carried over".format(*promises)),
         ("closing criteria passed over", str(one.passed_over)),
-        ("cost", ", ".join(cost) or "not stated"),
+        *cost_lines(one.cost),
         ("trust", _trust(one.trust)),
     )
+
+
+def cost_lines(cost: CaseCost) -> tuple[tuple[str, str], ...]:
+    """Return what a case has cost as pairs of a name and a value in words."""
+    return (
+        ("spent on promises", _amounts(cost.spent) or "nothing recorded"),
+        ("paid on claims", _amounts(cost.paid) or "nothing recorded"),
+        ("spent and paid", _amounts(cost.recorded) or "nothing recorded"),
+        ("other costs, as stated", _amounts(cost.other) or "not stated"),
+        ("cost in all", _amounts(cost.in_all) or "not known"),
+    )
+
+
+def _amounts(amounts: tuple[Money, ...]) -> str:
+    return ", ".join(map(str, amounts))
 
 
 def _hours(hours: float | None, between: str = "") -> str:

@@ -12,7 +12,7 @@ from amends.cli.terminal.options import As, CommitmentId, IncidentId, number
 from amends.domain.base.money import Money
 from amends.domain.base.text import minute
 from amends.domain.commitment.outlook import over_budget
-from amends.domain.incident.commitment import Commitment, CommitmentStep, due_by
+from amends.domain.incident.commitment import Commitment, CommitmentKind, CommitmentStep, due_by
 
 
 def step(
@@ -85,6 +85,8 @@ def spend(
     desk.show(values, f"{spent}{budget} spent")
     if over_budget(found):
         desk.hint("that is more than the budget; the owner and the leads hear of it")
+    if found.kind is CommitmentKind.COMPENSATION:
+        desk.hint("what the bank paid on claims is counted by itself, and is no spending of this promise")
 
 
 def give(

@@ -27,12 +27,14 @@ def case_(ctx: typer.Context, incident: IncidentId, out: Out = None) -> None:
     from amends import __version__
     from amends.cli.export.case_json import in_json
     from amends.domain.export.case_file import case_file
+    from amends.domain.review import stated_costs
 
     desk: Desk = ctx.obj
     at = now()
     case = desk.ledger.cases.read(incident, at)
     by_day = desk.ledger.over_time.read(incident, case.incident.organisation.timezone)
-    file = case_file(case, by_day, desk.ledger.assessments.all(incident), at, f"amends {__version__}")
+    made, stated = desk.ledger.assessments.all(incident), stated_costs(desk.ledger.reviews.ended(incident))
+    file = case_file(case, by_day, made, at, f"amends {__version__}", stated)
     path = out or Path(f"{incident}-case.json")
     save(path, in_json(file))
     values = {"incident": incident, "export": path, "format": file.format, "format_version": file.format_version}

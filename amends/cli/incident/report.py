@@ -23,6 +23,7 @@ from amends.domain.export.over_time import CountsByDay
 from amends.domain.export.report import RecordedAct, ReportSource, report_document
 from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.notice.notice import PersonState
+from amends.domain.review import Review, stated_costs
 from amends.domain.team.look import LOOKED
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def source_of(ledger: "Ledger", incident: str, at: datetime) -> ReportSource:
     case = ledger.cases.read(incident, at)
     by_day = ledger.over_time.read(incident, case.incident.organisation.timezone)
     entries = ledger.audit.entries(incident, ONLY_NUMBERS)
-    source = report_source(case, entries, at, ledger.assessments.all(incident), by_day)
-    return replace(source, reviews=ledger.reviews.ended(incident), notes=ledger.reviews.notes(incident))
+    ended = ledger.reviews.ended(incident)
+    source = report_source(case, entries, at, ledger.assessments.all(incident), by_day, ended)
+    return replace(source, notes=ledger.reviews.notes(incident))
 
 
 def report_source(
@@ -121,14 +123,15 @@ def report_source(
     at: datetime,
     assessments: tuple["Assessment", ...] | None = None,
     by_day: CountsByDay | None = None,
+    reviews: tuple[Review, ...] = (),
 ) -> ReportSource:
     """Return the source of a report; `assessments` holds all that were made, without it the latest is shown."""
     from amends import __version__
 
     made = ((case.assessment,) if case.assessment else ()) if assessments is None else assessments
     acts = (RecordedAct(one.at, one.actor, one.act, one.subject) for one in entries if one.act not in ONLY_NUMBERS)
-    file = case_file(case, by_day or CountsByDay(), made, at, f"amends {__version__}")
-    return ReportSource(case, file, made, tuple(acts), at)
+    file = case_file(case, by_day or CountsByDay(), made, at, f"amends {__version__}", stated_costs(reviews))
+    return ReportSource(case, file, made, tuple(acts), at, reviews)
 
 
 def written(source: ReportSource, form: ReportFormat) -> bytes:

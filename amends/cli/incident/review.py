@@ -11,10 +11,11 @@ from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
+from amends.domain.base.money import Money, by_currency
 from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.figures import ReplyTime, figures
 from amends.domain.closing.text import note_sections
-from amends.domain.review import Review, ReviewFigures, ReviewKind, ReviewNote, figure_lines
+from amends.domain.review import Review, ReviewFigures, ReviewKind, ReviewNote, figure_lines, stated_costs
 
 if TYPE_CHECKING:
     from amends.content.incident.new_commitments import NewCommitment
@@ -31,8 +32,8 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
     """The figures of the case as it is now, the notes of the team, and the reviews that have ended."""
     desk: Desk = ctx.obj
     case = desk.ledger.cases.read(incident, now())
-    found, notes = _figures(desk, case, {}), desk.ledger.reviews.notes(incident)
-    ended = desk.ledger.reviews.ended(incident)
+    ended, notes = desk.ledger.reviews.ended(incident), desk.ledger.reviews.notes(incident)
+    found = _figures(desk, case, stated_costs(ended))
     lines = [table(("figure", "value"), figure_lines(found)), *_note_lines(notes)]
     lines += [f"{one.step} ended on {one.at:%Y-%m-%d}, by {one.by}: its figures stand in the report" for one in ended]
     desk.show({"incident": incident, "figures": found, "notes": notes, "ended": ended}, "\n".join(lines))
@@ -121,15 +122,28 @@ def end(
     name: As,
     step: Annotated[str, typer.Argument(metavar="[STEP]", help="The playbook's step; the one that was begun.")] = "",
     cost: Annotated[
-        list[str], typer.Option("--cost", metavar="CURRENCY=AMOUNT", help="What the case has cost; once a currency.")
+        list[str],
+        typer.Option(
+            "--cost",
+            metavar="MONEY",
+            help="What it cost beside promises and claims, such as lawyers: '12000 EUR'; may be repeated, and adds up.",
+        ),
     ] = [],  # noqa: B006 - typer copies the default
 ) -> None:
-    """End the review: its figures are stored as they are now, and stand in the report."""
+    """End the review: its figures are stored as they are now, and stand in the report.
+
+    What was spent on promises and paid on claims is counted; --cost states other costs. Without it those of the review
+    before stand.
+    """
     desk: Desk = ctx.obj
+    other = _costs(cost)
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
     occurrence = _review_of(case, step)
     which = occurrence.step if occurrence else step or UNPLANNED
-    review = desk.ledger.reviews.end(incident, which, _figures(desk, case, _costs(cost)), by, now())
+    found = _figures(desk, case, other or stated_costs(desk.ledger.reviews.ended(incident)))
+    review = desk.ledger.reviews.end(incident, which, found, by, now())
+    if other and review.figures.cost.other != other:
+        raise NotAllowed(f"{which} ended on {review.at:%Y-%m-%d}, and its figures never change: --cost comes too late")
     if occurrence and occurrence.state is not OccurrenceState.DONE:
         desk.ledger.occurrences.mark(
             incident,
@@ -169,26 +183,17 @@ def _review_of(case: Case, step: str) -> RecordedOccurrence | None:
     return begun[0]
 
 
-def _figures(desk: Desk, case: Case, cost: dict[str, str]) -> ReviewFigures:
+def _figures(desk: Desk, case: Case, other_costs: Sequence[Money]) -> ReviewFigures:
     replies = [ReplyTime(*one) for one in desk.ledger.reviews.reply_times(case.incident.id)]
-    return figures(case, replies, now(), cost)
+    return figures(case, replies, now(), other_costs)
 
 
-def _costs(spelled: Sequence[str]) -> dict[str, str]:
-    """Return the costs by currency. Raises BadParameter for one that is not spelled like EUR=12000.50."""
-    from decimal import Decimal, InvalidOperation
-
-    costs: dict[str, str] = {}
-    for given in spelled:
-        currency, _, amount = given.partition("=")
-        try:
-            value = Decimal(amount)
-        except InvalidOperation:
-            value = Decimal(-1)
-        if len(currency) != 3 or not currency.isascii() or not currency.isupper() or not value.is_finite() or value < 0:
-            raise typer.BadParameter(f"--cost: {given!r} is not spelled like EUR=12000.50")
-        costs[currency] = f"{value:,.2f}"
-    return costs
+def _costs(spelled: Sequence[str]) -> tuple[Money, ...]:
+    """Return one sum for each currency. Raises BadParameter for what is no amount with its currency."""
+    try:
+        return by_currency(map(Money.parse, spelled))
+    except ValueError as error:
+        raise typer.BadParameter(f"--cost: {error}") from None
 
 
 def _note_lines(notes: Sequence[ReviewNote]) -> list[str]:

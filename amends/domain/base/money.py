@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import total_ordering
@@ -70,9 +71,17 @@ class Money:
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             cls.parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, return_schema=core_schema.str_schema()),
             json_schema_input_schema=core_schema.str_schema(pattern=rf"^{MONEY.pattern}$"),
         )
+
+
+def by_currency(amounts: Iterable[Money]) -> tuple[Money, ...]:
+    """Return one sum for each currency of these amounts, in the order of the codes."""
+    found: dict[str, Money] = {}
+    for one in amounts:
+        found[one.currency] = found[one.currency].plus(one) if one.currency in found else one
+    return tuple(found[code] for code in sorted(found))
 
 
 def read_money(text: str, currency: str) -> Money:

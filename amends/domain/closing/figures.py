@@ -1,10 +1,11 @@
 """The figures of a case for its review, as a pure function of the case, the times of its replies and the time now."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 
+from amends.domain.base.money import Money, by_currency
 from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import told_in_all
@@ -14,7 +15,7 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStatus, PersonState
 from amends.domain.playbook.closing import ClosingOverride
 from amends.domain.playbook.playbook import Event
-from amends.domain.review import ReviewFigures, TrustFigure
+from amends.domain.review import CaseCost, ReviewFigures, TrustFigure
 
 HOUR = timedelta(hours=1)
 REACHED = (PersonState.SENT, PersonState.DELIVERED, PersonState.UNCERTAIN)
@@ -32,9 +33,9 @@ class ReplyTime(NamedTuple):
 
 
 def figures(
-    case: Case, replies: Sequence[ReplyTime], now: datetime, cost: Mapping[str, str] | None = None
+    case: Case, replies: Sequence[ReplyTime], now: datetime, other_costs: Iterable[Money] = ()
 ) -> ReviewFigures:
-    """Return the figures of the case at this time."""
+    """Return the figures of the case at this time; `other_costs` are what the team states."""
     first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
     told, silence = told_in_all(case), longest_silence(case, now)
     fates = [update.fate for update in next_updates(case, now)]
@@ -61,8 +62,21 @@ def figures(
             one.state is CommitmentState.OPEN and is_carried_over(case, one) for one in case.commitments
         ),
         passed_over=len({one.criterion for one in overrides_in_force(case)}),
-        cost=dict(cost or {}),
+        cost=case_cost(case, other_costs),
         trust=tuple(_trust(case)),
+    )
+
+
+def case_cost(case: Case, other: Iterable[Money]) -> CaseCost:
+    """Return what the case has cost: spent on commitments, paid on claims, and the other costs that the team states."""
+    spent, stated = by_currency(one.spent for one in case.commitments if one.spent), by_currency(other)
+    paid = (Money(case.claims.paid, case.claims.currency),) if case.claims.paid else ()
+    return CaseCost(
+        spent=spent,
+        paid=paid,
+        recorded=by_currency((*spent, *paid)),
+        other=stated,
+        in_all=by_currency((*spent, *paid, *stated)),
     )
 
 

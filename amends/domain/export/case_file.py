@@ -10,12 +10,14 @@ from enum import StrEnum
 from typing import Literal
 
 from amends.domain.assess.assessment import Assessment
+from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Texts, Value
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.contacts import contacts_forecast
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import NextUpdate, longest_silence, next_updates
+from amends.domain.closing.figures import case_cost
 from amends.domain.export.over_time import (
     CountsByDay,
     PromisesDay,
@@ -31,6 +33,7 @@ from amends.domain.incident.commitment import Commitment, CommitmentKind, fate
 from amends.domain.incident.facts import Fact, Facts
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.review import CaseCost
 from amends.domain.risk.levels import Risk, Severity
 
 VERSION = 1
@@ -201,6 +204,7 @@ class CaseFile(Value):
     longest_silence: CaseSilence | None
     promises: tuple[CasePromise, ...]
     promises_by_day: tuple[PromisesDay, ...]
+    cost: CaseCost
     questions: CaseQuestions
     questions_by_day: tuple[QuestionsDay, ...]
     contacts: tuple[ForecastDay, ...]
@@ -209,9 +213,14 @@ class CaseFile(Value):
 
 
 def case_file(
-    case: Case, by_day: CountsByDay, assessments: Iterable[Assessment], now: datetime, written_by: str
+    case: Case,
+    by_day: CountsByDay,
+    assessments: Iterable[Assessment],
+    now: datetime,
+    written_by: str,
+    other_costs: Iterable[Money] = (),
 ) -> CaseFile:
-    """Return the case as of now as a document."""
+    """Return the case as of now as a document; `other_costs` are what the team stated in a review."""
     return CaseFile(
         written_by=written_by,
         written_at=now,
@@ -227,6 +236,7 @@ def case_file(
         longest_silence=_silence(case, now),
         promises=tuple(_promise(one, now) for one in case.commitments),
         promises_by_day=promises_by_day(case, now),
+        cost=case_cost(case, other_costs),
         questions=_questions(case),
         questions_by_day=questions_by_day(by_day.questions),
         contacts=_contacts(case, now),

@@ -31,7 +31,7 @@ from amends.domain.export.facts_text import facts_in_words
 from amends.domain.feedback.survey.text import in_short, result_tables
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan
-from amends.domain.review import Review, ReviewNote, figure_lines
+from amends.domain.review import Review, ReviewNote, cost_lines, figure_lines
 
 ENGLISH = "en"
 ADDS_UP = "Every person stands in exactly one column of each notice."
@@ -343,6 +343,12 @@ def _claims(source: ReportSource) -> ReportSection:
     return _section("claims", "Claims of compensation", (f"{totals.overdue} overdue.",), (money, by_state))
 
 
+def _cost(source: ReportSource) -> ReportSection:
+    rows = tuple((what[0].upper() + what[1:], said) for what, said in cost_lines(source.file.cost))
+    table = ReportTable(title="Cost", columns=columns("What", "Amount"), rows=rows)
+    return _section("cost", "Cost", tables=[table])
+
+
 def _closing(source: ReportSource) -> ReportSection:
     return _section("closing", "Closing", closing_lines(source.case, source.now))
 
@@ -395,6 +401,7 @@ SECTIONS: tuple[Callable[[ReportSource], ReportSection], ...] = (
     _next_news,
     _promises,
     _claims,
+    _cost,
     _questions,
     _contacts,
     _surveys,

@@ -57,6 +57,8 @@ def test_a_claim_goes_all_the_way_at_the_desk(paying: Office, tmp_path: Path) ->
     assert again.read_bytes() == out.read_bytes()
     totals = paying.values("claims", "totals", INCIDENT)
     assert (totals["claims"], totals["paid"], totals["budget"]) == ({"paid": 1}, 15_000, 100_000)
+    cost = paying.values("review", "show", INCIDENT)["figures"]["cost"]
+    assert (cost["paid"], cost["in_all"]) == (["150.00 EUR"], ["150.00 EUR"])
     told = ledger_of(paying)
     assert [line.split("\n")[0] for line in told] == [
         "Your claim of 150.00 EUR has reached us. You will know our decision by " + due(paying) + ".",

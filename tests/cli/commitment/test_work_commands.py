@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.cli.commitment.test_commitments_add import words
 from tests.cli.conftest import INCIDENT, Office
 
 STEP = ("commitments", "step", INCIDENT, "audit")
@@ -42,6 +43,14 @@ def test_money_is_counted_once_for_each_invoice(sent: Office) -> None:
         spent = sent.values(*SPEND, "--amount", "400 EUR", "--invoice", "2027-11", by="lena")
     assert spent["spent"] == "400.00 EUR"
     assert sent.values("commitments", "show", INCIDENT, "audit")["spendings"][0]["invoice"] == "2027-11"
+
+
+def test_what_was_paid_on_claims_is_no_spending(sent: Office) -> None:
+    paid_on_claims = "what the bank paid on claims is counted by itself"
+    sent.values(*words(id="refund", kind="compensation"), by="lena")
+    for promise, hinted in (("audit", False), ("refund", True)):
+        spent = sent.amends("commitments", "spend", INCIDENT, promise, "--amount", "4 EUR", "--invoice", "1", by="lena")
+        assert (spent.exit_code, paid_on_claims in spent.stderr) == (0, hinted)
 
 
 @pytest.mark.parametrize("amount", ["much", "-5 EUR", "4,000 EUR", "400"])

@@ -1,5 +1,6 @@
 """`amends review` and `amends commitments carry-over`: figures, notes, lessons that become promises, and the end."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,13 +88,42 @@ def test_a_review_ends_with_its_figures(sent: Office, tmp_path: Path) -> None:
     assert "nobody has said" in sent.amends("review", "end", INCIDENT, by="lena").stderr
     sent.values("review", "note", INCIDENT, "badly", "Letters left late.", by="omar")
     for _ in range(2):
-        ended = sent.values("review", "end", INCIDENT, "--cost", "EUR=12000.5", by="lena")
-        assert (ended["step"], ended["figures"]["cost"]) == ("review", {"EUR": "12,000.50"})
+        ended = sent.values("review", "end", INCIDENT, "--cost", "12000.5 EUR", by="lena")
+        assert (ended["step"], ended["figures"]["cost"]["other"]) == ("review", ["12000.50 EUR"])
     assert state_of_review(sent) is OccurrenceState.DONE
     sent.values("report", INCIDENT, "--out", tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "EUR 12,000.50" in report
+    assert "12000.50 EUR" in report
     assert "Letters left late. (omar, " in report
+
+
+def test_the_cost_is_counted_and_stated(sent: Office, tmp_path: Path) -> None:
+    """Spending is counted, other costs are added up, and all of it stands in the review, the export and the report."""
+    sent.values("commitments", "spend", INCIDENT, "audit", "--amount", "400 EUR", "--invoice", "1", by="lena")
+    sent.values("review", "note", INCIDENT, "badly", "Letters left late.", by="omar")
+    begin(sent)
+    shown = sent.values("review", "show", INCIDENT)["figures"]["cost"]
+    assert (shown["spent"], shown["other"], shown["in_all"]) == (["400.00 EUR"], [], ["400.00 EUR"])
+    stated = ("--cost", "9000 EUR", "--cost", "100 JPY", "--cost", "3000 EUR")
+    ended = sent.values("review", "end", INCIDENT, *stated, by="lena")["figures"]["cost"]
+    assert ended == {
+        "spent": ["400.00 EUR"], "paid": [], "recorded": ["400.00 EUR"],
+        "other": ["12000.00 EUR", "100 JPY"], "in_all": ["12400.00 EUR", "100 JPY"],
+    }  # fmt: skip
+    assert sent.values("review", "show", INCIDENT)["figures"]["cost"] == ended
+    sent.values("export", "case", INCIDENT, "--out", tmp_path / "case.json")
+    assert json.loads((tmp_path / "case.json").read_text(encoding="utf-8"))["cost"] == ended
+    sent.values("report", INCIDENT, "--out", tmp_path / "report.md")
+    assert "| Cost in all | 12400.00 EUR, 100 JPY |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_costs_of_a_review_that_has_ended_stay(sent: Office) -> None:
+    begin(sent)
+    sent.values("review", "note", INCIDENT, "badly", "Letters left late.", by="omar")
+    for said in (("--cost", "9 EUR"), ()):
+        assert sent.values("review", "end", INCIDENT, *said, by="lena")["figures"]["cost"]["other"] == ["9.00 EUR"]
+    refused = sent.amends("review", "end", INCIDENT, "--cost", "10 EUR", by="lena")
+    assert (refused.exit_code, "its figures never change" in refused.stderr) == (1, True)
 
 
 def test_a_review_is_not_ticked_off_as_a_task(sent: Office) -> None:
@@ -103,10 +133,22 @@ def test_a_review_is_not_ticked_off_as_a_task(sent: Office) -> None:
     assert f"`amends review end {INCIDENT} --as NAME`" in refused.stderr
 
 
-@pytest.mark.parametrize("cost", ["12000", "eur=5", "EUR=-1", "EUR=much", "EUR=NaN"])
-def test_a_cost_has_its_currency(sent: Office, cost: str) -> None:
+@pytest.mark.parametrize(
+    ("cost", "why"),
+    [
+        ("12000", "such as 12000 EUR"),
+        ("EUR=12000", "such as 12000 EUR"),
+        ("-1 EUR", "such as 12000 EUR"),
+        ("12000 XXX", "a code of ISO 4217"),
+        ("1.5 JPY", "at most 0 digits"),
+    ],
+)
+def test_a_cost_that_is_no_amount_is_refused(sent: Office, cost: str, why: str) -> None:
     begin(sent)
-    assert sent.amends("review", "end", INCIDENT, "--cost", cost, by="lena").exit_code == 2
+    refused = sent.amends("review", "end", INCIDENT, f"--cost={cost}", by="lena")
+    assert (refused.exit_code, f"--cost: {'an' if 'such' in why else 'a'}" in refused.stderr) == (2, True)
+    assert why in refused.stderr
+    assert state_of_review(sent) is OccurrenceState.WAITING
 
 
 def test_a_promise_is_carried_over(sent: Office) -> None:

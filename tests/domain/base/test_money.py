@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from amends.domain.base.money import DIGITS, Money, read_money
+from amends.domain.base.money import DIGITS, Money, by_currency, read_money
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,12 @@ def test_another_currency_is_refused() -> None:
         Money.parse("1 EUR").plus(Money.parse("1 CNY"))
     with pytest.raises(ValueError, match=r"1\.00 CNY is no amount in EUR"):
         sorted([Money.parse("1 CNY"), Money.parse("1 EUR")])
+
+
+def test_each_currency_has_its_own_sum() -> None:
+    given = map(Money.parse, ("5 EUR", "100 JPY", "0.50 EUR"))
+    assert by_currency(given) == (Money.parse("5.50 EUR"), Money.parse("100 JPY"))
+    assert by_currency(()) == ()
 
 
 def test_a_file_has_an_amount_as_people_write_it() -> None:

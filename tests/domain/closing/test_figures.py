@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from amends.domain.base.money import Money
 from amends.domain.case.case import Case
+from amends.domain.claim.claim import ClaimTotals
 from amends.domain.closing.figures import ReplyTime, figures
 from amends.domain.closing.text import closing_lines, note_sections
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
@@ -51,7 +53,7 @@ def a_reviewed_case(**changes: Any) -> Case:
 def test_the_figures_count_what_the_case_knows() -> None:
     replies = [ReplyTime(NOW, NOW + DAY, NOW + hours * HOUR) for hours in range(1, 11)]
     replies += [ReplyTime(NOW, NOW + DAY, NOW + 2 * DAY), ReplyTime(NOW, NOW + DAY, None)]
-    found = figures(a_reviewed_case(), replies, NOW + 20 * DAY, {"EUR": "12,000.00"})
+    found = figures(a_reviewed_case(), replies, NOW + 20 * DAY)
     assert (found.days_open, found.people, found.reached, found.unreached) == (10, 3, 2, 1)
     assert (found.deadlines_met, found.deadlines_missed, found.deadlines_open) == (0, 1, 1)
     assert (found.questions, found.questions_open, found.replied_in_time) == (12, 1, 10)
@@ -59,7 +61,6 @@ def test_the_figures_count_what_the_case_knows() -> None:
     assert (found.longest_silence_hours, found.longest_silence) == (120, "first-notice to update-1")
     assert (found.commitments_kept, found.commitments_open) == (1, 1)
     assert [(one.invitation, one.mean) for one in found.trust] == [("first", 2.5), ("second", 3.75)]
-    assert found.cost == {"EUR": "12,000.00"}
 
 
 def test_a_case_of_which_nothing_is_known_has_figures() -> None:
@@ -73,7 +74,23 @@ def test_the_figures_are_said_in_words() -> None:
     assert said["reached"] == "2, 1 not reached"
     assert said["legal deadlines"] == "0 met, 0 late, 1 missed, 1 open"
     assert said["trust"] == "2.50 of 5 after first (12 answers), then 3.75 of 5 after second (12 answers)"
-    assert said["cost"] == "not stated"
+
+
+def test_the_cost_is_what_was_spent_paid_and_stated() -> None:
+    spent = [a_commitment(id=name, spent=Money.parse(amount)) for name, amount in (("a", "400 EUR"), ("b", "9 CNY"))]
+    claims = ClaimTotals(currency="EUR", claims={"paid": 1}, paid=15_000)
+    case = a_reviewed_case(commitments=(*spent, a_commitment(id="c", spent=Money.parse("100 EUR"))), claims=claims)
+    said = dict(figure_lines(figures(case, [], NOW, map(Money.parse, ("12000 EUR", "20 JPY")))))
+    assert said["spent on promises"] == "9.00 CNY, 500.00 EUR"
+    assert said["paid on claims"] == "150.00 EUR"
+    assert said["spent and paid"] == "9.00 CNY, 650.00 EUR"
+    assert said["other costs, as stated"] == "12000.00 EUR, 20 JPY"
+    assert said["cost in all"] == "9.00 CNY, 12650.00 EUR, 20 JPY"
+
+
+def test_a_cost_that_nobody_knows_is_not_nothing() -> None:
+    said = dict(figure_lines(figures(a_reviewed_case(), [], NOW)))
+    assert (said["other costs, as stated"], said["cost in all"]) == ("not stated", "not known")
 
 
 def test_the_report_names_who_passed_over_what_and_why() -> None:
