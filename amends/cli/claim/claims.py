@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ClaimId = Annotated[int, typer.Argument(metavar="CLAIM", parser=number, help="The claim's number.")]
 Holder = Annotated[str, typer.Option(metavar="NAME", help="The name of the account's holder.")]
 AccountNumber = Annotated[str, typer.Option("--account", metavar="IBAN", help="The IBAN, or the account's number.")]
-Bank = Annotated[str, typer.Option(metavar="BIC", help="The BIC, or the name of the bank.")]
+Bank = Annotated[str, typer.Option(metavar="BIC", help="The BIC, or the name or code of the bank.")]
 
 app = noun()
 
@@ -114,7 +114,7 @@ def add(
     files = _files(desk, incident, once, evidence or [])
     new = NewClaim(
         person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
-        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(known, holder, account, bank),
+        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(holder, account, bank),
         files=files, question=question,
     )  # fmt: skip
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
@@ -192,8 +192,8 @@ def account(
 ) -> None:  # fmt: skip
     """Note the account to which a claim is paid, also a new one after a payment came back."""
     desk: Desk = ctx.obj
-    by, known = desk.member(name).name, rules_and_words(desk, incident)
-    given = _account(known, holder, account, bank)
+    by = desk.member(name).name
+    given = _account(holder, account, bank)
     if given is None:
         raise typer.BadParameter("give --holder and --account")
     desk.ledger.claims.give_account(incident, claim, given, now(), by)
@@ -248,11 +248,11 @@ def _amount(text: str, known: "ClaimDesk") -> CurrencyAmount:
         raise typer.BadParameter(f"{text[:40]!r}: {error}; claims are in {known.rules.currency}") from None
 
 
-def _account(known: "ClaimDesk", holder: str, number: str, bank: str) -> "Account | None":
+def _account(holder: str, number: str, bank: str) -> "Account | None":
     if not (holder or number or bank):
         return None
     try:
-        return read_account(holder, number, bank, iban_only=known.rules.iban_only)
+        return read_account(holder, number, bank)
     except UnfitAccount as error:
         raise typer.BadParameter(f"--{error.field}: {error}") from None
 

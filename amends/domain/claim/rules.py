@@ -86,11 +86,6 @@ class ClaimRules(Value):
         """Return the amount of this key in minor units."""
         return minor_of(getattr(self, name), self.currency)
 
-    @property
-    def iban_only(self) -> bool:
-        """Return True when people must name an IBAN, because payments in euros go through SEPA."""
-        return self.currency == EURO
-
     def last_moment(self, told_at: datetime | None, zone: str) -> datetime | None:
         """Return the end of the last day to claim, or None while it counts from something that has not happened."""
         day = self.last_day

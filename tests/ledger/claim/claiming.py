@@ -54,7 +54,12 @@ def euros(amount: str) -> CurrencyAmount:
 
 
 def an_account(number: int = 0, holder: str = "Kim Example") -> Account:
-    return read_account(holder, IBANS[number], iban_only=True)
+    return read_account(holder, IBANS[number])
+
+
+def in_china(holder: str = "李雷") -> Account:
+    """An account at a bank in China, where there are no IBANs."""
+    return read_account(holder, "6222 0202 0011 2345 678", "中国工商银行")
 
 
 def a_claim(amount: str = "50", **changes: Any) -> NewClaim:
@@ -86,8 +91,8 @@ def released(ledger: Ledger, file: int, by: Member = WEI) -> PaymentFile:
 
 
 def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> PaymentFile:
-    """Make a payment file and release it."""
-    made = ledger.payments.make(INCIDENT, RULES, by, NOW)
+    """Make a payment file, the only one, and release it."""
+    (made,) = ledger.payments.make(INCIDENT, RULES, by, NOW)
     return released(ledger, made.id, releaser)
 
 
