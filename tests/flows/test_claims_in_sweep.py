@@ -30,6 +30,36 @@ async def test_the_sweep_decides_by_the_rules_and_tells(ledger: Ledger, clock: P
     assert "We pay you the 90.00 EUR" not in said
 
 
+async def test_a_missing_account_is_asked_for_and_then_the_claim_ends(
+    ledger: Ledger, clock: PassedClock, tmp_path: Path
+) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": RULES}), wording, LEAD.name, clock.now)
+    new, desk = a_claim("20", person=2, account=None, at=clock.now), claim_desk(ledger, INCIDENT, shipped_wording())
+    ledger.claims.add(INCIDENT, new, desk.words, "care", clock.now)
+    for days in (0, 47, 15):
+        clock.now += timedelta(days=days)
+        await sweep.fn(INCIDENT)
+    (claim,) = ledger.claims.all(INCIDENT)
+    assert claim.state is ClaimState.LAPSED
+    outbox = sorted((tmp_path / "outbox" / ChannelKind.EMAIL).rglob("*.json"))
+    said = "".join(path.read_text(encoding="utf-8") for path in outbox)
+    assert "and do not know to which account" in said
+    assert "so your claim has ended" in said
+
+
+async def test_nothing_ends_while_the_incident_is_paused(ledger: Ledger, clock: PassedClock) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": RULES}), wording, LEAD.name, clock.now)
+    new, desk = a_claim("20", person=2, account=None, at=clock.now), claim_desk(ledger, INCIDENT, shipped_wording())
+    ledger.claims.add(INCIDENT, new, desk.words, "care", clock.now)
+    await sweep.fn(INCIDENT)
+    ledger.incidents.pause(INCIDENT, LEAD.name, clock.now)
+    clock.now += timedelta(days=70)
+    await sweep.fn(INCIDENT)
+    assert ledger.claims.get(INCIDENT, 1).account_reminded_at is None
+
+
 async def test_a_decision_that_is_late_is_an_alert(ledger: Ledger, clock: PassedClock) -> None:
     playbook, wording = load_playbook("customer-data-theft")
     ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": RULES}), wording, LEAD.name, clock.now)

@@ -163,7 +163,8 @@ def _say_decided(desk: Desk, incident: str, found: CompensationClaim) -> None:
     desk.show(values(found, ()), f"claim {found.id} is {found.state}{f': {found.granted}' if found.granted else ''}")
     if found.state is ClaimState.GRANTED:
         what = f"`amends claims pay {incident} --as NAME` makes a payment file"
-        desk.hint(what if found.account else f"the person is asked for an account; then {what}")
+        until = f" by {minute(found.account_due_at)}, else the claim lapses" if found.account_due_at else ""
+        desk.hint(what if found.account else f"the person is asked for an account{until}; then {what}")
 
 
 @app.command("object")
@@ -190,13 +191,13 @@ def account(
     ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As, holder: Holder, account: AccountNumber,
     bank: Bank = "",
 ) -> None:  # fmt: skip
-    """Note the account to which a claim is paid, also a new one after a payment came back."""
+    """Note the account to which a claim is paid, also a new one after a payment came back or the claim has lapsed."""
     desk: Desk = ctx.obj
-    by = desk.member(name).name
+    by, rules = desk.member(name).name, rules_and_words(desk, incident).rules
     given = _account(holder, account, bank)
     if given is None:
         raise typer.BadParameter("give --holder and --account")
-    desk.ledger.claims.give_account(incident, claim, given, now(), by)
+    desk.ledger.claims.give_account(incident, claim, given, rules, now(), by)
     desk.show({"claim": claim}, f"the account of claim {claim} is noted")
 
 

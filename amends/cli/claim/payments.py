@@ -123,7 +123,7 @@ def paid(
     desk: Desk = ctx.obj
     by, known = desk.member(name).name, rules_and_words(desk, incident)
     lines = read_bank_answer(file, column_map(COLUMNS, map_file, columns, None, "", ""))
-    answer = desk.ledger.payments.take(incident, lines, known.words, by, now())
+    answer = desk.ledger.payments.take(incident, lines, known.rules, known.words, by, now())
     tell_now(desk, incident)
     summary = (
         f"{counted(len(lines), 'line')}: {answer.paid} paid, {answer.returned} returned, {answer.pending} pending, "

@@ -52,7 +52,7 @@ def in_words(
         f"came {minute(claim.at)}, decision due {minute(claim.due_at)}",
         f"asks for {claim.asked}; {claim.state}{f', granted {claim.granted}' if claim.granted else ''}",
         *([f"the caps and the budget leave {most}"] if most else []),
-        f"account: {_account(claim)}",
+        f"account: {_account(claim)}{_awaited(claim)}",
         "",
         claim.text or UNREADABLE,
     ]
@@ -76,6 +76,14 @@ def _account(claim: CompensationClaim) -> str:
     if to is None:
         return "none yet"
     return f"{to.holder}, {to.iban or to.number}{f', {to.bic or to.bank}' if to.bic or to.bank else ''}"
+
+
+def _awaited(claim: CompensationClaim) -> str:
+    if claim.account_due_at is None:
+        return ""
+    reminded = f", reminded {minute(claim.account_reminded_at)}" if claim.account_reminded_at else ""
+    another = "another" if claim.account else "one"
+    return f"; {another} is awaited by {minute(claim.account_due_at)}, then the claim lapses{reminded}"
 
 
 def _granted(claim: CompensationClaim, minor: int) -> str:

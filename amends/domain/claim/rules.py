@@ -16,6 +16,8 @@ from amends.domain.claim.money import Amount, Currency, CurrencyAmount, minor_of
 from amends.domain.team.member import Member
 
 EURO = "EUR"
+REMINDED_BEFORE = timedelta(days=14)
+"""The time before the end of `account_within` at which a person without an account is reminded."""
 
 
 class PayingAccount(Value):
@@ -50,6 +52,11 @@ class ClaimRules(Value):
     """The time within which a person knows the decision."""
     object_within: Lasting = Span(days=30)
     """The time after a decision in which the person may object."""
+    account_within: Lasting = Span(days=60)
+    """The time after a claim was granted, or its payment came back, within which the person names an account.
+
+    The person is reminded once, 14 days before; then the claim lapses, and its money is the budget's again.
+    """
     one_approver_up_to: Amount
     """Up to this claimed amount one member decides; above, two different ones must say the same."""
     by_rule_up_to: Amount = Decimal(0)
@@ -78,6 +85,8 @@ class ClaimRules(Value):
                 raise ValueError(f"{name}: {error}") from None
         if not 0 < self.cap <= self.cap_per_person <= self.budget:
             raise ValueError("cap must be above 0, cap_per_person at least cap, and budget at least cap_per_person")
+        if self.account_within <= REMINDED_BEFORE or self.account_within < self.object_within:
+            raise ValueError("account_within must be above 14d, when people are reminded, and at least object_within")
         if self.by_rule_up_to > self.one_approver_up_to:
             raise ValueError("by_rule_up_to cannot be above one_approver_up_to: no rule decides what needs two people")
         return self

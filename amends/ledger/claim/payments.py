@@ -183,17 +183,17 @@ class ClaimPayments:
             write.note(now, incident, "payment file written", f"payment file {file}", actor=by)
 
     def take(
-        self, incident: str, lines: Iterable[BankLine], words: ClaimWords, by: str, now: datetime
-    ) -> BankAnswer:  # fmt: skip
+        self, incident: str, lines: Iterable[BankLine], rules: ClaimRules, words: ClaimWords, by: str, now: datetime
+    ) -> BankAnswer:
         """Record what the bank says of payments, each once; the people hear that they were paid, or must give another
         account. A line that fits no payment is refused with its place, and all others count. Raises NotInLedger.
         """
-        answer = BankAnswer()
+        answer, account_until = BankAnswer(), now + rules.account_within
         with self._store.write() as write:
             write.incident(incident)
             before = (answer.paid, answer.returned)
             for line in lines:
-                self._take_line(write, incident, line, words, answer, by, now)
+                self._take_line(write, incident, line, words, account_until, answer, by, now)
             if before != (answer.paid, answer.returned):
                 write.note(
                     now, incident, "bank answer", actor=by, paid=answer.paid, returned=answer.returned,
@@ -202,8 +202,9 @@ class ClaimPayments:
         return answer
 
     def _take_line(
-        self, write: Write, incident: str, line: BankLine, words: ClaimWords, answer: BankAnswer, by: str, now: datetime
-    ) -> None:
+        self, write: Write, incident: str, line: BankLine, words: ClaimWords, account_until: datetime,
+        answer: BankAnswer, by: str, now: datetime,
+    ) -> None:  # fmt: skip
         rows = _meant(write.session, incident, line)
         if not rows:
             answer.refused.append(f"{line.place}: no payment of {incident} has this reference")
@@ -217,13 +218,13 @@ class ClaimPayments:
             elif later(state, to) is state:
                 answer.unchanged += 1
             else:
-                self._set_state(write, row, to, line.reason, words, by, now)
+                self._set_state(write, row, to, line.reason, words, account_until, by, now)
                 answer.paid += to is PaymentState.PAID
                 answer.returned += to is PaymentState.RETURNED
 
     def _set_state(
-        self, write: Write, row: ClaimPaymentRow, to: PaymentState, reason: str, words: ClaimWords, by: str,
-        now: datetime,
+        self, write: Write, row: ClaimPaymentRow, to: PaymentState, reason: str, words: ClaimWords,
+        account_until: datetime, by: str, now: datetime,
     ) -> None:  # fmt: skip
         row.state, row.at, row.reason = to.value, now, reason
         claim = claim_row(write.session, row.incident, row.claim, locked=True)
@@ -233,10 +234,12 @@ class ClaimPayments:
         shown = Account.model_validate_json(seal.open(row.sealed_account, place)).hidden
         granted = CurrencyAmount(minor=row.minor, currency=claim.currency)
         question = question_row(write.session, row.incident, claim.question, locked=True)
-        say = words.paid if to is PaymentState.PAID else words.returned
-        tell_of_claims(
-            write, self._store, row.incident, ((question, say(question.locale, granted, shown)),), by, now
-        )  # fmt: skip
+        if to is PaymentState.PAID:
+            said = words.paid(question.locale, granted, shown)
+        else:
+            claim.account_due_at = account_until
+            said = words.returned(question.locale, granted, shown, account_until)
+        tell_of_claims(write, self._store, row.incident, ((question, said),), by, now)
         write.note(now, row.incident, f"claim {to}", f"claim {row.claim}", actor=by, attempt=row.attempt)
 
 

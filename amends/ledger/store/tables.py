@@ -1199,6 +1199,9 @@ class CompensationClaimRow(Sealed, table=True):
     at: datetime = _time()
     due_at: datetime = _time()
     decided_at: datetime | None = _time_or_none()
+    account_due_at: datetime | None = _time_or_none()
+    """The time by which the person is to name an account; null while none is awaited."""
+    account_reminded_at: datetime | None = _time_or_none()
     objected_at: datetime | None = _time_or_none()
 
 

@@ -103,8 +103,8 @@ class ClaimForms:
         if isinstance(account, Mistake) or account is None:
             return account
         try:
-            self._ledger.claims.give_account(visit.incident, claim.id, account, visit.now)
-        except NotAllowed:  # it was put into a payment file meanwhile
+            self._ledger.claims.give_account(visit.incident, claim.id, account, desk.rules, visit.now)
+        except NotAllowed:  # it was put into a payment file meanwhile, or has lapsed
             return Mistake("form_expired")
         return None
 

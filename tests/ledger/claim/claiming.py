@@ -99,7 +99,12 @@ def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> Paym
 def bank_says(ledger: Ledger, end_to_end: str, status: BankStatus, **changes: Any) -> BankAnswer:
     """Take in one line of the bank's answer."""
     line = BankLine("bank.csv:2:1", status, end_to_end, **changes)
-    return ledger.payments.take(INCIDENT, (line,), words(ledger), "wei", NOW)
+    return ledger.payments.take(INCIDENT, (line,), RULES, words(ledger), "wei", NOW)
+
+
+def named(ledger: Ledger, claim: int, account: Account, by: str = "", now: datetime = NOW) -> None:
+    """Name the account of a claim; the person does without `by`."""
+    ledger.claims.give_account(INCIDENT, claim, account, RULES, now, by)
 
 
 def heard(ledger: Ledger, claim: int) -> list[str]:

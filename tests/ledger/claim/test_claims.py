@@ -25,6 +25,7 @@ from tests.ledger.claim.claiming import (
     decided,
     euros,
     heard,
+    named,
     with_claims,
     words,
 )
@@ -61,7 +62,7 @@ def test_a_claim_without_account_asks_for_one(ledger: Ledger) -> None:
     claimed(ledger, account=None)
     said = ledger.answers.said(INCIDENT, 1)[1][0].text
     assert "We do not know yet to which account we can pay." in said
-    ledger.claims.give_account(INCIDENT, 1, an_account(1), NOW)
+    named(ledger, 1, an_account(1))
     assert ledger.claims.get(INCIDENT, 1).account == an_account(1)
 
 

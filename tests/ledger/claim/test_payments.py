@@ -22,6 +22,7 @@ from tests.ledger.claim.claiming import (
     decided,
     heard,
     in_china,
+    named,
     paid_file,
     released,
     with_claims,
@@ -56,7 +57,7 @@ def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
 
 
 def test_what_pain001_cannot_name_has_a_file_of_its_own(ledger: Ledger) -> None:
-    ledger.claims.give_account(INCIDENT, 3, in_china(), NOW)
+    named(ledger, 3, in_china())
     files = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     assert [(one.id, one.count, one.total) for one in files] == [(1, 2, 10_000), (2, 1, 5000)]
     released(ledger, 2)
@@ -109,7 +110,7 @@ def test_a_returned_payment_needs_another_account(ledger: Ledger) -> None:
     assert ledger.claims.get(INCIDENT, 1).state is ClaimState.RETURNED
     with pytest.raises(NotAllowed, match="waits for a payment"):
         ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
-    ledger.claims.give_account(INCIDENT, 1, an_account(3), NOW)
+    named(ledger, 1, an_account(3))
     paid_file(ledger)
     assert reference(ledger, 1) != first
     bank_says(ledger, first, BankStatus.PAID)  # an older answer, read late
@@ -156,7 +157,7 @@ def test_a_whole_file_can_be_settled_at_once(ledger: Ledger) -> None:
 def test_an_account_on_its_way_stays_as_it_is(ledger: Ledger) -> None:
     paid_file(ledger)
     with pytest.raises(NotAllowed, match="waits for no account"):
-        ledger.claims.give_account(INCIDENT, 1, an_account(2), NOW)
+        named(ledger, 1, an_account(2))
 
 
 def test_the_audit_chain_verifies_after_all(ledger: Ledger) -> None:

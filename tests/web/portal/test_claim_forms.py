@@ -12,7 +12,7 @@ from amends.ledger import Ledger
 from amends.settings import Settings
 from amends.web.app import create_app
 from tests.builders import NOW, a_playbook
-from tests.ledger.claim.claiming import OMAR, an_account, claim_rules, decided, in_china
+from tests.ledger.claim.claiming import OMAR, an_account, claim_rules, decided, in_china, words
 from tests.web.scene import ADA, INCIDENT, LI, Clock, Visitor, promises, token_in
 
 PDF = b"%PDF-1.7\n\x00\xff\r\n--x\r\n%%EOF"
@@ -125,6 +125,20 @@ def test_a_missing_account_is_given_later(ledger: Ledger, ada: Visitor) -> None:
     good = ada.send("claim-account", {"form": token, "claim": "1", "claim_holder": "Ada Example", "claim_number": IBAN})
     assert good.status_code == 303
     assert ledger.claims.get(INCIDENT, 1).account == an_account(0, "Ada Example")
+
+
+def test_the_page_names_the_last_day_for_an_account_and_its_end(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    for visitor in (ada, li):
+        claim(visitor, claim_holder="", claim_number="")
+    for number in (1, 2):
+        decided(ledger, number, "49.90", OMAR, "", RULES, NOW)
+    assert "Please give it by 23 January 2027." in ada.look().text
+    for days in (47, 62):
+        ledger.lapses.carry_out(INCIDENT, words(ledger), NOW + timedelta(days=days))
+    page = ada.look().text
+    assert "so this claim has ended. If you still want the money, please tell us under “Ask us”." in page
+    assert "/claim-account" not in page
+    assert "这项申请已经结束" in li.look().text
 
 
 def test_nobody_sees_or_changes_the_claim_of_another(ledger: Ledger, ada: Visitor, li: Visitor) -> None:

@@ -1229,6 +1229,8 @@ def _create_claims() -> None:
         sa.Column("at", TIME, nullable=False),
         sa.Column("due_at", TIME, nullable=False),
         sa.Column("decided_at", TIME, nullable=True),
+        sa.Column("account_due_at", TIME, nullable=True),
+        sa.Column("account_reminded_at", TIME, nullable=True),
         sa.Column("objected_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
         sa.ForeignKeyConstraint(["incident", "question"], ["question.incident", "question.id"]),
