@@ -38,7 +38,7 @@ PORTAL = set(
     reply_subject reply_hello reply_asked reply_answer reply_wrong reply_closed reply_not_satisfied reply_not_satisfied_mail reply_thanks
     reply_sms reply_sms_wrong reply_sms_correction
     claim_title claim_intro claim_intro_open claim_over claim_amount claim_text claim_holder claim_number
-    claim_bank claim_account_why claim_files claim_files_from claim_send claim_sent claim_yours claim_made
+    claim_bank claim_account_why claim_files claim_files_from claim_files_needed claim_send claim_sent claim_yours claim_made
     claim_received claim_late claim_granted claim_partly claim_rejected claim_in_payment claim_paid claim_returned
     claim_account_until claim_lapsed claim_account_missing claim_account_title claim_account_send claim_account_saved claim_object
     claim_object_intro claim_object_why claim_object_send claim_objected claim_bad_amount claim_bad_account

@@ -19,7 +19,7 @@ from amends.domain.base.text import counted, minute
 from amends.domain.claim.account import UnfitAccount, read_account
 from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim, NewEvidence
 from amends.domain.claim.money import CurrencyAmount, read_money
-from amends.domain.claim.rules import ClaimVerdict
+from amends.domain.claim.rules import ClaimRules, ClaimVerdict, lacks_evidence
 
 if TYPE_CHECKING:
     from amends.delivery.claims import ClaimDesk
@@ -67,6 +67,7 @@ def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> 
         rules = rules_and_words(desk, incident).rules
         minor = desk.ledger.claims.most(incident, claim, rules)
         most = str(found.asked.model_copy(update={"minor": minor}))
+        _hint_at_evidence(desk, rules, found.asked, found.files)
     files = desk.ledger.evidence.of_claim(incident, claim)
     desk.show(found, "\n".join(in_words(found, files, signals, most)))
     if found.source is ClaimWay.MAIL:
@@ -120,7 +121,14 @@ def add(
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
     tell_now(desk, incident)
     desk.show({"claim": claim, "person": whose}, f"claim {claim} of person {whose} over {asked}")
+    _hint_at_evidence(desk, known.rules, asked, len(files))
     desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
+
+
+def _hint_at_evidence(desk: Desk, rules: ClaimRules, asked: CurrencyAmount, files: int) -> None:
+    if lacks_evidence(rules, asked.minor, files):
+        above = asked.model_copy(update={"minor": rules.minor("evidence_above")})
+        desk.hint(f"it has no evidence, which is needed above {above}: it is granted with --without-evidence alone")
 
 
 @app.command()
@@ -132,15 +140,19 @@ def decide(
     grant: Annotated[str, typer.Option(metavar="AMOUNT", help="Grant this much.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Grant nothing.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why less, for the person, in their language.")] = "",
+    without_evidence: Annotated[
+        str, typer.Option(metavar="REASON", help="Why to grant it although evidence is missing, without names.")
+    ] = "",
     by_rules: Annotated[bool, typer.Option("--by-rules", help="Grant all that the playbook grants by itself.")] = False,
 ) -> None:
     """Decide on a claim: --grant AMOUNT, or --reject, with a --reason for less than was asked for.
 
-    Above `one_approver_up_to` two different members must say the same. The person hears the decision at once.
+    Above `one_approver_up_to` two different members must say the same, and above `evidence_above` a claim needs
+    evidence, or --without-evidence REASON, which stands in the audit chain. The person hears the decision at once.
     """
     desk: Desk = ctx.obj
     if by_rules:
-        if claim or grant or reject:
+        if claim or grant or reject or without_evidence:
             raise typer.BadParameter("--by-rules decides all that the rules can, and takes nothing else")
         known = rules_and_words(desk, incident)
         count = desk.ledger.claims.decide_by_rules(incident, known.rules, known.words, now())
@@ -150,7 +162,7 @@ def decide(
     if not claim or not name or bool(grant) == reject:
         raise typer.BadParameter("name a CLAIM, either --grant AMOUNT or --reject, and --as NAME")
     by, known = desk.member(name), rules_and_words(desk, incident)
-    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason)
+    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason, without_evidence)
     found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, by, now())
     _say_decided(desk, incident, found)
 

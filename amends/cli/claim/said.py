@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from amends.cli.terminal.desk import Desk
 from amends.domain.base.text import minute
 from amends.domain.base.value import to_utc
-from amends.domain.claim.claim import CompensationClaim, Evidence
+from amends.domain.claim.claim import ClaimDecision, CompensationClaim, Evidence
 
 if TYPE_CHECKING:
     from amends.delivery.claims import ClaimDesk
@@ -60,7 +60,7 @@ def in_words(
         lines += ["", f"objected {minute(claim.objected_at)}: {claim.objection or '(no words)'}"]
     lines += [f"evidence {one.id}: {one.kind}, {one.size} bytes" for one in files]
     lines += [
-        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}"
+        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}{_unproven(one)}"
         for one in claim.decisions
     ]
     lines += [
@@ -94,6 +94,10 @@ def _granted(claim: CompensationClaim, minor: int) -> str:
 
 def _why(reason: str) -> str:
     return f" ({reason})" if reason else ""
+
+
+def _unproven(decision: ClaimDecision) -> str:
+    return f"; without evidence: {decision.without_evidence}" if decision.without_evidence else ""
 
 
 def tell_now(desk: Desk, incident: str) -> None:

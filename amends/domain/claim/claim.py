@@ -82,6 +82,8 @@ class ClaimDecision(Value):
     """The minor units that are granted; 0 for a rejection."""
     reason: str = Field(default="", repr=False)
     """The reason in words for the person; needed when less is granted than was asked for."""
+    without_evidence: str = ""
+    """The reason, for the team, to grant the claim although its evidence is missing; holds no personal data."""
     at: Moment
 
 

@@ -62,7 +62,7 @@ class ClaimRules(Value):
     by_rule_up_to: Amount = Decimal(0)
     """Up to this amount a claim without need of evidence is granted at once, by no person."""
     evidence_above: Amount = Decimal(0)
-    """Above this amount evidence is needed."""
+    """A claim above this amount and without evidence is granted by no rule, and by members with a reason alone."""
     cap: Amount
     """The most that is granted for one claim."""
     cap_per_person: Amount
@@ -121,6 +121,8 @@ class ClaimVerdict(NamedTuple):
 
     granted: int
     reason: str = ""
+    without_evidence: str = ""
+    """The reason, for the team, to grant a claim whose evidence is needed and missing."""
 
 
 def most_to_grant(rules: ClaimRules, asked: int, others: GrantedSoFar) -> int:
@@ -142,10 +144,15 @@ def verdict_by_rule(
     Signals of fraud play no part. After an objection (not `first`) people decide.
     """
     small = asked.minor <= rules.minor("by_rule_up_to")
-    evident = files > 0 or asked.minor <= rules.minor("evidence_above")
+    evident = not lacks_evidence(rules, asked.minor, files)
     if not (first and small and evident and asked.currency == rules.currency):
         return None
     return ClaimVerdict(asked.minor) if most_to_grant(rules, asked.minor, others) == asked.minor else None
+
+
+def lacks_evidence(rules: ClaimRules, asked_minor: int, files: int) -> bool:
+    """Return True for a claim without evidence above the amount up to which none is needed."""
+    return not files and asked_minor > rules.minor("evidence_above")
 
 
 def why_not_decide(
@@ -161,7 +168,19 @@ def why_not_decide(
         return Refusal(f"{by.name} decided claim {claim.id} before the objection: somebody else decides now")
     if any(one.by == by.name for one in standing(claim)):
         return Refusal(f"{by.name} has decided claim {claim.id}; a second, different member must")
-    return _why_not_amount(rules, claim, verdict, others)
+    return _why_not_amount(rules, claim, verdict, others) or _why_not_unproven(rules, claim, verdict)
+
+
+def _why_not_unproven(rules: ClaimRules, claim: CompensationClaim, verdict: ClaimVerdict) -> Refusal | None:
+    why, lacks = verdict.without_evidence.strip(), lacks_evidence(rules, claim.asked.minor, claim.files)
+    if len(why) > LONGEST_REASON:
+        return Refusal(f"a reason has at most {LONGEST_REASON} characters")
+    if why and not (lacks and verdict.granted):
+        return Refusal(f"nothing is granted to claim {claim.id} without evidence: leave out --without-evidence")
+    if why or not (lacks and verdict.granted):
+        return None
+    above = CurrencyAmount(minor=rules.minor("evidence_above"), currency=rules.currency)
+    return Refusal(f"claim {claim.id} has no evidence, needed above {above}; else say why: --without-evidence REASON")
 
 
 def _why_not_amount(

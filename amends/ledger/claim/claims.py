@@ -180,7 +180,7 @@ class CompensationClaims:
             done = is_decided(rules, row.asked, decisions_of(said, seal))
             write.note(
                 now, incident, "claim decided" if done else "claim decision", f"claim {claim}",
-                actor=by.name, minor=verdict.granted, round=row.round,
+                actor=by.name, minor=verdict.granted, round=row.round, **_unproven(verdict),
             )  # fmt: skip
             if done:
                 news = _settle(row, verdict, words, rules, now)
@@ -197,6 +197,7 @@ class CompensationClaims:
         session.add(
             ClaimDecisionRow(
                 incident=row.incident, claim=row.id, id=number, round=row.round, by=by, granted=verdict.granted, at=now,
+                without_evidence=verdict.without_evidence.strip(),
                 sealed_reason=self._store.seal(session, row.incident).close(reason, place) if reason else None,
             )
         )  # fmt: skip
@@ -376,6 +377,12 @@ def _undecided(incident: str, rules: ClaimRules, after: int):  # type: ignore[no
         .order_by(col(CompensationClaimRow.id))
         .limit(PAGE)
     )  # fmt: skip
+
+
+def _unproven(verdict: ClaimVerdict) -> dict[str, str]:
+    """Return what the audit chain says of a grant without the evidence that was needed; empty for any other."""
+    why = verdict.without_evidence.strip()
+    return {"without_evidence": why} if why else {}
 
 
 def _settle(

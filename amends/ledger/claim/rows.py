@@ -77,6 +77,7 @@ def decisions_of(rows: Iterable[ClaimDecisionRow], seal: Seal) -> tuple[ClaimDec
             round=row.round,
             granted=row.granted,
             reason=opened(seal, row.sealed_reason, reason_place(row.incident, row.claim, row.id)) or "",
+            without_evidence=row.without_evidence,
             at=row.at,
         )
         for row in sorted(rows, key=lambda row: row.id)

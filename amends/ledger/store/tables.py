@@ -1221,6 +1221,8 @@ class ClaimDecisionRow(Sealed, table=True):
     granted: int = Field(sa_type=BigInteger)
     """The minor units that are granted; 0 for a rejection."""
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    without_evidence: str = ""
+    """The reason to grant the claim although its evidence is missing; without personal data, as in the audit chain."""
     at: datetime = _time()
 
 

@@ -49,6 +49,7 @@ class ClaimSection:
     is_over: bool
     currency: str
     evidence_above: str
+    """The amount above which a claim needs evidence; empty when each claim does."""
 
 
 class ClaimForms:

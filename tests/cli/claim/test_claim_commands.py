@@ -100,6 +100,20 @@ def test_a_rejection_is_objected_to_at_the_desk(paying: Office) -> None:
     assert paying.values("claims", "decide", INCIDENT, 1, "--grant", "50", by="wei")["granted"] == "50.00 EUR"
 
 
+def test_a_grant_without_evidence_has_a_reason_that_is_shown(paying: Office) -> None:
+    added = paying.amends(*ADD[:-4], "--amount", "300", by="rosa")
+    assert "it has no evidence, which is needed above 250.00 EUR" in added.output
+    grant = ("claims", "decide", INCIDENT, 1, "--grant", "200", "--reason", "It is the most.")
+    refused = paying.amends(*grant, by="omar")
+    assert (refused.exit_code, "--without-evidence REASON" in refused.output) == (1, True)
+    for member, state in (("omar", "received"), ("wei", "granted")):
+        paying.amends(*grant, "--without-evidence", "The shop has closed.", by=member)
+        shown = paying.amends("claims", "show", INCIDENT, 1, by="lena").output
+        assert f"decision by {member}" in shown
+        assert "; without evidence: The shop has closed." in shown
+        assert f"; {state}" in shown
+
+
 def test_the_rules_decide_by_command(paying: Office) -> None:
     paying.values("claims", "add", INCIDENT, "--person", 2, "--text", "Stamps", "--amount", "9.50", by="rosa")
     assert paying.values("claims", "decide", INCIDENT, "--by-rules") == {"granted": 1}

@@ -27,10 +27,10 @@ DUE = NOW + timedelta(days=14)
 
 
 def claim_rules(**changes: Any) -> ClaimRules:
-    """Euros: 25 by rule, one approver up to 100, at most 200 for a claim, 300 for a person, 1000 in all."""
+    """Euros: 25 by rule, one approver up to 100, evidence above 250, at most 200 for a claim, 300 for a person, 1000 in all."""
     given: dict[str, Any] = {
         "currency": "EUR", "last_day": date(2027, 3, 31), "one_approver_up_to": 100, "by_rule_up_to": 25,
-        "evidence_above": 25, "cap": 200, "cap_per_person": 300, "budget": 1000, "pay_from": OURS.model_dump(),
+        "evidence_above": 250, "cap": 200, "cap_per_person": 300, "budget": 1000, "pay_from": OURS.model_dump(),
     }  # fmt: skip
     return ClaimRules.model_validate(given | changes)
 
@@ -78,10 +78,10 @@ def claimed(ledger: Ledger, amount: str = "50", by: str = "", **changes: Any) ->
 
 def decided(
     ledger: Ledger, claim: int, amount: str, by: Member = OMAR, reason: str = "", rules: ClaimRules = RULES,
-    now: datetime = NOW,
+    now: datetime = NOW, unproven: str = "",
 ) -> CompensationClaim:  # fmt: skip
     """Record a decision; an amount of 0 rejects."""
-    verdict = ClaimVerdict(euros(amount).minor, reason)
+    verdict = ClaimVerdict(euros(amount).minor, reason, unproven)
     return ledger.claims.decide(INCIDENT, claim, verdict, rules, words(ledger), by, now)
 
 

@@ -95,6 +95,19 @@ def test_what_cannot_be_read_is_given_back(
     assert ledger.claims.all(INCIDENT) == ()
 
 
+@pytest.mark.parametrize(
+    ("above", "said"), [(250, "Above 250.00 EUR we need a receipt"), (0, ">We need a receipt or another paper")]
+)
+def test_the_form_says_before_sending_when_evidence_is_needed(
+    ledger: Ledger, ada: Visitor, above: int, said: str
+) -> None:
+    rules = claim_rules(within="90d", last_day=None, evidence_above=above).model_dump(mode="json")
+    ledger.playbooks.pin(INCIDENT, a_playbook(claims=rules), shipped_wording(), "lena", NOW)
+    page = ada.look().text
+    assert said in page
+    assert page.index(said) < page.index('id="claim_files"')
+
+
 def test_the_same_form_twice_is_one_claim(ledger: Ledger, ada: Visitor) -> None:
     claim(ada)
     claim(ada)

@@ -1250,6 +1250,7 @@ def _create_claims() -> None:
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("granted", sa.BigInteger(), nullable=False),
         sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
+        sa.Column("without_evidence", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["incident", "claim"], ["compensation_claim.incident", "compensation_claim.id"]),
         sa.PrimaryKeyConstraint("incident", "claim", "id"),
