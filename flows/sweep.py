@@ -31,6 +31,7 @@ from amends.domain.base.text import counted
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import is_over, late_answers
+from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
@@ -142,9 +143,12 @@ async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[
 def _look_after_claims(context: Context, case: Case) -> None:
     """Grant what the playbook's rules grant, remind of missing accounts, and end claims that never got one.
 
-    Nobody is reminded, and nothing ends, while no answer may leave: days on which nobody hears anything count for none.
+    That the list has nobody who may claim is an alert, as of a step that tells nobody. Nobody is reminded, and nothing
+    ends, while no answer may leave: days on which nobody hears anything count for none.
     """
     now = context.clock()
+    if why := why_nobody_may_claim(case):
+        context.ledger.incidents.alert(case.incident.id, why, now)
     decide_by_rules(context.ledger, case, shipped_wording(), now)
     if not why_not_send(context.ledger, case.incident.id, now):
         end_without_account(context.ledger, case, shipped_wording(), now)

@@ -11,7 +11,7 @@ from amends.domain.claim.claim import ClaimState
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
 from flows.sweep import sweep
-from tests.ledger.claim.claiming import RULES, a_claim
+from tests.ledger.claim.claiming import RULES, a_claim, claim_rules
 from tests.story import INCIDENT, LEAD
 
 
@@ -58,6 +58,16 @@ async def test_nothing_ends_while_the_incident_is_paused(ledger: Ledger, clock: 
     clock.now += timedelta(days=70)
     await sweep.fn(INCIDENT)
     assert ledger.claims.get(INCIDENT, 1).account_reminded_at is None
+
+
+async def test_claims_for_a_segment_that_nobody_has_are_an_alert(ledger: Ledger, clock: PassedClock) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    rules = claim_rules(audience="gold-members")
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": rules}), wording, LEAD.name, clock.now)
+    for _ in range(2):
+        await sweep.fn(INCIDENT)
+    alerts = [one.what for one in ledger.cases.read(INCIDENT, clock.now).alerts if "claim" in one.what]
+    assert alerts == ["claims.audience: nobody may claim compensation: the list has no segment gold-members"]
 
 
 async def test_a_decision_that_is_late_is_an_alert(ledger: Ledger, clock: PassedClock) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import model_validator
 
 from amends.domain.base.errors import Refusal
-from amends.domain.base.value import EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
+from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
 from amends.domain.claim.account import BIC, LONGEST_NAME, sepa_text, why_not_iban
 from amends.domain.claim.claim import BY_RULE, LONGEST_REASON, ClaimDecision, ClaimState, CompensationClaim
 from amends.domain.claim.money import Amount, Currency, CurrencyAmount, minor_of
@@ -78,6 +78,8 @@ class ClaimRules(Value):
             raise ValueError("say until when people may claim: either last_day, or within (after they were told)")
         if self.last_day and not FIRST_STATED <= self.last_day.year <= LAST_STATED:
             raise ValueError(f"last_day: a day between the years {FIRST_STATED} and {LAST_STATED} is meant")
+        if self.audience.startswith(AUDIENCE_WORDS):
+            raise ValueError("audience: everyone, or a segment of the list of people")
         for name in ("one_approver_up_to", "by_rule_up_to", "evidence_above", "cap", "cap_per_person", "budget"):
             try:
                 minor_of(getattr(self, name), self.currency)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.content.notice import shipped_wording
+from amends.domain.claim.rules import ClaimRules
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, Office
 from tests.ledger.claim.claiming import IBANS, claim_rules
@@ -18,10 +19,14 @@ ADD = ("claims", "add", INCIDENT, "--person", 2, "--text", "A new lock.", "--amo
 @pytest.fixture
 def paying(office: Office) -> Office:
     """An office whose playbook pays compensation."""
+    return with_rules(office, RULES)
+
+
+def with_rules(office: Office, rules: ClaimRules) -> Office:
     ledger = office.ledger()
     running = ledger.cases.read(INCIDENT).playbook
     assert running
-    playbook = running.model_copy(update={"claims": RULES})
+    playbook = running.model_copy(update={"claims": rules})
     ledger.playbooks.pin(INCIDENT, playbook, shipped_wording(), "lena", datetime.now(UTC))
     ledger.dispose()
     return office
@@ -156,6 +161,12 @@ def test_wrong_input_is_told_and_changes_nothing(
     assert answer.exit_code == code
     assert said in " ".join(answer.output.replace("│", " ").split())
     assert paying.values("claims", "list", INCIDENT) == []
+
+
+def test_a_segment_that_nobody_has_is_hinted_at(office: Office) -> None:
+    with_rules(office, claim_rules(audience="gold"))
+    hint = "nobody may claim compensation: the list has no segment gold; correct the list, or change the playbook"
+    assert hint in office.amends("lint", INCIDENT).stderr
 
 
 def test_without_rules_nothing_can_be_claimed(office: Office) -> None:

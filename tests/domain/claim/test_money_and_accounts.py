@@ -134,6 +134,7 @@ def test_every_country_of_our_ibans_has_a_length() -> None:
         ({"within": "90d"}, "either last_day, or within"),
         ({"last_day": None}, "either last_day, or within"),
         ({"pay_from": {"name": "B", "iban": "DE00"}}, "iban"),
+        ({"audience": "unredeemed:codes"}, "a segment of the list"),
         ({"account_within": "14d"}, "above 14d"),
         ({"object_within": "90d"}, "at least object_within"),
         ({"cappp": 1}, "Extra inputs"),
