@@ -19,9 +19,9 @@ from amends.delivery.alerts import (
     alert_of_replies,
     remind_approvers,
 )
-from amends.delivery.answers.send import send_replies
+from amends.delivery.answers.send import send_replies, why_not_send
 from amends.delivery.channels import connected
-from amends.delivery.claims import decide_by_rules
+from amends.delivery.claims import decide_by_rules, end_without_account
 from amends.delivery.feedback.hours import ReminderWords, remind
 from amends.delivery.forget import DataPlaces, forget_again, forget_due
 from amends.delivery.send.postpone import zones
@@ -31,6 +31,7 @@ from amends.domain.base.text import counted
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import is_over, late_answers
+from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
@@ -128,15 +129,29 @@ async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[st
 async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
     """Send the answers that are due, also of incidents that are over; a pause, an embargo or a doubt is no trouble.
 
-    Claims that the rules of the playbook grant are granted first, so that their people hear it at once.
+    Claims are looked after first, so that their people hear at once how these stand.
     """
     for case in cases:
         incident = case.incident.id
         with _collected(troubles, incident):
             if case.playbook and case.playbook.claims:
-                await asyncio.to_thread(decide_by_rules, context.ledger, case, shipped_wording(), context.clock())
+                await asyncio.to_thread(_look_after_claims, context, case)
             sent = await send_replies(context.ledger, context.channels, context.links, incident, context.clock)
             troubles += [f"{incident}: answers wait ({channel}): {why}" for channel, why in sent.trouble.items()]
+
+
+def _look_after_claims(context: Context, case: Case) -> None:
+    """Grant what the playbook's rules grant, remind of missing accounts, and end claims that never got one.
+
+    That the list has nobody who may claim is an alert, as of a step that tells nobody. Nobody is reminded, and nothing
+    ends, while no answer may leave: days on which nobody hears anything count for none.
+    """
+    now = context.clock()
+    if why := why_nobody_may_claim(case):
+        context.ledger.incidents.alert(case.incident.id, why, now)
+    decide_by_rules(context.ledger, case, shipped_wording(), now)
+    if not why_not_send(context.ledger, case.incident.id, now):
+        end_without_account(context.ledger, case, shipped_wording(), now)
 
 
 async def _forget_due(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:

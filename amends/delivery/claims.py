@@ -15,6 +15,7 @@ from amends.domain.claim.words import ClaimWords
 from amends.domain.notice.wording import Wording, say_date
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Ledger
+from amends.ledger.claim.lapses import Lapses
 
 MOST_FILES = 3
 """The most files with one claim."""
@@ -75,6 +76,14 @@ def decide_by_rules(ledger: Ledger, case: Outline, shipped: Wording, now: dateti
         return 0
     words = claim_words(case, ledger.playbooks.wording(case.incident.id), shipped)
     return ledger.claims.decide_by_rules(case.incident.id, case.playbook.claims, words, now)
+
+
+def end_without_account(ledger: Ledger, case: Outline, shipped: Wording, now: datetime) -> Lapses:
+    """Remind people of whom no account is known, and end claims whose last day is over; return how many of each."""
+    incident = case.incident.id
+    if DESTROYED in case.events:
+        return Lapses(0, 0)
+    return ledger.lapses.carry_out(incident, claim_words(case, ledger.playbooks.wording(incident), shipped), now)
 
 
 def claim_words(case: Outline, wording: Wording, shipped: Wording) -> ClaimWords:

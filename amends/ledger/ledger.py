@@ -24,6 +24,7 @@ from amends.ledger.case.told import ToldRecord
 from amends.ledger.case.visits import Visits
 from amends.ledger.claim.claims import CompensationClaims
 from amends.ledger.claim.evidence import ClaimEvidence
+from amends.ledger.claim.lapses import ClaimLapses
 from amends.ledger.claim.payments import ClaimPayments
 from amends.ledger.codes.codes import CodeStocks
 from amends.ledger.commitment.commitments import Commitments
@@ -122,11 +123,8 @@ class Ledger:
         self.surveys, self.samples = Surveys(store), SurveySamples(store)
         self.callers, self.mentions = Callers(store), Mentions(store, self.questions, self.answers)
         self.hours = QuestionHours(store)
-        self.claims, self.payments, self.evidence = (
-            CompensationClaims(store),
-            ClaimPayments(store),
-            ClaimEvidence(store),
-        )
+        self.claims, self.lapses = CompensationClaims(store), ClaimLapses(store)
+        self.payments, self.evidence = ClaimPayments(store), ClaimEvidence(store)
         self.notices = notices = Notices(store, replay)
         self.approvals, self.restore = Approvals(store, notices), Restore(store)
         claims = Claims(store, notices)

@@ -38,14 +38,14 @@ PORTAL = set(
     reply_subject reply_hello reply_asked reply_answer reply_wrong reply_closed reply_not_satisfied reply_not_satisfied_mail reply_thanks
     reply_sms reply_sms_wrong reply_sms_correction
     claim_title claim_intro claim_intro_open claim_over claim_currency claim_amount claim_text claim_holder claim_number
-    claim_bank claim_account_why claim_files claim_files_from claim_send claim_sent claim_yours claim_made
+    claim_bank claim_account_why claim_files claim_files_from claim_files_needed claim_send claim_sent claim_yours claim_made
     claim_received claim_late claim_granted claim_partly claim_rejected claim_in_payment claim_paid claim_returned
-    claim_account_missing claim_account_title claim_account_send claim_account_saved claim_object
+    claim_account_until claim_lapsed claim_account_missing claim_account_title claim_account_send claim_account_saved claim_object
     claim_object_intro claim_object_why claim_object_send claim_objected claim_bad_amount claim_bad_account
-    claim_bad_holder claim_bad_bank claim_bad_files claim_too_late claim_reply_subject claim_reply_asked
+    claim_bad_holder claim_bad_letters claim_bad_bank claim_bad_files claim_too_late claim_reply_subject claim_reply_asked
     claim_reply_answer claim_reply_page claim_reply_thanks claim_reply_received claim_reply_account_needed
     claim_reply_granted claim_reply_partly claim_reply_rejected claim_reply_object claim_reply_after claim_reply_paid claim_reply_returned
-    claim_reply_reopened
+    claim_reply_reopened claim_reply_account_until claim_reply_reminder claim_reply_lapsed
     hour_begins hour_when hour_minutes hour_where hour_page hour_intro hour_more hour_ask_label hour_ask hour_remind hour_reminded
     hour_over hour_answers hour_reminder_subject hour_reminder_text
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed

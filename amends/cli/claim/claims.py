@@ -19,7 +19,7 @@ from amends.domain.base.money import Money, read_money
 from amends.domain.base.text import counted, minute
 from amends.domain.claim.account import UnfitAccount, read_account
 from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim, NewEvidence
-from amends.domain.claim.rules import ClaimVerdict
+from amends.domain.claim.rules import ClaimRules, ClaimVerdict, lacks_evidence
 
 if TYPE_CHECKING:
     from amends.delivery.claims import ClaimDesk
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ClaimId = Annotated[int, typer.Argument(metavar="CLAIM", parser=number, help="The claim's number.")]
 Holder = Annotated[str, typer.Option(metavar="NAME", help="The name of the account's holder.")]
 AccountNumber = Annotated[str, typer.Option("--account", metavar="IBAN", help="The IBAN, or the account's number.")]
-Bank = Annotated[str, typer.Option(metavar="BIC", help="The BIC, or the name of the bank.")]
+Bank = Annotated[str, typer.Option(metavar="BIC", help="The BIC, or the name or code of the bank.")]
 
 app = noun()
 
@@ -67,6 +67,7 @@ def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> 
         rules = rules_and_words(desk, incident).rules
         minor = desk.ledger.claims.most(incident, claim, rules)
         most = str(Money(minor, found.asked.currency))
+        _hint_at_evidence(desk, rules, found.asked, found.files)
     files = desk.ledger.evidence.of_claim(incident, claim)
     desk.show(found, "\n".join(in_words(found, files, signals, most)))
     if found.source is ClaimWay.MAIL:
@@ -114,13 +115,20 @@ def add(
     files = _files(desk, incident, once, evidence or [])
     new = NewClaim(
         person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
-        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(known, holder, account, bank),
+        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(holder, account, bank),
         files=files, question=question,
     )  # fmt: skip
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
     tell_now(desk, incident)
     desk.show({"claim": claim, "person": whose}, f"claim {claim} of person {whose} over {asked}")
+    _hint_at_evidence(desk, known.rules, asked, len(files))
     desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
+
+
+def _hint_at_evidence(desk: Desk, rules: ClaimRules, asked: Money, files: int) -> None:
+    if lacks_evidence(rules, asked.minor, files):
+        above = Money(rules.minor("evidence_above"), asked.currency)
+        desk.hint(f"it has no evidence, which is needed above {above}: it is granted with --without-evidence alone")
 
 
 @app.command()
@@ -132,15 +140,19 @@ def decide(
     grant: Annotated[str, typer.Option(metavar="AMOUNT", help="Grant this much.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Grant nothing.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why less, for the person, in their language.")] = "",
+    without_evidence: Annotated[
+        str, typer.Option(metavar="REASON", help="Why to grant it although evidence is missing, without names.")
+    ] = "",
     by_rules: Annotated[bool, typer.Option("--by-rules", help="Grant all that the playbook grants by itself.")] = False,
 ) -> None:
     """Decide on a claim: --grant AMOUNT, or --reject, with a --reason for less than was asked for.
 
-    Above `one_approver_up_to` two different members must say the same. The person hears the decision at once.
+    Above `one_approver_up_to` two different members must say the same, and above `evidence_above` a claim needs
+    evidence, or --without-evidence REASON, which stands in the audit chain. The person hears the decision at once.
     """
     desk: Desk = ctx.obj
     if by_rules:
-        if claim or grant or reject:
+        if claim or grant or reject or without_evidence:
             raise typer.BadParameter("--by-rules decides all that the rules can, and takes nothing else")
         known = rules_and_words(desk, incident)
         count = desk.ledger.claims.decide_by_rules(incident, known.rules, known.words, now())
@@ -150,7 +162,7 @@ def decide(
     if not claim or not name or bool(grant) == reject:
         raise typer.BadParameter("name a CLAIM, either --grant AMOUNT or --reject, and --as NAME")
     by, known = desk.member(name), rules_and_words(desk, incident)
-    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason)
+    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason, without_evidence)
     found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, by, now())
     _say_decided(desk, incident, found)
 
@@ -163,7 +175,8 @@ def _say_decided(desk: Desk, incident: str, found: CompensationClaim) -> None:
     desk.show(values(found, ()), f"claim {found.id} is {found.state}{f': {found.granted}' if found.granted else ''}")
     if found.state is ClaimState.GRANTED:
         what = f"`amends claims pay {incident} --as NAME` makes a payment file"
-        desk.hint(what if found.account else f"the person is asked for an account; then {what}")
+        until = f" by {minute(found.account_due_at)}, else the claim lapses" if found.account_due_at else ""
+        desk.hint(what if found.account else f"the person is asked for an account{until}; then {what}")
 
 
 @app.command("object")
@@ -190,13 +203,13 @@ def account(
     ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As, holder: Holder, account: AccountNumber,
     bank: Bank = "",
 ) -> None:  # fmt: skip
-    """Note the account to which a claim is paid, also a new one after a payment came back."""
+    """Note the account to which a claim is paid, also a new one after a payment came back or the claim has lapsed."""
     desk: Desk = ctx.obj
-    by, known = desk.member(name).name, rules_and_words(desk, incident)
-    given = _account(known, holder, account, bank)
+    by, rules = desk.member(name).name, rules_and_words(desk, incident).rules
+    given = _account(holder, account, bank)
     if given is None:
         raise typer.BadParameter("give --holder and --account")
-    desk.ledger.claims.give_account(incident, claim, given, now(), by)
+    desk.ledger.claims.give_account(incident, claim, given, rules, now(), by)
     desk.show({"claim": claim}, f"the account of claim {claim} is noted")
 
 
@@ -248,11 +261,11 @@ def _amount(text: str, known: "ClaimDesk") -> Money:
         raise typer.BadParameter(f"{text[:40]!r}: {error}; claims are in {known.rules.currency}") from None
 
 
-def _account(known: "ClaimDesk", holder: str, number: str, bank: str) -> "Account | None":
+def _account(holder: str, number: str, bank: str) -> "Account | None":
     if not (holder or number or bank):
         return None
     try:
-        return read_account(holder, number, bank, iban_only=known.rules.iban_only)
+        return read_account(holder, number, bank)
     except UnfitAccount as error:
         raise typer.BadParameter(f"--{error.field}: {error}") from None
 

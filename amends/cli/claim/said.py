@@ -8,7 +8,7 @@ from amends.cli.terminal.desk import Desk
 from amends.domain.base.money import Money
 from amends.domain.base.text import minute
 from amends.domain.base.value import to_utc
-from amends.domain.claim.claim import CompensationClaim, Evidence
+from amends.domain.claim.claim import ClaimDecision, CompensationClaim, Evidence
 
 if TYPE_CHECKING:
     from amends.delivery.claims import ClaimDesk
@@ -53,7 +53,7 @@ def in_words(
         f"came {minute(claim.at)}, decision due {minute(claim.due_at)}",
         f"asks for {claim.asked}; {claim.state}{f', granted {claim.granted}' if claim.granted else ''}",
         *([f"the caps and the budget leave {most}"] if most else []),
-        f"account: {_account(claim)}",
+        f"account: {_account(claim)}{_awaited(claim)}",
         "",
         claim.text or UNREADABLE,
     ]
@@ -61,7 +61,7 @@ def in_words(
         lines += ["", f"objected {minute(claim.objected_at)}: {claim.objection or '(no words)'}"]
     lines += [f"evidence {one.id}: {one.kind}, {one.size} bytes" for one in files]
     lines += [
-        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}"
+        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}{_unproven(one)}"
         for one in claim.decisions
     ]
     lines += [
@@ -79,6 +79,14 @@ def _account(claim: CompensationClaim) -> str:
     return f"{to.holder}, {to.iban or to.number}{f', {to.bic or to.bank}' if to.bic or to.bank else ''}"
 
 
+def _awaited(claim: CompensationClaim) -> str:
+    if claim.account_due_at is None:
+        return ""
+    reminded = f", reminded {minute(claim.account_reminded_at)}" if claim.account_reminded_at else ""
+    another = "another" if claim.account else "one"
+    return f"; {another} is awaited by {minute(claim.account_due_at)}, then the claim lapses{reminded}"
+
+
 def _granted(claim: CompensationClaim, minor: int) -> str:
     if not minor:
         return "rejects"
@@ -87,6 +95,10 @@ def _granted(claim: CompensationClaim, minor: int) -> str:
 
 def _why(reason: str) -> str:
     return f" ({reason})" if reason else ""
+
+
+def _unproven(decision: ClaimDecision) -> str:
+    return f"; without evidence: {decision.without_evidence}" if decision.without_evidence else ""
 
 
 def tell_now(desk: Desk, incident: str) -> None:

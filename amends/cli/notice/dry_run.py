@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 HOUR, DAY, A_FORTNIGHT = timedelta(hours=1), timedelta(days=1), timedelta(days=14)
 
 
-def case_from_files(incident_file: Path) -> Case:
-    """Return the case as if the incident were opened and assessed now, without an audience. Raises ContentError."""
+def case_from_files(incident_file: Path, audience: Path | None = None) -> Case:
+    """Return the case as if the incident were opened and assessed now, with these people. Raises ContentError."""
     from amends.content.incident.incident import read_incident
+    from amends.content.people.audience import AudienceFile
+    from amends.domain.people.census import counted
 
-    return opened(read_incident(incident_file), AudienceCounts(), None, clock.now())
+    at = clock.now()
+    people = counted(AudienceFile(audience, today=at.date()).rows()) if audience else AudienceCounts()
+    return opened(read_incident(incident_file), people, None, at)
 
 
 def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | None, now: datetime) -> Case:

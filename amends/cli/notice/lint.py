@@ -10,6 +10,7 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.list_hints import hints_on_claims
 from amends.cli.terminal.options import AudienceFileIfAny, InFile, InThisLedger, LocaleRules, OneNotice, read_rules
 from amends.domain.base.errors import Finding
 from amends.domain.notice.notice import NoticeStage
@@ -66,6 +67,8 @@ def _codes(desk: Desk) -> None:
 def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
     """Check the notice, or all notices in the ledger that are drafted and have not left. Raises NotInLedger."""
     case = desk.ledger.cases.read(incident)
+    for hint in hints_on_claims(case):
+        desk.hint(hint)
     waiting = [one.id for one in case.notices if one.stage in WAITING]
     wanted = (notice,) if notice else tuple(waiting)
     found = [finding for name in wanted for finding in _of_notice(desk, case, name)]

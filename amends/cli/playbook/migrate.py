@@ -9,6 +9,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.list_hints import hints_on_claims
 from amends.cli.terminal.options import IncidentId, Yes
 from amends.cli.terminal.second_person import With, second_member
 from amends.cli.terminal.text import table
@@ -71,6 +72,8 @@ def migrate(
     desk.show(
         {**values, "applied": True, "content": content}, f"\n{incident} runs with {new.playbook.id} {content[:12]} now"
     )
+    for hint in hints_on_claims(case.model_copy(update={"playbook": planned.playbook})):
+        desk.hint(hint)
     _hint_at_next(desk, incident, planned)
 
 

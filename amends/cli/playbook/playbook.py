@@ -10,7 +10,7 @@ import typer
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.files import write_new
-from amends.cli.terminal.options import InFile, InThisLedger, noun
+from amends.cli.terminal.options import AudienceFileIfAny, InFile, InThisLedger, noun
 from amends.domain.playbook.playbook import Playbook, at_severity
 
 if TYPE_CHECKING:
@@ -74,18 +74,21 @@ def validate(
     incident: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An incident file: which of its duties would it miss?")
     ] = None,
+    audience: AudienceFileIfAny = None,
 ) -> None:
     """Read a playbook and render all its texts; exit code 3 with every finding when one forbids to use it."""
     from amends.content.playbook.playbook import open_playbook
     from amends.domain.base.errors import ContentError
 
     desk: Desk = ctx.obj
+    if audience and not incident:
+        raise typer.BadParameter("--audience goes with --incident FILE")
     opened = open_playbook(name)
     found = (
         *opened.findings(now()),
         *_of_the_templates(opened),
         *_of_the_team(desk, opened),
-        *(_of_the_case(opened, incident) if incident else ()),
+        *(_of_the_case(opened, incident, audience) if incident else ()),
     )
     if any(finding.blocks for finding in found):
         raise ContentError(*found)
@@ -128,12 +131,12 @@ def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
     return (*check_team(opened.playbook, team, (), opened.document, blocks=False), *owners)
 
 
-def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":
+def _of_the_case(opened: "Opened", incident: Path, audience: Path | None) -> "tuple[Finding, ...]":
     from amends.cli.notice.dry_run import case_from_files
     from amends.content.file.document import read_document
     from amends.content.playbook.checks import check_commitments, check_for
 
-    case = _with_playbook(case_from_files(incident), opened.playbook)
+    case = _with_playbook(case_from_files(incident, audience), opened.playbook)
     never_made = check_commitments(opened.playbook, read_document(incident), case.incident.commitments)
     return (*never_made, *check_for(opened.playbook, case, opened.document, now()))
 

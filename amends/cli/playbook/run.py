@@ -6,6 +6,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.list_hints import hints_on_claims
 from amends.cli.terminal.options import As, IncidentId
 from amends.domain.base.text import minute
 from amends.domain.plan.plan import plan
@@ -32,6 +33,8 @@ def run(
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
     if chosen.offers and not (chosen.commitments or case.incident.commitments):
         desk.hint("nothing is promised; pick in the incident file what you can keep: `amends commitments library`")
+    for hint in hints_on_claims(case.model_copy(update={"playbook": chosen})):
+        desk.hint(hint)
     desk.hint(_what_now(incident, reached=nudge(desk, incident), again=bool(case.pinned)))
 
 

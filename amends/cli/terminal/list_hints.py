@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from amends.domain.base.text import counted, listed
 from amends.domain.case.case import Case
+from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.people.locales import in_words, rule_command
 
 
@@ -28,3 +29,10 @@ def list_hints(case: Case) -> Iterator[str]:
             f"facts.data_categories and the list disagree: the list has {kinds}. No notice that names to people their "
             "own data can be drafted until you correct the list or amend the fact"
         )
+    yield from hints_on_claims(case)
+
+
+def hints_on_claims(case: Case) -> Iterator[str]:
+    """Yield a hint when the list has nobody who may claim by the playbook."""
+    if why := why_nobody_may_claim(case):
+        yield f"{why}; correct the list, or change the playbook: `amends migrate {case.incident.id} --to NAME`"

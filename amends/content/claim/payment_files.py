@@ -12,7 +12,7 @@ from datetime import UTC
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.money import Money
 from amends.domain.claim.account import sepa_text
-from amends.domain.claim.payment import PaymentFile, PaymentFormat, PaymentLine
+from amends.domain.claim.payment import PaymentFile, PaymentFormat, PaymentLine, fits_pain
 from amends.domain.claim.rules import EURO, PayingAccount
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -96,26 +96,23 @@ def _sums(parent: ET.Element, file: PaymentFile) -> None:
 
 def _transaction(information: ET.Element, line: PaymentLine) -> None:
     to, transaction = line.account, ET.SubElement(information, "CdtTrfTxInf")
+    if not fits_pain(to, line.money.currency):
+        raise NotAllowed(f"claim {line.claim}: pain.001 cannot name this account; write the file as CSV (--format csv)")
     _add(transaction, "PmtId/EndToEndId", line.end_to_end)
     amount = _add(transaction, "Amt/InstdAmt", str(line.money.amount))
     amount.set("Ccy", line.money.currency)
     if to.bic:
         _add(transaction, "CdtrAgt/FinInstnId/BICFI", to.bic)
     elif to.bank:
-        _add(transaction, "CdtrAgt/FinInstnId/Nm", _name(to.bank, line))
-    _add(transaction, "Cdtr/Nm", _name(to.holder, line))
+        _add(transaction, "CdtrAgt/FinInstnId/Nm", _name(to.bank))
+    _add(transaction, "Cdtr/Nm", _name(to.holder))
     _add(transaction, "CdtrAcct/Id/IBAN" if to.iban else "CdtrAcct/Id/Othr/Id", to.iban or to.number)
     _add(transaction, "RmtInf/Ustrd", PURPOSE)
 
 
-def _name(text: str, line: PaymentLine | None = None) -> str:
-    """Return a name in the characters that banks take. Raises NotAllowed for letters that are not Latin."""
-    if written := sepa_text(text):
-        return written
-    raise NotAllowed(
-        f"claim {line.claim if line else 0}: a name is not in Latin letters, and banks take no other in pain.001: "
-        "write the file as CSV (--format csv), or take the account in anew: `amends claims account`"
-    )
+def _name(text: str) -> str:
+    """Return a name in the characters that banks take."""
+    return sepa_text(text) or ""
 
 
 def _add(parent: ET.Element, path: str, text: str) -> ET.Element:

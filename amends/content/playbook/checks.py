@@ -11,8 +11,10 @@ from amends.content.file.shipped import ADDENDA_FILE
 from amends.content.playbook.days_off import unknown_days_off
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import minute
+from amends.domain.base.value import EVERYONE
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.plan.coverage import duties_missed
@@ -55,13 +57,14 @@ def check_playbook(
 
 
 def check_for(playbook: Playbook, case: Case, document: Document | None, now: datetime) -> tuple[Finding, ...]:
-    """Return, as advice, the duties that the playbook would miss in this case, and unknown public holidays.
+    """Return, as advice, duties that the playbook would miss in this case, claims of nobody, and unknown holidays.
 
     The playbook of the case has the changes for its severity.
     """
     places = Places(playbook, document)
     missed = (places.finding(one, Code.DUTY_MISSED, blocks=False) for one in duties_missed(case, now))
-    return (*missed, *unknown_days_off(playbook, case.incident, places.at(()), case.opened_at))
+    holidays = unknown_days_off(playbook, case.incident, places.at(()), case.opened_at)
+    return (*missed, *_claims_of_nobody(places, case), *holidays)
 
 
 def check_commitments(
@@ -145,6 +148,13 @@ def _past_dates(places: Places, now: datetime) -> Iterator[Finding]:
             what = f"{step.id}.on: {minute(step.on)} is over"
             advice = "the step would be due as soon as the playbook is started"
             yield Finding(places.step(step.id, "on"), Code.IN_THE_PAST, what, advice, blocks=False)
+
+
+def _claims_of_nobody(places: Places, case: Case) -> Iterator[Finding]:
+    claims = places.playbook.claims
+    if claims and (why := why_nobody_may_claim(case)):
+        known = did_you_mean(claims.audience, filter(None, (EVERYONE, *case.audience.by_segment)))
+        yield Finding(places.at(("claims", "audience")), Code.UNKNOWN_WORD, why, known, blocks=False)
 
 
 def _missing_addenda(places: Places, wording: Wording) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class Account(Value):
     number: str = Field(default="", repr=False)
     """The account's number where there are no IBANs."""
     bank: str = Field(default="", repr=False)
-    """The bank of an account without an IBAN: its name, or the code by which the country names it."""
+    """The bank of an account without an IBAN: its name, or the country's code for it, as CNAPS in China."""
 
     @property
     def identity(self) -> str:
@@ -65,18 +65,22 @@ class UnfitAccount(ValueError):
         self.field = field
 
 
-def read_account(holder: str, account: str, bank: str = "", *, iban_only: bool = False) -> Account:
+class UnfitLetters(UnfitAccount):
+    """A holder's name in letters that banks with IBANs do not take."""
+
+
+def read_account(holder: str, account: str, bank: str = "") -> Account:
     """Return the account as it is stored. Raises UnfitAccount; its words hold nothing of what was given.
 
-    `bank` is a BIC beside an IBAN, and the bank's name or code beside any other number. With `iban_only`, as for
-    payments in SEPA, an IBAN is needed, and the holder's name in letters that each bank takes.
+    Beside an IBAN the holder's name is in letters that each bank takes, and `bank` is a BIC; anything else there is
+    left out, because an IBAN names its bank. Any other number needs the bank's name or code, and takes any letters.
     """
     name, number, at = (" ".join(unicodedata.normalize("NFKC", one).split()) for one in (holder, account, bank))
     if not name or len(name) > LONGEST_NAME:
         raise UnfitAccount("holder", f"the name of the account's holder has 1 to {LONGEST_NAME} characters")
     joined = re.sub(r"[ .-]", "", number).upper()
-    if iban_only or _looks_like_iban(joined):
-        return _with_iban(name, joined, at, iban_only=iban_only)
+    if _looks_like_iban(joined):
+        return _with_iban(name, joined, at)
     if not NUMBER.fullmatch(number):
         raise UnfitAccount("account", "this is neither an IBAN nor the number of an account")
     if not at or len(at) > LONGEST_BANK:
@@ -85,20 +89,18 @@ def read_account(holder: str, account: str, bank: str = "", *, iban_only: bool =
 
 
 def _looks_like_iban(joined: str) -> bool:
-    return joined[:2] in IBAN_LENGTHS and joined[2:4].isdecimal()
+    """Return True for an IBAN, and for one that is too short or has a mistyped country."""
+    return bool(IBAN.fullmatch(joined)) or (joined[:2] in IBAN_LENGTHS and joined[2:4].isdecimal())
 
 
-def _with_iban(name: str, joined: str, bank: str, *, iban_only: bool) -> Account:
+def _with_iban(name: str, joined: str, bank: str) -> Account:
     if why := why_not_iban(joined):
         raise UnfitAccount("account", why)
+    if not sepa_text(name):
+        raise UnfitLetters("holder", "an IBAN needs the holder's name in Latin letters, as the bank writes it")
     bic = bank.replace(" ", "").upper()
-    if iban_only and not (BIC.fullmatch(bic) and bic[4:6] == joined[:2]):
-        bic = ""  # in SEPA the IBAN alone is enough, and a bank's name beside it does no harm
-    if bic and not BIC.fullmatch(bic):
-        raise UnfitAccount("bank", "a BIC has 8 or 11 letters and digits, as in DEUTDEFF; leave it out if in doubt")
-    if iban_only and sepa_text(name) is None:
-        raise UnfitAccount("holder", "write the name of the account's holder in Latin letters, as the bank writes it")
-    return Account(holder=name, iban=joined, bic=bic)
+    fits = BIC.fullmatch(bic) and bic[4:6] == joined[:2]
+    return Account(holder=name, iban=joined, bic=bic if fits else "")
 
 
 def why_not_iban(text: str) -> Refusal | None:

@@ -43,14 +43,18 @@ class ClaimState(StrEnum):
     PAID = "paid"
     RETURNED = "returned"
     """The payment came back; the claim is paid again once there is another account."""
+    LAPSED = "lapsed"
+    """The claim was granted, and its person named no account until the last day; a member may take it up again."""
 
     @property
     def is_open(self) -> bool:
-        """Return True while somebody of the team or the bank has something to do."""
-        return self not in (ClaimState.REJECTED, ClaimState.PAID)
+        """Return True while somebody of the team, the person or the bank has something to do."""
+        return self not in (ClaimState.REJECTED, ClaimState.PAID, ClaimState.LAPSED)
 
 
 OPEN_STATES = tuple(state for state in ClaimState if state.is_open)
+UNPAYABLE = (ClaimState.GRANTED, ClaimState.RETURNED)
+"""The states in which a claim without an account to pay to waits for one until its last day."""
 OBJECTABLE = (ClaimState.GRANTED, ClaimState.REJECTED)
 """The states in which a person may object: a payment that is on its way can no longer be changed."""
 
@@ -78,6 +82,8 @@ class ClaimDecision(Value):
     """The minor units that are granted; 0 for a rejection."""
     reason: str = Field(default="", repr=False)
     """The reason in words for the person; needed when less is granted than was asked for."""
+    without_evidence: str = ""
+    """The reason, for the team, to grant the claim although its evidence is missing; holds no personal data."""
     at: Moment
 
 
@@ -116,6 +122,10 @@ class CompensationClaim(Value):
     due_at: Moment
     """The time by which the person is to know the decision."""
     decided_at: Moment | None = None
+    account_due_at: Moment | None = None
+    """The time by which the person is to name an account; None while none is awaited."""
+    account_reminded_at: Moment | None = None
+    """The time at which the person was reminded of it."""
     objected_at: Moment | None = None
     objection: str = Field(default="", repr=False)
     account: Account | None = Field(default=None, repr=False)
@@ -223,6 +233,15 @@ def why_not_object(claim: CompensationClaim, words: str, until: datetime | None,
         return Refusal(f"an objection to claim {claim.id} was possible until {until:%Y-%m-%d}")
     if len(words) > LONGEST_CLAIM:
         return Refusal(f"an objection has at most {LONGEST_CLAIM} characters")
+    return None
+
+
+def why_not_name_account(claim: int, state: ClaimState, by: str) -> Refusal | None:
+    """Return why no account may be named for the claim, by this member or by the person (""), or None."""
+    if state is ClaimState.LAPSED:
+        return None if by else Refusal(f"claim {claim} has lapsed: only a member takes it up again")
+    if not state.is_open or state is ClaimState.IN_PAYMENT:
+        return Refusal(f"claim {claim} is {state}: it waits for no account")
     return None
 
 

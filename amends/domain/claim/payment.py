@@ -8,9 +8,9 @@ from pydantic import Field
 from amends.domain.base.errors import Refusal
 from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Value
-from amends.domain.claim.account import Account
+from amends.domain.claim.account import Account, sepa_text
 from amends.domain.claim.claim import PaymentState
-from amends.domain.claim.rules import PayingAccount
+from amends.domain.claim.rules import EURO, PayingAccount
 
 
 class PaymentLine(Value):
@@ -97,6 +97,11 @@ class BankAnswer:
     pending: int = 0
     refused: list[str] = field(default_factory=list)
     """A sentence with its place for each line that fits no payment."""
+
+
+def fits_pain(account: Account, currency: str) -> bool:
+    """Return True when pain.001 can name the account: in euros by its IBAN, else also by a number and Latin names."""
+    return bool(account.iban) or (currency != EURO and all(map(sepa_text, (account.holder, account.bank))))
 
 
 def why_not_release(file: PaymentFile, by: str) -> Refusal | None:

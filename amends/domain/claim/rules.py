@@ -10,12 +10,14 @@ from pydantic import model_validator
 
 from amends.domain.base.errors import Refusal
 from amends.domain.base.money import Amount, Currency, Money, minor_of
-from amends.domain.base.value import EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
+from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
 from amends.domain.claim.account import BIC, LONGEST_NAME, sepa_text, why_not_iban
 from amends.domain.claim.claim import BY_RULE, LONGEST_REASON, ClaimDecision, ClaimState, CompensationClaim
 from amends.domain.team.member import Member
 
 EURO = "EUR"
+REMINDED_BEFORE = timedelta(days=14)
+"""The time before the end of `account_within` at which a person without an account is reminded."""
 
 
 class PayingAccount(Value):
@@ -50,12 +52,17 @@ class ClaimRules(Value):
     """The time within which a person knows the decision."""
     object_within: Lasting = Span(days=30)
     """The time after a decision in which the person may object."""
+    account_within: Lasting = Span(days=60)
+    """The time after a claim was granted, or its payment came back, within which the person names an account.
+
+    The person is reminded once, 14 days before; then the claim lapses, and its money is the budget's again.
+    """
     one_approver_up_to: Amount
     """Up to this claimed amount one member decides; above, two different ones must say the same."""
     by_rule_up_to: Amount = Decimal(0)
     """Up to this amount a claim without need of evidence is granted at once, by no person."""
     evidence_above: Amount = Decimal(0)
-    """Above this amount evidence is needed."""
+    """A claim above this amount and without evidence is granted by no rule, and by members with a reason alone."""
     cap: Amount
     """The most that is granted for one claim."""
     cap_per_person: Amount
@@ -71,6 +78,8 @@ class ClaimRules(Value):
             raise ValueError("say until when people may claim: either last_day, or within (after they were told)")
         if self.last_day and not FIRST_STATED <= self.last_day.year <= LAST_STATED:
             raise ValueError(f"last_day: a day between the years {FIRST_STATED} and {LAST_STATED} is meant")
+        if self.audience.startswith(AUDIENCE_WORDS):
+            raise ValueError("audience: everyone, or a segment of the list of people")
         for name in ("one_approver_up_to", "by_rule_up_to", "evidence_above", "cap", "cap_per_person", "budget"):
             try:
                 minor_of(getattr(self, name), self.currency)
@@ -78,6 +87,8 @@ class ClaimRules(Value):
                 raise ValueError(f"{name}: {error}") from None
         if not 0 < self.cap <= self.cap_per_person <= self.budget:
             raise ValueError("cap must be above 0, cap_per_person at least cap, and budget at least cap_per_person")
+        if self.account_within <= REMINDED_BEFORE or self.account_within < self.object_within:
+            raise ValueError("account_within must be above 14d, when people are reminded, and at least object_within")
         if self.by_rule_up_to > self.one_approver_up_to:
             raise ValueError("by_rule_up_to cannot be above one_approver_up_to: no rule decides what needs two people")
         return self
@@ -85,11 +96,6 @@ class ClaimRules(Value):
     def minor(self, name: str) -> int:
         """Return the amount of this key in minor units."""
         return minor_of(getattr(self, name), self.currency)
-
-    @property
-    def iban_only(self) -> bool:
-        """Return True when people must name an IBAN, because payments in euros go through SEPA."""
-        return self.currency == EURO
 
     def last_moment(self, told_at: datetime | None, zone: str) -> datetime | None:
         """Return the end of the last day to claim, or None while it counts from something that has not happened."""
@@ -117,6 +123,8 @@ class ClaimVerdict(NamedTuple):
 
     granted: int
     reason: str = ""
+    without_evidence: str = ""
+    """The reason, for the team, to grant a claim whose evidence is needed and missing."""
 
 
 def most_to_grant(rules: ClaimRules, asked: int, others: GrantedSoFar) -> int:
@@ -138,10 +146,15 @@ def verdict_by_rule(
     Signals of fraud play no part. After an objection (not `first`) people decide.
     """
     small = asked.minor <= rules.minor("by_rule_up_to")
-    evident = files > 0 or asked.minor <= rules.minor("evidence_above")
+    evident = not lacks_evidence(rules, asked.minor, files)
     if not (first and small and evident and asked.currency == rules.currency):
         return None
     return ClaimVerdict(asked.minor) if most_to_grant(rules, asked.minor, others) == asked.minor else None
+
+
+def lacks_evidence(rules: ClaimRules, asked_minor: int, files: int) -> bool:
+    """Return True for a claim without evidence above the amount up to which none is needed."""
+    return not files and asked_minor > rules.minor("evidence_above")
 
 
 def why_not_decide(
@@ -157,7 +170,19 @@ def why_not_decide(
         return Refusal(f"{by.name} decided claim {claim.id} before the objection: somebody else decides now")
     if any(one.by == by.name for one in standing(claim)):
         return Refusal(f"{by.name} has decided claim {claim.id}; a second, different member must")
-    return _why_not_amount(rules, claim, verdict, others)
+    return _why_not_amount(rules, claim, verdict, others) or _why_not_unproven(rules, claim, verdict)
+
+
+def _why_not_unproven(rules: ClaimRules, claim: CompensationClaim, verdict: ClaimVerdict) -> Refusal | None:
+    why, lacks = verdict.without_evidence.strip(), lacks_evidence(rules, claim.asked.minor, claim.files)
+    if len(why) > LONGEST_REASON:
+        return Refusal(f"a reason has at most {LONGEST_REASON} characters")
+    if why and not (lacks and verdict.granted):
+        return Refusal(f"nothing is granted to claim {claim.id} without evidence: leave out --without-evidence")
+    if why or not (lacks and verdict.granted):
+        return None
+    above = Money(rules.minor("evidence_above"), rules.currency)
+    return Refusal(f"claim {claim.id} has no evidence, needed above {above}; else say why: --without-evidence REASON")
 
 
 def _why_not_amount(

@@ -20,39 +20,52 @@ class ClaimWords:
 
     def received(self, locale: str, asked: Money, due_at: datetime, *, account: bool) -> str:
         """Return the message that a claim has come, and by when it is decided; it asks for a missing account."""
-        said = self._say(locale, "claim_reply_received", amount=str(asked), date=self.date(self._own(locale), due_at))
+        said = self._say(locale, "claim_reply_received", amount=str(asked), date=self._day(locale, due_at))
         return said if account else f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}"
 
     def decided(
-        self, locale: str, asked: Money, granted: Money, reason: str, *, account: bool,
-        object_until: datetime | None = None,
+        self, locale: str, asked: Money, granted: Money, reason: str, *,
+        account_until: datetime | None = None, object_until: datetime | None = None,
     ) -> str:  # fmt: skip
         """Return the message with the decision, and its reason when less is granted than was asked for.
 
-        It names the day until which the person can object, where they still can.
+        The message names the day until which the person can object, where they still can, and the last day to name an
+        account, where there is none.
         """
         word = "claim_reply_granted" if granted == asked else "claim_reply_partly"
         word = word if granted.minor else "claim_reply_rejected"
         said = self._say(locale, word, asked=str(asked), amount=str(granted), reason=reason.strip())
         parts = [said]
         if granted != asked and object_until:
-            until = self._say(locale, "claim_reply_object", date=self.date(self._own(locale), object_until))
+            until = self._say(locale, "claim_reply_object", date=self._day(locale, object_until))
             parts.append(f"{until} {self._say(locale, 'claim_reply_after')}" if granted.minor else until)
-        if granted.minor and not account:
-            parts.append(self._say(locale, "claim_reply_account_needed"))
+        if account_until:
+            parts.append(self._say(locale, "claim_reply_account_until", date=self._day(locale, account_until)))
         return "\n\n".join(parts)
 
     def paid(self, locale: str, granted: Money, account: str) -> str:
         """Return the message that the amount was paid, with the end of the account's number."""
         return self._say(locale, "claim_reply_paid", amount=str(granted), account=account)
 
-    def returned(self, locale: str, granted: Money, account: str) -> str:
-        """Return the message that the payment came back, and that another account is needed."""
-        return self._say(locale, "claim_reply_returned", amount=str(granted), account=account)
+    def returned(self, locale: str, granted: Money, account: str, until: datetime) -> str:
+        """Return the message that the payment came back, and until when another account is needed."""
+        date = self._day(locale, until)
+        return self._say(locale, "claim_reply_returned", amount=str(granted), account=account, date=date)
+
+    def reminder(self, locale: str, granted: Money, until: datetime) -> str:
+        """Return the message that an account is still missing, and the last day to name one."""
+        return self._say(locale, "claim_reply_reminder", amount=str(granted), date=self._day(locale, until))
+
+    def lapsed(self, locale: str, granted: Money) -> str:
+        """Return the message that no account was named and the claim has ended, and what the person can still do."""
+        return self._say(locale, "claim_reply_lapsed", amount=str(granted))
 
     def reopened(self, locale: str, due_at: datetime) -> str:
         """Return the message that others look at the claim again, and by when."""
-        return self._say(locale, "claim_reply_reopened", date=self.date(self._own(locale), due_at))
+        return self._say(locale, "claim_reply_reopened", date=self._day(locale, due_at))
+
+    def _day(self, locale: str, moment: datetime) -> str:
+        return self.date(self._own(locale), moment)
 
     def _own(self, locale: str) -> str:
         """Return the locale of the words for a reader of this one: the same, the same language, or the incident's."""

@@ -21,6 +21,13 @@ def why_no_recipients(case: Case, audience: str) -> Refusal | None:
     return Refusal(f"the list has no segment {audience}") if listed and audience not in counts.by_segment else None
 
 
+def why_nobody_may_claim(case: Case) -> Refusal | None:
+    """Return why nobody in the list may claim compensation by the playbook, or None, also when it pays none."""
+    claims = case.playbook.claims if case.playbook else None
+    why = why_no_recipients(case, claims.audience) if claims else None
+    return Refusal(f"claims.audience: nobody may claim compensation: {why}") if why else None
+
+
 def why_no_recipients_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> Refusal | None:
     """Return why a new version of the notice would reach nobody since a corrected list, or None when it would.
 

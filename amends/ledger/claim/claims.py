@@ -9,17 +9,17 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, false, or_
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import NotAllowed
+from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import (
     BY_RULE,
-    OPEN_STATES,
     ClaimState,
     ClaimTotals,
     ClaimWay,
     CompensationClaim,
     NewClaim,
+    why_not_name_account,
     why_not_object,
 )
 from amends.domain.claim.rules import (
@@ -40,6 +40,7 @@ from amends.ledger.claim.rows import (
     claim_place,
     claim_row,
     decisions_of,
+    questions_of,
     reason_place,
 )
 from amends.ledger.feedback.answering import tell_of_claims
@@ -135,21 +136,27 @@ class CompensationClaims:
             )
         session.flush()
 
-    def give_account(self, incident: str, claim: int, account: Account, now: datetime, by: str = "") -> None:
+    def give_account(
+        self, incident: str, claim: int, account: Account, rules: ClaimRules, now: datetime, by: str = ""
+    ) -> None:
         """Store the account to which an open claim is paid; a payment that is under way keeps its own.
 
-        A claim whose payment came back can be paid again from then on. Raises NotAllowed, NotInLedger.
+        A claim whose payment came back can be paid again from then on, and so can a lapsed one to which a member gives
+        an account. Raises NotAllowed, also when caps and budget no longer leave what a lapsed one was granted;
+        NotInLedger.
         """
         with self._store.write() as write:
             write.incident(incident)
             row = claim_row(write.session, incident, claim, locked=True)
-            if row.state not in OPEN_STATES or row.state == ClaimState.IN_PAYMENT:
-                raise NotAllowed(f"claim {claim} is {row.state}: it waits for no account")
+            state = ClaimState(row.state)
+            if why := why_not_name_account(claim, state, by) or _why_not_take_up(write.session, row, rules):
+                raise NotAllowed(why)
             self._set_account(write.session, row, account)
-            if row.state == ClaimState.RETURNED:
+            row.account_due_at = row.account_reminded_at = None
+            if state is not ClaimState.RECEIVED:
                 row.state = ClaimState.GRANTED.value
-            whose = {"actor": by} if by else {}
-            write.note(now, incident, "claim account given", f"claim {claim}", by_person=row.person, **whose)
+            act = "lapsed claim taken up" if state is ClaimState.LAPSED else "claim account given"
+            write.note(now, incident, act, f"claim {claim}", by_person=row.person, **({"actor": by} if by else {}))
 
     def decide(
         self, incident: str, claim: int, verdict: ClaimVerdict, rules: ClaimRules, words: ClaimWords, by: Member,
@@ -173,7 +180,7 @@ class CompensationClaims:
             done = is_decided(rules, row.asked, decisions_of(said, seal))
             write.note(
                 now, incident, "claim decided" if done else "claim decision", f"claim {claim}",
-                actor=by.name, minor=verdict.granted, round=row.round,
+                actor=by.name, minor=verdict.granted, round=row.round, **_unproven(verdict),
             )  # fmt: skip
             if done:
                 news = _settle(row, verdict, words, rules, now)
@@ -190,6 +197,7 @@ class CompensationClaims:
         session.add(
             ClaimDecisionRow(
                 incident=row.incident, claim=row.id, id=number, round=row.round, by=by, granted=verdict.granted, at=now,
+                without_evidence=verdict.without_evidence.strip(),
                 sealed_reason=self._store.seal(session, row.incident).close(reason, place) if reason else None,
             )
         )  # fmt: skip
@@ -218,7 +226,7 @@ class CompensationClaims:
         begun = set(_numbers(write.session, incident, ids))  # a member has decided, and a second one must
         sums = _sums_by_person(write.session, incident, {row.person for row in rows})
         in_all, news = _granted_in_all(write.session, incident), []
-        questions, people = _questions(write.session, incident, rows), _people(write.session, incident, rows)
+        questions, people = questions_of(write.session, incident, rows), _people(write.session, incident, rows)
         for row in rows:
             asked = Money(row.asked, row.currency)
             others = GrantedSoFar(sums.get(row.person, 0), in_all)
@@ -258,6 +266,7 @@ class CompensationClaims:
             row.sealed_objection = seal.close(why.strip(), claim_place(incident, claim, "objection")) if why else None
             row.state, row.round, row.granted = ClaimState.RECEIVED.value, 2, None
             row.objected_at, row.decided_at, row.due_at = now, None, due_at
+            row.account_due_at = row.account_reminded_at = None
             question = question_row(write.session, incident, row.question, locked=True)
             said = words.reopened(question.locale, due_at)
             tell_of_claims(write, self._store, incident, ((question, said),), by, now)
@@ -370,16 +379,38 @@ def _undecided(incident: str, rules: ClaimRules, after: int):  # type: ignore[no
     )  # fmt: skip
 
 
+def _unproven(verdict: ClaimVerdict) -> dict[str, str]:
+    """Return what the audit chain says of a grant without the evidence that was needed; empty for any other."""
+    why = verdict.without_evidence.strip()
+    return {"without_evidence": why} if why else {}
+
+
 def _settle(
     row: CompensationClaimRow, verdict: ClaimVerdict, words: ClaimWords, rules: ClaimRules, now: datetime
 ) -> Callable[[QuestionRow], str]:
     """Change the row to its decision, and return the maker of the word to the person."""
     row.granted, row.decided_at = verdict.granted, now
     row.state = (ClaimState.GRANTED if verdict.granted else ClaimState.REJECTED).value
+    if verdict.granted and row.sealed_account is None:
+        row.account_due_at = now + rules.account_within
     asked, granted = (Money(minor, row.currency) for minor in (row.asked, verdict.granted))
-    until, account = now + rules.object_within if row.round == 1 else None, row.sealed_account is not None
+    until, account_until = now + rules.object_within if row.round == 1 else None, row.account_due_at
     return lambda question: words.decided(
-        question.locale, asked, granted, verdict.reason, account=account, object_until=until
+        question.locale, asked, granted, verdict.reason, account_until=account_until, object_until=until
+    )
+
+
+def _why_not_take_up(session: Session, row: CompensationClaimRow, rules: ClaimRules) -> Refusal | None:
+    """Return why the caps and the budget no longer leave what a lapsed claim was granted, or None."""
+    if row.state != ClaimState.LAPSED:
+        return None
+    granted = Money(row.granted or 0, row.currency)
+    most = most_to_grant(rules, granted.minor, granted_so_far(session, row.incident, row.person))
+    if most == granted.minor:
+        return None
+    left = Money(most, row.currency)
+    return Refusal(
+        f"the caps and the budget of the playbook leave {left} for claim {row.id}, which was granted {granted}"
     )
 
 
@@ -391,12 +422,6 @@ def _decisions(session: Session, row: CompensationClaimRow) -> list[ClaimDecisio
 def _numbers(session: Session, incident: str, ids: Sequence[int]) -> Iterable[int]:
     here = (ClaimDecisionRow.incident == incident, col(ClaimDecisionRow.claim).in_(ids))
     return session.exec(select(ClaimDecisionRow.claim).where(*here)).all()
-
-
-def _questions(session: Session, incident: str, rows: Sequence[CompensationClaimRow]) -> dict[int, QuestionRow]:
-    """Return the questions of these claims by number."""
-    asked = (QuestionRow.incident == incident, col(QuestionRow.id).in_([row.question for row in rows]))
-    return {row.id: row for row in session.exec(select(QuestionRow).where(*asked))}
 
 
 def _people(session: Session, incident: str, rows: Sequence[CompensationClaimRow]) -> list[PersonRow]:

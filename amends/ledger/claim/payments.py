@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
@@ -17,6 +18,7 @@ from amends.domain.claim.payment import (
     PaymentFile,
     PaymentFormat,
     PaymentLine,
+    fits_pain,
     why_not_release,
     why_not_take,
 )
@@ -34,35 +36,57 @@ MOST_IN_FILE = 10_000
 OF_PAYMENT = {PaymentState.PAID: ClaimState.PAID, PaymentState.RETURNED: ClaimState.RETURNED}
 
 
+class Payable(NamedTuple):
+    """A claim that can be paid, with the account to pay to. Holds personal data: never log or print it."""
+
+    claim: CompensationClaimRow
+    account: Account
+
+
 class ClaimPayments:
     """The payments of granted claims."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def make(self, incident: str, rules: ClaimRules, by: Member, now: datetime) -> PaymentFile:
-        """Put all granted claims that have an account into a new payment file, and return the file.
+    def make(self, incident: str, rules: ClaimRules, by: Member, now: datetime) -> tuple[PaymentFile, ...]:
+        """Put all granted claims that have an account into new payment files, and return the files.
 
-        Claims that were granted in part wait as long as their people can object. Raises NotAllowed when there is none.
+        Accounts that pain.001 cannot name have a file of their own, so that the others need not leave as CSV. Claims
+        that were granted in part wait as long as their people can object. Raises NotAllowed when there is none.
         """
-        currency, pay_from = rules.currency, rules.pay_from
+        currency = rules.currency
         must_approve(by, "make a payment file")
         with self._store.write() as write:
             write.incident(incident)
             rows = write.session.exec(_payable(incident, currency, now - rules.object_within)).all()
             if not rows:
                 raise NotAllowed(f"no claim of {incident} waits for a payment in {currency} and has an account")
-            file = self._file(write.session, incident, currency, rows, pay_from, by, now)
-            write.session.add(file)
-            write.session.flush()
-            for row in rows:
-                self._add_payment(write.session, row, file.id, now)
-            write.session.flush()
-            write.note(
-                now, incident, "payment file made", f"payment file {file.id}",
-                actor=by.name, claims=[row.id for row in rows], minor=file.total, currency=currency,
-            )  # fmt: skip
-            return _as_file(file)
+            payable = [Payable(row, self._account(write.session, row)) for row in rows]
+            kinds = ([one for one in payable if fits_pain(one.account, currency) is fits] for fits in (True, False))
+            return tuple(self._make_file(write, rules, kind, by, now) for kind in kinds if kind)
+
+    def _account(self, session: Session, row: CompensationClaimRow) -> Account:
+        if account := account_of(row, self._store.seal(session, row.incident)):
+            return account
+        raise NotAllowed(f"the account of claim {row.id} cannot be read: it was altered or moved")
+
+    def _make_file(
+        self, write: Write, rules: ClaimRules, payable: Sequence[Payable], by: Member, now: datetime
+    ) -> PaymentFile:
+        rows = [one.claim for one in payable]
+        incident = rows[0].incident
+        file = self._file(write.session, incident, rules.currency, rows, rules.pay_from, by, now)
+        write.session.add(file)
+        write.session.flush()
+        for one in payable:
+            self._add_payment(write.session, one, file.id, now)
+        write.session.flush()
+        write.note(
+            now, incident, "payment file made", f"payment file {file.id}",
+            actor=by.name, claims=[row.id for row in rows], minor=file.total, currency=file.currency,
+        )  # fmt: skip
+        return _as_file(file)
 
     def _file(
         self, session: Session, incident: str, currency: str, rows: Sequence[CompensationClaimRow],
@@ -76,11 +100,9 @@ class ClaimPayments:
             pay_from=pay_from.model_dump(mode="json") if pay_from else {},
         )  # fmt: skip
 
-    def _add_payment(self, session: Session, row: CompensationClaimRow, file: int, now: datetime) -> None:
+    def _add_payment(self, session: Session, payable: Payable, file: int, now: datetime) -> None:
+        row, account = payable
         seal, attempt = self._store.seal(session, row.incident), _next_attempt(session, row)
-        account = account_of(row, seal)
-        if account is None:
-            raise NotAllowed(f"the account of claim {row.id} cannot be read: it was altered or moved")
         place = payment_place(row.incident, row.id, attempt)
         session.add(
             ClaimPaymentRow(
@@ -161,17 +183,17 @@ class ClaimPayments:
             write.note(now, incident, "payment file written", f"payment file {file}", actor=by)
 
     def take(
-        self, incident: str, lines: Iterable[BankLine], words: ClaimWords, by: str, now: datetime
-    ) -> BankAnswer:  # fmt: skip
+        self, incident: str, lines: Iterable[BankLine], rules: ClaimRules, words: ClaimWords, by: str, now: datetime
+    ) -> BankAnswer:
         """Record what the bank says of payments, each once; the people hear that they were paid, or must give another
         account. A line that fits no payment is refused with its place, and all others count. Raises NotInLedger.
         """
-        answer = BankAnswer()
+        answer, account_until = BankAnswer(), now + rules.account_within
         with self._store.write() as write:
             write.incident(incident)
             before = (answer.paid, answer.returned)
             for line in lines:
-                self._take_line(write, incident, line, words, answer, by, now)
+                self._take_line(write, incident, line, words, account_until, answer, by, now)
             if before != (answer.paid, answer.returned):
                 write.note(
                     now, incident, "bank answer", actor=by, paid=answer.paid, returned=answer.returned,
@@ -180,8 +202,9 @@ class ClaimPayments:
         return answer
 
     def _take_line(
-        self, write: Write, incident: str, line: BankLine, words: ClaimWords, answer: BankAnswer, by: str, now: datetime
-    ) -> None:
+        self, write: Write, incident: str, line: BankLine, words: ClaimWords, account_until: datetime,
+        answer: BankAnswer, by: str, now: datetime,
+    ) -> None:  # fmt: skip
         rows = _meant(write.session, incident, line)
         if not rows:
             answer.refused.append(f"{line.place}: no payment of {incident} has this reference")
@@ -195,13 +218,13 @@ class ClaimPayments:
             elif later(state, to) is state:
                 answer.unchanged += 1
             else:
-                self._set_state(write, row, to, line.reason, words, by, now)
+                self._set_state(write, row, to, line.reason, words, account_until, by, now)
                 answer.paid += to is PaymentState.PAID
                 answer.returned += to is PaymentState.RETURNED
 
     def _set_state(
-        self, write: Write, row: ClaimPaymentRow, to: PaymentState, reason: str, words: ClaimWords, by: str,
-        now: datetime,
+        self, write: Write, row: ClaimPaymentRow, to: PaymentState, reason: str, words: ClaimWords,
+        account_until: datetime, by: str, now: datetime,
     ) -> None:  # fmt: skip
         row.state, row.at, row.reason = to.value, now, reason
         claim = claim_row(write.session, row.incident, row.claim, locked=True)
@@ -211,10 +234,12 @@ class ClaimPayments:
         shown = Account.model_validate_json(seal.open(row.sealed_account, place)).hidden
         granted = Money(row.minor, claim.currency)
         question = question_row(write.session, row.incident, claim.question, locked=True)
-        say = words.paid if to is PaymentState.PAID else words.returned
-        tell_of_claims(
-            write, self._store, row.incident, ((question, say(question.locale, granted, shown)),), by, now
-        )  # fmt: skip
+        if to is PaymentState.PAID:
+            said = words.paid(question.locale, granted, shown)
+        else:
+            claim.account_due_at = account_until
+            said = words.returned(question.locale, granted, shown, account_until)
+        tell_of_claims(write, self._store, row.incident, ((question, said),), by, now)
         write.note(now, row.incident, f"claim {to}", f"claim {row.claim}", actor=by, attempt=row.attempt)
 
 

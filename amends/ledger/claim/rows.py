@@ -63,6 +63,12 @@ def as_values(session: Session, seal: Seal, rows: Sequence[CompensationClaimRow]
     return tuple(_claim(row, seal, words, decisions[row.id], payments[row.id]) for row in rows)
 
 
+def questions_of(session: Session, incident: str, rows: Sequence[CompensationClaimRow]) -> dict[int, QuestionRow]:
+    """Return the questions of these claims by number."""
+    asked = (QuestionRow.incident == incident, col(QuestionRow.id).in_([row.question for row in rows]))
+    return {row.id: row for row in session.exec(select(QuestionRow).where(*asked))}
+
+
 def decisions_of(rows: Iterable[ClaimDecisionRow], seal: Seal) -> tuple[ClaimDecision, ...]:
     """Return the decisions of these rows, the first one first."""
     return tuple(
@@ -71,6 +77,7 @@ def decisions_of(rows: Iterable[ClaimDecisionRow], seal: Seal) -> tuple[ClaimDec
             round=row.round,
             granted=row.granted,
             reason=opened(seal, row.sealed_reason, reason_place(row.incident, row.claim, row.id)) or "",
+            without_evidence=row.without_evidence,
             at=row.at,
         )
         for row in sorted(rows, key=lambda row: row.id)
@@ -101,6 +108,8 @@ def _claim(
         at=row.at,
         due_at=row.due_at,
         decided_at=row.decided_at,
+        account_due_at=row.account_due_at,
+        account_reminded_at=row.account_reminded_at,
         objected_at=row.objected_at,
         objection=opened(seal, row.sealed_objection, claim_place(row.incident, row.id, "objection")) or "",
         account=account_of(row, seal),

@@ -1199,6 +1199,9 @@ class CompensationClaimRow(Sealed, table=True):
     at: datetime = _time()
     due_at: datetime = _time()
     decided_at: datetime | None = _time_or_none()
+    account_due_at: datetime | None = _time_or_none()
+    """The time by which the person is to name an account; null while none is awaited."""
+    account_reminded_at: datetime | None = _time_or_none()
     objected_at: datetime | None = _time_or_none()
 
 
@@ -1218,6 +1221,8 @@ class ClaimDecisionRow(Sealed, table=True):
     granted: int = Field(sa_type=BigInteger)
     """The minor units that are granted; 0 for a rejection."""
     sealed_reason: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    without_evidence: str = ""
+    """The reason to grant the claim although its evidence is missing; without personal data, as in the audit chain."""
     at: datetime = _time()
 
 

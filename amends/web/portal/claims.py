@@ -9,7 +9,7 @@ from amends.delivery.claims import ClaimDesk, EvidenceFolder, claim_words, why_n
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.money import Money, read_money
 from amends.domain.base.value import EVERYONE
-from amends.domain.claim.account import Account, UnfitAccount, read_account
+from amends.domain.claim.account import Account, UnfitAccount, UnfitLetters, read_account
 from amends.domain.claim.claim import LONGEST_CLAIM, ClaimState, ClaimWay, CompensationClaim, NewClaim, why_not_object
 from amends.domain.feedback.clean import clean
 from amends.ledger import Ledger, once_for
@@ -53,6 +53,7 @@ class ClaimSection:
     example: str
     """An amount with all digits of the currency."""
     evidence_above: str
+    """The amount above which a claim needs evidence; empty when each claim does."""
 
 
 class ClaimForms:
@@ -103,12 +104,12 @@ class ClaimForms:
         desk, claim = _desk(visit), self._theirs(visit, fields)
         if desk is None or claim is None or not _wants_account(claim):
             return Mistake("form_expired")
-        account = _account(desk, fields, suffix=f"-{claim.id}", needed=True)
+        account = _account(fields, suffix=f"-{claim.id}", needed=True)
         if isinstance(account, Mistake) or account is None:
             return account
         try:
-            self._ledger.claims.give_account(visit.incident, claim.id, account, visit.now)
-        except NotAllowed:  # it was put into a payment file meanwhile
+            self._ledger.claims.give_account(visit.incident, claim.id, account, desk.rules, visit.now)
+        except NotAllowed:  # it was put into a payment file meanwhile, or has lapsed
             return Mistake("form_expired")
         return None
 
@@ -169,7 +170,7 @@ def _read(
         return Mistake("claim_bad_amount", "claim_amount")
     if not text or len(text) > LONGEST_CLAIM:
         return Mistake("too_long" if text else "empty_text", "claim_text")
-    account = _account(desk, fields)
+    account = _account(fields)
     if isinstance(account, Mistake):
         return account
     if why_not_take(files):
@@ -177,15 +178,15 @@ def _read(
     return asked, text, account
 
 
-def _account(
-    desk: ClaimDesk, fields: Mapping[str, str], *, suffix: str = "", needed: bool = False
-) -> Account | Mistake | None:
+def _account(fields: Mapping[str, str], *, suffix: str = "", needed: bool = False) -> Account | Mistake | None:
     """Return the account in a form, or what is wrong with it; None when the form names none and need not."""
     holder, number, bank = (clean(fields.get(name, "")) for name in NAMES.values())
     if not (needed or holder or number or bank):
         return None
     try:
-        return read_account(holder, number, bank, iban_only=desk.rules.iban_only)
+        return read_account(holder, number, bank)
+    except UnfitLetters:
+        return Mistake("claim_bad_letters", f"{NAMES['holder']}{suffix}")
     except UnfitAccount as error:
         return Mistake(BAD[error.field], f"{NAMES[error.field]}{suffix}")
 

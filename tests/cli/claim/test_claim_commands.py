@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.content.notice import shipped_wording
+from amends.domain.claim.rules import ClaimRules
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, Office
 from tests.ledger.claim.claiming import IBANS, claim_rules
@@ -18,10 +19,14 @@ ADD = ("claims", "add", INCIDENT, "--person", 2, "--text", "A new lock.", "--amo
 @pytest.fixture
 def paying(office: Office) -> Office:
     """An office whose playbook pays compensation."""
+    return with_rules(office, RULES)
+
+
+def with_rules(office: Office, rules: ClaimRules) -> Office:
     ledger = office.ledger()
     running = ledger.cases.read(INCIDENT).playbook
     assert running
-    playbook = running.model_copy(update={"claims": RULES})
+    playbook = running.model_copy(update={"claims": rules})
     ledger.playbooks.pin(INCIDENT, playbook, shipped_wording(), "lena", datetime.now(UTC))
     ledger.dispose()
     return office
@@ -102,6 +107,20 @@ def test_a_rejection_is_objected_to_at_the_desk(paying: Office) -> None:
     assert paying.values("claims", "decide", INCIDENT, 1, "--grant", "50", by="wei")["granted"] == "50.00 EUR"
 
 
+def test_a_grant_without_evidence_has_a_reason_that_is_shown(paying: Office) -> None:
+    added = paying.amends(*ADD[:-4], "--amount", "300", by="rosa")
+    assert "it has no evidence, which is needed above 250.00 EUR" in added.output
+    grant = ("claims", "decide", INCIDENT, 1, "--grant", "200", "--reason", "It is the most.")
+    refused = paying.amends(*grant, by="omar")
+    assert (refused.exit_code, "--without-evidence REASON" in refused.output) == (1, True)
+    for member, state in (("omar", "received"), ("wei", "granted")):
+        paying.amends(*grant, "--without-evidence", "The shop has closed.", by=member)
+        shown = paying.amends("claims", "show", INCIDENT, 1, by="lena").output
+        assert f"decision by {member}" in shown
+        assert "; without evidence: The shop has closed." in shown
+        assert f"; {state}" in shown
+
+
 def test_the_rules_decide_by_command(paying: Office) -> None:
     paying.values("claims", "add", INCIDENT, "--person", 2, "--text", "Stamps", "--amount", "9.50", by="rosa")
     assert paying.values("claims", "decide", INCIDENT, "--by-rules") == {"granted": 1}
@@ -144,6 +163,12 @@ def test_wrong_input_is_told_and_changes_nothing(
     assert answer.exit_code == code
     assert said in " ".join(answer.output.replace("│", " ").split())
     assert paying.values("claims", "list", INCIDENT) == []
+
+
+def test_a_segment_that_nobody_has_is_hinted_at(office: Office) -> None:
+    with_rules(office, claim_rules(audience="gold"))
+    hint = "nobody may claim compensation: the list has no segment gold; correct the list, or change the playbook"
+    assert hint in office.amends("lint", INCIDENT).stderr
 
 
 def test_without_rules_nothing_can_be_claimed(office: Office) -> None:

@@ -94,6 +94,20 @@ def test_an_incident_tells_which_of_its_duties_would_be_missed(nowhere: Office, 
     assert all(one["where"] == f"{book}:9:5" and not one["blocks"] for one in missed)
 
 
+def test_claims_for_a_segment_that_nobody_has_are_told(nowhere: Office, book: Path, tmp_path: Path) -> None:
+    text = "claims: {currency: EUR, within: 90d, one_approver_up_to: 9, cap: 9, cap_per_person: 9, budget: 9, audience: gold}"
+    book.write_text(f"{book.read_text(encoding='utf-8')}{text}\n", encoding="utf-8")
+    people = tmp_path / "people.csv"
+    people.write_text(
+        "id,name,email,phone,locale,country,segment\n1,Kim,kim@example.org,,en,DE,silver\n", encoding="utf-8"
+    )
+    of = ("playbook", "validate", book, "--incident", STORY / "incident.yaml")
+    (found,) = [one for one in nowhere.values(*of, "--audience", people)["findings"] if "claim" in one["what"]]
+    assert found["what"] == "claims.audience: nobody may claim compensation: the list has no segment gold"
+    assert (found["advice"], found["blocks"]) == ("Known: everyone, silver", False)
+    assert "may claim" not in str(nowhere.values(*of)["findings"])
+
+
 def test_duties_to_people_want_a_step_that_tells_them(nowhere: Office, book: Path) -> None:
     changed(book, "phase: notify", "phase: update")
     (what,) = [one for one in said(nowhere, book, "--incident", STORY / "incident.yaml") if "tells people" in one]

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from amends.domain.claim.account import IBAN_LENGTHS, UnfitAccount, read_account, sepa_text, why_not_iban
+from amends.domain.claim.account import IBAN_LENGTHS, UnfitAccount, UnfitLetters, read_account, sepa_text, why_not_iban
 from amends.domain.claim.claim import PaymentState, later
+from amends.domain.claim.payment import fits_pain
 from amends.domain.claim.rules import ClaimRules
-from tests.ledger.claim.claiming import IBANS, claim_rules
+from tests.ledger.claim.claiming import IBANS, claim_rules, in_china
 
 
 @pytest.mark.parametrize("iban", IBANS)
@@ -28,10 +29,12 @@ def test_no_iban_survives_a_mistyped_digit(iban: str, data: st.DataObject) -> No
     [
         ("", IBANS[0], "", "holder"),
         ("Kim", "DE89", "", "account"),
-        ("Kim", "XX89370400440532013000", "", "bank"),
+        ("Kim", "XX89370400440532013000", "Bank", "account"),
         ("Kim", IBANS[0][:-1], "", "account"),
         ("Kim", "12345678", "", "bank"),
-        ("Kim", IBANS[0], "Sparkasse", "bank"),
+        ("李雷", IBANS[0], "", "holder"),
+        ("\u0301", IBANS[0], "", "holder"),
+        ("李雷", "6222 0202 0011 2345 678", "", "bank"),
         ("Kim", "<script>", "Bank", "account"),
     ],
 )
@@ -42,11 +45,27 @@ def test_an_unfit_account_names_its_field(holder: str, account: str, bank: str, 
     assert IBANS[0][4:12] not in str(refused.value)
 
 
-def test_in_sepa_an_iban_and_latin_letters_are_needed() -> None:
-    for holder, account in (("Kim", "12345678"), ("李雷", IBANS[0])):
-        with pytest.raises(UnfitAccount):
-            read_account(holder, account, "Bank", iban_only=True)
-    assert read_account("Kim", IBANS[0], "Sparkasse", iban_only=True).bic == ""
+def test_an_account_in_china_has_its_name_as_it_is_written() -> None:
+    for bank in ("中国工商银行", "102100099996"):
+        found = read_account("李雷", "6222 0202 0011 2345 678", bank)
+        assert (found.holder, found.number, found.bank, found.iban) == ("李雷", "6222020200112345678", bank, "")
+
+
+def test_only_letters_beside_an_iban_are_unfit_letters() -> None:
+    with pytest.raises(UnfitLetters, match="in Latin letters"):
+        read_account("李雷", IBANS[0])
+
+
+def test_a_bank_beside_an_iban_counts_as_its_bic_alone() -> None:
+    said = [read_account("Kim", IBANS[0], bank).bic for bank in ("Sparkasse", "deut de ff", "CHASUS33")]
+    assert said == ["", "DEUTDEFF", ""]
+
+
+def test_pain001_names_no_number_beside_euros_and_no_chinese_name() -> None:
+    kim = read_account("Kim", "12345678", "021000021")
+    assert [fits_pain(kim, currency) for currency in ("USD", "EUR")] == [True, False]
+    assert [fits_pain(in_china(holder), "CNY") for holder in ("Li Lei", "李雷")] == [False, False]
+    assert fits_pain(read_account("Kim", IBANS[0]), "EUR")
 
 
 def test_names_are_written_in_letters_of_sepa() -> None:
@@ -84,6 +103,9 @@ def test_every_country_of_our_ibans_has_a_length() -> None:
         ({"within": "90d"}, "either last_day, or within"),
         ({"last_day": None}, "either last_day, or within"),
         ({"pay_from": {"name": "B", "iban": "DE00"}}, "iban"),
+        ({"audience": "unredeemed:codes"}, "a segment of the list"),
+        ({"account_within": "14d"}, "above 14d"),
+        ({"object_within": "90d"}, "at least object_within"),
         ({"cappp": 1}, "Extra inputs"),
     ],
 )

@@ -27,10 +27,10 @@ DUE = NOW + timedelta(days=14)
 
 
 def claim_rules(**changes: Any) -> ClaimRules:
-    """Euros: 25 by rule, one approver up to 100, at most 200 for a claim, 300 for a person, 1000 in all."""
+    """Euros: 25 by rule, one approver up to 100, evidence above 250, at most 200 for a claim, 300 for a person, 1000 in all."""
     given: dict[str, Any] = {
         "currency": "EUR", "last_day": date(2027, 3, 31), "one_approver_up_to": 100, "by_rule_up_to": 25,
-        "evidence_above": 25, "cap": 200, "cap_per_person": 300, "budget": 1000, "pay_from": OURS.model_dump(),
+        "evidence_above": 250, "cap": 200, "cap_per_person": 300, "budget": 1000, "pay_from": OURS.model_dump(),
     }  # fmt: skip
     return ClaimRules.model_validate(given | changes)
 
@@ -54,7 +54,12 @@ def euros(amount: str) -> Money:
 
 
 def an_account(number: int = 0, holder: str = "Kim Example") -> Account:
-    return read_account(holder, IBANS[number], iban_only=True)
+    return read_account(holder, IBANS[number])
+
+
+def in_china(holder: str = "李雷") -> Account:
+    """An account at a bank in China, where there are no IBANs."""
+    return read_account(holder, "6222 0202 0011 2345 678", "中国工商银行")
 
 
 def a_claim(amount: str = "50", **changes: Any) -> NewClaim:
@@ -73,10 +78,10 @@ def claimed(ledger: Ledger, amount: str = "50", by: str = "", **changes: Any) ->
 
 def decided(
     ledger: Ledger, claim: int, amount: str, by: Member = OMAR, reason: str = "", rules: ClaimRules = RULES,
-    now: datetime = NOW,
+    now: datetime = NOW, unproven: str = "",
 ) -> CompensationClaim:  # fmt: skip
     """Record a decision; an amount of 0 rejects."""
-    verdict = ClaimVerdict(euros(amount).minor, reason)
+    verdict = ClaimVerdict(euros(amount).minor, reason, unproven)
     return ledger.claims.decide(INCIDENT, claim, verdict, rules, words(ledger), by, now)
 
 
@@ -86,15 +91,20 @@ def released(ledger: Ledger, file: int, by: Member = WEI) -> PaymentFile:
 
 
 def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> PaymentFile:
-    """Make a payment file and release it."""
-    made = ledger.payments.make(INCIDENT, RULES, by, NOW)
+    """Make a payment file, the only one, and release it."""
+    (made,) = ledger.payments.make(INCIDENT, RULES, by, NOW)
     return released(ledger, made.id, releaser)
 
 
 def bank_says(ledger: Ledger, end_to_end: str, status: BankStatus, **changes: Any) -> BankAnswer:
     """Take in one line of the bank's answer."""
     line = BankLine("bank.csv:2:1", status, end_to_end, **changes)
-    return ledger.payments.take(INCIDENT, (line,), words(ledger), "wei", NOW)
+    return ledger.payments.take(INCIDENT, (line,), RULES, words(ledger), "wei", NOW)
+
+
+def named(ledger: Ledger, claim: int, account: Account, by: str = "", now: datetime = NOW) -> None:
+    """Name the account of a claim; the person does without `by`."""
+    ledger.claims.give_account(INCIDENT, claim, account, RULES, now, by)
 
 
 def heard(ledger: Ledger, claim: int) -> list[str]:

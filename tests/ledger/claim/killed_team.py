@@ -21,6 +21,7 @@ from tests.ledger.claim.claiming import (
     claim_rules,
     claimed,
     decided,
+    named,
     released,
     words,
 )
@@ -47,7 +48,7 @@ def main(folder: Path, seed: int) -> None:
             lambda n=number, by=member: decided(ledger, n, "90", by, "So it is.", RULES),
             lambda by=member: ledger.payments.make(INCIDENT, RULES, by, NOW),
             lambda by=member: released(ledger, len(ledger.payments.files(INCIDENT)), by),
-            lambda n=number: ledger.claims.give_account(INCIDENT, n, an_account(0), NOW),
+            lambda n=number: named(ledger, n, an_account(0)),
             lambda n=number: bank_says(
                 ledger, ledger.claims.get(INCIDENT, n).payments[-1].end_to_end, chance.choice(tuple(BankStatus))
             ),

@@ -40,6 +40,7 @@ PEOPLE = 3
 RULES = claim_rules(budget=500)
 UNDER_WAY = (PaymentState.PREPARED, PaymentState.RELEASED, PaymentState.PAID)
 NUMBERS = st.integers(1, 6)
+ACTS = ("decide_by_rules", "make", "give_account", "lapse", "bank")
 AMOUNTS = st.sampled_from(["0", "10", "20", "90", "150", "200", "260"])
 members = st.sampled_from(MEMBERS)
 
@@ -84,10 +85,15 @@ class Claiming(RuleBasedStateMachine):
         with suppress(NotAllowed, NotInLedger):
             self.ledger.claims.object(INCIDENT, number, "No.", NOW, NOW + timedelta(days=1), self.words, NOW)
 
-    @rule(number=NUMBERS, account=st.integers(0, 3))
-    def give_account(self, number: int, account: int) -> None:
+    @rule(number=NUMBERS, account=st.integers(0, 3), by=st.sampled_from(["", "omar"]))
+    def give_account(self, number: int, account: int, by: str) -> None:
         with suppress(NotAllowed, NotInLedger):
-            self.ledger.claims.give_account(INCIDENT, number, an_account(account), NOW)
+            self.ledger.claims.give_account(INCIDENT, number, an_account(account), RULES, NOW, by)
+
+    @rule(days=st.sampled_from([47, 62]))
+    def end_without_account(self, days: int) -> None:
+        """Remind of missing accounts, or end the claims whose people were reminded."""
+        self.ledger.lapses.carry_out(INCIDENT, self.words, NOW + timedelta(days=days))
 
     @rule(by=members)
     def make(self, by) -> None:  # type: ignore[no-untyped-def]
@@ -105,7 +111,7 @@ class Claiming(RuleBasedStateMachine):
             reference = self.ledger.claims.get(INCIDENT, number).payments[attempt].end_to_end
             bank_says(self.ledger, reference, status)
 
-    @rule(by=members, number=NUMBERS, act=st.sampled_from(["decide_by_rules", "make", "give_account", "bank"]))
+    @rule(by=members, number=NUMBERS, act=st.sampled_from(ACTS))
     def crashing(self, by, number: int, act: str) -> None:  # type: ignore[no-untyped-def]
         """Do an act whose process is killed just before the commit."""
         before = self.state()
@@ -115,7 +121,8 @@ class Claiming(RuleBasedStateMachine):
                 {
                     "decide_by_rules": self.decide_by_rules,
                     "make": lambda: self.make(by=by),
-                    "give_account": lambda: self.give_account(number=number, account=0),
+                    "give_account": lambda: self.give_account(number=number, account=0, by="omar"),
+                    "lapse": lambda: self.end_without_account(days=62),
                     "bank": lambda: self.bank(number=number, attempt=0, status=BankStatus.PAID),
                 }[act]()
         finally:
@@ -147,16 +154,23 @@ class Claiming(RuleBasedStateMachine):
     @invariant()
     def sums_are_equal_and_within_the_caps(self) -> None:
         claims, files = self.state(), self.ledger.payments.files(INCIDENT)
-        granted = [claim for claim in claims if claim.granted]
+        granted = [claim for claim in claims if claim.granted and claim.state is not ClaimState.LAPSED]
         totals = self.ledger.claims.totals(INCIDENT, RULES, NOW)
         assert totals.granted == sum(claim.granted.minor for claim in granted if claim.granted)
         assert totals.granted <= RULES.minor("budget")
         for person in range(1, PEOPLE + 1):
-            mine = sum(claim.granted.minor for claim in granted if claim.person == person and claim.granted)
+            mine = sum(one.granted.minor for one in granted if one.person == person and one.granted)
             assert mine <= RULES.minor("cap_per_person")
         for file in files:
             inside = [one for claim in claims for one in claim.payments if one.file == file.id]
             assert (file.count, file.total) == (len(inside), sum(one.minor for one in inside))
+
+    @invariant()
+    def only_a_claim_that_lacks_an_account_has_a_last_day(self) -> None:
+        for claim in self.state():
+            lacks = claim.state is ClaimState.RETURNED or (claim.state is ClaimState.GRANTED and not claim.account)
+            assert (claim.account_due_at is not None) == lacks
+            assert claim.state is not ClaimState.LAPSED or claim.account_reminded_at
 
     @invariant()
     def what_left_stays_as_it_left(self) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.claim.claim import BY_RULE, ClaimState, ClaimWay
+from amends.domain.claim.claim import BY_RULE, ClaimState, ClaimWay, NewEvidence
 from amends.domain.claim.signals import Signal
 from amends.domain.feedback.answer import ReplyChannel, ReplyState
 from amends.ledger import Ledger
@@ -25,6 +25,7 @@ from tests.ledger.claim.claiming import (
     decided,
     euros,
     heard,
+    named,
     with_claims,
     words,
 )
@@ -61,7 +62,7 @@ def test_a_claim_without_account_asks_for_one(ledger: Ledger) -> None:
     claimed(ledger, account=None)
     said = ledger.answers.said(INCIDENT, 1)[1][0].text
     assert "We do not know yet to which account we can pay." in said
-    ledger.claims.give_account(INCIDENT, 1, an_account(1), NOW)
+    named(ledger, 1, an_account(1))
     assert ledger.claims.get(INCIDENT, 1).account == an_account(1)
 
 
@@ -149,6 +150,35 @@ def test_rules_grant_small_claims_and_leave_others(ledger: Ledger) -> None:
 def test_rules_need_evidence_where_the_playbook_does(ledger: Ledger) -> None:
     claimed(ledger, "20")
     assert ledger.claims.decide_by_rules(INCIDENT, claim_rules(evidence_above=10), words(ledger), NOW) == 0
+
+
+def test_members_need_evidence_or_a_reason_that_stands(ledger: Ledger) -> None:
+    strict = claim_rules(evidence_above=40, one_approver_up_to=40)
+    claimed(ledger)
+    with pytest.raises(NotAllowed, match=r"has no evidence, needed above 40.00 EUR; else say why: --without-evidence"):
+        decided(ledger, 1, "50", rules=strict)
+    decided(ledger, 1, "50", rules=strict, unproven="The shop has closed.")
+    with pytest.raises(NotAllowed, match="has no evidence"):
+        decided(ledger, 1, "50", WEI, rules=strict)
+    found = decided(ledger, 1, "50", WEI, rules=strict, unproven="I know the shop.")
+    assert found.state is ClaimState.GRANTED
+    assert [one.without_evidence for one in found.decisions] == ["The shop has closed.", "I know the shop."]
+    said = [entry.detail.get("without_evidence") for entry in ledger.audit.entries(INCIDENT)[-2:]]
+    assert said == ["The shop has closed.", "I know the shop."]
+
+
+def test_a_part_of_a_claim_needs_the_evidence_of_the_whole(ledger: Ledger) -> None:
+    claimed(ledger)
+    with pytest.raises(NotAllowed, match="has no evidence"):
+        decided(ledger, 1, "30", OMAR, "That is the price.", claim_rules(evidence_above=40))
+    assert decided(ledger, 1, "0", OMAR, "No receipt.", claim_rules(evidence_above=40)).state is ClaimState.REJECTED
+
+
+def test_with_evidence_nobody_grants_without(ledger: Ledger) -> None:
+    claimed(ledger, files=(NewEvidence("a-1", "application/pdf", 9),))
+    with pytest.raises(NotAllowed, match="leave out --without-evidence"):
+        decided(ledger, 1, "50", rules=claim_rules(evidence_above=40), unproven="It is small.")
+    assert decided(ledger, 1, "50", rules=claim_rules(evidence_above=40)).state is ClaimState.GRANTED
 
 
 def test_rules_grant_no_more_than_the_caps(ledger: Ledger) -> None:

@@ -21,6 +21,8 @@ from tests.ledger.claim.claiming import (
     claimed,
     decided,
     heard,
+    in_china,
+    named,
     paid_file,
     released,
     with_claims,
@@ -45,7 +47,7 @@ def reference(ledger: Ledger, claim: int) -> str:
 
 
 def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
+    (made,) = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     assert (made.count, made.total, made.state) == (2, 10_000, "made")
     assert [claim.state for claim in ledger.claims.all(INCIDENT)] == [
         ClaimState.IN_PAYMENT, ClaimState.IN_PAYMENT, ClaimState.GRANTED, ClaimState.RECEIVED
@@ -54,8 +56,17 @@ def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
         ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
 
 
+def test_what_pain001_cannot_name_has_a_file_of_its_own(ledger: Ledger) -> None:
+    named(ledger, 3, in_china())
+    files = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
+    assert [(one.id, one.count, one.total) for one in files] == [(1, 2, 10_000), (2, 1, 5000)]
+    released(ledger, 2)
+    (line,) = ledger.payments.lines(INCIDENT, 2)[1]
+    assert (line.claim, line.account) == (3, in_china())
+
+
 def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
+    (made,) = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     with pytest.raises(NotAllowed, match="only a released one"):
         ledger.payments.lines(INCIDENT, made.id)
     for member, why in ((OMAR, "another member must"), (ROSA, "rosa may not")):
@@ -71,7 +82,7 @@ def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
 
 
 def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None:
-    made = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
+    (made,) = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     ledger.payments.drop(INCIDENT, made.id, OMAR, NOW)
     with pytest.raises(NotAllowed, match="was dropped"):
         released(ledger, made.id)
@@ -99,7 +110,7 @@ def test_a_returned_payment_needs_another_account(ledger: Ledger) -> None:
     assert ledger.claims.get(INCIDENT, 1).state is ClaimState.RETURNED
     with pytest.raises(NotAllowed, match="waits for a payment"):
         ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
-    ledger.claims.give_account(INCIDENT, 1, an_account(3), NOW)
+    named(ledger, 1, an_account(3))
     paid_file(ledger)
     assert reference(ledger, 1) != first
     bank_says(ledger, first, BankStatus.PAID)  # an older answer, read late
@@ -146,7 +157,7 @@ def test_a_whole_file_can_be_settled_at_once(ledger: Ledger) -> None:
 def test_an_account_on_its_way_stays_as_it_is(ledger: Ledger) -> None:
     paid_file(ledger)
     with pytest.raises(NotAllowed, match="waits for no account"):
-        ledger.claims.give_account(INCIDENT, 1, an_account(2), NOW)
+        named(ledger, 1, an_account(2))
 
 
 def test_the_audit_chain_verifies_after_all(ledger: Ledger) -> None:
@@ -160,9 +171,9 @@ def test_a_part_is_paid_when_nobody_can_object_any_more(ledger: Ledger) -> None:
     said = ledger.answers.said(INCIDENT, 4)[4][-1].text
     assert "you can object once on your page, by 24 December 2026." in said
     assert "We pay after that day" in said
-    assert ledger.payments.make(INCIDENT, RULES, OMAR, NOW).count == 2
+    assert [one.count for one in ledger.payments.make(INCIDENT, RULES, OMAR, NOW)] == [2]
     later = NOW + RULES.object_within + timedelta(minutes=1)
-    assert ledger.payments.make(INCIDENT, RULES, OMAR, later).count == 1
+    assert [one.count for one in ledger.payments.make(INCIDENT, RULES, OMAR, later)] == [1]
 
 
 def test_a_part_after_an_objection_is_paid_at_once(ledger: Ledger) -> None:
@@ -170,4 +181,4 @@ def test_a_part_after_an_objection_is_paid_at_once(ledger: Ledger) -> None:
     ledger.claims.object(INCIDENT, 4, "", NOW, NOW, words(ledger), NOW)
     decided(ledger, 4, "30", WEI, "The rest was no cost of yours.")
     assert "object" not in ledger.answers.said(INCIDENT, 4)[4][-1].text
-    assert ledger.payments.make(INCIDENT, RULES, OMAR, NOW).count == 3
+    assert [one.count for one in ledger.payments.make(INCIDENT, RULES, OMAR, NOW)] == [3]

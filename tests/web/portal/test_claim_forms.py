@@ -12,7 +12,7 @@ from amends.ledger import Ledger
 from amends.settings import Settings
 from amends.web.app import create_app
 from tests.builders import NOW, a_playbook
-from tests.ledger.claim.claiming import OMAR, an_account, claim_rules, decided
+from tests.ledger.claim.claiming import OMAR, an_account, claim_rules, decided, in_china, words
 from tests.web.scene import ADA, INCIDENT, LI, Clock, Visitor, promises, token_in
 
 PDF = b"%PDF-1.7\n\x00\xff\r\n--x\r\n%%EOF"
@@ -88,7 +88,9 @@ def test_the_content_comes_back_as_it_was_sent(ledger: Ledger, ada: Visitor, set
         ({"claim_amount": "1,234"}, (), "We cannot read this amount."),
         ({"claim_text": " "}, (), "Please write something first."),
         ({"claim_number": "DE89 3704 0044 0532 0130 01"}, (), "This is no account number that we can pay to."),
-        ({"claim_holder": "李雷"}, (), "in Latin letters"),
+        ({"claim_holder": "李雷"}, (), "Banks with IBANs only take Latin letters."),
+        ({"claim_holder": ""}, (), "Please write the name of the account&#39;s holder, in at most 70 characters."),
+        ({"claim_number": "6222020200112345678"}, (), "This account has no IBAN, so we need its bank."),
         ({}, (b"<html><script>",), "We can only take 3 files"),
         ({}, (PDF,) * 4, "We can only take 3 files"),
     ],
@@ -101,6 +103,19 @@ def test_what_cannot_be_read_is_given_back(
     assert said in page
     assert fields.get("claim_amount", "49,90") in page
     assert ledger.claims.all(INCIDENT) == ()
+
+
+@pytest.mark.parametrize(
+    ("above", "said"), [(250, "Above 250.00 EUR we need a receipt"), (0, ">We need a receipt or another paper")]
+)
+def test_the_form_says_before_sending_when_evidence_is_needed(
+    ledger: Ledger, ada: Visitor, above: int, said: str
+) -> None:
+    rules = claim_rules(within="90d", last_day=None, evidence_above=above).model_dump(mode="json")
+    ledger.playbooks.pin(INCIDENT, a_playbook(claims=rules), shipped_wording(), "lena", NOW)
+    page = ada.look().text
+    assert said in page
+    assert page.index(said) < page.index('id="claim_files"')
 
 
 def test_the_same_form_twice_is_one_claim(ledger: Ledger, ada: Visitor) -> None:
@@ -135,6 +150,20 @@ def test_a_missing_account_is_given_later(ledger: Ledger, ada: Visitor) -> None:
     assert ledger.claims.get(INCIDENT, 1).account == an_account(0, "Ada Example")
 
 
+def test_the_page_names_the_last_day_for_an_account_and_its_end(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    for visitor in (ada, li):
+        claim(visitor, claim_holder="", claim_number="")
+    for number in (1, 2):
+        decided(ledger, number, "49.90", OMAR, "", RULES, NOW)
+    assert "Please give it by 23 January 2027." in ada.look().text
+    for days in (47, 62):
+        ledger.lapses.carry_out(INCIDENT, words(ledger), NOW + timedelta(days=days))
+    page = ada.look().text
+    assert "so this claim has ended. If you still want the money, please tell us under “Ask us”." in page
+    assert "/claim-account" not in page
+    assert "这项申请已经结束" in li.look().text
+
+
 def test_nobody_sees_or_changes_the_claim_of_another(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
     claim(ada, claim_holder="", claim_number="")
     assert "A new bank card." not in li.look().text
@@ -159,7 +188,16 @@ def test_the_page_speaks_chinese(ledger: Ledger, li: Visitor) -> None:
     claim(li, claim_holder="Li Lei")
     page = li.look().text
     assert "申请补偿" in page
+    assert "没有IBAN的，请填银行账号或卡号" in page
     assert "我们正在处理您的申请。" in page
+
+
+def test_an_account_in_china_is_taken_in_the_words_of_its_bank(ledger: Ledger, li: Visitor) -> None:
+    account = {"claim_holder": "李雷", "claim_number": "6222 0202 0011 2345 678", "claim_bank": "中国工商银行"}
+    status, page = claim(li, **account | {"claim_number": IBAN})
+    assert (status, "IBAN账户的银行只接受拉丁字母。" in page) == (422, True)
+    assert claim(li, **account)[0] == 303
+    assert ledger.claims.get(INCIDENT, 1).account == in_china()
 
 
 def test_without_claims_in_the_playbook_there_is_no_form(resting: TestClient, told_home: Path) -> None:
