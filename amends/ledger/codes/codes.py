@@ -22,7 +22,7 @@ from amends.domain.codes.code import (
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
-from amends.ledger.codes.giving import give_to
+from amends.ledger.codes.giving import give_to, these
 from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
 from amends.ledger.store.bulk import on_postgresql, spelled, statement
 from amends.ledger.store.encryption import INDEX_BYTES
@@ -169,7 +169,7 @@ class CodeStocks:
             self._lock(write, incident, commitment)
             old = self._held(write.session, incident, commitment, person)
             self._make_void(write, incident, commitment, [old], reason, now)
-            got, lacking = give_to(write.session, incident, commitment, [person], now)
+            got, lacking = give_to(write.session, incident, commitment, these(write.session, [person]), now)
             if not got:
                 raise NotAllowed(f"no code of {lacking[person]} is left; import more with `amends codes import`")
             row = self._held(write.session, incident, commitment, person, redeemed=True)

@@ -1,20 +1,21 @@
 """Giving of codes: each entitled person gets one of the stock, once, in the transaction that stores or claims messages.
 
-The database pairs people and codes, both in the order of their numbers. So the same people get the same codes again
+People and codes are paired in the order of their numbers. So the same people get the same codes again
 when a backup from before the send is restored and the notice is released anew.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
 from amends.domain.codes.code import CodeVariant, part_of
 from amends.domain.people.person import Flag
 from amends.ledger.codes.rows import stocks_of
-from amends.ledger.store.bulk import among, listed, on_postgresql, spelled, statement
-from amends.ledger.store.sums import changing
+from amends.ledger.store.bulk import listed, numbers_in, on_postgresql, spelled, statement
+from amends.ledger.store.sums import note_given
 from amends.ledger.store.tables import FREE_CODE, HELD_CODE, CodeStockRow
 
 VARIANT = f"""
@@ -24,22 +25,28 @@ CASE WHEN NOT :by_variant THEN '{CodeVariant.EVERYONE}'
      ELSE '{CodeVariant.ADULT}' END"""
 """The variant that a person needs, as `variant_for` says."""
 LACKS = f"""
-FROM person WHERE incident = :incident AND number BETWEEN :first AND :last AND NOT EXISTS (
-    SELECT 1 FROM code WHERE code.incident = :incident AND code.commitment = :commitment
-    AND code.person = person.number AND {HELD_CODE}
-) AND """
-NAMED = f"SELECT number, {VARIANT} AS needs {LACKS}{{here}} ORDER BY number"
+SELECT number, {VARIANT} AS needs FROM person
+WHERE incident = :incident AND number BETWEEN :first AND :last AND number IN (
+    {{people}} EXCEPT SELECT person FROM code WHERE incident = :incident AND commitment = :commitment
+    AND person BETWEEN :first AND :last AND {HELD_CODE}
+) ORDER BY number"""
 FREE = f"""
-SELECT id FROM code WHERE incident = :incident AND commitment = :commitment AND variant = :variant AND {FREE_CODE}
-AND (expires = '' OR expires >= :today) ORDER BY id LIMIT :most"""
-GIVE = "UPDATE code SET state = 'given', person = ?, given_at = ? WHERE id = ?"
-GIVE_POSTGRESQL = """
-UPDATE code SET state = 'given', person = given.person, given_at = %s
-FROM unnest(%s::integer[], %s::bigint[]) AS given(person, id) WHERE code.id = given.id
-"""
+SELECT id, sealed FROM code WHERE incident = :incident AND commitment = :commitment AND variant = :variant
+AND {FREE_CODE} AND (expires = '' OR expires >= :today) ORDER BY id LIMIT :most"""
+GIVE = """
+UPDATE code SET state = 'given', person = CAST(given.value AS INTEGER), given_at = :at
+FROM {each}(:given) AS given WHERE code.id = CAST(given.key AS BIGINT)"""
 
 Wanted = Callable[[str, str], Collection[str]]
 """A function that returns the commitments of which the reader of a text (by its stored name and channel) has a code."""
+
+
+class PeopleQuery(NamedTuple):
+    """Some people, whom the database finds by itself: a query for their numbers, and the values that it asks for."""
+
+    query: str
+    asked: Mapping[str, Any]
+    """The values, among them the `first` and the `last` number that anybody can have."""
 
 
 class CodedMessage(Protocol):
@@ -76,7 +83,8 @@ def give_for(
     """Give a code to each person of these messages who has none yet of a commitment that the message tells of."""
     codes, lacking = 0, dict[int, str]()
     for commitment, theirs in _entitled(messages, wanted):
-        got, left = give_to(session, incident, commitment, {one.person for one in theirs}, now)
+        people = these(session, {one.person for one in theirs})
+        got, left = give_to(session, incident, commitment, people, now)
         codes += got
         lacking |= {one.id: left[one.person] for one in theirs if one.person in left} if left else {}
     return Given(codes, lacking)
@@ -92,8 +100,15 @@ def _entitled(messages: Sequence[CodedMessage], wanted: Wanted) -> Iterable[tupl
         yield commitment, [one for one in messages if one.person and (all_alike or (one.variant, one.channel) in those)]
 
 
+def these(session: Session, people: Collection[int]) -> PeopleQuery:
+    """Return the people with these numbers, at least one."""
+    connection = session.connection()
+    ends = {"first": min(people), "last": max(people)}
+    return PeopleQuery(numbers_in(connection), ends | {"ids": listed(connection, people)})
+
+
 def give_to(
-    session: Session, incident: str, commitment: str, people: Collection[int], now: datetime
+    session: Session, incident: str, commitment: str, people: PeopleQuery, now: datetime
 ) -> tuple[int, dict[int, str]]:  # fmt: skip
     """Return how many of these people got a code, and the part of the stock that was empty for each of the others.
 
@@ -108,7 +123,7 @@ def give_to(
     for variant in sorted({needs for _, needs in lacking}):
         theirs = [number for number, needs in lacking if needs == variant]
         codes = _free(session, incident, commitment, variant, len(theirs), now)
-        _give(session, incident, commitment, [*zip(theirs, codes, strict=False)], now)
+        _give(session, (incident, commitment), codes, theirs[: len(codes)], now)
         got += len(codes)
         left |= dict.fromkeys(theirs[len(codes) :], part_of(commitment, variant))
     return got, left
@@ -116,43 +131,31 @@ def give_to(
 
 def people_without(session: Session, incident: str, commitment: str, people: Collection[int]) -> dict[int, str]:
     """Return those of these people who have no code of the commitment, each with the variant that they need."""
-    return dict(_lacking(session, incident, commitment, people)) if people else {}
+    return dict(_lacking(session, incident, commitment, these(session, people))) if people else {}
 
 
-def _lacking(
-    session: Session, incident: str, commitment: str, people: Collection[int]
-) -> list[tuple[int, str]]:  # fmt: skip
+def _lacking(session: Session, incident: str, commitment: str, people: PeopleQuery) -> list[tuple[int, str]]:
     """Return the people without a code in the order of their numbers, each with the variant that they need."""
-    connection = session.connection()
-    asked = {
-        "incident": incident,
-        "commitment": commitment,
-        "by_variant": stocks_of(session, incident, dropped=True).get(commitment, False),
-        "first": min(people),
-        "last": max(people),
-        "ids": listed(connection, people),
-    }
-    query = statement(NAMED.format(here=among(connection, "number")))
-    return [(number, needs) for number, needs in connection.execute(query, asked).all()]
+    by_variant = stocks_of(session, incident, dropped=True).get(commitment, False)
+    asked = {"incident": incident, "commitment": commitment, "by_variant": by_variant, **people.asked}
+    found = session.connection().execute(statement(LACKS.format(people=people.query)), asked)
+    return [(number, needs) for number, needs in found]
 
 
-def _free(session: Session, incident: str, commitment: str, variant: str, most: int, now: datetime) -> list[int]:
-    """Return the first free codes of this variant, as many as there are up to `most`."""
+def _free(
+    session: Session, incident: str, commitment: str, variant: str, most: int, now: datetime
+) -> list[tuple[int, bytes]]:  # fmt: skip
+    """Return the first free codes of this variant, as many as there are up to `most`, each with its sealed text."""
     asked = {"incident": incident, "commitment": commitment, "variant": variant, "today": f"{now:%Y-%m-%d}"}
-    return list(session.connection().execute(statement(FREE), asked | {"most": most}).scalars().all())
+    return [(code, sealed) for code, sealed in session.connection().execute(statement(FREE), asked | {"most": most})]
 
 
 def _give(
-    session: Session, incident: str, commitment: str, pairs: Sequence[tuple[int, int]], now: datetime
+    session: Session, stock: tuple[str, str], codes: Sequence[tuple[int, bytes]], people: Sequence[int], now: datetime
 ) -> None:  # fmt: skip
-    """Store who has which code, given as pairs of person and code."""
-    if not pairs:
-        return
-    connection, codes = session.connection(), [code for _, code in pairs]
-    ends = {"from_code": min(codes), "to_code": max(codes)}
-    with changing(session, "code", (incident, commitment), "id BETWEEN :from_code AND :to_code", **ends):
-        at = spelled(connection, now)
-        if on_postgresql(connection):
-            connection.exec_driver_sql(GIVE_POSTGRESQL, (at, [person for person, _ in pairs], codes))
-        else:
-            connection.exec_driver_sql(GIVE, [(person, at, code) for person, code in pairs])
+    """Store that each of these people has the code at their place in the list."""
+    connection = session.connection()
+    given = json.dumps(dict(zip((code for code, _ in codes), people, strict=True)))
+    each = "json_each_text" if on_postgresql(connection) else "json_each"
+    connection.execute(statement(GIVE.format(each=each)), {"given": given, "at": spelled(connection, now)})
+    note_given(session, stock, codes, people)

@@ -14,10 +14,10 @@ from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.ledger.codes.codes import stock_of
-from amends.ledger.codes.giving import CodedMessage, Given, give_for, give_to
+from amends.ledger.codes.giving import CodedMessage, Given, PeopleQuery, give_for, give_to
 from amends.ledger.codes.rows import stocks_of
 from amends.ledger.incident.incidents import note_alert
-from amends.ledger.store.bulk import statement
+from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, NoticeRow
@@ -30,7 +30,8 @@ AND state || '' IN ('waiting', 'deferred', 'to_print', 'uncertain')
 
 The `|| ''` keeps SQLite to the index of people.
 """
-
+KIND = "variant || ':' || channel"
+"""The name of a message's text, and its channel."""
 
 Row = TypeVar("Row", bound=CodedMessage)
 
@@ -68,11 +69,11 @@ def give_codes_to_page(write: Write, draft: Draft, first: int, last: int, now: d
     connection, given = write.session.connection(), 0
     kinds = connection.execute(statement(f"SELECT DISTINCT variant, channel {OF_THE_PAGE}"), asked).all()
     tells = {f"{name}:{channel}": coded.of(name_parts(name), ChannelKind(channel)) for name, channel in kinds}
-    query = statement(f"SELECT DISTINCT person {OF_THE_PAGE} AND variant || ':' || channel IN :kinds", "kinds")
+    query = f"SELECT person {OF_THE_PAGE} AND {among(connection, KIND, 'kinds')}"
     for commitment in coded.commitments:
-        those = [kind for kind, told in tells.items() if commitment in told]
-        people = connection.execute(query, {**asked, "kinds": those}).scalars().all() if those else ()
-        given += give_to(write.session, draft.incident, commitment, people, now)[0] if people else 0
+        those = listed(connection, [kind for kind, told in tells.items() if commitment in told])
+        people = PeopleQuery(query, asked | {"kinds": those})
+        given += give_to(write.session, draft.incident, commitment, people, now)[0]
     if given:
         write.note(now, draft.incident, "codes given", draft.notice, codes=given)
 

@@ -69,15 +69,16 @@ def statement(spelled_out: str, *lists: str) -> TextClause:
 
 def among(connection: Connection, column: str, name: str = "ids") -> str:
     """Return the condition that a column is one of many numbers; the parameter's value comes from `listed`."""
-    return (
-        f"{column} = ANY(:{name})"
-        if on_postgresql(connection)
-        else f"{column} IN (SELECT value FROM json_each(:{name}))"
-    )
+    return f"{column} = ANY(:{name})" if on_postgresql(connection) else f"{column} IN ({numbers_in(connection, name)})"
+
+
+def numbers_in(connection: Connection, name: str = "ids") -> str:
+    """Return a query for many numbers, one a row; the parameter's value comes from `listed`."""
+    return f"SELECT unnest(:{name})" if on_postgresql(connection) else f"SELECT value FROM json_each(:{name})"
 
 
 def listed(connection: Connection, numbers: Iterable[Any]) -> Any:
-    """Return many numbers as the one parameter value that the condition of `among` takes."""
+    """Return many numbers as the one parameter value that the condition of `among` or the query of `numbers_in` takes."""
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
 
 

@@ -10,13 +10,15 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import itemgetter
+from struct import Struct
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Update, event, inspect
 from sqlmodel import Session, col
 
+from amends.domain.codes.code import CodeState
 from amends.ledger.store.bulk import DELIVERY, among, listed, on_postgresql, stamp, statement, store_rows
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.sealing import JOURNAL, SETTLED, Group, journal_of
@@ -25,6 +27,8 @@ from amends.ledger.store.tables import DeliveryRow, PersonRow
 SUMMER = "summer"
 """The name of a session's `Summer` among its `info`."""
 BLOCK_BYTES = 16
+CODE_BLOCK = Struct(">II1s7s")
+"""The block of a code, as the queries for table `code` spell it: which, whose, how it stands, the end of its text."""
 PAGE = 10_000
 """The number of rows whose blocks are put together at a time."""
 
@@ -134,8 +138,7 @@ class Summer:
             return self._one_by_one(connection, ROWS[table], where, asked)
         queries = ON_POSTGRESQL if on_postgresql(connection) else ON_SQLITE
         found = connection.execute(statement(queries[table].format(where=where)), asked).scalar_one_or_none()
-        blocks = bytes.fromhex(found or "")
-        summed = RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
+        summed = self._of_blocks(bytes.fromhex(found or ""))
         if table not in SINCE:
             return summed
         return RowSum(summed.rows, summed.total ^ self._one_by_one(connection, SINCE[table], where, asked).total)
@@ -162,6 +165,14 @@ class Summer:
             person.to_bytes(4, "big") + channel.encode()[:3].ljust(3, b"\0") + address[:9].ljust(9, b"\0")
             for person, channel, address in rows
         )
+        return self._of_blocks(blocks)
+
+    def of_codes(self, codes: Sequence[tuple[int, bytes]], people: Iterable[int], state: CodeState) -> RowSum:
+        """Return the sum over codes in this state, each with its sealed text, that these people have; 0 is nobody."""
+        ids, tails = (code for code, _ in codes), (sealed[-7:] for _, sealed in codes)
+        return self._of_blocks(b"".join(map(CODE_BLOCK.pack, ids, people, repeat(state[:1].encode()), tails)))
+
+    def _of_blocks(self, blocks: bytes) -> RowSum:
         return RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
 
 
@@ -225,6 +236,15 @@ def store_messages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
     settle_stored(session, incident, notice, {row[DELIVERY.index("person")] for row in rows})
     named = [tuple(row[DELIVERY.index(name)] for name in NAMED_BY) for row in rows]
     journal_of(session).add(("delivery", incident, notice), *summer_of(session).of_messages(named))
+
+
+def note_given(
+    session: Session, stock: tuple[str, str], codes: Sequence[tuple[int, bytes]], people: Sequence[int]
+) -> None:  # fmt: skip
+    """Note that these codes, free until now and each with its sealed text, are given to these people, in this order."""
+    summer = summer_of(session)
+    before, after = summer.of_codes(codes, repeat(0), CodeState.FREE), summer.of_codes(codes, people, CodeState.GIVEN)
+    journal_of(session).add(("code", *stock), 0, before.total ^ after.total)
 
 
 def settle_stored(session: Session, incident: str, notice: str, people: Collection[int]) -> None:

@@ -75,9 +75,10 @@ def test_an_estate_gets_its_own_kind_when_it_is_told(ledger: Ledger) -> None:
 
 def test_a_text_without_the_promise_brings_no_code(ledger: Ledger) -> None:
     """An SMS that says nothing of the offer tells nobody of it."""
-    stocked(ledger, [a_person(number=1, email="")], new_codes(1))
+    stocked(ledger, [a_person(number=1, email=""), a_person(number=2)], new_codes(1, 2))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert ledger.codes.of_person(INCIDENT, 1) == ()
+    assert [one.code for one in ledger.codes.of_person(INCIDENT, 2)] == ["CANARY-000001"]
 
 
 def test_a_code_on_the_page_is_given_with_the_message(ledger: Ledger) -> None:
