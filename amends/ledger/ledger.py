@@ -12,6 +12,7 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.audit.audit import Audit
 from amends.ledger.audit.looks import Looks
+from amends.ledger.audit.refused import RefusedAttempts
 from amends.ledger.audit.replay import Replay
 from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
@@ -108,6 +109,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.looks = Looks(store)
+        self.refused = RefusedAttempts(store)
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops, self.closing, self.reviews = RecordedStops(store), Closing(store), Reviews(store)
