@@ -16,7 +16,6 @@ from amends.ledger.audit.refused import RefusedAttempts
 from amends.ledger.audit.replay import Replay
 from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
-from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
 from amends.ledger.case.over_time import CountsOverTime
 from amends.ledger.case.person_messages import SentMessages
@@ -50,6 +49,7 @@ from amends.ledger.feedback.replies import Replies
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.forget.brought_back import RestoredData
+from amends.ledger.forget.destruction import Destruction
 from amends.ledger.forget.erasure import Erasure
 from amends.ledger.forget.retention import Retentions
 from amends.ledger.forget.rotation import Rotation
