@@ -32,8 +32,8 @@ from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import is_over, late_answers
 from amends.domain.draft.recipients import why_nobody_may_claim
-from amends.domain.plan.overview import numbers, overdue_tasks
 from amends.domain.plan.plan import plan
+from amends.domain.timeline.overview import numbers, overdue_tasks
 from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
 from flows.run.artifacts import says_otherwise, show_timeline, timeline_heads

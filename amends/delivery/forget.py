@@ -17,6 +17,7 @@ from amends.domain.forget.retention import DataKind
 from amends.domain.team.member import Member
 from amends.ledger import Ledger
 from amends.ledger.forget.brought_back import BroughtBack
+from amends.ledger.forget.sealed_columns import FILES
 from amends.ledger.store.encryption import Seal
 from amends.system.files import replace_file, sync_folder
 
@@ -87,6 +88,13 @@ def _forget(
     ledger.retention.forget(incident, kind, now, again=again)
     if kind is DataKind.WHOLE_CASE:
         remove_from_outboxes(places.channels, incident)
+
+
+def remove_files_of_case(places: DataPlaces, incident: str) -> int:
+    """Delete the files of a destroyed case outside the database; return how many messages lay in outboxes."""
+    folders = (places.home / table.folder / incident for table in FILES) if places.home else ()
+    _remove(path for folder in folders for path in sorted(folder.glob("*.sealed")))
+    return remove_from_outboxes(places.channels, incident)
 
 
 def remove_from_outboxes(channels: Mapping[ChannelKind, Mapping[str, str]], incident: str) -> int:

@@ -12,10 +12,10 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.alert import Alerts
 from amends.ledger.audit.audit import Audit
 from amends.ledger.audit.looks import Looks
+from amends.ledger.audit.refused import RefusedAttempts
 from amends.ledger.audit.replay import Replay
 from amends.ledger.case.access_requests import AccessRequests
 from amends.ledger.case.case import Cases
-from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.dossier import Dossiers
 from amends.ledger.case.over_time import CountsOverTime
 from amends.ledger.case.person_messages import SentMessages
@@ -50,6 +50,7 @@ from amends.ledger.feedback.replies import Replies
 from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.forget.brought_back import RestoredData
+from amends.ledger.forget.destruction import Destruction
 from amends.ledger.forget.erasure import Erasure
 from amends.ledger.forget.retention import Retentions
 from amends.ledger.forget.rotation import Rotation
@@ -109,6 +110,7 @@ class Ledger:
             ChannelsUsed(store),
         )
         self.looks = Looks(store)
+        self.refused = RefusedAttempts(store)
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
         self.mailboxes, self.locale_rulings = SharedMailboxes(store), LocaleRulings(store)
         self.stops, self.closing, self.reviews = RecordedStops(store), Closing(store), Reviews(store)

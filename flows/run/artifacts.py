@@ -43,9 +43,9 @@ from amends.domain.notice.notice import (
     digest,
     with_slot_names,
 )
-from amends.domain.plan.overview import numbers, overdue_tasks
-from amends.domain.plan.text import WAITS, in_tables, standing, waiting_rows
-from amends.domain.plan.timeline import Timeline, WaitingTask, timeline, waiting_tasks
+from amends.domain.timeline.overview import numbers, overdue_tasks
+from amends.domain.timeline.text import WAITS, in_tables, standing, waiting_rows
+from amends.domain.timeline.timeline import Timeline, WaitingTask, timeline, waiting_tasks
 from flows.run.schedule import tag_of
 
 Shown = Callable[[str, Variant], str]

@@ -22,9 +22,9 @@ from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStatus
 from amends.domain.notice.wording import Wording, with_example
 from amends.domain.plan.plan import PlannedOccurrence
-from amends.domain.plan.waiting import Waiting, WaitsFor
 from amends.domain.playbook.checks import HOW_TO_ADD, too_few
 from amends.domain.playbook.playbook import Phase, Step
+from amends.domain.timeline.waiting import Waiting, WaitsFor
 from amends.ledger import Ledger
 from flows.run import artifacts
 from flows.run.context import Context

@@ -17,8 +17,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from amends.domain.base.errors import AmendsError
-from amends.domain.plan.waiting import Waiting
 from amends.domain.playbook.playbook import DEADLINES, HOLDING
+from amends.domain.timeline.waiting import Waiting
 
 Found = TypeVar("Found")
 Says = Callable[[Found], str | Waiting]

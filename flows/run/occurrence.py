@@ -22,8 +22,8 @@ from amends.domain.incident.gaps import why_not_draft
 from amends.domain.notice.notice import SENT_STATES, NoticeStage, NoticeStatus
 from amends.domain.plan.gates import to_look_at_again
 from amends.domain.plan.plan import PlannedOccurrence, plan
-from amends.domain.plan.waiting import waiting
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
+from amends.domain.timeline.waiting import waiting
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts

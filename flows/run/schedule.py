@@ -32,7 +32,7 @@ from prefect.states import Cancelled, Crashed, Scheduled
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
-from amends.domain.plan.waiting import WaitsFor, waiting
+from amends.domain.timeline.waiting import WaitsFor, waiting
 from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
 from flows.run.cancellation import BROKEN, STOPPED, hold, why_stopped

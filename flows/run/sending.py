@@ -15,7 +15,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import NoticeStatus
 from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence
-from amends.domain.plan.waiting import Waiting, WaitsFor
+from amends.domain.timeline.waiting import Waiting, WaitsFor
 from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
 from flows.run import artifacts

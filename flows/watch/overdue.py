@@ -21,8 +21,8 @@ from prefect.states import Completed, Failed, to_state_create
 
 from amends.domain.base.text import counted, minute
 from amends.domain.case.case import Case
-from amends.domain.plan.overview import numbers, overdue_tasks
-from amends.domain.plan.timeline import WaitingTask
+from amends.domain.timeline.overview import numbers, overdue_tasks
+from amends.domain.timeline.timeline import WaitingTask
 from flows.run.schedule import tag_of
 
 OVERDUE = "overdue"

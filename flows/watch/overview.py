@@ -7,7 +7,7 @@ from prefect.context import FlowRunContext
 
 from amends.domain.base.text import counted, minute
 from amends.domain.case.case import Case
-from amends.domain.plan.overview import NEXT_DAYS, Overview, OverviewLine, overview
+from amends.domain.timeline.overview import NEXT_DAYS, Overview, OverviewLine, overview
 from flows.run.artifacts import NOW, Page, address, or_a_warning, to_incident, write
 
 CALM = "Nothing waits for anybody."

@@ -209,7 +209,7 @@ def test_a_home_that_was_made_is_whole_when_the_power_comes_back(tmp_path: Path)
 DESTROYS = """
 import os, sys
 from pathlib import Path
-from tests.ledger.case.test_destroy import destroy, told, wrapped_key
+from tests.ledger.forget.test_destruction import destroy, told, wrapped_key
 from tests.delivery.sending import a_ledger, sqlite_url
 
 home = Path(sys.argv[1])

@@ -131,6 +131,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "forget person": (INCIDENT, "C-1", "--with", "SECOND", "--yes"),
     "keys rotate": ("--master",),
     "audit looked": (INCIDENT,),
+    "audit refused": (INCIDENT,),
     "clock trust": (),
     "team add": ("newcomer", "--role", "legal"),
     "team remove": ("wei",),

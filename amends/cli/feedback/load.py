@@ -14,7 +14,7 @@ from amends.domain.case.contacts import contacts_forecast, contacts_shown, curve
 from amends.domain.feedback.load.load import Curve, by_source, phone_share
 from amends.domain.feedback.load.outlook import Outlook, as_yaml, in_words, outlook
 from amends.domain.feedback.load.staffing import TeamOnDuty
-from amends.domain.plan.text import CONTACT_HEAD, contact_rows
+from amends.domain.timeline.text import CONTACT_HEAD, contact_rows
 
 MOST_TOLD = 1_000_000_000
 BARE_MINUTES = re.compile(r"\d+m")

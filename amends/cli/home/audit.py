@@ -9,7 +9,7 @@ import typer
 from amends.cli.people.person import ByNumber, ByRef, chosen_person
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import AsLooker, IncidentId, noun
+from amends.cli.terminal.options import As, AsLooker, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import LedgerUnavailable
 from amends.domain.base.text import counted
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from amends.ledger.audit.anchor import AnchoredHead
 
 LOOK_HEAD = ("when", "who", "verb", "what was shown", "person", "count")
+REFUSED_HEAD = ("when", "who", "role", "verb", "incident")
 KEPT_IN = "The file to which the line is added; without one it is only printed."
 HOLDS = "the audit chain holds, and the tables and counts agree with it"
 ANCHORS = "A file of `amends audit anchor`, kept by another machine, whose heads must all be in the chain."
@@ -93,6 +94,23 @@ def looked(
     desk.show(shown, table(LOOK_HEAD, rows))
     if of_one and (at_several := sum(look.person is None for look in looks)):
         desk.hint(f"{counted(at_several, 'other look')} showed several things or nobody known, and may name them too")
+
+
+@app.command()
+def refused(
+    ctx: typer.Context,
+    name: As,
+    incident: Annotated[
+        str, typer.Argument(metavar="[INCIDENT]", help="Only attempts at this incident; without one all there are.")
+    ] = "",
+) -> None:
+    """List who called a command that is not for their role: once for each member, command and day, the oldest first."""
+    desk: Desk = ctx.obj
+    desk.member(name)
+    if incident:
+        desk.ledger.cases.outline(incident)  # raises NotInLedger
+    found = desk.ledger.refused.all(incident)
+    desk.show(found, table(REFUSED_HEAD, [(one.at, one.by, one.role, one.verb, one.incident) for one in found]))
 
 
 def _anchors(file: Path) -> "list[AnchoredHead]":

@@ -1,6 +1,6 @@
 """The command `amends incident close`: what is missing, who ends it, and what two people pass over."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,10 +11,10 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import As, IncidentId
 from amends.domain.base.errors import NotAllowed
 from amends.domain.case.case import Case
-from amends.domain.closing.criteria import bound, missing, unmet
+from amends.domain.closing.criteria import bound, missing, overrides_waiting, unmet
 from amends.domain.closing.figures import overrides_in_force
 from amends.domain.closing.missing import Missing
-from amends.domain.playbook.closing import MAY_OVERRIDE, NEVER_OVERRIDDEN, ClosingOverride, Criterion
+from amends.domain.playbook.closing import MAY_OVERRIDE, NEVER_OVERRIDDEN, Criterion
 from amends.domain.team.member import Member
 
 Override = Annotated[
@@ -69,7 +69,7 @@ def _pass_over(desk: Desk, case: Case, criterion: Criterion, member: Member, rea
 
 def _show_missing(desk: Desk, case: Case, found: Sequence[Missing]) -> None:
     incident = case.incident.id
-    waiting = [one for one in case.closing_overrides if not one.in_force and _is_about(one, found)]
+    waiting = overrides_waiting(case, now())
     values = {"incident": incident, "unmet": found, "overrides": case.closing_overrides}
     desk.show(values, "\n".join((*(one.in_words for one in found), *(one.in_words for one in waiting))))
     for one in waiting:
@@ -81,11 +81,6 @@ def _show_missing(desk: Desk, case: Case, found: Sequence[Missing]) -> None:
             f"settle these; or two people ({', '.join(MAY_OVERRIDE)}) pass over one by name: "
             f"--override {next(one for one in Criterion if one in may)} --reason TEXT"
         )
-
-
-def _is_about(override: ClosingOverride, found: Iterable[Missing]) -> bool:
-    """Return True when the override, once confirmed, would pass over something that is missing now."""
-    return any(one.criterion is override.criterion and one.key in override.covers for one in found)
 
 
 def _passed_over(case: Case) -> tuple[str, ...]:

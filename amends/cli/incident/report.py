@@ -25,12 +25,13 @@ from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.notice.notice import PersonState
 from amends.domain.review import Review, stated_costs
 from amends.domain.team.look import LOOKED
+from amends.domain.team.refused import REFUSED
 
 if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
     from amends.ledger import AuditEntry, Ledger
 
-ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened", LOOKED}
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey ballots opened", LOOKED, REFUSED}
 """Acts that the numbers above the timeline count already, and looks, which `amends audit looked` lists."""
 COLOURS = {
     PersonState.DELIVERED: "#1a7f4b",

@@ -11,8 +11,8 @@ from amends.cli.terminal.options import IncidentId
 from amends.cli.terminal.text import fitted
 from amends.domain.base.errors import DiskFull, LedgerUnavailable
 from amends.domain.base.text import destroyed
-from amends.domain.plan.text import in_tables, standing
-from amends.domain.plan.timeline import timeline as timeline_of
+from amends.domain.timeline.text import in_tables, standing
+from amends.domain.timeline.timeline import timeline as timeline_of
 
 
 def timeline(

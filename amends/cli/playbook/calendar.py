@@ -10,9 +10,9 @@ from amends.domain.base.value import EVERYONE, Moment, Value
 from amends.domain.case.case import Case
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, holds
-from amends.domain.plan.text import there
 from amends.domain.playbook.playbook import DEADLINES, REPEATING, Event, Phase, Playbook, Step
 from amends.domain.playbook.text import begins, condition, gates, quiet_hours, task, to_whom, waves
+from amends.domain.timeline.text import there
 
 WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, *REPEATING, Event.APPROVED)
 """Events whose dates nobody knows in advance."""

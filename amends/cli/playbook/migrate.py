@@ -16,8 +16,8 @@ from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import Migration, Redone, Shift, Stranded, migration
-from amends.domain.plan.text import there
 from amends.domain.team.member import Member
+from amends.domain.timeline.text import there
 
 if TYPE_CHECKING:
     from amends.domain.case.case import Case

@@ -14,7 +14,7 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from amends.cli.terminal.files import whole
-from amends.domain.base.errors import Finding, NotAllowed
+from amends.domain.base.errors import Finding, LedgerUnavailable, NotAllowed
 from amends.domain.base.text import printable
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ WHO_LOOKS = (
 )
 VERB = "amends.verb"
 """The key under which a call of the command line keeps its verb, such as `incident close`, in the table of roles."""
+INCIDENT = "amends.incident"
+"""The key under which a call keeps the id of the incident that it names."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Desk:
     json: bool = False
     debug: bool = False
     called: Mapping[str, str] = field(default_factory=dict)
-    """The verb of this call, below VERB, once the command is found."""
+    """The verb of this call below VERB, and the incident below INCIDENT, once the command is found."""
 
     @property
     def verb(self) -> str:
@@ -104,14 +106,25 @@ class Desk:
     def member(self, name: str, variable: str = TOKEN, verb: str = "") -> "Member":
         """Return the member, who proves the name by a token and whose role may call the verb. Raises NotAllowed.
 
-        The verb is the command's own, unless the command names another one of the table, as for an option.
+        The verb is the command's own, unless the command names another one of the table, as for an option. The audit
+        chain keeps a refused attempt.
         """
         from amends.domain.team.verbs import why_not_call
 
         member = self.ledger.team.authenticate(name, self._token(name, variable))
         if refusal := why_not_call(member, verb or self.verb):
+            self._note_refused(member, verb or self.verb)
             raise NotAllowed(refusal)
         return member
+
+    def _note_refused(self, member: "Member", verb: str) -> None:
+        from amends.cli.terminal.clock import now
+        from amends.domain.team.refused import RefusedAttempt
+
+        about = self.called.get(INCIDENT, "")
+        attempt = RefusedAttempt(at=now(), incident=about, by=member.name, role=member.role, verb=verb)
+        with suppress(LedgerUnavailable):  # a ledger that cannot be written changes nothing of the refusal
+            self.ledger.refused.note(attempt)
 
     def looker(self, name: str, verb: str = "") -> str:
         """Return the name of the member who looks at personal data, as `member_if_any` does. Raises NotAllowed."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from amends.cli.terminal.desk import VERB
+from amends.cli.terminal.desk import INCIDENT, VERB
 from amends.domain.base.value import LOCALE
 
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -38,7 +38,13 @@ def any_of(choices: Iterable[str]) -> str:
     return ", ".join(choices)
 
 
-IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+def _noted(ctx: typer.Context, incident: str) -> str:
+    """Return the incident's id, after it was noted for the desk."""
+    ctx.meta[INCIDENT] = incident
+    return incident
+
+
+IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.", callback=_noted)]
 CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
 PersonNumber = Annotated[int, typer.Argument(metavar="PERSON", parser=number, help="The person's number.")]
 NoticeId = Annotated[str, typer.Argument(metavar="NOTICE", help="The notice's id, such as first-notice.")]

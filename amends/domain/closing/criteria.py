@@ -14,7 +14,7 @@ from amends.domain.incident.facts import Certainty
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import digest
 from amends.domain.plan.plan import holds
-from amends.domain.playbook.closing import NEVER_OVERRIDDEN, Criterion
+from amends.domain.playbook.closing import NEVER_OVERRIDDEN, ClosingOverride, Criterion
 from amends.domain.playbook.playbook import Event, Step
 from amends.domain.team.member import TeamRole
 
@@ -43,6 +43,22 @@ def is_passed_over(case: Case, one: Missing) -> bool:
 def bound(criterion: Criterion, found: Iterable[Missing]) -> str:
     """Return the hash of what is missing by one criterion, which an override binds."""
     return digest([criterion.value, *sorted(one.key for one in found)])
+
+
+def overrides_waiting(case: Case, now: datetime) -> tuple[ClosingOverride, ...]:
+    """Return the overrides that a second person can still confirm: the same things are missing as when they were said.
+
+    What two people pass over already waits for nobody.
+    """
+    waiting = [one for one in case.closing_overrides if not one.in_force]
+    found = missing(case, now) if waiting else ()
+    return tuple(one for one in waiting if _can_be_confirmed(case, one, found))
+
+
+def _can_be_confirmed(case: Case, override: ClosingOverride, found: Iterable[Missing]) -> bool:
+    mine = [one for one in found if one.criterion is override.criterion]
+    same = override.binding == bound(override.criterion, mine)
+    return same and not all(is_passed_over(case, one) for one in mine)
 
 
 # The criteria

@@ -38,6 +38,7 @@ HOME: Mapping[str, VerbRule] = {
     "audit anchor": OPEN,
     "audit head": OPEN,
     "audit looked": VerbRule(WATCHERS, looks=True, note="recorded where it names a person"),
+    "audit refused": VerbRule(WATCHERS),
     "clock show": OPEN,
     "clock trust": VerbRule(DECIDERS),
     "team add": VerbRule((LEAD,), note="anybody, until there is a lead"),

@@ -310,20 +310,15 @@ def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine,
     )
 
 
-def erase_codes(session: Session, incident: str, person: int | None = None) -> int:
-    """Erase the text and the keyed hash of the incident's codes, or of one person's; return how many there were.
-
-    The rows stay, so that the counts stay right. A person's code that is erased counts as theirs all the same.
-    """
-    connection, whose = session.connection(), "" if person is None else " AND person = :person"
-    asked: dict[str, Any] = {"incident": incident} | ({} if person is None else {"person": person})
-    rows = list(rows_where(connection, f"incident = :incident{whose}", **asked))
+def erase_codes(write: Write, incident: str) -> None:
+    """Erase the text and the keyed hash of all codes of the incident; the rows stay, so that the counts stay right."""
+    connection = write.session.connection()
+    rows = list(rows_where(connection, "incident = :incident", incident=incident))
     for commitment in sorted({of(row, "commitment") for row in rows}):
         mine = [row for row in rows if of(row, "commitment") == commitment]
         for page in _pages(mine):
-            with changing(session, "code", (incident, commitment), _among(row[0] for row in page)):
+            with changing(write.session, "code", (incident, commitment), _among(row[0] for row in page)):
                 connection.execute(statement(ERASE), [_erased(row) for row in page])
-    return len(rows)
 
 
 def _erased(row: Sequence[Any]) -> dict[str, Any]:

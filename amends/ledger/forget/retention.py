@@ -13,8 +13,8 @@ from amends.domain.forget.plan import Forgotten, PlannedForgetting, plan_of
 from amends.domain.forget.retention import DataKind, Retention
 from amends.domain.people.person import Hold
 from amends.domain.team.member import Member
-from amends.ledger.case.destroy import Destruction
 from amends.ledger.feedback.survey.surveys import Surveys
+from amends.ledger.forget.destruction import Destruction
 from amends.ledger.forget.people import forget_people, message_keys
 from amends.ledger.forget.rows import files_of, forget_rows
 from amends.ledger.forget.sealed_columns import Whose

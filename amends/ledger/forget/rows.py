@@ -14,8 +14,10 @@ from amends.domain.feedback.answer import ReplyState
 from amends.domain.forget.retention import DataKind
 from amends.ledger.forget.sealed_columns import (
     FILES,
+    TABLES,
     FileTable,
     PersonalTable,
+    SealedColumn,
     Whose,
     belongs,
     linked,
@@ -29,6 +31,8 @@ from amends.ledger.store.tables import QuestionLikenessRow, QuestionRow, ReplyRo
 
 PAGE = 500
 """The number of rows changed in one transaction, so that others write in between."""
+ERASED = "erased {}"
+"""The idempotency key of a row that is emptied; the former one is a hash of the person's words."""
 Name = tuple[Any, ...]
 
 
@@ -40,13 +44,25 @@ def forget_rows(store: Store, whose: Whose, kind: DataKind, now: datetime) -> in
     return sum(_forget_table(store, whose, table, now) for table in of_kind(kind))
 
 
-def _forget_table(store: Store, whose: Whose, table: PersonalTable, now: datetime) -> int:
+def forget_whole(store: Store, incident: str, now: datetime) -> None:
+    """Forget all rows of an incident whose key is destroyed, page by page; a call after a crash goes on as above."""
+    for table in TABLES:
+        if table.at_once:
+            with store.write() as write:
+                table.at_once(write, incident)
+        else:
+            _forget_table(store, Whose(incident), table, now, destroyed=True)
+
+
+def _forget_table(
+    store: Store, whose: Whose, table: PersonalTable, now: datetime, *, destroyed: bool = False
+) -> int:  # fmt: skip
     with store.read() as session:
         names = iter(_names(session, whose, table))
     changed = 0
     while page := list(islice(names, PAGE)):
         with store.write() as write:
-            seal = store.seal(write.session, whose.incident)
+            seal = None if destroyed else store.seal(write.session, whose.incident)
             changed += forget_page(write, seal, table, page, now)
     return changed
 
@@ -58,9 +74,12 @@ def forget_all(write: Write, seal: Seal, whose: Whose, kind: DataKind, now: date
 
 
 def forget_page(
-    write: Write, seal: Seal, table: PersonalTable, names: Sequence[Name], now: datetime, by: str = ENGINE
+    write: Write, seal: Seal | None, table: PersonalTable, names: Sequence[Name], now: datetime, by: str = ENGINE
 ) -> int:
-    """Forget these rows of a table, and return how many changed; a question without an answer is closed."""
+    """Forget these rows of a table, and return how many changed; a question without an answer is closed.
+
+    There is no seal once the key is destroyed.
+    """
     session, changed = write.session, 0
     for name in names:
         row: Any = session.get(table.row, name, with_for_update=True)
@@ -85,7 +104,7 @@ def noting_sum(session: Session, table: PersonalTable, row: Any) -> AbstractCont
     return changing
 
 
-def _forget(session: Session, seal: Seal, table: PersonalTable, row: Any, now: datetime, by: str) -> None:
+def _forget(session: Session, seal: Seal | None, table: PersonalTable, row: Any, now: datetime, by: str) -> None:
     if table.deleted:
         session.delete(row)
         return
@@ -102,27 +121,38 @@ def _names(session: Session, whose: Whose, table: PersonalTable) -> list[Name]:
     return [tuple(getattr(row, name) for name in key) for row in rows if belongs(row, askers, whose)]
 
 
-def _is_empty(seal: Seal, table: PersonalTable, row: Any) -> bool:
+def _is_empty(seal: Seal | None, table: PersonalTable, row: Any) -> bool:
     """Return True when nothing is left in any sealed column of the row, or in the others where there is none."""
+    if table.once and row.once != ERASED.format(row.id):
+        return False
     if not table.columns:
         return all(getattr(row, name) == value(row) for name, value in table.also.items())
-    return all(_said(seal, getattr(row, one.name), one.place(row)) in ("", one.empty) for one in table.columns)
+    return not any(_has_words(seal, one, row) for one in table.columns)
 
 
-def _said(seal: Seal, sealed: bytes | None, place: str) -> str | None:
-    """Return the text of a column, or None for one that was altered, which then is replaced too."""
-    with suppress(KeyMissing):
-        return seal.open(sealed, place) if sealed else ""
-    return None
+def _has_words(seal: Seal | None, column: SealedColumn, row: Any) -> bool:
+    """Return True for a column with words, and for one that nobody can open any more, which is replaced too."""
+    sealed = getattr(row, column.name)
+    if sealed and seal:
+        with suppress(KeyMissing):
+            return seal.open(sealed, column.place(row)) not in ("", column.empty)
+    return bool(sealed)
 
 
-def _empty(seal: Seal, table: PersonalTable, row: Any) -> None:
+def _empty(seal: Seal | None, table: PersonalTable, row: Any) -> None:
     for name, value in table.also.items():
         setattr(row, name, value(row))
     for one in table.columns:
-        setattr(row, one.name, None if one.empty is None else seal.close(one.empty, one.place(row)))
+        setattr(row, one.name, _nothing(seal, one, row))
     if table.once:
-        row.once = f"erased {row.id}"  # the idempotency key is a hash of the person's words
+        row.once = ERASED.format(row.id)
+
+
+def _nothing(seal: Seal | None, column: SealedColumn, row: Any) -> bytes | None:
+    """Return the value of an emptied column; without a seal no bytes, where the column may not be empty."""
+    if column.empty is None:
+        return None
+    return seal.close(column.empty, column.place(row)) if seal else b""
 
 
 def _settle(session: Session, row: SQLModel, now: datetime, by: str) -> None:

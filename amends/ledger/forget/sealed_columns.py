@@ -1,7 +1,8 @@
 """The table of all columns that are sealed with an incident's key: whose they are, what kind of data, what stays.
 
-A column that holds words of people and does not stand here would survive the erasure of a person and be lost when the
-key of its case is rotated. A test holds this table against all tables.
+By this table one person is erased, a kind of data goes when its time is over, a whole case is destroyed, and the key of
+a case is rotated. A column that holds words of people and does not stand here would survive the erasure of a person,
+and be lost when the key of its case is rotated. A test holds this table against all tables.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from amends.ledger.case.person_reports import report_place
 from amends.ledger.claim.evidence import evidence_place
 from amends.ledger.claim.rows import claim_place, payment_place
 from amends.ledger.claim.rows import reason_place as decision_place
+from amends.ledger.codes.codes import erase_codes
 from amends.ledger.codes.rows import SEALED_FOR
 from amends.ledger.codes.rows import place_of as code_place
 from amends.ledger.codes.rows import reason_place as code_reason_place
@@ -26,7 +28,9 @@ from amends.ledger.feedback.answering import address_place, texts_place
 from amends.ledger.feedback.question_rows import question_place
 from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.receipt.inbox import file_place
+from amends.ledger.remedy.remedies import forget_results
 from amends.ledger.store.encryption import INDEX_BYTES
+from amends.ledger.store.session import Write
 from amends.ledger.store.tables import (
     AccessRequestRow,
     AnswerRow,
@@ -102,6 +106,9 @@ class PersonalTable:
     summed: str = ""
     """For a table that the audit chain knows by sums (`sums.py`): the column by which a row is found in its group."""
 
+    at_once: Callable[[Write, str], None] | None = None
+    """For a table with a row for each person: the function that empties all rows of an incident at once."""
+
     @property
     def name(self) -> str:
         """Return the name of the table."""
@@ -173,7 +180,7 @@ TABLES = (
     PersonalTable(LinkRenewalRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(HourSignUpRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True, link=(QuestionRow, "question")),
-    PersonalTable(RemedyRow, DataKind.REMEDIES, also={"word": lambda _: ""}, summed="person"),
+    PersonalTable(RemedyRow, DataKind.REMEDIES, also={"word": lambda _: ""}, summed="person", at_once=forget_results),
     PersonalTable(
         CodeRow,
         DataKind.REMEDIES,
@@ -183,6 +190,7 @@ TABLES = (
         ),
         also={"code_index": lambda _: token_bytes(INDEX_BYTES)},
         summed="id",
+        at_once=erase_codes,
     ),
     PersonalTable(
         CompensationClaimRow,

@@ -1,7 +1,7 @@
 """Encryption of personal data, keyed indexes, and the keys derived for both; the master key is not in the database.
 
 Each incident has a data key of its own, wrapped by the master key. Destroying the wrapped key makes every name, address
-and question of that incident unreadable, and leaves counts, times and the audit chain as they are. `case/destroy.py`
+and question of that incident unreadable, and leaves counts, times and the audit chain as they are. The room `forget`
 also replaces the keyed indexes: they are made with the master key, and would outlive the data key.
 """
 

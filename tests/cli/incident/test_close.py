@@ -51,6 +51,16 @@ def test_the_second_person_is_asked_for(office: Office) -> None:
     assert f"`amends incident close {INCIDENT} --override told --reason TEXT --as NAME`" in said.stderr
 
 
+def test_a_word_without_a_second_stands_in_the_timeline(office: Office) -> None:
+    office.amends("incident", "close", INCIDENT, *overriding("told"), by="lena")
+    (task,) = (one for one in office.values("timeline", INCIDENT)["waiting"] if one["wait"] == "override")
+    assert task["whom"] == "a second person of lead, legal and executive"
+    assert task["what"] == "one person (lead) passes over told at the closing: nobody has been told yet"
+    assert "--override told" in task["do"]
+    office.amends("incident", "close", INCIDENT, *overriding("told"), by="omar")
+    assert "override" not in [one["wait"] for one in office.values("timeline", INCIDENT)["waiting"]]
+
+
 def test_a_role_that_may_not_is_refused(office: Office) -> None:
     refused = office.amends("incident", "close", INCIDENT, *overriding("told"), by="wei")
     assert refused.exit_code == 1

@@ -6,8 +6,8 @@ import pytest
 
 from amends.cli.terminal.text import table
 from amends.domain.case.case import OccurrenceState, RecordedOccurrence
-from amends.domain.plan.text import in_tables, there
-from amends.domain.plan.timeline import timeline
+from amends.domain.timeline.text import in_tables, there
+from amends.domain.timeline.timeline import timeline
 from amends.ledger.store import disk_reserve
 from flows.run.artifacts import timeline_page
 from tests.builders import NOW, a_case, a_duty, an_assessment, an_incident

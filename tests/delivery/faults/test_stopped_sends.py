@@ -16,8 +16,8 @@ from amends.domain.base.errors import ChannelMisconfigured, LedgerAltered, NotAl
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.pace import BLOCKS, WINDOW
 from amends.domain.people.person import Person
-from amends.domain.plan.timeline import Wait, WaitingTask, waiting_tasks
 from amends.domain.team.member import Member, TeamRole
+from amends.domain.timeline.timeline import Wait, WaitingTask, waiting_tasks
 from amends.ledger import Ledger
 from amends.sandbox.mail import CREDENTIALS, MailServer
 from amends.sandbox.web import WebServices

@@ -16,9 +16,9 @@ from amends.domain.case.contacts import (
 from amends.domain.feedback.load.load import ContactDay, Curve, ToldWave
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
-from amends.domain.plan.text import CONTACTS, in_tables
-from amends.domain.plan.timeline import timeline
 from amends.domain.playbook.playbook import Waves
+from amends.domain.timeline.text import CONTACTS, in_tables
+from amends.domain.timeline.timeline import timeline
 from tests.builders import NOW, a_case, a_playbook
 
 DAY = timedelta(days=1)

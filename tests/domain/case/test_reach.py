@@ -14,7 +14,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.means import Means
 from amends.domain.law.substitute import SubstituteNotice
-from amends.domain.plan.timeline import Wait, timeline
+from amends.domain.timeline.timeline import Wait, timeline
 from tests.builders import NOW, a_case, an_assessment, an_audience, reasons_not_to_close
 from tests.domain.law.test_substitute import EUROPE, HIPAA, STATE, a_duty
 

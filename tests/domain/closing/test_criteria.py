@@ -8,7 +8,7 @@ import pytest
 from amends.domain.case.case import Case, IncidentState, LastSigns, OccurrenceState, RecordedOccurrence
 from amends.domain.claim.claim import ClaimTotals
 from amends.domain.closing.closing import is_at_its_end, ready_to_close, stays_open
-from amends.domain.closing.criteria import bound, is_passed_over, missing, unmet
+from amends.domain.closing.criteria import bound, is_passed_over, missing, overrides_waiting, unmet
 from amends.domain.closing.missing import BY_ITSELF
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.feedback.survey.survey import SurveyResults
@@ -191,6 +191,25 @@ def test_another_number_of_unreached_people_is_not_passed_over() -> None:
     more = case.model_copy(update={"notices": (a_notice(people={PersonState.BOUNCED: 2, PersonState.SENT: 1}),)})
     assert criteria(with_override(case, over)) == []
     assert criteria(with_override(more, over)) == ["everyone_reached"]
+
+
+def test_one_word_waits_for_a_second_while_the_same_is_missing() -> None:
+    case = a_told_case(commitments=(a_commitment(), a_commitment(id="fix")))
+    alone = passing(case, Criterion.COMMITMENTS_SETTLED, "mei")
+    less = case.model_copy(update={"commitments": (a_commitment(),)})
+    assert overrides_waiting(with_override(case, alone), NOW) == (alone,)
+    assert overrides_waiting(with_override(less, alone), NOW) == ()
+    assert (
+        overrides_waiting(with_override(case, passing(case, Criterion.COMMITMENTS_SETTLED, "mei", "omar")), NOW) == ()
+    )
+
+
+def test_a_word_on_what_two_pass_over_waits_for_nobody() -> None:
+    case = a_told_case(commitments=(a_commitment(), a_commitment(id="fix")))
+    both = passing(case, Criterion.COMMITMENTS_SETTLED, "mei", "omar")
+    less = case.model_copy(update={"commitments": (a_commitment(),)})
+    alone = passing(less, Criterion.COMMITMENTS_SETTLED, "lena")
+    assert overrides_waiting(with_override(less, alone, both), NOW) == ()
 
 
 def test_nobody_passes_over_open_questions() -> None:

@@ -27,10 +27,10 @@ from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.people.person import Person
-from amends.domain.plan.overview import overview
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Phase
 from amends.domain.receipt.dsn import MailReport, ReportKind
+from amends.domain.timeline.overview import overview
 from amends.ledger import Ledger
 from amends.ledger.store.sums import settle
 from amends.ledger.store.tables import DeliveryRow, NoticeRow

@@ -17,7 +17,7 @@ from amends.domain.incident.incident import News, Ruling
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import plan
-from amends.domain.plan.timeline import Wait, timeline
+from amends.domain.timeline.timeline import Wait, timeline
 from flows.assess import assess
 from flows.notify import notify
 from flows.rehearsal.fast_forward import PassedClock

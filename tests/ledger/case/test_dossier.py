@@ -15,9 +15,9 @@ from amends.ledger import Ledger
 from amends.ledger.case.person_messages import NO_DATA
 from tests.builders import NOW, an_asked
 from tests.delivery.sending import INCIDENT
-from tests.ledger.case.test_destroy import destroy
-from tests.ledger.case.test_destroy import told as closed
 from tests.ledger.case.test_told import LATER, sent
+from tests.ledger.forget.test_destruction import destroy
+from tests.ledger.forget.test_destruction import told as closed
 
 BODY = b"<p>words</p>\n"
 

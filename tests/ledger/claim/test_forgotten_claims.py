@@ -52,7 +52,7 @@ def test_nothing_of_a_claim_is_left(ledger: Ledger, tmp_path: Path) -> None:
             read()
     with ledger.store.read() as session:
         rows = session.execute(text("SELECT account_index, device_index, once FROM compensation_claim")).all()
-    assert [tuple(row) for row in rows] == [(b"", b"", "1"), (b"", b"", "2")]
+    assert [tuple(row) for row in rows] == [(b"", b"", "erased 1"), (b"", b"", "erased 2")]
     assert ledger.claims.totals(INCIDENT, None, LATER).claims == {"rejected": 1, "paid": 1}
     assert not ledger.audit.verify()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())

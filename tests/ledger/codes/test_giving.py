@@ -9,11 +9,13 @@ import pytest
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ReceiptCause
 from amends.domain.codes.code import CodeState, CodeVariant
+from amends.domain.forget.retention import DataKind
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, MailboxRuling, Person
 from amends.ledger import Ledger
-from amends.ledger.codes.codes import erase_codes
+from amends.ledger.forget.rows import forget_all
+from amends.ledger.forget.sealed_columns import Whose
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
 from tests.ledger.codes.stocked import (
@@ -198,7 +200,8 @@ def test_an_erased_code_is_gone_and_the_counts_stay(ledger: Ledger) -> None:
     draft = stocked(ledger, people(2), new_codes(1, 2, 3))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     with ledger.store.write() as write:
-        assert erase_codes(write.session, INCIDENT, 1) == 1
+        seal = ledger.store.seal(write.session, INCIDENT)
+        assert forget_all(write, seal, Whose(INCIDENT, 1), DataKind.REMEDIES, NOW, "lena") == 1
     assert codes_of(claimed(ledger, draft)[1:]) == {2: "CANARY-000002"}
     assert [one.code for one in ledger.codes.of_person(INCIDENT, 1)] == [""]
     assert ledger.codes.elsewhere(["CANARY-000001"]) == ()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from amends.domain.base.errors import LedgerError
 from amends.domain.people.person import Flag, Person
-from amends.domain.plan.timeline import Wait, waiting_tasks
+from amends.domain.timeline.timeline import Wait, waiting_tasks
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT

@@ -3,7 +3,7 @@
 import pytest
 
 from amends.domain.feedback.queue.faq import FaqText
-from amends.domain.plan.timeline import Wait, waiting_tasks
+from amends.domain.timeline.timeline import Wait, waiting_tasks
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_asked, an_incident
 from tests.delivery.sending import INCIDENT

@@ -7,41 +7,31 @@ them. The providers' ids of messages lead to addresses in the providers' logs, s
 from contextlib import ExitStack
 from datetime import datetime
 
-from sqlalchemy import TextClause, delete, text
+from sqlalchemy import TextClause, text
 from sqlmodel import col, func, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.case.case import DESTROYED, EventKind
 from amends.domain.closing.closing import still_needed
-from amends.domain.feedback.answer import ReplyState
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
-from amends.ledger.codes.codes import erase_codes
 from amends.ledger.feedback.survey.surveys import Surveys
+from amends.ledger.forget.people import RANDOM
+from amends.ledger.forget.rows import forget_whole
 from amends.ledger.incident.incidents import happened
 from amends.ledger.incident.legal_holds import LegalHolds
-from amends.ledger.remedy.remedies import forget_results
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.store.tables import (
-    AccessRequestRow,
-    CommitmentFileRow,
-    CompensationClaimRow,
     DeliveryRow,
     EventRow,
     IncidentRow,
     PersonRow,
-    PreferenceRow,
-    QuestionLikenessRow,
-    QuestionRow,
-    ReplyRow,
-    TickedStepRow,
 )
 
 OF_THE_PAGE = "id BETWEEN :first AND :last"
 PAGE = 5_000
 """The number of rows changed in one transaction, so that messages of other incidents are sent in between."""
-RANDOM = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
 PEOPLE = """
 UPDATE person SET ref_index = {random}, link_index = {random},
 email_index = CASE WHEN email_index IS NOT NULL THEN {random} END,
@@ -85,7 +75,7 @@ class Destruction:
             if (row := self._locked(write, incident)).wrapped_key:
                 self._refuse_needed(row.id, now)
                 self._destroy_key(write, row, now, actor=first.name, second=second.name)
-        self._finish(incident)
+        self._finish(incident, now)
 
     def by_retention(self, incident: str, now: datetime) -> None:
         """Destroy the personal data of an incident whose time is over by its playbook or its own date.
@@ -97,7 +87,7 @@ class Destruction:
             if (row := self._locked(write, incident)).wrapped_key:
                 self._refuse_needed(row.id, now)
                 self._destroy_key(write, row, now, why="retention")
-        self._finish(incident)
+        self._finish(incident, now)
 
     def again(self, incident: str, at: datetime) -> None:
         """Destroy again the data that a restored backup has brought back; `at` is the time of the destruction.
@@ -107,7 +97,7 @@ class Destruction:
         with self._store.write() as write:
             if (row := self._locked(write, incident)).wrapped_key:
                 self._destroy_key(write, row, at, why="a backup was restored")
-        self._finish(incident)
+        self._finish(incident, at)
 
     @staticmethod
     def _locked(write: Write, incident: str) -> IncidentRow:
@@ -120,10 +110,11 @@ class Destruction:
         if needed := still_needed(self._cases.read(incident, now), now):
             raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
 
-    def _finish(self, incident: str) -> None:
+    def _finish(self, incident: str, now: datetime) -> None:
         """Remove what the master key or a provider would still lead from to people, and SQLite's old pages."""
         self._store.seals.pop(incident, None)
         self._forget_addresses(incident)
+        forget_whole(self._store, incident, now)
         self._surveys.forget(incident)
         self._store.leave_no_old_pages(f"the key of incident {incident} is destroyed")
 
@@ -145,23 +136,6 @@ class Destruction:
         for statement, (first, last) in pages:
             self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
         with self._store.write() as write:
-            for row in write.session.exec(select(QuestionRow).where(QuestionRow.incident == incident)):
-                row.once = str(row.id)  # the idempotency key is a hash of the question's words
-            forget_results(write, incident)
-            for table in (PreferenceRow, TickedStepRow):  # what people chose on their pages
-                for chosen in write.session.exec(select(table).where(table.incident == incident)):
-                    write.session.delete(chosen)
-            erase_codes(write.session, incident)
-            for request in write.session.exec(select(AccessRequestRow).where(AccessRequestRow.incident == incident)):
-                request.sealed_file = None
-            for file in write.session.exec(select(CommitmentFileRow).where(CommitmentFileRow.incident == incident)):
-                file.sealed_name = file.sealed_content = None
-            _forget_accounts(write, incident)
-            write.session.execute(delete(QuestionLikenessRow).where(col(QuestionLikenessRow.incident) == incident))
-            for reply in write.session.exec(select(ReplyRow).where(ReplyRow.incident == incident)):
-                reply.provider_id = reply.detail = ""
-                if reply.state == ReplyState.WAITING:
-                    reply.state, reply.next_try_at = ReplyState.WITHDRAWN.value, None
             stopped = (EventRow.incident == incident, EventRow.kind == EventKind.STOPPED_DOMAIN)
             for event in write.session.exec(select(EventRow).where(*stopped)):
                 write.session.delete(event)  # a domain that refused us may be as personal as an address
@@ -174,9 +148,3 @@ class Destruction:
                 for notice in write.session.exec(here).all():
                     noting.enter_context(changing(write.session, "delivery", (incident, notice), OF_THE_PAGE, **asked))
                 write.session.execute(statement, {"incident": incident, **asked})
-
-
-def _forget_accounts(write: Write, incident: str) -> None:
-    """Forget by which account, device and words each claim of compensation was recognised."""
-    for claim in write.session.exec(select(CompensationClaimRow).where(CompensationClaimRow.incident == incident)):
-        claim.once, claim.account_index, claim.device_index = str(claim.id), b"", b""

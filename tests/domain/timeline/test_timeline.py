@@ -20,9 +20,9 @@ from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.people.person import MailboxRuling
-from amends.domain.plan.timeline import LineKind, TimelineLine, Wait, WaitingTask, folded, timeline
 from amends.domain.team.approval import Standing
 from amends.domain.team.member import TeamRole
+from amends.domain.timeline.timeline import LineKind, TimelineLine, Wait, WaitingTask, folded, timeline
 from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment, an_audience
 from tests.domain.plan.test_plan import a_notice, a_turn
 

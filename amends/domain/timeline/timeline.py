@@ -12,6 +12,7 @@ from amends.domain.case.deadlines import open_duties
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.case.reach import substitutes_demanded, why_not_done
+from amends.domain.closing.criteria import overrides_waiting
 from amends.domain.feedback.load.load import ForecastDay
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
@@ -20,6 +21,7 @@ from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.people.locales import in_words, rule_command
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, plan
+from amends.domain.playbook.closing import MAY_OVERRIDE
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 
 FORTNIGHT = timedelta(days=14)
@@ -75,6 +77,8 @@ class Wait(StrEnum):
     """A send has stopped, or mail to a domain, until a person removes the reason."""
     LEAK = "leak"
     """Somebody wrote to us with the contact data of another person of the list."""
+    OVERRIDE = "override"
+    """A member passes over a closing criterion, which takes a second person."""
     SUBSTITUTE = "substitute"
     """A law demands a substitute notice for people whom nothing reached."""
 
@@ -219,6 +223,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     yield from _late_news(case, now)
     yield from _unrecorded_duties(case, now)
     yield from _substitutes(case, now)
+    yield from _overrides(case, now)
 
 
 def _shared_mailboxes(case: Case) -> Iterator[WaitingTask]:
@@ -447,6 +452,14 @@ def _substitutes(case: Case, now: datetime) -> Iterator[WaitingTask]:
         what = f"substitute notice{doubt}, {one.law}: {'; '.join(one.because)}; to do: {', '.join(one.to_do)}"
         do = f"amends duty substitute {case.incident.id} {one.duty} --url URL --as NAME"
         yield WaitingTask(wait=Wait.SUBSTITUTE, what=what, whom=LEAD, by=by, overdue=by is not None and by < now, do=do)
+
+
+def _overrides(case: Case, now: datetime) -> Iterator[WaitingTask]:
+    """Yield each closing criterion that one member passes over and that waits for a second person."""
+    for one in () if case.is_closed else overrides_waiting(case, now):
+        what = f"one person ({one.voices[0].role}) passes over {one.criterion} at the closing: {', '.join(one.what)}"
+        do = f"amends incident close {case.incident.id} --override {one.criterion} --reason TEXT --as NAME"
+        yield WaitingTask(wait=Wait.OVERRIDE, what=what, whom=f"a second person of {listed(MAY_OVERRIDE)}", do=do)
 
 
 def _to_record(case: Case) -> list[Duty]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from amends.domain.base.text import minute
 from amends.domain.case.case import IncidentState
 from amends.domain.feedback.load.load import ForecastDay, two_digits
-from amends.domain.plan.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
+from amends.domain.timeline.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
 
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]

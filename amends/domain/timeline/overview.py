@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from amends.domain.base.text import counted, length, listed
 from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case
-from amends.domain.plan.text import due, there
-from amends.domain.plan.timeline import LineKind, TimelineLine, Wait, WaitingTask, dated_events, waiting_tasks
+from amends.domain.timeline.text import due, there
+from amends.domain.timeline.timeline import LineKind, TimelineLine, Wait, WaitingTask, dated_events, waiting_tasks
 
 NEXT_DAYS = timedelta(days=3)
 NOUNS = {
@@ -19,6 +19,7 @@ NOUNS = {
     Wait.PROMISE: "promise",
     Wait.NEWS: "update",
     Wait.LETTERS: "batch of letters",
+    Wait.OVERRIDE: "override",
     Wait.SUBSTITUTE: "substitute notice",
     Wait.LEAK: "leak",
     Wait.GAP: "question of many",

@@ -7,7 +7,7 @@ import pytest
 
 from amends.domain.case.case import Case
 from amends.domain.feedback.question import QuestionCounts
-from amends.domain.plan.overview import NEXT_DAYS, OverviewLine, numbers, overdue_tasks, overview
+from amends.domain.timeline.overview import NEXT_DAYS, OverviewLine, numbers, overdue_tasks, overview
 from tests.builders import NOW, a_case, a_commitment, a_duty, an_assessment, an_incident
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -20,11 +20,11 @@ from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.case import destroy as destroying
-from amends.ledger.case.destroy import Destruction
 from amends.ledger.codes.rows import index_of
 from amends.ledger.commitment.files import NewFile
 from amends.ledger.feedback.survey.ballots import text_place
+from amends.ledger.forget import destruction as destroying
+from amends.ledger.forget.destruction import Destruction
 from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.tables import SurveyTextRow
 from tests.builders import NOW, a_commitment, a_person, a_survey, an_asked, an_incident

@@ -11,7 +11,8 @@ from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence
-from amends.domain.plan.timeline import (
+from amends.domain.playbook.playbook import DEADLINES, HOLDING
+from amends.domain.timeline.timeline import (
     Wait,
     WaitingTask,
     domains_stopped,
@@ -19,7 +20,6 @@ from amends.domain.plan.timeline import (
     tasks_of_notice,
     tasks_of_occurrence,
 )
-from amends.domain.playbook.playbook import DEADLINES, HOLDING
 
 
 class WaitsFor(StrEnum):

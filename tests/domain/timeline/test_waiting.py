@@ -8,8 +8,8 @@ from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceStat
 from amends.domain.case.stops import StoppedDomain, StoppedSend
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.plan import LOOK_AGAIN, PlannedOccurrence, plan
-from amends.domain.plan.waiting import Waiting, WaitsFor, waiting
 from amends.domain.playbook.playbook import Gate
+from amends.domain.timeline.waiting import Waiting, WaitsFor, waiting
 from tests.builders import NOW, a_case, a_duty, an_assessment
 from tests.domain.plan.test_plan import HOUR, a_notice, a_turn, only
 
