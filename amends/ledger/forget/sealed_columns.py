@@ -44,6 +44,7 @@ from amends.ledger.store.tables import (
     QuestionRow,
     RemedyRow,
     ReplyRow,
+    ResultCorrectionRow,
     SurveyTextRow,
     TickedStepRow,
 )
@@ -174,6 +175,7 @@ TABLES = (
     PersonalTable(HourSignUpRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True, link=(QuestionRow, "question")),
     PersonalTable(RemedyRow, DataKind.REMEDIES, also={"word": lambda _: ""}, summed="person"),
+    PersonalTable(ResultCorrectionRow, DataKind.REMEDIES, also=dict.fromkeys(("was", "word"), lambda _: "")),
     PersonalTable(
         CodeRow,
         DataKind.REMEDIES,
