@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.feedback.hotline import ColumnOptions, Encoding, MapFile, ValueOptions, column_map
+from amends.cli.people.person import ByNumber, PersonRef, chosen_person
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
-from amends.cli.terminal.options import As, CommitmentId, IncidentId, noun, number
+from amends.cli.terminal.options import As, CommitmentId, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import OWED, RemedyState, outcome_of
+from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState, outcome_of
 
 if TYPE_CHECKING:
     from amends.content.feedback.columns import Rejected
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 1_000
 """The most persons that a list at a terminal shows; `--json` has them all."""
+Result = Annotated[str, typer.Option(metavar="NAME", help="The result, in a word of the promise.")]
+NotPossible = Annotated[str, typer.Option(metavar="NAME", help="Why it was not possible, in a word of the promise.")]
 
 app = noun()
 
@@ -74,12 +77,11 @@ def done(
     ctx: typer.Context,
     incident: IncidentId,
     commitment: CommitmentId,
-    person: Annotated[int, typer.Argument(metavar="PERSON", parser=number, help="The person's number.")],
     name: As,
-    result: Annotated[str, typer.Option(metavar="NAME", help="The result, in a word of the promise.")] = "",
-    reason: Annotated[
-        str, typer.Option(metavar="NAME", help="Why it was not possible, in a word of the promise.")
-    ] = "",
+    person: PersonRef = "",
+    by_number: ByNumber = None,
+    result: Result = "",
+    reason: NotPossible = "",
     under_way: Annotated[bool, typer.Option("--under-way", help="It was begun.")] = False,
     declined: Annotated[bool, typer.Option("--declined", help="The person wants nothing done.")] = False,
     again: Annotated[bool, typer.Option("--open", help="It is to be done after all.")] = False,
@@ -91,17 +93,68 @@ def done(
     states = [state for state, given in chosen.items() if given]
     if len(states) + bool(result) + bool(reason) != 1:
         raise typer.BadParameter("say one of --result NAME, --reason NAME, --under-way, --declined and --open")
-    words = desk.ledger.remedies.words(incident, commitment)
+    outcome = _outcome(desk, incident, commitment, states[0] if states else "", result, reason)
+    whose = chosen_person(desk.ledger, incident, person, by_number)
+    said = desk.ledger.remedies.settle(incident, commitment, {whose: outcome}, by, now())
+    if said.refused:
+        raise NotAllowed(f"person {whose}: {said.refused[whose]}")
+    text = f"{commitment}, person {whose}: {_in_words(outcome)}"
+    desk.show({"person": whose, "state": outcome.state, "result": outcome.word, "changed": said.changed}, text)
+    _say_what_is_left(desk, incident, commitment)
+
+
+@app.command()
+def correct(
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    name: As,
+    why: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Why it was wrong, without naming the person; it stands in the audit chain."),
+    ],
+    person: PersonRef = "",
+    by_number: ByNumber = None,
+    result: Result = "",
+    reason: NotPossible = "",
+) -> None:
+    """Put right a result that a message told one person: their page has it at once, and a notice says sorry.
+
+    The notice names what we told them and what is right. It waits for approval like any other, by somebody else.
+    """
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    if bool(result) == bool(reason):
+        raise typer.BadParameter("say what is right, with --result NAME or with --reason NAME")
+    outcome = _outcome(desk, incident, commitment, "", result, reason)
+    whose = chosen_person(desk.ledger, incident, person, by_number)
+    said = desk.ledger.remedies.correct(incident, commitment, whose, outcome, why, by, now())
+    text = f"{commitment}, person {whose}: {_in_words(said.before)} was wrong, {_in_words(outcome)} is right"
+    shown = {"person": whose, "was": said.before.word, "state": outcome.state, "result": outcome.word}
+    desk.show(
+        shown | {"notice": said.notice}, text if said.before != outcome else f"{text.partition(':')[0]}: as before"
+    )
+    if said.notice:
+        _have_it_told(desk, incident, said.notice)
+
+
+def _have_it_told(desk: Desk, incident: str, notice: str) -> None:
+    from amends.cli.terminal.prefect import nudge
+
+    nudge(desk, incident)
+    desk.hint(f"their page says so now; {notice} tells them once it is approved: `amends preview {incident} {notice}`")
+
+
+def _outcome(desk: Desk, incident: str, commitment: str, state: str, result: str, reason: str) -> RemedyOutcome:
+    """Return the outcome in words of the promise. Raises BadParameter."""
     try:
-        outcome = outcome_of(states[0] if states else "", result, reason, words)
+        return outcome_of(state, result, reason, desk.ledger.remedies.words(incident, commitment))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    said = desk.ledger.remedies.settle(incident, commitment, {person: outcome}, by, now())
-    if said.refused:
-        raise NotAllowed(f"person {person}: {said.refused[person]}")
-    text = f"{commitment}, person {person}: {outcome.state.in_words}{outcome.word and f' ({outcome.word})'}"
-    desk.show({"person": person, "state": outcome.state, "result": outcome.word, "changed": said.changed}, text)
-    _say_what_is_left(desk, incident, commitment)
+
+
+def _in_words(outcome: RemedyOutcome) -> str:
+    return f"{outcome.state.in_words}{outcome.word and f' ({outcome.word})'}"
 
 
 @app.command("import")

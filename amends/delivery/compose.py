@@ -109,6 +109,7 @@ class Composer:
             Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
             Slot.CHILD: claim.about.name or child if guardian else "",
             Slot.RESULT: text_for(self._draft.results.get(claim.remedy, {}), locale),
+            Slot.EARLIER_RESULT: text_for(self._draft.results.get(claim.earlier_remedy, {}), locale),
             **self._own_words(locale, claim.about.data, home, guardian),
             **{f"{OWN_CODE}{commitment}": code for commitment, code in claim.codes.items()},
         }

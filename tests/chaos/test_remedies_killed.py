@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
-from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED, SOUND, promised
+from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED, SOUND, promised, tell, told_results
 
 __all__ = ["ledger_url"]
 from tests.ledger.conftest import ledger_url
 
-PEOPLE, KILLS = 3_000, 6
+PEOPLE, FEW, KILLS = 3_000, 40, 6
 SETTLE = """
 import sys
 from pathlib import Path
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
@@ -37,7 +39,12 @@ print("done", flush=True)
 
 def begun(url: str, folder: Path, word: str) -> "subprocess.Popen[str]":
     """A process that takes in this result for everybody, and has just begun."""
-    words = [sys.executable, "-c", SETTLE, url, str(folder), word, str(PEOPLE)]
+    return running(SETTLE, url, folder, word, PEOPLE)
+
+
+def running(program: str, url: str, folder: Path, *more: object) -> "subprocess.Popen[str]":
+    """A process of this program that has just begun."""
+    words = [sys.executable, "-c", program, url, str(folder), *map(str, more)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdout.readline() == "begins\n"
@@ -77,3 +84,37 @@ def test_an_import_that_is_killed_stores_all_or_nothing(told: Ledger, ledger_url
     assert said.changed + said.same == PEOPLE
     assert results(told) == {RemedyOutcome(RemedyState.DONE, "replaced")}
     told.dispose()
+
+
+CORRECT = """
+import sys
+from pathlib import Path
+from tests.builders import NOW
+from tests.delivery.sending import INCIDENT, a_ledger
+from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED
+
+url, folder, people = sys.argv[1:]
+ledger = a_ledger(url, Path(folder))
+print("begins", flush=True)
+for person in range(1, int(people) + 1):
+    ledger.remedies.correct(INCIDENT, LOCKS, person, REPLACED, "mixed up", "lena", NOW)
+"""
+
+
+def test_killed_corrections_are_each_told_once(ledger_url: str, tmp_path: Path) -> None:
+    """However often the process is killed on its way, each person has one correction, and one message of it waits."""
+    ledger = a_ledger(ledger_url, tmp_path).migrate()
+    told_results(ledger, people=FEW)
+    for kill in range(KILLS):
+        process = running(CORRECT, ledger_url, tmp_path, FEW)
+        time.sleep(0.05 * (kill + 1))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert (ledger.audit.verify(), ledger.audit.disagreements()) == ((), ())
+    assert running(CORRECT, ledger_url, tmp_path, FEW).wait() == 0
+    (one,) = ledger.cases.read(INCIDENT, NOW).result_corrections
+    tell(ledger, one.notice, FEW, one.audience)
+    lines = ledger.statistics.lines(INCIDENT, one.notice)
+    told = [line.person for line in lines if line.channel == ChannelKind.EMAIL and line.person]
+    assert sorted(told) == list(range(1, FEW + 1))
+    ledger.dispose()

@@ -8,11 +8,12 @@ from xlsxwriter import Workbook
 from amends.domain.feedback.question import QuestionKind
 from amends.ledger.store.tables import CommitmentRow
 from tests.builders import an_asked
-from tests.cli.conftest import INCIDENT, Office
+from tests.cli.conftest import INCIDENT, Office, write_draft
 
 CHECK = "account-recheck"
 """The promise of the shipped story that is kept person by person; two of three people were told of it."""
 KIM, LI = 2, 3
+WHY = ("--why", "two accounts were mixed up")
 GOOD = "person_id,result,reason\nC-1,clean,\nC-2,,no-account\n"
 
 
@@ -104,6 +105,45 @@ def test_a_result_is_said_for_one_person(sent: Office) -> None:
 @pytest.mark.parametrize("options", [(), ("--declined", "--under-way"), ("--result", "clean", "--declined")])
 def test_one_thing_is_said_at_a_time(sent: Office, options: tuple[str, ...]) -> None:
     assert sent.amends("remedies", "done", INCIDENT, CHECK, KIM, *options, by="lena").exit_code == 2
+
+
+@pytest.mark.parametrize("named", [("C-1",), (KIM,), ("--number", KIM)])
+def test_a_person_is_named_by_reference_or_number(sent: Office, named: tuple[object, ...]) -> None:
+    said = sent.values("remedies", "done", INCIDENT, CHECK, *named, "--result", "clean", by="lena")
+    assert said["person"] == KIM
+
+
+def test_a_result_that_was_told_is_corrected(sent: Office, results: Path) -> None:
+    brought(sent, results)
+    untold = sent.amends("remedies", "correct", INCIDENT, CHECK, "C-1", "--result", "changed", *WHY, by="lena")
+    assert (untold.exit_code, "no message has told them a result yet" in untold.stderr) == (1, True)
+    tell_kept(sent)
+    refused = sent.amends("remedies", "done", INCIDENT, CHECK, "C-1", "--result", "changed", by="lena")
+    assert (refused.exit_code, "`amends remedies correct` says what is right" in refused.stderr) == (1, True)
+    correct = ("remedies", "correct", INCIDENT, CHECK, "C-1", "--result", "changed", *WHY)
+    done = sent.amends(*correct, by="lena")
+    assert done.stdout == f"{CHECK}, person {KIM}: done (clean) was wrong, done (changed) is right\n"
+    assert f"result-corrected-{CHECK}-1 tells them once it is approved" in done.stderr
+    assert outcomes(sent)[KIM] == ("done", "changed")
+    assert sent.amends(*correct, by="lena").stdout == f"{CHECK}, person {KIM}: as before\n"
+
+
+@pytest.mark.parametrize("right", [(), ("--result", "clean", "--reason", "no-account"), ("--result", "spotless")])
+def test_a_correction_says_one_thing(sent: Office, right: tuple[str, ...]) -> None:
+    said = sent.amends("remedies", "correct", INCIDENT, CHECK, "C-1", *right, *WHY, by="lena")
+    assert said.exit_code == 2
+
+
+def tell_kept(office: Office) -> None:
+    """The promise is kept, and everybody who waited for their result has the notice that says so."""
+    office.amends("commitments", "keep", INCIDENT, CHECK, "--evidence", "Report 7", by="lena")
+    office.amends("commitments", "review", INCIDENT, CHECK, by="omar")
+    ledger = office.ledger()
+    write_draft(ledger, "promises")
+    ledger.dispose()
+    kept = f"promise-kept-{CHECK}-1"
+    assert office.amends("approve", INCIDENT, kept, "--people", 2, by="omar").exit_code == 0
+    assert office.amends("deliver", INCIDENT, kept).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "commitments spend": (INCIDENT, "none", "--amount", "1.00", "--invoice", "A-1"),
     "remedies import": (INCIDENT, "none", "CALLS"),
     "remedies done": (INCIDENT, "none", 1, "--under-way"),
+    "remedies correct": (INCIDENT, "none", 1, "--result", "clean", "--why", "mixed up"),
     "codes import": (INCIDENT, "none", "CALLS"),
     "codes redeemed": (INCIDENT, "none", "CALLS"),
     "codes reissue": (INCIDENT, "none", 1, "--reason", "lost"),

@@ -53,9 +53,13 @@ PERSON = {
     "en": {Slot.NAME: "Harriet Vance", Slot.YOUR_DATA: "name, contact details and bills", Slot.CHILD: "Toby"},
     "zh-CN": {Slot.NAME: "叶明轩", Slot.YOUR_DATA: "姓名等身份信息、电话等联系方式和账单", Slot.CHILD: "叶雨桐"},
 }
+RESULTS = {
+    "en": {Slot.EARLIER_RESULT: "Your lock is sound.", Slot.RESULT: "Your lock was worn, and we put in a new one."},
+    "zh-CN": {Slot.EARLIER_RESULT: "您的门锁没有问题。", Slot.RESULT: "您的门锁已磨损，我们换了新锁。"},
+}
 REASON = {"en": "The parts for the new terminals came late.", "zh-CN": "新终端的零件到货晚了。"}
 EVIDENCE = {"en": "Contract of 1 December 2026", "zh-CN": "2026年12月1日的合同"}
-STATES = {"promise-kept": ("kept",), "promise-late": ("late", "dropped", "broken")}
+STATES = {"promise-kept": ("kept",), "result-corrected": ("kept",), "promise-late": ("late", "dropped", "broken")}
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,10 @@ def render(setting: Setting) -> Rendered:
     drafted, parts = split_parts(marked)
     text = drafted
     for slot, value in (
-        PERSON[setting.locale] | own_words(setting) | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}
+        PERSON[setting.locale]
+        | RESULTS[setting.locale]
+        | own_words(setting)
+        | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}
     ).items():
         text = text.replace(slot.mark, value)
     return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted, items)
@@ -225,7 +232,7 @@ def context_of(setting: Setting) -> dict[str, Any]:
     }
     varying = _nothing() if setting.sparse else _everything(setting.locale)
     varying |= {} if letters().says(setting.letter, "nature") else {"changes": []}  # as a draft leaves them out
-    personal = {"person": _person(setting.reader)} if setting.channel.personal else {}
+    personal = {"person": _person(setting)} if setting.channel.personal else {}
     return always | varying | personal
 
 
@@ -309,11 +316,13 @@ def _story(setting: Setting) -> dict[str, str]:
     return story | ({"what_you_can_do": ""} if setting.sparse else {})
 
 
-def _person(reader: Reader) -> dict[str, str]:
+def _person(setting: Setting) -> dict[str, str]:
     link = f"https://btepai.example/p/{Slot.PERSONAL_LINK.mark}"
     slots = (Slot.NAME, Slot.YOUR_DATA, Slot.FIRST_STEP, Slot.STEPS, Slot.HELP)
-    own = {"link": link, "code": "", "remedy": ""} | {slot.value: slot.mark for slot in slots}
-    return own | ({"child": Slot.CHILD.mark} if reader is Reader.GUARDIAN else {})
+    results = {"remedy": Slot.RESULT.mark, "earlier_remedy": Slot.EARLIER_RESULT.mark}
+    own = {"link": link, "code": "", "remedy": "", "earlier_remedy": ""} | {slot.value: slot.mark for slot in slots}
+    own |= results if setting.notice == "result-corrected" else {}
+    return own | ({"child": Slot.CHILD.mark} if setting.reader is Reader.GUARDIAN else {})
 
 
 def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:

@@ -41,6 +41,7 @@ CHANNELS = {
     "survey-invitation": {"email"},
     "promise-kept": {"email", "sms"},
     "promise-late": {"email", "sms"},
+    "result-corrected": {"email", "sms"},
     "closing": {"email", "website", "sms"},
 }
 PARTS = {
@@ -52,6 +53,7 @@ PARTS = {
     "survey-invitation": ("how_to_reach_us",),
     "promise-kept": ("promises", "how_to_reach_us"),
     "promise-late": ("promises", "how_to_reach_us"),
+    "result-corrected": ("promises", "how_to_reach_us"),
     "closing": ("what_happened", "what_we_do", "promises", "what_you_can_do", "how_to_reach_us"),
 }
 SORRY = {"en": r"\bsorry\b", "zh-CN": "歉|对不起"}
@@ -158,7 +160,10 @@ def test_every_message_says_what_we_never_ask_for(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_message_with_bad_news_says_sorry(locale: str) -> None:
-    bad = chosen(locale=locale, notices=("first-notice", "correction", "not-affected", "promise-late", "closing"))
+    bad = chosen(
+        locale=locale,
+        notices=("first-notice", "correction", "not-affected", "promise-late", "result-corrected", "closing"),
+    )
     bad += chosen(locale=locale, notices=("update", "holding", "survey-invitation"), detailed=True)
     assert failing(bad, lambda notice: re.search(SORRY[locale], notice.text)) == []
 

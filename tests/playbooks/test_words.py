@@ -79,7 +79,7 @@ def templates_of(step: Step) -> set[str]:
     """The folders of templates that a step sends from."""
     if step.notice:
         return {step.notice}
-    return {"promise-kept", "promise-late"} if step.phase is Phase.FOLLOW_UP else set()
+    return {"promise-kept", "promise-late", "result-corrected"} if step.phase is Phase.FOLLOW_UP else set()
 
 
 def test_a_playbooks_file_is_named_after_it() -> None:

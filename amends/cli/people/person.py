@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 ByRef = Annotated[
     str, typer.Option("--person", metavar="REF", help="The person, by the reference or the number in the list.")
 ]
+PersonRef = Annotated[
+    str, typer.Argument(metavar="[PERSON]", help="The person, by the reference or the number in the list.")
+]
 ByNumber = Annotated[
     int | None, typer.Option("--number", metavar="PERSON", parser=number, help="The person, by number alone.")
 ]
@@ -21,7 +24,7 @@ ByNumber = Annotated[
 def chosen_person(ledger: "Ledger", incident: str, ref: str, by_number: int | None) -> int:
     """Return the number of the person. Raises NotInLedger, and NotAllowed when a reference is another's number."""
     if bool(ref) == (by_number is not None):
-        raise typer.BadParameter("say who, either with --person REF or with --number PERSON")
+        raise typer.BadParameter("say who: either by the reference or the number in the list, or with --number PERSON")
     if by_number is not None:
         return ledger.people.get(incident, by_number).number
     ledger.cases.incident_file(incident)  # raises for an unknown incident

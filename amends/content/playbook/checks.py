@@ -31,9 +31,10 @@ from amends.domain.playbook.checks import (
     perhaps_never,
 )
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
+from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.team.member import Member
 
-COMMITMENT_TEMPLATES = ("promise-made", "promise-kept", "promise-late")
+COMMITMENT_TEMPLATES = ("promise-made", "promise-kept", "promise-late", CORRECTED)
 """The notices that a follow-up step sends to people about commitments."""
 
 

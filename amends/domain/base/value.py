@@ -36,7 +36,10 @@ SAMPLE = "sample:"
 """The beginning of the audience of a survey's random sample; the id of the notice that invites follows."""
 UNREDEEMED = "unredeemed:"
 """The beginning of the audience of people who have a code of a commitment and have not redeemed it; its id follows."""
-AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE, UNREDEEMED)
+TOLD_WRONGLY = "told-wrong-result:"
+"""The beginning of the audience of a correction of own results: the commitment's id and the correction's number follow,
+as in `told-wrong-result:locks:1`."""
+AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE, UNREDEEMED, TOLD_WRONGLY)
 """The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 SCRIPT = re.compile(r"[A-Z][a-z]{3}")

@@ -28,7 +28,7 @@ from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.closing import CarriedOver, ClosingOverride
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Threshold
 from amends.domain.playbook.schedule import Calendar
-from amends.domain.remedy.remedy import RemedyCounts
+from amends.domain.remedy.remedy import RemedyCounts, ResultCorrection
 
 DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
@@ -258,6 +258,8 @@ class Case(Outline):
     """The substitute notices that were recorded, the first one first."""
     worded_by: dict[str, str] = {}
     """By commitment, the member who gave its evidence or its reason, where there is one."""
+    result_corrections: tuple[ResultCorrection, ...] = ()
+    """The corrections of results that messages told wrongly, those that people have read too."""
     remedies: dict[str, RemedyCounts] = {}
     """By commitment that is kept for each person alone, the persons in numbers."""
     stopped_sends: tuple[StoppedSend, ...] = ()
@@ -317,8 +319,14 @@ class Case(Outline):
 
     @property
     def commitments_open(self) -> bool:
-        """Return True while a commitment is not settled, or its audience has not been told how the commitment ended."""
-        return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
+        """Return True while a commitment is not settled, or its audience has not been told how the commitment ended.
+
+        Somebody to whom a wrong result was told, and not the right one, has not been told.
+        """
+        told = (self.notice(one.notice) for one in self.result_corrections)
+        to_be_corrected = any(one is None or not one.is_over for one in told)
+        still_open = any(commitment.settled_at is None for commitment in self.commitments)
+        return bool(self.untold) or to_be_corrected or still_open
 
     @property
     def without_texts(self) -> dict[str, int]:

@@ -20,10 +20,11 @@ from amends.domain.notice.wording import (
 )
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
+from amends.domain.remedy.remedy import CORRECTED
 
 MADE, KEPT, LATE = "promise-made", "promise-kept", "promise-late"
 """The templates about one commitment. A notice made from LATE, used for a dropped commitment too, corrects what people
-were told, and one made from MADE is a promise to them, so both are never optional."""
+were told, as one made from CORRECTED does, and one made from MADE is a promise to them, so none is ever optional."""
 UPDATE = "update"
 REMINDER = "code-reminder"
 """The beginning of the names of templates that remind people of a code that they have not redeemed."""
@@ -33,9 +34,9 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     """Return the notices that this occurrence has to send.
 
     A follow-up has one notice for each commitment that no other notice will make, and for each change of a commitment
-    that people have not been told of. Any other step has one notice or none; a holding statement for which nobody waits
-    any more is left out. A step that begins when the facts have changed writes to those who were told otherwise, and to
-    nobody else.
+    that people have not been told of, and one for each correction of results. Any other step has one notice or none; a
+    holding statement for which nobody waits any more is left out. A step that begins when the facts have changed writes
+    to those who were told otherwise, and to nobody else.
     """
     if step.phase is Phase.FOLLOW_UP:
         return _commitment_notices(case, step, number)
@@ -77,8 +78,9 @@ def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ..
     commitments = {commitment.id: commitment for commitment in case.commitments}
     made = [notice_about(one, case.changes[one.id]) for one in to_be_made(case)]
     changed = [notice_about(commitments[commitment_id], change) for commitment_id, change in case.untold.items()]
+    corrected = [Wanted(one.notice, CORRECTED, one.audience) for one in case.result_corrections]
     wanted = []
-    for notice in (*made, *_being_made(case), *changed):
+    for notice in (*made, *_being_made(case), *changed, *corrected):
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
             wanted.append(notice)
@@ -139,7 +141,7 @@ def draft(
         cascade=cascade_with_letter(step, rules),
         channel_rules=rules,
         approvals=step.approvals,
-        optional=step.optional and wanted.template not in (MADE, LATE),
+        optional=step.optional and wanted.template not in (MADE, LATE, CORRECTED),
         waits_for=step.waits_for,
         waves=step.waves,
         quiet_hours=quiet_hours_of(case),
@@ -237,6 +239,10 @@ def _planned(case: Case, wanted: Wanted, now: datetime) -> Iterator[Commitment]:
 
 
 def _earlier_authors(case: Case, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:
-    """Return the other authors of the notice, among them those who added the commitments that the notice makes."""
+    """Return the other authors of the notice, among them those who added the commitments that the notice makes.
+
+    Those who put a result right are authors of its correction.
+    """
     added = {case.worded_by[one.id] for one in made if one.id in case.worded_by}
-    return tuple(sorted({*case.earlier_authors_about(wanted.about), *added} - {case.author}))
+    corrected = {name for one in case.result_corrections if one.notice == wanted.id for name in one.by}
+    return tuple(sorted({*case.earlier_authors_about(wanted.about), *added, *corrected} - {case.author}))

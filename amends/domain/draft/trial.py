@@ -32,6 +32,7 @@ from amends.domain.notice.statement import CAN_BE_WRONG, Statement, stated_by
 from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.playbook.session import PlannedSession
+from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.risk.levels import Severity
 
 DAY = timedelta(days=1)
@@ -183,10 +184,10 @@ def _subjects(notice: str, state: _State, now: datetime) -> tuple[Commitment | N
     """Return the commitments that the notice could be about: for most notices none."""
     if notice.startswith(REMINDER):
         return tuple(_offered(state.case.incident, now))
-    if notice not in (MADE, KEPT, LATE):
+    if notice not in (MADE, KEPT, LATE, CORRECTED):
         return (None,)
     open_, kept, *late = _in_each_fate(state.case.incident, now, words=bool(state.known))
-    return {MADE: (open_,), KEPT: (kept,), LATE: tuple(late)}[notice]
+    return {MADE: (open_,), KEPT: (kept,), CORRECTED: (kept,), LATE: tuple(late)}[notice]
 
 
 def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> Iterator[Commitment]:

@@ -54,6 +54,7 @@ from amends.domain.notice.wording import (
 )
 from amends.domain.people.locales import ruled_instead, written_in
 from amends.domain.playbook.session import PlannedSession
+from amends.domain.remedy.remedy import corrected_by
 from amends.domain.risk.levels import Severity
 
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
@@ -92,7 +93,14 @@ class Wanted:
     @property
     def tells_of(self) -> str:
         """Return the commitment that the notice is about, or of whose codes it reminds people; empty for others."""
-        return self.about or (self.audience.removeprefix(UNREDEEMED) if self.audience.startswith(UNREDEEMED) else "")
+        return self.tells_results_of or (
+            self.audience.removeprefix(UNREDEEMED) if self.audience.startswith(UNREDEEMED) else ""
+        )
+
+    @property
+    def tells_results_of(self) -> str:
+        """Return the commitment of which the notice tells, or corrects, each person's own result, if it is kept."""
+        return self.about or corrected_by(self.audience)[0]
 
 
 @dataclass(frozen=True)
@@ -366,6 +374,7 @@ class Writer:
                 "help": Slot.HELP.mark,
                 "code": _only_code(of_commitments["promises"]),
                 "remedy": self._result(own=channel.personal),
+                "earlier_remedy": Quoted(Slot.EARLIER_RESULT.mark if self._result(own=channel.personal) else ""),
             },
             "page": self._links.notice_page(case.incident.id, locale, self._own_page()),
             "promises_page": f"{self._links.page(case.incident.id, locale)}promises",
@@ -490,7 +499,7 @@ class Writer:
     @cached_property
     def results(self) -> dict[str, Texts]:
         """Return the words for each person's own result by its name; empty unless the notice tells these results."""
-        told = next((one for one in self._commitments() if one.id == self._wanted.about), None)
+        told = next((one for one in self._commitments() if one.id == self._wanted.tells_results_of), None)
         if told is None or told.per_person is None or told.state is not CommitmentState.KEPT:
             return {}
         declined = {locale: self._wording.phrases[locale].portal.get("remedy_declined", "") for locale in self._locales}

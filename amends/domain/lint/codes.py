@@ -370,6 +370,7 @@ class Proof:
             Slot.YOUR_DATA: say_data(self.phrases, kinds),
             Slot.HELP: "",
             Slot.RESULT: self._longest_result,
+            Slot.EARLIER_RESULT: self._longest_result,
         }
 
     @property

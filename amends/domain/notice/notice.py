@@ -47,6 +47,8 @@ class Slot(StrEnum):
     """The help where this person lives; a passage."""
     RESULT = "result"
     """The result of this person, in a notice that a commitment is kept that was kept for each person alone."""
+    EARLIER_RESULT = "earlier_result"
+    """The result that an earlier message told this person wrongly; only in a correction of results."""
 
     @property
     def mark(self) -> str:

@@ -19,6 +19,7 @@ from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.playbook.playbook import Playbook, Step
 from amends.domain.playbook.schedule import Delay
+from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.risk.levels import Severity
 
 RETIRED = "The playbook has this step no more; what had begun of it goes to its end."
@@ -70,7 +71,8 @@ def changes(old: Playbook, new: Playbook) -> tuple[PlaybookChange, ...]:
 
 def changes_of_words(old: Wording, new: Wording, *playbooks: Playbook) -> tuple[PlaybookChange, ...]:
     """Return the differences between the words that these playbooks use."""
-    used = {step.notice for playbook in playbooks for step in playbook.steps} | {SHARED, "promise-kept", "promise-late"}
+    of_commitments = {"promise-kept", "promise-late", CORRECTED}
+    used = {step.notice for playbook in playbooks for step in playbook.steps} | of_commitments | {SHARED}
     return (
         *_templates(old.templates, new.templates, used),
         *_phrases(old.phrases, new.phrases),

@@ -417,12 +417,16 @@ def _number_and_time(
 
 
 def _in_time_for_commitments(case: Case, step: Step, due_at: datetime) -> datetime:
-    """Return `due_at`; for a follow-up, the earlier time at which a commitment was added that needs its own notice."""
+    """Return `due_at`; for a follow-up, the earlier time at which a notice came to be needed that waits for no series.
+
+    This is the notice of a commitment that was added, and the correction of results that were told wrongly.
+    """
     if step.phase is not Phase.FOLLOW_UP or not step.channels:
         return due_at
     drafted = {notice.about for notice in case.notices}
     added = (one.added_at for one in to_be_made(case) if one.added_at and one.id not in drafted)
-    return min((due_at, *added))
+    corrected = (one.since for one in case.result_corrections if case.notice(one.notice) is None)
+    return min((due_at, *added, *corrected))
 
 
 def _in_time_for_next_update(case: Case, step: Step, due_at: datetime) -> datetime:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from amends.domain.base.errors import Refusal
 from amends.domain.base.text import counted
-from amends.domain.base.value import Moment, Value
+from amends.domain.base.value import TOLD_WRONGLY, Moment, Value
 from amends.domain.incident.per_person import DECLINED, PerPerson
 
 
@@ -35,6 +35,8 @@ class RemedyState(StrEnum):
         return self.value.replace("_", " ")
 
 
+CORRECTED = "result-corrected"
+"""The template of the notice to people to whom a message told a wrong result."""
 OWED = (RemedyState.OPEN, RemedyState.UNDER_WAY)
 ENDED = (RemedyState.DONE, RemedyState.NOT_POSSIBLE, RemedyState.DECLINED)
 STORED = (*OWED, *ENDED)
@@ -62,6 +64,40 @@ class Remedy(Value):
     def outcome(self) -> RemedyOutcome:
         """Return state and word."""
         return RemedyOutcome(self.state, self.word)
+
+
+class ResultCorrection(Value):
+    """A correction of results that messages told wrongly, one for all persons until its notice is drafted."""
+
+    commitment: str
+    number: int
+    since: Moment
+    """The time at which the first result was put right."""
+    by: tuple[str, ...]
+    """The members who put a result right, who cannot approve the notice."""
+
+    @property
+    def notice(self) -> str:
+        """Return the id of the notice that tells the right results."""
+        return correction_notice(self.commitment, self.number)
+
+    @property
+    def audience(self) -> str:
+        """Return the audience of the notice."""
+        return f"{TOLD_WRONGLY}{self.commitment}:{self.number}"
+
+
+def correction_notice(commitment: str, number: int) -> str:
+    """Return the id of the notice of this correction."""
+    return f"{CORRECTED}-{commitment}-{number}"
+
+
+def corrected_by(audience: str) -> tuple[str, int]:
+    """Return commitment and number of the correction whose audience this is; "" and 0 for any other audience."""
+    if not audience.startswith(TOLD_WRONGLY):
+        return "", 0
+    commitment, _, number = audience.removeprefix(TOLD_WRONGLY).partition(":")
+    return commitment, int(number)
 
 
 class RemedyCounts(Value):
@@ -95,6 +131,11 @@ def why_not_keep(incident: str, commitment: str, owed: int) -> Refusal | None:
         f"their own result: `amends remedies list {incident} {commitment} --open` shows who, and "
         f"`amends remedies import {incident} {commitment} FILE --as NAME` takes the results in"
     )
+
+
+def why_not_correct(why: str) -> Refusal | None:
+    """Return why a result that was told cannot be corrected for this reason, or None."""
+    return None if why.strip() else Refusal("say why the result was wrong, without naming the person")
 
 
 def outcome_of(state: str, result: str, reason: str, words: PerPerson) -> RemedyOutcome:

@@ -210,6 +210,7 @@ WORD: Mapping[str, VerbRule] = {
     "remedies open": OPEN,
     "remedies import": VerbRule(DECIDERS),
     "remedies done": VerbRule(WORKERS),
+    "remedies correct": VerbRule(DECIDERS, note="not who approves the notice of it"),
     "codes import": VerbRule(DECIDERS),
     "codes stock": OPEN,
     "codes redeemed": VerbRule(DECIDERS),

@@ -57,6 +57,7 @@ from amends.ledger.notice.notices import Notices, is_current, is_overtaken, late
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
+from amends.ledger.remedy.corrections import result_corrections
 from amends.ledger.remedy.remedies import remedy_counts
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
@@ -165,6 +166,7 @@ class Cases:
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
             worded_by=worded_by(session, incident),
+            result_corrections=result_corrections(session, incident),
             closing_overrides=overrides_of(session, incident),
             carried_over=carried_over(session, incident),
             embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,

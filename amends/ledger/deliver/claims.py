@@ -22,7 +22,7 @@ from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.people.shared_mailboxes import names_in_copies
-from amends.ledger.remedy.words import words_of
+from amends.ledger.remedy.words import NOTHING_TOLD, words_of
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
@@ -84,6 +84,8 @@ class Claim(NamedTuple):
     """In a preview the parts of the stocks from which the person will get a code, as in `part_of`."""
     remedy: str = ""
     """The name of the person's own result; empty unless the notice tells each person theirs."""
+    earlier_remedy: str = ""
+    """The name of the result that an earlier message told the person wrongly; empty unless the notice corrects it."""
 
     @property
     def readable(self) -> bool:
@@ -237,7 +239,8 @@ def _with_results(
     """Yield the claims, each with the name of its person's own result."""
     own = words_of(session, incident, [(row.notice, row.person) for row in rows])
     for row, claim in zip(rows, claims, strict=True):
-        yield claim._replace(remedy=own.get((row.notice, row.person), ""))
+        told = own.get((row.notice, row.person), NOTHING_TOLD)
+        yield claim._replace(remedy=told.word, earlier_remedy=told.was)
 
 
 def _with_stand_ins(

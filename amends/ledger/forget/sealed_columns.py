@@ -48,6 +48,7 @@ from amends.ledger.store.tables import (
     QuestionRow,
     RemedyRow,
     ReplyRow,
+    ResultCorrectionRow,
     SurveyTextRow,
     TickedStepRow,
 )
@@ -181,6 +182,7 @@ TABLES = (
     PersonalTable(HourSignUpRow, DataKind.PAGE_FORMS, deleted=True),
     PersonalTable(MailFileRow, DataKind.ATTACHMENTS, deleted=True, link=(QuestionRow, "question")),
     PersonalTable(RemedyRow, DataKind.REMEDIES, also={"word": lambda _: ""}, summed="person", at_once=forget_results),
+    PersonalTable(ResultCorrectionRow, DataKind.REMEDIES, also=dict.fromkeys(("was", "word"), lambda _: "")),
     PersonalTable(
         CodeRow,
         DataKind.REMEDIES,

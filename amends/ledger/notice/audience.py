@@ -8,7 +8,17 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from amends.domain.base.value import EVERYONE, NO_LONGER, PERSONS, PLACE, PROMISED, SAMPLE, TOLD_OTHERWISE, UNREDEEMED
+from amends.domain.base.value import (
+    EVERYONE,
+    NO_LONGER,
+    PERSONS,
+    PLACE,
+    PROMISED,
+    SAMPLE,
+    TOLD_OTHERWISE,
+    TOLD_WRONGLY,
+    UNREDEEMED,
+)
 from amends.domain.codes.code import CodeState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.remedy.remedy import ENDED, OWED
@@ -19,6 +29,7 @@ from amends.ledger.store.tables import (
     CommitmentPersonRow,
     CommitmentRow,
     PersonRow,
+    ResultCorrectionRow,
     StatedCommitmentRow,
     SurveySampleRow,
     ToldOtherwiseRow,
@@ -49,6 +60,12 @@ def _persons(incident: str, commitment: str) -> Any:
 def _sample(incident: str, notice: str) -> Any:
     row = SurveySampleRow
     return PERSON.in_(sql(col(row.person)).where(col(row.incident) == incident, col(row.notice) == notice))
+
+
+def _told_wrongly(incident: str, correction: str) -> Any:
+    row, (commitment, _, number) = ResultCorrectionRow, correction.partition(":")
+    mine = (col(row.incident) == incident, col(row.commitment) == commitment, col(row.number) == int(number))
+    return PERSON.in_(sql(col(row.person)).where(*mine))
 
 
 def _unredeemed(incident: str, commitment: str) -> Any:
@@ -102,5 +119,6 @@ BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
     PERSONS: _persons,
     SAMPLE: _sample,
     UNREDEEMED: _unredeemed,
+    TOLD_WRONGLY: _told_wrongly,
 }
 """The conditions of audiences that are not everyone and no segment, by the word with which the audience begins."""

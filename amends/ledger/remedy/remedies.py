@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, insert, update
 from sqlalchemy import select as sql
@@ -13,15 +13,25 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.per_person import PerPerson
-from amends.domain.remedy.remedy import Remedy, RemedyCounts, RemedyOutcome, RemedyState, why_not, why_not_keep
+from amends.domain.remedy.remedy import (
+    Remedy,
+    RemedyCounts,
+    RemedyOutcome,
+    RemedyState,
+    why_not,
+    why_not_correct,
+    why_not_keep,
+)
+from amends.ledger.remedy.corrections import correct_told, told_a_result
 from amends.ledger.remedy.entitled import PERSON, entitled, has_remedy
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing, changing_these
-from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, PersonRow, ReleaseRow, RemedyRow
+from amends.ledger.store.tables import CommitmentRow, PersonRow, RemedyRow
 
 CHUNK = 10_000
 """The most rows of one statement."""
 NOT_PROMISED = "nobody has told this person of the promise"
+NOT_TOLD = "no message has told them a result yet, so `amends remedies done` changes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,15 @@ class Settlement:
     """The number of persons for whom the ledger said the same before."""
     refused: Mapping[int, str] = field(default_factory=dict)
     """By the number of the person, the reason why an outcome cannot be stored."""
+
+
+class Corrected(NamedTuple):
+    """The correction of one person's result."""
+
+    before: RemedyOutcome
+    """The outcome until now."""
+    notice: str = ""
+    """The id of the notice that tells the person; empty when nothing has changed that the person was told."""
 
 
 class Remedies:
@@ -109,6 +128,30 @@ class Remedies:
                 states = Counter(one.state.value for one in new.values())
                 write.note(now, incident, "remedies settled", commitment, actor=by, persons=len(new), **states)
             return Settlement(changed=len(new), same=len(outcomes) - len(new))
+
+    def correct(
+        self, incident: str, commitment: str, person: int, outcome: RemedyOutcome, why: str, by: str, now: datetime
+    ) -> Corrected:
+        """Put right the result that a message told a person wrongly; the same again changes nothing.
+
+        Their page has it at once, and a notice tells them what was wrong. Raises NotAllowed without a reason, for an
+        outcome that the commitment has no words for, and for somebody to whom no message told a result; NotInLedger.
+        """
+        with self._store.write() as write:
+            write.incident(incident)
+            row = _row(write.session, incident, commitment)
+            if refusal := why_not(outcome, _words(row)) or why_not_correct(why):
+                raise NotAllowed(f"{commitment}: {refusal}")
+            before = _known(write.session, row, [person]).get(person)
+            if before is None or person not in told_a_result(write.session, row, [person]):
+                raise NotAllowed(f"person {person}: {NOT_PROMISED if before is None else NOT_TOLD}")
+            if before == outcome:
+                return Corrected(before)
+            notice = correct_told(write, row, person, before.word, outcome, by, now)
+            _store(write, row, {person: outcome}, by, now)
+            detail = {"by_person": person, "why": why, "notice": notice}
+            write.note(now, incident, "result corrected", commitment, actor=by, **detail)
+            return Corrected(before, notice)
 
 
 def refuse_owed(write: Write, row: CommitmentRow, now: datetime) -> None:
@@ -234,23 +277,16 @@ def _refused(
     session: Session, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], known: Mapping[int, RemedyOutcome]
 ) -> Iterator[tuple[int, str]]:
     """Yield each person whose outcome cannot be stored, with the reason."""
-    told = row.state == CommitmentState.KEPT and _is_told(session, row)
+    others = [one for one, outcome in outcomes.items() if one in known and known[one] != outcome]
+    told = told_a_result(session, row, others) if row.state == CommitmentState.KEPT and others else set()
     for person, outcome in outcomes.items():
         before = known.get(person)
         if before is None:
             yield person, NOT_PROMISED
         elif _dropped(row) and before != outcome:
             yield person, f"{row.id} was dropped, and those promised were told so"
-        elif told and not before.state.owed and before != outcome:
-            yield person, f"the result {before.word} was told already, in the notice that {row.id} is kept"
-
-
-def _is_told(session: Session, row: CommitmentRow) -> bool:
-    """Return True when a notice about the commitment's last change was released, so that people may have read it."""
-    about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
-    same = and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY))
-    here = (ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
-    return session.exec(select(ReleaseRow.notice).join(NoticeRow, same).where(*here).limit(1)).first() is not None
+        elif person in told and not before.state.owed:
+            yield person, f"the result {before.word} was told already; `amends remedies correct` says what is right"
 
 
 def _store(write: Write, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime) -> None:

@@ -1026,6 +1026,26 @@ class RemedyRow(SQLModel, table=True):
     )
 
 
+class ResultCorrectionRow(Sealed, table=True):
+    """A correction of the result that a message told one person wrongly."""
+
+    __tablename__ = "result_correction"
+    incident: str = Field(primary_key=True)
+    commitment: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The number of the correction, which persons share until its notice is drafted."""
+    person: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    was: str
+    """The name of the wrong result; like the right one, empty once personal data was destroyed."""
+    word: str
+    by: str
+    at: datetime = _time()
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),
+        Index("ix_result_correction_person", "incident", "person"),
+    )
+
+
 class CommitmentSpendingRow(Sealed, table=True):
     """Money that was spent on a commitment, once for each invoice. Never changed."""
 

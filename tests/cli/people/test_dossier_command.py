@@ -184,8 +184,8 @@ def test_a_reference_that_is_the_number_of_another_is_refused(office: Office, tm
     [
         ((INCIDENT, "--person", "C-9"), 1, "nobody in the list of stolen-terminals has the reference or the number"),
         ((INCIDENT, "--number", "99"), 1, "has no person 99"),
-        ((INCIDENT,), 2, "say who, either with --person REF or with --number PERSON"),
-        ((INCIDENT, "--person", "C-1", "--number", "2"), 2, "say who, either"),
+        ((INCIDENT,), 2, "say who: either by the reference or the number in the list, or with --number PERSON"),
+        ((INCIDENT, "--person", "C-1", "--number", "2"), 2, "say who: either"),
         (("nope", "--person", "C-1"), 1, "no incident nope in this ledger"),
         (("make", INCIDENT, "--person", "C-1", "--out", "d.pdf"), 2, "d.pdf ends in neither .html nor .json"),
     ],

@@ -29,6 +29,7 @@ MOVED = {"en": "You have moved, so there is no lock of ours.", "zh-CN": "您已�
 WORDS = PerPerson(results={"sound": CLEAN, "replaced": CHANGED}, reasons={"moved": MOVED})
 KEPT = {"en": "We have looked at the locks.\n{result}", "zh-CN": "门锁已全部检查。\n{result}"}
 KEPT_SUBJECTS = ("We have kept a promise to you", "我们对您的一项承诺已经兑现")
+CORRECT = "`amends remedies correct` says what is right"
 SOUND, REPLACED = (RemedyOutcome(RemedyState.DONE, word) for word in ("sound", "replaced"))
 
 
@@ -117,7 +118,7 @@ async def test_the_dossier_repeats_a_result_word_for_word(locks: Locks) -> None:
     locks.settle({one.number: SOUND for one in locks.people[:FEW]} | {first.number: REPLACED})
     await locks.kept()
     refused = locks.ledger.remedies.settle(INCIDENT, "locks", {first.number: SOUND}, LEAD.name, locks.clock.now)
-    assert refused.refused == {first.number: "the result replaced was told already, in the notice that locks is kept"}
+    assert refused.refused == {first.number: f"the result replaced was told already; {CORRECT}"}
     record = locks.ledger.dossiers.read(INCIDENT, first.number, locks.clock.now)
     texts = [one.text for one in with_words(record, locks.context.links).messages if "promise-kept" in one.notice]
     assert CHANGED[first.locale] in "".join(texts)

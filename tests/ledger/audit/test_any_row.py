@@ -42,6 +42,7 @@ from amends.ledger.store.tables import (
     BallotRow,
     ErasedPersonRow,
     ForgottenRow,
+    ResultCorrectionRow,
     StatedCommitmentRow,
     SubstituteRow,
     SurveyTextRow,
@@ -120,6 +121,12 @@ def with_everything(ledger: Ledger) -> None:
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)
     ledger.remedies.settle(INCIDENT, "b", {1: RemedyOutcome(RemedyState.DONE, "clean")}, "lena", NOW)
+    with ledger.store.write() as write:
+        write.session.add(
+            ResultCorrectionRow(
+                incident=INCIDENT, commitment="b", number=1, person=1, was="clean", word="gone", by="lena", at=NOW
+            )
+        )
     _what_closing_leaves(ledger)
     _what_is_kept_and_forgotten(ledger)
     ledger.restore.reconcile({"f" * 32}, MEI, NOW, unclear=["e" * 32])

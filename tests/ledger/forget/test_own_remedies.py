@@ -1,19 +1,21 @@
 """Claims, codes, results and evidence: forgotten with their person, and readable after a rotation of the key."""
 
 import pytest
+from sqlmodel import select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.payment import BankStatus
 from amends.domain.remedy.remedy import RemedyState
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import NewFile
+from amends.ledger.store.tables import ResultCorrectionRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import an_account, bank_says, decided, paid_file, with_claims
 from tests.ledger.claim.claiming import claimed as claims_money
 from tests.ledger.codes.stocked import OFFER, claimed, new_codes, sent, stocked
 from tests.ledger.forget.forgetting import LATER, LENA, OMAR
-from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, promised
+from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, promised, told_results
 
 WORD, WHY = "My canary flew away.", "A canary is no bank card."
 
@@ -92,6 +94,17 @@ def test_an_erased_person_has_no_result(ledger: Ledger) -> None:
     stands = {one.person: (one.state, one.word) for one in ledger.remedies.all(INCIDENT, LOCKS)}
     assert stands[1] == (RemedyState.NOT_POSSIBLE, "")
     assert stands[2] == (RemedyState.DONE, SOUND.word)
+    assert sound(ledger)
+
+
+def test_nothing_is_left_of_a_correction(ledger: Ledger) -> None:
+    told_results(ledger)
+    for person in (1, 2):
+        ledger.remedies.correct(INCIDENT, LOCKS, person, MOVED, "mixed up", "lena", NOW)
+    erase(ledger)
+    with ledger.store.read() as session:
+        rows = session.exec(select(ResultCorrectionRow)).all()
+        assert {row.person: (row.was, row.word) for row in rows} == {1: ("", ""), 2: (SOUND.word, MOVED.word)}
     assert sound(ledger)
 
 

@@ -1,14 +1,19 @@
 """A ledger in which people were told that something will be done for each of them."""
 
+from typing import Any
+
+from amends.domain.base.value import PROMISED
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.notice.statement import about, committed
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment, a_person
-from tests.delivery.sending import INCIDENT, NOTICE, approved, personal_variants
+from tests.commitments import keep
+from tests.delivery.sending import INCIDENT, NOTICE, approved, approved_again, personal_variants
 
 LOCKS = "locks"
+KEPT = f"promise-kept-{LOCKS}-1"
 WORDS = PerPerson(
     results={
         "sound": {"en": "We looked at your lock, and it is sound.", "zh-CN": "我们检查了您的门锁，没有问题。"},
@@ -30,6 +35,23 @@ def promised(ledger: Ledger, people: int = 4, told: int | None = None, owner: st
     approved(ledger, listed, commitments=(one,), statements=stated, variants=variants)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     send(ledger, people if told is None else told)
+
+
+def told_results(ledger: Ledger, people: int = 4, told: int | None = None) -> None:
+    """The promise is kept, each person's lock being sound, and of these people `told` get the notice that says so."""
+    promised(ledger, people)
+    ledger.remedies.settle(INCIDENT, LOCKS, dict.fromkeys(range(1, people + 1), SOUND), "lena", NOW)
+    keep(ledger, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", NOW)
+    tell(ledger, KEPT, people if told is None else told, f"{PROMISED}{LOCKS}", about=LOCKS, change=1)
+
+
+def tell(ledger: Ledger, notice: str, people: int, audience: str, **more: Any) -> None:
+    """A notice to this audience is approved and released, and so many people get it."""
+    readers = ledger.notices.audience(INCIDENT, audience)
+    chosen = {"audience": audience, "audience_digest": readers.digest, "people": readers.people}
+    approved_again(ledger, notice=notice, results=WORDS.words, **chosen, **more)
+    ledger.notices.release(INCIDENT, notice, NOW)
+    send(ledger, people, notice)
 
 
 def send(ledger: Ledger, people: int, notice: str = NOTICE) -> None:

@@ -1100,6 +1100,21 @@ def _create_remedies() -> None:
     )
     op.create_index("ix_remedy_person", "remedy", ["incident", "person"])
     op.create_index("ix_remedy_state", "remedy", ["incident", "commitment", "state"])
+    op.create_table(
+        "result_correction",
+        SEAL(),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("commitment", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("person", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("was", sa.String(), nullable=False),
+        sa.Column("word", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["incident", "commitment"], ["commitment.incident", "commitment.id"]),
+        sa.PrimaryKeyConstraint("incident", "commitment", "number", "person"),
+    )
+    op.create_index("ix_result_correction_person", "result_correction", ["incident", "person"])
 
 
 def _create_codes() -> None:
