@@ -106,10 +106,10 @@ def kind_of_file(content: bytes) -> str:
     return next((kind for kind, begins in KINDS.items() if content.startswith(begins)), "")
 
 
-def why_not_take(contents: Sequence[bytes]) -> Refusal | None:
+def why_not_take(contents: Sequence[bytes], most: int = MOST_FILES) -> Refusal | None:
     """Return why these files are not taken, or None: too many, too large, or of another kind."""
-    if len(contents) > MOST_FILES:
-        return Refusal(f"at most {MOST_FILES} files are taken with a claim")
+    if len(contents) > most:
+        return Refusal(f"at most {most} files are taken with a claim")
     if any(len(one) > MOST_FILE_BYTES for one in contents):
         return Refusal(f"a file has at most {MOST_FILE_BYTES // 1024**2} MB")
     if not all(kind_of_file(one) for one in contents):
@@ -123,21 +123,24 @@ class EvidenceFolder:
     def __init__(self, home: Path, ledger: Ledger) -> None:
         self._files, self._ledger = SealedFiles(home / "claims", ledger.evidence), ledger
 
-    def store(self, incident: str, once: str, contents: Sequence[bytes]) -> tuple[NewEvidence, ...]:
-        """Store the files of a claim, and return them; the same claim again replaces them by themselves.
+    def store(
+        self, incident: str, once: str, contents: Sequence[bytes], most: int = MOST_FILES
+    ) -> tuple[NewEvidence, ...]:
+        """Store the files of a claim, and return them; files that the ledger lists already stay as they are.
 
         Raises NotAllowed for files that are not taken.
         """
         if not contents:
             return ()
-        if why := why_not_take(contents):
+        if why := why_not_take(contents, most):
             raise NotAllowed(why)
         if self._ledger.evidence.bytes_in_all(incident) + sum(map(len, contents)) > MOST_BYTES_OF_ALL:
             raise NotAllowed("there is no room for further files with claims of this incident")
         return tuple(self._stored(incident, f"{once[:40]}-{n}", one) for n, one in enumerate(contents, 1))
 
     def _stored(self, incident: str, name: str, content: bytes) -> NewEvidence:
-        self._files.store(incident, name, content)
+        if not self._ledger.evidence.lists(incident, name):  # a form that is sent again may have other files
+            self._files.store(incident, name, content)
         return NewEvidence(name, kind_of_file(content), len(content))
 
     def content(self, incident: str, file: Evidence) -> bytes:

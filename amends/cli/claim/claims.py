@@ -18,7 +18,7 @@ from amends.domain.base.errors import NotAllowed
 from amends.domain.base.money import Money, read_money
 from amends.domain.base.text import counted, minute
 from amends.domain.claim.account import UnfitAccount, read_account
-from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim, NewEvidence
+from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, CompensationClaim, NewClaim
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict, lacks_evidence
 
 if TYPE_CHECKING:
@@ -101,8 +101,10 @@ def add(
 ) -> None:
     """Take in a claim for somebody: of a mail or question (--question), or of what they said (--person, --text).
 
-    Whoever enters a claim never decides it. The person hears at once that it has come.
+    Files that came with the mail are its evidence when they are PDF, JPEG, PNG or HEIC. Whoever enters a claim never
+    decides it. The person hears at once that it has come.
     """
+    from amends.cli.claim.evidence import take_evidence
     from amends.ledger import once_for
 
     desk: Desk = ctx.obj
@@ -112,16 +114,20 @@ def add(
     asked = _amount(amount, known)
     whose, locale, said = _of_question(desk, incident, question or 0, person or 0, text)
     once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
-    files = _files(desk, incident, once, evidence or [])
+    found = take_evidence(desk, incident, once, question, evidence or ())
     new = NewClaim(
         person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
         once=once, at=at, due_at=at + known.rules.reply_within, account=_account(holder, account, bank),
-        files=files, question=question,
+        files=found.files, question=question,
     )  # fmt: skip
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
     tell_now(desk, incident)
-    desk.show({"claim": claim, "person": whose}, f"claim {claim} of person {whose} over {asked}")
-    _hint_at_evidence(desk, known.rules, asked, len(files))
+    said = f", {counted(found.of_mail, 'file')} of its mail as evidence" if found.of_mail else ""
+    values = {"claim": claim, "person": whose, "files": len(found.files), "left_out": found.left_out}
+    desk.show(values, f"claim {claim} of person {whose} over {asked}{said}")
+    for file in found.left_out:
+        desk.hint(f"left out of the evidence: {file}")
+    _hint_at_evidence(desk, known.rules, asked, len(found.files))
     desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
 
 
@@ -289,13 +295,3 @@ def _of_question(desk: Desk, incident: str, question: int, person: int, text: st
     if found.person is None:
         raise NotAllowed(f"nobody knows who asked question {question}: take the claim in with --person and --text")
     return found.person, found.locale, found.text
-
-
-def _files(desk: Desk, incident: str, once: str, paths: list[Path]) -> tuple[NewEvidence, ...]:
-    from amends.delivery.claims import MOST_FILE_BYTES, EvidenceFolder
-
-    contents = []
-    for path in paths:
-        with path.open("rb") as opened:
-            contents.append(opened.read(MOST_FILE_BYTES + 1))
-    return EvidenceFolder(desk.settings.home, desk.ledger).store(incident, once, contents)

@@ -31,6 +31,12 @@ class ClaimEvidence:
                 return _as_value(row)
         raise NotInLedger(f"incident {incident} has no evidence {file}; `amends claims show {incident} CLAIM`")
 
+    def lists(self, incident: str, name: str) -> bool:
+        """Return True when a file of this name belongs to a claim."""
+        here = (ClaimFileRow.incident == incident, ClaimFileRow.name == name)
+        with self._store.read() as session:
+            return session.exec(select(ClaimFileRow.id).where(*here)).first() is not None
+
     def bytes_in_all(self, incident: str) -> int:
         """Return the bytes of all files of an incident."""
         with self._store.read() as session:

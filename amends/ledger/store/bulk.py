@@ -78,7 +78,7 @@ def numbers_in(connection: Connection, name: str = "ids") -> str:
 
 
 def listed(connection: Connection, numbers: Iterable[Any]) -> Any:
-    """Return many numbers as the one parameter value that the condition of `among` or the query of `numbers_in` takes."""
+    """Return many numbers as the one parameter value that `among` or `numbers_in` takes."""
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
 
 

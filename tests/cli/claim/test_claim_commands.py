@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 from amends.content.notice import shipped_wording
+from amends.delivery.inbox.aside import Aside
 from amends.domain.claim.rules import ClaimRules
+from amends.domain.receipt.attachment import Attachment, Attachments
+from amends.domain.receipt.incoming import MailOutcome
 from amends.ledger import Ledger
+from amends.ledger.receipt.inbox import TakenMail
+from tests.builders import an_asked
 from tests.cli.conftest import INCIDENT, Office
 from tests.ledger.claim.claiming import IBANS, claim_rules
 
+PNG = b"\x89PNG\r\n\x1a\n"
 RULES = claim_rules(within="90d", last_day=None)
 ADD = ("claims", "add", INCIDENT, "--person", 2, "--text", "A new lock.", "--amount", "50", "--holder", "Kim Example")
 
@@ -39,7 +45,7 @@ def test_a_claim_goes_all_the_way_at_the_desk(paying: Office, tmp_path: Path) ->
     added = paying.values(
         *ADD[:-4], "--amount", "150", *ADD[-2:], "--account", IBANS[0], "--evidence", receipt, by="rosa"
     )
-    assert added == {"claim": 1, "person": 2}
+    assert added == {"claim": 1, "person": 2, "files": 1, "left_out": []}
     shown = paying.amends("claims", "show", INCIDENT, 1, by="omar").output
     assert "asks for 150.00 EUR" in shown
     assert "the caps and the budget leave 150.00 EUR" in shown
@@ -131,14 +137,64 @@ def test_the_rules_decide_by_command(paying: Office) -> None:
 
 
 def test_a_mail_is_made_a_claim(paying: Office) -> None:
-    from tests.builders import an_asked
-
     ledger, now = paying.ledger(), datetime.now(UTC)
     ledger.questions.ask(INCIDENT, an_asked("I paid 30 EUR.", person=2, at=now), now)
     ledger.dispose()
     added = paying.values("claims", "add", INCIDENT, "--question", 1, "--amount", "30", by="rosa")
-    assert added == {"claim": 1, "person": 2}
+    assert added == {"claim": 1, "person": 2, "files": 0, "left_out": []}
     assert paying.values("claims", "show", INCIDENT, 1, by="lena")["source"] == "mail"
+
+
+def test_files_of_the_mail_are_the_evidence_of_its_claim(paying: Office, tmp_path: Path) -> None:
+    receipt, text = tmp_path / "receipt.pdf", b"%PDF-1.7 lock"
+    receipt.write_bytes(b"%PDF-1.7 the second")
+    question = mailed(paying, ("image/png", PNG), ("application/zip", b"PK"), ("text/plain", text))
+    mailed(paying, ("image/png", PNG))
+    add = ("claims", "add", INCIDENT, "--question", question, "--amount", "30", "--evidence", receipt)
+    said = paying.amends(*add, by="rosa")
+    assert "over 30.00 EUR, 2 files of its mail as evidence" in said.stdout
+    assert "left out of the evidence: file 2 (application/zip) is no PDF, JPEG, PNG or HEIC" in said.stderr
+    shown = paying.amends("claims", "show", INCIDENT, 1, by="lena").output
+    assert all(f"evidence {n}: {kind}" in shown for n, kind in enumerate(("image/png", "application/pdf"), start=1))
+    assert evidence_of(paying, tmp_path) == [PNG, text, receipt.read_bytes()]
+
+
+def test_a_file_that_is_gone_is_no_evidence(paying: Office) -> None:
+    question = mailed(paying, ("image/png", PNG))
+    for path in (paying.home / "inbox" / "files" / INCIDENT).iterdir():
+        path.unlink()
+    added = paying.values("claims", "add", INCIDENT, "--question", question, "--amount", "30", by="rosa")
+    assert added["left_out"] == ["file 1 lies on another machine, or was removed"]
+
+
+def mailed(office: Office, *files: tuple[str, bytes]) -> int:
+    """Take in a mail of person 2 with these files, as the inbox does, and return its question."""
+    ledger, at = office.ledger(), datetime.now(UTC)
+    once = f"mail {len(ledger.inbox.files(INCIDENT))}"
+    question = ledger.questions.ask(INCIDENT, an_asked("I paid 30 EUR.", person=2, at=at, once=once), at)
+    attached = Attachments(tuple(Attachment(kind, content) for kind, content in files))
+    kept = Aside(office.home, ledger).set_aside(INCIDENT, once, attached)
+    ledger.inbox.record([TakenMail(once, MailOutcome.QUESTION, INCIDENT, question, files=kept)], at)
+    ledger.dispose()
+    return question
+
+
+def test_a_claim_that_is_added_again_keeps_its_evidence(paying: Office, tmp_path: Path) -> None:
+    for content in (b"%PDF-1.7 lock", b"%PDF-1.7 another"):
+        receipt = tmp_path / "receipt.pdf"
+        receipt.write_bytes(content)
+        assert paying.values(*ADD, "--account", IBANS[0], "--evidence", receipt, by="rosa")["claim"] == 1
+    assert evidence_of(paying, tmp_path) == [b"%PDF-1.7 lock"]
+
+
+def evidence_of(office: Office, folder: Path) -> list[bytes]:
+    """The contents of all evidence of the first claim, as a member saves it."""
+    ledger = office.ledger()
+    files = ledger.evidence.of_claim(INCIDENT, 1)
+    ledger.dispose()
+    for file in files:
+        office.values("claims", "evidence", INCIDENT, file.id, "--to", folder / f"{file.id}", by="omar")
+    return [(folder / f"{file.id}").read_bytes() for file in files]
 
 
 @pytest.mark.parametrize(
