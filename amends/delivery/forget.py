@@ -19,7 +19,7 @@ from amends.ledger import Ledger
 from amends.ledger.forget.brought_back import BroughtBack
 from amends.ledger.forget.sealed_columns import FILES
 from amends.ledger.store.encryption import Seal
-from amends.system.files import replace_file, sync_folder
+from amends.system.files import changed_at, replace_file, sync_folder
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,33 @@ def _remove_files_of(ledger: Ledger, places: DataPlaces, incident: str, person: 
     _remove_files(places, files.attachments)
 
 
+def destroy_case(
+    ledger: Ledger, places: DataPlaces, incident: str, first: Member, second: Member, now: datetime
+) -> int:  # fmt: skip
+    """Destroy an incident's personal data on the word of two, with its files; return how many messages outboxes had.
+
+    A second call after a crash finishes the work, and so does the next start. Raises as `Destruction.destroy` does.
+    """
+    ledger.destruction.destroy(incident, first, second, now)
+    ledger.brought_back.note()
+    _remove_files_gone(ledger, places)
+    return remove_from_outboxes(places.channels, incident)
+
+
 def forget_due(ledger: Ledger, places: DataPlaces, case: Case, now: datetime) -> tuple[DataKind, ...]:
     """Forget what of this case is due, and return the kinds. Raises as `Retentions.forget` does."""
     kinds = due(ledger.retention.plan(case, now), now)
     for kind in kinds:
         _forget(ledger, places, case.incident.id, kind, now)
+    _remove_files_gone(ledger, places)
     return kinds
 
 
 def forget_again(ledger: Ledger, places: DataPlaces) -> tuple[str, ...]:
-    """Forget again what a restored backup has brought back; return in words what could not be forgotten, and why."""
+    """Forget again what a restored backup has brought back, of the ledger and of the home's files.
+
+    Return in words what could not be forgotten, and why.
+    """
     troubles = []
     for one in ledger.brought_back.found():
         try:
@@ -63,6 +80,10 @@ def forget_again(ledger: Ledger, places: DataPlaces) -> tuple[str, ...]:
         except AmendsError as error:
             what = f"person {one.person}" if one.person else str(one.kind)
             troubles.append(f"{one.incident}: a restored backup has brought back {what}: {error}")
+    try:
+        _remove_files_gone(ledger, places)
+    except OSError as error:
+        troubles.append(f"files of forgotten data cannot be removed: {error}")
     return tuple(troubles)
 
 
@@ -88,13 +109,6 @@ def _forget(
     ledger.retention.forget(incident, kind, now, again=again)
     if kind is DataKind.WHOLE_CASE:
         remove_from_outboxes(places.channels, incident)
-
-
-def remove_files_of_case(places: DataPlaces, incident: str) -> int:
-    """Delete the files of a destroyed case outside the database; return how many messages lay in outboxes."""
-    folders = (places.home / table.folder / incident for table in FILES) if places.home else ()
-    _remove(path for folder in folders for path in sorted(folder.glob("*.sealed")))
-    return remove_from_outboxes(places.channels, incident)
 
 
 def remove_from_outboxes(channels: Mapping[ChannelKind, Mapping[str, str]], incident: str) -> int:
@@ -124,6 +138,17 @@ def _said_in(path: Path) -> Mapping[str, object]:
 def _remove_files(places: DataPlaces, paths: Iterable[str]) -> None:
     if places.home is not None:
         _remove(places.home / path for path in paths)
+
+
+def _remove_files_gone(ledger: Ledger, places: DataPlaces) -> None:
+    """Remove the home's sealed files whose data the ledger has forgotten, such as those that a crash left there."""
+    home = places.home
+    if home is None or not any((home / table.folder).is_dir() for table in FILES):
+        return
+    for gone in ledger.brought_back.files_gone():
+        if (folder := home / gone.folder).is_dir():
+            left = [path for path in sorted(folder.iterdir()) if f"{gone.folder}/{path.name}" not in gone.kept]
+            _remove(path for path in left if gone.before is None or changed_at(path) < gone.before)
 
 
 def seal_files_in(home: Path) -> Callable[[Iterable[tuple[str, str]], Seal], None]:

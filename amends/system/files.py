@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mktemp
 from typing import IO
@@ -123,6 +124,11 @@ def _wait_for(lock: int) -> None:
             if time.monotonic() > latest:
                 raise TimeoutError(errno.ETIMEDOUT, "another process is at it, and may have been halted") from None
         time.sleep(PAUSE_SECONDS)
+
+
+def changed_at(path: Path) -> datetime:
+    """Return when a file was written last."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def sync_folder(folder: Path) -> None:

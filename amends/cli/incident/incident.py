@@ -437,7 +437,7 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     Names, addresses, questions and answers cannot be read any more, personal links open nothing. Counts, times, notices
     and the audit chain stay. Called again, it finishes what was broken off.
     """
-    from amends.delivery.forget import DataPlaces, remove_files_of_case
+    from amends.delivery.forget import DataPlaces, destroy_case
 
     desk: Desk = ctx.obj
     first = desk.member(name)
@@ -446,8 +446,8 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     if needed := still_needed(case, now()):
         raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
     _ask_to_destroy(desk, case, yes=yes)
-    desk.ledger.destruction.destroy(incident, first, second, now())
-    files = remove_files_of_case(DataPlaces(desk.settings.channels, desk.settings.home), incident)
+    places = DataPlaces(desk.settings.channels, desk.settings.home)
+    files = destroy_case(desk.ledger, places, incident, first, second, now())
     at = desk.ledger.cases.read(incident).destroyed_at or now()
     people = case.audience.people
     desk.show(

@@ -65,14 +65,12 @@ class Desk:
 
         Personal data that a restored backup has brought back is forgotten again first.
         """
+        from amends.delivery.forget import DataPlaces, forget_again
         from amends.settings import open_ledger
 
         ledger = open_ledger(self.settings)
-        if ledger.brought_back.may_be:
-            from amends.delivery.forget import DataPlaces, forget_again
-
-            for trouble in forget_again(ledger, DataPlaces(self.settings.channels, self.settings.home)):
-                self.complain(trouble)
+        for trouble in forget_again(ledger, DataPlaces(self.settings.channels, self.settings.home)):
+            self.complain(trouble)
         return ledger
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from sqlmodel import select
 from amends.domain.forget.retention import DataKind
 from amends.ledger.forget.erasure import Erasure
 from amends.ledger.forget.retention import Retentions
+from amends.ledger.forget.rows import files_of, folder_of
+from amends.ledger.forget.sealed_columns import FILES, Whose
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.tombstones import TombstoneLines, Tombstones
 from amends.ledger.store.session import Store
@@ -25,6 +27,17 @@ class BroughtBack:
     kind: DataKind | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FilesGone:
+    """A folder of the home whose sealed files were forgotten: all of them, or those from before a time but some."""
+
+    folder: str
+    before: datetime | None = None
+    """The time of the forgetting; None when the whole case was destroyed."""
+    kept: frozenset[str] = frozenset()
+    """The paths in the home of the files that stay, because their people are under hold or came later."""
+
+
 class RestoredData:
     """The data that restored backups have brought back."""
 
@@ -36,12 +49,6 @@ class RestoredData:
         self._retention = retention
         self._holds = holds
         self._tombstones = tombstones
-
-    @property
-    def may_be(self) -> bool:
-        """Return True when anything was ever forgotten here, by the file of tombstones."""
-        noted = self._tombstones.read()
-        return bool(noted.erased or noted.kinds)
 
     def found(self) -> tuple[BroughtBack, ...]:
         """Return what is in the ledger again although the file of tombstones says that it was forgotten."""
@@ -66,6 +73,20 @@ class RestoredData:
             if (number := self._erasure.brought_back(one.incident, one.ref)) is not None
         ]
         return (*(one for one in kinds if one.incident not in over or one.kind is DataKind.WHOLE_CASE), *people)
+
+    def files_gone(self) -> tuple[FilesGone, ...]:
+        """Return the folders of sealed files whose incident was destroyed, or whose kind of data was forgotten."""
+        with self._store.read() as session:
+            destroyed = session.exec(select(IncidentRow.id).where(IncidentRow.wrapped_key == b"")).all()
+            done = session.exec(select(ForgottenRow.incident, ForgottenRow.kind, ForgottenRow.at)).all()
+            whole = [FilesGone(folder_of(table, incident)) for table in FILES for incident in destroyed]
+            parts = [
+                FilesGone(folder_of(table, incident), at, frozenset(files_of(session, Whose(incident), table.kind)))
+                for table in FILES
+                for incident, kind, at in done
+                if kind == table.kind and incident not in destroyed
+            ]
+        return (*whole, *parts)
 
     def note(self) -> None:
         """Write to the file of tombstones what the ledger knows and the file lacks, as after a crash between both."""

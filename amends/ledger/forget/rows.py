@@ -179,4 +179,9 @@ def files_of(session: Session, whose: Whose, *kinds: DataKind) -> Iterator[str]:
 
 def path_of(table: FileTable, incident: str, name: str) -> str:
     """Return the path in the home of a sealed file."""
-    return f"{table.folder}/{incident}/{name}.sealed"
+    return f"{folder_of(table, incident)}/{name}.sealed"
+
+
+def folder_of(table: FileTable, incident: str) -> str:
+    """Return the path in the home of the folder with an incident's sealed files."""
+    return f"{table.folder}/{incident}"

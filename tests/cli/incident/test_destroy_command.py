@@ -76,6 +76,17 @@ def test_no_file_of_the_home_holds_a_person_any_more(closed: Office) -> None:
     assert told() == []
 
 
+def test_its_sealed_files_go_and_any_command_removes_them_again(closed: Office) -> None:
+    kept = closed.home / "claims" / "stolen-terminals" / "a-1.sealed"
+    gone = [closed.home / folder / INCIDENT / "a-1.sealed" for folder in ("claims", "inbox/files")]
+    for begun in (lambda: destroy(closed), lambda: closed.amends("incident", "list")):
+        for path in (kept, *gone):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"sealed")
+        assert begun().exit_code == 0
+        assert (kept.exists(), [path.exists() for path in gone]) == (True, [False, False])
+
+
 def test_one_person_cannot_be_both(closed: Office) -> None:
     answer = destroy(closed, "lena", "lena")
     assert (answer.exit_code, "two different people" in answer.stderr) == (1, True)
