@@ -15,6 +15,7 @@ from tests.web.scene import ADA, INCIDENT, LI, SAM, Visitor, release
 OPEN = ("We have not got to you yet.", "还没有处理到您这里。")
 UNDER_WAY = ("We are working on it.", "正在为您处理。")
 NO_THANKS = ("You told us that you do not want this", "您曾表示不需要")
+FOR_OTHERS = "其他人的已兑现，您的还在处理"
 MARK = 'class="own-result'
 
 
@@ -80,5 +81,7 @@ def test_who_waits_is_told_so_even_when_the_promise_is_kept(promised: Ledger, ad
     settle(promised, dict.fromkeys((ADA, LI, SAM), SOUND))
     keep(promised, INCIDENT, LOCKS, {"*": "Report 9"}, "lena", NOW)
     settle(promised, {SAM: MOVED, LI: RemedyOutcome(RemedyState.OPEN)})
-    assert OPEN[1] in li.look().text
-    assert WORDS.results["sound"]["en"] in ada.look().text
+    (theirs,) = (entry for entry in li.look().text.split("<li>") if OPEN[1] in entry)
+    assert f'class="state open">{FOR_OTHERS}<' in theirs
+    (kept,) = (entry for entry in ada.look().text.split("<li>") if WORDS.results["sound"]["en"] in entry)
+    assert 'class="state kept">Kept<' in kept
