@@ -184,10 +184,9 @@ async def test_a_latecomer_does_not_read_that_theirs_is_kept(locks: Locks) -> No
     read = "".join(map(bodies, read_all(locks.mail, late.email)))
     promise = {"en": "“We will look at your lock.”", "zh-CN": "“我们将检查您的门锁。”"}[late.locale]
     (line,) = {line for line in read.splitlines() if promise in line and "<" not in line}
-    assert (
-        {"en": "Kept for others; see your page for yours: ", "zh-CN": "其他人的已兑现，您的结果请看专属页面："}[late.locale]
-        in line
-    )
+    assert {"en": "Kept for others; see your page for yours: ", "zh-CN": "其他人的已兑现，您的结果请看专属页面："}[
+        late.locale
+    ] in line
 
 
 async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> None:
