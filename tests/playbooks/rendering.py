@@ -355,6 +355,7 @@ def _promises(locale: str) -> list[dict[str, str]]:
             "reason": "",
             "evidence": "",
             "take_up": {"provider": "", "code": "", "link": "", "phone": "", "until": "", "how": "", "codes": ""},
+            "per_person": "",
             "kept": "",
         }
         for promise in given

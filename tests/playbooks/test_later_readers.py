@@ -17,13 +17,22 @@ class Fate:
 
     state: str
     new_due: str = ""
+    per_person: str = ""
 
 
 def first_notice(locale: str, fate: Fate, channel: ChannelKind = ChannelKind.EMAIL) -> str:
     """The text of the first notice when this has become of the promises."""
-    setting = Setting("first-notice", locale, channel)
+    return told_late(locale, fate, channel)
+
+
+def told_late(
+    locale: str, fate: Fate, channel: ChannelKind = ChannelKind.EMAIL, notice: str = "first-notice"
+) -> str:  # fmt: skip
+    """The text of this notice when this has become of the promises."""
+    setting = Setting(notice, locale, channel)
     words = phrases(locale).commitment_states[fate.state]
     now = {"state": fate.state, "state_in_words": words, "due": OLD_DAY, "new_due": fate.new_due}
+    now |= {"per_person": fate.per_person}
     values = context_of(setting)
     values["promises"] = [promise | now for promise in values["promises"]]
     whole, _ = split_statements(environment(templates()).get_template(setting.path).render(values))
@@ -52,6 +61,17 @@ def test_a_kept_promise_is_not_promised_again(locale: str, said: str) -> None:
     text = first_notice(locale, Fate("kept"))
     assert said in text
     assert OLD_DAY not in text
+
+
+@pytest.mark.parametrize(
+    ("locale", "kept"),
+    [("en", "**Kept for others; see your page for yours:**"), ("zh-CN", "**其他人的已兑现，您的结果请看专属页面**：")],
+)
+@pytest.mark.parametrize("notice", ["first-notice", "update"])
+def test_who_comes_late_reads_that_theirs_may_be_open(notice: str, locale: str, kept: str) -> None:
+    text = told_late(locale, Fate("kept", per_person="yes"), notice=notice)
+    assert kept in text
+    assert f"**{phrases(locale).commitment_states['kept']}" not in text.replace(kept, "")
 
 
 @pytest.mark.parametrize("locale", LOCALES)

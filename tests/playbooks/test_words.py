@@ -25,7 +25,7 @@ from tests.playbooks.rendering import LOCALES, PLAYBOOKS, helps, incident, phras
 PORTAL = set(
     """
     title hello your_data_title your_data_intro no_data_known left_not_touched left_perhaps_twice what_you_can_do promises_title promise_due
-    remedy_for_you remedy_open remedy_under_way remedy_done remedy_not_possible remedy_declined
+    remedy_for_you remedy_for_child remedy_kept_for_others remedy_open remedy_under_way remedy_done remedy_not_possible remedy_declined
     promise_new_due promise_on_time promise_again promise_evidence take_up take_up_code take_up_until code_until code_expired code_redeemed code_none ask_title ask_label ask_kind_question ask_kind_complaint
     ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_once survey_send
     survey_thanks notice_link notices_title

@@ -8,6 +8,7 @@ import typer
 
 from amends.cli.claim import payments
 from amends.cli.claim.said import HEAD, in_words, parsed_time, row, rules_and_words, tell_now, values
+from amends.cli.people.person import ByNumber, ByRef, chosen_person
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
@@ -84,7 +85,8 @@ def add(
     incident: IncidentId,
     name: As,
     amount: Annotated[str, typer.Option(metavar="AMOUNT", help="What is asked for, as in 49.90.")],
-    person: Annotated[int | None, typer.Option(metavar="PERSON", parser=number, help="The person's number.")] = None,
+    person: ByRef = "",
+    by_number: ByNumber = None,
     question: Annotated[
         int | None,
         typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim."),
@@ -112,7 +114,7 @@ def add(
     if why := known.why_late(at):
         raise NotAllowed(why)
     asked = _amount(amount, known)
-    whose, locale, said = _of_question(desk, incident, question or 0, person or 0, text)
+    whose, locale, said = _said_by(desk, incident, question or 0, person, by_number, text)
     once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
     found = take_evidence(desk, incident, once, question, evidence or ())
     new = NewClaim(
@@ -283,14 +285,18 @@ def _received(text: str) -> datetime:
         raise typer.BadParameter(f"--received: {error}") from None
 
 
-def _of_question(desk: Desk, incident: str, question: int, person: int, text: str) -> tuple[int, str, str]:
+def _said_by(
+    desk: Desk, incident: str, question: int, person: str, by_number: int | None, text: str
+) -> tuple[int, str, str]:  # fmt: skip
     """Return the person, the locale and the words of a claim. Raises BadParameter."""
-    if bool(question) == bool(person or text):
+    named = bool(person or by_number)
+    if bool(question) == (named or bool(text)):
         raise typer.BadParameter("say either --question, or --person with --text")
     if not question:
-        if not (person and text.strip()):
+        if not (named and text.strip()):
             raise typer.BadParameter("a claim needs --person and --text: what the money was for")
-        return person, desk.ledger.people.get(incident, person).locale, text
+        whose = chosen_person(desk.ledger, incident, person, by_number)
+        return whose, desk.ledger.people.get(incident, whose).locale, text
     found = desk.ledger.questions.get(incident, question)
     if found.person is None:
         raise NotAllowed(f"nobody knows who asked question {question}: take the claim in with --person and --text")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.feedback.hotline import ColumnOptions, Encoding, MapFile, ValueOptions, column_map
+from amends.cli.people.person import ByNumber, PersonRef, chosen_person
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As, IncidentId, PersonNumber, any_of, noun
+from amends.cli.terminal.options import As, IncidentId, any_of, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed, NotInLedger
 from amends.domain.base.text import counted, listed, minute
@@ -87,25 +88,35 @@ def stock(ctx: typer.Context, incident: IncidentId) -> None:
 
 
 @app.command()
-def show(ctx: typer.Context, incident: IncidentId, person: PersonNumber, name: As) -> None:
+def show(
+    ctx: typer.Context, incident: IncidentId, name: As, person: PersonRef = "", by_number: ByNumber = None
+) -> None:
     """Show the codes that one person has or had; who looked is recorded."""
     desk: Desk = ctx.obj
-    found = desk.ledger.codes.look(incident, person, desk.member(name), now())
+    by, whose = desk.member(name), chosen_person(desk.ledger, incident, person, by_number)
+    found = desk.ledger.codes.look(incident, whose, by, now())
     if not found:
-        raise NotInLedger(f"person {person} of {incident} has no code")
+        raise NotInLedger(f"person {whose} of {incident} has no code")
     desk.show([one.model_dump(mode="json") for one in found], table(OWN, map(_row, found)))
 
 
 @app.command()
 def reissue(
-    ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, person: PersonNumber, name: As, reason: Reason
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    name: As,
+    reason: Reason,
+    person: PersonRef = "",
+    by_number: ByNumber = None,
 ) -> None:
     """Make a person's code void, and give them the next one of the stock; their page shows it at once."""
     desk: Desk = ctx.obj
-    new = desk.ledger.codes.reissue(incident, commitment, person, reason, desk.member(name), now())
-    said = f"person {person} has another code of {commitment}; the earlier one is void"
-    desk.show({"person": person, "commitment": commitment, "code": new.id}, said)
-    desk.hint(f"their page shows it; `amends codes show {incident} {person} --as NAME` does too")
+    by, whose = desk.member(name), chosen_person(desk.ledger, incident, person, by_number)
+    new = desk.ledger.codes.reissue(incident, commitment, whose, reason, by, now())
+    said = f"person {whose} has another code of {commitment}; the earlier one is void"
+    desk.show({"person": whose, "commitment": commitment, "code": new.id}, said)
+    desk.hint(f"their page shows it; `amends codes show {incident} --number {whose} --as NAME` does too")
 
 
 @app.command()

@@ -25,6 +25,7 @@ from amends.domain.feedback.survey.survey import Estimate, QuestionResult, Surve
 from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentKind, CommitmentState, TakeUp
 from amends.domain.incident.facts import Certainty, Facts
 from amends.domain.incident.incident import Incident, StatementKey, Times
+from amends.domain.incident.per_person import PerPerson
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.difference import OWN, OWN_BEFORE, Change, Differences
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, Reader, TextName
@@ -137,7 +138,7 @@ def _states(case: Case, now: datetime) -> Iterator[_State]:
     for graded in _at_each_severity(case):
         yield _State(graded, made=tuple(_open(kind, incident, now) for kind in CommitmentKind), news_at=now + DAY)
     known = stated_by(incident, case.audience.people)
-    promised = tuple(_in_each_fate(incident, now))
+    promised = (*_in_each_fate(incident, now), _kept_for_each(incident, now))
     later = case.model_copy(update={"commitments": promised, "questions": QuestionCounts(asked=12, open=3)})
     later = later.model_copy(update={"many_asked": _many_asked(incident, now)})
     surveyed = later.model_copy(update={"surveys": _answered(case, now)})
@@ -204,6 +205,13 @@ def _in_each_fate(incident: Incident, now: datetime, *, words: bool = True) -> I
     for number, fate in enumerate(fates):
         one = _open(CommitmentKind.OTHER, incident, now)
         yield one.model_copy(update={"id": f"promise-{number}", "made_in": "first", "due_at": now, **fate})
+
+
+def _kept_for_each(incident: Incident, now: datetime) -> Commitment:
+    """Return a commitment that is kept for each person alone."""
+    alone = PerPerson(results={"done": dict.fromkeys(incident.texts, "…")})
+    fate = {"state": CommitmentState.KEPT, "settled_at": now, "per_person": alone}
+    return _open(CommitmentKind.OTHER, incident, now).model_copy(update={"id": "for-each", "made_in": "first", **fate})
 
 
 def _offered(incident: Incident, now: datetime) -> Iterator[Commitment]:

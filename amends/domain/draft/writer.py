@@ -530,6 +530,7 @@ class Writer:
             "next_word": SaidText(self._date(phrases, again), key),
             "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
             "evidence": evidence,
+            "per_person": "yes" if commitment.per_person else "",
             "take_up": take_up,
             "kept": SaidText(("" if locale.startswith("zh") else " ").join(sentences), key),
         }

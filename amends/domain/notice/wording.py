@@ -33,6 +33,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "between": ("first", "last"),
     "hello": ("name",),
     "guardian_intro": ("child",),
+    "remedy_for_child": ("child",),
     "promise_due": ("date",),
     "promise_new_due": ("date",),
     "promise_again": ("number",),

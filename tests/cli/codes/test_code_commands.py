@@ -83,7 +83,7 @@ def test_from_the_file_to_the_letter(promising: Office, tmp_path: Path) -> None:
     assert [sum(f"CANARY-{number}" in one for one in letters) for number in (1, 2, 3)] == [1, 1, 0]
     (line,) = promising.values("codes", "stock", INCIDENT)
     assert (line["free"], line["given"]) == (1, 2)
-    shown = promising.values("codes", "show", INCIDENT, 2, by="lena")
+    shown = promising.values("codes", "show", INCIDENT, "C-1", by="lena")
     assert [(one["code"], one["state"]) for one in shown] == [("CANARY-1", "given")]
     assert promising.amends("codes", "show", INCIDENT, 2).exit_code == 2, "only a member sees it"
     ledger = promising.ledger()
@@ -96,8 +96,10 @@ def test_a_code_is_replaced_withdrawn_and_redeemed(promising: Office, tmp_path: 
     import_(promising, a_file(tmp_path, *(f"CANARY-{number}" for number in range(1, 6))))
     approve(promising, "omar", "wei")
     promising.amends("deliver", INCIDENT, NOTICE)
-    promising.values("codes", "reissue", INCIDENT, OFFER, 2, "--reason", "typed wrongly", by="omar")
-    states = [(one["code"], one["state"]) for one in promising.values("codes", "show", INCIDENT, 2, by="lena")]
+    promising.values("codes", "reissue", INCIDENT, OFFER, "C-1", "--reason", "typed wrongly", by="omar")
+    states = [
+        (one["code"], one["state"]) for one in promising.values("codes", "show", INCIDENT, "--number", 2, by="lena")
+    ]
     assert states == [("CANARY-1", "void"), ("CANARY-3", "given")]
     unknown = promising.amends("codes", "redeemed", INCIDENT, OFFER, a_file(tmp_path, "CANARY-3", "OTHER-9"), by="lena")
     assert (unknown.exit_code, "codes.txt:2:1 E102 number-protection has no such code" in unknown.output) == (3, True)

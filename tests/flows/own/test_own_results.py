@@ -177,6 +177,18 @@ async def test_a_result_after_the_end_is_told_once_it_is_known(locks: Locks) -> 
     assert MOVED[locks.people[FEW].locale] in locks.mails(locks.people[FEW])
 
 
+async def test_a_latecomer_does_not_read_that_theirs_is_kept(locks: Locks) -> None:
+    """Their first notice comes after the promise was kept for the others, and their own result is open."""
+    await told_after_the_end(locks)
+    late = locks.people[FEW]
+    read = "".join(map(bodies, read_all(locks.mail, late.email)))
+    promise = {"en": "“We will look at your lock.”", "zh-CN": "“我们将检查您的门锁。”"}[late.locale]
+    (line,) = {line for line in read.splitlines() if promise in line and "<" not in line}
+    assert {"en": "Kept for others; see your page for yours: ", "zh-CN": "其他人的已兑现，您的结果请看专属页面："}[
+        late.locale
+    ] in line
+
+
 async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> None:
     """The draft binds the words of all results, so that other words are another draft."""
     locks.settle({one.number: SOUND for one in locks.people[:FEW]})
