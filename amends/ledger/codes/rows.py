@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session
 
 from amends.domain.codes.code import CodeState, CodeVariant, OwnCode, OwnCodes
-from amends.ledger.store.bulk import among, listed, statement
+from amends.ledger.store.bulk import around, statement
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.tables import HELD_CODE, VOID_CODE, UtcDateTime
 
@@ -22,7 +22,7 @@ MEANT = (*SEALED_FOR, "sealed", "state", "person", "given_at", "ended_at", "told
 COLUMNS = f"id, {', '.join(MEANT)}"
 HELD = f"""
 SELECT person, variant, expires, code_index, sealed FROM code
-WHERE incident = :incident AND commitment = :commitment AND person BETWEEN :first AND :last AND {HELD_CODE} AND """
+WHERE incident = :incident AND commitment = :commitment AND {HELD_CODE} AND """
 TOLD = f"SELECT {COLUMNS} FROM code WHERE incident = :incident AND person = :person AND {VOID_CODE} AND told_in <> ''"
 STOCKS = """
 SELECT code_stock.commitment, code_stock.by_variant FROM code_stock
@@ -63,11 +63,11 @@ def held_by(
     if not people:
         return found
     connection = session.connection()
-    asked = {"incident": incident, "ids": listed(connection, people), "first": min(people), "last": max(people)}
-    query = statement(HELD + among(connection, "person"))
+    these, numbers = around(connection, "person", people)
     for one in commitments:
-        for person, variant, expires, index, sealed in connection.execute(query, asked | {"commitment": one}).all():
-            if sealed:  # else the person's data was erased
+        asked = {"incident": incident, "commitment": one, **numbers}
+        for person, variant, expires, index, sealed in connection.execute(statement(HELD + these), asked):
+            if sealed and person in people:  # nothing is sealed when the person's data was erased
                 code = seal.open(sealed, place_of(incident, one, variant, expires, index))
                 found.setdefault(person, OwnCodes())[one] = code
     return found

@@ -23,7 +23,7 @@ from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.people.shared_mailboxes import names_in_copies
 from amends.ledger.remedy.words import NOTHING_TOLD, words_of
-from amends.ledger.store.bulk import among, listed, statement
+from amends.ledger.store.bulk import around, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import ToldOtherwiseRow
@@ -226,11 +226,9 @@ class Claims:
         if not numbers:
             return {}
         connection, seal = session.connection(), self._store.seal(session, incident)
-        # Without the bounds PostgreSQL compares every person of the incident with the list.
-        bounds = {"first": min(numbers), "last": max(numbers)}
-        asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}
-        rows = connection.execute(statement(KNOWN + among(connection, "number")), asked).all()
-        return {row[0]: _opened(incident, seal, *row) for row in rows}
+        these, asked = around(connection, "number", numbers)
+        rows = connection.execute(statement(KNOWN + these), {"incident": incident, **asked})
+        return {row[0]: _opened(incident, seal, *row) for row in rows if row[0] in numbers}
 
 
 def _with_results(
@@ -284,7 +282,7 @@ def _has_its_guardian(person: KnownPerson, known: Mapping[int, KnownPerson]) -> 
 CHANNELS = {kind.value: kind for kind in ChannelKind}
 KNOWN = """
 SELECT number, sealed, data, country, region, timezone, guardian, link_version FROM person
-WHERE incident = :incident AND number BETWEEN :first AND :last AND """
+WHERE incident = :incident AND """
 
 
 def _addressed_to(claim: Claim, others: Sequence[str]) -> Claim:

@@ -4,7 +4,7 @@ SQLAlchemy needs more time for a row than the database does, and an incident may
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -49,6 +49,8 @@ WHERE incident = :incident AND notice = :notice AND person > 0 AND NOT one_of_se
 NOT_TRIED = """
 UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
 """
+FEW_MORE = 1.5
+"""The size of a range that is read whole for the numbers in it, as a multiple of how many they are."""
 
 
 def on_postgresql(connection: Connection) -> bool:
@@ -80,6 +82,19 @@ def numbers_in(connection: Connection, name: str = "ids") -> str:
 def listed(connection: Connection, numbers: Iterable[Any]) -> Any:
     """Return many numbers as the one parameter value that `among` or `numbers_in` takes."""
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
+
+
+def around(connection: Connection, column: str, numbers: Collection[int]) -> tuple[str, dict[str, Any]]:
+    """Return a condition that holds for these numbers in a column, and the values of its parameters.
+
+    The condition may hold for a few numbers between them too: SQLite reads a range in half the time of a list.
+    """
+    first, last = min(numbers), max(numbers)
+    condition, asked = f"{column} BETWEEN :first AND :last", {"first": first, "last": last}
+    if last - first < FEW_MORE * len(numbers):
+        return condition, asked
+    # Without the range PostgreSQL compares every row of the incident with the list.
+    return f"{condition} AND {among(connection, column)}", asked | {"ids": listed(connection, numbers)}
 
 
 def take_stock(connection: Connection, table: str) -> None:

@@ -47,6 +47,14 @@ def test_each_person_gets_one_code_in_the_order_of_the_list(ledger: Ledger) -> N
     assert [*ledger.audit.verify(), *ledger.audit.disagreements()] == []
 
 
+def test_people_with_numbers_far_apart_get_their_own_codes(ledger: Ledger) -> None:
+    draft = stocked(ledger, [a_person(number=number) for number in (1, 20, 40)], new_codes(1, 2, 3))
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = claimed(ledger, draft)
+    assert codes_of(claims) == {1: "CANARY-000001", 20: "CANARY-000002", 40: "CANARY-000003"}
+    assert [claim.to.name for claim in claims if claim.to] == [f"Kim Example {number}" for number in (1, 20, 40)]
+
+
 def test_a_claim_that_is_given_back_keeps_its_code(ledger: Ledger) -> None:
     draft = stocked(ledger, people(3), new_codes(*range(3)))
     ledger.notices.release(INCIDENT, NOTICE, NOW)
