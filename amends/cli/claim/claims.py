@@ -75,6 +75,10 @@ def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> 
         desk.hint(f"files of its mail: `amends inbox files {incident}` shows those of question {found.question}")
     if files:
         desk.hint(f"`amends claims evidence {incident} {files[0].id} --to PATH --as NAME` writes a file")
+    if found.state is ClaimState.LAPSED:
+        desk.hint(
+            f"`amends claims account {incident} {claim} --holder NAME --account IBAN --as NAME` takes it up again"
+        )
     if found.state is ClaimState.RECEIVED:
         desk.hint(f"`amends claims decide {incident} {claim} --grant AMOUNT --as NAME`, or --reject --reason TEXT")
 
