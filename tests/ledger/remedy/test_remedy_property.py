@@ -3,6 +3,7 @@
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,7 @@ from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, prom
 
 PEOPLE = 4
 FOLDERS = count()
+Act = tuple[str, Any]
 OUTCOMES = (SOUND, REPLACED, MOVED, RemedyOutcome(RemedyState.UNDER_WAY), RemedyOutcome(RemedyState.OPEN))
 tell = st.tuples(st.just("tell"), st.just(1))
 list_is = st.tuples(st.just("list"), st.integers(PEOPLE - 1, PEOPLE))
@@ -85,15 +87,29 @@ class Model:
         assert (counts.owed, counts.by_state.get(RemedyState.SET_ASIDE, 0)) == (len(self.waiting), len(aside))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(acts)
-def test_no_promise_is_kept_over_somebodys_head(made_on_sqlite: Path, tmp_path: Path, acts: list[object]) -> None:
-    folder = tmp_path / str(next(FOLDERS))
-    folder.mkdir()
-    for ledger in on_sqlite(made_on_sqlite, folder):
+def play(made: Path, folder: Path, acts: list[Act]) -> None:
+    mine = folder / str(next(FOLDERS))
+    mine.mkdir()
+    for ledger in on_sqlite(made, mine):
         promised(ledger, people=PEOPLE, told=0)
         model = Model(ledger)
-        for name, given_ in acts:  # type: ignore[misc]
+        for name, given_ in acts:
             getattr(model, name)(given_)
             model.agrees()
         assert ledger.audit.disagreements() == ()
+
+
+EACH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@settings(EACH, max_examples=6)
+@given(acts)
+def test_no_promise_is_kept_over_somebodys_head(made_on_sqlite: Path, tmp_path: Path, acts: list[Act]) -> None:
+    play(made_on_sqlite, tmp_path, acts)
+
+
+@pytest.mark.full
+@settings(EACH, max_examples=60)
+@given(acts)
+def test_sixty_stories_keep_no_promise_over_a_head(made_on_sqlite: Path, tmp_path: Path, acts: list[Act]) -> None:
+    play(made_on_sqlite, tmp_path, acts)
