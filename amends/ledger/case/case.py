@@ -30,6 +30,7 @@ from amends.domain.people.person import AudienceCounts, MailboxRuling
 from amends.domain.playbook.closing import Criterion
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
+from amends.domain.team.approval import Standing
 from amends.ledger.audit.tally import any_in
 from amends.ledger.case.access_requests import request_counts
 from amends.ledger.case.person_reports import reports_open
@@ -54,7 +55,7 @@ from amends.ledger.incident.closing import (
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
 from amends.ledger.notice.notices import Notices, is_current, is_overtaken, latecomers, promises_changed
-from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
+from amends.ledger.notice.stage import RELEASED, said_of_all, stage_of, standing_of
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.remedy.corrections import result_corrections
@@ -315,6 +316,7 @@ class Cases:
             if row.notice not in latest or latest[row.notice].version < row.version:
                 latest[row.notice] = row
         states, people, tries = self._counted(session, incident)
+        said = said_of_all(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
             draft = self._notices.drafted(row)
@@ -322,7 +324,8 @@ class Cases:
                 return None
             wave = self._next_wave_at(session, row, draft, now)
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
-            return _status(session, row, draft, messages, tuple(releases.get(name, ())), now)
+            stands = standing_of(session, row, draft, now, said)
+            return _status(session, row, draft, stands, messages, tuple(releases.get(name, ())), now)
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
 
@@ -438,17 +441,21 @@ class _Messages:
         return min((at for at in (next_try_at, self.next_wave_at) if at), default=None)
 
 
+def _is_untrue(session: Session, draft: Draft, now: datetime | None) -> bool:
+    """Return True when the draft states a promise or a time that has become wrong."""
+    return bool(promises_changed(session, draft)) or (now is not None and draft.outdated(now))
+
+
 def _status(
     session: Session,
     row: NoticeRow,
     draft: Draft,
+    stands: Standing,
     messages: _Messages,
     releases: tuple[NoticeRelease, ...],
     now: datetime | None,
 ) -> NoticeStatus:
-    untrue = bool(promises_changed(session, draft)) or (now is not None and draft.outdated(now))
-    outdated = row.stage not in RELEASED and untrue
-    stands = standing_of(session, row, draft, now)
+    outdated = row.stage not in RELEASED and _is_untrue(session, draft, now)
     return NoticeStatus(
         id=row.notice,
         version=row.version,

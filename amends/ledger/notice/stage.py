@@ -1,14 +1,15 @@
 """The stage of a notice: the stored approvals of a version, and what follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.value import Span
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.team.approval import EXPIRES_AFTER, Approval, Decision, Emergency, Standing, standing
-from amends.domain.team.member import TeamRole
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, PinRow
 from amends.ledger.team import team
 
@@ -16,15 +17,40 @@ RELEASED = (NoticeStage.SENDING, NoticeStage.SENT)
 """The stages of a released version, which nobody can take back."""
 
 
-def standing_of(session: Session, row: NoticeRow, draft: Draft, now: datetime | None = None) -> Standing:
+class GivenWords(NamedTuple):
+    """The approvals and emergency releases of versions of notices, each by notice and number; and the team."""
+
+    words: Mapping[tuple[str, int], Sequence[Approval]]
+    """The latest approval or rejection of each member, the earliest first."""
+    emergencies: Mapping[tuple[str, int], Emergency]
+    """The emergency releases, which need fewer approvals."""
+    members: tuple[Member, ...]
+
+
+def said_of_all(session: Session, incident: str) -> GivenWords:
+    """Return what members have said of all notices of an incident, for whoever asks of many of them."""
+    words: dict[tuple[str, int], list[Approval]] = {}
+    approvals = select(ApprovalRow).where(ApprovalRow.incident == incident).order_by(col(ApprovalRow.id))
+    for row in session.exec(approvals):
+        words.setdefault((row.notice, row.version), []).append(_approval(row))
+    released = session.exec(select(EmergencyRow).where(EmergencyRow.incident == incident))
+    emergencies = {(row.notice, row.version): _emergency(row) for row in released}
+    return GivenWords(words, emergencies, team(session))
+
+
+def standing_of(
+    session: Session, row: NoticeRow, draft: Draft, now: datetime | None = None, said: GivenWords | None = None
+) -> Standing:
     """Return the standing of this version, by the approvals of members who are in the team now.
 
-    With `now`, expired approvals do not count; after the release no approval expires.
+    With `now`, expired approvals do not count; after the release no approval expires. Nothing that `said` has is read
+    again.
     """
-    words, emergency, released = approvals_of(session, row), emergency_of(session, row), row.stage in RELEASED
+    said, released, version = said or _said_of(session, row), row.stage in RELEASED, (row.notice, row.version)
+    words, emergency = said.words.get(version, ()), said.emergencies.get(version)
     expiring = now is not None and bool(words or emergency) and not released
     stands = standing(
-        row.binding, draft.approvals, draft.authors, words, team(session),
+        row.binding, draft.approvals, draft.authors, words, said.members,
         now if expiring else None, _expires_after(session, row) if expiring else EXPIRES_AFTER, emergency,
     )  # fmt: skip
     # An emergency release stays one when the members who released the version leave the team.
@@ -42,17 +68,18 @@ def stage_of(row: NoticeRow, stands: Standing) -> NoticeStage:
 
 def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
     """Return the latest approval or rejection of each member on this version, the earliest first."""
-    return tuple(
-        Approval(
-            member=word.member,
-            role=TeamRole(word.role),
-            decision=Decision(word.decision),
-            binding=word.binding,
-            at=word.at,
-            note=word.note,
-            given_by=word.given_by,
-        )
-        for word in _words(session, row)
+    return tuple(map(_approval, _words(session, row)))
+
+
+def _approval(word: ApprovalRow) -> Approval:
+    return Approval(
+        member=word.member,
+        role=TeamRole(word.role),
+        decision=Decision(word.decision),
+        binding=word.binding,
+        at=word.at,
+        note=word.note,
+        given_by=word.given_by,
     )
 
 
@@ -73,10 +100,15 @@ def _words(session: Session, row: NoticeRow) -> Sequence[ApprovalRow]:
     return session.exec(query.order_by(col(ApprovalRow.id))).all()
 
 
-def emergency_of(session: Session, row: NoticeRow) -> Emergency | None:
-    """Return the emergency release of this version, which needs fewer approvals, or None."""
-    kept = session.get(EmergencyRow, (row.incident, row.notice, row.version))
-    return Emergency.model_validate(kept.model_dump(include=set(Emergency.model_fields))) if kept else None
+def _said_of(session: Session, row: NoticeRow) -> GivenWords:
+    """Return what members have said of this version."""
+    version = (row.notice, row.version)
+    kept = session.get(EmergencyRow, (row.incident, *version))
+    return GivenWords({version: approvals_of(session, row)}, {version: _emergency(kept)} if kept else {}, team(session))
+
+
+def _emergency(row: EmergencyRow) -> Emergency:
+    return Emergency.model_validate(row.model_dump(include=set(Emergency.model_fields)))
 
 
 def _expires_after(session: Session, row: NoticeRow) -> timedelta:
