@@ -27,8 +27,23 @@ class Kind(StrEnum):
     KEPT = "kept"
     LATE = "late"
     DROPPED = "dropped"
+    BROKEN = "broken"
+    CLAIM = "claim"
     SURVEY = "survey"
     CLOSING = "closing"
+
+
+class ClaimStep(StrEnum):
+    """What a message about a claim of compensation says, by its first words."""
+
+    RECEIVED = "received"
+    GRANTED = "granted"
+    REJECTED = "rejected"
+    REOPENED = "reopened"
+    PAID = "paid"
+    RETURNED = "returned"
+    REMINDED = "reminded"
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,8 @@ class Words:
     again_by: re.Pattern[str]
     ended: tuple[str, ...]
     """The words before a promise that has ended, in a list of promises."""
+    claims: Mapping[re.Pattern[str], ClaimStep]
+    """What a message about a claim says, by its words."""
 
 
 WORDS = {
@@ -62,6 +79,8 @@ WORDS = {
             "We have kept a promise": Kind.KEPT,
             "A promise to you will be late": Kind.LATE,
             "We cannot keep a promise": Kind.DROPPED,
+            "We have broken a promise": Kind.BROKEN,
+            "Your claim for compensation": Kind.CLAIM,
             "Five short questions": Kind.SURVEY,
             "Data breach: our last regular report": Kind.CLOSING,
         },
@@ -77,7 +96,17 @@ WORDS = {
         not_yours="none of your data",
         own_data=re.compile(r"(?:it was|It concerns|It involves) your (.+?)\.(?: |$)", re.MULTILINE),
         again_by=re.compile(r"write again by \w+, (?P<day>\d+ \w+ \d{4}), even"),
-        ended=("Kept", "Not kept"),
+        ended=("Kept", "Not kept", "Broken"),
+        claims={
+            re.compile(r"^Your claim of \S+ EUR has reached us", re.MULTILINE): ClaimStep.RECEIVED,
+            re.compile(r"^We pay you the \S+ EUR that you asked for", re.MULTILINE): ClaimStep.GRANTED,
+            re.compile(r"^We do not pay your claim", re.MULTILINE): ClaimStep.REJECTED,
+            re.compile(r"^You do not agree with our decision", re.MULTILINE): ClaimStep.REOPENED,
+            re.compile(r"^We have paid you \S+ EUR", re.MULTILINE): ClaimStep.PAID,
+            re.compile(r"^Our payment of .* came back", re.MULTILINE): ClaimStep.RETURNED,
+            re.compile(r"^We want to pay you \S+ EUR", re.MULTILINE): ClaimStep.REMINDED,
+            re.compile(r"so your claim has ended", re.MULTILINE): ClaimStep.LAPSED,
+        },
     ),
     "zh-CN": Words(
         subjects={
@@ -88,6 +117,8 @@ WORDS = {
             "我们对您的一项承诺已经兑现": Kind.KEPT,
             "我们对您的一项承诺要延期": Kind.LATE,
             "我们有一项承诺无法兑现": Kind.DROPPED,
+            "我们没有遵守对您的一项承诺": Kind.BROKEN,
+            "您的补偿申请": Kind.CLAIM,
             "五个小问题": Kind.SURVEY,
             "个人信息安全事件：最后一次": Kind.CLOSING,
             "个人信息安全事件：": Kind.UPDATE,
@@ -104,7 +135,17 @@ WORDS = {
         not_yours="没有涉及您的信息",
         own_data=re.compile(r"(?:^据我们目前所知，涉及|^这件事涉及|事件。涉及)您的(.+?)。", re.MULTILINE),
         again_by=re.compile(r"会在 (?P<day>\d+年\d+月\d+日)（\w+） 前（含当日）再次"),
-        ended=("已兑现", "未能兑现"),
+        ended=("已兑现", "未能兑现", "已违背"),
+        claims={
+            re.compile(r"^我们已收到您.*的补偿申请", re.MULTILINE): ClaimStep.RECEIVED,
+            re.compile(r"^我们会付给您所申请的", re.MULTILINE): ClaimStep.GRANTED,
+            re.compile(r"我们不予支付", re.MULTILINE): ClaimStep.REJECTED,
+            re.compile(r"^您不同意我们的决定", re.MULTILINE): ClaimStep.REOPENED,
+            re.compile(r"^我们已把.*付到您", re.MULTILINE): ClaimStep.PAID,
+            re.compile(r"^我们汇往您.*被退回了", re.MULTILINE): ClaimStep.RETURNED,
+            re.compile(r"^我们想付给您", re.MULTILINE): ClaimStep.REMINDED,
+            re.compile(r"您的申请已经结束", re.MULTILINE): ClaimStep.LAPSED,
+        },
     ),
 }
 DAYS = {"en": "%d %B %Y", "zh-CN": "%Y年%m月%d日"}
@@ -182,6 +223,14 @@ class Mail:
             return None
         named = f"{found['day']} 23:59 +0800"
         return datetime.strptime(named, f"{DAYS[self.locale]} %H:%M %z")
+
+    @property
+    def claim_steps(self) -> list[ClaimStep]:
+        """Return what the message says of the reader's claim, in its order."""
+        found = [
+            (match.start(), step) for words, step in self.words.claims.items() if (match := words.search(self.text))
+        ]
+        return [step for _, step in sorted(found)]
 
     def names(self, promise: Mapping[str, str]) -> bool:
         """Return True when the message names this promise."""

@@ -6,6 +6,7 @@ knows to be so; the ledger is asked for the dossiers only, which must be what th
 
 import asyncio
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,24 +17,29 @@ from amends.delivery.dossier import with_words
 from amends.domain.case.case import IncidentState
 from amends.domain.case.dossier import MASK
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.claim.claim import ClaimState
+from amends.domain.playbook.closing import Criterion
 from amends.sandbox.mail import MailServer
-from tests.acceptance.mailboxes import Kind, Mail, in_one_form, mailboxes
+from tests.acceptance.keeping import CHECKED, COURSE, KEPT_SCRIPT, LESSONS, OUTCOMES, ROUNDS, RULES, KeptYear
+from tests.acceptance.mailboxes import ClaimStep, Kind, Mail, in_one_form, mailboxes
 from tests.acceptance.truth import GROWN, Truth
-from tests.acceptance.year import SCRIPT, Sizes, Year
+from tests.acceptance.year import Sizes
+from tests.ledger.forget.forgetting import found_in_rows
 from tests.story import INCIDENT, START
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(2400)
 PEOPLE = int(os.environ.get("AMENDS_YEAR_PEOPLE", "200"))
 """The people of the first list; half as many are found late. A thousand take ten minutes."""
 SIZES = Sizes(known=PEOPLE, found_late=PEOPLE // 2, removed=PEOPLE // 20, grown=PEOPLE // 20)
-END_OF = {"kept": Kind.KEPT, "dropped": Kind.DROPPED}
+END_OF = {"kept": Kind.KEPT, "dropped": Kind.DROPPED, "broken": Kind.BROKEN}
+CODE = re.compile(r"\bBTP-\d{5}\b")
 
 
 @dataclass(frozen=True)
 class Story:
     """A year that is over, and the mailbox of each person by number."""
 
-    year: Year
+    year: KeptYear
     boxes: dict[int, list[Mail]]
 
     @property
@@ -43,21 +49,27 @@ class Story:
     @property
     def staying(self) -> dict[int, list[Mail]]:
         """Return the mailboxes of the people whom the list names in the end."""
-        gone = self.truth.removed.keys() - self.truth.back.keys()
+        gone = {self.year.erased, *(self.truth.removed.keys() - self.truth.back.keys())}
         return {person: box for person, box in self.boxes.items() if person not in gone}
 
     @property
     def never_gone(self) -> dict[int, list[Mail]]:
         """Return the mailboxes of the people whom no list has left out."""
-        return {person: box for person, box in self.boxes.items() if person not in self.truth.removed}
+        gone = {self.year.erased, *self.truth.removed}
+        return {person: box for person, box in self.boxes.items() if person not in gone}
+
+    @property
+    def claims(self) -> dict[int, list[Mail]]:
+        """Return of each mailbox what it says of a claim of compensation."""
+        return {person: [mail for mail in box if mail.kind is Kind.CLAIM] for person, box in self.boxes.items()}
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("year")
     with MailServer(folder / "relay") as relay:
-        year = Year(folder, relay, SIZES)
-        asyncio.run(year.pass_by(SCRIPT))
+        year = KeptYear(folder, relay, SIZES)
+        asyncio.run(year.pass_by(KEPT_SCRIPT))
         log = [(one.recipients[0], year.when(place), one.content) for place, one in enumerate(relay.arrived)]
     found = mailboxes(log)
     yield Story(year, {person: found.pop(one.email, []) for person, one in year.truth.people.items()})
@@ -156,7 +168,7 @@ def unended(story: Story) -> Iterator[str]:
         for person, box in story.staying.items():
             naming = [mail for mail in box if mail.names(promise)]
             ends = [mail.kind for mail in naming if mail.kind in END_OF.values()]
-            told_open = bool(naming) and not naming[0].says_ended(promise)
+            told_open = bool(naming) and (name == CHECKED or not naming[0].says_ended(promise))
             if ends != [end] * told_open:
                 yield f"{person} was {'' if told_open else 'never '}promised {name}, and read {ends}"
 
@@ -228,16 +240,119 @@ def test_the_last_report_comes_once_to_all_who_followed(story: Story) -> None:
 
 def test_the_case_opens_by_itself_and_closes_again(story: Story) -> None:
     states = [state for _, state in story.year.states]
-    assert states == [IncidentState.OPEN, IncidentState.CLOSED] * 2
+    assert states == [IncidentState.OPEN, IncidentState.CLOSED] * 3, (
+        "for a correction, and for results of those found late"
+    )
     after = [mail for box in story.boxes.values() for mail in box if mail.at > story.year.closed_at]
-    assert {mail.kind for mail in after} == {Kind.LATE, Kind.KEPT, Kind.DROPPED, Kind.CORRECTION, Kind.FIRST}
+    promises = {Kind.MADE, Kind.LATE, Kind.KEPT, Kind.DROPPED, Kind.BROKEN}
+    assert {mail.kind for mail in after} == {*promises, Kind.CORRECTION, Kind.FIRST}
 
 
 def test_each_mailbox_is_the_dossier_word_for_word(story: Story) -> None:
     for person, box in story.boxes.items():
+        if person == story.year.erased:
+            continue
+        box = [mail for mail in box if mail.kind is not Kind.CLAIM]
         secret = story.year.ledger.people.link_of(INCIDENT, person)
         shown = [one for one in dossier(story, person) if one[1]]
         assert Counter(shown) == Counter((mail.subject, mail.text.replace(secret, MASK)) for mail in box), person
+
+
+# The word that was given, kept.
+
+
+def test_each_person_reads_one_code_and_nobody_else_s(story: Story) -> None:
+    read = {person: {code for mail in box for code in CODE.findall(mail.text)} for person, box in story.boxes.items()}
+    assert {person for person, codes in read.items() if len(codes) != 1} == set()
+    assert len({code for codes in read.values() for code in codes}) == len(story.boxes) > 1.5 * SIZES.known
+
+
+def test_each_person_reads_what_was_found_in_their_own_account(story: Story) -> None:
+    commitment = story.year.ledger.commitments.get(INCIDENT, CHECKED)
+    assert commitment.per_person
+    words = {one.word: commitment.per_person.words[one.word] for one in OUTCOMES}
+    for person, box in story.staying.items():
+        own = story.year.results[person].word
+        read = {one for mail in box for one, said in words.items() if said[mail.locale] in mail.text}
+        assert read == {own}, person
+
+
+def test_each_round_of_a_series_ends_for_all_who_were_told_of_it(story: Story) -> None:
+    for person, box in story.never_gone.items():
+        naming = [mail for mail in box if mail.names(COURSE)]
+        kept = [mail for mail in naming if mail.kind is Kind.KEPT]
+        assert len(kept) == sum(held >= naming[0].at for held in story.year.rounds_held), person
+    assert len(story.year.rounds_held) == ROUNDS
+
+
+def test_whoever_claimed_hears_each_step_and_nobody_else_any(story: Story) -> None:
+    heard = {person: [step for mail in box for step in mail.claim_steps] for person, box in story.claims.items()}
+    claims = {one.person: one.steps for one in story.year.claims}
+    assert {person: steps for person, steps in heard.items() if steps} == claims
+    assert Counter(steps[-1] for steps in claims.values()) == {
+        ClaimStep.PAID: 38, ClaimStep.REJECTED: 1, ClaimStep.LAPSED: 1
+    }  # fmt: skip
+
+
+def test_the_money_that_left_is_the_money_that_people_read_of(story: Story) -> None:
+    totals = story.year.ledger.claims.totals(INCIDENT, RULES, story.year.clock.now)
+    paid = [one.amount for one in story.year.claims if ClaimStep.PAID in one.steps]
+    assert totals.claims == {ClaimState.PAID: 38, ClaimState.REJECTED: 1, ClaimState.LAPSED: 1}
+    assert totals.granted == totals.paid == 100 * sum(paid)
+
+
+def test_the_team_could_not_close_while_people_waited(story: Story) -> None:
+    early, late = story.year.refusals
+    assert {Criterion.CLAIMS_SETTLED, Criterion.COMMITMENTS_SETTLED} <= early
+    assert Criterion.COMMITMENTS_SETTLED in late
+    assert Criterion.CLAIMS_SETTLED not in late
+
+
+def test_what_the_review_taught_was_promised_and_kept(story: Story) -> None:
+    notes = story.year.ledger.reviews.notes(INCIDENT)
+    assert [one.commitment for one in notes if one.commitment] == [name for name, _ in LESSONS]
+    (ended,) = story.year.ledger.reviews.ended(INCIDENT)
+    assert ended.step == "review"
+    for _, words in LESSONS:
+        naming = [[mail.kind for mail in box if mail.names(words)] for box in story.never_gone.values()]
+        news = {tuple(kind for kind in kinds if kind is not Kind.CORRECTION) for kinds in naming}
+        assert news == {(Kind.MADE, Kind.KEPT), (Kind.FIRST, Kind.KEPT)}
+
+
+def test_an_erased_person_hears_nothing_more_and_is_nowhere(story: Story) -> None:
+    year, gone = story.year, story.truth.people[story.year.erased]
+    assert year.erased_at
+    assert max(mail.at for mail in story.boxes[gone.number]) < year.erased_at
+    known = (("ref", gone.ref), ("email", gone.email))
+    indexes = [year.ledger.store.keys.index(INCIDENT, kind, value) for kind, value in known]
+    words = [gone.ref, gone.name, gone.email, gone.postal_address, f"receipt {gone.number}."]
+    assert found_in_rows(year.ledger, [*indexes, *(word.encode() for word in words)], incident=INCIDENT) == []
+    left = year.ledger.people.get_many(INCIDENT, [gone.number])[gone.number]
+    assert (left.ref.partition("-")[0], left.name, left.email, left.postal_address) == ("erased", "", "", "")
+    assert [one.text for one in year.ledger.questions.all(INCIDENT, person=gone.number)] == [""]
+    assert [one.code for one in year.ledger.codes.of_person(INCIDENT, gone.number)] == [""]
+    assert year.ledger.audit.verify() == ()
+
+
+def test_that_an_erased_person_was_told_stays_on_record(story: Story) -> None:
+    told = [mail for mail in story.boxes[story.year.erased] if mail.kind is not Kind.CLAIM]
+    record = story.year.ledger.dossiers.read(INCIDENT, story.year.erased, story.year.clock.now)
+    kept = [one.shown for one in record.messages if one.shown.channel is ChannelKind.EMAIL and one.source]
+    assert len(kept) == len(told) > 5
+
+
+def test_a_legal_hold_kept_one_claim_when_the_others_went(story: Story) -> None:
+    assert "hold" in story.year.hold_refused
+    claims = story.year.ledger.claims.all(INCIDENT)
+    assert {one.person for one in claims if one.account} == {story.year.held}
+    assert [one.text for one in claims if one.person == story.year.held] == [f"A new lock, receipt {story.year.held}."]
+
+
+def test_keys_were_rotated_under_kills_at_each_write(story: Story) -> None:
+    assert story.year.kills["master"] > 4
+    assert story.year.kills["case"] > 8
+    assert story.year.ledger.keys.under_way() == ()
+    assert len(list((story.year.folder / "keys").glob("master.key.until-*"))) == 1
 
 
 def dossier(story: Story, person: int) -> list[tuple[str, str]]:

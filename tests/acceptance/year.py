@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
@@ -20,8 +21,10 @@ from amends.domain.incident.commitment import Commitment, CommitmentKind, Planne
 from amends.domain.incident.facts import Count, Fact
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
+from amends.domain.notice.wording import Wording
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import plan
+from amends.domain.playbook.playbook import Playbook
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
 from amends.sandbox.mail import MailServer
@@ -82,12 +85,14 @@ class Year:
     sizes: Sizes
 
     def __post_init__(self) -> None:
-        self.ledger: Ledger = a_ledger(self.folder)
+        self.ledger: Ledger = self._new_ledger()
         self.clock = PassedClock(START)
         self.links = Links("http://127.0.0.1:8400")
-        self.context = Context(self.ledger, self.links, self._channels(), self.clock, mirrored=False)
+        self.context = Context(
+            self.ledger, self.links, self._channels(), self.clock, mirrored=False, home=self.folder
+        )  # fmt: skip
         first = [self.customer(number) for number in range(1, self.sizes.known + 1)]
-        self.incident = an_incident()
+        self.incident = self._new_incident()
         self.truth = Truth(
             days={key: [(START, datetime.fromisoformat(TIMES[key]))] for key in ("discovered", "contained")}
         )
@@ -98,6 +103,15 @@ class Year:
         """The states of the case, each from when on."""
         self.listed = first
         self._open()
+
+    def _new_ledger(self) -> Ledger:
+        return a_ledger(self.folder)
+
+    def _new_incident(self) -> Incident:
+        return an_incident()
+
+    def _playbook(self) -> tuple[Playbook, Wording]:
+        return load_playbook("customer-data-theft")
 
     def _channels(self) -> dict[ChannelKind, dict[str, str]]:
         relay = {"host": "127.0.0.1", "port": str(self.relay.port), "security": "none", "connections": "4"}
@@ -112,8 +126,7 @@ class Year:
         self.ledger.incidents.open(self.incident, self.listed, LEAD.name, START)
         for member in (LEAD, *APPROVERS):
             self.ledger.team.add(member.name, member.role, LEAD.name, START)
-        playbook, wording = load_playbook("customer-data-theft")
-        self.ledger.playbooks.pin(INCIDENT, playbook, wording, LEAD.name, START)
+        self.ledger.playbooks.pin(INCIDENT, *self._playbook(), LEAD.name, START)
         for one in self.incident.commitments:
             self.truth.promises[one.id] = dict(one.promise)
             self.truth.due[one.id] = START + one.due + DAY  # people are told within the first day
@@ -173,8 +186,12 @@ class Year:
     def keep(self, name: str) -> None:
         self.truth.ends[name] = "kept"
         words = {"en": "Report 17.", "zh-CN": "第17号报告。"}
-        record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
+        self.record_results(name)
         keep(self.ledger, INCIDENT, name, words, LEAD.name, self.clock.now)
+
+    def record_results(self, name: str) -> None:
+        """The result is recorded of everybody who waits for one of their own."""
+        record_results(self.ledger, INCIDENT, self.ledger.commitments.get(INCIDENT, name), self.clock.now)
 
     def drop(self, name: str) -> None:
         self.truth.ends[name] = "dropped"
@@ -290,7 +307,7 @@ def _promises(story: Incident) -> Iterator[PlannedCommitment]:
             yield one
 
 
-Act = Callable[[Year], None]
+Act = Callable[[Any], object]
 SCRIPT: list[tuple[float, Act]] = [
     (8, Year.promise_locks),
     (8.1, Year.promise_visits),

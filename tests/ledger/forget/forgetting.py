@@ -108,11 +108,13 @@ def canaries(ledger: Ledger, person: Person = ZOE) -> list[bytes]:
     return [*indexes, *(word.encode() for word in (*words, link, PROVIDER, REPLY) if word)]
 
 
-def found_in_rows(ledger: Ledger, wanted: list[bytes], *, but: tuple[str, ...] = ("erased_person",)) -> list[str]:
+def found_in_rows(
+    ledger: Ledger, wanted: list[bytes], *, incident: str = INCIDENT, but: tuple[str, ...] = ("erased_person",)
+) -> list[str]:  # fmt: skip
     """Every value of every row of every table that holds one of these, opened where it is sealed."""
     seal, found = None, []
     with ledger.store.read() as session:
-        seal = ledger.store.seal(session, INCIDENT)
+        seal = ledger.store.seal(session, incident)
         for name in SQLModel.metadata.tables:
             for row in session.execute(text(f'SELECT * FROM "{name}"')) if name not in but else ():
                 found += [f"{name}: {one!r}" for one in wanted for value in row if one in _bytes(value)]
