@@ -65,11 +65,12 @@ class Desk:
 
         Personal data that a restored backup has brought back is forgotten again first.
         """
+        settings = self.settings  # raises for a missing home before anything slow is loaded
         from amends.delivery.forget import DataPlaces, forget_again
         from amends.settings import open_ledger
 
-        ledger = open_ledger(self.settings)
-        for trouble in forget_again(ledger, DataPlaces(self.settings.channels, self.settings.home)):
+        ledger = open_ledger(settings)
+        for trouble in forget_again(ledger, DataPlaces(settings.channels, settings.home)):
             self.complain(trouble)
         return ledger
 

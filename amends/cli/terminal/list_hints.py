@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from amends.domain.base.text import counted, listed
 from amends.domain.case.case import Case
-from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.people.locales import in_words, rule_command
 
 
@@ -34,5 +33,7 @@ def list_hints(case: Case) -> Iterator[str]:
 
 def hints_on_claims(case: Case) -> Iterator[str]:
     """Yield a hint when the list has nobody who may claim by the playbook."""
+    from amends.domain.draft.recipients import why_nobody_may_claim
+
     if why := why_nobody_may_claim(case):
         yield f"{why}; correct the list, or change the playbook: `amends migrate {case.incident.id} --to NAME`"

@@ -14,7 +14,6 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import EVERYONE
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.recipients import why_nobody_may_claim
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.plan.coverage import duties_missed
@@ -152,6 +151,8 @@ def _past_dates(places: Places, now: datetime) -> Iterator[Finding]:
 
 
 def _claims_of_nobody(places: Places, case: Case) -> Iterator[Finding]:
+    from amends.domain.draft.recipients import why_nobody_may_claim
+
     claims = places.playbook.claims
     if claims and (why := why_nobody_may_claim(case)):
         known = did_you_mean(claims.audience, filter(None, (EVERYONE, *case.audience.by_segment)))
