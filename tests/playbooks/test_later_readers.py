@@ -65,7 +65,10 @@ def test_a_kept_promise_is_not_promised_again(locale: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "kept"),
-    [("en", "**Kept person by person; your page says how yours stands:**"), ("zh-CN", "**逐人兑现，您的情况请看专属页面**：")],
+    [
+        ("en", "**Kept person by person; your page says how yours stands:**"),
+        ("zh-CN", "**逐人兑现，您的情况请看专属页面**："),
+    ],
 )
 @pytest.mark.parametrize("notice", ["first-notice", "update"])
 def test_who_comes_late_reads_that_theirs_may_be_open(notice: str, locale: str, kept: str) -> None:

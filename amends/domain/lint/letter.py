@@ -72,13 +72,18 @@ def first_step(proof: Proof) -> Iterator[Finding]:
 
 
 def long(proof: Proof) -> Iterator[Finding]:
-    """Yield L171 when a first letter is longer than people read; it stops far above that."""
+    """Yield L171 when a first letter is longer than people read; it stops far above that.
+
+    It only advises once the page of the notice is up: the letter to people who are found late grows with what has
+    become of each promise since, which nobody can shorten, and they must be told.
+    """
     if not _is_first_letter(proof):
         return
     found = length(proof.language, proof.letter)
     if found > LENGTH:
         advice = f"say it in {LENGTH}; the page has room for the rest"
-        yield proof.finding("L171", f"has {found} words", advice, blocks=found > LENGTH_NEVER_ABOVE)
+        blocks = found > LENGTH_NEVER_ABOVE and proof.draft.first_dated is None
+        yield proof.finding("L171", f"has {found} words", advice, blocks=blocks)
 
 
 def length(language: str, text: str) -> int:

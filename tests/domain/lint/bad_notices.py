@@ -148,6 +148,11 @@ def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, adde
     return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, addendum)
 
 
+def told_late(draft: Draft) -> Draft:
+    """The same notice for people who were found after its page was published."""
+    return draft.model_copy(update={"first_dated": NOW - timedelta(days=9)})
+
+
 def saying_and_promising(words: str, addendum: str) -> Draft:
     """The good notice that makes one more promise, in these words, to people with this addendum."""
     made = a_commitment(id="more", promise={"*": words})
@@ -290,6 +295,7 @@ BAD = (
     Bad("tells the first step at the end", "L170", with_text(f"{'We are sorry. ' * 40}{Slot.FIRST_STEP.mark}")),
     Bad("is longer than anybody reads", "L171", saying("We are sorry. " * 110), stops=False),
     Bad("is longer than a letter may be", "L171", saying("We are sorry. " * 240)),
+    Bad("is as long for people told late", "L171", told_late(saying("We are sorry. " * 240)), stops=False),
     Bad("is a Chinese letter without end", "L171", saying("我们深表歉意。" * 260, locale="zh-CN")),
     Bad("has a step only if a card is named", "L172", saying("If a bank card is named above: call the bank now.")),
     Bad("has a step only if places are named", "L172", saying("If places or times are named above, call us first.")),

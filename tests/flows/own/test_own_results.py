@@ -184,9 +184,10 @@ async def test_a_latecomer_does_not_read_that_theirs_is_kept(locks: Locks) -> No
     read = "".join(map(bodies, read_all(locks.mail, late.email)))
     promise = {"en": "“We will look at your lock.”", "zh-CN": "“我们将检查您的门锁。”"}[late.locale]
     (line,) = {line for line in read.splitlines() if promise in line and "<" not in line}
-    assert {"en": "Kept person by person; your page says how yours stands: ", "zh-CN": "逐人兑现，您的情况请看专属页面："}[
-        late.locale
-    ] in line
+    assert {
+        "en": "Kept person by person; your page says how yours stands: ",
+        "zh-CN": "逐人兑现，您的情况请看专属页面：",
+    }[late.locale] in line
 
 
 async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> None:
