@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
-from tests.databases import NEEDS_POSTGRES, fresh_database
+from tests.databases import NEEDS_POSTGRES, empty, fresh_database
 from tests.delivery.sending import a_ledger, sqlite_url
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)]
@@ -67,8 +66,6 @@ def on_sqlite(made: Path, folder: Path) -> Iterator[Ledger]:
 
 def _on_postgres(url: str, folder: Path) -> Iterator[Ledger]:
     opened = a_ledger(url, folder)
-    tables = ", ".join(name for name in SQLModel.metadata.tables if name != "key_check")
-    with opened.store.engine.begin() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    empty(opened.store.engine)
     yield opened
     opened.dispose()

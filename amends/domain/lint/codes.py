@@ -226,7 +226,7 @@ CODES = {
     ),
     "L171": Meaning(
         Stops.SOMETIMES,
-        "A first letter is longer than 350 words without its help; above 700 it stops, but for people who are told late.",
+        "A first letter has more than 350 words without its help; above 700 it stops, unless people are told late.",
         "Shorten the texts of the incident file; the notice page has room for the rest.",
     ),
     "L172": Meaning(

@@ -5,7 +5,8 @@ import pytest
 from amends.domain.base.errors import NotAllowed
 from amends.domain.remedy.remedy import RemedyOutcome, ResultCorrection
 from amends.ledger import Ledger
-from amends.ledger.remedy.remedies import Corrected, forget_results
+from amends.ledger.forget.rows import forget_whole
+from amends.ledger.remedy.remedies import Corrected
 from amends.ledger.remedy.words import ToldResult, words_of
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT
@@ -141,9 +142,7 @@ def test_corrections_share_a_notice_until_its_draft(ledger_on_sqlite: Ledger) ->
 def test_destroyed_corrections_stay_counted(ledger_on_sqlite: Ledger) -> None:
     told_results(ledger_on_sqlite)
     correct(ledger_on_sqlite, 1, REPLACED)
-    with ledger_on_sqlite.store.write() as write:
-        forget_results(write, INCIDENT)
-        write.note(NOW, INCIDENT, "forgotten")
+    forget_whole(ledger_on_sqlite.store, INCIDENT, NOW)
     assert told(ledger_on_sqlite) == {}
     assert len(ledger_on_sqlite.cases.read(INCIDENT, NOW).result_corrections) == 1
     assert ledger_on_sqlite.audit.disagreements() == ()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlmodel import SQLModel, select
+from sqlmodel import select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerRestored, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
@@ -32,6 +32,7 @@ from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.leases import LEASE
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.databases import empty
 from tests.delivery.sending import (
     APPROVERS,
     FOR_EVER,
@@ -159,9 +160,7 @@ def made(folder: Path, *, optional: bool) -> Path:
 def emptied(url: str, folder: Path) -> Ledger:
     """The ledger on a server, with nothing in it."""
     ledger = a_ledger(url, folder)
-    tables = ", ".join(name for name in SQLModel.metadata.tables if name != "key_check")
-    with ledger.store.engine.begin() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    empty(ledger.store.engine)
     return ledger
 
 
