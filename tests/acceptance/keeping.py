@@ -18,6 +18,7 @@ from amends.domain.claim.account import Account, read_account
 from amends.domain.claim.claim import ClaimState, ClaimWay, NewClaim
 from amends.domain.claim.payment import BankLine, BankStatus, PaymentFormat
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict
+from amends.domain.claim.words import ClaimWords
 from amends.domain.closing.criteria import unmet
 from amends.domain.closing.figures import figures
 from amends.domain.codes.code import CodeVariant, NewCode
@@ -130,7 +131,7 @@ class KeptYear(Year):
 
     @property
     def claimants(self) -> list[int]:
-        """Return the forty who claim: people of the first list who stay in it, in Amends' order."""
+        """Return the forty who claim: the last people of the first list whom no corrected list leaves out."""
         return [one.number for one in self.listed if one.number % 10 not in (0, 1)][-40:]
 
     @property
@@ -201,7 +202,7 @@ class KeptYear(Year):
         self.ledger.claims.decide(INCIDENT, one.claim, verdict, RULES, self._words, by, self.clock.now)
 
     @property
-    def _words(self):  # type: ignore[no-untyped-def]
+    def _words(self) -> ClaimWords:
         return claim_desk(self.ledger, INCIDENT, shipped_wording()).words
 
     def object(self) -> None:

@@ -128,9 +128,9 @@ def add(
     )  # fmt: skip
     claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
     tell_now(desk, incident)
-    said = f", {counted(found.of_mail, 'file')} of its mail as evidence" if found.of_mail else ""
+    of_mail = f", {counted(found.of_mail, 'file')} of its mail as evidence" if found.of_mail else ""
     values = {"claim": claim, "person": whose, "files": len(found.files), "left_out": found.left_out}
-    desk.show(values, f"claim {claim} of person {whose} over {asked}{said}")
+    desk.show(values, f"claim {claim} of person {whose} over {asked}{of_mail}")
     for file in found.left_out:
         desk.hint(f"left out of the evidence: {file}")
     _hint_at_evidence(desk, known.rules, asked, len(found.files))

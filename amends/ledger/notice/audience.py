@@ -21,7 +21,7 @@ from amends.domain.base.value import (
 )
 from amends.domain.codes.code import CodeState
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import ENDED, OWED
+from amends.domain.remedy.remedy import ENDED, OWED, corrected_by
 from amends.ledger.remedy.entitled import PERSON, has_remedy, told_to
 from amends.ledger.store.tables import (
     HELD_CODE,
@@ -63,8 +63,8 @@ def _sample(incident: str, notice: str) -> Any:
 
 
 def _told_wrongly(incident: str, correction: str) -> Any:
-    row, (commitment, _, number) = ResultCorrectionRow, correction.partition(":")
-    mine = (col(row.incident) == incident, col(row.commitment) == commitment, col(row.number) == int(number))
+    row, (commitment, number) = ResultCorrectionRow, corrected_by(f"{TOLD_WRONGLY}{correction}")
+    mine = (col(row.incident) == incident, col(row.commitment) == commitment, col(row.number) == number)
     return PERSON.in_(sql(col(row.person)).where(*mine))
 
 
