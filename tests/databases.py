@@ -49,12 +49,16 @@ def fresh_database() -> Iterator[str]:
 
 
 def empty(engine: Engine) -> None:
-    """Empty the ledger on a server, and let its numbers begin anew; TRUNCATE of all tables takes seconds."""
+    """Empty the ledger on a server, and let its numbers begin anew; TRUNCATE of all tables takes seconds.
+
+    As a replica would: no trigger keeps a row that may only be added to, and none counts what is taken away.
+    """
     tables = [table.name for table in reversed(SQLModel.metadata.sorted_tables) if table.name != "key_check"]
     filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
     with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for name in connection.exec_driver_sql(filled).scalars().all():
-            connection.exec_driver_sql(f"{'TRUNCATE' if name == 'audit' else 'DELETE FROM'} {name}")
+            connection.exec_driver_sql(f"DELETE FROM {name}")
         connection.exec_driver_sql(BEGIN_ANEW)
 
 
