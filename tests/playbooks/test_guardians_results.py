@@ -14,9 +14,9 @@ MEANT = {
 ABOUT_A_CHILD = {"en": "about your child", "zh-CN": "事关孩子"}
 
 
-def text_of(notice: str, locale: str, reader: Reader, channel: ChannelKind = ChannelKind.EMAIL) -> str:
+def text_of(notice: str, locale: str, reader: Reader, channel: ChannelKind = ChannelKind.EMAIL, state: str = "kept") -> str:
     """The text of the notice, which tells each person a result of their own."""
-    setting = Setting(notice, locale, channel, reader, state="kept")
+    setting = Setting(notice, locale, channel, reader, state=state)
     values = context_of(setting)
     values["person"] |= {"remedy": Slot.RESULT.mark, "earlier_remedy": Slot.EARLIER_RESULT.mark}
     whole, _ = split_statements(environment(templates()).get_template(setting.path).render(values))
@@ -32,8 +32,9 @@ def test_a_guardian_reads_whom_a_result_is_about(notice: str, locale: str) -> No
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("notice", ["promise-kept", "result-corrected"])
-def test_an_sms_to_a_guardian_says_that_it_is_about_a_child(notice: str, locale: str) -> None:
+@pytest.mark.parametrize("state", ["open", "kept", "late", "dropped", "broken"])
+@pytest.mark.parametrize("notice", ["promise-made", "promise-kept", "promise-late", "result-corrected"])
+def test_an_sms_to_a_guardian_says_that_it_is_about_a_child(notice: str, state: str, locale: str) -> None:
     readers = (Reader.GUARDIAN, Reader.SELF)
-    said = [ABOUT_A_CHILD[locale] in text_of(notice, locale, one, ChannelKind.SMS) for one in readers]
+    said = [ABOUT_A_CHILD[locale] in text_of(notice, locale, one, ChannelKind.SMS, state) for one in readers]
     assert said == [True, False]
