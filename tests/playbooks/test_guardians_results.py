@@ -14,7 +14,9 @@ MEANT = {
 ABOUT_A_CHILD = {"en": "about your child", "zh-CN": "事关孩子"}
 
 
-def text_of(notice: str, locale: str, reader: Reader, channel: ChannelKind = ChannelKind.EMAIL, state: str = "kept") -> str:
+def text_of(
+    notice: str, locale: str, reader: Reader, channel: ChannelKind = ChannelKind.EMAIL, state: str = "kept"
+) -> str:
     """The text of the notice, which tells each person a result of their own."""
     setting = Setting(notice, locale, channel, reader, state=state)
     values = context_of(setting)

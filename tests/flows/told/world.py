@@ -1,5 +1,7 @@
 """An incident of which more and other things become known, with lists that are corrected and promises that are made."""
 
+from collections import Counter
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -18,29 +20,8 @@ UNTIL = NOW + 1000 * DAY
 """The day for which promises are made, which no run of the machine reaches."""
 
 
-class World(Team):
-    """What becomes known of the incident while the team tells people."""
-
-    # What becomes known.
-
-    @rule(which=SOME, certainty=st.sampled_from([SURE, SURE, SUSPECTED, RULED_OUT]))
-    def the_cause_is_another(self, which: int, certainty: str) -> None:
-        self.know("cause", list(CAUSES)[which % len(CAUSES)], certainty)
-
-    @rule(which=SOME, certainty=st.sampled_from([SURE, SUSPECTED]))
-    def the_number_is_another(self, which: int, certainty: str) -> None:
-        self.know("people", list(PEOPLE)[which % len(PEOPLE)], certainty)
-
-    @rule(which=SOME)
-    def the_day_is_another(self, which: int) -> None:
-        self.know("discovered", list(DAYS)[which % len(DAYS)], SURE)
-
-    def know(self, key: str, said: str, certainty: str) -> None:
-        self.facts.said[key], self.facts.certainty[key] = said, certainty
-        self.now += MINUTE
-        self.ledger.incidents.amend(self.facts.file(), LEAD, self.now)
-
-    # The list.
+class Lists(Team):
+    """Lists of people that are corrected while the team tells them."""
 
     @rule(which=SOME, mailbox=SOME, elements=SOME)
     def somebody_is_found(self, which: int, mailbox: int, elements: int) -> None:
@@ -61,10 +42,30 @@ class World(Team):
         data = ELEMENTS[elements % len(ELEMENTS)]
         self.hand_in(self.listed | {number: self.listed[number]._replace(data=data)})
 
+    @precondition(lambda self: self.neighbours)
+    @rule(which=SOME)
+    def somebody_is_gone_whose_mailbox_is_read(self, which: int) -> None:
+        """By another, who stays in the list."""
+        gone = self.neighbours[which % len(self.neighbours)]
+        self.hand_in({number: one for number, one in self.listed.items() if number != gone})
+
     @rule(which=SOME, mailbox=st.integers(0, 1000))
     def somebody_has_another_mailbox(self, which: int, mailbox: int) -> None:
+        self.move(which, f"other{mailbox}@mail.example")
+
+    @rule(which=SOME, to=SOME)
+    def somebody_shares_the_mailbox_of_another(self, which: int, to: int) -> None:
+        self.move(which, self.listed[sorted(self.listed)[to % len(self.listed)]].email)
+
+    def move(self, which: int, email: str) -> None:
         number = sorted(self.listed)[which % len(self.listed)]
-        self.hand_in(self.listed | {number: self.listed[number]._replace(email=f"other{mailbox}@mail.example")})
+        self.hand_in(self.listed | {number: self.listed[number]._replace(email=email)})
+
+    @property
+    def neighbours(self) -> list[int]:
+        """The numbers of those in the list who share a mailbox."""
+        readers = Counter(one.email for one in self.listed.values())
+        return [number for number, one in sorted(self.listed.items()) if readers[one.email] > 1]
 
     def hand_in(self, listed: dict[int, Person]) -> None:
         self.now += MINUTE
@@ -74,7 +75,9 @@ class World(Team):
         self.listed = listed
         self.number_people()
 
-    # Promises.
+
+class Promises(Lists):
+    """Promises that are made, kept, put off and dropped besides."""
 
     @precondition(lambda self: self.promises < 3)
     @rule(merchants=st.booleans())
@@ -99,3 +102,24 @@ class World(Team):
         else:
             until = (now.new_due_at or now.due_at) + DAY
             commitments.put_off(INCIDENT, name, until, words, LEAD, self.now)
+
+
+class World(Promises):
+    """What becomes known of the incident besides."""
+
+    @rule(which=SOME, certainty=st.sampled_from([SURE, SURE, SUSPECTED, RULED_OUT]))
+    def the_cause_is_another(self, which: int, certainty: str) -> None:
+        self.know("cause", list(CAUSES)[which % len(CAUSES)], certainty)
+
+    @rule(which=SOME, certainty=st.sampled_from([SURE, SUSPECTED]))
+    def the_number_is_another(self, which: int, certainty: str) -> None:
+        self.know("people", list(PEOPLE)[which % len(PEOPLE)], certainty)
+
+    @rule(which=SOME)
+    def the_day_is_another(self, which: int) -> None:
+        self.know("discovered", list(DAYS)[which % len(DAYS)], SURE)
+
+    def know(self, key: str, said: str, certainty: str) -> None:
+        self.facts.said[key], self.facts.certainty[key] = said, certainty
+        self.now += MINUTE
+        self.ledger.incidents.amend(self.facts.file(), LEAD, self.now)
