@@ -15,7 +15,7 @@ from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
 from amends.domain.people.person import damaged
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
-from amends.ledger.deliver.letters import WAITING_COLUMNS, PrintedFrom, printed_from
+from amends.ledger.deliver.letters import WAITING_COLUMNS, PrintedFrom, sources
 from amends.ledger.deliver.told import LEFT, ElementSet, element_sets, messages_to
 from amends.ledger.notice.first_messages import addresses
 from amends.ledger.notice.notices import Notices
@@ -76,7 +76,8 @@ def messages_of(
     def draft(notice: str, version: int) -> Draft:
         return notices.drafted(session.get_one(NoticeRow, (incident, notice, version)))
 
-    source = cache(lambda notice, version: printed_from(session, draft(notice, version)))
+    printed = sources(session)
+    source = cache(lambda notice, version: printed(draft(notice, version)))
 
     claimed = claims.of_rows(session, incident, waiting, Released("", now, has_cohorts=True, has_results=True))
     held, before = claims.codes_of(session, incident, person.number)

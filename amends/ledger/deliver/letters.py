@@ -3,9 +3,10 @@
 A letter is recorded as handed over before its batch is written; the batch can be written from the ledger repeatedly.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import and_, case, text, update
@@ -366,19 +367,30 @@ def _has_text(draft: Draft, name: str) -> bool:
 
 def printed_from(session: Session, draft: Draft) -> PrintedFrom:
     """Return the draft with the facts and the words of which its messages are made. Raises NotInLedger."""
-    return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
+    return sources(session)(draft)
 
 
-def _facts(session: Session, draft: Draft) -> Incident:
-    query = select(IncidentVersionRow.content).where(
-        IncidentVersionRow.incident == draft.incident, IncidentVersionRow.digest == draft.facts_digest
-    )
+def sources(session: Session) -> Callable[[Draft], PrintedFrom]:
+    """Return `printed_from` for many drafts, which reads the facts and the words that several of them share once."""
+    facts, words = cache(partial(_facts, session)), cache(partial(_words, session))
+
+    def source(draft: Draft) -> PrintedFrom:
+        wording = words(draft.incident, draft.pinned)
+        if wording is None:
+            gone = f"the words of {draft.notice} are not in the ledger; it was drafted before a playbook ran"
+            raise NotInLedger(gone)
+        return PrintedFrom(draft, facts(draft.incident, draft.facts_digest), wording)
+
+    return source
+
+
+def _facts(session: Session, incident: str, digest: str) -> Incident:
+    row = IncidentVersionRow
+    query = select(row.content).where(row.incident == incident, row.digest == digest)
     return Incident.model_validate(session.exec(query.limit(1)).one())
 
 
-def _words(session: Session, draft: Draft) -> Wording:
-    query = select(PinRow.wording).where(PinRow.incident == draft.incident, PinRow.digest == draft.pinned)
+def _words(session: Session, incident: str, pinned: str) -> Wording | None:
+    query = select(PinRow.wording).where(PinRow.incident == incident, PinRow.digest == pinned)
     wording = session.exec(query.limit(1)).first()
-    if wording is None:
-        raise NotInLedger(f"the words of {draft.notice} are not in the ledger; it was drafted before a playbook ran")
-    return Wording.model_validate(wording)
+    return None if wording is None else Wording.model_validate(wording)
