@@ -10,9 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
+from amends.delivery import compose
 from amends.delivery.dossier import with_words
 from amends.domain.case.case import IncidentState
 from amends.domain.case.dossier import MASK
@@ -62,6 +64,14 @@ class Story:
     def claims(self) -> dict[int, list[Mail]]:
         """Return of each mailbox what it says of a claim of compensation."""
         return {person: [mail for mail in box if mail.kind is Kind.CLAIM] for person, box in self.boxes.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def formatted_once() -> Iterator[None]:
+    """Turn each text into HTML once for all dossiers: they are thousands of messages made of a few hundred texts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "to_html", cache(compose.to_html))
+        yield
 
 
 @pytest.fixture(scope="module")

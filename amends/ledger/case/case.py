@@ -54,7 +54,7 @@ from amends.ledger.incident.closing import (
 )
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
-from amends.ledger.notice.notices import Notices, is_current, is_overtaken, latecomers, promises_changed
+from amends.ledger.notice.notices import Notices, in_force, is_current, is_overtaken, latecomers, promises_changed
 from amends.ledger.notice.stage import RELEASED, said_of_all, stage_of, standing_of
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
@@ -303,9 +303,10 @@ class Cases:
 
     def _statuses(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
         """Return the status of each notice in its latest version, without drafts that were overtaken before release."""
+        here = incident_row(session, incident)  # held, because each notice asks for this row again
         query = (
             select(NoticeRow)
-            .where(NoticeRow.incident == incident)
+            .where(NoticeRow.incident == here.id)
             .order_by(col(NoticeRow.drafted_at))
             .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
         )
@@ -316,7 +317,7 @@ class Cases:
             if row.notice not in latest or latest[row.notice].version < row.version:
                 latest[row.notice] = row
         states, people, tries = self._counted(session, incident)
-        said = said_of_all(session, incident)
+        said, stand = said_of_all(session, incident), in_force(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
             draft = self._notices.drafted(row)
@@ -325,7 +326,8 @@ class Cases:
             wave = self._next_wave_at(session, row, draft, now)
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
             stands = standing_of(session, row, draft, now, said)
-            return _status(session, row, draft, stands, messages, tuple(releases.get(name, ())), now)
+            told = tuple(releases.get(name, ()))
+            return _status(session, row, draft, stands, messages, told, now, current=is_current(session, draft, stand))
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
 
@@ -454,6 +456,8 @@ def _status(
     messages: _Messages,
     releases: tuple[NoticeRelease, ...],
     now: datetime | None,
+    *,
+    current: bool,
 ) -> NoticeStatus:
     outdated = row.stage not in RELEASED and _is_untrue(session, draft, now)
     return NoticeStatus(
@@ -486,5 +490,5 @@ def _status(
         for_domains=messages.later.for_domains if messages.later else 0,
         more_waves=messages.next_wave_at is not None,
         waits_for=draft.waits_for,
-        current=is_current(session, draft) and not outdated,
+        current=current and not outdated,
     )

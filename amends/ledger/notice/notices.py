@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, case, delete, or_, text, update
 from sqlalchemy import select as sql
@@ -322,8 +322,8 @@ def latecomers(session: Session, row: NoticeRow, audience: str, digest: str, hav
     everybody is read when the caller knows in the same view of the ledger how many people have a message of it.
     """
     incident = session.get_one(IncidentRow, row.incident)
-    in_force = f"{incident.audience_digest}:{audience}"
-    if row.stage in RELEASED and (digest == in_force or audience.startswith((PROMISED, UNREDEEMED))):
+    list_in_force = f"{incident.audience_digest}:{audience}"
+    if row.stage in RELEASED and (digest == list_in_force or audience.startswith((PROMISED, UNREDEEMED))):
         return 0  # this version was released to the list in force, or to those whom earlier messages had told
     releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
     if session.exec(releases.limit(1)).first() is None:
@@ -379,18 +379,34 @@ IN_FORCE = (
 """A query for the hashes of an incident's facts, audience and words that are in force."""
 
 
-def is_current(session: Session, draft: Draft) -> bool:
-    """Return True when the facts, the audience and the words in force are those that the draft was made from."""
-    return not changed_since(session, draft)
+class InForce(NamedTuple):
+    """The hashes of an incident's facts, audience and words that are in force."""
+
+    facts: str
+    audience: str
+    words: str
 
 
-def changed_since(session: Session, draft: Draft) -> str:
+def in_force(session: Session, incident: str) -> InForce:
+    """Return the hashes that are in force for the incident."""
+    return InForce(*session.execute(IN_FORCE, {"incident": incident}).one())
+
+
+def is_current(session: Session, draft: Draft, now: InForce | None = None) -> bool:
+    """Return True when the facts, the audience and the words in force are those that the draft was made from.
+
+    Who asks for many drafts of an incident gives what is in force, so that this is read once.
+    """
+    return not changed_since(session, draft, now)
+
+
+def changed_since(session: Session, draft: Draft, now: InForce | None = None) -> str:
     """Return in words which of facts, list, playbook and languages have changed since the draft was made, or ""."""
-    facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
+    now = now or in_force(session, draft.incident)
     stands = {
-        "the facts": draft.facts_digest == facts,
-        "the list of people": draft.audience_digest == f"{audience}:{draft.audience}",
-        "the playbook or its words": draft.pinned == words,
+        "the facts": draft.facts_digest == now.facts,
+        "the list of people": draft.audience_digest == f"{now.audience}:{draft.audience}",
+        "the playbook or its words": draft.pinned == now.words,
         "the decision on languages": not draft.instead or draft.instead == _ruled_now(session, draft),
     }
     return listed([what for what, same in stands.items() if not same])
