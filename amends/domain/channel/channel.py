@@ -229,6 +229,8 @@ class ReceiptCause(StrEnum):
     OPTED_OUT = "opted_out"
     COMPLAINT_OPEN = "complaint_open"
     """Optional messages pause until the person's complaint is settled."""
+    CODE_REDEEMED = "code_redeemed"
+    """The message reminds the person of a code that was redeemed before it left."""
     NO_ADDRESS = "no_address"
     ADDRESS_GONE = "address_gone"
     """The address is not the person's any more or takes no message, and another was tried already or is not known."""

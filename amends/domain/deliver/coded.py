@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from amends.domain.base.value import UNREDEEMED
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import OWN_CODE, SLOT_CLOSE, SLOT_OPEN, Draft, TextName, Variant
 from amends.domain.notice.statement import COMMITMENT, about
@@ -20,6 +21,12 @@ class CodedTexts:
         slots = {name for variant in draft.variants for name in CODE_SLOT.findall(variant.text)}
         self._draft, self.commitments = draft, tuple(sorted((own | {*stocks} & stated) | slots))
         self._known: dict[tuple[TextName, ChannelKind], tuple[str, ...]] = {}
+
+    @property
+    def reminds_of(self) -> str:
+        """Return the commitment of whose unredeemed codes the draft reminds; empty for other drafts."""
+        audience = self._draft.audience
+        return audience.removeprefix(UNREDEEMED) if audience.startswith(UNREDEEMED) else ""
 
     def of(self, name: TextName, channel: ChannelKind) -> tuple[str, ...]:
         """Return the commitments of which the reader of this text has a code.

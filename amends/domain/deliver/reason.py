@@ -22,6 +22,7 @@ WORDS = {
     ReceiptCause.OUTDATED_ADDRESS: "the person says that the address is outdated",
     ReceiptCause.ERASED: "the person's data was erased",
     ReceiptCause.COMPLAINT_OPEN: "a complaint of the person is open",
+    ReceiptCause.CODE_REDEEMED: "the code was redeemed before the reminder left",
     ReceiptCause.BROKEN_OFF: "the sender stopped before an answer came",
     ReceiptCause.NOT_KNOWN: "a backup was restored, and whether it has left is not known",
     ReceiptCause.IN_LOG: "found in the relay's log",

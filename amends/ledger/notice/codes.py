@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import case, update
 from sqlmodel import Session, col
 
 from amends.domain.base.errors import Refusal
@@ -30,6 +30,10 @@ AND state || '' IN ('waiting', 'deferred', 'to_print', 'uncertain')
 
 The `|| ''` keeps SQLite to the index of people.
 """
+REDEEMED = """
+SELECT person FROM code
+WHERE incident = :incident AND commitment = :commitment AND state = 'redeemed' AND {people}
+"""
 KIND = "variant || ':' || channel"
 """The name of a message's text, and its channel."""
 
@@ -46,9 +50,13 @@ def give_codes(
 ) -> list[Row]:
     """Give codes to the people of these messages, and return the messages whose people have what the text promises.
 
-    The others are parked, with an alert, until there are codes again. The caller holds these messages.
+    The others are parked, with an alert, until there are codes again; a reminder of a code that was redeemed meanwhile
+    is held. The caller holds these messages.
     """
-    if coded is None or not coded.commitments:
+    if coded is None:
+        return list(rows)
+    rows = _without_redeemed(write, incident, rows, coded.reminds_of, now)
+    if not coded.commitments:
         return list(rows)
     given = _give(write, incident, notice, rows, coded, now)
     if not given.lacking:
@@ -82,6 +90,30 @@ def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Ref
     """Return why the stock keeps this version from being approved, or None; the preflight has counted the people."""
     needed = Preflight.model_validate(row.preflight).codes if row.preflight else {}
     return why_short(row.notice, needed, stock_of(session, row.incident, now)) if needed else None
+
+
+def _without_redeemed(
+    write: Write, incident: str, rows: Sequence[Row], commitment: str, now: datetime
+) -> Sequence[Row]:
+    """Hold the reminders to people whose code of this commitment is redeemed by now, and return the others.
+
+    A message that a provider may have becomes uncertain instead.
+    """
+    if not commitment or not rows:
+        return rows
+    connection = write.session.connection()
+    asked = {"incident": incident, "commitment": commitment, "ids": listed(connection, [row.person for row in rows])}
+    query = statement(REDEEMED.format(people=among(connection, "person")))
+    redeemed = {person for (person,) in connection.execute(query, asked)}
+    if over := [row.id for row in rows if row.person in redeemed]:
+        may_have_it = col(DeliveryRow.doubtful)
+        ended = {
+            "state": case((may_have_it, DeliveryState.UNCERTAIN.value), else_=DeliveryState.HELD.value),
+            "cause": case((may_have_it, DeliveryRow.cause), else_=ReceiptCause.CODE_REDEEMED.value),
+            "updated_at": now,
+        }
+        settle(write.session, update(DeliveryRow).where(col(DeliveryRow.id).in_(over)).values(**ended))
+    return [row for row in rows if row.person not in redeemed]
 
 
 def _give(

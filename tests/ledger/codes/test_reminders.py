@@ -1,8 +1,15 @@
 """A reminder goes to those who have a code and have not redeemed it, and to nobody else."""
 
-from amends.domain.channel.channel import ChannelKind
+from datetime import timedelta
+
+from sqlmodel import select
+
+from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
 from amends.domain.codes.code import OwnCodes
+from amends.domain.deliver.reason import reason
+from amends.domain.notice.notice import DeliveryState, Draft
 from amends.ledger import Ledger
+from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE
 from tests.ledger.codes.stocked import (
@@ -27,16 +34,26 @@ def told(ledger: Ledger) -> None:
     sent(ledger, draft, claimed(ledger, draft, limit=3))
 
 
-def test_those_who_redeemed_or_heard_nothing_are_not_reminded(ledger: Ledger) -> None:
-    told(ledger)
-    ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000002"], "omar", NOW)
+def reminding(ledger: Ledger) -> Draft:
+    """A reminder that is released."""
     audience = ledger.notices.audience(INCIDENT, UNREDEEMED)
-    assert audience.people == 2
     given = {"audience": UNREDEEMED, "audience_digest": audience.digest, "people": audience.people, "optional": True}
     channels = {"channels": (ChannelKind.EMAIL,), "cascade": (), "commitments": (), "variants": coded_variants()[:2]}
     draft = drafted(ledger, notice=REMINDER, template=REMINDER, **given, **channels)
     approve(ledger, draft)
     ledger.notices.release(INCIDENT, REMINDER, NOW)
+    return draft
+
+
+def redeem(ledger: Ledger, person: int) -> None:
+    ledger.codes.redeem(INCIDENT, OFFER, [f"CANARY-00000{person}"], "omar", NOW)
+
+
+def test_those_who_redeemed_or_heard_nothing_are_not_reminded(ledger: Ledger) -> None:
+    told(ledger)
+    ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000002"], "omar", NOW)
+    draft = reminding(ledger)
+    assert draft.people == 2
     claims = claimed(ledger, draft)
     assert codes_of(claims) == {1: "CANARY-000001", 3: "CANARY-000003"}
     assert {type(one.codes) for one in claims} == {OwnCodes}
@@ -48,10 +65,37 @@ def test_those_who_redeemed_or_heard_nothing_are_not_reminded(ledger: Ledger) ->
 def test_who_opted_out_is_not_reminded(ledger: Ledger) -> None:
     told(ledger)
     ledger.opt_outs.add(INCIDENT, 1, "page", NOW)
-    audience = ledger.notices.audience(INCIDENT, UNREDEEMED)
-    given = {"audience": UNREDEEMED, "audience_digest": audience.digest, "people": audience.people, "optional": True}
-    channels = {"channels": (ChannelKind.EMAIL,), "cascade": (), "commitments": (), "variants": coded_variants()[:2]}
-    draft = drafted(ledger, notice=REMINDER, template=REMINDER, **given, **channels)
-    approve(ledger, draft)
-    ledger.notices.release(INCIDENT, REMINDER, NOW)
+    draft = reminding(ledger)
     assert codes_of(claimed(ledger, draft)).keys() == {2, 3}
+
+
+def test_who_redeems_before_the_reminder_leaves_gets_none(ledger: Ledger) -> None:
+    told(ledger)
+    draft = reminding(ledger)
+    redeem(ledger, 1)
+    assert codes_of(claimed(ledger, draft)).keys() == {2, 3}
+    assert states(ledger)[1] == (DeliveryState.HELD, "the code was redeemed before the reminder left")
+    assert ledger.audit.verify() == ()
+
+
+def test_a_reminder_of_a_redeemed_code_is_not_tried_again(ledger: Ledger) -> None:
+    """One whose first try the relay refused for a while, and one that the relay may have."""
+    told(ledger)
+    draft = reminding(ledger)
+    claims = claimed(ledger, draft)
+    ledger.deliveries.record(claims, (), INCIDENT, REMINDER, NOW)
+    later = [(one, Receipt(one.key, Status.DEFERRED, "451", doubtful=one.about == claims[1].about)) for one in claims]
+    ledger.deliveries.record((), later, INCIDENT, REMINDER, NOW)
+    ledger.deliveries.end_leases([claims[0].lease], {}, INCIDENT, REMINDER, NOW)
+    redeem(ledger, 1)
+    redeem(ledger, 2)
+    assert codes_of(claimed(ledger, draft, now=NOW + timedelta(days=1))).keys() == {3}
+    found = {person: state for person, (state, _) in states(ledger).items()}
+    assert found == {1: DeliveryState.HELD, 2: DeliveryState.UNCERTAIN, 3: DeliveryState.CLAIMED}
+
+
+def states(ledger: Ledger) -> dict[int, tuple[DeliveryState, str]]:
+    """How the reminder to each person stands, and why."""
+    with ledger.store.read() as session:
+        rows = session.exec(select(DeliveryRow).where(DeliveryRow.notice == REMINDER)).all()
+    return {row.person: (DeliveryState(row.state), reason(ReceiptCause(row.cause), row.detail)) for row in rows}
