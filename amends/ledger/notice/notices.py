@@ -392,21 +392,21 @@ def in_force(session: Session, incident: str) -> InForce:
     return InForce(*session.execute(IN_FORCE, {"incident": incident}).one())
 
 
-def is_current(session: Session, draft: Draft, now: InForce | None = None) -> bool:
+def is_current(session: Session, draft: Draft, known: InForce | None = None) -> bool:
     """Return True when the facts, the audience and the words in force are those that the draft was made from.
 
-    Who asks for many drafts of an incident gives what is in force, so that this is read once.
+    A caller with many drafts of an incident gives what is in force, so that this is read once.
     """
-    return not changed_since(session, draft, now)
+    return not changed_since(session, draft, known)
 
 
-def changed_since(session: Session, draft: Draft, now: InForce | None = None) -> str:
+def changed_since(session: Session, draft: Draft, known: InForce | None = None) -> str:
     """Return in words which of facts, list, playbook and languages have changed since the draft was made, or ""."""
-    now = now or in_force(session, draft.incident)
+    known = known or in_force(session, draft.incident)
     stands = {
-        "the facts": draft.facts_digest == now.facts,
-        "the list of people": draft.audience_digest == f"{now.audience}:{draft.audience}",
-        "the playbook or its words": draft.pinned == now.words,
+        "the facts": draft.facts_digest == known.facts,
+        "the list of people": draft.audience_digest == f"{known.audience}:{draft.audience}",
+        "the playbook or its words": draft.pinned == known.words,
         "the decision on languages": not draft.instead or draft.instead == _ruled_now(session, draft),
     }
     return listed([what for what, same in stands.items() if not same])
