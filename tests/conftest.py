@@ -4,6 +4,8 @@ import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -14,6 +16,7 @@ import httpcore2
 import pytest
 from hypothesis import HealthCheck, settings
 
+from amends.content.file import document
 from amends.delivery import rendering
 from amends.domain.draft import trial
 from amends.ledger.store import database, disk_reserve
@@ -74,6 +77,23 @@ def tried_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "rendered", remembered)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parsed_once() -> Iterator[None]:
+    """Parse files of the same text once in a process: each command reads the shipped words, help and playbooks."""
+    known: dict[tuple[Path, str], document.Document] = {}
+    really = document.parse_document
+
+    def parsed(path: Path, text: str) -> document.Document:
+        if (path, text) not in known:
+            known[path, text] = really(path, text)
+        found = known[path, text]
+        return replace(found, content=deepcopy(found.content))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "parse_document", parsed)
         yield
 
 

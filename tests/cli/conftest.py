@@ -89,10 +89,10 @@ def write_draft(ledger: Ledger, step_id: str = NOTICE) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Office:
+def template(new_home: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
     """Made once; every test works on a copy."""
     folder = tmp_path_factory.mktemp("office")
-    office = make_home(folder / "home")
+    office = a_copy(new_home, folder / "home")
     for name, role in TEAM.items():
         by = "" if name == "lena" else "lena"
         office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
@@ -140,10 +140,16 @@ def sent(sent_template: Office, tmp_path: Path) -> Office:
     return a_copy(sent_template, tmp_path / "home")
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """Made once; every test works on a copy."""
+    return make_home(tmp_path_factory.mktemp("new") / "home")
+
+
 @pytest.fixture
-def empty(tmp_path: Path) -> Office:
+def empty(new_home: Office, tmp_path: Path) -> Office:
     """A home in which nothing has happened yet."""
-    return make_home(tmp_path / "home")
+    return a_copy(new_home, tmp_path / "home")
 
 
 def a_copy(office: Office, home: Path) -> Office:

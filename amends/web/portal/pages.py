@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,15 +39,7 @@ class PortalPages:
         """The path with which every link of the portal begins; empty when the portal has a host of its own."""
         self._shipped, self._contact_ways = shipped, contact_ways
         self._refusals = lru_cache(64)(self._refuse)
-        self._templates = Environment(
-            loader=PackageLoader("amends.web.http"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals["base"] = self.base
-        self._templates.filters["dialled"] = dialled
+        self._templates = _templates(self.base)
 
     def show(
         self, template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **values: Any
@@ -118,3 +110,18 @@ def dialled(phone: str) -> str:
     if number.startswith("+"):
         return "+" + re.sub(r"\(0\)|\D", "", number)
     return re.sub(r"\D", "", number)
+
+
+@cache
+def _templates(base: str) -> Environment:
+    """Return the templates of pages whose links begin with this path, compiled once for all portals of a process."""
+    templates = Environment(
+        loader=PackageLoader("amends.web.http"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals["base"] = base
+    templates.filters["dialled"] = dialled
+    return templates

@@ -18,6 +18,7 @@ from amends.ledger.deliver.claims import Claim
 from amends.ledger.receipt.inbox import NewMailFile, TakenMail
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_asked
 from tests.delivery.sending import INCIDENT, NOTICE, approved
+from tests.remembered import remembered
 
 LENA, OMAR = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
 LATER = NOW + timedelta(days=500)
@@ -61,6 +62,7 @@ def _receipt(claim: Claim) -> Receipt:
     return Receipt(claim.key, Status.SENT, REPLY if number == 1 else "250", f"SMcanary{number}")
 
 
+@remembered
 def with_traces(ledger: Ledger, listed: list[Person] | None = None, **retention: Any) -> None:
     """Everybody was told; person 1 did on the page, by mail and by SMS whatever a person can do."""
     approved(ledger, listed or people(), cascade=(), next_news_at=None)
@@ -93,6 +95,7 @@ def leave_traces(ledger: Ledger, person: int = 1) -> None:
     ledger.choices.renew_link(INCIDENT, person, "lena", NOW)
 
 
+@remembered
 def closed(ledger: Ledger, **retention: Any) -> None:
     """The same, and the case is closed at NOW."""
     with_traces(ledger, **retention)
