@@ -28,11 +28,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 	$(BIN)/amends demo --home $(CURDIR)/demo-home
 
-test: $(INSTALLED) ## the tests that prove the product, in less than five minutes on two cores
+test: $(INSTALLED) ## the tests that prove the product; seven to eight minutes on two cores
 	folder=$$(mktemp -d "$(or $(MEMORY),/tmp)/amends-tests.XXXXXX") && trap 'rm -rf "$$folder"' EXIT && \
 		$(PYTEST) --dist worksteal -m 'not full' --basetemp "$$folder/tests" $(ARGS)
 
-test-all: $(INSTALLED) ## the rest: processes, browsers, a Prefect server, kills, both databases; a quarter of an hour
+test-all: $(INSTALLED) ## the rest: processes, browsers, a Prefect server, kills, both databases; forty minutes on two cores
 	$(PYTEST) --dist loadfile -m full $(ARGS)
 
 chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour: nobody told twice, nobody lost
