@@ -62,7 +62,7 @@ from tests.channels.scripted import ScriptedSmtp
 from tests.chaos.killing import PROCESSES
 from tests.chaos.sender import Errand, run
 from tests.cli.conftest import INCIDENT as OFFICE_INCIDENT
-from tests.cli.conftest import Office, approve, empty, office, template  # noqa: F401 - fixtures
+from tests.cli.conftest import Office, approve, empty, new_home, office, template  # noqa: F401 - fixtures
 from tests.delivery.sending import INCIDENT, NOTICE, Rig, a_ledger, approved, channel_settings, sqlite_url
 from tests.disks import fill_up, small_file_system
 from tests.terminals import hears_all, outlives_the_terminal
