@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     """The team's own channel for alarms of Prefect, as an Apprise address; empty means no alarms."""
     inbox: InboxSettings | None = Field(default=None, repr=False)
     """The mailbox that `amends up` looks into; None means that nobody looks."""
+    disk_reserve: int = Field(default=64, ge=1)
+    """The megabytes beside a ledger in a file that are freed when the disk is full, for the answers in flight."""
     portal_port: Port = 8400
     prefect_port: Port = 4200
     connections: ConnectionLimits = ConnectionLimits()
@@ -294,7 +296,7 @@ def _within(name: str, section: str) -> bool:
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """Return the ledger of this installation, with its tables migrated.
+    """Return the ledger of this installation, with its tables.
 
     Raises KeyMissing, LedgerUnavailable or SettingsError. The ledger must exist: only `amends init` makes one, because
     a new one here would be empty, and the loss of the old one would go unnoticed.
@@ -328,10 +330,12 @@ def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
     from sqlalchemy.exc import ArgumentError
 
     from amends.ledger import Ledger
+    from amends.ledger.store.disk_reserve import MEGABYTE
 
     try:
         _refuse_when_gone(settings)
-        return Ledger(settings.ledger_url, keys, settings.home / ANCHOR_FILE)
+        reserve = settings.disk_reserve * MEGABYTE
+        return Ledger(settings.ledger_url, keys, settings.home / ANCHOR_FILE, reserve=reserve)
     except ModuleNotFoundError as error:
         what = f"it needs {error.name}, which is not installed here: pip install 'amends[postgres]'"
     except (ArgumentError, ValueError):

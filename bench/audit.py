@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from amends.ledger import Keys, Ledger
-from amends.ledger.store.tables import AuditRow
+from amends.ledger.tables.audit import AuditRow
 from bench.peers.page import machine
 
 BEGAN = datetime(2026, 11, 24, 8, tzinfo=UTC)

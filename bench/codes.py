@@ -24,7 +24,7 @@ import psycopg
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.base.value import EVERYONE
+from amends.domain.base.audience import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.codes.code import CodeVariant, NewCode, part_of
 from amends.domain.deliver.preflight import Preflight

@@ -41,8 +41,9 @@ from amends.delivery.send import group_commit
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.workers import Work, send
-from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import Called, ChannelKind
+from amends.domain.base.audience import EVERYONE
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Called
 from amends.domain.draft.draft import draft
 from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.incident.facts import DataCategory

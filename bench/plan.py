@@ -14,7 +14,8 @@ from typing import Any
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.people.person import AudienceCounts
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook

@@ -25,7 +25,7 @@ from amends.domain.feedback.queue.queue import PAGE, QueueFilter
 from amends.domain.people.person import Person
 from amends.ledger import Keys, Ledger
 from amends.ledger.feedback.question_rows import question_place
-from amends.ledger.store.tables import QuestionGroupRow, QuestionLikenessRow, QuestionRow
+from amends.ledger.tables.feedback import QuestionGroupRow, QuestionLikenessRow, QuestionRow
 from bench.peers.page import fill, machine, number, table
 
 STORY = library() / "examples" / "stolen-terminals"

@@ -24,7 +24,7 @@ from amends.cli.home.up import Parts, deploy, free_port, prefect_server
 from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.people.person import Person
 from amends.domain.playbook.playbook import Event, Phase, Step
 from amends.ledger import Ledger

@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.base.value import EVERYONE
+from amends.domain.base.audience import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import draft
 from amends.domain.draft.writer import Readers, Wanted
@@ -38,7 +38,7 @@ from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.notice.statement import Statement
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Keys, Ledger
-from amends.ledger.store.tables import NoticeRow, ReleaseRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
 from bench.deliver import LINKS, STORY, invented
 from bench.peers.engine import add_options, engine, fresh_ledger, options_told
 from bench.peers.measure import Run

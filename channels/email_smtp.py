@@ -7,16 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.domain.channel.channel import (
-    ChannelKind,
-    Flaw,
-    Message,
-    MessagesInFlight,
-    Receipt,
-    ReceiptCause,
-    Status,
-    VariantForm,
-)
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Flaw, Message, MessagesInFlight, Receipt, ReceiptCause, Status, VariantForm
 from channels.base.settings import ProviderSettings, is_loopback
 from channels.smtp import webhook
 from channels.smtp.connection import Connection, Relay, Security

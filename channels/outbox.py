@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from amends.domain.base.errors import ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import LastCall, Message, Receipt, Status
 from amends.system.files import replace_file
 from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings

@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
-from amends.domain.channel.channel import ChannelKind, Message, MessagesInFlight, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, MessagesInFlight, Receipt, ReceiptCause, Status
 from amends.domain.rehearse.injects import Script
 from channels.base.settings import ProviderSettings
 

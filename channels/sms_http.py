@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx2
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Flaw, LastCall, Message, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Flaw, LastCall, Message, Receipt, ReceiptCause, Status
 from amends.domain.channel.sms import Encoding, segments
 from amends.domain.feedback.sms_reply import IncomingRules
 from amends.domain.receipt.webhook import (

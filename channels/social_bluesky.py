@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import httpx2
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import LastCall, Message, Receipt, Status
 from amends.domain.receipt.webhook import plain_value
 from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings

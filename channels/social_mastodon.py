@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.base.value import LOCALE
-from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import LastCall, Message, Receipt, Status
 from amends.domain.feedback.mention import Mention, MentionsFound, Visibility, reply_text
 from amends.domain.receipt.webhook import plain_value, text_value
 from channels.base.one_by_one import OneByOne

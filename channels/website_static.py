@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from amends.domain.base.errors import ChannelUnavailable, Refusal
 from amends.domain.base.url import same_site
 from amends.domain.base.value import LOCALE, NAME
-from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.identifiers import mark
+from amends.domain.channel.message import LastCall, Message, Receipt, Status
 from amends.system.files import replace_file, sync_folder
 from channels.base.one_by_one import OneByOne
 from channels.base.page import NoticeEntry, PublicNotices, Site

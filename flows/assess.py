@@ -13,6 +13,7 @@ from amends.domain.assess.changes import changes
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
 from amends.domain.case.filings import as_known
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
@@ -54,7 +55,8 @@ async def _assess(context: Context, case: Case, planned: PlannedOccurrence) -> s
     if assessment.changes:
         points = "1 point" if len(assessment.changes) == 1 else f"{len(assessment.changes)} points"
         what = f"assessment {planned.number} differs in {points}: {'; '.join(assessment.changes)}"
-        await asyncio.to_thread(context.ledger.incidents.alert, incident_id, what, now)
+        changed = AlertId(AlertKind.ASSESSMENT_CHANGED, str(planned.number))
+        await asyncio.to_thread(context.ledger.alerts.record, incident_id, Alert(changed, what, now))
     await asyncio.to_thread(mark_done, context, planned, incident_id)
     await artifacts.show_assessment(case, assessment)
     return _outcome(assessment)

@@ -7,7 +7,6 @@ from prefect import State, flow
 
 from amends.delivery.answers.send import send_replies
 from amends.domain.case.case import Case
-from amends.domain.case.hours import hour_of
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
@@ -47,16 +46,16 @@ def _announce(context: Context, case: Case, planned: PlannedOccurrence) -> None:
     notices = [one for one in case.notices if (one.step, one.occurrence) == (planned.step, planned.number)]
     if session is None or (step.notice and not any(one.stage is NoticeStage.APPROVED for one in notices)):
         return
-    context.ledger.hours.announce(case.incident.id, hour_of(case, session), ENGINE, context.clock())
+    context.ledger.hours.announce(case.incident.id, case.hour_of(session), ENGINE, context.clock())
 
 
 async def _sum_up(context: Context, case: Case) -> str:
     """Send the answers that are due, show the page of questions and surveys, and return numbers of questions."""
     await send_replies(context.ledger, context.channels, context.links, case.incident.id, context.clock)
     await asyncio.to_thread(context.ledger.surveys.open_waiting, case.incident.id, context.clock())
-    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
-    await artifacts.show_feedback(case)
-    asked = case.questions
+    view = await asyncio.to_thread(context.ledger.views.closing, case.incident.id, context.clock())
+    await artifacts.show_feedback(view)
+    asked = view.questions
     if asked.overdue:
         await artifacts.show_chases(
             case, [f"{asked.overdue} questions are overdue: `amends questions list {case.incident.id} --open`"]

@@ -6,9 +6,12 @@ from functools import partial
 
 from prefect import State, flow
 
-from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case, OccurrenceKind
-from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
+from amends.domain.alert.commitments import CommitmentStage, id_at
+from amends.domain.base.text import counted, day, minute
+from amends.domain.case.case import Case
+from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_alert, reminders
+from amends.domain.case.states import OccurrenceKind
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.incident.commitment import Chase, Commitment, to_chase, to_foresee
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
@@ -37,7 +40,8 @@ async def _follow_up(context: Context, case: Case, planned: PlannedOccurrence) -
     if step.task:
         return await _ask_for(context, case, planned, step)
     lines = await as_task("remind the owners of promises", partial(_look_after_promises, context, case), _reminders)
-    case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
+    if lines:
+        case = await asyncio.to_thread(context.ledger.cases.read, case.incident.id, context.clock())
     said = await draft_and_send(context, case, planned)
     return f"{said}; {_reminders(lines)}"
 
@@ -61,18 +65,19 @@ def _foresee(context: Context, case: Case) -> list[str]:
         return []
     now, incident_id, before = context.clock(), case.incident.id, case.playbook.late_before
     foreseen = to_foresee(case.commitments, now, before, case.playbook.next_word_within)
-    lines = [_foreseen_line(incident_id, commitment, at) for commitment, at in foreseen.items()]
-    for line, (commitment, at) in zip(lines, foreseen.items(), strict=True):
-        context.ledger.incidents.alert(incident_id, line, now)
+    alerts = [_foreseen(incident_id, commitment, at, now) for commitment, at in foreseen.items()]
+    for alert, (commitment, at) in zip(alerts, foreseen.items(), strict=True):
+        context.ledger.alerts.record(incident_id, alert)
         context.ledger.commitments.foresee(incident_id, commitment, at, now)
-    return lines
+    return [alert.what for alert in alerts]
 
 
-def _foreseen_line(incident_id: str, commitment: str, next_word_at: datetime) -> str:
-    return (
+def _foreseen(incident_id: str, commitment: str, next_word_at: datetime, now: datetime) -> Alert:
+    words = (
         f"`{commitment}` is not settled: a notice is drafted that it will be late, and that people hear more by "
         f"{minute(next_word_at)}; `amends commitments keep|late|drop {incident_id} {commitment} --as NAME` replaces it"
     )
+    return Alert(AlertId(AlertKind.COMMITMENT, commitment, f"foreseen {minute(next_word_at)}"), words, now)
 
 
 async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
@@ -88,7 +93,8 @@ async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, ste
 def _ask_owner(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
     by = step.within.after(planned.due_at, case.calendar) if step.within else planned.due_at
     line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, planned, step)}"
-    context.ledger.incidents.alert(case.incident.id, line, context.clock())
+    asked = AlertId(AlertKind.TASK, f"{planned.step} {planned.number}", minute(by))
+    context.ledger.alerts.record(case.incident.id, Alert(asked, line, context.clock()))
     context.ledger.occurrences.begin(case.incident.id, planned.step, planned.number, planned.due_at, context.clock())
     return line
 
@@ -97,7 +103,8 @@ def _escalate(context: Context, case: Case, planned: PlannedOccurrence, step: St
     how = _when_done(case, planned, step)
     line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {how}"
     now, incident_id = context.clock(), case.incident.id
-    context.ledger.incidents.alert(incident_id, line, now)
+    late = AlertId(AlertKind.TASK_LATE, f"{step.id} {planned.number}")
+    context.ledger.alerts.record(incident_id, Alert(late, line, now))
     told = (OccurrenceKind.LATE, step.id, planned.number, planned.due_at)
     context.ledger.occurrences.record_reminder(incident_id, *told, now, f"told the {step.escalate_to}")
     return line
@@ -114,18 +121,19 @@ async def _remind(context: Context, case: Case, planned: PlannedOccurrence) -> s
     due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
     overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}
     named = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
-    lines = [deadline_line(case, reminder) for reminder in named]
-    record = partial(asyncio.to_thread, _record_reminders, context, case.incident.id, due, lines)
+    alerts = [deadline_alert(case, reminder, context.clock()) for reminder in named]
+    lines = [alert.what for alert in alerts]
+    record = partial(asyncio.to_thread, _record_reminders, context, case.incident.id, due, alerts)
     await as_task("remind of legal deadlines", record, lambda _: _reminders(lines))
     await asyncio.to_thread(mark_done, context, planned, case.incident.id)
     await artifacts.show_chases(case, lines)
     return f"{_reminders(lines)} of legal deadlines"
 
 
-def _record_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:
+def _record_reminders(context: Context, incident_id: str, given: list[Reminder], alerts: list[Alert]) -> None:
     ledger, now = context.ledger, context.clock()
-    for line in lines:
-        ledger.incidents.alert(incident_id, line, now)
+    for alert in alerts:
+        ledger.alerts.record(incident_id, alert)
     for one in given:
         given_now = (OccurrenceKind.DEADLINE, one.step, one.number, one.at)
         ledger.occurrences.record_reminder(incident_id, *given_now, now, "reminded")
@@ -137,18 +145,21 @@ def _chase(context: Context, case: Case) -> list[str]:
     now, incident_id = context.clock(), case.incident.id
     by_id = {commitment.id: commitment for commitment in case.commitments}
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
-    lines = [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
+    alerts = [_chasing(by_id[commitment_id], chase, now) for commitment_id, chase in chases.items()]
     reached = {one.name for one in context.ledger.team.members() if one.active and one.can_be_reached}
-    for line, (commitment_id, chase) in zip(lines, chases.items(), strict=True):
-        # The alert is recorded first, once for the same line, because Prefect may fail to show the page.
+    for alert, (commitment_id, chase) in zip(alerts, chases.items(), strict=True):
+        # The alert is recorded first, once for the date, because Prefect may fail to show the page.
         if chase is Chase.ESCALATE or not reached & {by_id[commitment_id].owner, by_id[commitment_id].deputy}:
-            context.ledger.incidents.alert(incident_id, line, now)
+            context.ledger.alerts.record(incident_id, alert)
         context.ledger.commitments.chased(incident_id, commitment_id, chase, now)
-    return lines
+    return [alert.what for alert in alerts]
 
 
-def _line(commitment: Commitment, chase: Chase) -> str:
-    due = f"{commitment.new_due_at or commitment.due_at:%d %b %Y}"
+def _chasing(commitment: Commitment, chase: Chase, now: datetime) -> Alert:
+    due_at = commitment.new_due_at or commitment.due_at
+    due, name = f"{due_at:%d %b %Y}", commitment.id
     if chase is Chase.REMIND:
-        return f"{commitment.owner}: `{commitment.id}` is due on {due}"
-    return f"**Late**: `{commitment.id}` of {commitment.owner} was due on {due}; say when it will be done, and why"
+        coming = id_at(name, CommitmentStage.COMING, day(due_at))
+        return Alert(coming, f"{commitment.owner}: `{name}` is due on {due}", now)
+    what = f"**Late**: `{name}` of {commitment.owner} was due on {due}; say when it will be done, and why"
+    return Alert(id_at(name, CommitmentStage.LATE, day(due_at)), what, now)

@@ -31,5 +31,5 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft") -> St
 
 def _pin(context: Context, incident_id: str, name: str) -> str:
     ledger, now = context.ledger, context.clock()
-    playbook, wording, _ = ready_to_start(name, ledger.cases.read(incident_id, now), ledger.team.members())
+    playbook, wording, _ = ready_to_start(name, ledger.views.drafting(incident_id, now), ledger.team.members())
     return ledger.playbooks.pin(incident_id, playbook, wording, FROM_PREFECT, now, seen="")

@@ -19,19 +19,20 @@ from amends.delivery.alerts import (
     alert_of_replies,
     remind_approvers,
 )
-from amends.delivery.answers.send import send_replies, why_not_send
-from amends.delivery.channels import connected
-from amends.delivery.claims import decide_by_rules, end_without_account
-from amends.delivery.feedback.hours import ReminderWords, remind
+from amends.delivery.answers.send import send_replies
+from amends.delivery.claims import terms_of
 from amends.delivery.forget import DataPlaces, forget_again, forget_due
-from amends.delivery.send.postpone import zones
+from amends.delivery.outbox.hours import remind
+from amends.delivery.outbox.send import why_not_send
 from amends.domain.alert.by_hand import work_by_hand
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
-from amends.domain.case.case import Case, IncidentState
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.closing import is_over, late_answers
 from amends.domain.draft.recipients import why_nobody_may_claim
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
+from amends.domain.incident.event_kind import DESTROYED
 from amends.domain.plan.plan import plan
 from amends.domain.timeline.overview import numbers, overdue_tasks
 from amends.ledger import Ledger
@@ -82,7 +83,7 @@ async def sweep(incident_id: str = "") -> State[None]:
 class _Swept(NamedTuple):
     """The incidents swept that can be planned, and the troubles there were."""
 
-    sound: Sequence[Case]
+    sound: Sequence[TimelineView]
     troubles: list[str]
 
 
@@ -92,8 +93,8 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
     An incident that is over is swept only when asked for by name: it may have just ended, with runs still scheduled.
     """
     troubles: list[str] = []
-    cases: list[Case] = []
-    over: list[Case] = []
+    cases: list[TimelineView] = []
+    over: list[TimelineView] = []
     for incident_id in incidents:
         with _collected(troubles, incident_id):
             case = await bring_up_to_date(context, incident_id)
@@ -113,7 +114,7 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
     return _Swept(sound, troubles)
 
 
-async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[str], *, asked_for: bool) -> None:
+async def _mirror_all(context: Context, cases: Sequence[TimelineView], troubles: list[str], *, asked_for: bool) -> None:
     """Make Prefect's runs and pages of these cases agree with the ledger."""
     if not cases:
         return
@@ -126,7 +127,7 @@ async def _mirror_all(context: Context, cases: Sequence[Case], troubles: list[st
                 await show_timeline(case, now, in_place=True)
 
 
-async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
+async def _send_answers(context: Context, cases: Sequence[TimelineView], troubles: list[str]) -> None:
     """Send the answers that are due, also of incidents that are over; a pause, an embargo or a doubt is no trouble.
 
     Claims are looked after first, so that their people hear at once how these stand.
@@ -140,21 +141,25 @@ async def _send_answers(context: Context, cases: Sequence[Case], troubles: list[
             troubles += [f"{incident}: answers wait ({channel}): {why}" for channel, why in sent.trouble.items()]
 
 
-def _look_after_claims(context: Context, case: Case) -> None:
+def _look_after_claims(context: Context, case: TimelineView) -> None:
     """Grant what the playbook's rules grant, remind of missing accounts, and end claims that never got one.
 
     That the list has nobody who may claim is an alert, as of a step that tells nobody. Nobody is reminded, and nothing
     ends, while no answer may leave: days on which nobody hears anything count for none.
     """
-    now = context.clock()
+    now, ledger, incident = context.clock(), context.ledger, case.incident.id
     if why := why_nobody_may_claim(case):
-        context.ledger.incidents.alert(case.incident.id, why, now)
-    decide_by_rules(context.ledger, case, shipped_wording(), now)
-    if not why_not_send(context.ledger, case.incident.id, now):
-        end_without_account(context.ledger, case, shipped_wording(), now)
+        nobody = AlertId(AlertKind.NO_RECIPIENTS, "claims", case.pinned[:12])
+        ledger.alerts.record(incident, Alert(nobody, str(why), now))
+    terms = terms_of(case, ledger.playbooks.wording(incident), shipped_wording())
+    if terms is None or DESTROYED in case.events:
+        return
+    ledger.claims.decide_by_rules(incident, terms, now)
+    if not why_not_send(ledger, incident, now):
+        ledger.claims.end_without_account(incident, terms.words, now)
 
 
-async def _forget_due(context: Context, cases: Sequence[Case], troubles: list[str]) -> None:
+async def _forget_due(context: Context, cases: Sequence[TimelineView], troubles: list[str]) -> None:
     """Forget what of closed incidents is due by their playbooks; nothing while the clock or the ledger is in doubt."""
     places = DataPlaces(context.channels, context.home)
     for case in cases:
@@ -166,11 +171,11 @@ async def _forget_due(context: Context, cases: Sequence[Case], troubles: list[st
 def _forget_again(context: Context) -> tuple[str, ...]:
     """Forget again what a restored backup has brought back, and note what the file of tombstones lacks."""
     troubles = forget_again(context.ledger, DataPlaces(context.channels, context.home))
-    context.ledger.brought_back.note()
+    context.ledger.forgettings.note()
     return troubles
 
 
-async def _show_now(context: Context, cases: Sequence[Case], troubles: Sequence[str], only: str) -> None:
+async def _show_now(context: Context, cases: Sequence[TimelineView], troubles: Sequence[str], only: str) -> None:
     """Write the page *now*; after a look at one incident, with the others as the ledger has them.
 
     With very many incidents the page waits for the sweep that looks at all of them anyway.
@@ -180,17 +185,19 @@ async def _show_now(context: Context, cases: Sequence[Case], troubles: Sequence[
         rest = [line.id for line in context.ledger.incidents.all() if line.id != only]
         if len(rest) > PAGE:
             return
-        shown += [await asyncio.to_thread(context.ledger.cases.read, one, now) for one in rest]
+        shown += [await asyncio.to_thread(context.ledger.views.timeline, one, now) for one in rest]
     await show_now([case for case in shown if not is_over(case, now)], troubles, now)
 
 
-def _late(cases: Sequence[Case], now: datetime) -> str:
+def _late(cases: Sequence[TimelineView], now: datetime) -> str:
     """Return what is overdue in each incident, in numbers, or an empty text."""
     late = {case.incident.id: tasks for case in cases if (tasks := overdue_tasks(case, now))}
     return "".join(f"; overdue: {numbers(tasks)} of {incident}" for incident, tasks in late.items())
 
 
-async def _alert_people(context: Context, known: Sequence[Case], going: Sequence[str], troubles: list[str]) -> None:
+async def _alert_people(
+    context: Context, known: Sequence[TimelineView], going: Sequence[str], troubles: list[str]
+) -> None:
     """Send alerts to the leads, and remind approvers and the lead of what is late in incidents that are not over.
 
     A doubt that holds back all incidents is sent once, with the first incident that is not over.
@@ -207,30 +214,24 @@ async def _alert_people(context: Context, known: Sequence[Case], going: Sequence
                 await asyncio.to_thread(partial(alert_of_commitments, ledger, case, now, rehearsal=rehearsal))
             if case.incident.id in going and not case.clock_doubt:
                 await asyncio.to_thread(_remind_people, ledger, case, now)
-                await _remind_of_hours(context, case.incident.id)
+                troubles += await _remind_of_hours(context, case.incident.id)
 
 
-async def _remind_of_hours(context: Context, incident_id: str) -> None:
-    """Send the reminders of question hours that are due, to each who asked for them."""
-    email = context.channels.get(ChannelKind.EMAIL)
-    if email is None or not await asyncio.to_thread(context.ledger.hours.due_reminders, incident_id, context.clock()):
-        return
-    case = await asyncio.to_thread(context.ledger.cases.outline, incident_id)
-    words = ReminderWords(case, shipped_wording(), context.links, zones, context.clock())
-    async with connected({ChannelKind.EMAIL: email}) as channels:
-        await remind(context.ledger, channels, incident_id, words, context.clock)
+async def _remind_of_hours(context: Context, incident: str) -> list[str]:
+    """Send the reminders of question hours that are due, and return why others stay behind."""
+    ledger, channels, links = context.ledger, context.channels, context.links
+    sent = await remind(ledger, channels, links, incident, context.clock, shipped_wording)
+    return [f"{incident}: reminders wait ({channel}): {why}" for channel, why in sent.trouble.items()]
 
 
-def _remind_people(ledger: Ledger, case: Case, now: datetime) -> None:
+def _remind_people(ledger: Ledger, case: TimelineView, now: datetime) -> None:
     """Remind members whose approval is missing, and alert the lead to late answers and to work that no machine does."""
     remind_approvers(ledger, case, now)
-    for work in work_by_hand(case, now):
-        ledger.incidents.alert(case.incident.id, work, now)
-    for late in late_answers(case, now):
-        ledger.incidents.alert(case.incident.id, late, now)
+    for alert in (*work_by_hand(case, now), *late_answers(case, now)):
+        ledger.alerts.record(case.incident.id, alert)
 
 
-def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:
+def _can_be_planned(case: TimelineView, now: datetime, troubles: list[str]) -> bool:
     """Return True when the case can be planned, so that its runs can be looked up with those of the other incidents."""
     with _collected(troubles, case.incident.id):
         plan(case, now)

@@ -10,10 +10,14 @@ from amends.content.file.shipped import library
 from amends.content.playbook.commitment_library import shipped_commitments
 from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
 from amends.domain.base.value import Span
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.closing import ClosingView
+from amends.domain.case.views.draft import DraftView
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.criteria import unmet
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.incident.commitment import Commitment, CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident, StatementKey
@@ -314,7 +318,11 @@ def a_survey(**changes: Any) -> Survey:
     return Survey.model_validate(given | changes)
 
 
-def a_case(**changes: Any) -> Case:
+class WholeCase(TimelineView, DraftView):
+    """A case with all that any view of it has."""
+
+
+def a_case(**changes: Any) -> WholeCase:
     """The incident as just opened and handed to the playbook: nothing done yet."""
     given: dict[str, Any] = {
         "incident": an_incident(),
@@ -327,7 +335,12 @@ def a_case(**changes: Any) -> Case:
         "pinned": "playbook-1",
         "events": {"opened": NOW},
     }
-    return Case(**(given | changes))
+    return WholeCase(**(given | changes))
+
+
+def an_alert(what: str = "update 1 is held", at: datetime = NOW, **known_by: str) -> Alert:
+    """An alert that is known by its words, as far as a test does not care."""
+    return Alert(AlertId(**({"kind": AlertKind.STEP_HELD, "subject": what} | known_by)), what, at)
 
 
 def a_member(**changes: Any) -> Member:
@@ -543,6 +556,6 @@ def variant_of(draft: Draft, locale: str, channel: ChannelKind, addendum: str = 
     return draft.nearest(TextName(locale, Reader.SELF, addendum, cohort), channel, "en")
 
 
-def reasons_not_to_close(case: Case, now: datetime) -> tuple[str, ...]:
+def reasons_not_to_close(case: ClosingView, now: datetime) -> tuple[str, ...]:
     """What keeps the case from closing, in words."""
     return tuple(one.what for one in unmet(case, now))

@@ -11,7 +11,8 @@ from functools import cache
 import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
-from sqlmodel import SQLModel
+
+from amends.ledger.store.schema import all_tables
 
 POSTGRES = os.environ.get("AMENDS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -53,7 +54,7 @@ def empty(engine: Engine) -> None:
 
     As a replica would: no trigger keeps a row that may only be added to, and none counts what is taken away.
     """
-    tables = [table.name for table in reversed(SQLModel.metadata.sorted_tables) if table.name != "key_check"]
+    tables = [table.name for table in reversed(all_tables().sorted_tables) if table.name != "key_check"]
     filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
     with engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

@@ -22,6 +22,8 @@ class Desks(ThreadingHTTPServer):
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.called = threading.Event()
         self.let_go = threading.Event()
+        self.delay = 0.0
+        """The seconds before each answer."""
 
     def address(self, name: str, answers: str = "ok") -> str:
         return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{answers}/{name}"
@@ -38,6 +40,7 @@ class _Desk(BaseHTTPRequestHandler):
         _, answers, name = self.path.split("/")
         self.server.got.append((name, content))
         self.server.called.set()
+        self.server.let_go.wait(self.server.delay)
         if answers == "never":
             self.server.let_go.wait(60)
         if answers == "drips":  # each byte comes in time, the answer never

@@ -9,32 +9,26 @@ import pickle
 import secrets
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
 from hashlib import sha256
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-import pytest
-from sqlmodel import SQLModel
-
-from amends.domain.case.case import Case
 from amends.ledger import Ledger
-from amends.ledger.case.case import Cases
+from amends.ledger.store.schema import all_tables
 from amends.ledger.store.session import Store
 
 P, T = ParamSpec("P"), TypeVar("T")
 MOST = 100
 """The most states in memory, each of a third of a megabyte."""
-FEW = 20
 HEADER = 48
 """The bytes at the start of SQLite's shared memory that change with every commit."""
 BESIDE = ("audit-head", "released")
 """The files beside the database that belong to its state."""
-ANYTHING = " UNION ALL ".join(f"SELECT 1 FROM {name}" for name in SQLModel.metadata.tables if name != "key_check")
+ANYTHING = " UNION ALL ".join(f"SELECT 1 FROM {name}" for name in all_tables().tables if name != "key_check")
 UNKNOWN = b""
 
 
@@ -140,21 +134,3 @@ def remembered(act: Callable[Concatenate[Ledger, P], T]) -> Callable[Concatenate
         return REMEMBERED.reach(ledger, act, *args, **options)
 
     return reached
-
-
-@contextmanager
-def cases_read_once() -> Iterator[None]:
-    """Read a case once for each state of its ledger and each time: the flows of one occurrence read it thrice."""
-    read, last = Cases.read, OrderedDict[tuple[object, ...], Case]()
-
-    def read_once(cases: Cases, incident: str, now: datetime | None = None) -> Case:
-        key = (cases._store.path, _trace(cases._store), incident, now)
-        if key not in last:
-            last[key] = read(cases, incident, now)
-            if len(last) > FEW:
-                last.popitem(last=False)
-        return last[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cases, "read", read_once)
-        yield

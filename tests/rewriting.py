@@ -7,7 +7,8 @@ from sqlmodel import select
 from amends.ledger import Ledger
 from amends.ledger.people.people import contact_place
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import PersonRow, Sealed
+from amends.ledger.tables.people import PersonRow
+from amends.ledger.tables.row import Sealed
 
 SAID = ("data", "country", "region", "timezone")
 

@@ -18,6 +18,7 @@ from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
+from amends.ledger.store.disk_reserve import MEGABYTE
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import Context
 from tests.builders import story_of_few
@@ -55,7 +56,7 @@ def _without_content() -> bytes:
 
 
 def _in(folder: Path) -> Ledger:
-    return Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(b"s" * 32), folder / "audit-head")
+    return Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(b"s" * 32), folder / "audit-head", reserve=MEGABYTE)
 
 
 def opened(ledger: Ledger, people: Iterable[Person], playbook: str = "customer-data-theft") -> None:

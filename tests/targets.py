@@ -46,7 +46,6 @@ WAITS_FOR_TEST_ALL = (
     "ledger/deliver/test_concurrency.py",
     "ledger/deliver/test_large_notices.py",
     "ledger/deliver/test_side_by_side.py",
-    "ledger/migrations/test_upgrades.py",
     "ledger/forget/test_rotation_killed.py",
     "ledger/store/test_copied.py",
     "ledger/store/test_leases.py",
@@ -60,10 +59,25 @@ WAITS_FOR_TEST_ALL = (
     "web/test_portal_api.py",
 )
 """Files and folders with whole processes, browsers, a Prefect server, kills, many people, slow connections, or whole stories."""
+LONGEST = (
+    "e2e/test_clicks.py",
+    "acceptance/test_a_year.py",
+    "flows/told/test_told_machine.py",
+    "flows/rehearsal/test_rehearse.py",
+    "ledger/codes/test_one_each.py",
+    "e2e/test_alarms.py",
+    "flows/told/test_planted_faults.py",
+    "e2e/test_fresh_user.py",
+    "e2e/test_forty_days.py",
+)
+"""Files that take minutes each, in the order in which they begin: before all others, or the last process works alone.
+
+The first and the last live whole weeks on a Prefect server, and would slow each other down side by side.
+"""
 ON_BOTH_DATABASES = (
     "ledger/claim/test_claims_at_once.py",
     "ledger/deliver/test_locks.py",
-    "ledger/migrations/",
+    "ledger/test_schema.py",
     "ledger/notice/test_approvals_at_once.py",
     "ledger/remedy/",
     "ledger/store/",
@@ -85,3 +99,9 @@ def waits_for_test_all(item: pytest.Item) -> bool:
     if path.startswith(WAITS_FOR_TEST_ALL):
         return True
     return item.get_closest_marker("postgres") is not None and not path.startswith(ON_BOTH_DATABASES)
+
+
+def turn(item: pytest.Item) -> int:
+    """Return the place of this test's file among the longest; all other files come after them."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return LONGEST.index(path) if path in LONGEST else len(LONGEST)

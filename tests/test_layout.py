@@ -17,16 +17,22 @@ import amends
 import channels
 import flows.form
 from amends.delivery.channels import providers
+from amends.domain.case.case import Case
+from amends.domain.case.outline import Outline
 from amends.ledger import Ledger
 from flows.run.choices import FORMS
 
 TOP = Path(amends.__file__).parents[1]
 MOST_MODULES = 12
+MOST_IMPORTERS_OF_CASE = 48
+"""To become fewer, never more: a function that needs the outline of a case alone takes an Outline."""
+MOST_FIELDS_OF_CASE = 12
+"""Beside those of its outline."""
 LONGEST_NAME = len("test_") + 60
 TEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 """`def test_a(…)`, `    async def test_b(…)`"""
 MAP = (TOP / "docs" / "map.md").read_text(encoding="utf-8")
-NO_ROOMS = {"templates", "static", "migrations", "versions", "__pycache__"}
+NO_ROOMS = {"templates", "static", "__pycache__"}
 RIDDLES = frozenset(
     "What Whether How That Those Who Whom Whose Whoever Whatever Which Why When Where It Its They Their This These".split()
 )
@@ -125,6 +131,17 @@ def test_no_folder_holds_more_than_twelve_modules() -> None:
     assert {str(folder): count for folder, count in counted.items() if count > MOST_MODULES} == {}
 
 
+def test_the_case_gains_no_importers() -> None:
+    paths = files("amends", "flows", "channels")
+    importers = [path for path in paths if "amends.domain.case.case import" in (TOP / path).read_text()]
+    assert len(importers) <= MOST_IMPORTERS_OF_CASE
+
+
+def test_the_case_gains_no_fields() -> None:
+    """What the plan does not depend on belongs to a view of the case, read by those who need it."""
+    assert len(Case.model_fields) - len(Outline.model_fields) <= MOST_FIELDS_OF_CASE
+
+
 def test_each_room_is_on_the_map() -> None:
     rooms = {path.parent.name for path in files("amends", "flows", "channels")} - NO_ROOMS
     assert {room for room in rooms if not re.search(rf"\b{room}\b", MAP)} == set()
@@ -195,3 +212,10 @@ def test_each_docstring_begins_with_what_happens_or_what_it_is() -> None:
 def test_a_name_of_a_test_is_a_short_sentence() -> None:
     names = (name for path in files("tests") for name in re.findall(TEST, (TOP / path).read_text("utf-8")))
     assert [name for name in names if len(name) > LONGEST_NAME] == []
+
+
+def test_kinds_of_channels_are_named_in_their_room_alone() -> None:
+    """Elsewhere code asks the row of a kind, so that a new kind needs no other change; a provider is of one kind."""
+    rooms = (Path("amends/domain/channel"), Path("amends/domain/law"), Path("channels"))
+    naming = (path for path in files("amends", "flows", "channels") if not any(map(path.is_relative_to, rooms)))
+    assert [str(path) for path in naming if re.search(r"ChannelKind\.[A-Z]", (TOP / path).read_text("utf-8"))] == []

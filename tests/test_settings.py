@@ -8,6 +8,7 @@ import pytest
 
 from amends.domain.base.errors import KeyMissing, LedgerUnavailable
 from amends.ledger import Keys, Ledger
+from amends.ledger.store.disk_reserve import MEGABYTE
 from amends.settings import (
     ANCHOR_FILE,
     SETTINGS_FILE,
@@ -103,13 +104,21 @@ def test_a_ledger_that_moved_to_another_place_is_missed_there(home: Path, tmp_pa
         open_ledger(read_settings(home))
 
 
-def test_a_ledger_of_a_newer_amends_says_so(home: Path) -> None:
+def test_a_home_says_how_much_room_its_reserve_takes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_DISK_RESERVE", "3")
+    with_ledger(home)
+    ledger = open_ledger(read_settings(home))
+    ledger.dispose()
+    assert ledger.store.reserve.size == 3 * MEGABYTE
+
+
+def test_a_ledger_of_another_amends_says_so(home: Path) -> None:
     with_ledger(home)
     ledger = open_ledger(read_settings(home))
     with ledger.store.engine.execution_options(writes=True).connect() as connection:
         connection.exec_driver_sql("UPDATE amends_schema SET version_num = '9999'")
         connection.commit()
-    with pytest.raises(LedgerUnavailable, match="written by a newer Amends: its tables are 9999"):
+    with pytest.raises(LedgerUnavailable, match="written by another Amends: its tables are 9999"):
         ledger.migrate()
     ledger.dispose()
 

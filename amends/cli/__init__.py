@@ -5,6 +5,9 @@ import sys
 
 def main() -> None:
     """Run the command line that the process was started with."""
+    from amends.system.garbage import collect_rarely
+
+    collect_rarely()
     try:
         from amends.cli.app import app
 

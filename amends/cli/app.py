@@ -4,7 +4,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -17,6 +16,7 @@ from amends.cli.terminal.clock import use_home
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.errors import explain
 from amends.cli.terminal.options import CommandGroup, place
+from amends.system.places import named
 
 
 class CommandEntry(NamedTuple):
@@ -147,8 +147,7 @@ class Commands(CommandGroup):
 
 def load(entry: CommandEntry) -> Any:
     """Import and return the command of an entry."""
-    module, name = entry.place.split(":")
-    found = getattr(import_module(f"amends.cli.{module}"), name)
+    found = named(f"amends.cli.{entry.place}")
     if isinstance(found, typer.Typer):
         found.info.help = entry.summary
         return get_group(found)

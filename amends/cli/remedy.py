@@ -16,7 +16,7 @@ from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState, outcome_of
+from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState, RightOutcome, outcome_of
 
 if TYPE_CHECKING:
     from amends.content.feedback.columns import Rejected
@@ -128,7 +128,7 @@ def correct(
         raise typer.BadParameter("say what is right, with --result NAME or with --reason NAME")
     outcome = _outcome(desk, incident, commitment, "", result, reason)
     whose = chosen_person(desk.ledger, incident, person, by_number)
-    said = desk.ledger.remedies.correct(incident, commitment, whose, outcome, why, by, now())
+    said = desk.ledger.remedies.correct(incident, commitment, whose, RightOutcome(outcome, why), by, now())
     text = f"{commitment}, person {whose}: {_in_words(said.before)} was wrong, {_in_words(outcome)} is right"
     shown = {"person": whose, "was": said.before.word, "state": outcome.state, "result": outcome.word}
     desk.show(

@@ -94,18 +94,17 @@ def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
 
 def _check_name(path: Path) -> None:
     """Check that a notice can find the template under its name. Raises ContentError."""
-    from amends.domain.draft.writer import SUFFIX
-
     name = _TEMPLATE_NAME.fullmatch(path.name)
     if path.parent.name == SHARED and path.suffix in (".md", ".txt"):
         return
     if not name:
         what = "a template is named LOCALE.CHANNEL.md or LOCALE.CHANNEL.txt"
         raise ContentError(Finding(str(path), Code.WRONG_FORM, what, "as in zh-CN.email.md"))
-    if name["channel"] not in SUFFIX:
-        advice = did_you_mean(name["channel"], SUFFIX)
+    written = {kind: kind.suffix for kind in ChannelKind if kind.suffix}
+    if name["channel"] not in written:
+        advice = did_you_mean(name["channel"], written)
         raise ContentError(Finding(str(path), Code.UNKNOWN_WORD, f"{name['channel']!r} is not a channel", advice))
-    if name["suffix"] != (suffix := SUFFIX[ChannelKind(name["channel"])]):
+    if name["suffix"] != (suffix := written[ChannelKind(name["channel"])]):
         raise ContentError(Finding(str(path), Code.WRONG_FORM, f"a template for {name['channel']} ends in .{suffix}"))
 
 

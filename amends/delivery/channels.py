@@ -7,7 +7,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from amends.domain.base.errors import ChannelMisconfigured
-from amends.domain.channel.channel import WITHOUT_PROVIDER, Channel, ChannelKind
+from amends.domain.channel.channel import WITHOUT_PROVIDER, ChannelKind
+from amends.domain.channel.message import Channel
 from amends.domain.deliver.pace import Bucket, rate_of
 from amends.domain.notice.notice import Draft
 

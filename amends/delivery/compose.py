@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from amends.delivery.markdown import blocks_of, plain_text, to_html
 from amends.domain.base.value import text_for
-from amends.domain.channel.channel import ChannelKind, Message, Passage, Pieces, VariantForm
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Passage, Pieces, VariantForm
 from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
@@ -40,8 +41,7 @@ class Composer:
         # All are called for every message and have few different answers; a variant that nobody reads is not formed.
         self._form_for = cache(self._find_form)
         self._form = cache(self._form_of)
-        self._say = cache(self._say_data)
-        self._own_words = cache(self._say_own_words)
+        self._shared = cache(self._values_of_many)
 
     def message(self, claim: Claim) -> Message:
         """Return the complete message of this claim.
@@ -62,7 +62,7 @@ class Composer:
 
     def on_paper(self, claim: Claim) -> Message:
         """Return the email whose text is printed as this letter. Raises KeyError as `message` does."""
-        return self.message(claim._replace(channel=ChannelKind.EMAIL))
+        return self.message(claim._replace(channel=claim.channel.reads))
 
     def _find_form(self, text: TextName, channel: ChannelKind) -> VariantForm:
         """Return the form of the variant that was approved for such a reader."""
@@ -93,30 +93,44 @@ class Composer:
         )
 
     def _signature(self, locale: str, kind: ChannelKind) -> str:
-        chinese_sms = kind is ChannelKind.SMS and locale.startswith("zh")
+        chinese_sms = kind.segmented and locale.startswith("zh")
         return (self._incident.organisation.sms_signature or "") if chinese_sms else ""
 
     def _values(self, claim: Claim, locale: str) -> dict[str, str]:
-        if claim.about is None or claim.to is None:
+        about, to = claim.about, claim.to
+        if about is None or to is None:
             return {}
-        phrases = self._wording.phrases.get(locale)
-        guardian, home = claim.text.reader == Reader.GUARDIAN, place_of(claim.about.country, claim.about.region)
-        nobody, child = (phrases.nameless, phrases.nameless_child) if phrases else ("", "")
-        return {
-            Slot.NAME: claim.to.name or nobody,
-            Slot.YOUR_DATA: self._say(locale, claim.about.data),
+        guardian, results = claim.text.reader == Reader.GUARDIAN, (claim.remedy, claim.earlier_remedy)
+        place = place_of(about.country, about.region)
+        shared, nobody, child = self._shared(locale, about.data, place, guardian, claim.earlier_data, results)
+        values = {
+            **shared,
+            Slot.NAME: to.name or nobody,
             Slot.PERSONAL_LINK: claim.link,
-            Slot.EARLIER_DATA: self._say(locale, claim.earlier_data) if claim.earlier_data else "",
-            Slot.CHILD: claim.about.name or child if guardian else "",
-            Slot.RESULT: text_for(self._draft.results.get(claim.remedy, {}), locale),
-            Slot.EARLIER_RESULT: text_for(self._draft.results.get(claim.earlier_remedy, {}), locale),
-            **self._own_words(locale, claim.about.data, home, guardian),
-            **{f"{OWN_CODE}{commitment}": code for commitment, code in claim.codes.items()},
+            Slot.CHILD: about.name or child if guardian else "",
         }
+        for commitment, code in claim.codes.items():
+            values[f"{OWN_CODE}{commitment}"] = code
+        return values
 
-    def _say_own_words(
-        self, locale: str, touched: tuple[DataCategory, ...], place: str, guardian: bool
-    ) -> dict[str, str]:
+    def _values_of_many(
+        self, locale: str, touched: tuple[DataCategory, ...], place: str, guardian: bool,
+        earlier: tuple[DataCategory, ...], results: tuple[str, str],
+    ) -> tuple[dict[str, str], str, str]:  # fmt: skip
+        """Return the values that very many people share, and the words for a person and a child without a name."""
+        phrases = self._wording.phrases.get(locale)
+        nobody, child = (phrases.nameless, phrases.nameless_child) if phrases else ("", "")
+        told, told_before = (text_for(self._draft.results.get(result, {}), locale) for result in results)
+        shared = {
+            Slot.YOUR_DATA: self._say_data(locale, touched),
+            Slot.EARLIER_DATA: self._say_data(locale, earlier) if earlier else "",
+            Slot.RESULT: told,
+            Slot.EARLIER_RESULT: told_before,
+            **self._own_words(locale, touched, place, guardian),
+        }
+        return shared, nobody, child
+
+    def _own_words(self, locale: str, touched: tuple[DataCategory, ...], place: str, guardian: bool) -> dict[str, str]:
         """Return the steps and the help for people with this data who live in this place."""
         kinds, steps = touched or self._incident.facts.categories(), self._wording.steps_in(locale, place[:2])
         return {
@@ -136,9 +150,8 @@ def as_passage(markdown: str) -> Passage:
 
 
 def _address(claim: Claim) -> str:
-    if claim.to is None:
-        return ""
-    return claim.to.email if claim.channel is ChannelKind.EMAIL else claim.to.phone
+    address = claim.channel.address
+    return address.of(claim.to) if claim.to and address else ""
 
 
 def _pieces(text: str) -> Pieces:
@@ -147,7 +160,7 @@ def _pieces(text: str) -> Pieces:
 
 def _without_markup(variant: Variant, markup: str) -> str:
     """Return the text for readers without markup: all of a message, but only a summary of a page."""
-    if variant.channel is ChannelKind.WEBSITE:
+    if variant.channel.page:
         return _summary(variant)
     return plain_text(blocks_of(markup)) if markup else variant.text
 

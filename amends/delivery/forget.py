@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.forget.plan import due
 from amends.domain.forget.retention import DataKind
-from amends.domain.team.member import Member
 from amends.ledger import Ledger
-from amends.ledger.forget.brought_back import BroughtBack
-from amends.ledger.forget.sealed_columns import FILES
+from amends.ledger.forget.brought_back import BroughtBack, EmptiedFolder
+from amends.ledger.forget.folders import FOLDERS
 from amends.ledger.store.encryption import Seal
 from amends.system.files import changed_at, replace_file, sync_folder
+
+if TYPE_CHECKING:
+    from amends.domain.case.views.closing import ClosingView
+    from amends.domain.team.member import Member
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class DataPlaces:
 
 
 def erase_person(
-    ledger: Ledger, places: DataPlaces, incident: str, person: int, first: Member, second: Member, now: datetime
+    ledger: Ledger, places: DataPlaces, incident: str, person: int, first: "Member", second: "Member", now: datetime
 ) -> None:
     """Erase a person whom two members want erased. Raises as `Erasure.erase` does."""
     ledger.erasure.refuse(incident, person, first, second)
@@ -47,19 +50,19 @@ def _remove_files_of(ledger: Ledger, places: DataPlaces, incident: str, person: 
 
 
 def destroy_case(
-    ledger: Ledger, places: DataPlaces, incident: str, first: Member, second: Member, now: datetime
+    ledger: Ledger, places: DataPlaces, incident: str, first: "Member", second: "Member", now: datetime
 ) -> int:  # fmt: skip
     """Destroy an incident's personal data on the word of two, with its files; return how many messages outboxes had.
 
     A second call after a crash finishes the work, and so does the next start. Raises as `Destruction.destroy` does.
     """
     ledger.destruction.destroy(incident, first, second, now)
-    ledger.brought_back.note()
+    ledger.forgettings.note()
     _remove_files_gone(ledger, places)
     return remove_from_outboxes(places.channels, incident)
 
 
-def forget_due(ledger: Ledger, places: DataPlaces, case: Case, now: datetime) -> tuple[DataKind, ...]:
+def forget_due(ledger: Ledger, places: DataPlaces, case: "ClosingView", now: datetime) -> tuple[DataKind, ...]:
     """Forget what of this case is due, and return the kinds. Raises as `Retentions.forget` does."""
     kinds = due(ledger.retention.plan(case, now), now)
     for kind in kinds:
@@ -143,12 +146,19 @@ def _remove_files(places: DataPlaces, paths: Iterable[str]) -> None:
 def _remove_files_gone(ledger: Ledger, places: DataPlaces) -> None:
     """Remove the home's sealed files whose data the ledger has forgotten, such as those that a crash left there."""
     home = places.home
-    if home is None or not any((home / table.folder).is_dir() for table in FILES):
+    if home is None or not any((home / folder).is_dir() for folder in FOLDERS.values()):
         return
-    for gone in ledger.brought_back.files_gone():
-        if (folder := home / gone.folder).is_dir():
-            left = [path for path in sorted(folder.iterdir()) if f"{gone.folder}/{path.name}" not in gone.kept]
-            _remove(path for path in left if gone.before is None or changed_at(path) < gone.before)
+    for emptied in ledger.brought_back.folders():
+        if (folder := home / emptied.path).is_dir() and (files := sorted(folder.iterdir())):
+            _remove(_forgotten(ledger, emptied, files))
+
+
+def _forgotten(ledger: Ledger, emptied: EmptiedFolder, files: Iterable[Path]) -> Iterable[Path]:
+    """Return the forgotten ones among the files of a folder: not those under hold, nor later ones."""
+    if emptied.before is None:
+        return files
+    kept, before = ledger.retention.files_listed(emptied.incident, emptied.kind), emptied.before
+    return [path for path in files if f"{emptied.path}/{path.name}" not in kept and changed_at(path) < before]
 
 
 def seal_files_in(home: Path) -> Callable[[Iterable[tuple[str, str]], Seal], None]:

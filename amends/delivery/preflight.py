@@ -9,12 +9,14 @@ from functools import cache
 
 from amends.delivery.channels import Channels, ChannelSettings, connected, require
 from amends.delivery.compose import CELL_HOLDS, Composer
-from amends.domain.channel.channel import ChannelKind, CheckingChannel, Flaw, Message, VariantForm
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import CheckingChannel, Flaw, Message, VariantForm
 from amends.domain.deliver.preflight import MOST_NAMED, Preflight, Trouble, gap
 from amends.domain.draft.writer import Links
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import Draft, Slot
 from amends.ledger import Claim, Ledger
+from amends.system.processes import few_cycles
 
 Check = Callable[[Message], Flaw | None]
 
@@ -29,7 +31,8 @@ async def look_over(ledger: Ledger, draft: Draft, settings: ChannelSettings, lin
     known = ledger.notices.preflight(draft)
     if known and not known.wrong and not ledger.codes.why_short(draft.incident, draft.notice, known.codes, now):
         return known
-    found = await _put_together(ledger, draft, settings, links)
+    with few_cycles():
+        found = await _put_together(ledger, draft, settings, links)
     ledger.notices.keep_preflight(draft, found, now)
     return found
 
@@ -139,7 +142,7 @@ def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tu
     A name also stands on an envelope and in the header of an email.
     """
     needed = form.slots | ({Slot.NAME} if channel.printed else set())
-    shown = needed | ({Slot.NAME} if channel is ChannelKind.EMAIL else set())
+    shown = needed | ({Slot.NAME} if channel.mail else set())
     return tuple(sorted(needed)), tuple(sorted(shown))
 
 

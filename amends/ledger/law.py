@@ -16,7 +16,7 @@ from amends.domain.law.substitute import SubstituteNotice
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import AssessmentRow, FilingRow, SubstituteRow
+from amends.ledger.tables.playbook import AssessmentRow, FilingRow, SubstituteRow
 
 
 class Filings:
@@ -90,14 +90,14 @@ class Filings:
 def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
     """Return the incident's filings, in the order in which they were recorded."""
     query = select(FilingRow).where(FilingRow.incident == incident).order_by(col(FilingRow.number))
-    return tuple(Filing.model_validate(row.model_dump(exclude={"incident", "seal"})) for row in session.exec(query))
+    return tuple(row.as_value(Filing) for row in session.exec(query))
 
 
 def substitutes_of(session: Session, incident: str) -> tuple[SubstituteNotice, ...]:
     """Return the substitute notices that were recorded, the first one first."""
     query = select(SubstituteRow).where(SubstituteRow.incident == incident)
     rows = session.exec(query.order_by(col(SubstituteRow.at), col(SubstituteRow.duty)))
-    return tuple(SubstituteNotice.model_validate(row.model_dump(exclude={"incident", "seal"})) for row in rows)
+    return tuple(row.as_value(SubstituteNotice) for row in rows)
 
 
 def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:

@@ -7,7 +7,9 @@ from sqlmodel import Session, col, func, select
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.review import Review, ReviewFigures, ReviewKind, ReviewNote, why_not_note
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import CommitmentRow, QuestionRow, ReviewNoteRow, ReviewRow
+from amends.ledger.tables.commitment import CommitmentRow
+from amends.ledger.tables.feedback import QuestionRow
+from amends.ledger.tables.playbook import ReviewNoteRow, ReviewRow
 
 Times = tuple[datetime, datetime, datetime | None]
 
@@ -110,7 +112,7 @@ def _notes(session: Session, incident: str) -> list[ReviewNoteRow]:
 
 
 def _note(row: ReviewNoteRow) -> ReviewNote:
-    return ReviewNote.model_validate(row.model_dump(exclude={"incident", "seal"}))
+    return row.as_value(ReviewNote)
 
 
 def _review(row: ReviewRow) -> Review:

@@ -14,7 +14,8 @@ from amends.domain.team.approval import why_not_deputy
 from amends.domain.team.member import FROM_PREFECT, Member, TeamRole
 from amends.ledger.store.encryption import token_hash
 from amends.ledger.store.session import ENGINE, Store
-from amends.ledger.store.tables import MemberRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.team import MemberRow
 
 LONGEST_NAME = 100
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -165,7 +166,7 @@ def _locked(session: Session, *names: str) -> list[MemberRow]:
 def contact_of(name: str) -> str:
     """Return the place for which a member's contact is sealed."""
     """Return the place for which a member's contact is sealed."""
-    return f"member:contact:{name}"
+    return place("member", "contact", name)
 
 
 def team(session: Session) -> tuple[Member, ...]:
@@ -178,11 +179,4 @@ def team(session: Session) -> tuple[Member, ...]:
 
 def as_member(row: MemberRow) -> Member:
     """Return the member of a row, even with a deputy who has left the team since."""
-    return Member(
-        name=row.name,
-        role=TeamRole(row.role),
-        active=row.active,
-        deputy=row.deputy,
-        deputy_until=row.deputy_until,
-        can_be_reached=row.sealed_contact is not None,
-    )
+    return row.as_value(Member, can_be_reached=row.sealed_contact is not None)

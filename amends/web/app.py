@@ -18,7 +18,7 @@ from amends.content.notice import shipped_wording
 from amends.ledger import Ledger
 from amends.rehearsal_clock import rehearsal_clock
 from amends.settings import Settings, open_ledger, read_settings
-from amends.system.processes import give_way
+from amends.system.processes import freeze_imports, give_way
 from amends.web.http.connections import BACKLOG, guarded
 from amends.web.http.forms import Fields
 from amends.web.http.languages import best_locale
@@ -32,7 +32,8 @@ from amends.web.portal.hours import HourPages
 from amends.web.portal.notices import INDEX, NoticePages, plain_file
 from amends.web.portal.opt_out import OptOutPages, add_opt_outs
 from amends.web.portal.pages import PortalPages
-from amends.web.portal.personal import PageForm, PersonalPages
+from amends.web.portal.personal import PersonalPages
+from amends.web.portal.sections.page import FORMS
 from amends.web.portal.visit import Link
 from amends.web.webhook.receipts import add_receipts
 from amends.web.webhook.sms_replies import add_incoming
@@ -145,34 +146,33 @@ def _add_personal_pages(app: FastAPI, personal: PersonalPages, write_slots: asyn
     def read(request: Request, link: Link, notice: str) -> Response:
         return personal.read(request, link, notice)
 
-    for form in PageForm:
-        if form is not PageForm.CLAIM:
-            _add_form(app, personal, form, write_slots)
-    _add_claim_form(app, personal, write_slots)
+    for name, form in FORMS.items():
+        add = _add_form_with_files if form.takes_files else _add_form
+        add(app, personal, name, write_slots)
 
 
-def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, write_slots: asyncio.Semaphore) -> None:
+def _add_form(app: FastAPI, personal: PersonalPages, form: str, write_slots: asyncio.Semaphore) -> None:
     @app.post(f"/p/{{link}}/{form}")
     async def take(request: Request, link: Link, fields: Fields) -> Response:
         async with write_slots:
             return await run_in_threadpool(personal.take, request, link, form, fields)
 
+    _add_way_back(app, personal, form)
+
+
+def _add_form_with_files(app: FastAPI, personal: PersonalPages, form: str, write_slots: asyncio.Semaphore) -> None:
+    @app.post(f"/p/{{link}}/{form}")
+    async def take(request: Request, link: Link, sent: Uploaded) -> Response:
+        async with write_slots:
+            return await run_in_threadpool(personal.take, request, link, form, sent.fields, sent.files)
+
+    _add_way_back(app, personal, form)
+
+
+def _add_way_back(app: FastAPI, personal: PersonalPages, form: str) -> None:
     @app.api_route(f"/p/{{link}}/{form}", methods=READ)
     def back(request: Request, link: Link) -> Response:
         return personal.back(request, link, form)
-
-
-def _add_claim_form(app: FastAPI, personal: PersonalPages, write_slots: asyncio.Semaphore) -> None:
-    """Add the form of claims, which may have files."""
-
-    @app.post(f"/p/{{link}}/{PageForm.CLAIM}")
-    async def take_claim(request: Request, link: Link, form: Uploaded) -> Response:
-        async with write_slots:
-            return await run_in_threadpool(personal.take, request, link, PageForm.CLAIM, form.fields, form.files)
-
-    @app.api_route(f"/p/{{link}}/{PageForm.CLAIM}", methods=READ)
-    def back_to_claim(request: Request, link: Link) -> Response:
-        return personal.back(request, link, PageForm.CLAIM)
 
 
 def _error_page(pages: PortalPages) -> Callable[[Request, Exception], Response]:
@@ -212,6 +212,7 @@ def main() -> None:
     settings = read_settings()
     ledger = open_ledger(settings)
     give_way(NICENESS)
+    freeze_imports()
     try:
         # No access log, because paths hold secret links. The portal reads the headers of proxies itself.
         uvicorn.run(

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import LastCall, Message, MessagesInFlight, Receipt
+from amends.domain.channel.message import LastCall, Message, MessagesInFlight, Receipt
 
 
 class OneByOne(ABC):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from feedgenerator import Atom1Feed
 
 from amends.domain.base.value import Moment, Value, nearest_locale
-from amends.domain.channel.channel import PageVersion
+from amends.domain.channel.message import PageVersion
 from amends.domain.notice.wording import from_utc
 
 WORDS: dict[str, dict[str, str]] = json.loads(files("channels").joinpath("website_words.json").read_text("utf-8"))

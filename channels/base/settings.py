@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from amends.domain.base.errors import ChannelMisconfigured
+from amends.domain.channel.channel import ChannelKind
 
-Choice = TypeVar("Choice", bound=StrEnum)
+Choice = TypeVar("Choice", bound=StrEnum | ChannelKind)
 
 
 def is_loopback(host: str) -> bool:
@@ -67,7 +68,7 @@ class ProviderSettings:
         try:
             return offered(self._values[name])
         except ValueError:
-            raise self.wrong(name, f"must be one of {', '.join(offered)}") from None
+            raise self.wrong(name, f"must be one of {', '.join(cast(Iterable[str], offered))}") from None
 
     def query(self, name: str) -> dict[str, str]:
         """Return fields written as in a query, from=Example&unicode=1; a plus stays a plus, as in phone numbers."""

@@ -15,8 +15,8 @@ from functools import lru_cache
 from html import escape
 
 from amends.domain.base.value import LOCALE
-from amends.domain.channel.channel import Message, Pieces, VariantForm
 from amends.domain.channel.identifiers import message_id
+from amends.domain.channel.message import Message, Pieces, VariantForm
 from channels.smtp.quoted_printable import SOFT_BREAK, quoted, quoted_markup, quoted_value
 from channels.smtp.webhook import ECHOED
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Protocol
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Called, Receipt, Status
 from amends.domain.channel.identifiers import bounce_address
+from amends.domain.channel.message import Called, Receipt, Status
 from channels.smtp.connection import CLOSES, Connection, Disconnected, Relay, Reply
 from channels.smtp.mime import Email
 from channels.smtp.replies import after_dot, refusal

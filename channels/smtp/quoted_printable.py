@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
-from amends.domain.channel.channel import Passage
+from amends.domain.channel.message import Passage
 
 SOFT_BREAK = b"=\r\n"
 LINE = 72

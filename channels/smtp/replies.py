@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import Receipt, ReceiptCause, Status
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.receipt.codes import OURS, Codes, spares_the_address, words_of
 from channels.smtp.connection import Relay, Reply
 

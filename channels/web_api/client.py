@@ -10,6 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
+from amends.system.tls import trusted_context
 from channels.base.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
@@ -42,8 +43,9 @@ NOT_THERE = {
 def open_client(seconds: float, reach: NetworkReach = NetworkReach.PUBLIC) -> httpx2.AsyncClient:
     """Return a client for one host: no redirects, cookies, compressed bodies, no proxy or login of the environment."""
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
+    transport = httpx2.AsyncHTTPTransport(verify=trusted_context(), trust_env=False, limits=limits)
     return httpx2.AsyncClient(
-        transport=GuardedTransport(httpx2.AsyncHTTPTransport(trust_env=False, limits=limits), reach),
+        transport=GuardedTransport(transport, reach),
         timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,

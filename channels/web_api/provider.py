@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from amends.domain.base.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import LastCall, Receipt, ReceiptCause, Status
+from amends.domain.channel.message import LastCall, Receipt, ReceiptCause, Status
 from amends.domain.receipt.webhook import json_of, plain_value
 from channels.web_api.client import CONNECT_SECONDS, IDLE_SECONDS, NetworkReach, NotAllowedThere, open_client
 

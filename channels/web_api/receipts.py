@@ -2,7 +2,7 @@
 
 import re
 
-from amends.domain.channel.channel import Status
+from amends.domain.channel.message import Status
 from amends.domain.receipt.webhook import TWILIO, ReportRules, ReportShape, Scheme
 from channels.base.settings import ProviderSettings
 

@@ -52,5 +52,5 @@ def _hold(context: Context, incident_id: str, until: datetime, reference: str) -
     except ValueError as error:
         raise NotAllowed(f"{until.isoformat(timespec='minutes')}: {error}; look at the year") from None
     ledger.incidents.embargo(incident_id, end, reference, FROM_PREFECT, context.clock())
-    tell_leads(context, incident_id, f"nothing leaves before {minute(end)}")
+    tell_leads(context, incident_id, "hold", f"nothing leaves before {minute(end)}")
     return end

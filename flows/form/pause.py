@@ -33,4 +33,4 @@ async def pause(incident_id: str) -> State[None]:
 def _pause(context: Context, incident_id: str) -> None:
     """Pause the incident. Raises NotInLedger, and NotAllowed when the incident is paused already."""
     context.ledger.incidents.pause(incident_id, FROM_PREFECT, context.clock())
-    tell_leads(context, incident_id, "it is paused")
+    tell_leads(context, incident_id, "pause", "it is paused")

@@ -5,7 +5,7 @@ import asyncio
 from prefect import State, flow
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.plan.resume import changed_meanwhile
 from amends.domain.team.member import FROM_PREFECT
 from flows.run.context import Context
@@ -44,4 +44,4 @@ def _resume(context: Context, incident_id: str) -> None:
         ledger.incidents.resume(incident_id, FROM_PREFECT, now)
     except NotAllowed as error:
         raise NotAllowed(f"{error}; {asks}") from None
-    tell_leads(context, incident_id, "it goes on")
+    tell_leads(context, incident_id, "resume", "it goes on")

@@ -39,4 +39,4 @@ def _pause(context: Context, incident_id: str) -> None:
     """Pause the incident, unless it is paused already. Raises NotInLedger, LedgerUnavailable."""
     with suppress(NotAllowed):
         context.ledger.incidents.pause(incident_id, FROM_PREFECT, context.clock())
-        tell_leads(context, incident_id, "everything that was being sent is stopped")
+        tell_leads(context, incident_id, "stop", "everything that was being sent is stopped")

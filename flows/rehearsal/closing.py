@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from amends.domain.closing.criteria import bound, unmet
+from amends.domain.closing.criteria import as_unmet, unmet
 from amends.domain.closing.missing import date_of
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.playbook.closing import NEVER_OVERRIDDEN, Criterion
@@ -21,11 +21,9 @@ def carry_over(ledger: Ledger, incident: str, by: str, now: datetime) -> list[st
 
 def pass_over(ledger: Ledger, incident: str, members: tuple[Member, Member], reason: str, now: datetime) -> list[str]:
     """Pass over what is missing now with the word of two members; return the criteria that were passed over."""
-    found = unmet(ledger.cases.read(incident, now), now)
+    found = unmet(ledger.views.closing(incident, now), now)
     criteria = [one for one in Criterion if one not in NEVER_OVERRIDDEN and any(it.criterion is one for it in found)]
     for criterion in criteria:
-        mine = [one for one in found if one.criterion is criterion]
-        named = [(one.key, one.what) for one in mine]
         for member in members:
-            ledger.closing.override(incident, criterion, bound(criterion, mine), named, member, reason, now)
+            ledger.closing.override(incident, as_unmet(criterion, found), member, reason, now)
     return [criterion.value for criterion in criteria]

@@ -24,12 +24,13 @@ from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
 from amends.domain.base.text import counted, listed
 from amends.domain.base.value import Span, Texts, text_for
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import open_duties
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.closing.criteria import unmet
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.writer import Links
-from amends.domain.feedback.answer import ReplyState
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.duty import Addressee
@@ -99,10 +100,13 @@ class DemoStory:
         self._ledger, self._clock, self._visitor = ledger, clock, visitor
         self._done: set[str] = set()
 
-    async def between(self, _now: datetime) -> None:
-        """Do what people would do by now."""
-        await asyncio.to_thread(self._approve)
-        await asyncio.to_thread(self._hand_over)
+    async def between(self, case: Case) -> bool:
+        """Do what people would do by now, and return True when anybody did something."""
+        approved = await asyncio.to_thread(self._approve, case)
+        if approved:
+            case = await asyncio.to_thread(self._ledger.cases.read, INCIDENT)
+        handed_over = await asyncio.to_thread(self._hand_over, case)
+        done = len(self._done)
         for name, after, act in (
             ("filed", timedelta(hours=20), self._file),
             ("hotline", timedelta(hours=30), self._hotline),
@@ -119,24 +123,28 @@ class DemoStory:
             if name not in self._done and self._clock.now >= START + after:
                 self._done.add(name)
                 await asyncio.to_thread(act)
+        return approved or handed_over or len(self._done) > done
 
-    def _approve(self) -> None:
-        for notice in self._ledger.cases.read(INCIDENT).notices:
-            if notice.stage is NoticeStage.DRAFTED and notice.current:
-                approvers = TEAM[1 : notice.approvals_needed + 1]
-                names = listed(one.name for one in approvers)
-                say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
-                for member in approvers:
-                    self._ledger.approvals.decide(
-                        INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
-                    )
+    def _approve(self, case: Case) -> bool:
+        """Approve what is drafted, and return True when anything was."""
+        drafted = [one for one in case.notices if one.stage is NoticeStage.DRAFTED and one.current]
+        for notice in drafted:
+            approvers = TEAM[1 : notice.approvals_needed + 1]
+            names = listed(one.name for one in approvers)
+            say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
+            for member in approvers:
+                self._ledger.approvals.decide(
+                    INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
+                )
+        return bool(drafted)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, case: Case) -> bool:
         """Record that letters are handed over; a person would write their files and take them to a print shop."""
-        for notice in self._ledger.cases.read(INCIDENT).notices:
-            if notice.letters_to_hand_over:
-                self._ledger.letters.take(INCIDENT, notice.id, TEAM[1], self._clock.now)
-                say(self._clock.now, f"omar hands {counted(notice.letters, 'letter')} of {notice.id} to the print shop")
+        waiting = [one for one in case.notices if one.letters_to_hand_over]
+        for notice in waiting:
+            self._ledger.letters.take(INCIDENT, notice.id, TEAM[1], self._clock.now)
+            say(self._clock.now, f"omar hands {counted(notice.letters, 'letter')} of {notice.id} to the print shop")
+        return bool(waiting)
 
     def _file(self) -> None:
         """Record a filing with its receipt for each duty to an authority, as a person would after filing by hand."""
@@ -150,7 +158,7 @@ class DemoStory:
         say(self._clock.now, f"mei files what {len(due)} duties ask for, and records the receipts")
 
     def _hotline(self) -> None:
-        playbook = self._ledger.cases.read(INCIDENT).playbook
+        playbook = self._ledger.cases.outline(INCIDENT).playbook
         if playbook:
             calls = read_calls(STORY / "hotline.csv", datetime.max.replace(tzinfo=UTC))
             taken = record_calls(self._ledger, INCIDENT, playbook, calls, self._clock.now)
@@ -228,7 +236,7 @@ class DemoStory:
 
     def _resolve(self) -> None:
         now = self._clock.now
-        for one in unmet(self._ledger.cases.read(INCIDENT, now), now):
+        for one in unmet(self._ledger.views.closing(INCIDENT, now), now):
             say(now, f"closing is refused: {one.what}")
         for commitment in carry_over(self._ledger, INCIDENT, LEAD.name, now):
             say(now, f"mei carries the promise {commitment} over: it has its owner and its date")
@@ -279,8 +287,8 @@ def portal(settings: Settings, ledger: Ledger, clock: PassedClock) -> Iterator[s
 
 def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> dict[ChannelKind, dict[str, str]]:
     """Return the settings of the demo's channels: real protocols, spoken to servers on this machine."""
-    return {
-        ChannelKind.EMAIL: {
+    channels = {
+        "email": {
             "use": "email_smtp",
             "host": "127.0.0.1",
             "port": str(mail.port),
@@ -288,7 +296,7 @@ def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> di
             "sender": "care@btepai.example",
             "bounce_domain": "bounces.btepai.example",
         },
-        ChannelKind.SMS: {
+        "sms": {
             "use": "sms_http",
             "shape": "json",
             "url": f"{web.url}/sms",
@@ -297,13 +305,14 @@ def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> di
             "id_field": "id",
             "token": "demo",
         },
-        ChannelKind.SOCIAL: {"use": "social_mastodon", "url": web.url, "token": "demo"},
-        ChannelKind.WEBSITE: {
+        "social": {"use": "social_mastodon", "url": web.url, "token": "demo"},
+        "website": {
             "use": "website_static",
             "folder": str(settings.site),
             "base_url": f"{settings.public_url}/n",
         },
     }
+    return {ChannelKind(name): own for name, own in channels.items()}
 
 
 async def play_story(settings: Settings, ledger: Ledger, mail: MailServer, web: WebServices) -> None:
@@ -315,17 +324,15 @@ async def play_story(settings: Settings, ledger: Ledger, mail: MailServer, web: 
     for member in TEAM:
         token = ledger.team.add(member.name, member.role, LEAD.name, clock.now)
         replace_file(settings.home / f"token-{member.name}", token.encode())
-    say(
-        clock.now,
-        f"mei opens the incident: {people} people in {len(ledger.cases.read(INCIDENT).audience.by_country)} countries",
-    )
+    countries = len(ledger.cases.outline(INCIDENT).audience.by_country)
+    say(clock.now, f"mei opens the incident: {people} people in {countries} countries")
     context = Context(ledger, Links(settings.public_url), world_channels(mail, web, settings), clock)
     with using(context), portal(settings, ledger, clock) as url:
         await respond(INCIDENT, "customer-data-theft")
         story = DemoStory(ledger, clock, Visitor(url, ledger, clock))
         end = START + RESOLVED_AFTER + timedelta(days=2)
         await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)
-    say(clock.now, f"the case is {ledger.cases.read(INCIDENT).state}; its open promises are still looked after")
+    say(clock.now, f"the case is {ledger.cases.outline(INCIDENT).state}; its open promises are still looked after")
 
 
 def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
@@ -343,13 +350,13 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
         said.update(line.channel for line in ledger.statistics.lines(INCIDENT, notice.id) if line.state == "sent")
         if total != notice.meant_for:
             found.append(f"{notice.id}: {total} states for {notice.meant_for} people")
-    answers = Counter(reply.channel for reply in ledger.replies.all(INCIDENT) if reply.state is ReplyState.SENT)
+    answers = Counter(reply.channel for reply in ledger.replies.all(INCIDENT) if reply.state is OutgoingState.SENT)
     said.update(answers)
     print(f"  answers to questions: {listed(f'{count} by {way}' for way, count in answers.items())}")  # noqa: T201
     received = {
-        ChannelKind.EMAIL: len(mail.arrived),
-        ChannelKind.SMS: sum(taken.service == "sms" for taken in web.taken),
-        ChannelKind.SOCIAL: sum(taken.service == "mastodon" for taken in web.taken),
+        "email": len(mail.arrived),
+        "sms": sum(taken.service == "sms" for taken in web.taken),
+        "social": sum(taken.service == "mastodon" for taken in web.taken),
     }
     for kind, count in received.items():
         print(f"  {kind}: {said[kind]} sent says the ledger, {count} received says the world")  # noqa: T201

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from prefect import Flow, State
 
+from amends.domain.case.case import Case
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import Phase
 from flows.assess import assess
@@ -15,8 +16,11 @@ from flows.run.context import Context
 from flows.update import update
 
 Run = Flow[[str, str, int], Coroutine[None, None, State[None]]]
-Between = Callable[[datetime], Awaitable[None]]
-"""A callback for the acts of people, such as approvals and questions; called before the plan is read each time."""
+Between = Callable[[Case], Awaitable[bool]]
+"""A callback for the acts of people, such as approvals and questions, called before each occurrence.
+
+It returns True when people may have changed the case.
+"""
 
 PHASES: dict[Phase, Run] = {
     Phase.ASSESS: assess,
@@ -50,8 +54,10 @@ async def fast_forward(
     """
     carried_out: list[PlannedOccurrence] = []
     while len(carried_out) < MOST_OCCURRENCES:
-        await between(clock.now)
-        found = plan(context.ledger.cases.read(incident_id, clock.now), clock.now)
+        case = context.ledger.cases.read(incident_id, clock.now)
+        if await between(case):
+            case = context.ledger.cases.read(incident_id, clock.now)
+        found = plan(case, clock.now)
         if found.due:
             planned = found.due[0]
             phase = PHASES[planned.phase]

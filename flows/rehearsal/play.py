@@ -5,7 +5,6 @@ The process reads no home and no settings, has simulated channels only, and bloc
 """
 
 import asyncio
-import gc
 import heapq
 import os
 import sys
@@ -19,8 +18,11 @@ from amends.content.playbook.days_off import with_days_off
 from amends.content.playbook.playbook import load_playbook
 from amends.content.rehearse import read_injects
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import Case, OccurrenceState
-from amends.domain.channel.channel import ChannelKind, Message
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState
+from amends.domain.case.views.closing import ClosingView
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message
 from amends.domain.draft.languages import usable_locales
 from amends.domain.draft.writer import Links
 from amends.domain.incident.facts import Count
@@ -31,6 +33,7 @@ from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.rehearse.injects import HOUR, Script, full_hour, together
 from amends.domain.rehearse.report import FOUND, ORDER, Order, RehearsalReport
 from amends.ledger import Keys, Ledger
+from amends.system.processes import few_cycles
 from channels.simulated import World, existing
 from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.rehearsal.injected import InjectedChanges
@@ -145,7 +148,7 @@ class Returns:
 
     def expect(self, message: Message, now: datetime) -> None:
         """Schedule the bounce or the spam report of an email that arrived, when the script has one."""
-        if message.kind is not ChannelKind.EMAIL:
+        if not message.kind.mail:
             return
         script = self._scene.script
         if after := script.comes_back_after(message.to):
@@ -200,18 +203,18 @@ class Play:
     async def _step(self) -> bool:
         """Carry out one occurrence, or move on to the next event; return False when no event is left before the end."""
         now = self._clock.now
-        case = self._scene.ledger.cases.read(self._scene.incident, now)
+        case = self._scene.ledger.views.closing(self._scene.incident, now)
         found = plan(case, now)
         self._public.expect_curious(case)
         if planned := next((one for one in found.due if self._may_begin(one, now)), None):
-            await self._carry_out(planned)
+            await self._carry_out(case, planned)
             return True
         return self._pass_time(case, [one.due_at for one in found.upcoming])
 
     def _may_begin(self, planned: PlannedOccurrence, now: datetime) -> bool:
         return self._not_before.get((planned.step, planned.number), now) <= now
 
-    def _pass_time(self, case: Case, upcoming: list[datetime]) -> bool:
+    def _pass_time(self, case: ClosingView, upcoming: list[datetime]) -> bool:
         now = self._clock.now
         waiting = [at for at in self._not_before.values() if at > now]
         people = (self._team.next_at(case, now), self._injected.next_at(), self.returns.next_at())
@@ -226,31 +229,26 @@ class Play:
         self._clock.now = now = max(self._clock.now, at)
         self._injected.apply_due(now)
         self.returns.take_due(now)
-        self._team.act(self._scene.ledger.cases.read(self._scene.incident, now), now)
+        self._team.act(self._scene.ledger.views.closing(self._scene.incident, now), now)
         self._show()
         return True
 
-    async def _carry_out(self, planned: PlannedOccurrence) -> None:
+    async def _carry_out(self, case: Case, planned: PlannedOccurrence) -> None:
         """Carry out the occurrence; hold it on an error, and try again later, as the sweep does, if it stays due."""
         key, now = (planned.step, planned.number), self._clock.now
-        before = self._begun(key)
         try:
             state = await PHASES[planned.phase].fn(self._scene.incident, planned.step, planned.number)
         except AmendsError as error:
             self._hold(planned, f"{planned.step} {planned.number} could not be done: {error}", now)
             return
         self.carried_out.append(planned)
-        still_due = plan(self._scene.ledger.cases.read(self._scene.incident, now), now).due
-        if any((other.step, other.number) == key for other in still_due):
+        after = self._scene.ledger.cases.read(self._scene.incident, now)
+        if any((other.step, other.number) == key for other in plan(after, now).due):
             self._try_later(key, now, f"{planned.step} {planned.number}: {state.message}")
-        elif self._begun(key) != before:
+        elif _begun(after, key) != _begun(case, key):
             self._pauses.pop(key, None)
         if not str(state.message).startswith("nothing to tell"):
             self._progress(now, f"{planned.step} {planned.number}: {state.message}")
-
-    def _begun(self, key: tuple[str, int]) -> OccurrenceState | None:
-        occurrences = self._scene.ledger.cases.read(self._scene.incident, self._clock.now).occurrences
-        return next((one.state for one in occurrences if (one.step, one.number) == key), None)
 
     def _try_later(self, key: tuple[str, int], now: datetime, why: str) -> None:
         """Set the next try: at the first sweep after the outage, else after a pause that doubles each time."""
@@ -272,6 +270,10 @@ class Play:
         for one in self._scene.injected[self._shown :]:
             self._progress(one.at, one.what)
         self._shown = len(self._scene.injected)
+
+
+def _begun(case: Case, key: tuple[str, int]) -> OccurrenceState | None:
+    return next((one.state for one in case.occurrences if (one.step, one.number) == key), None)
 
 
 def _resolves_at(start: datetime, end: datetime) -> datetime:
@@ -296,12 +298,9 @@ def say(now: datetime, what: str) -> None:
 def main(folder: Path) -> int:
     """Rehearse what the folder's order says."""
     cut_off()
-    # Few reference cycles arise, and searching pages of messages for them takes a tenth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
     order = Order.model_validate_json((folder / ORDER).read_text(encoding="utf-8"))
     try:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with few_cycles(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
             found = runner.run(rehearse(order, folder, say))
     except AmendsError as error:
         print(f"amends: {error}", file=sys.stderr)  # noqa: T201

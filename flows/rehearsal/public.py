@@ -4,8 +4,8 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from amends.domain.base.value import nearest_locale
-from amends.domain.case.case import Case
 from amends.domain.case.intake import new_question
+from amends.domain.case.outline import Outline
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import Asking, full_hour
@@ -65,7 +65,7 @@ class Public:
         answers = [self._unanswered[0][2]] if self._unanswered else []
         return min((*asks, *answers), default=None)
 
-    def expect_curious(self, case: Case) -> None:
+    def expect_curious(self, case: Outline) -> None:
         """Schedule, once, the questions of people who ask because they were told."""
         told_at = case.events.get(Event.NOTIFIED)
         if told_at and not self._curious_expected:
@@ -73,7 +73,7 @@ class Public:
             curious = self._scene.script.curious(self._locales, told_at)
             self._to_come = deque(sorted((*self._to_come, *curious), key=lambda asking: asking.at))
 
-    def act(self, case: Case, now: datetime) -> None:
+    def act(self, case: Outline, now: datetime) -> None:
         """Ask all questions and give all answers that are due."""
         while self._to_come and self._to_come[0].at <= now:
             self._ask(case, self._to_come.popleft(), now)
@@ -81,7 +81,7 @@ class Public:
             question, locale, _ = self._unanswered.popleft()
             self._scene.ledger.questions.answer(self._scene.incident, question, ANSWER[locale], LEAD.name, now)
 
-    def _ask(self, case: Case, asking: Asking, now: datetime) -> None:
+    def _ask(self, case: Outline, asking: Asking, now: datetime) -> None:
         if case.playbook is None:
             return
         self._asked += 1

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.text import length
-from amends.domain.base.value import EVERYONE, some_text
+from amends.domain.base.value import some_text
 from amends.domain.case.case import Case
 from amends.domain.case.lawfully import told_in_all
 from amends.domain.channel.channel import ChannelKind

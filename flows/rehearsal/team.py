@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted, listed
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.closing import is_at_its_end
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty
@@ -36,7 +37,7 @@ class RehearsedTeam:
         self._printed: dict[str, datetime | None] = {}
         """When letters of a notice were last handed over; None when its waiting letters cannot be handed over."""
 
-    def next_at(self, case: Case, now: datetime) -> datetime | None:
+    def next_at(self, case: ClosingView, now: datetime) -> datetime | None:
         """Return the time of the team's next act, or None when nothing is left to do."""
         self._observe(case, now)
         times = (
@@ -49,7 +50,7 @@ class RehearsedTeam:
         )
         return min(times, default=None)
 
-    def act(self, case: Case, now: datetime) -> None:
+    def act(self, case: ClosingView, now: datetime) -> None:
         """Do all that is due now."""
         self._observe(case, now)
         self._resume(now)
@@ -71,7 +72,7 @@ class RehearsedTeam:
         elif is_at_its_end(case):
             self._prepare_closing(now)
 
-    def _observe(self, case: Case, now: datetime) -> None:
+    def _observe(self, case: ClosingView, now: datetime) -> None:
         for duty in _filed_by_hand(case):
             self._known_since.setdefault(duty.id, now)
         if self._forgotten is None and case.assessment:
@@ -85,7 +86,7 @@ class RehearsedTeam:
 
     # Approvals.
 
-    def _decisions(self, case: Case, now: datetime) -> Iterator[tuple[NoticeStatus, Member, datetime]]:
+    def _decisions(self, case: ClosingView, now: datetime) -> Iterator[tuple[NoticeStatus, Member, datetime]]:
         """Yield who will decide on which notice, and when."""
         waiting = [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
         for notice in waiting:
@@ -104,7 +105,7 @@ class RehearsedTeam:
         at = notice.drafted_at + times.approve_after + deputy
         return self._scene.script.back_at(member.role, max(at, now)) or at
 
-    def _decide(self, case: Case, now: datetime) -> None:
+    def _decide(self, case: ClosingView, now: datetime) -> None:
         decided: set[str] = set()
         for notice, member, at in list(self._decisions(case, now)):
             if at <= now and notice.id not in decided and self._approve(notice, member, now):
@@ -126,7 +127,7 @@ class RehearsedTeam:
 
     # Filings.
 
-    def _filings(self, case: Case) -> Iterator[tuple[Duty, datetime]]:
+    def _filings(self, case: ClosingView) -> Iterator[tuple[Duty, datetime]]:
         for duty in _filed_by_hand(case):
             if (duty.id, "") not in self._refused:
                 yield duty, full_hour(self._files_at(duty))
@@ -138,7 +139,7 @@ class RehearsedTeam:
         in_good_time = known + times.file_after
         return max(known, min(in_good_time, duty.due_at - HOUR)) if duty.due_at else in_good_time
 
-    def _file(self, case: Case, now: datetime) -> None:
+    def _file(self, case: ClosingView, now: datetime) -> None:
         due = [duty for duty, at in self._filings(case) if at <= now]
         filed = [duty.id for duty in due if self._filed(duty, now)]
         if filed:
@@ -156,7 +157,7 @@ class RehearsedTeam:
 
     # Commitments.
 
-    def _commitments(self, case: Case, now: datetime) -> Iterator[tuple[Commitment, datetime]]:
+    def _commitments(self, case: ClosingView, now: datetime) -> Iterator[tuple[Commitment, datetime]]:
         for commitment in case.commitments:
             if commitment.state is CommitmentState.OPEN:
                 due = commitment.new_due_at or commitment.due_at
@@ -180,7 +181,7 @@ class RehearsedTeam:
 
     # Letters, tasks, pauses and the end of the case.
 
-    def _letters(self, case: Case) -> Iterator[tuple[NoticeStatus, datetime]]:
+    def _letters(self, case: ClosingView) -> Iterator[tuple[NoticeStatus, datetime]]:
         for notice in case.notices:
             waits = notice.sent_at and notice.letters_to_hand_over
             handed_over = self._printed.get(notice.id, notice.sent_at)
@@ -199,7 +200,7 @@ class RehearsedTeam:
             self._printed[notice.id] = now
             scene.record_act(now, f"hands {batch.letters} letters of {notice.id} to the print shop")
 
-    def _tasks(self, case: Case) -> Iterator[tuple[RecordedOccurrence, datetime]]:
+    def _tasks(self, case: ClosingView) -> Iterator[tuple[RecordedOccurrence, datetime]]:
         """Yield each task that its owner was asked to do, and when the owner does it."""
         within = {step.id: step.within for step in (case.playbook.steps if case.playbook else ())}
         for task in case.occurrences:
@@ -221,7 +222,7 @@ class RehearsedTeam:
             self._scene.record_act(now, "the lead has looked, and lets it go on")
             self._paused_since = None
 
-    def _resolves_at(self, case: Case) -> datetime | None:
+    def _resolves_at(self, case: ClosingView) -> datetime | None:
         told, over = Event.NOTIFIED in case.events, Event.RESOLVED in case.events
         ready = told and not over and case.state is IncidentState.OPEN
         return max(self._resolve_at, case.events[Event.NOTIFIED]) if ready else None
@@ -247,6 +248,6 @@ def record_results(ledger: Ledger, incident: str, commitment: Commitment, now: d
     return done.changed if done else 0
 
 
-def _filed_by_hand(case: Case) -> tuple[Duty, ...]:
+def _filed_by_hand(case: ClosingView) -> tuple[Duty, ...]:
     """Return the open duties that a person must file; duties to people are met by notices."""
     return tuple(duty for duty in open_duties(case) if duty.addressee is not Addressee.PEOPLE and not duty.waits)

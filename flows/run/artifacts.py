@@ -30,6 +30,8 @@ from amends.domain.assess.text import decisions, law, particulars, plain, to_do
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import counted, counts, length
 from amends.domain.case.case import Case
+from amends.domain.case.views.closing import ClosingView
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.feedback.survey.survey import SurveyResults
 from amends.domain.feedback.survey.text import in_short, result_tables
@@ -104,7 +106,8 @@ async def write(key: str, page: Page, *, in_place: bool = False) -> None:
             await client.update_artifact(latest.latest_id, ArtifactUpdate(description=page.head, data=page.rest))
             return
         await acreate_markdown_artifact(page.rest, key=key, description=page.head)
-        await _delete_old_versions(client, key)
+        if latest:
+            await _delete_old_versions(client, key)
 
 
 async def _latest(client: PrefectClient, keys: Sequence[str]) -> list[ArtifactCollection]:
@@ -259,7 +262,7 @@ def notice_line(notice: NoticeStatus) -> str:
     return f"{notice.id} {notice.stands}: {people or 'nobody'}"
 
 
-async def show_timeline(case: Case, now: datetime, *, in_place: bool = False) -> None:
+async def show_timeline(case: TimelineView, now: datetime, *, in_place: bool = False) -> None:
     """Show the incident's page: what waits for whom, then past, present and future, then its other pages and runs."""
     if FlowRunContext.get() is None:
         return
@@ -269,19 +272,19 @@ async def show_timeline(case: Case, now: datetime, *, in_place: bool = False) ->
         await write(key, page._replace(rest=rest), in_place=in_place)
 
 
-async def timeline_heads(cases: Iterable[Case]) -> dict[str, str]:
+async def timeline_heads(cases: Iterable[TimelineView]) -> dict[str, str]:
     """Return the head of each incident's page as Prefect shows it, by incident."""
     incidents = {page_key(case.incident.id, TIMELINE): case.incident.id for case in cases}
     async with get_client() as client:
         return {incidents[str(page.key)]: str(page.description) for page in await _latest(client, list(incidents))}
 
 
-def says_otherwise(case: Case, now: datetime, head: str) -> bool:
+def says_otherwise(case: TimelineView, now: datetime, head: str) -> bool:
     """Return True when this head of the incident's page names other waiting tasks than there are."""
     return not head.endswith(_to_be_done(waiting_tasks(case, now), now, case.incident.organisation.timezone))
 
 
-def timeline_page(case: Case, now: datetime) -> Page:
+def timeline_page(case: TimelineView, now: datetime) -> Page:
     """Return the timeline as `amends timeline` shows it, with the numbers of notices and questions below."""
     shown, asked = timeline(case, now), case.questions
     tables = {title: text for title, text in in_tables(shown, _table).items() if title != WAITS}
@@ -298,7 +301,7 @@ def timeline_page(case: Case, now: datetime) -> Page:
     )
 
 
-def _timeline_head(case: Case, shown: Timeline) -> str:
+def _timeline_head(case: TimelineView, shown: Timeline) -> str:
     """Return the beginning of the page; lists of pages show its first line only."""
     late, waiting = overdue_tasks(case, shown.at), counted(len(shown.waiting), "thing waits", "things wait")
     first = f"**Overdue: {numbers(late)}.** " if late else f"{waiting} for people, nothing is overdue. "
@@ -338,12 +341,12 @@ async def show_chases(case: Case, lines: list[str]) -> None:
     await show(case.incident.id, "to-do", text, "Reminders and escalations")
 
 
-async def show_feedback(case: Case) -> None:
+async def show_feedback(case: ClosingView) -> None:
     """Show questions by topic and the surveys, in numbers."""
     await show(case.incident.id, "feedback", feedback_page(case), "Questions by topic, and the surveys")
 
 
-def feedback_page(case: Case) -> str:
+def feedback_page(case: ClosingView) -> str:
     """Return the numbers of questions and survey answers as a page; texts of people are never on it."""
     asked = case.questions
     topics = _table(
@@ -356,7 +359,7 @@ def feedback_page(case: Case) -> str:
     )
 
 
-def _survey(case: Case, results: SurveyResults) -> str:
+def _survey(case: ClosingView, results: SurveyResults) -> str:
     """Return the results after one invitation, and the command that shows the texts, which nothing else recalls."""
     said = f"\n\n{counted(results.texts, 'text')} for people to read: `amends surveys comments {case.incident.id}`"
     tables = "".join(f"\n\n{_table(head, rows)}" for head, rows in result_tables(results))
@@ -369,11 +372,12 @@ class Progress:
     def __init__(self, what: str, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
         self._what, self._artifact, self._loop = what, artifact, loop
         self._tally = Tally()
-        self._began = self._next = loop.time()
+        self._began = loop.time()
+        self._next = self._began + SHOW_EVERY
         self._update: asyncio.Task[None] | None = None
 
     def advance(self, tally: Tally) -> None:
-        """Show the engine's progress, at most once in SHOW_EVERY seconds."""
+        """Show the engine's progress, at most once in SHOW_EVERY seconds; a bar that is new has been shown."""
         self._tally = tally
         if self._loop.time() >= self._next and (self._update is None or self._update.done()):
             self._next = self._loop.time() + SHOW_EVERY

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -18,7 +18,7 @@ from prefect.exceptions import Pause, TerminationSignal
 
 from amends.delivery.send.shutdown import cancel_once
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.ledger import Ledger
 from flows.run.context import Context
@@ -57,6 +57,30 @@ async def _last_click(client: PrefectClient, run: UUID) -> State[Any] | None:
         if state.type in STOPPED or state.type is StateType.SCHEDULED:
             return state if state.type in STOPPED else None
     return None
+
+
+async def stay_paused() -> None:
+    """Raise Pause when a person paused the current run: it may have begun after that, and is to end as they left it."""
+    own = FlowRunContext.get()
+    clicked = None
+    with suppress(Exception):  # Prefect does not answer: there is no page to show anything on
+        if own and own.flow_run:
+            async with get_client() as client:
+                clicked = await _last_click(client, own.flow_run.id)
+                if _is_pause(clicked):
+                    await _show_paused(client, own.flow_run.id, clicked)
+    if _is_pause(clicked):
+        raise Pause(state=clicked)
+
+
+def _is_pause(state: State[Any] | None) -> TypeGuard[State[Any]]:
+    return state is not None and state.type is StateType.PAUSED
+
+
+async def _show_paused(client: PrefectClient, run: UUID, clicked: State[Any]) -> None:
+    """Give a paused run its state again, if its process began after the click and Prefect showed it as running."""
+    if not _is_pause((await client.read_flow_run(run)).state):
+        await client.set_flow_run_state(run, clicked, force=True)
 
 
 def hold(ledger: Ledger, incident_id: str, planned: PlannedOccurrence, now: datetime, why: str) -> None:
@@ -105,7 +129,7 @@ class _Watch:
         await self._look()
         if self._why:
             work.close()
-            raise self._end()
+            raise await self._end()
         working = asyncio.create_task(work)
         looking = asyncio.create_task(self._look_until_stopped(working))
         try:
@@ -114,13 +138,15 @@ class _Watch:
             await self._look()
             if not self._why or isinstance(end, Pause):  # Prefect itself ends a paused run
                 raise
-            raise self._end() from None
+            raise await self._end() from None
         finally:
             looking.cancel()
 
-    def _end(self) -> StoppedInPrefect | Pause:
+    async def _end(self) -> StoppedInPrefect | Pause:
         """Return what ends the run: a paused one keeps its state, also when Prefect has not told its process yet."""
-        if self._clicked and self._clicked.type is StateType.PAUSED:
+        if _is_pause(self._clicked):
+            with suppress(Exception):  # Prefect does not answer: there is no page to show anything on
+                await _show_paused(self._client, self._run, self._clicked)
             return Pause(state=self._clicked)
         return StoppedInPrefect(self._why)
 

@@ -18,7 +18,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from amends.content.file.shipped import ADDENDA_FILE
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.rehearse import shipped_injects
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.ledger import Ledger
 from flows.run.context import Context
 

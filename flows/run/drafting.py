@@ -9,14 +9,16 @@ from typing import Any
 
 from amends.delivery.preflight import look_over
 from amends.delivery.rendering import rendered
+from amends.domain.base.audience import Audience, NoLonger, Sampled, ToldOtherwise
 from amends.domain.base.errors import ChannelMisconfigured, ContentError, Finding
 from amends.domain.base.text import counted
-from amends.domain.base.value import NO_LONGER, SAMPLE, TOLD_OTHERWISE
 from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import draft, in_its_words, to_people_alone
 from amends.domain.draft.recipients import why_no_recipients, why_no_recipients_left
 from amends.domain.draft.writer import Readers, Wanted
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.difference import Differences
 from amends.domain.notice.notice import Draft, NoticeStatus
@@ -37,7 +39,7 @@ class Drafting:
 
     draft: Draft
     wording: Wording = field(repr=False)
-    audience: str
+    audience: Audience
     step: str
     seen: int
     """The version of the notice that was the latest one before; 0 before the first."""
@@ -49,14 +51,13 @@ def to_be_drafted(case: Case, wanted: Wanted) -> bool:
     return existing is None or not (existing.current or existing.is_over)
 
 
-async def draft_notice(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> None:
+async def draft_notice(
+    context: Context, case: DraftView, step: Step, planned: PlannedOccurrence, wanted: Wanted
+) -> None:
     """Draft the notice, check it, look over everybody's message, and ask for approval, each as a task of the run.
 
-    Nothing is done when the draft is of the present incident file, or when nobody is left to tell. Raises ContentError
-    when a finding blocks the draft.
+    Nothing is done when nobody is left to tell. Raises ContentError when a finding blocks the draft.
     """
-    if not to_be_drafted(case, wanted):
-        return
     existing = case.notice(wanted.id)
     if existing is not None and await asyncio.to_thread(end_without_recipients, context, case, step, wanted, existing):
         return
@@ -98,8 +99,13 @@ async def _ask_for_approval(
 
 
 def _name_lacking_approvers(ledger: Ledger, drafted: Draft, now: datetime) -> None:
-    for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
-        ledger.incidents.alert(drafted.incident, f"nobody can release {drafted.notice}: {lack}; {HOW_TO_ADD}", now)
+    if lacks := too_few(drafted.approvals, ledger.team.members(), drafted.authors):
+        what = f"nobody can release {drafted.notice}: {'; '.join(lacks)}; {HOW_TO_ADD}"
+        ledger.alerts.record(drafted.incident, Alert(_id_of(AlertKind.NOT_APPROVABLE, drafted), what, now))
+
+
+def _id_of(kind: AlertKind, drafted: Draft) -> AlertId:
+    return AlertId(kind, drafted.notice, drafted.binding[:12])
 
 
 def _asked(drafted: Draft) -> Waiting:
@@ -116,11 +122,12 @@ def end_without_recipients(context: Context, case: Case, step: Step, wanted: Wan
     why = why_no_recipients_left(case, step, wanted, notice)
     if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
         return False
-    ledger.incidents.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
+    ended = AlertId(AlertKind.NOTICE_ENDED, notice.id, str(notice.version))
+    ledger.alerts.record(incident_id, Alert(ended, f"{notice.id} ends, and nobody is asked to approve it: {why}", now))
     return True
 
 
-def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> Drafting:
+def compose(context: Context, case: DraftView, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> Drafting:
     """Draft the notice for the people of its audience as they are now. Raises ContentError for a wrong template."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     differences = _differences(ledger, incident_id, step, wanted)
@@ -136,22 +143,22 @@ def compose(context: Context, case: Case, step: Step, planned: PlannedOccurrence
     try:
         drafted = rendered(partial(draft, *given))
     except ContentError as error:
-        _alert_of_findings(context, incident_id, wanted.id, error.findings)
+        _alert_of_findings(context, case, wanted.id, error.findings)
         raise
     existing = case.notice(wanted.id)
     return Drafting(drafted, wording, wanted.audience, step.id, existing.version if existing else 0)
 
 
-def _draw_sample(context: Context, case: Case, step: Step, wanted: Wanted) -> None:
+def _draw_sample(context: Context, case: DraftView, step: Step, wanted: Wanted) -> None:
     """Draw the random sample that a survey asks; the people drawn for an earlier draft stay in it."""
     survey = case.playbook.survey(step.survey) if case.playbook and step.survey else None
-    if survey and survey.sample and wanted.audience.startswith(SAMPLE):
+    if survey and survey.sample and isinstance(wanted.audience, Sampled):
         context.ledger.samples.draw(
             case.incident.id, wanted.id, survey.id, survey.sample, step.audience, context.clock()
         )
 
 
-def lint_and_keep(context: Context, case: Case, drafting: Drafting) -> tuple[Finding, ...] | None:
+def lint_and_keep(context: Context, case: DraftView, drafting: Drafting) -> tuple[Finding, ...] | None:
     """Check and record the draft; return the advice on its words, or None when another run was faster.
 
     Raises ContentError when a finding blocks the draft.
@@ -159,27 +166,30 @@ def lint_and_keep(context: Context, case: Case, drafting: Drafting) -> tuple[Fin
     ledger, drafted, now = context.ledger, drafting.draft, context.clock()
     findings = lint_in(case, drafted, drafting.wording, context.links.pages(drafted.incident))
     if blocking := [finding for finding in findings if finding.blocks]:
-        _alert_of_findings(context, drafted.incident, drafted.notice, blocking)
+        _alert_of_findings(context, case, drafted.notice, blocking)
         raise ContentError(*blocking)
     ledger.notices.draft(drafted, now, seen=drafting.seen)
     if ledger.notices.latest_draft(drafted.incident, drafted.notice).binding != drafted.binding:
         return None
     if why := why_no_recipients(case, drafting.audience):
-        ledger.incidents.alert(drafted.incident, f"{drafting.step} tells nobody: {why}", now)
+        nobody = _id_of(AlertKind.NO_RECIPIENTS, drafted)
+        ledger.alerts.record(drafted.incident, Alert(nobody, f"{drafting.step} tells nobody: {why}", now))
     return findings
 
 
-def _alert_of_findings(context: Context, incident_id: str, notice: str, findings: Sequence[Finding]) -> None:
+def _alert_of_findings(context: Context, case: Case, notice: str, findings: Sequence[Finding]) -> None:
     more = f", and {len(findings) - 1} findings more, which its run names" if len(findings) > 1 else ""
     what = f"{notice} cannot be drafted: {findings[0]}{more}"
-    context.ledger.incidents.alert(incident_id, what, context.clock())
+    versions = f"facts {case.version} playbook {case.pinned[:12]}"
+    not_drafted = AlertId(AlertKind.NOT_DRAFTED, notice, f"{versions} {findings[0].code}")
+    context.ledger.alerts.record(case.incident.id, Alert(not_drafted, what, context.clock()))
 
 
 def _differences(ledger: Ledger, incident_id: str, step: Step, wanted: Wanted) -> Differences:
     """Return what the readers of a correction or an update were told otherwise; a first notice tells all."""
-    if wanted.audience.startswith(TOLD_OTHERWISE):
+    if isinstance(wanted.audience, ToldOtherwise):
         return ledger.told.to_correct(incident_id, wanted.id)
-    if wanted.audience.startswith(NO_LONGER):
+    if isinstance(wanted.audience, NoLonger):
         ledger.told.to_take_back(incident_id, wanted.id)
     return ledger.told.to_update(incident_id, wanted.id) if step.phase is Phase.UPDATE else Differences()
 
@@ -196,5 +206,6 @@ async def _preflight(context: Context, drafted: Draft) -> Preflight | None:
         return None  # the preflight runs again when somebody approves the notice, and tells that person
     short = await asyncio.to_thread(ledger.codes.why_short, drafted.incident, drafted.notice, found.codes, now)
     if why := found.why_not_approve(drafted.notice) or short or found.why_ask(drafted, None):
-        await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
+        alert = Alert(_id_of(AlertKind.NOT_READY, drafted), str(why), now)
+        await asyncio.to_thread(ledger.alerts.record, drafted.incident, alert)
     return found

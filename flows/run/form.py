@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 
 from amends.domain.base.errors import AmendsError, LedgerUnavailable, NotInLedger
 from amends.domain.base.text import minute
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.team.verbs import why_not_call_by_form
 from amends.ledger import Ledger
 from flows.run.choices import offer_choices, open_incidents
@@ -60,11 +61,12 @@ async def _settled(context: Context, incident_id: str, said: str) -> State[None]
     return Completed(message=said)
 
 
-def tell_leads(context: Context, incident_id: str, what: str) -> None:
+def tell_leads(context: Context, incident_id: str, form: str, what: str) -> None:
     """Record an alert: a form needs no token, so the leads hear of what was done by one."""
     now = context.clock()
     with suppress(LedgerUnavailable):  # what the form has done stands, and its state says so
-        context.ledger.incidents.alert(incident_id, f"by a form in Prefect, at {minute(now)}: {what}", now)
+        words = f"by a form in Prefect, at {minute(now)}: {what}"
+        context.ledger.alerts.record(incident_id, Alert(AlertId(AlertKind.BY_FORM, form, minute(now)), words, now))
 
 
 def _incidents_there_are(ledger: Ledger) -> str:

@@ -11,13 +11,17 @@ from prefect import State
 from prefect.states import Cancelled, Completed
 
 from amends.domain.base.errors import AmendsError, ContentError
-from amends.domain.base.text import counted, minute, parked
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, newly_reached
+from amends.domain.base.text import counted, day, minute, parked
+from amends.domain.case.case import Case, newly_reached
 from amends.domain.case.next_update import Fate, holding_step, next_updates, warnings
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.case.views.closing import ClosingView
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.closing import ready_to_close, somebody_must_hear, stays_open
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.draft.recipients import count_as_told
 from amends.domain.draft.writer import Wanted
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.notice.notice import SENT_STATES, NoticeStage, NoticeStatus
 from amends.domain.plan.gates import to_look_at_again
@@ -27,13 +31,13 @@ from amends.domain.timeline.waiting import waiting
 from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
-from flows.run.cancellation import StoppedInPrefect, held, unless_stopped
+from flows.run.cancellation import StoppedInPrefect, held, stay_paused, unless_stopped
 from flows.run.context import Context, opened
 from flows.run.drafting import draft_notice, to_be_drafted
 from flows.run.graph import as_task, begin_graph, rename_own_run, run_name
 from flows.run.retry import nothing_due
 from flows.run.schedule import mirror, tag_own_run
-from flows.run.sending import alert_at_once_of, send_unless_gated, show_letters
+from flows.run.sending import SendTrouble, alert_of_stop, send_unless_gated, show_letters
 
 Act = Callable[[Context, Case, PlannedOccurrence], Coroutine[Any, Any, str]]
 """A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
@@ -44,9 +48,10 @@ async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act:
     await tag_own_run(incident_id)
     begin_graph()
     with opened() as context:
-        case = await as_task("read the case", partial(_read, context, incident_id), _in_numbers)
+        case = await _read(context, incident_id)
         planned = _due(case, phase, step, number, context)
         if planned is None:
+            await stay_paused()
             return await nothing_due(_why_nothing(case, phase, step, number))
         try:
             outcome = await unless_stopped(act(context, case, planned), context, incident_id, planned)
@@ -100,18 +105,28 @@ def _why_held(case: Case, step: str, number: int) -> str:
     return next((one.note for one in mine if one.state is OccurrenceState.HELD), "")
 
 
-async def settle(context: Context, incident_id: str) -> Case:
-    """Bring the incident up to date after an occurrence, schedule the runs that come next, and return the case."""
-    case = await as_task("settle", partial(bring_up_to_date, context, incident_id), lambda case: f"it is {case.state}")
+async def settle(context: Context, incident_id: str) -> TimelineView:
+    """Bring the incident up to date after an occurrence, schedule the runs that come next, and return the case.
+
+    It is one task of the run, whose end says how the incident stands in numbers, and what comes.
+    """
+    return await as_task("plan next", partial(_settle, context, incident_id), partial(_how_it_stands, context))
+
+
+async def _settle(context: Context, incident_id: str) -> TimelineView:
+    case = await bring_up_to_date(context, incident_id)
     now = context.clock()
     await artifacts.show_timeline(case, now)
     if context.mirrored:
-        comes = partial(_what_comes, case, now)
-        await as_task("plan next", partial(mirror, context.ledger, case, now, context.ahead), comes)
+        await mirror(context.ledger, case, now, context.ahead)
     return case
 
 
-def _what_comes(case: Case, now: datetime, _changed: bool) -> str:
+def _how_it_stands(context: Context, case: TimelineView) -> str:
+    return f"{_in_numbers(case)}; {_what_comes(case, context.clock())}"
+
+
+def _what_comes(case: TimelineView, now: datetime) -> str:
     """Return the occurrences that are due, wait or come next, by step and time."""
     planned = plan(case, now)
     lines = [f"{one.step} {one.number} is due" for one in planned.due]
@@ -122,23 +137,23 @@ def _what_comes(case: Case, now: datetime, _changed: bool) -> str:
     return "; ".join(lines) or "nothing is left to do"
 
 
-async def bring_up_to_date(context: Context, incident_id: str) -> Case:
+async def bring_up_to_date(context: Context, incident_id: str) -> TimelineView:
     """Record reached thresholds and promises that recur, close a ready case, watch the time; return the case."""
     ledger, now = context.ledger, context.clock()
-    case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+    case = await asyncio.to_thread(ledger.views.timeline, incident_id, now)
     if case.destroyed_at:
         return case
     if reached := newly_reached(case):
         for name in reached:
             await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
-        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+        case = await asyncio.to_thread(ledger.views.timeline, incident_id, now)
     if await asyncio.to_thread(_follow_promises, ledger, case, now):
-        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
+        case = await asyncio.to_thread(ledger.views.timeline, incident_id, now)
     if change := _opens_or_closes(ledger, case, now):
         await asyncio.to_thread(change, incident_id, ENGINE, now)
-        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
-    elif line := stays_open(case, now):
-        await asyncio.to_thread(ledger.incidents.alert, incident_id, line, now)
+        case = await asyncio.to_thread(ledger.views.timeline, incident_id, now)
+    elif alert := stays_open(case, now):
+        await asyncio.to_thread(ledger.alerts.record, incident_id, alert)
     # Under a clock doubt nobody knows what is late, and a missed update makes the next notice apologise to everybody.
     if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
@@ -164,7 +179,7 @@ def _renew_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
     return recurs and bool(ledger.commitments.renew(case.incident.id, now))
 
 
-def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str, str, datetime], None] | None:
+def _opens_or_closes(ledger: Ledger, case: ClosingView, now: datetime) -> Callable[[str, str, datetime], None] | None:
     """Return what closes a case that is ready, or opens a closed one again for people who must hear more; else None."""
     if ready_to_close(case, now):
         return ledger.incidents.close
@@ -174,7 +189,7 @@ def _opens_or_closes(ledger: Ledger, case: Case, now: datetime) -> Callable[[str
 
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     if ending := to_look_at_again(case, now):
-        ledger.incidents.alert(case.incident.id, ending, now)
+        ledger.alerts.record(case.incident.id, ending)
     _watch_next_update(ledger, case, now)
 
 
@@ -184,8 +199,8 @@ def _watch_next_update(ledger: Ledger, case: Case, now: datetime) -> None:
     for update in next_updates(case, now):
         if update.fate is Fate.MISSED and update.missed_event not in case.missed_updates:
             ledger.alerts.note_missed_update(incident, update, zone, now)
-    for line in warnings(case, now):
-        ledger.incidents.alert(incident, line, now)
+    for alert in warnings(case, now):
+        ledger.alerts.record(incident, alert)
 
 
 def mark_done(
@@ -212,6 +227,7 @@ def mark(
 async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrence) -> str:
     """Draft the notices of the occurrence, send those that are approved, and mark it done when all are sent.
 
+    The case is read again once anything was drafted, and once anything was sent, and not otherwise.
     An error about one notice stops no other notice: it is raised after all of them, so that the run fails visibly.
     """
     incident_id, step = case.incident.id, step_of(case, planned)
@@ -221,18 +237,22 @@ async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrenc
         await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.HELD, gap)
         return f"held: {gap}"
     await asyncio.to_thread(_begin, context, planned, incident_id)
-    for wanted in notices:
-        with _raised_later(stopped):
-            await draft_notice(context, case, step, planned, wanted)
-    case = await _read(context, incident_id)
-    troubles: list[str] = []
-    for notice in _to_send(context, case, planned):
-        with _raised_later(stopped):
-            troubles += await send_unless_gated(context, case, notice)
-    case = await _read(context, incident_id)
+    if drafts := [wanted for wanted in notices if to_be_drafted(case, wanted)]:
+        view = await asyncio.to_thread(context.ledger.views.to_draft, case)
+        for wanted in drafts:
+            with _raised_later(stopped):
+                await draft_notice(context, view, step, planned, wanted)
+        case = await _read(context, incident_id)
+    troubles: list[SendTrouble] = []
+    if sends := _to_send(context, case, planned):
+        for notice in sends:
+            with _raised_later(stopped):
+                troubles += await send_unless_gated(context, case, notice)
+        case = await _read(context, incident_id)
     await show_letters(case, planned)
     outcome = await asyncio.to_thread(conclude, context, case, planned, troubles, not stopped)
-    await alert_at_once_of(context, incident_id)
+    if sends:
+        await alert_of_stop(context, case)
     if stopped:
         raise _joined(stopped)
     return outcome
@@ -292,19 +312,25 @@ def step_of(case: Case, planned: PlannedOccurrence) -> Step:
     return case.playbook.step(planned.step)
 
 
-def conclude(context: Context, case: Case, planned: PlannedOccurrence, troubles: list[str], complete: bool) -> str:
+def conclude(
+    context: Context, case: Case, planned: PlannedOccurrence, troubles: list[SendTrouble], complete: bool
+) -> str:
     """Record the outcome of the occurrence, also when an earlier run or a command without Prefect did the sending."""
     incident_id = case.incident.id
     mine = [n for n in case.notices if (n.step, n.occurrence) == (planned.step, planned.number)]
-    troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
-    alerted = {f"{stop.part}: {stop.why}" for stop in case.stopped_sends}  # when it stopped
+    troubles += [_parked(incident_id, notice, context.clock()) for notice in mine if notice.parked]
     for trouble in troubles:
-        if trouble not in alerted:
-            context.ledger.incidents.alert(incident_id, trouble, context.clock())
+        if trouble.alert:
+            context.ledger.alerts.record(incident_id, Alert(trouble.alert, trouble.what, context.clock()))
     if planned.phase is Phase.NOTIFY and count_as_told(case, step_of(case, planned).audience, mine):
         context.ledger.incidents.note_event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.is_over for notice in mine):
         dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
         note = "nobody was left to tell" if dropped else ""
         mark_done(context, planned, incident_id, note, [notice.id for notice in mine])
-    return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"
+    return "; ".join((*map(artifacts.notice_line, mine), *(trouble.what for trouble in troubles))) or "nothing to tell"
+
+
+def _parked(incident_id: str, notice: NoticeStatus, now: datetime) -> SendTrouble:
+    today = AlertId(AlertKind.MESSAGES_PARKED, notice.id, day(now))
+    return SendTrouble(parked(incident_id, notice.id, notice.parked), today)

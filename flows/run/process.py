@@ -4,19 +4,17 @@ Prefect would start two processes, one after the other, and each imports all of 
 files or packages must be fetched; a run of Amends needs neither: the code is installed, and AMENDS_HOME is absolute.
 """
 
-import gc
 import os
 import runpy
 
-NEW_OBJECTS = 50_000
-"""Objects made before the first garbage collection: nearly all from a start stay, and collecting took a tenth of it."""
+from amends.system.garbage import collect_rarely
 
 
 def main() -> None:
     """Run `python -m prefect.engine` in a session of its own, where a Ctrl-C meant for the runner does not arrive."""
     if os.getpgrp() != os.getpid():
         os.setsid()
-    gc.set_threshold(NEW_OBJECTS)
+    collect_rarely()
     runpy.run_module("prefect.engine", run_name="__main__")
 
 

@@ -30,7 +30,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.states import OccurrenceState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.domain.timeline.waiting import WaitsFor, waiting
 from amends.ledger import Ledger
@@ -93,7 +94,7 @@ Runs = Mapping[str, FlowRun]
 
 
 async def mirror(
-    ledger: Ledger, case: Case, now: datetime, ahead: timedelta = timedelta(), runs: Runs | None = None
+    ledger: Ledger, case: TimelineView, now: datetime, ahead: timedelta = timedelta(), runs: Runs | None = None
 ) -> bool:
     """Make Prefect's scheduled runs agree with the plan, and return True when a run or an occurrence was changed.
 
@@ -108,7 +109,7 @@ async def mirror(
         return any([*touched, await _drop_obsolete(look, wanted), await _end_cancelled(look)])
 
 
-async def runs_by_incident(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
+async def runs_by_incident(cases: Sequence[TimelineView], now: datetime) -> dict[str, Runs]:
     """Read the runs of these incidents that have not completed, and the runs of all planned occurrences."""
     wanted = {planned.key(case.incident.id) for case in cases for planned in _occurrences(plan(case, now))}
     tags = FlowRunFilterTags(any_=[tag_of(case.incident.id) for case in cases])
@@ -148,7 +149,7 @@ class _Look:
 
     client: PrefectClient
     ledger: Ledger
-    case: Case = field(repr=False)
+    case: TimelineView = field(repr=False)
     runs: Mapping[str, FlowRun] = field(repr=False)
     now: datetime
     ahead: timedelta

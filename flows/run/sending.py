@@ -1,19 +1,24 @@
 """Sending in a run: the messages of approved notices leave, and each channel is a task of the run."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from amends.delivery.alerts import alert_at_once
 from amends.delivery.send.engine import Tally
+from amends.delivery.send.stops import ALERTED_BY_ITSELF
 from amends.delivery.send.workers import Part, Work, send
 from amends.domain.base.errors import AmendsError
 from amends.domain.base.text import counted
 from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.alert import AlertId, AlertKind
+from amends.domain.incident.stops import StoppedSend
 from amends.domain.notice.notice import NoticeStatus
-from amends.domain.plan.gates import shut
+from amends.domain.plan.gates import shut_by
 from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.timeline.waiting import Waiting, WaitsFor
 from amends.ledger.deliver.statistics import Only
@@ -22,21 +27,36 @@ from flows.run import artifacts
 from flows.run.context import Context
 from flows.run.graph import as_task
 
-TASKS = {
-    ChannelKind.WEBSITE: "publish the page",
-    ChannelKind.EMAIL: "send email",
-    ChannelKind.SMS: "send SMS",
-    ChannelKind.SOCIAL: "post",
-}
-"""The name of the task of each channel on which the engine sends."""
+
+class SendTrouble(NamedTuple):
+    """A reason for which messages of a notice wait, in words."""
+
+    what: str
+    alert: AlertId | None
+    """None for trouble of which the send has recorded an alert when it stopped."""
 
 
-async def send_unless_gated(context: Context, case: Case, notice: NoticeStatus) -> list[str]:
-    """Send the notice unless a gate is shut, and return the trouble there was, in words."""
-    if why := shut(case, notice.waits_for, context.clock()):
-        return [f"{notice.id} waits: {reason}" for reason in why]
+async def send_unless_gated(context: Context, case: Case, notice: NoticeStatus) -> list[SendTrouble]:
+    """Send the notice unless a gate is shut, and return the trouble there was."""
+    if shut := shut_by(case, notice.waits_for, context.clock()):
+        return [
+            SendTrouble(f"{notice.id} waits: {why}", AlertId(AlertKind.NOTICE_WAITS, notice.id, cause))
+            for cause, why in shut.items()
+        ]
     tally = await _send(context, case, notice.id)
-    return [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
+    return await asyncio.to_thread(_troubles, context, case.incident.id, notice.id, tally.trouble)
+
+
+def _troubles(context: Context, incident_id: str, notice: str, by_part: Mapping[str, str]) -> list[SendTrouble]:
+    """Return the troubles of a send; those of a stop that the ledger lacks are still to be alerted of."""
+    if not by_part:
+        return []
+    recorded = context.ledger.stops.sends(incident_id, notice) | ALERTED_BY_ITSELF
+    now = context.clock()
+    return [
+        SendTrouble(f"{part}: {why}", None if part in recorded else StoppedSend(notice, part, why, now).alert)
+        for part, why in by_part.items()
+    ]
 
 
 async def _send(context: Context, case: Case, notice: str) -> Tally:
@@ -47,11 +67,14 @@ async def _send(context: Context, case: Case, notice: str) -> Tally:
         return await send(work, progress.advance, each=process_as_task, during=_ChannelTasks(work))
 
 
-async def alert_at_once_of(context: Context, incident_id: str) -> None:
-    """Send the leads their alerts to a send that has stopped, without waiting for the next sweep."""
+async def alert_of_stop(context: Context, case: Case) -> None:
+    """Send the leads their alerts at once when something has stopped, without waiting for the next sweep."""
+    stopped = await asyncio.to_thread(context.ledger.stops.any_of, case.incident.id)
+    if not stopped and case.state is not IncidentState.PAUSED:
+        return
     rehearsal = isinstance(context.clock, RehearsalClock)
     with suppress(AmendsError):  # the sweep sends them later
-        alert = partial(alert_at_once, context.ledger, incident_id, context.clock(), rehearsal=rehearsal)
+        alert = partial(alert_at_once, context.ledger, case.incident.id, context.clock(), rehearsal=rehearsal)
         await asyncio.to_thread(alert)
 
 
@@ -72,7 +95,7 @@ class _ChannelTasks:
         if kind in self._shown:
             return await sending
         self._shown.add(kind)
-        return await as_task(TASKS[kind], lambda: sending, lambda _: self._sent(kind))
+        return await as_task(kind.task, lambda: sending, lambda _: self._sent(kind))
 
     def _sent(self, kind: ChannelKind) -> str:
         """Return the numbers of messages on the channel, by their states."""

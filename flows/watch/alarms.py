@@ -8,14 +8,14 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.events.schemas.events import Event, Resource
 
 from amends.domain.alert.alarms import Alarm, AlarmKind, alarms, text
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.ledger import Ledger
 
 RESOURCE = "amends.incident."
 """The beginning of the id of an incident in Prefect's events."""
 
 
-async def raise_alarms(ledger: Ledger, case: Case, now: datetime) -> None:
+async def raise_alarms(ledger: Ledger, case: TimelineView, now: datetime) -> None:
     """Tell Prefect of each alarm that is due, and record it; an alarm that Prefect has not taken is raised again.
 
     The event's id follows from its alarms, so that Prefect drops a copy by another sweep at the same time.

@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed, Failed, to_state_create
 
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.timeline.overview import numbers, overdue_tasks
 from amends.domain.timeline.timeline import WaitingTask
 from flows.run.schedule import tag_of
@@ -31,7 +31,7 @@ MOST_NAMED = 3
 """The most tasks that a state message names."""
 
 
-async def sign(cases: Collection[Case], now: datetime) -> None:
+async def sign(cases: Collection[TimelineView], now: datetime) -> None:
     """Make the signs in Prefect agree with what is overdue in these cases."""
     late = {case.incident.id: tasks for case in cases if (tasks := overdue_tasks(case, now))}
     async with get_client() as client:

@@ -6,7 +6,7 @@ from datetime import datetime
 from prefect.context import FlowRunContext
 
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.timeline.overview import NEXT_DAYS, Overview, OverviewLine, overview
 from flows.run.artifacts import NOW, Page, address, or_a_warning, to_incident, write
 
@@ -14,7 +14,7 @@ CALM = "Nothing waits for anybody."
 STAYS = f"This page is always at [{address(NOW)}]({address(NOW)}); every sweep writes it anew.\n"
 
 
-async def show_now(cases: Iterable[Case], troubles: Sequence[str], now: datetime) -> None:
+async def show_now(cases: Iterable[TimelineView], troubles: Sequence[str], now: datetime) -> None:
     """Write the page in place, so that it has one version at one address; outside a flow run do nothing."""
     if FlowRunContext.get() is not None:
         with or_a_warning(NOW):

@@ -9,16 +9,17 @@ from functools import partial
 
 from amends.content.notice import shipped_wording
 from amends.content.playbook.playbook import load_playbook
-from amends.delivery.claims import EvidenceFolder, claim_desk
+from amends.delivery.claims import EvidenceFolder, claim_terms
 from amends.delivery.forget import DataPlaces, erase_person
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.money import read_money
-from amends.domain.base.value import EVERYONE, Span
+from amends.domain.base.value import Span
 from amends.domain.claim.account import Account, read_account
 from amends.domain.claim.claim import ClaimState, ClaimWay, NewClaim
 from amends.domain.claim.payment import BankLine, BankStatus, PaymentFormat
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict
-from amends.domain.claim.words import ClaimWords
+from amends.domain.claim.words import ClaimTerms, ClaimWords
 from amends.domain.closing.criteria import unmet
 from amends.domain.closing.figures import figures
 from amends.domain.codes.code import CodeVariant, NewCode
@@ -171,7 +172,7 @@ class KeptYear(Year):
         """Forty people claim: twenty a little, twelve some, eight much, with a receipt."""
         amounts = [20] * 20 + [80] * 12 + [150] * 8
         self.claims = [Asked(*one) for one in zip(self.claimants, amounts, strict=True)]
-        folder, desk = EvidenceFolder(self.folder, self.ledger), claim_desk(self.ledger, INCIDENT, shipped_wording())
+        folder, desk = EvidenceFolder(self.folder, self.ledger), claim_terms(self.ledger, INCIDENT, shipped_wording())
         for place, one in enumerate(self.claims):
             once, now = f"claim-{one.person}", self.clock.now
             files = folder.store(INCIDENT, once, [b"%PDF- a receipt"]) if one.amount > 100 else ()
@@ -181,7 +182,7 @@ class KeptYear(Year):
                 due_at=now + timedelta(days=14), account=None if place == NO_ACCOUNT else an_account(place),
                 files=files,
             )  # fmt: skip
-            one.claim = self.ledger.claims.add(INCIDENT, new, desk.words, desk.owner, now)
+            one.claim = self.ledger.claims.add(INCIDENT, new, desk, now)
 
     def decide(self) -> None:
         """The rules have granted what is small; members decide on the rest, two of them where it is much."""
@@ -199,17 +200,16 @@ class KeptYear(Year):
 
     def _decide(self, one: Asked, by: Member, why_not: str = "") -> None:
         verdict = ClaimVerdict(0 if why_not else one.amount * 100, why_not)
-        self.ledger.claims.decide(INCIDENT, one.claim, verdict, RULES, self._words, by, self.clock.now)
+        self.ledger.claims.decide(INCIDENT, one.claim, verdict, ClaimTerms(RULES, self._words), by, self.clock.now)
 
     @property
     def _words(self) -> ClaimWords:
-        return claim_desk(self.ledger, INCIDENT, shipped_wording()).words
+        return claim_terms(self.ledger, INCIDENT, shipped_wording()).words
 
     def object(self) -> None:
         one, now = self.claims[OBJECTS], self.clock.now
         one.steps.append(ClaimStep.REOPENED)
-        due, until = now + timedelta(days=14), now + timedelta(days=20)
-        self.ledger.claims.object(INCIDENT, one.claim, "It was.", due, until, self._words, now)
+        self.ledger.claims.object(INCIDENT, one.claim, "It was.", ClaimTerms(RULES, self._words), now)
 
     def grant_after_all(self) -> None:
         one = self.claims[OBJECTS]
@@ -230,7 +230,7 @@ class KeptYear(Year):
             mine.steps.append(ClaimStep.RETURNED if back else ClaimStep.PAID)
             status = BankStatus.RETURNED if back else BankStatus.PAID
             lines.append(BankLine(f"bank.csv:{claim.id}:1", status, claim.payments[-1].end_to_end))
-        answer = self.ledger.payments.take(INCIDENT, lines, RULES, self._words, LEAD.name, self.clock.now)
+        answer = self.ledger.payments.take(INCIDENT, lines, ClaimTerms(RULES, self._words), LEAD.name, self.clock.now)
         assert (answer.paid + answer.returned, answer.refused) == (len(lines), [])
 
     def another_account(self, place: int) -> None:
@@ -242,7 +242,7 @@ class KeptYear(Year):
 
     def try_to_close(self) -> None:
         """The team asks to close the case, and reads what is missing."""
-        found = unmet(self.ledger.cases.read(INCIDENT, self.clock.now), self.clock.now)
+        found = unmet(self.ledger.views.closing(INCIDENT, self.clock.now), self.clock.now)
         self.refusals.append({one.criterion for one in found})
 
     def review(self) -> None:
@@ -258,7 +258,7 @@ class KeptYear(Year):
             self.ledger.commitments.add(INCIDENT, [(one, ())], LEAD.name, now)
             lesson = reviews.note(INCIDENT, ReviewKind.LESSON, f"Hence: {words['en']}", LEAD.name, now)
             reviews.becomes(INCIDENT, lesson.number, name, LEAD.name, now)
-        case = self.ledger.cases.read(INCIDENT, now)
+        case = self.ledger.views.closing(INCIDENT, now)
         reviews.end(INCIDENT, "review", figures(case, [], now), LEAD.name, now)
 
     def rotate(self, which: str) -> None:

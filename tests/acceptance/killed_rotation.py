@@ -43,7 +43,7 @@ def read_whole(folder: Path) -> int:
     people = ledger.people.get_many(INCIDENT, range(1, 2_000))
     codes = [ledger.codes.of_person(INCIDENT, number) for number in people]
     claims = ledger.claims.all(INCIDENT)
-    contents = [ledger.evidence.of_claim(INCIDENT, one.id) for one in claims]
+    contents = [ledger.evidence.all(INCIDENT, one.id) for one in claims]
     assert all(one.email for one in people.values())
     assert all(one.text and (one.account or one.state is ClaimState.LAPSED) for one in claims)
     ledger.dispose()

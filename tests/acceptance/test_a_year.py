@@ -16,8 +16,8 @@ import pytest
 
 from amends.delivery import compose
 from amends.delivery.dossier import with_words
-from amends.domain.case.case import IncidentState
 from amends.domain.case.dossier import MASK
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.claim.claim import ClaimState
 from amends.domain.playbook.closing import Criterion

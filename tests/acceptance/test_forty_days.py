@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import open_duties
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee
@@ -50,9 +51,9 @@ class Weeks:
         with using(self.context):
             self.turns = await fast_forward(self.context, self.clock, INCIDENT, END, self.people, in_prefect=False)
 
-    async def people(self, now: datetime) -> None:
+    async def people(self, case: Case) -> bool:
         """What the team and the customers do in these weeks."""
-        case = self.ledger.cases.read(INCIDENT, now)
+        now = self.clock.now
         approve_all(self.ledger, now, case)
         for notice in case.notices:
             if notice.letters_to_hand_over:
@@ -69,6 +70,7 @@ class Weeks:
             carry_over(self.ledger, INCIDENT, LEAD.name, now)
             self.passed_over = pass_over(self.ledger, INCIDENT, (LEAD, APPROVERS[0]), "the authority said so", now)
             self.ledger.incidents.resolve(INCIDENT, LEAD.name, now)
+        return True
 
     def _file(self, case: Case, now: datetime) -> None:
         """File with everybody but one authority, which somebody forgets."""

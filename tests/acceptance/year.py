@@ -12,7 +12,7 @@ from typing import Any
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.base.value import PERSONS
+from amends.domain.base.audience import Persons
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
@@ -169,7 +169,7 @@ class Year:
             id=name, kind=CommitmentKind.OTHER, promise=words, owner="Field service", audience=audience,
             due_at=START + due * DAY,
         )  # fmt: skip
-        persons = sorted(to) if audience.startswith(PERSONS) else ()
+        persons = sorted(to) if isinstance(audience, Persons) else ()
         self.truth.promises[name], self.truth.promised_to[name], self.truth.due[name] = words, to, one.due_at
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
 
@@ -181,7 +181,7 @@ class Year:
     def promise_visits(self) -> None:
         some = {one.number for one in self.listed[20:30]}
         words = {"en": "We will come and look at your door with you.", "zh-CN": "我们将上门与您一起查看门锁。"}
-        self.promise("door-visit", f"{PERSONS}door-visit", some, words, due=35)
+        self.promise("door-visit", Persons("door-visit"), some, words, due=35)
 
     def keep(self, name: str) -> None:
         self.truth.ends[name] = "kept"

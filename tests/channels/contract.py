@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import (
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import (
     LOOP_ITERATIONS,
     Called,
     Channel,
-    ChannelKind,
     Connect,
     LastCall,
     Message,

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkim import verify as dkim_verify
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Receipt, ReceiptCause, Status
 from amends.domain.channel.identifiers import bounce_address
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.sandbox.mail import CREDENTIALS, AfterDot, MailServer
 from channels import email_smtp
 from channels.email_smtp import EmailSmtp

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Status
 from channels import outbox
 from tests.channels.contract import Arrival, Bell, ChannelContract, Rig, a_message
 

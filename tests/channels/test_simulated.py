@@ -7,7 +7,8 @@ import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.base.value import Span
-from amends.domain.channel.channel import ChannelKind, Message, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Status
 from amends.domain.rehearse.injects import Bounces, Injects, Outage, Script
 from channels import simulated
 from channels.simulated import World, existing

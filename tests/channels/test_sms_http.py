@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Receipt, Status
 from amends.domain.receipt.webhook import ProviderReceipt, Scheme, WebhookReport, read_reports
 from amends.sandbox.web import HttpTrouble, WebServices
 from channels import sms_http

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Receipt, Status
 from amends.sandbox.web import HttpTrouble, WebServices
 from channels import social_bluesky, social_mastodon
 from channels.social_bluesky import TID_LETTERS, record_key

@@ -20,7 +20,8 @@ import feedparser
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Message, PageVersion, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, PageVersion, Receipt, Status
 from channels import website_static
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
 from tests.privileges import given_to_nobody, of_nobody

@@ -18,6 +18,7 @@ from tests.chaos.killing import CONNECTIONS, SEED, Chaos, check
 from tests.chaos.sender import Errand
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.delivery.sending import INCIDENT, a_ledger, bodies, channel_settings, letters, sqlite_url
+from tests.desks import served
 from tests.ledger.codes.stocked import new_codes, stocked
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
@@ -33,10 +34,11 @@ def sending_codes(url: str, folder: Path, faults: str = "clean") -> Iterator[Cha
     channels = (ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SOCIAL)
     stocked(ledger, list(people.values()), new_codes(*range(PEOPLE + 10)), channels=channels)
     print(f"AMENDS_CHAOS_SEED={SEED}")  # noqa: T201 - pytest shows it when the test fails
-    with MailServer(folder / "mail", faults=FAULTS[faults], seed=SEED) as mail, WebServices(folder / "web") as web:
+    relay = MailServer(folder / "mail", faults=FAULTS[faults], seed=SEED)
+    with relay as mail, WebServices(folder / "web") as web, served() as desks:
         mail.delay = 0.6 * KILLS / PEOPLE
         settings = channel_settings(mail.port, web.url, folder, connections=str(CONNECTIONS))
-        yield Chaos(ledger, Errand(url, folder, settings, timedelta()), mail, web, people)
+        yield Chaos(ledger, Errand(url, folder, settings, timedelta()), mail, web, people, desks)
     ledger.dispose()
 
 

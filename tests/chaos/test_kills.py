@@ -1,4 +1,6 @@
-"""Senders are killed at random moments and started again, until nothing is left to send: nobody is told twice.
+"""Senders of messages of each kind are killed at random moments and started again, until nothing is left to send.
+
+Nobody is told twice, and nobody is lost.
 
 `make chaos` runs this at full size. AMENDS_CHAOS_PEOPLE and AMENDS_CHAOS_KILLS make it as large as wanted (with
 --timeout 0), AMENDS_CHAOS_SEED repeats a run.
@@ -6,7 +8,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,10 +18,11 @@ import pytest
 
 from amends.domain.notice.notice import DeliveryState
 from amends.sandbox.mail import FAULTS
-from tests.chaos.killing import Chaos, chaos, check
+from tests.chaos.killing import Chaos, chaos, check, somebody, with_mailbox
 from tests.chaos.sender import UNFINISHED
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.delivery.sending import bodies, letters, sqlite_url
+from tests.message_kinds import KINDS, TO_PEOPLE
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 KILLS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8"))
@@ -27,28 +31,56 @@ MESSAGES_BETWEEN_KILLS = 0.3
 ON_POSTGRESQL = [pytest.param("postgresql", marks=NEEDS_POSTGRES)]
 
 
-def stretch(world: Chaos) -> None:
-    """So slow a relay that there is something to send until the last kill."""
-    world.mail.delay = 2 * MESSAGES_BETWEEN_KILLS * KILLS / PEOPLE
+def stretch(world: Chaos, kills: int = KILLS) -> None:
+    """So slow a world that there is something to send until the last kill."""
+    world.mail.delay = 2 * MESSAGES_BETWEEN_KILLS * kills / len(world.people)
+    world.desks.delay = MESSAGES_BETWEEN_KILLS
 
 
-@pytest.mark.parametrize("chunking", [True, False], ids=["chunks", "dots"])
-@pytest.mark.parametrize("faults", FAULTS)
-def test_senders_killed_at_random_tell_nobody_twice_and_lose_nobody(
-    tmp_path: Path, faults: str, chunking: bool
-) -> None:
+def over(faults: Iterable[str], *marks: pytest.MarkDecorator) -> list[object]:
+    """Each kind of message over a relay with each of these faults; members are not reached by the relay."""
+    return [
+        pytest.param(kind, one, id=f"{kind}-{one}", marks=marks)
+        for kind in KINDS
+        for one in (faults if kind in TO_PEOPLE else ["clean"])
+    ]
+
+
+@pytest.mark.parametrize(("kind", "faults"), over(FAULTS))
+def test_senders_killed_at_random_tell_nobody_twice_and_lose_nobody(tmp_path: Path, kind: str, faults: str) -> None:
     """When senders are killed at random moments and started again until nothing is left, everybody is told, nobody is
     told twice, and the ledger's database is intact.
     """
-    with chaos(sqlite_url(tmp_path), tmp_path, PEOPLE, faults=FAULTS[faults], chunking=chunking) as world:
-        stretch(world)
-        world.kill_some(KILLS)
+    with killed(tmp_path, kind, faults) as world:
+        assert world.kills > (0 if world.kind.to_team else of_kind(kind, KILLS) // 2)
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_a_relay_that_takes_no_chunks_tells_nobody_twice(tmp_path: Path, faults: str) -> None:
+    with killed(tmp_path, "notice", faults, chunking=False) as world:
+        check_words(world)
+
+
+@contextmanager
+def killed(folder: Path, kind: str, faults: str, *, chunking: bool = True) -> Iterator[Chaos]:
+    """A world after all kills, in which everything has come to its end as it must."""
+    people, kills = of_kind(kind, PEOPLE), of_kind(kind, KILLS)
+    person = somebody if kind == "notice" else with_mailbox
+    with chaos(
+        sqlite_url(folder), folder, people, kind, faults=FAULTS[faults], person=person, chunking=chunking
+    ) as world:
+        stretch(world, kills)
+        world.kill_some(kills)
         world.finish()
         check(world)
-        check_words(world)
-        assert world.kills > KILLS // 2
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as database:
+        yield world
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def of_kind(kind: str, number: int) -> int:
+    """So many people or kills of a notice; few of a kind that leaves one by one, within the hours in which it is due."""
+    return number if kind == "notice" else min(number // 4 + 6, 40)
 
 
 def check_words(world: Chaos) -> None:

@@ -29,6 +29,7 @@ from tests.chaos.powered import WORKERS
 from tests.chaos.sender import Errand
 from tests.chaos.strace import STRACE, Call, calls, may_trace
 from tests.delivery.sending import INCIDENT, NOTICE, ChannelSettings, a_ledger, channel_settings, sqlite_url
+from tests.desks import served
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 LOOKS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8")) * 2
@@ -164,14 +165,14 @@ def test_a_page_that_is_up_by_the_ledger_is_up_after_a_power_cut(send: Send, tmp
 def test_a_send_resumed_after_a_power_cut_tells_nobody_twice(send: Send, tmp_path: Path) -> None:
     """A send that goes on after a power cut tells nobody twice and loses nobody."""
     for folder, left in without_power(send, tmp_path, GOES_ON, random.Random(SEED)):
-        with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web:
+        with MailServer(folder / "mail") as mail, WebServices(folder / "web") as web, served() as desks:
             mail.arrived += [arrived for arrived in send.arrived if arrived.recipients[0] in left]
             web.taken += [taken for taken in send.taken if taken.fields.get("to") in left]
             mail.gone_wrong += send.gone_wrong
             settings = channel_settings(mail.port, web.url, folder, connections=str(CONNECTIONS))
             people = {number: somebody(number) for number in range(1, send.people + 1)}
             ledger, messages = a_ledger(sqlite_url(folder), folder), errand_in(folder, settings)
-            world = Chaos(ledger, messages, mail, web, people, kills=WORKERS)
+            world = Chaos(ledger, messages, mail, web, people, desks, kills=WORKERS)
             world.finish()
             check(world)
             ledger.dispose()

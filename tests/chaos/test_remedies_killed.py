@@ -89,6 +89,7 @@ def test_an_import_that_is_killed_stores_all_or_nothing(told: Ledger, ledger_url
 CORRECT = """
 import sys
 from pathlib import Path
+from amends.domain.remedy.remedy import RightOutcome
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
 from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED
@@ -97,7 +98,7 @@ url, folder, people = sys.argv[1:]
 ledger = a_ledger(url, Path(folder))
 print("begins", flush=True)
 for person in range(1, int(people) + 1):
-    ledger.remedies.correct(INCIDENT, LOCKS, person, REPLACED, "mixed up", "lena", NOW)
+    ledger.remedies.correct(INCIDENT, LOCKS, person, RightOutcome(REPLACED, "mixed up"), "lena", NOW)
 """
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
 from amends.cli.home.up import free_port
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.draft.draft import draft, notices_wanted
 from amends.domain.draft.writer import Links, Readers
 from amends.ledger import Ledger
@@ -77,7 +77,7 @@ def make_home(folder: Path) -> Office:
 def write_draft(ledger: Ledger, step_id: str = NOTICE) -> None:
     """Draft a step's notice as its flow does."""
     now = datetime.now(UTC)
-    case, links = ledger.cases.read(INCIDENT, now), Links("https://btepai.example")
+    case, links = ledger.views.drafting(INCIDENT, now), Links("https://btepai.example")
     assert case.playbook
     step = case.playbook.step(step_id)
     for wanted in notices_wanted(case, step, 1):

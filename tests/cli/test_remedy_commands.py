@@ -6,7 +6,7 @@ import pytest
 from xlsxwriter import Workbook
 
 from amends.domain.feedback.question import QuestionKind
-from amends.ledger.store.tables import CommitmentRow
+from amends.ledger.tables.commitment import CommitmentRow
 from tests.builders import an_asked
 from tests.cli.conftest import INCIDENT, Office, write_draft
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
 from tests.builders import story_of_few

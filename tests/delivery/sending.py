@@ -21,6 +21,7 @@ from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
+from amends.ledger.store.disk_reserve import MEGABYTE
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_draft, a_playbook, a_variant, a_wording, an_incident
@@ -79,7 +80,7 @@ def variants_for(readers: Iterable[TextName]) -> tuple[Variant, ...]:
 
 def a_ledger(url: str, folder: Path) -> Ledger:
     """A ledger with the test's key; the tables are made by `migrate`."""
-    return Ledger(url, Keys(b"m" * 32), anchor=folder / "audit-head")
+    return Ledger(url, Keys(b"m" * 32), anchor=folder / "audit-head", reserve=MEGABYTE)
 
 
 def sqlite_url(folder: Path) -> str:

@@ -16,7 +16,7 @@ from amends.domain.notice.notice import Draft
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_alert, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, bound, looked_over, sqlite_url
 from tests.desks import SECRET, Desks, served
 
@@ -205,7 +205,7 @@ def test_a_killed_reminder_repeats_nobody_and_the_lead_hears_of_it(
         time.sleep(0.05)
     sender.kill()
     sender.join()
-    assert [remind(ledger), remind(ledger, timedelta(minutes=11))] == [0, 0]
+    assert [remind(ledger), remind(ledger, timedelta(minutes=16))] == [0, 0]
     assert desks.heard() == {"mei": 1, "omar": 1, "wei": 1}
     assert sorted(alerts(ledger)) == [
         f"nobody knows whether {name} was reminded of {NOTICE} at 2026-11-24 09:00 UTC; call them"
@@ -222,12 +222,12 @@ STOPPED = "stopped by itself: 3 of 120 answers on email are open"
 
 
 def bring(ledger: Ledger, after: timedelta = timedelta(0), limit: float = PATIENT) -> int:
-    return alert_leads(ledger, ledger.cases.read(INCIDENT, NOW + after), NOW + after, limit)
+    return alert_leads(ledger, ledger.views.timeline(INCIDENT, NOW + after), NOW + after, limit)
 
 
 def test_an_alert_comes_to_the_leads_once_and_to_nobody_else(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
+    ledger.alerts.record(INCIDENT, an_alert(STOPPED, NOW))
     assert [bring(ledger), bring(ledger), bring(ledger, HOUR)] == [1, 0, 0]
     ((name, content),) = desks.got
     assert (name, content["title"]) == ("mei", f"To look at: {INCIDENT}")
@@ -239,13 +239,13 @@ def test_each_lead_gets_all_that_is_new_in_one_message(ledger: Ledger, draft: Dr
     for name in ("mei", "ana"):
         ledger.team.set_contact(name, desks.address(name), name, NOW)
     for number in range(300):
-        ledger.incidents.alert(INCIDENT, f"trouble {number}", NOW)
+        ledger.alerts.record(INCIDENT, an_alert(f"trouble {number}", NOW))
     assert bring(ledger) == 2
     assert desks.heard() == {"mei": 1, "ana": 1}
 
 
 def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks: Desks) -> None:
-    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
+    ledger.alerts.record(INCIDENT, an_alert(STOPPED, NOW))
     reachable(ledger, desks)
     assert bring(ledger, DAY) == 0
     assert bring(ledger, DAY - HOUR) == 1
@@ -257,7 +257,7 @@ def test_an_alert_that_fails_is_no_further_alert_and_comes_later(ledger: Ledger,
     What stops a send may keep its alert from leaving, too: the network is away for both.
     """
     reachable(ledger, desks, mei="refuses")
-    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
+    ledger.alerts.record(INCIDENT, an_alert(STOPPED, NOW))
     assert [bring(ledger), bring(ledger)] == [0, 0]
     assert alerts(ledger) == [STOPPED]
     reachable(ledger, desks)
@@ -273,7 +273,7 @@ def test_a_reminder_that_fails_is_an_alert_that_comes_to_the_lead(ledger: Ledger
 
 def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
+    ledger.alerts.record(INCIDENT, an_alert(STOPPED, NOW))
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(lambda _: bring(ledger), range(10))) == 1
     assert desks.heard() == {"mei": 1}
@@ -281,8 +281,8 @@ def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, de
 
 def test_a_rehearsal_is_not_taken_for_an_alarm(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
-    alert_leads(ledger, ledger.cases.read(INCIDENT, NOW), NOW, PATIENT, rehearsal=True)
+    ledger.alerts.record(INCIDENT, an_alert(STOPPED, NOW))
+    alert_leads(ledger, ledger.views.timeline(INCIDENT, NOW), NOW, PATIENT, rehearsal=True)
     assert desks.got[0][1]["title"] == f"Rehearsal. To look at: {INCIDENT}"
 
 

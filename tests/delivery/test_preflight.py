@@ -16,7 +16,7 @@ from amends.domain.notice.notice import Draft, Reader, Slot
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_variant, a_wording, an_incident
 from tests.delivery.sending import (
     APPROVERS,

@@ -11,7 +11,8 @@ import pytest
 from amends.delivery import receipts
 from amends.delivery.receipts import PollResult, ask
 from amends.domain.base.errors import ChannelUnavailable
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.pace import Bucket
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger

@@ -21,7 +21,7 @@ import pytest
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.draft.draft import Links
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import TeamRole

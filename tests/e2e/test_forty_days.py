@@ -20,11 +20,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import open_duties, reminders
 from amends.domain.case.next_update import awaited
+from amends.domain.case.states import IncidentState, OccurrenceState
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.answer import ReplyState
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import SENT_STATES, DeliveryState, NoticeStage, PersonState
@@ -54,7 +55,7 @@ TOO_LATE = timedelta(hours=1)
 SOON = timedelta(seconds=2)
 PATIENCE = 180
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(1800)]
 
 
 class Weeks:
@@ -399,7 +400,10 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
             sent[line.channel] += line.state == "sent"
             uncertain[line.channel] += line.state == "uncertain"
     for reply in weeks.ledger.replies.all(INCIDENT):
-        for states, count in (((ReplyState.SENT, ReplyState.DELIVERED), sent), ((ReplyState.UNCERTAIN,), uncertain)):
+        for states, count in (
+            ((OutgoingState.SENT, OutgoingState.DELIVERED), sent),
+            ((OutgoingState.UNCERTAIN,), uncertain),
+        ):
             if reply.state in states and reply.channel.kind:
                 count[reply.channel.kind] += 1
     taken = Counter(one.service for one in weeks.up.web.taken)

@@ -9,14 +9,7 @@ import pytest
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.context import using
-from tests.remembered import cases_read_once
 from tests.story import a_context, a_ledger, everybody, opened
-
-
-@pytest.fixture(autouse=True, scope="module")
-def read_once() -> Iterator[None]:
-    with cases_read_once():
-        yield
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ async def test_a_survey_of_two_invites_two(ledger: Ledger, clock: PassedClock) -
     assert (notice.audience, notice.meant_for, sum(notice.people.values())) == (f"sample:{INVITATION}", 2, 2)
     got = [person for person in range(1, 6) if INVITATION in ledger.visits.versions_got(INCIDENT, person)]
     assert len(got) == notice.people.get("sent", 0) > 0  # type: ignore[call-overload]
-    (results,) = ledger.cases.read(INCIDENT).surveys
+    (results,) = ledger.views.closing(INCIDENT).surveys
     assert (results.survey, results.invited, results.answered) == ("how-we-did", len(got), 0)
     for person in got:
         assert ledger.surveys.answer(INCIDENT, INVITATION, person, survey, {"understood": "4"}, clock.now)

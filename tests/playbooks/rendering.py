@@ -15,7 +15,6 @@ from amends.content.notice import shipped_wording
 from amends.domain.assess.assessment import Tone
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.draft.writer import SUFFIX
 from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.incident.facts import Count
 from amends.domain.incident.incident import Incident, Organisation, StatementKey
@@ -79,7 +78,7 @@ class Setting:
 
     @property
     def path(self) -> str:
-        return f"{self.notice}/{self.locale}.{self.channel}.{SUFFIX[self.channel]}"
+        return f"{self.notice}/{self.locale}.{self.channel}.{self.channel.suffix}"
 
     def __str__(self) -> str:
         sparse = " sparse" if self.sparse else ""

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from amends.content.notice import shipped_wording
+from amends.domain.base.audience import EVERYONE
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import draft
@@ -33,7 +34,7 @@ def a_case_with(*asked: ManyAsked) -> Case:
 
 def update(case: Case) -> Draft:
     assert case.playbook
-    wanted = Wanted("update-1", "update", "everyone")
+    wanted = Wanted("update-1", "update", EVERYONE)
     return draft(
         case, shipped_wording(), step=case.playbook.step("update"), number=1, wanted=wanted,
         readers=Readers("audience-1:everyone", 3, BOTH), links=LINKS, facts_digest="facts-1",

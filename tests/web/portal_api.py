@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from amends.web.portal.personal import FORM_FIELDS, HONEYPOT, PageForm
+from amends.web.portal.personal import HONEYPOT
+from amends.web.portal.sections.page import FIELDS as FORM_FIELDS
+from amends.web.portal.sections.page import FORMS
 
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
@@ -64,9 +66,9 @@ PATHS: dict[tuple[str, str], Documented] = {
     ("POST", "/incoming/sms"): REPORT,
 }
 PATHS |= {
-    ("GET", f"/p/{{link}}/{form}"): Documented({303: ""} | NOT_FOUND | TROUBLE, query=("lang",)) for form in PageForm
+    ("GET", f"/p/{{link}}/{form}"): Documented({303: ""} | NOT_FOUND | TROUBLE, query=("lang",)) for form in FORMS
 }
-PATHS |= {("POST", f"/p/{{link}}/{form}"): SENT for form in PageForm}
+PATHS |= {("POST", f"/p/{{link}}/{form}"): SENT for form in FORMS}
 PATHS["POST", "/p/{link}/claim"] = Documented(SENT.statuses, query=("lang",), body=(FORM, PARTS))
 FIELDS = (*FORM_FIELDS, HONEYPOT, "answer-understood")
 """Fields of forms that are tried; a form ignores those that it does not have."""

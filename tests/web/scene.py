@@ -11,8 +11,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from amends.content.notice import shipped_wording
-from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status, VariantForm
+from amends.domain.base.audience import EVERYONE
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Receipt, Status, VariantForm
 from amends.domain.incident.commitment import PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import Draft

@@ -21,7 +21,7 @@ from amends.settings import ConnectionLimits, Settings
 from amends.web.app import create_app
 from amends.web.http.connections import BACKLOG, guarded
 from amends.web.http.forms import FormTokens
-from amends.web.portal.personal import PageForm
+from amends.web.portal.sections.page import FORMS
 from tests.web.portal_api import openapi
 from tests.web.scene import ADA, INCIDENT, INVITATION, TWILIO_ACCOUNT, Clock, ask_about_us
 
@@ -74,8 +74,8 @@ def known_values(ledger: Ledger, now: Clock) -> dict[str, list[str]]:
     """Return links, tokens, names and form tokens that are good, so that requests come further than the door."""
     link = ledger.people.link_of(INCIDENT, ADA)
     tokens, written = FormTokens(ledger.store.keys.form_key), now() - timedelta(minutes=1)
-    issued = {f"{form} form": [tokens.issue(link, form, written) for _ in range(TOKENS)] for form in PageForm}
-    unseen = {f"{form} homepage": ["", "filled in by a machine"] for form in PageForm}
+    issued = {f"{form} form": [tokens.issue(link, form, written) for _ in range(TOKENS)] for form in FORMS}
+    unseen = {f"{form} homepage": ["", "filled in by a machine"] for form in FORMS}
     return (
         issued
         | unseen

@@ -22,7 +22,7 @@ def assess(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An incident file.")],
     audience: AudienceFileIfAny = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page too, with a picture.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page too.")] = None,
 ) -> None:
     """Work out how grave an incident is, from its file alone; facts are enough."""
     from amends.content.incident.incident import read_incident

@@ -1,9 +1,8 @@
-"""An assessment as a page: decisions with their reasons, and a picture of who must be told; no personal data."""
+"""An assessment as a page: decisions with their reasons, and who must be told; no personal data."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from amends.cli.assess.duty_picture import duty_picture
 from amends.cli.terminal.html import render
 from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.letters import required_letters
@@ -21,8 +20,9 @@ from amends.domain.assess.text import (
     when,
 )
 from amends.domain.base.text import in_time
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.case.states import IncidentState
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Duty, DutyStanding
 from amends.domain.people.person import AudienceCounts
@@ -54,7 +54,6 @@ def assessment_page(incident: Incident, people: AudienceCounts, assessment: Asse
         version=assessment.version,
         state=IncidentState.OPEN,
         opened_at=at,
-        author="",
         audience=people,
         assessment=assessment,
     )
@@ -67,8 +66,7 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
 
     if case.assessment is None:
         return {"found": None}
-    duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
-    filed = {one.duty.id: one.done_at for one in found if one.done_at}
+    found, zone = statuses(case, at), case.incident.organisation.timezone
     groups = gathered(found, lambda one: (alike(one.duty), one.done_at, one.missing))
     undone = [one.duty for one in found if not one.done_at]
     return {
@@ -77,7 +75,6 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
         "decisions": decisions(case.assessment),
         "to_do": list(to_do(undone, at, zone)),
         "pressing": surely_pressing(undone, at),
-        "picture": duty_picture(duties, filed, at, zone),
         "letters": required_letters(case.assessment, read_law().addenda),
         "owed": [_owed(group, at, zone) for group in groups],
         "aside": gathered(case.assessment.set_aside, lambda one: one.why),

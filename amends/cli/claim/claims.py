@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.claim import payments
-from amends.cli.claim.said import HEAD, in_words, parsed_time, row, rules_and_words, tell_now, values
+from amends.cli.claim.said import HEAD, in_words, parsed_time, row, tell_now, terms_of_claims, values
 from amends.cli.people.person import ByNumber, ByRef, chosen_person
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
@@ -23,8 +23,8 @@ from amends.domain.claim.claim import OPEN_STATES, ClaimState, ClaimWay, Compens
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict, lacks_evidence
 
 if TYPE_CHECKING:
-    from amends.delivery.claims import ClaimDesk
     from amends.domain.claim.account import Account
+    from amends.domain.claim.words import ClaimTerms
 
 ClaimId = Annotated[int, typer.Argument(metavar="CLAIM", parser=number, help="The claim's number.")]
 Holder = Annotated[str, typer.Option(metavar="NAME", help="The name of the account's holder.")]
@@ -65,11 +65,11 @@ def show(ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As) -> 
     signals = desk.ledger.claims.signals(incident).get(claim, ())
     most = ""
     if found.state is ClaimState.RECEIVED:
-        rules = rules_and_words(desk, incident).rules
+        rules = terms_of_claims(desk, incident).rules
         minor = desk.ledger.claims.most(incident, claim, rules)
         most = str(Money(minor, found.asked.currency))
         _hint_at_evidence(desk, rules, found.asked, found.files)
-    files = desk.ledger.evidence.of_claim(incident, claim)
+    files = desk.ledger.evidence.all(incident, claim)
     desk.show(found, "\n".join(in_words(found, files, signals, most)))
     if found.source is ClaimWay.MAIL:
         desk.hint(f"files of its mail: `amends inbox files {incident}` shows those of question {found.question}")
@@ -114,26 +114,26 @@ def add(
     from amends.ledger import once_for
 
     desk: Desk = ctx.obj
-    by, known, at = desk.member(name), rules_and_words(desk, incident), _received(received)
-    if why := known.why_late(at):
+    by, terms, at = desk.member(name), terms_of_claims(desk, incident), _received(received)
+    if why := terms.why_late(at):
         raise NotAllowed(why)
-    asked = _amount(amount, known)
+    asked = _amount(amount, terms)
     whose, locale, said = _said_by(desk, incident, question or 0, person, by_number, text)
     once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
     found = take_evidence(desk, incident, once, question, evidence or ())
     new = NewClaim(
         person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
-        once=once, at=at, due_at=at + known.rules.reply_within, account=_account(holder, account, bank),
+        once=once, at=at, due_at=at + terms.rules.reply_within, account=_account(holder, account, bank),
         files=found.files, question=question,
     )  # fmt: skip
-    claim = desk.ledger.claims.add(incident, new, known.words, known.owner, now(), by.name)
+    claim = desk.ledger.claims.add(incident, new, terms, now(), by.name)
     tell_now(desk, incident)
     of_mail = f", {counted(found.of_mail, 'file')} of its mail as evidence" if found.of_mail else ""
     values = {"claim": claim, "person": whose, "files": len(found.files), "left_out": found.left_out}
     desk.show(values, f"claim {claim} of person {whose} over {asked}{of_mail}")
     for file in found.left_out:
         desk.hint(f"left out of the evidence: {file}")
-    _hint_at_evidence(desk, known.rules, asked, len(found.files))
+    _hint_at_evidence(desk, terms.rules, asked, len(found.files))
     desk.hint(f"another member decides: `amends claims decide {incident} {claim} --grant {asked.amount} --as NAME`")
 
 
@@ -166,16 +166,15 @@ def decide(
     if by_rules:
         if claim or grant or reject or without_evidence:
             raise typer.BadParameter("--by-rules decides all that the rules can, and takes nothing else")
-        known = rules_and_words(desk, incident)
-        count = desk.ledger.claims.decide_by_rules(incident, known.rules, known.words, now())
+        count = desk.ledger.claims.decide_by_rules(incident, terms_of_claims(desk, incident), now())
         tell_now(desk, incident)
         desk.show({"granted": count}, f"{counted(count, 'claim')} granted by the rules of the playbook")
         return
     if not claim or not name or bool(grant) == reject:
         raise typer.BadParameter("name a CLAIM, either --grant AMOUNT or --reject, and --as NAME")
-    by, known = desk.member(name), rules_and_words(desk, incident)
-    verdict = ClaimVerdict(_amount(grant, known).minor if grant else 0, reason, without_evidence)
-    found = desk.ledger.claims.decide(incident, claim, verdict, known.rules, known.words, by, now())
+    by, terms = desk.member(name), terms_of_claims(desk, incident)
+    verdict = ClaimVerdict(_amount(grant, terms).minor if grant else 0, reason, without_evidence)
+    found = desk.ledger.claims.decide(incident, claim, verdict, terms, by, now())
     _say_decided(desk, incident, found)
 
 
@@ -201,10 +200,8 @@ def object_(
 ) -> None:
     """Note that the person does not agree with a decision: once, and others decide anew."""
     desk: Desk = ctx.obj
-    by, known, at = desk.member(name).name, rules_and_words(desk, incident), now()
-    found = desk.ledger.claims.get(incident, claim)
-    due = at + known.rules.reply_within
-    desk.ledger.claims.object(incident, claim, why, due, known.object_until(found), known.words, at, by)
+    by, terms = desk.member(name).name, terms_of_claims(desk, incident)
+    due = desk.ledger.claims.object(incident, claim, why, terms, now(), by).due_at
     tell_now(desk, incident)
     desk.show({"claim": claim, "due_at": due}, f"claim {claim} is open again, to be decided until {minute(due)}")
     desk.hint("members who have not decided on it decide now")
@@ -217,7 +214,7 @@ def account(
 ) -> None:  # fmt: skip
     """Note the account to which a claim is paid, also a new one after a payment came back or the claim has lapsed."""
     desk: Desk = ctx.obj
-    by, rules = desk.member(name).name, rules_and_words(desk, incident).rules
+    by, rules = desk.member(name).name, terms_of_claims(desk, incident).rules
     given = _account(holder, account, bank)
     if given is None:
         raise typer.BadParameter("give --holder and --account")
@@ -250,7 +247,7 @@ def evidence(
 def totals(ctx: typer.Context, incident: IncidentId) -> None:
     """Show the claims in numbers: asked for, granted, on its way, paid, beside the playbook's budget."""
     desk: Desk = ctx.obj
-    found = desk.ledger.cases.read(incident, now()).claims
+    found = desk.ledger.views.closing(incident, now()).claims
     lines = [f"{count} {state.replace('_', ' ')}" for state, count in found.claims.items()]
     sums = ("asked", "granted", "in_payment", "paid")
     lines += [f"{what.replace('_', ' ')}: {found.money(getattr(found, what))}" for what in sums]
@@ -266,11 +263,11 @@ app.command()(payments.pay)
 app.command()(payments.paid)
 
 
-def _amount(text: str, known: "ClaimDesk") -> Money:
+def _amount(text: str, terms: "ClaimTerms") -> Money:
     try:
-        return read_money(text.removesuffix(known.rules.currency).strip(), known.rules.currency)
+        return read_money(text.removesuffix(terms.rules.currency).strip(), terms.rules.currency)
     except ValueError as error:
-        raise typer.BadParameter(f"{text[:40]!r}: {error}; claims are in {known.rules.currency}") from None
+        raise typer.BadParameter(f"{text[:40]!r}: {error}; claims are in {terms.rules.currency}") from None
 
 
 def _account(holder: str, number: str, bank: str) -> "Account | None":

@@ -8,15 +8,15 @@ from amends.cli.terminal.desk import Desk
 from amends.delivery.claims import MOST_FILE_BYTES, MOST_FILES, EvidenceFolder, kind_of_file
 from amends.delivery.inbox.aside import Aside
 from amends.domain.base.errors import NotAllowed
-from amends.domain.claim.claim import NewEvidence
+from amends.domain.base.home_file import NewHomeFile
 from amends.domain.receipt.attachment import MOST_FILES as MOST_OF_MAIL
-from amends.ledger.receipt.inbox import MailFile
+from amends.ledger.receipt.mail_files import MailFile
 
 
 class DeskEvidence(NamedTuple):
     """The evidence of a claim that the desk takes in."""
 
-    files: tuple[NewEvidence, ...]
+    files: tuple[NewHomeFile, ...]
     of_mail: int
     """The number of those files that came with the mail."""
     left_out: tuple[str, ...]
@@ -49,9 +49,7 @@ def _start_of(path: Path) -> bytes:
 
 def _of_mail(desk: Desk, incident: str, question: int) -> Iterator[_FileOfMail]:
     aside = Aside(desk.settings.home, desk.ledger)
-    for file in desk.ledger.inbox.files(incident):
-        if file.question == question:
-            yield _read(aside, incident, file)
+    return (_read(aside, incident, file) for file in desk.ledger.mail_files.all(incident, question))
 
 
 def _read(aside: Aside, incident: str, file: MailFile) -> _FileOfMail:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from amends.cli.claim.said import rules_and_words, tell_now
+from amends.cli.claim.said import tell_now, terms_of_claims
 from amends.cli.feedback.hotline import ColumnOptions, MapFile, column_map
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
@@ -70,7 +70,7 @@ def _list(desk: Desk, incident: str) -> None:
 
 
 def _make(desk: Desk, incident: str, name: str) -> None:
-    by, rules = desk.member(name), rules_and_words(desk, incident).rules
+    by, rules = desk.member(name), terms_of_claims(desk, incident).rules
     made = desk.ledger.payments.make(incident, rules, by, now())
     lines = [f"payment file {one.id}: {counted(one.count, 'payment')}, {_sum(one)}, waits for release" for one in made]
     desk.show([_values(one) for one in made], "\n".join(lines))
@@ -121,9 +121,9 @@ def paid(
     from amends.content.claim.bank_answers import COLUMNS, read_bank_answer
 
     desk: Desk = ctx.obj
-    by, known = desk.member(name).name, rules_and_words(desk, incident)
+    by, terms = desk.member(name).name, terms_of_claims(desk, incident)
     lines = read_bank_answer(file, column_map(COLUMNS, map_file, columns, None, "", ""))
-    answer = desk.ledger.payments.take(incident, lines, known.rules, known.words, by, now())
+    answer = desk.ledger.payments.take(incident, lines, terms, by, now())
     tell_now(desk, incident)
     summary = (
         f"{counted(len(lines), 'line')}: {answer.paid} paid, {answer.returned} returned, {answer.pending} pending, "

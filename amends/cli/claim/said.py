@@ -11,19 +11,19 @@ from amends.domain.base.value import to_utc
 from amends.domain.claim.claim import ClaimDecision, CompensationClaim, Evidence
 
 if TYPE_CHECKING:
-    from amends.delivery.claims import ClaimDesk
     from amends.domain.claim.signals import Signal
+    from amends.domain.claim.words import ClaimTerms
 
 HEAD = ("claim", "due", "person", "state", "asked", "granted", "files", "decided by", "signals")
 UNREADABLE = "(cannot be read: it was altered, moved, or sealed with another key)"
 
 
-def rules_and_words(desk: Desk, incident: str) -> "ClaimDesk":
-    """Return the rules and words of claims. Raises NotAllowed when the playbook has none."""
+def terms_of_claims(desk: Desk, incident: str) -> "ClaimTerms":
+    """Return the terms of claims. Raises NotAllowed when the playbook has none."""
     from amends.content.notice import shipped_wording
-    from amends.delivery.claims import claim_desk
+    from amends.delivery.claims import claim_terms
 
-    return claim_desk(desk.ledger, incident, shipped_wording())
+    return claim_terms(desk.ledger, incident, shipped_wording())
 
 
 def row(claim: CompensationClaim, signals: Mapping[int, tuple["Signal", ...]]) -> tuple[object, ...]:

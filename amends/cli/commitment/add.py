@@ -13,10 +13,10 @@ from amends.cli.commitment.words import point_out_owners, spelled_texts
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId, number
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import minute
-from amends.domain.base.value import EVERYONE
-from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.commitment.people import names_of
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.incident.commitment import Commitment, CommitmentKind
@@ -66,7 +66,7 @@ def add(
     from amends.content.incident.new_commitments import read_new_commitments
 
     desk: Desk = ctx.obj
-    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    by, case = desk.member(name).name, desk.ledger.views.drafting(incident, now())
     given = {
         "id": commitment, "kind": kind, "owner": owner, "due": due, "promise": spelled_texts(promise),
         "audience": audience, "place": place, "people": people, "complaint": complaint, "deputy": deputy,
@@ -85,11 +85,11 @@ def promise_from(desk: Desk, incident: str, file: Path, by: str) -> list[Commitm
     """Add the commitments of a file, all or none, and return them. Raises ContentError, NotAllowed, NotInLedger."""
     from amends.content.incident.new_commitments import read_new_commitments
 
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.drafting(incident, now())
     return _add(desk, case, *read_new_commitments(file), by)
 
 
-def _add(desk: Desk, case: Case, new: "Sequence[NewCommitment]", where: "Where", by: str) -> list[Commitment]:
+def _add(desk: Desk, case: DraftView, new: "Sequence[NewCommitment]", where: "Where", by: str) -> list[Commitment]:
     """Check the new commitments and store all or none. Raises ContentError, NotAllowed, NotInLedger."""
     from amends.content.incident.new_commitments import check_new
 
@@ -153,7 +153,7 @@ def _of_complaint(desk: Desk, incident: str, new: "NewCommitment") -> tuple[list
     return [], [Finding("--complaint", Code.DOES_NOT_FIT, what, f"`amends questions list {incident}` has the kinds")]
 
 
-def _refuse_unmakeable(desk: Desk, case: Case, added: Added, where: "Where") -> None:
+def _refuse_unmakeable(desk: Desk, case: DraftView, added: Added, where: "Where") -> None:
     """Raise before anything is stored when no notice could make one of these commitments."""
     from amends.delivery.rendering import rendered
     from amends.domain.draft.draft import MADE

@@ -14,7 +14,7 @@ from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, CommitmentId, IncidentId
 from amends.domain.base.errors import ContentError
 from amends.domain.base.text import minute
-from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.commitment.evidence import why_not_link
 from amends.domain.incident.commitment import Commitment, CommitmentState, end_of_day
 
@@ -51,7 +51,7 @@ def keep(
     from amends.cli.commitment.files import read_files
 
     desk: Desk = ctx.obj
-    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    by, case = desk.member(name).name, desk.ledger.views.drafting(incident, now())
     stored = desk.ledger.commitments.get(incident, commitment)
     shown, files = texts_for_all(evidence, case.incident, "--evidence"), read_files(file)
     _refuse_link(link, case)
@@ -64,7 +64,7 @@ def keep(
     point_out_untranslated(desk, shown, case.incident, "--evidence")
 
 
-def _refuse_link(link: str, case: Case) -> None:
+def _refuse_link(link: str, case: DraftView) -> None:
     if link and (refusal := why_not_link(link, case.incident.organisation.own_domains)):
         raise typer.BadParameter(f"--link: {refusal}")
 
@@ -105,7 +105,7 @@ def late(
     """Give a promise a new date, and say why; those promised will be told."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.drafting(incident, now())
     stored = desk.ledger.commitments.get(incident, commitment)
     due = _until(until, case.incident.organisation.timezone)
     reasons = texts_for_all([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
@@ -138,7 +138,7 @@ def break_(
 def _give_up(
     desk: Desk, incident: str, commitment: str, state: CommitmentState, reason: list[str], name: str, *, series: bool
 ) -> None:
-    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    by, case = desk.member(name).name, desk.ledger.views.drafting(incident, now())
     stored, commitments = desk.ledger.commitments.get(incident, commitment), desk.ledger.commitments
     reasons = texts_for_all(reason, case.incident, "--reason")
     ended = {"state": state, "reason": reasons, "settled_at": now()}
@@ -164,7 +164,7 @@ def carry_over(
     from amends.domain.closing.missing import date_of
 
     desk: Desk = ctx.obj
-    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    by, case = desk.member(name).name, desk.ledger.views.drafting(incident, now())
     stored = desk.ledger.commitments.get(incident, commitment)
     due = _until(until, case.incident.organisation.timezone) if until else date_of(stored)
     if due != date_of(stored):
@@ -177,7 +177,7 @@ def carry_over(
     desk.show(carried, f"{commitment} goes on after the closing: {answers}, due {minute(due)}")
 
 
-def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:
+def _refuse_unsayable(desk: Desk, case: DraftView, stored: Commitment, changes: dict[str, object], option: str) -> None:
     """Raise ContentError, before the words are stored, when a notice with them could not be sent to those promised."""
     from amends.delivery.rendering import rendered
     from amends.domain.draft.writer import Links, Readers

@@ -15,7 +15,7 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import IncidentId, NoticeId, number, number_or_none
 from amends.domain.base.errors import AmendsError, LedgerUnavailable
 from amends.domain.base.text import PUBLIC, counted, counts, kept_back, minute, parked
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind, kept_here
 from amends.domain.notice.notice import DeliveryState, PersonState
 from amends.system.processes import Stopped, stopped_by_signals

@@ -18,7 +18,7 @@ import typer
 from amends.cli.law.substitute import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.files import Utf8, whole
-from amends.cli.terminal.options import IncidentId, OneNotice, any_of
+from amends.cli.terminal.options import IncidentId, OneNotice, any_of, channel_kind
 from amends.cli.terminal.text import fitted
 from amends.domain.base.errors import NotInLedger
 from amends.domain.base.text import PUBLIC, counted, counts, say
@@ -70,7 +70,11 @@ def deliveries(
     ] = None,
     channel: Annotated[
         ChannelKind | None,
-        typer.Option(metavar="CHANNEL", help=f"List the messages on this channel: {any_of(ChannelKind)}."),
+        typer.Option(
+            metavar="CHANNEL",
+            parser=channel_kind,
+            help=f"List the messages on this channel: {any_of(ChannelKind)}.",
+        ),
     ] = None,
     country: Annotated[
         str | None,

@@ -15,7 +15,6 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import IncidentId, NoticeId, number
 from amends.domain.base.text import counted
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import Slot
 
 if TYPE_CHECKING:
@@ -202,7 +201,7 @@ def _status(desk: Desk, incident: str, notice: str, due: Sequence["SubstituteDue
     lines += [f"batch {one.number}: {one.letters} letters, {one.returned} came back" for one in batches]
     substitute = [as_values(one) for one in due]
     desk.show({"waiting": waiting, "batches": batches, "substitute": substitute}, "\n".join(lines))
-    if ChannelKind.LETTER not in draft.cascade:
+    if not any(kind.printed for kind in draft.cascade):
         desk.hint(f"{notice} has no letter in its cascade, so nobody gets one")
     elif not waiting and not batches:
         desk.hint("no letter was needed so far: it comes last in the cascade, for whoever has a postal address")

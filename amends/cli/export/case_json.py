@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from amends.domain.base.docstrings import DescribedSchema
 from amends.domain.export.case_file import CaseFile
 
 TITLE = "A case of Amends"
@@ -17,7 +18,7 @@ def in_json(file: CaseFile) -> str:
 
 def case_file_schema() -> dict[str, Any]:
     """Return the JSON schema of the document; it allows further keys, which a later program may add."""
-    schema = CaseFile.model_json_schema(by_alias=True, mode="serialization")
+    schema = CaseFile.model_json_schema(by_alias=True, mode="serialization", schema_generator=DescribedSchema)
     for part in (schema, *schema["$defs"].values()):
         part.pop("additionalProperties", None)
     return {"$schema": SCHEMA, **schema, "title": TITLE}

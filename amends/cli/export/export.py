@@ -31,7 +31,7 @@ def case_(ctx: typer.Context, incident: IncidentId, out: Out = None) -> None:
 
     desk: Desk = ctx.obj
     at = now()
-    case = desk.ledger.cases.read(incident, at)
+    case = desk.ledger.views.timeline(incident, at)
     by_day = desk.ledger.over_time.read(incident, case.incident.organisation.timezone)
     made, stated = desk.ledger.assessments.all(incident), stated_costs(desk.ledger.reviews.ended(incident))
     file = case_file(case, by_day, made, at, f"amends {__version__}", stated)

@@ -17,6 +17,7 @@ from amends.cli.terminal.options import As, AsLooker, IncidentId, number
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotInLedger
 from amends.domain.base.text import counted, counts, minute
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.feedback.answer import (
     HANDFUL,
     Answer,
@@ -24,7 +25,6 @@ from amends.domain.feedback.answer import (
     AnswerStatus,
     ReplyChannel,
     ReplyLine,
-    ReplyState,
 )
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def replies(
     found = desk.ledger.replies.all(incident, question=question)
     desk.show(found, table(REPLIES, map(_cells, found)))
     _hint_at_replies(desk, incident, found)
-    if any(one.state in (ReplyState.UNCERTAIN, ReplyState.WAITING) and one.channel.kind for one in found):
+    if any(one.state in (OutgoingState.UNCERTAIN, OutgoingState.WAITING) and one.channel.kind for one in found):
         raise typer.Exit(Exit.PARTLY)
 
 
@@ -230,8 +230,6 @@ def send_now(desk: Desk, incident: str) -> None:
     from amends.delivery.answers.send import send_replies_now
     from amends.domain.draft.writer import Links
 
-    if not desk.ledger.replies.due(incident, now()):
-        return
     links = Links(desk.settings.public_url)
     try:
         sent = send_replies_now(desk.ledger, desk.settings.channels, links, incident, now)
@@ -242,7 +240,7 @@ def send_now(desk: Desk, incident: str) -> None:
         desk.hint(f"the answer waits: {sent.waits}")
     for channel, why in sent.trouble.items():
         desk.hint(f"answers wait ({channel}): {why}")
-    if sent.states[ReplyState.FAILED] or sent.states[ReplyState.UNCERTAIN]:
+    if sent.states[OutgoingState.FAILED] or sent.states[OutgoingState.UNCERTAIN]:
         alert_at_once(desk.ledger, incident, now())
 
 
@@ -262,7 +260,7 @@ def _show_given(desk: Desk, incident: str, given: int) -> None:
 
 
 def _show_replies(desk: Desk, incident: str, given: int, verb: str, lines: Sequence[ReplyLine]) -> None:
-    ways = {f"{channel} {state}": _count(lines, channel, state) for channel in ReplyChannel for state in ReplyState}
+    ways = {f"{channel} {state}": _count(lines, channel, state) for channel in ReplyChannel for state in OutgoingState}
     questions = [one.question for one in lines]
     said = f"question {questions[0]} is {verb}" if len(questions) == 1 else f"{len(questions)} questions are {verb}"
     values = {verb: questions[0] if len(questions) == 1 else questions, "answer": given, "replies": lines}
@@ -273,19 +271,19 @@ def _show_replies(desk: Desk, incident: str, given: int, verb: str, lines: Seque
 def _hint_at_replies(desk: Desk, incident: str, lines: Sequence[ReplyLine]) -> None:
     if any(_needs_call(one) for one in lines):
         desk.hint(f"somebody must be called: `amends questions calls {incident}` says whom")
-    if any(one.channel is ReplyChannel.PUBLIC and one.state is ReplyState.WAITING for one in lines):
+    if any(one.channel is ReplyChannel.PUBLIC and one.state is OutgoingState.WAITING for one in lines):
         desk.hint(f"`amends mentions list {incident}` shows what is to be posted, `amends mentions post` posts it")
-    if any(one.channel.kind and one.state is ReplyState.UNCERTAIN for one in lines):
+    if any(one.channel.kind and one.state is OutgoingState.UNCERTAIN for one in lines):
         ask = f"`amends questions replies {incident} --again QUESTION --as NAME`"
         desk.hint(f"nobody knows whether a reply has left: ask the person, or send it once more with {ask}")
 
 
 def _needs_call(line: ReplyLine) -> bool:
-    waits = line.channel is ReplyChannel.CALL and line.state is ReplyState.WAITING
-    return waits or line.state in (ReplyState.FAILED, ReplyState.BOUNCED)
+    waits = line.channel is ReplyChannel.CALL and line.state is OutgoingState.WAITING
+    return waits or line.state in (OutgoingState.FAILED, OutgoingState.BOUNCED)
 
 
-def _count(lines: Iterable[ReplyLine], channel: ReplyChannel, state: ReplyState) -> int:
+def _count(lines: Iterable[ReplyLine], channel: ReplyChannel, state: OutgoingState) -> int:
     return sum((one.channel, one.state) == (channel, state) for one in lines)
 
 
@@ -338,7 +336,7 @@ def _spoken(row: tuple[str, ...]) -> str:
 
 
 def _cells(one: ReplyLine) -> tuple[object, ...]:
-    due = minute(one.next_try_at) if one.state is ReplyState.WAITING else "–"
+    due = minute(one.next_try_at) if one.state is OutgoingState.WAITING else "–"
     return one.answer, one.question, one.channel, one.state, one.tries, due, one.detail
 
 

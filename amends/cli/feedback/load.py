@@ -81,7 +81,7 @@ def _outlook(
     if not incident:
         return outlook(people or 0, _curve(Curve(), share), calls, team, named=named)
     at = now()
-    case = desk.ledger.cases.read(incident, at)
+    case = desk.ledger.views.timeline(incident, at)
     left = max(case.audience.people - people_of_first_notices(case), 0) if people is None else people
     days, tomorrow = contacts_forecast(case, at), (at + DAY).astimezone(case.calendar.zone).date()
     return outlook(

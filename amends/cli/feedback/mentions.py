@@ -24,7 +24,7 @@ from amends.cli.terminal.options import As, IncidentId, noun, number
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ChannelMisconfigured
 from amends.domain.base.text import counted, minute
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.message import Status
 from amends.domain.feedback.question import QuestionSource
 
 if TYPE_CHECKING:
@@ -216,9 +216,8 @@ async def _account(desk: Desk) -> "AsyncIterator[MentionedAccount]":
     from amends.delivery.channels import connected
     from amends.delivery.feedback.mentions import MentionedAccount
 
-    own = desk.settings.channels.get(ChannelKind.SOCIAL)
-    async with connected({ChannelKind.SOCIAL: own} if own else {}) as channels:
-        account = channels.get(ChannelKind.SOCIAL)
+    async with connected({kind: own for kind, own in desk.settings.channels.items() if kind.posts}) as channels:
+        account = next(iter(channels.values()), None)
         if not isinstance(account, MentionedAccount):
             raise ChannelMisconfigured(
                 "channels.social: only social_mastodon tells of mentions; bring others in by file"

@@ -13,7 +13,7 @@ from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import counted, in_both
 from amends.domain.base.value import some_text
-from amends.domain.case.hours import hour_of
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.feedback.hour import HourAnswer
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def announce(
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.cases.read(incident)
-    hour = hour_of(case, _from_file(file, session) if file else _from_playbook(case, session))
+    hour = case.hour_of(_from_file(file, session) if file else _from_playbook(case, session))
     new = desk.ledger.hours.announce(incident, hour, by, now())
     page = f"{desk.settings.public_url}/s/{incident}/{hour.id}"
     said = "announced" if new else "announced before"
@@ -135,22 +135,15 @@ def publish(
 def remind(ctx: typer.Context, incident: IncidentId) -> None:
     """Send the reminders that are due, once each; the sweep does so by itself where `amends up` runs."""
     from amends.content.notice import shipped_wording
-    from amends.delivery.channels import connected
-    from amends.delivery.feedback.hours import ReminderWords
-    from amends.delivery.feedback.hours import remind as send_reminders
-    from amends.delivery.send.postpone import zones
-    from amends.domain.channel.channel import ChannelKind
+    from amends.delivery.outbox.hours import remind as send_reminders
     from amends.domain.draft.writer import Links
 
     desk: Desk = ctx.obj
-    own, links = desk.settings.channels.get(ChannelKind.EMAIL), Links(desk.settings.public_url)
-
-    async def send() -> int:
-        words = ReminderWords(desk.ledger.cases.outline(incident), shipped_wording(), links, zones, now())
-        async with connected({ChannelKind.EMAIL: own} if own else {}) as channels:
-            return await send_reminders(desk.ledger, channels, incident, words, now)
-
-    sent = asyncio.run(send())
+    links = Links(desk.settings.public_url)
+    done = asyncio.run(send_reminders(desk.ledger, desk.settings.channels, links, incident, now, shipped_wording))
+    for why in (*done.trouble.values(), *filter(None, [done.waits])):
+        desk.hint(f"reminders wait: {why}")
+    sent = done.states[OutgoingState.SENT] + done.states[OutgoingState.DELIVERED]
     desk.show({"sent": sent}, f"{counted(sent, 'reminder')} sent")
     desk.hint(f"`amends sessions list {incident}` shows all sessions")
 

@@ -18,7 +18,7 @@ app = noun()
 def listed(ctx: typer.Context, incident: IncidentId) -> None:
     """List each invitation to a survey with its numbers; `amends surveys results` shows what was answered."""
     desk: Desk = ctx.obj
-    found = desk.ledger.cases.read(incident).surveys
+    found = desk.ledger.views.closing(incident).surveys
     rows = [
         (one.survey, one.invitation, one.released_at, one.invited, one.answered, one.counted, one.texts)
         for one in found
@@ -32,7 +32,7 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
 def results(ctx: typer.Context, incident: IncidentId) -> None:
     """Show the results with 95 % intervals, of ten or more answers; `amends surveys comments` has the free texts."""
     desk: Desk = ctx.obj
-    found = desk.ledger.cases.read(incident).surveys
+    found = desk.ledger.views.closing(incident).surveys
     parts = []
     for one in found:
         tables = (table(head, rows) for head, rows in result_tables(one))

@@ -41,7 +41,7 @@ def plan(
     chosen = [incident] if incident else [line.id for line in desk.ledger.incidents.all()]
     values, lines = [], []
     for one in chosen:
-        planned = desk.ledger.retention.plan(desk.ledger.cases.read(one, now()), now())
+        planned = desk.ledger.retention.plan(desk.ledger.views.closing(one, now()), now())
         erased = desk.ledger.erasure.erased(one)
         holds = [hold for hold in desk.ledger.holds.all(one) if hold.in_force]
         values.append({"incident": one, "plan": planned, "holds": holds, "erased": sorted(erased)})
@@ -58,7 +58,7 @@ def forget_now(ctx: typer.Context, incident: IncidentId, name: As) -> None:
 
     desk: Desk = ctx.obj
     desk.member(name)
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.closing(incident, now())
     kinds = forget_due(desk.ledger, _places(desk), case, now())
     went = f"{incident}: forgotten: {', '.join(kinds)}" if kinds else f"{incident}: nothing is due"
     desk.show({"incident": incident, "forgotten": kinds}, went)

@@ -20,6 +20,14 @@ from amends.system.processes import Stopped, stopped_by_signals
 INCIDENT = "stolen-terminals"
 REPORT = "report.html"
 MARK = "this-is-a-demo"
+IDLE_SERVICES = [
+    f"PREFECT_SERVER_SERVICES_{service}_ENABLED"
+    for service in (
+        *("SCHEDULER", "LATE_RUNS", "FOREMAN", "TRIGGERS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS"),
+        *("REPOSSESSOR", "CLEANUP_RECONCILER"),
+    )
+]
+"""The services of Prefect's server that look after runners and timetables: the story has neither."""
 PUBLIC_URL = "http://127.0.0.1:8400"
 
 
@@ -44,7 +52,7 @@ def _play(settings: Settings) -> None:
     """Play the story with a Prefect server of its own. Raises Stopped, and AmendsError when the story fails."""
     port = free_port()
     environment = prefect_environment(settings.model_copy(update={"prefect_port": port}))
-    environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"} | dict.fromkeys(IDLE_SERVICES, "false")
     _say("Prefect starts …")
     with stopped_by_signals(), Parts(environment) as parts:
         parts.start("Prefect server", prefect_server(port), quiet=True)
@@ -64,7 +72,7 @@ def _write_report(settings: Settings) -> None:
     ledger = open_ledger(settings)
     entries = ledger.audit.entries(INCIDENT)
     at = entries[-1].at
-    case = ledger.cases.read(INCIDENT, at)
+    case = ledger.views.timeline(INCIDENT, at)
     by_day = ledger.over_time.read(INCIDENT, case.incident.organisation.timezone)
     content = page(case, entries, at, ledger.assessments.all(INCIDENT), by_day)
     ledger.dispose()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, runtime_checkable
@@ -22,18 +23,19 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.text import coloured
 from amends.domain.base.errors import AmendsError, Refusal
 from amends.domain.base.text import counted, kept_back
-from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import INCOMING, RECEIPTS, Channel, ChannelKind, kept_here
+from amends.domain.case.states import IncidentState
+from amends.domain.channel.channel import ChannelKind, kept_here
+from amends.domain.channel.message import Channel
 from amends.domain.team.member import nobody_alerted
 from amends.system.diversions import Diversion, diversions
 
 OLDEST_PYTHON = (3, 11)
 MOUNTS = Path("/proc/mounts")
 PORTAL_ADDRESSES = (
-    ("callback_url", RECEIPTS, "delivery reports"),
-    ("incoming_url", INCOMING, "what people write back"),
+    ("callback_url", attrgetter("receipts"), "delivery reports"),
+    ("incoming_url", attrgetter("incoming"), "what people write back"),
 )
-"""Settings that hold an address of the portal, the portal's paths by channel, and what arrives there, in words."""
+"""Settings that hold an address of the portal, the portal's path by channel, and what arrives there, in words."""
 
 
 class CheckVerdict(StrEnum):
@@ -348,8 +350,8 @@ async def _connect_once(kind: ChannelKind, settings: dict[str, str]) -> Channel:
 def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> Iterator[str]:
     """Yield in words each setting that sends readers or reports elsewhere than to the portal of this home."""
     ours = desk.settings
-    for setting, paths, what in PORTAL_ADDRESSES:
-        path = paths.get(kind, "")
+    for setting, path_of, what in PORTAL_ADDRESSES:
+        path = path_of(kind)
         here = {f"http://{host}:{ours.portal_port}{path}" for host in ("127.0.0.1", "localhost", "[::1]")}
         if path and channel.get(setting, "").rstrip("/") not in {"", f"{ours.public_url}{path}", *here}:
             yield f"{setting} is not {ours.public_url}{path}, where the portal takes {what}"
@@ -363,7 +365,7 @@ def _public_url(desk: Desk) -> Iterator[CheckResult]:
     for line in desk.ledger.incidents.all():
         if line.state is IncidentState.CLOSED:
             continue
-        if why := why_not_on_portal(desk.settings.public_url, desk.ledger.cases.read(line.id).incident):
+        if why := why_not_on_portal(desk.settings.public_url, desk.ledger.cases.outline(line.id).incident):
             yield CheckResult(CheckVerdict.FAIL, why)
             return
     yield CheckResult(CheckVerdict.OK, f"people reach us at {desk.settings.public_url}")

@@ -17,8 +17,9 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.domain.base.text import minute, printable
 from amends.domain.base.value import some_text
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.case.states import IncidentState
 from amends.domain.incident.commitment import NOT_KEPT, Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.notice.notice import NoticeStatus
@@ -85,7 +86,6 @@ def _from_file(path: Path, at: datetime) -> Case:
         version=1,
         state=IncidentState.OPEN,
         opened_at=at,
-        author="",
         audience=people,
         assessment=assessed(incident, people),
     )

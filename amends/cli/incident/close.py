@@ -10,8 +10,8 @@ from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import As, IncidentId
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import Case
-from amends.domain.closing.criteria import bound, missing, overrides_waiting, unmet
+from amends.domain.case.views.closing import ClosingView
+from amends.domain.closing.criteria import as_unmet, missing, overrides_waiting, unmet
 from amends.domain.closing.figures import overrides_in_force
 from amends.domain.closing.missing import Missing
 from amends.domain.playbook.closing import MAY_OVERRIDE, NEVER_OVERRIDDEN, Criterion
@@ -43,12 +43,12 @@ def close(
     """
     desk: Desk = ctx.obj
     member = desk.member(name, verb="incident close --override" if override else "")
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.closing(incident, now())
     if bool(override) != bool(reason.strip()):
         raise typer.BadParameter("--override and --reason belong together")
     for criterion in dict.fromkeys(override):
         _pass_over(desk, case, criterion, member, reason)
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.closing(incident, now())
     if found := unmet(case, now()):
         _show_missing(desk, case, found)
         raise typer.Exit(Exit.FINDINGS)
@@ -56,18 +56,16 @@ def close(
     _close_at_once_or_later(desk, case, member.name)
 
 
-def _pass_over(desk: Desk, case: Case, criterion: Criterion, member: Member, reason: str) -> None:
+def _pass_over(desk: Desk, case: ClosingView, criterion: Criterion, member: Member, reason: str) -> None:
     """Record the member's word on all that is missing by the criterion. Raises NotAllowed when nothing is."""
-    all_of_it = [one for one in missing(case, now()) if one.criterion is criterion]
-    binding = bound(criterion, all_of_it)
-    if any((one.criterion, one.binding) == (criterion, binding) for one in overrides_in_force(case)):
+    unmet_now = as_unmet(criterion, missing(case, now()))
+    if any((over.criterion, over.binding) == unmet_now[:2] for over in overrides_in_force(case)):
         desk.hint(f"{criterion} is passed over already, as it is unmet now")
         return
-    named = [(one.key, one.what) for one in all_of_it]
-    desk.ledger.closing.override(case.incident.id, criterion, binding, named, member, reason, now())
+    desk.ledger.closing.override(case.incident.id, unmet_now, member, reason, now())
 
 
-def _show_missing(desk: Desk, case: Case, found: Sequence[Missing]) -> None:
+def _show_missing(desk: Desk, case: ClosingView, found: Sequence[Missing]) -> None:
     incident = case.incident.id
     waiting = overrides_waiting(case, now())
     values = {"incident": incident, "unmet": found, "overrides": case.closing_overrides}
@@ -83,11 +81,11 @@ def _show_missing(desk: Desk, case: Case, found: Sequence[Missing]) -> None:
         )
 
 
-def _passed_over(case: Case) -> tuple[str, ...]:
+def _passed_over(case: ClosingView) -> tuple[str, ...]:
     return tuple(one.in_words for one in overrides_in_force(case))
 
 
-def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
+def _close_at_once_or_later(desk: Desk, case: ClosingView, by: str) -> None:
     from amends.cli.terminal.prefect import nudge
 
     incident = case.incident.id

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from amends.domain.base.errors import Finding
-from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState
 from amends.domain.incident.gaps import why_not_draft
 from amends.domain.incident.incident import Incident
 

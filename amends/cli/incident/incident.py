@@ -73,7 +73,7 @@ def open_(
     from amends.cli.terminal.prefect import nudge
     from amends.content.incident.incident import read_incident_with_gaps
     from amends.content.people.read_ahead import AudienceReadAhead
-    from amends.system.processes import expect_few_cycles
+    from amends.system.processes import few_cycles
 
     desk: Desk = ctx.obj
     incident, gaps = read_incident_with_gaps(file)
@@ -81,15 +81,15 @@ def open_(
     people = AudienceReadAhead(audience, encoding=encoding, left_out=leave_out or (), today=now().date())
     advice = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, advice)
-    expect_few_cycles()
-    count = desk.ledger.incidents.open(incident, rows, author, now())
+    with few_cycles():
+        count = desk.ledger.incidents.open(incident, rows, author, now())
     report = [*report_lines(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     answer = {"incident": incident.id, "people": count, "audience": people.report.as_json(), NEEDED: gaps}
     desk.show(answer, "\n".join(report))
     nudge(desk, incident.id)  # so that the forms in Prefect offer it
     hints = (
         why_not_on_portal(desk.settings.public_url, incident),
-        *list_hints(desk.ledger.cases.read(incident.id)),
+        *list_hints(desk.ledger.cases.outline(incident.id)),
         *shared_mailboxes(people.report),
         *gap_hints(incident),
     )
@@ -409,7 +409,7 @@ def embargo(
     from amends.cli.terminal.times import time_from
 
     desk: Desk = ctx.obj
-    by, zone = desk.member(name).name, desk.ledger.cases.read(incident).incident.organisation.timezone
+    by, zone = desk.member(name).name, desk.ledger.cases.outline(incident).incident.organisation.timezone
     end = time_from(until, zone)
     desk.ledger.incidents.embargo(incident, end, why, by, now())
     desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {minute(end)}")
@@ -442,13 +442,13 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     desk: Desk = ctx.obj
     first = desk.member(name)
     second = second_member(desk, first, other)
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.closing(incident, now())
     if needed := still_needed(case, now()):
         raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
     _ask_to_destroy(desk, case, yes=yes)
     places = DataPlaces(desk.settings.channels, desk.settings.home)
     files = destroy_case(desk.ledger, places, incident, first, second, now())
-    at = desk.ledger.cases.read(incident).destroyed_at or now()
+    at = desk.ledger.cases.outline(incident).destroyed_at or now()
     people = case.audience.people
     desk.show(
         {"incident": incident, "destroyed_at": at, "people": people, "files": files},

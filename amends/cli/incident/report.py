@@ -17,7 +17,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.files import whole
 from amends.cli.terminal.options import IncidentId
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.export.case_file import case_file
 from amends.domain.export.over_time import CountsByDay
 from amends.domain.export.report import RecordedAct, ReportSource, report_document
@@ -110,7 +110,7 @@ def _by_suffix(out: Path | None) -> ReportFormat:
 
 def source_of(ledger: "Ledger", incident: str, at: datetime) -> ReportSource:
     """Return all that a report of the incident is made of, as of this time. Raises NotInLedger."""
-    case = ledger.cases.read(incident, at)
+    case = ledger.views.timeline(incident, at)
     by_day = ledger.over_time.read(incident, case.incident.organisation.timezone)
     entries = ledger.audit.entries(incident, ONLY_NUMBERS)
     ended = ledger.reviews.ended(incident)
@@ -119,7 +119,7 @@ def source_of(ledger: "Ledger", incident: str, at: datetime) -> ReportSource:
 
 
 def report_source(
-    case: Case,
+    case: TimelineView,
     entries: Iterable["AuditEntry"],
     at: datetime,
     assessments: tuple["Assessment", ...] | None = None,
@@ -143,7 +143,7 @@ def written(source: ReportSource, form: ReportFormat) -> bytes:
 
 
 def page(
-    case: Case,
+    case: TimelineView,
     entries: tuple["AuditEntry", ...],
     at: datetime,
     assessments: tuple["Assessment", ...] | None = None,
@@ -180,7 +180,7 @@ def _contact_bars(shown: tuple[ForecastDay, ...]) -> list[ContactBar]:
     ]
 
 
-def _marks(case: Case, at: datetime) -> list[Mark]:
+def _marks(case: TimelineView, at: datetime) -> list[Mark]:
     """Return the events of the case as marks on a line, from the first event until now."""
     from amends.cli.terminal.html import share_of_time
 

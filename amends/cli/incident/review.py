@@ -12,7 +12,9 @@ from amends.cli.terminal.options import As, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.money import Money, by_currency
-from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.figures import ReplyTime, figures
 from amends.domain.closing.text import note_sections
 from amends.domain.review import Review, ReviewFigures, ReviewKind, ReviewNote, figure_lines, stated_costs
@@ -31,7 +33,7 @@ app = noun()
 def show(ctx: typer.Context, incident: IncidentId) -> None:
     """The figures of the case as it is now, the notes of the team, and the reviews that have ended."""
     desk: Desk = ctx.obj
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.closing(incident, now())
     ended, notes = desk.ledger.reviews.ended(incident), desk.ledger.reviews.notes(incident)
     found = _figures(desk, case, stated_costs(ended))
     lines = [table(("figure", "value"), figure_lines(found)), *_note_lines(notes)]
@@ -137,7 +139,7 @@ def end(
     """
     desk: Desk = ctx.obj
     other = _costs(cost)
-    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    by, case = desk.member(name).name, desk.ledger.views.closing(incident, now())
     occurrence = _review_of(case, step)
     which = occurrence.step if occurrence else step or UNPLANNED
     found = _figures(desk, case, other or stated_costs(desk.ledger.reviews.ended(incident)))
@@ -183,7 +185,7 @@ def _review_of(case: Case, step: str) -> RecordedOccurrence | None:
     return begun[0]
 
 
-def _figures(desk: Desk, case: Case, other_costs: Sequence[Money]) -> ReviewFigures:
+def _figures(desk: Desk, case: ClosingView, other_costs: Sequence[Money]) -> ReviewFigures:
     replies = [ReplyTime(*one) for one in desk.ledger.reviews.reply_times(case.incident.id)]
     return figures(case, replies, now(), other_costs)
 

@@ -271,7 +271,7 @@ def filed(
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    filed_at = time_from(at, desk.ledger.cases.read(incident).incident.organisation.timezone)
+    filed_at = time_from(at, desk.ledger.cases.outline(incident).incident.organisation.timezone)
     filing = desk.ledger.filings.record(
         incident, duty, filed_at, by, receipt, note, now(), part=part, corrects=corrects
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amends.cli.terminal import clock
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE
-from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.next_update import holding_step
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.draft import DraftView
 from amends.domain.draft.draft import draft, notices_wanted
 from amends.domain.draft.writer import Links, Readers
 from amends.domain.incident.commitment import Commitment, CommitmentState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 HOUR, DAY, A_FORTNIGHT = timedelta(hours=1), timedelta(days=1), timedelta(days=14)
 
 
-def case_from_files(incident_file: Path, audience: Path | None = None) -> Case:
+def case_from_files(incident_file: Path, audience: Path | None = None) -> DraftView:
     """Return the case as if the incident were opened and assessed now, with these people. Raises ContentError."""
     from amends.content.incident.incident import read_incident
     from amends.content.people.audience import AudienceFile
@@ -38,7 +39,7 @@ def case_from_files(incident_file: Path, audience: Path | None = None) -> Case:
     return opened(read_incident(incident_file), people, None, at)
 
 
-def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | None, now: datetime) -> Case:
+def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | None, now: datetime) -> DraftView:
     """Return the case as it would be right after its opening: assessed, and with no step taken yet.
 
     Raises ContentError.
@@ -46,7 +47,7 @@ def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | No
     from amends.content.law.law import read_law
     from amends.domain.assess.assess import assess
 
-    return Case(
+    return DraftView(
         incident=incident,
         version=1,
         state=IncidentState.OPEN,
@@ -109,12 +110,12 @@ def kinds_at_home(incident: "Incident", addenda: Addenda) -> Kinds:
 class DryRun:
     """One notice of the playbook: the case at its step, with the draft or with the findings that prevent one."""
 
-    case: Case
+    case: DraftView
     draft: Draft | None = None
     findings: tuple[Finding, ...] = ()
 
 
-def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
+def rehearse(case: DraftView, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
     """Yield every notice of the case's playbook, as it would be drafted when its step comes.
 
     Raises LookupError when the case has no playbook.
@@ -131,7 +132,7 @@ def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: da
                 yield one
 
 
-def _moments(case: Case, step: Step, commitments: tuple[Commitment, ...], now: datetime) -> Iterable[Case]:
+def _moments(case: DraftView, step: Step, commitments: tuple[Commitment, ...], now: datetime) -> Iterable[DraftView]:
     """Return the case as it stands when the step comes; at a follow-up, one case for each fate of each commitment."""
     if step.phase is Phase.NOTIFY and not commitments:
         return (case,)
@@ -143,7 +144,7 @@ def _moments(case: Case, step: Step, commitments: tuple[Commitment, ...], now: d
     return (_with_fate(notified, fate) for commitment in commitments for fate in _fates(commitment, now))
 
 
-def _after_missed_update(notified: Case, now: datetime) -> Case:
+def _after_missed_update(notified: DraftView, now: datetime) -> DraftView:
     """Return the case an hour after people expected the next update, so that the holding notice must say sorry."""
     first = NoticeStatus(
         id="first", version=1, template="", step="", occurrence=1, stage=NoticeStage.SENT, binding="",
@@ -158,13 +159,13 @@ def _fates(commitment: Commitment, at: datetime) -> tuple[Commitment, Commitment
     return kept, late
 
 
-def _with_fate(case: Case, fate: Commitment) -> Case:
+def _with_fate(case: DraftView, fate: Commitment) -> DraftView:
     others = tuple(one for one in case.commitments if one.id != fate.id)
     return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
 
 
 def _dry_runs(
-    case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime
+    case: DraftView, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime
 ) -> Iterator[DryRun]:
     if not step.channels:
         return

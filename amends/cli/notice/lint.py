@@ -16,7 +16,7 @@ from amends.domain.base.errors import Finding
 from amends.domain.notice.notice import NoticeStage
 
 if TYPE_CHECKING:
-    from amends.domain.case.case import Case
+    from amends.domain.case.views.draft import DraftView
 
 WAITING = (NoticeStage.DRAFTED, NoticeStage.APPROVED)
 
@@ -66,7 +66,7 @@ def _codes(desk: Desk) -> None:
 
 def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
     """Check the notice, or all notices in the ledger that are drafted and have not left. Raises NotInLedger."""
-    case = desk.ledger.cases.read(incident)
+    case = desk.ledger.views.drafting(incident)
     for hint in hints_on_claims(case):
         desk.hint(hint)
     waiting = [one.id for one in case.notices if one.stage in WAITING]
@@ -75,7 +75,7 @@ def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
     return Checked(wanted, tuple(found))
 
 
-def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
+def _of_notice(desk: Desk, case: "DraftView", notice: str) -> tuple[Finding, ...]:
     from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
 

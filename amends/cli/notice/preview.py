@@ -16,7 +16,8 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import AsLooker, IncidentId, NoticeId
 from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
 from amends.domain.base.text import counted, counts
-from amends.domain.channel.channel import ChannelKind, Message, kept_here
+from amends.domain.channel.channel import kept_here
+from amends.domain.channel.message import Message
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     from amends.domain.draft.writer import Links
     from amends.domain.lint.lint import lint_in
 
-    draft, case = desk.ledger.notices.latest_draft(incident, notice), desk.ledger.cases.read(incident, now())
+    draft, case = desk.ledger.notices.latest_draft(incident, notice), desk.ledger.views.drafting(incident, now())
     wording, links = desk.ledger.playbooks.wording(incident), Links(desk.settings.public_url)
     status = case.notice(notice)
     if status is None:
@@ -161,7 +162,7 @@ def _values(seen: Preview) -> dict[str, Any]:
         "people": draft.people,
         "corrects": [page.notice for page in draft.corrects],
         "expected": seen.expected.people,
-        "printed_too": _is_printed(draft),
+        "printed_too": any(kind.printed for kind in draft.cascade),
         "letters": seen.expected.letters,
         "preflight": seen.preflight,
         "findings": seen.findings,
@@ -188,12 +189,8 @@ def _pieces(seen: Preview) -> Iterator[str]:
 
 def _name(draft: Draft, variant: Variant) -> str:
     """Return the variant's id, and whether the same text is printed too."""
-    printed = variant.channel is ChannelKind.EMAIL and _is_printed(draft)
+    printed = any(kind.printed and kind.reads is variant.channel for kind in draft.cascade)
     return f"{variant.id}, also printed as a letter" if printed else variant.id
-
-
-def _is_printed(draft: Draft) -> bool:
-    return any(channel.printed for channel in draft.cascade)
 
 
 def _titled(title: str, subject: str, text: str) -> str:
@@ -239,7 +236,7 @@ def _unchecked(seen: Preview) -> Refusal:
 
 
 def _on_paper(seen: Preview) -> str:
-    if not _is_printed(seen.draft):
+    if not any(kind.printed for kind in seen.draft.cascade):
         return ""
     return (
         "\nthe text of its email is also printed as a letter, for those whom nothing else reaches or lawfully tells; "

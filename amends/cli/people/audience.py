@@ -146,7 +146,7 @@ def correct(
     corrected address; who is new is told, and who is gone gets nothing new. Approvals of what has not left become void.
     """
     from amends.content.people.read_ahead import AudienceReadAhead
-    from amends.system.processes import expect_few_cycles
+    from amends.system.processes import few_cycles
 
     desk: Desk = ctx.obj
     if not (name or check):
@@ -154,8 +154,8 @@ def correct(
     by = desk.member(name).name if name else ""
     people = AudienceReadAhead(file, encoding=encoding, left_out=leave_out or (), today=now().date())
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
-    expect_few_cycles()
-    correction = desk.ledger.corrections.compare(incident, rows)
+    with few_cycles():
+        correction = desk.ledger.corrections.compare(incident, rows)
     difference = correction.difference
     said = {Ask.SWAPPED: swapped, Ask.GONE: gone, Ask.CHANGED: changed}
     refused = objections(difference, said)

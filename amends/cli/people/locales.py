@@ -13,7 +13,8 @@ from amends.cli.terminal.options import IncidentId, LocaleRules, read_rules
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotInLedger
 from amends.domain.base.text import minute
-from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState
 from amends.domain.draft.languages import reader_findings, usable_locales
 from amends.domain.people.locales import LocaleRuling, ruling_for, without_words, written_in
 

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from amends.cli.terminal.text import table
 from amends.domain.assess.assess import highest_count
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.text import minute
-from amends.domain.base.value import EVERYONE, Moment, Value
+from amends.domain.base.value import Moment, Value
 from amends.domain.case.case import Case
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import PlannedOccurrence, holds

@@ -47,7 +47,7 @@ def migrate(
 
     desk: Desk = ctx.obj
     old, at = desk.ledger.playbooks.pinned(incident), now()
-    case = desk.ledger.cases.read(incident, at)
+    case = desk.ledger.views.drafting(incident, at)
     new = open_for(to, case)
     found = differences(old, new.playbook, new.wording)
     planned = migration(case, new.playbook, at, timedelta(days=days))

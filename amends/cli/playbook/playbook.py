@@ -1,7 +1,6 @@
 """Commands that list, show, write, check, compare and try out playbooks."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from amends.domain.playbook.playbook import Playbook, at_severity
 if TYPE_CHECKING:
     from amends.content.playbook.playbook import Opened
     from amends.domain.base.errors import Finding
-    from amends.domain.case.case import Case
+    from amends.domain.case.views.draft import DraftView
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped playbook by name, or a file of your own.")]
 
@@ -101,14 +100,13 @@ def validate(
 def _of_the_templates(opened: "Opened") -> "tuple[Finding, ...]":
     """Return the findings about templates that cannot be rendered with the example that comes with Amends."""
     from amends.cli.notice.dry_run import case_from_files
+    from amends.cli.playbook.trial import template_faults
     from amends.content.file.shipped import EXAMPLE_FILE, library
-    from amends.delivery.rendering import rendered
     from amends.domain.base.errors import ContentError
-    from amends.domain.draft.trial import faults
 
     case = _with_playbook(case_from_files(library() / EXAMPLE_FILE), opened.playbook)
     try:
-        found = rendered(partial(faults, case, opened.wording, now()))
+        found = template_faults(case, opened.wording, now())
     except ContentError as error:  # a limit has ended the process that renders
         found = error.findings
     return tuple(replace(one, where=f"{opened.words / one.where}") for one in found)
@@ -141,7 +139,7 @@ def _of_the_case(opened: "Opened", incident: Path, audience: Path | None) -> "tu
     return (*never_made, *check_for(opened.playbook, case, opened.document, now()))
 
 
-def _with_playbook(case: "Case", playbook: Playbook) -> "Case":
+def _with_playbook(case: "DraftView", playbook: Playbook) -> "DraftView":
     """Return the case as if this playbook ran for it, in the form for the case's severity, with its public holidays."""
     from amends.content.playbook.days_off import with_days_off
 
@@ -205,7 +203,7 @@ def plan_(
     if bool(incident) == (file is not None):
         raise typer.BadParameter("name an incident, or give --incident FILE")
     playbook, _ = load_playbook(name)
-    case = case_from_files(file) if file else desk.ledger.cases.read(incident, now())
+    case = case_from_files(file) if file else desk.ledger.views.drafting(incident, now())
     at = now()  # read after the case, so that it is not before the case was opened
     shown = calendar(_with_playbook(case, playbook), at, days)
     desk.show(shown, "\n".join(in_words(shown, at)))

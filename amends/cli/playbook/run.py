@@ -24,7 +24,7 @@ def run(
 
     desk: Desk = ctx.obj
     member = desk.member(name)
-    case = desk.ledger.cases.read(incident, now())
+    case = desk.ledger.views.drafting(incident, now())
     chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.team.members())
     content = desk.ledger.playbooks.pin(incident, chosen, wording, member.name, now(), seen="")
     planned = plan(desk.ledger.cases.read(incident, now()), now())

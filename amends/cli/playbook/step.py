@@ -8,7 +8,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId, noun, number_or_none
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import OccurrenceState, RecordedOccurrence
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id.")]
 Number = Annotated[
@@ -91,13 +91,13 @@ def _task(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurren
 
 def _tasks(desk: Desk, incident: str) -> list[str]:
     """Return the ids of the steps that are tasks."""
-    playbook = desk.ledger.cases.read(incident).playbook
+    playbook = desk.ledger.cases.outline(incident).playbook
     return [one.id for one in playbook.steps if one.task] if playbook else []
 
 
 def _reviews(desk: Desk, incident: str) -> list[str]:
     """Return the ids of the steps that are reviews."""
-    playbook = desk.ledger.cases.read(incident).playbook
+    playbook = desk.ledger.cases.outline(incident).playbook
     return [one.id for one in playbook.steps if one.review] if playbook else []
 
 

@@ -123,7 +123,7 @@ def _line(line: Any) -> str:
 def files(ctx: typer.Context, incident: IncidentId, name: AsLooker = "") -> None:
     """List the files that came with mails. `amends inbox save INCIDENT FILE --to PATH --as NAME` writes one."""
     desk: Desk = ctx.obj
-    by, found = desk.looker(name), desk.ledger.inbox.files(incident)
+    by, found = desk.looker(name), desk.ledger.mail_files.all(incident)
     desk.looked(incident, by, "files of mails", count=len(found))
     rows = [(one.id, one.question, one.kind, one.size, one.at) for one in found]
     desk.show(found, table(("file", "question", "type", "bytes", "at"), rows))
@@ -145,9 +145,9 @@ def save(
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    found = desk.ledger.inbox.file(incident, file)
+    found = desk.ledger.mail_files.get(incident, file)
     content = Aside(desk.settings.home, desk.ledger).content(incident, found)
-    desk.ledger.inbox.note_opened(incident, file, by, now())
+    desk.ledger.mail_files.note_opened(incident, file, by, now())
     with whole(to) as written:
         written.write(content)
     desk.show({"file": file, "saved": str(to), "bytes": len(content)}, f"{to} has file {file}, {len(content)} bytes")

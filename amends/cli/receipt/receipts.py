@@ -12,7 +12,6 @@ from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.prefect import send_on
 from amends.domain.base.errors import ChannelMisconfigured
 from amends.domain.base.text import counted, counts
-from amends.domain.channel.channel import ChannelKind
 
 if TYPE_CHECKING:
     from amends.delivery.receipts import PollResult
@@ -51,13 +50,12 @@ async def _ask(desk: Desk) -> "PollResult":
     from amends.delivery.channels import ChannelSettings, connected, paces
     from amends.delivery.receipts import LATEST, Askable, ask
 
-    own = desk.settings.channels.get(ChannelKind.SMS)
-    settings: ChannelSettings = {ChannelKind.SMS: own} if own else {}
+    settings: ChannelSettings = {kind: own for kind, own in desk.settings.channels.items() if kind.tracked}
     async with connected(settings) as channels:
-        channel = channels.get(ChannelKind.SMS)
+        channel = next(iter(channels.values()), None)
         if not isinstance(channel, Askable) or not channel.can_be_asked:
             raise ChannelMisconfigured("channels.sms: there is no gateway that can be asked; sms_http needs status_url")
-        bucket, share = paces(settings)[ChannelKind.SMS].bucket, random.random()  # noqa: S311 - no secret
+        bucket, share = paces(settings)[channel.kind].bucket, random.random()  # noqa: S311 - no secret
         asked = await ask(desk.ledger, channel, bucket, now, share)
         in_vain = channel.asked_in_vain if isinstance(channel, DoubtfulChannel) else ""
         if in_vain and desk.ledger.polling.any_told(now() - LATEST, now()):

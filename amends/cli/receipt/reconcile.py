@@ -9,7 +9,7 @@ import typer
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
-from amends.cli.terminal.options import As
+from amends.cli.terminal.options import As, channel_kind
 from amends.cli.terminal.prefect import send_on
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted
@@ -53,6 +53,7 @@ NoneLeft = Annotated[
     typer.Option(
         "--none-left",
         metavar="CHANNEL",
+        parser=channel_kind,
         help="Nothing has left there since the backup, as the provider or the print shop says; may be repeated.",
     ),
 ]
@@ -73,10 +74,10 @@ def reconcile(
     if not log and (complete or not none_left):
         raise typer.BadParameter("give the relay's log: --log FILE; or say --none-left email")
     nothing_left = frozenset(none_left or ())
-    if log and ChannelKind.EMAIL in nothing_left:
+    if log and any(kind.mail for kind in nothing_left):
         raise typer.BadParameter(CONTRADICT)
     desk: Desk = ctx.obj
-    known = nothing_left | ({ChannelKind.EMAIL} if complete else set())
+    known = nothing_left | {kind for kind in ChannelKind if complete and kind.mail}
     member, found = desk.member(name), desk.ledger.restore.named(relay_log(log or ()))
     if complete:
         desk.ledger.restore.check_log(found)

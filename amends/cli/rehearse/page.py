@@ -21,13 +21,11 @@ def summary(found: RehearsalReport) -> str:
 
 def page(found: RehearsalReport) -> str:
     """Return the report as HTML for a browser, everything in one file."""
-    from amends.cli.rehearse.picture import picture
     from amends.cli.terminal.html import render
 
     return render(
         "rehearsal.html",
         found=found,
-        picture=picture(found),
         not_kept=list(what_was_not_kept(found)),
         states=list(PersonState),
         kinds=[kind for kind in ChannelKind if not kind.printed],

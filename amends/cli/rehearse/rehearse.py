@@ -57,7 +57,7 @@ def rehearse(
     desk.show(found, summary(found))
     if report:
         save(report, page(found))
-    desk.hint(f"open {report} in a browser" if report else "--report FILE.html writes all of it, with a picture")
+    desk.hint(f"open {report} in a browser" if report else "--report FILE.html writes all of it")
     if found.bad or found.twice or found.ledger_faults:
         raise typer.Exit(Exit.FINDINGS)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from pydantic_core import to_jsonable_python
 
 from amends.cli.terminal.files import whole
 from amends.domain.base.errors import Finding, LedgerUnavailable, NotAllowed
@@ -82,6 +81,8 @@ class Desk:
     def show(self, values: object, text: str) -> None:
         """Print the command's answer: the values with --json, the text otherwise."""
         if self.json:
+            from pydantic_core import to_jsonable_python
+
             typer.echo(json.dumps(to_jsonable_python(values, by_alias=True), ensure_ascii=False, indent=2))
         elif text:
             typer.echo(printable(text))

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from amends.domain.base.text import counted, listed
-from amends.domain.case.case import Case
+from amends.domain.case.outline import Outline
 from amends.domain.people.locales import in_words, rule_command
 
 
-def list_hints(case: Case) -> Iterator[str]:
+def list_hints(case: Outline) -> Iterator[str]:
     """Yield a hint for each disagreement that keeps notices from being drafted."""
     incident, audience = case.incident, case.audience
     if without := case.without_texts:
@@ -31,7 +31,7 @@ def list_hints(case: Case) -> Iterator[str]:
     yield from hints_on_claims(case)
 
 
-def hints_on_claims(case: Case) -> Iterator[str]:
+def hints_on_claims(case: Outline) -> Iterator[str]:
     """Yield a hint when the list has nobody who may claim by the playbook."""
     from amends.domain.draft.recipients import why_nobody_may_claim
 

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from amends.cli.terminal.desk import INCIDENT, VERB
-from amends.domain.base.value import LOCALE
+
+if TYPE_CHECKING:
+    from amends.domain.channel.channel import ChannelKind
 
 NUMBER = re.compile(r"[0-9]{1,18}")
 """A number of so many digits has room in every ledger."""
@@ -36,6 +38,15 @@ def _at_least(least: int, said: str) -> int:
 def any_of(choices: Iterable[str]) -> str:
     """Return the choices as words for a help text: between the option's brackets they would be one line too long."""
     return ", ".join(choices)
+
+
+def channel_kind(said: str) -> "ChannelKind":
+    """Return the kind of channel of this name. Raises BadParameter."""
+    from amends.domain.channel.channel import ChannelKind
+
+    if said not in ChannelKind:
+        raise typer.BadParameter(f"{said!r} is not one of {', '.join(map(repr, ChannelKind))}.")
+    return ChannelKind(said)
 
 
 def _noted(ctx: typer.Context, incident: str) -> str:
@@ -93,6 +104,8 @@ OneNotice = Annotated[str, typer.Argument(metavar="NOTICE", help="Only this noti
 
 def read_rules(said: Iterable[str]) -> dict[str, str]:
     """Return the locale that stands for each ruled one. Raises BadParameter for another form, or one ruled twice."""
+    from amends.domain.base.value import LOCALE
+
     rules: dict[str, str] = {}
     for one in said:
         locale, _, instead = one.partition("=")

@@ -17,6 +17,7 @@ from amends.cli.terminal.desk import Desk
 from amends.domain.base.errors import AmendsError
 from amends.domain.plan.plan import plan
 from amends.settings import Settings, prefect_environment
+from amends.system.tls import context_for
 
 PATIENCE_SECONDS = 5
 POOL = "amends"
@@ -35,10 +36,14 @@ def why_idle(settings: Settings) -> tuple[str, ...]:
     name, _, password = environment["PREFECT_API_AUTH_STRING"].partition(":")
     address, seconds = environment["PREFECT_API_URL"], PATIENCE_SECONDS
     try:
-        with httpx2.Client(base_url=address, auth=(name, password), timeout=seconds, trust_env=False) as prefect:
+        with _client(address, timeout=seconds, auth=(name, password)) as prefect:
             return tuple(_reasons(prefect))
     except httpx2.HTTPError:
         return ("Prefect's server does not answer as it should: see what `amends up` says",)
+
+
+def _client(address: str, **given: Any) -> httpx2.Client:
+    return httpx2.Client(base_url=address, verify=context_for(address), trust_env=False, **given)
 
 
 def _reasons(prefect: httpx2.Client) -> Iterator[str]:
@@ -108,7 +113,7 @@ def _writing_client(environment: Mapping[str, str]) -> Iterator[httpx2.Client]:
     given: dict[str, Any] = {"auth": (name, password)} if name else {}
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     address = environment["PREFECT_API_URL"]
-    with httpx2.Client(base_url=address, headers=headers, timeout=ASK_SECONDS, trust_env=False, **given) as prefect:
+    with _client(address, timeout=ASK_SECONDS, headers=headers, **given) as prefect:
         client = str(uuid4())
         token = prefect.get("/csrf-token", params={"client": client})
         if token.is_success:  # a server may do without

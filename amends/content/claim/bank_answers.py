@@ -1,8 +1,9 @@
 """A bank's answer to a payment file: CSV, or a message of ISO 20022 (pain.002, camt.053, camt.054)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from amends.content.feedback.columns import NO_MAP, ColumnMap, Columns, MappedRow, Rejected, mapped_rows
@@ -25,36 +26,6 @@ STATEMENTS = ("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn")
 LONGEST_REASON = 35
 
 
-@dataclass
-class Element:
-    """An element of an XML file, with its place."""
-
-    tag: str
-    line: int
-    column: int
-    text: str = ""
-    currency: str = ""
-    """The attribute Ccy of an amount."""
-    children: list["Element"] = field(default_factory=list)
-
-    def all(self, *path: str) -> Iterator["Element"]:
-        """Yield the elements below this one at the path of tags."""
-        for child in self.children:
-            if child.tag == path[0]:
-                yield from child.all(*path[1:]) if len(path) > 1 else (child,)
-
-    def text_of(self, *path: str) -> str:
-        """Return the text of the first element at the path, or ""."""
-        return next((one.text.strip() for one in self.all(*path)), "")
-
-    def every(self, tag: str) -> Iterator["Element"]:
-        """Yield the elements with this tag, however deep."""
-        for child in self.children:
-            if child.tag == tag:
-                yield child
-            yield from child.every(tag)
-
-
 def read_bank_answer(path: Path, by: ColumnMap = NO_MAP) -> tuple[BankLine, ...]:
     """Return the lines of a bank's answer. Raises ContentError for a file that is none, with the place of the fault."""
     try:
@@ -65,7 +36,7 @@ def read_bank_answer(path: Path, by: ColumnMap = NO_MAP) -> tuple[BankLine, ...]
     if len(content) > MOST_BYTES:
         raise ContentError(Finding(f"{path}:1:1", Code.NO_TABLE, f"it is larger than {MOST_BYTES // 1024**2} MB"))
     if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        return tuple(_from_xml(path, parsed_xml(path, content)))
+        return tuple(_from_xml(parsed_xml(path, content)))
     return tuple(_from_row(path, row) for row in mapped_rows(path, COLUMNS, by))
 
 
@@ -97,117 +68,113 @@ def _from_row(path: Path, row: MappedRow | Rejected) -> BankLine:
 
 
 def parsed_xml(path: Path, content: bytes) -> Element:
-    """Return the root of an XML file without namespaces.
+    """Return the root of an XML file without namespaces; each element has its `place`, and an amount its `Ccy`.
 
     Raises ContentError for what is not well-formed, for a document type (by which a small file grows without bound),
     and for elements nested too deep.
     """
-    parser = expat.ParserCreate(namespace_separator=" ")
-    root = Element("", 0, 0)
-    open_elements = [root]
+    parser, builder, depth = expat.ParserCreate(namespace_separator=" "), TreeBuilder(), 0
 
-    def refuse(what: str) -> ContentError:
-        at = f"{path}:{parser.CurrentLineNumber}:{parser.CurrentColumnNumber + 1}"
-        return ContentError(Finding(at, Code.NOT_ALLOWED, what))
+    def place() -> str:
+        return f"{path}:{parser.CurrentLineNumber}:{parser.CurrentColumnNumber + 1}"
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        if len(open_elements) > DEEPEST:
-            raise refuse(f"elements are nested more than {DEEPEST} deep")
-        found = Element(name.rpartition(" ")[2], parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
-        found.currency = attributes.get("Ccy", "")
-        open_elements[-1].children.append(found)
-        open_elements.append(found)
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise ContentError(Finding(place(), Code.NOT_ALLOWED, f"elements are nested more than {DEEPEST} deep"))
+        builder.start(name.rpartition(" ")[2], {"place": place(), "Ccy": attributes.get("Ccy", "")})
 
-    def text(said: str) -> None:
-        open_elements[-1].text += said
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(name.rpartition(" ")[2])
 
     def no_doctype(*_: object) -> None:
-        raise refuse("a document type is refused: no bank's answer has one")
+        raise ContentError(Finding(place(), Code.NOT_ALLOWED, "a document type is refused: no bank's answer has one"))
 
-    parser.StartElementHandler, parser.CharacterDataHandler = start, text
-    parser.EndElementHandler = lambda _: open_elements.pop() and None
-    parser.StartDoctypeDeclHandler = no_doctype
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, no_doctype
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
-        at = f"{path}:{error.lineno}:{error.offset + 1}"
-        raise ContentError(
-            Finding(at, Code.UNREADABLE, f"it is no XML: {expat.errors.messages[error.code]}")
-        ) from None  # fmt: skip
-    return root.children[0]
+        at, why = f"{path}:{error.lineno}:{error.offset + 1}", expat.errors.messages[error.code]
+        raise ContentError(Finding(at, Code.UNREADABLE, f"it is no XML: {why}")) from None
+    return builder.close()
 
 
-def _from_xml(path: Path, root: Element) -> Iterator[BankLine]:
-    if report := next(root.all("CstmrPmtStsRpt"), None):
-        yield from _from_pain002(path, report)
-    elif any(True for kind in STATEMENTS for _ in root.all(kind)):
-        yield from _from_camt(path, root)
+def _from_xml(root: Element) -> Iterator[BankLine]:
+    report = root.find("CstmrPmtStsRpt")
+    if report is not None:
+        yield from _from_pain002(report)
+    elif any(root.find(kind) is not None for kind in STATEMENTS):
+        yield from _from_camt(root)
     else:
         what = "it is none of pain.002 (CstmrPmtStsRpt), camt.053 (BkToCstmrStmt) and camt.054 (BkToCstmrDbtCdtNtfctn)"
-        raise ContentError(Finding(f"{path}:{root.line}:{root.column}", Code.NO_TABLE, what))
+        raise ContentError(Finding(_place(root), Code.NO_TABLE, what))
 
 
-def _from_pain002(path: Path, report: Element) -> Iterator[BankLine]:
-    single = list(report.every("TxInfAndSts"))
+def _from_pain002(report: Element) -> Iterator[BankLine]:
+    """Yield a line for each transaction, or one for the whole file when none stands there."""
+    single = list(report.iter("TxInfAndSts"))
     for one in single:
-        reason = one.text_of("StsRsnInf", "Rsn", "Cd") or one.text_of("StsRsnInf", "Rsn", "Prtry")
-        status = _status(path, one, one.text_of("TxSts"))
-        minor, currency = _money(path, next(one.every("InstdAmt"), None))
-        yield BankLine(_place(path, one), status, one.text_of("OrgnlEndToEndId"), "", minor, currency, _short(reason))
-    group = next(report.all("OrgnlGrpInfAndSts"), None)
-    if not single and group is not None and (word := _whole(report, group)):
-        yield BankLine(_place(path, group), _status(path, group, word), message_id=group.text_of("OrgnlMsgId"))
+        reason = _text(one, "StsRsnInf/Rsn/Cd") or _text(one, "StsRsnInf/Rsn/Prtry")
+        status, money = _status(one, _text(one, "TxSts")), _money(next(one.iter("InstdAmt"), None))
+        yield BankLine(_place(one), status, _text(one, "OrgnlEndToEndId"), "", *money, _short(reason))
+    group = report.find("OrgnlGrpInfAndSts")
+    if single or group is None:
+        return
+    if word := _text(group, "GrpSts") or _text(report, "OrgnlPmtInfAndSts/PmtInfSts"):
+        yield BankLine(_place(group), _status(group, word), message_id=_text(group, "OrgnlMsgId"))
 
 
-def _whole(report: Element, group: Element) -> str:
-    """Return the status of the whole file, or "" when the report states none."""
-    return group.text_of("GrpSts") or report.text_of("OrgnlPmtInfAndSts", "PmtInfSts")
-
-
-def _status(path: Path, element: Element, word: str) -> BankStatus:
+def _status(element: Element, word: str) -> BankStatus:
     if word not in OF_PAIN:
         what = f"the status {word[:10]!r} is none of {', '.join(OF_PAIN)}"
-        raise ContentError(Finding(_place(path, element), Code.UNKNOWN_WORD, what))
+        raise ContentError(Finding(_place(element), Code.UNKNOWN_WORD, what))
     return OF_PAIN[word]
 
 
-def _from_camt(path: Path, root: Element) -> Iterator[BankLine]:
+def _from_camt(root: Element) -> Iterator[BankLine]:
     """Yield a line for each transaction that is booked; others of the account, without our reference, are left out."""
-    for entry in root.every("Ntry"):
-        booked = (entry.text_of("Sts", "Cd") or entry.text_of("Sts")) == "BOOK"
-        for one in entry.every("TxDtls"):
-            reference = one.text_of("Refs", "EndToEndId")
-            if not reference.startswith("AM") or not booked:
+    for entry in root.iter("Ntry"):
+        if (_text(entry, "Sts/Cd") or _text(entry, "Sts")) != "BOOK":
+            continue
+        for one in entry.iter("TxDtls"):
+            reference = _text(one, "Refs/EndToEndId")
+            if not reference.startswith("AM"):
                 continue
-            came_back = entry.text_of("CdtDbtInd") == "CRDT" or entry.text_of("RvslInd") == "true"
-            came_back = came_back or any(one.all("RtrInf"))
+            came_back = _text(entry, "CdtDbtInd") == "CRDT" or _text(entry, "RvslInd") == "true"
+            came_back = came_back or one.find("RtrInf") is not None
             status = BankStatus.RETURNED if came_back else BankStatus.PAID
-            amount = next(one.all("Amt"), None) or next(one.every("InstdAmt"), None)
-            reason = one.text_of("RtrInf", "Rsn", "Cd")
             # A bank may take its charge off what it returns, so the amount of a return tells nothing.
-            minor, currency = _money(path, None if came_back else amount)
-            yield BankLine(_place(path, one), status, reference, "", minor, currency, _short(reason))
+            amount = None if came_back else next(chain(one.iterfind("Amt"), one.iter("InstdAmt")), None)
+            reason = _short(_text(one, "RtrInf/Rsn/Cd"))
+            yield BankLine(_place(one), status, reference, "", *_money(amount), reason)
 
 
-def _money(path: Path, amount: Element | None) -> tuple[int | None, str]:
-    """Return the minor units and the currency of an amount; None and "" without one."""
+def _money(amount: Element | None) -> tuple[int | None, str]:
+    """Return the minor units and the currency of an amount; None and "" without one.
+
+    Zeros that some banks add after the point are left out.
+    """
     if amount is None:
         return None, ""
+    text, currency = (amount.text or "").strip(), amount.attrib["Ccy"]
     try:
-        return read_money(_without_zeros(amount.text.strip()), amount.currency).minor, amount.currency
+        return read_money(text.rstrip("0").rstrip(".") if "." in text else text, currency).minor, currency
     except ValueError:
-        raise ContentError(
-            Finding(_place(path, amount), Code.WRONG_FORM, "this is no amount with its currency")
-        ) from None
+        what = "this is no amount with its currency"
+        raise ContentError(Finding(_place(amount), Code.WRONG_FORM, what)) from None
 
 
-def _without_zeros(text: str) -> str:
-    """Return an amount as written, without the zeros that some banks add after the point."""
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _text(element: Element, path: str) -> str:
+    """Return the text of the first element at the path, or ""."""
+    return (element.findtext(path) or "").strip()
 
 
-def _place(path: Path, element: Element) -> str:
-    return f"{path}:{element.line}:{element.column}"
+def _place(element: Element) -> str:
+    return element.attrib["place"]
 
 
 def _short(reason: str) -> str:

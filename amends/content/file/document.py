@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amends.content.file.parsed import Parsed, is_shipped, parsed_once
 from amends.content.file.reading import Place, Reading, Trail, read_text
 from amends.domain.base.errors import ContentError
 
@@ -47,16 +48,21 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a .yaml, .yml or .json file. Raises ContentError with every error of syntax in the file."""
-    return parse_document(path, read_text(path))
+    text = read_text(path)
+    return Document(str(path), *(parsed_once(path, text, _parse) if is_shipped(path) else _parse(path, text)))
 
 
 def parse_document(path: Path, text: str) -> Document:
     """Return the text as the document of a file with this name. Raises ContentError with every error of syntax."""
+    return Document(str(path), *_parse(path, text))
+
+
+def _parse(path: Path, text: str) -> Parsed:
     reading = _reading(path.suffix)(str(path), text)
     content = reading.read()
     if reading.findings:
         raise ContentError(*reading.findings)
-    return Document(str(path), content, reading.keys, reading.values)
+    return Parsed(content, reading.keys, reading.values)
 
 
 def _reading(suffix: str) -> "type[Reading]":

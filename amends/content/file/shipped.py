@@ -5,7 +5,10 @@ from pathlib import Path
 ADDENDA_FILE = "addenda.yaml"
 """The file of the laws' addenda. It stands beside the playbooks and is not a playbook."""
 
-EXAMPLE_FILE = "examples/stolen-terminals/incident.yaml"
+EXAMPLES = "examples"
+"""The folder of the incidents to try Amends with, in the library."""
+
+EXAMPLE_FILE = f"{EXAMPLES}/stolen-terminals/incident.yaml"
 """The incident file of the example, in the library."""
 
 

@@ -12,10 +12,11 @@ from amends.content.file.codes import Code
 from amends.content.file.document import read_document
 from amends.content.file.reading import read_text
 from amends.content.incident.picks import unknown_picks, with_picks
+from amends.domain.base.audience import EVERYONE, Audience, Persons, Residents
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.text import listed, minute
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Place, Value, text_for
-from amends.domain.case.case import Case
+from amends.domain.base.value import Place, Value, text_for
+from amends.domain.case.outline import Outline
 from amends.domain.incident.commitment import (
     Commitment,
     CommitmentTerms,
@@ -40,15 +41,15 @@ class NewCommitment(CommitmentTerms):
     complaint: int | None = Field(default=None, ge=1)
     """The number of the complaint whose person it is for, instead of an audience."""
 
-    def audience_word(self) -> str:
-        """Return the audience as the ledger names it."""
+    def made_to(self) -> Audience:
+        """Return the audience, also of a commitment to single persons or to a place."""
         if self.people or self.complaint:
-            return f"{PERSONS}{self.id}"
-        return f"{PLACE}{self.place}" if self.place else self.audience
+            return Persons(self.id)
+        return Residents(self.place) if self.place else self.audience
 
     def commitment(self, zone: str, now: datetime) -> Commitment:
         """Return the commitment, which nobody was told yet. Raises ValueError when `due` is no time."""
-        return on_terms(self, now, zone, audience=self.audience_word(), due_at=due_by(self.due, zone, now))
+        return on_terms(self, now, zone, audience=self.made_to(), due_at=due_by(self.due, zone, now))
 
 
 class NewCommitmentFile(Value):
@@ -83,7 +84,7 @@ def read_refs(path: Path) -> tuple[tuple[int, str], ...]:
     return found
 
 
-def check_new(new: Sequence[NewCommitment], case: Case, where: Where, now: datetime) -> tuple[Finding, ...]:
+def check_new(new: Sequence[NewCommitment], case: Outline, where: Where, now: datetime) -> tuple[Finding, ...]:
     """Return what keeps these commitments from being added to this case."""
     return tuple(
         Finding(where(index, key), code, f"{one.id}: {what}", advice)
@@ -96,7 +97,7 @@ Defect = tuple[str, Code, str, str]
 """The key of an entry, the code of the finding, what is wrong and what to do."""
 
 
-def _defects(new: NewCommitment, before: Iterable[str], case: Case, now: datetime) -> Iterator[Defect]:
+def _defects(new: NewCommitment, before: Iterable[str], case: Outline, now: datetime) -> Iterator[Defect]:
     if new.id in {*before, *_taken(case)}:
         advice = f"choose another id; `amends commitments list {case.incident.id}` shows those of the incident"
         yield "id", Code.DUPLICATE_KEY, "there is a commitment with this id already", advice
@@ -116,13 +117,13 @@ def _defects(new: NewCommitment, before: Iterable[str], case: Case, now: datetim
     yield from _wrong_audience(new, case)
 
 
-def _taken(case: Case) -> Iterator[str]:
+def _taken(case: Outline) -> Iterator[str]:
     of_playbook = case.playbook.commitments if case.playbook else ()
     yield from (one.id for one in planned_commitments(of_playbook, case.incident.commitments))
     yield from (one.id for one in case.commitments)
 
 
-def _wrong_time(new: NewCommitment, case: Case, now: datetime) -> Iterator[Defect]:
+def _wrong_time(new: NewCommitment, case: Outline, now: datetime) -> Iterator[Defect]:
     try:
         due_at = new.commitment(case.incident.organisation.timezone, now).due_at
     except ValueError as error:
@@ -132,7 +133,7 @@ def _wrong_time(new: NewCommitment, case: Case, now: datetime) -> Iterator[Defec
         yield "due", Code.IN_THE_PAST, f"{minute(due_at)} has passed", "promise a day that can be kept"
 
 
-def _wrong_audience(new: NewCommitment, case: Case) -> Iterator[Defect]:
+def _wrong_audience(new: NewCommitment, case: Outline) -> Iterator[Defect]:
     counts = case.audience
     named = (new.audience != EVERYONE, new.place is not None, new.people is not None, new.complaint is not None)
     if sum(named) > 1:
@@ -154,5 +155,5 @@ def _wrong_audience(new: NewCommitment, case: Case) -> Iterator[Defect]:
         yield "audience", Code.UNKNOWN_WORD, f"the list has no segment {new.audience}", known
 
 
-def _places(case: Case) -> list[str]:
+def _places(case: Outline) -> list[str]:
     return sorted(place for place in case.audience.by_place if place)

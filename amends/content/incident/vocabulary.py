@@ -1,6 +1,7 @@
 """The vocabulary of an incident file: its facts, and its times, of which most come from the table of duties."""
 
 from amends.content.law.regimes import read_duties
+from amends.domain.base.docstrings import field_docstrings
 from amends.domain.incident.elements import ELEMENTS
 from amends.domain.incident.incident import CLOCK_EVENTS, Times
 from amends.domain.incident.vocabulary import Entry, facts_vocabulary, markdown_table
@@ -17,10 +18,10 @@ TIMES_HEAD = ("time", "meaning", "ask yourself")
 
 def times_vocabulary() -> tuple[Entry, ...]:
     """Return every time that an incident file may give: those of the incident itself, then the clock events."""
-    own, events = Times.model_fields, read_duties().clock_events
+    own, events = field_docstrings(Times), read_duties().clock_events
     return (
-        Entry("occurred", own["occurred"].description or "", OCCURRED),
-        Entry("contained", own["contained"].description or "", CONTAINED),
+        Entry("occurred", own["occurred"], OCCURRED),
+        Entry("contained", own["contained"], CONTAINED),
         *(Entry(name, f"{_capital(events[name].means)}.", events[name].ask) for name in events if name in CLOCK_EVENTS),
     )
 

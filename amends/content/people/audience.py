@@ -21,17 +21,28 @@ from amends.content.people.table import Row, Table
 from amends.content.people.xlsx_file import Workbook
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.text import counted
+from amends.domain.channel.channel import FURTHER, addresses
 from amends.domain.people.person import Person
 
 MAX_BAD_SHARE = 0.05
 REQUIRED = ("id", "name", "email", "phone", "locale", "country")
-ADDRESSES = ("email", "phone", "postal_address")
+ADDRESSES = tuple(address.column for address in addresses())
 """The columns of which one that cannot be used is set aside, as long as another one can."""
 MAX_SET_ASIDE_SHARE = 0.2
 """The share of rows with an address set aside above which the export itself is probably wrong."""
 FEW_SET_ASIDE = 10
 """The number of addresses that may be set aside whatever their share is."""
-OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags", "consents_to_email")
+OPTIONAL = (
+    "region",
+    "postal_address",
+    "timezone",
+    "data",
+    "segment",
+    "guardian_of",
+    "flags",
+    "consents_to_email",
+    *(address.column for address in FURTHER),
+)
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
     "id": columns.customer_id,
@@ -48,6 +59,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "guardian_of": columns.guardian_of,
     "flags": columns.flags,
     "consents_to_email": columns.consents_to_email,
+    **{address.column: columns.plain_address for address in FURTHER},
 }
 
 FIRST_BAD = 10
@@ -241,6 +253,8 @@ class _TablePass:
                 self._reject(number, *wrong[0], also=wrong[1:])
                 return None
             self._set_aside(number, wrong, read)
+        if FURTHER:
+            read["further"] = tuple(read.pop(address.column, "") for address in FURTHER)
         person = Person(number=number, ref=read.pop("id"), **read)
         if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
             self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
@@ -306,12 +320,12 @@ class _TablePass:
         self._ids.record(hash(person.ref), person.number)
         if person.guardian_of:
             self._guardians.append((person.number, hash(person.guardian_of)))
-        if not (person.email or person.phone or person.postal_address):
+        if not (person.email or person.phone or person.postal_address or any(person.further)):
             self._warn(person.number, "no_address", "nothing says how to reach this person")
         if columns.mixes_scripts(person.name):
             self._warn(person.number, "mixed_script", "the name mixes letters of several scripts that look alike")
-        addresses = ("email", self._emails, person.email.lower()), ("phone", self._phones, person.phone)
-        for column, seen, value in addresses:
+        compared = ("email", self._emails, person.email.lower()), ("phone", self._phones, person.phone)
+        for column, seen, value in compared:
             if value and (first := seen.record(hash(value), person.number)) != person.number:
                 self._warn(person.number, f"same_{column}", f"row {first} has the same; perhaps one person twice")
 

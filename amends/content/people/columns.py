@@ -15,8 +15,9 @@ from typing import TypeVar
 from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
 from amends.content.people.phone_numbers import OF_NO_COUNTRY, numbering_plan
+from amends.domain.base.audience import EVERYONE, Segment, audience_of
 from amends.domain.base.look_alikes import mixes_look_alikes, passes_for_latin
-from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, LOCALE
+from amends.domain.base.value import LOCALE
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import NULL_LIKE, Flag
 
@@ -145,7 +146,7 @@ def segment(cell: str) -> str:
     """Return the name of a part of the audience; may be empty."""
     if cell == EVERYONE:
         raise UnfitCell("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
-    if cell.startswith(AUDIENCE_WORDS):
+    if not isinstance(audience_of(cell), Segment):
         raise UnfitCell("segment", f"a segment cannot begin with {cell.partition(':')[0]}:, which names an audience")
     return text(cell)
 
@@ -254,6 +255,11 @@ def _unusual_email(cell: str) -> str:
     if any(mixes_look_alikes(label) or passes_for_latin(label) for label in found.domain.split(".")):
         raise UnfitCell("look_alike_domain", "the domain passes for another by letters that look alike")
     return f"{local}@{found.ascii_domain}"
+
+
+def plain_address(cell: str) -> str:
+    """Return one address without a form of its own; may be empty."""
+    return _no_null(text(cell))
 
 
 def phone(cell: str, home: str) -> str:

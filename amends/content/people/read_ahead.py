@@ -11,7 +11,7 @@ from amends.content.file.codes import Code
 from amends.content.people.audience import AudienceFile, AudienceReport
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.people.person import Person
-from amends.system.processes import expect_few_cycles, process_kind
+from amends.system.processes import few_cycles, process_kind
 
 LONG = 4_000_000
 """The size in bytes from which a file is read in another process; a shorter one is read before a process has begun."""
@@ -70,8 +70,7 @@ def _read(audience: AudienceFile, pipe: Connection, receiver: Connection) -> Non
     receiver.close()  # an open copy in this process would hide that the caller has closed its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller as well, which then ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    expect_few_cycles()
-    with suppress(BrokenPipeError):
+    with few_cycles(), suppress(BrokenPipeError):
         try:
             _send_people(AudienceFile.rows(audience), pipe)
         except Exception as error:  # noqa: BLE001  every error is raised again in the caller's process

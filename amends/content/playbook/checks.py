@@ -9,9 +9,9 @@ from amends.content.file.document import Document
 from amends.content.file.reading import Trail
 from amends.content.file.shipped import ADDENDA_FILE
 from amends.content.playbook.days_off import unknown_days_off
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import minute
-from amends.domain.base.value import EVERYONE
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import PlannedCommitment
@@ -187,8 +187,6 @@ def _missing_words(places: Places, step: Step, wording: Wording) -> Iterator[Fin
 def _missing_templates(
     where: str, notice: str, channels: tuple[ChannelKind, ...], wording: Wording
 ) -> Iterator[Finding]:
-    from amends.domain.draft.writer import SUFFIX
-
     written = _locales_written(notice, wording)
     if not written:
         known = sorted({path.split("/")[0] for path in wording.templates} - {SHARED})
@@ -199,7 +197,7 @@ def _missing_templates(
             yield Finding(
                 where, Code.TEMPLATE_MISSING, f"{notice} is written in {locale}, but locales/{locale}.yaml is missing"
             )
-        for path in (f"{notice}/{locale}.{channel}.{SUFFIX[channel]}" for channel in channels):
+        for path in (f"{notice}/{locale}.{channel}.{channel.suffix}" for channel in channels):
             if path not in wording.templates:
                 yield Finding(where, Code.TEMPLATE_MISSING, f"notices/{path} is missing")
     for locale in sorted(wording.phrases.keys() - written) if written else ():

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from amends.domain.base.docstrings import DescribedSchema
 from amends.domain.base.value import UNKNOWN
 from amends.domain.incident.incident import CLOCK_EVENTS, Incident
 from amends.domain.playbook.commitment_library import LibraryFile
@@ -115,7 +116,7 @@ def inject_schema() -> dict[str, Any]:
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema(by_alias=True)
+    schema = model.model_json_schema(by_alias=True, schema_generator=DescribedSchema)
     _open_up(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

@@ -1,17 +1,24 @@
 """Composing replies: the words around an answer, in the language of the person who asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from amends.delivery.outbox.in_flight import Composed, NotComposed
 from amends.domain.base.value import text_for
-from amends.domain.channel.channel import ChannelKind, Message, VariantForm
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, VariantForm
+from amends.domain.channel.outgoing import OutgoingName
 from amends.domain.draft.writer import Links
 from amends.domain.feedback.answer import AnswerKind, ReplyChannel, best_locale, fits_sms, reply_subject, thread
 from amends.domain.feedback.clean import clean
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.wording import Phrases, Wording, say_date
-from amends.ledger.feedback.replies import ReplyClaim, ReplyContent, ReplyReader
+from amends.ledger.feedback.replies import ReplyContent, ReplyReader
+from amends.ledger.outbox.outbox import OutgoingClaim
 
+Opened = Callable[[OutgoingName], tuple[ReplyContent, ReplyReader]]
+"""A function that returns the content and the reader of a reply."""
+UNREADABLE = "the answer or the address cannot be read"
 NOTICE = "answer"
 """The name of a notice that a channel sees; replies have no version of a notice."""
 QUOTED = 400
@@ -36,58 +43,65 @@ LACKS = "the playbook of {incident} has no words in {locale} for answers; `amend
 TOO_LONG = "the answer is too long for an SMS, and there is no page on which to read it"
 
 
-class TooLong(Exception):
+class TooLong(NotComposed):
     """An answer that does not fit into an SMS, for somebody without a page."""
 
 
 class ReplyComposer:
     """A composer of the replies of one incident."""
 
-    def __init__(self, incident: Incident, wording: Wording, links: Links) -> None:
-        self._incident, self._wording, self._links = incident, wording, links
+    def __init__(self, incident: Incident, wording: Wording, links: Links, opened: Opened) -> None:
+        self._incident, self._wording, self._links, self._opened = incident, wording, links, opened
 
     def why_not(self) -> str:
         """Return why no reply can be composed, as with the words of an older playbook, or ""."""
         lack = [locale for locale, phrases in self._wording.phrases.items() if not phrases.portal.keys() >= NEEDED]
         return LACKS.format(locale=lack[0], incident=self._incident.id) if lack else ""
 
-    def message(self, claim: ReplyClaim) -> Message:
-        """Return the complete message of this claim. Raises TooLong."""
-        content, phrases = claim.content, self._phrases(claim)
-        by_mail = claim.channel is ReplyChannel.EMAIL
-        text = self._email(phrases, content, claim.to) if by_mail else self._sms(phrases, content, claim.to)
+    def composed(self, claim: OutgoingClaim) -> Composed:
+        """Return the complete message of this claim. Raises NotComposed."""
+        content, to = self._opened(claim.name)
+        if not (content.text and to.address):
+            raise NotComposed(UNREADABLE)
+        return Composed(self._message(claim, content, to), to.timezone, to.country)
+
+    def _message(self, claim: OutgoingClaim, content: ReplyContent, to: ReplyReader) -> Message:
+        phrases, by_mail = self._phrases(content, to), claim.channel == ReplyChannel.EMAIL
+        text = self._email(phrases, content, to) if by_mail else self._sms(phrases, content, to)
         answered, references = thread(content.sender) if by_mail and content.sender else ("", ())
         return Message(
-            form=self._form(claim, phrases, text, self._subject(phrases, content) if by_mail else ""),
+            form=self._form(claim, content, phrases, text, self._subject(phrases, content) if by_mail else ""),
             key=claim.key,
-            to=claim.to.address,
-            to_name=claim.to.name if by_mail else "",
+            to=to.address,
+            to_name=to.name if by_mail else "",
             bounce=claim.bounce,
             in_reply_to=answered,
             references=references,
         )
 
-    def _form(self, claim: ReplyClaim, phrases: Phrases, text: str, subject: str) -> VariantForm:
-        kind = claim.channel.kind or ChannelKind.EMAIL
+    def _form(
+        self, claim: OutgoingClaim, content: ReplyContent, phrases: Phrases, text: str, subject: str
+    ) -> VariantForm:
+        kind = ChannelKind(claim.channel)
         return VariantForm(
             kind=kind,
-            locale=claim.content.locale,
+            locale=content.locale,
             text=(text,),
             subject=(subject,),
-            incident=claim.incident,
+            incident=claim.name.incident,
             notice=NOTICE,
             sender=self._organisation(phrases),
-            signature=self._signature(claim.content.locale) if kind is ChannelKind.SMS else "",
-            published_at=claim.content.answered_at,
+            signature=self._signature(content.locale) if kind.segmented else "",
+            published_at=content.answered_at,
             zone=self._incident.organisation.timezone,
         )
 
-    def _phrases(self, claim: ReplyClaim) -> Phrases:
+    def _phrases(self, content: ReplyContent, to: ReplyReader) -> Phrases:
         """Return the words in the language of the answer, else in the incident's, else in any."""
         known = self._wording.phrases
-        own = best_locale(known, claim.content.locale) or best_locale(known, self._incident.default_locale)
-        phrases = self._wording.phrases_in(own or next(iter(known)), claim.to.country)
-        return _about_claims(phrases) if claim.content.kind is AnswerKind.CLAIM_NEWS else phrases
+        own = best_locale(known, content.locale) or best_locale(known, self._incident.default_locale)
+        phrases = self._wording.phrases_in(own or next(iter(known)), to.country)
+        return _about_claims(phrases) if content.kind is AnswerKind.CLAIM_NEWS else phrases
 
     def _subject(self, phrases: Phrases, content: ReplyContent) -> str:
         theirs = reply_subject(content.sender.subject) if content.sender else ""

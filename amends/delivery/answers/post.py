@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from amends.delivery.answers.send import why_not_send
 from amends.delivery.feedback.mentions import MentionedAccount
+from amends.delivery.outbox.send import why_not_send
 from amends.domain.base.errors import ChannelError, NotAllowed, StaleClaim
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Ledger
 
 
@@ -25,21 +25,21 @@ async def post_answer(
         )
     if why := why_not_send(ledger, incident, clock()):
         raise NotAllowed(why)
-    ledger.replies.recover(incident, clock())
+    ledger.outbox.recover(incident, clock())
     claim = ledger.replies.claim_post(incident, question, by, clock(), again=again)
 
     async def last_call() -> None:
-        if not ledger.replies.leave(claim, clock()):
+        if not ledger.outbox.record([claim], (), clock()):
             raise StaleClaim(claim.key)
 
-    said = claim.content
+    content, _ = ledger.replies.opened(claim.name)
     try:
-        receipt = await account.reply(post.post, post.account, said.text, said.locale, claim.key, last_call)
+        receipt = await account.reply(post.post, post.account, content.text, content.locale, claim.key, last_call)
     except ChannelError:  # nothing has left
-        ledger.replies.record(claim, Receipt(claim.key, Status.DEFERRED, "unavailable"), clock())
+        ledger.outbox.record((), [(claim, Receipt(claim.key, Status.DEFERRED, "unavailable"))], clock())
         raise
     except StaleClaim:
-        ledger.replies.postpone(claim, clock(), "", clock())
+        ledger.outbox.postpone((claim,), clock(), "", clock())
         raise NotAllowed(f"the answer to question {question} was withdrawn, or the incident was paused") from None
-    ledger.replies.record(claim, receipt, clock())
+    ledger.outbox.record((), [(claim, receipt)], clock())
     return receipt

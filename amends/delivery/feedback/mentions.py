@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from amends.domain.channel.channel import LastCall, Receipt
+from amends.domain.channel.message import LastCall, Receipt
 from amends.domain.feedback.mention import MentionsFound
 from amends.domain.playbook.playbook import Playbook
 from amends.ledger import Ledger
@@ -43,7 +43,7 @@ async def take_mentions(
 
     Raises ChannelError.
     """
-    opened = ledger.cases.read(incident).opened_at
+    opened = ledger.cases.outline(incident).opened_at
     found = await account.mentions(ledger.mentions.last_taken(incident, account.server))
     here = [post for post in found.posts if post.at >= opened]
     new = sum(ledger.mentions.take(incident, post, playbook, now, by) for post in here)

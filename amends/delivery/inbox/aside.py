@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amends.delivery.sealed_files import ONLY_OURS, SealedFiles
-from amends.domain.receipt.attachment import Attachment, Attachments
+from amends.domain.base.home_file import NewHomeFile
+from amends.domain.receipt.attachment import Attachments
 from amends.ledger import Ledger
-from amends.ledger.receipt.inbox import MailFile, NewMailFile
+from amends.ledger.receipt.mail_files import MailFile
 from amends.system.files import replace_file
 
 KEPT, FILES = "kept", "files"
@@ -29,8 +30,7 @@ class Aside:
 
     def __init__(self, home: Path, ledger: Ledger) -> None:
         self._folder = home / "inbox"
-        self._ledger = ledger
-        self._files = SealedFiles(self._folder / FILES, ledger.inbox)
+        self._files = SealedFiles(self._folder / FILES, ledger.mail_files)
 
     @property
     def kept_folder(self) -> Path:
@@ -54,18 +54,9 @@ class Aside:
         found = sorted(self.kept_folder.glob("*.eml"))
         return tuple(KeptMail(path.name, path.stat().st_size) for path in found if path.is_file())
 
-    def set_aside(self, incident: str, once: str, attached: Attachments) -> tuple[NewMailFile, ...]:
+    def set_aside(self, incident: str, once: str, attached: Attachments) -> tuple[NewHomeFile, ...]:
         """Store the files of a mail, sealed with the incident's key; none when the incident has too many bytes."""
-        if not attached.files:
-            return ()
-        size = sum(len(one.content) for one in attached.files)
-        if self._ledger.inbox.bytes_of_files(incident) + size > MOST_FILE_BYTES_OF_ALL:
-            return ()
-        return tuple(self._stored(incident, f"{once}-{n}", one) for n, one in enumerate(attached.files, 1))
-
-    def _stored(self, incident: str, name: str, one: Attachment) -> NewMailFile:
-        self._files.store(incident, name, one.content)
-        return NewMailFile(name, one.kind, len(one.content))
+        return self._files.store(incident, once, attached.files, MOST_FILE_BYTES_OF_ALL) or ()
 
     def path_of(self, incident: str, name: str) -> Path:
         """Return where the file with this name of ours lies, sealed."""
@@ -73,7 +64,7 @@ class Aside:
 
     def content(self, incident: str, file: MailFile) -> bytes:
         """Return the content of a file that was set aside. Raises NotAllowed when it is gone, DataDamaged."""
-        return self._files.content(incident, file.name, file.size)
+        return self._files.content(incident, file)
 
 
 def _made(folder: Path) -> Path:

@@ -12,8 +12,8 @@ from amends.delivery.inbox.aside import Aside
 from amends.delivery.inbox.places import FoundMail
 from amends.delivery.inbox.replies import BY_MAIL, NO_WORDS, carry_out
 from amends.domain.base.errors import DataDestroyed
-from amends.domain.case.case import Outline
 from amends.domain.case.intake import new_question
+from amends.domain.case.outline import Outline
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.guessed_locale import guessed_locale
 from amends.domain.feedback.keywords import LONGEST_WISH, Wish, wish_of

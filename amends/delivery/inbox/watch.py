@@ -10,7 +10,8 @@ from amends.delivery.inbox.places import FoundMail, mails_at, moved_to_cur
 from amends.delivery.inbox.take import Intake, MailTaker, in_batches
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.receipt.attachment import MOST_MAIL_BYTES
 from amends.domain.receipt.incoming import MailOutcome
 from amends.ledger import Ledger
@@ -112,12 +113,13 @@ class MailboxWatch:
         self.failed += 1
         self.failing_since = self.failing_since or self.clock()
         if self.failed == PATIENCE:
-            what = f"mails of people wait since {minute(self.failing_since)}, because {why}; see docs/inbox.md"
-            self._alert(self.ledger, what)
+            since = minute(self.failing_since)
+            what = f"mails of people wait since {since}, because {why}; see docs/inbox.md"
+            self._alert(Alert(AlertId(AlertKind.MAILBOX_UNREAD, window=since), what, self.clock()))
 
-    def _alert(self, ledger: Ledger, what: str) -> None:
-        for incident in self._concerned(ledger):
-            ledger.inbox.note_trouble(incident, what, self.clock())
+    def _alert(self, alert: Alert) -> None:
+        for incident in self._concerned(self.ledger):
+            self.ledger.alerts.record(incident, alert)
 
     def _concerned(self, ledger: Ledger) -> Sequence[str]:
         lines = [line for line in ledger.incidents.all() if not line.destroyed_at]

@@ -17,9 +17,11 @@ from amends.delivery.send.stops import SendStops, note_stops
 from amends.delivery.send.watchdog import Watch
 from amends.domain.base.errors import ApprovalMissing, DiskFull, LedgerUnavailable, NotAllowed
 from amends.domain.base.text import minute
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Round, to_people
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.writer import Links
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState
 from amends.domain.plan.gates import shut
 from amends.domain.playbook.playbook import Gate
@@ -34,11 +36,7 @@ PAGE_SECONDS = 15.0
 CLAIM_SECONDS = 1.0
 """The most seconds that another worker may take to claim the page; until the commit PostgreSQL shows neither the
 message as claimed nor the lease."""
-ROUNDS = (
-    (ChannelKind.WEBSITE,),  # the page is up before anybody gets a link to it
-    (ChannelKind.EMAIL, ChannelKind.SMS),
-    (ChannelKind.SOCIAL,),  # the people concerned are told before the public
-)
+ROUNDS = tuple(tuple(kind for kind in ChannelKind if kind.round is one) for one in Round)
 Rounds = Sequence[Collection[ChannelKind]]
 NO_PAGE = "the page, to which every message leads, is not up yet"
 
@@ -122,7 +120,7 @@ async def deliver(
     if ledger.store.reserve.keep():
         await run.rounds(rounds)
     else:
-        tally.trouble["disk"] = no_room()
+        tally.trouble["disk"] = no_room(ledger.store.reserve.size)
     note_stops(ledger, incident, notice, tally.trouble, clock())
     return conclude(ledger, incident, notice, clock(), tally) if rounds is ROUNDS else tally
 
@@ -187,12 +185,13 @@ class EngineRun:
             task.add_done_callback(self._halt_when_broken)
         try:
             for kinds in rounds:
-                if ChannelKind.SOCIAL in kinds and self._others_at_work():
+                if any(kind.posts for kind in kinds) and self._others_at_work():
                     break
                 while await self._round([kind for kind in kinds if kind in self._channels]):
                     pass  # the cascade may have given messages to a channel whose queue was empty already
-                if ChannelKind.WEBSITE in kinds and not await self._page_is_up():
-                    self._tally.trouble.setdefault(ChannelKind.WEBSITE, NO_PAGE)
+                pages = [kind for kind in kinds if kind.page]
+                if pages and not await self._page_is_up(pages):
+                    self._tally.trouble.setdefault(pages[0], NO_PAGE)
                 if self._tally.trouble:
                     break
         finally:
@@ -228,12 +227,12 @@ class EngineRun:
         self._tally.trouble |= {queue.kind: queue.trouble for queue in self._queues if queue.trouble}
         return len(kinds) > 1 and self._tally.answers.total() > before and not self._tally.trouble
 
-    async def _page_is_up(self) -> bool:
+    async def _page_is_up(self, pages: Sequence[ChannelKind]) -> bool:
         """Return True when the page is up; wait while another worker is putting the page up."""
         time = asyncio.get_running_loop().time
         latest, at_work = time() + PAGE_SECONDS, time()
         while not self._ledger.deliveries.published(self._incident, self._notice):
-            if self._ledger.deliveries.at_work(self._incident, self._notice, [ChannelKind.WEBSITE]):
+            if self._ledger.deliveries.at_work(self._incident, self._notice, pages):
                 at_work = time()
             if time() > min(latest, at_work + CLAIM_SECONDS):
                 return False
@@ -242,9 +241,7 @@ class EngineRun:
 
     def _others_at_work(self) -> bool:
         """Return True while another run holds messages to people, so that the public has to wait."""
-        return self._ledger.deliveries.at_work(
-            self._incident, self._notice, [kind for kind in ChannelKind if kind.personal]
-        )
+        return self._ledger.deliveries.at_work(self._incident, self._notice, to_people())
 
     # Calls of the queues to the ledger.
 
@@ -259,7 +256,7 @@ class EngineRun:
             raise
         finally:
             if reserve.gone:
-                self._halt("disk", no_room())
+                self._halt("disk", no_room(reserve.size))
 
     def _claim(self, kind: ChannelKind, limit: int) -> tuple[Claim, ...]:
         with self._stopping_when_full():
@@ -280,8 +277,11 @@ class EngineRun:
         with suppress(LedgerUnavailable):  # this run sends nothing there anyway, and the next run finds it out again
             self._ledger.stops.stop_domain(self._incident, self._notice, domain, why, self._clock())
 
-    def _alert(self, what: str) -> None:
-        self._ledger.incidents.alert(self._incident, what, self._clock())
+    def _alert_of_jump(self, jumped: str) -> None:
+        now = self._clock()
+        what = f"{self._notice} was stopped at {minute(now)}: {jumped}"
+        stopped = AlertId(AlertKind.CLOCK_JUMPED, self._notice, minute(now))
+        self._ledger.alerts.record(self._incident, Alert(stopped, what, now))
 
     def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
         with self._stopping_when_full():
@@ -314,7 +314,7 @@ class EngineRun:
                 self._halt("clock", jumped)
             with suppress(LedgerUnavailable):  # nothing leaves meanwhile, and the next pass of the loop looks again
                 if jumped:
-                    self._alert(f"{self._notice} was stopped at {minute(self._clock())}: {jumped}")
+                    self._alert_of_jump(jumped)
                     return
                 if why := self._watch.alarm(self._clock()):
                     self._halt("guard", why)

@@ -5,11 +5,11 @@ the commit, and handing the commit to a thread and back costs more than the comm
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
-from amends.domain.channel.channel import LOOP_ITERATIONS, Called, Receipt
-from amends.ledger import Claim
+from amends.domain.channel.message import LOOP_ITERATIONS, Called, Receipt
 
 GATHER_SECONDS = 0.004
 """The most seconds that the first mark or answer of a group waits for others."""
@@ -19,14 +19,28 @@ RETRY_SECONDS = 1.0
 PATIENCE = 600.0
 """Seconds for which a ledger that cannot be written is tried again; nothing leaves meanwhile."""
 
-Write = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], frozenset[int]]
+
+class Markable(Protocol):
+    """A claim on a message that gets a commit mark before it leaves."""
+
+    @property
+    def id(self) -> Hashable:
+        """Return the name of the claim among those that may leave."""
+
+    @property
+    def key(self) -> str:
+        """Return the key of the message."""
+
+
+Claim = TypeVar("Claim", bound=Markable)
+Write = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], Collection[Hashable]]
 """A function that records marks and answers in one commit, and returns the ids of the messages that may leave."""
 
 
-class GroupCommit:
+class GroupCommit(Generic[Claim]):
     """A group commit of one engine run: gathers marks and answers and writes them together."""
 
-    def __init__(self, write: Write, report: Callable[[str], None]) -> None:
+    def __init__(self, write: Write[Claim], report: Callable[[str], None]) -> None:
         """Begin without marks; `report` gets the reason when the ledger cannot be written, and "" after each commit."""
         self._write, self._report = write, report
         self._loop = asyncio.get_running_loop()
@@ -104,7 +118,7 @@ class GroupCommit:
         if marks:
             self._call_back(marks, may_leave, LOOP_ITERATIONS)
 
-    def _call_back(self, marks: list[tuple[Claim, Called]], may_leave: frozenset[int], iterations: int) -> None:
+    def _call_back(self, marks: list[tuple[Claim, Called]], may_leave: Collection[Hashable], iterations: int) -> None:
         if iterations:
             self._loop.call_soon(self._call_back, marks, may_leave, iterations - 1)
             return

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, Message, MessagesInFlight, Receipt, ReceiptCause, Status
+from amends.domain.channel.message import Called, Message, MessagesInFlight, Receipt, ReceiptCause, Status
 from amends.ledger import Claim
 
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.quiet_hours import quiet_until
 from amends.domain.notice.notice import Draft
 from amends.domain.playbook.playbook import Gate
@@ -35,7 +34,7 @@ class NotYet:
 
     def __call__(self, claim: Claim) -> Postponed | None:
         """Return why and for how long this message is postponed, or None when the message may leave now."""
-        if claim.channel is ChannelKind.SOCIAL:
+        if claim.channel.posts:
             return self._of_public()
         return self._of_person(claim)
 

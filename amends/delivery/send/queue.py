@@ -1,11 +1,10 @@
 """The queue of one channel: which due message of a notice is next, on how many lanes, how fast, and when to stop."""
 
 import asyncio
-import re
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from amends.delivery.channels import Pace
 from amends.delivery.compose import Composer
@@ -17,22 +16,23 @@ from amends.domain.base.errors import (
     ChannelDown,
     ChannelError,
     ChannelMisconfigured,
-    LedgerNewer,
     LedgerUnavailable,
     StaleClaim,
+    TablesDiffer,
 )
-from amends.domain.channel.channel import (
-    Called,
-    Channel,
-    ChannelKind,
-    CostlyChannel,
-    Message,
-    Receipt,
-    ReceiptCause,
-    Status,
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Called, Channel, CostlyChannel, Message, Receipt, ReceiptCause, Status
+from amends.domain.deliver.limits import FEWEST_FIRST, Canaries, canary_size, nothing_taken
+from amends.domain.deliver.pace import (
+    PER_DOMAIN,
+    Breaker,
+    Domains,
+    Lanes,
+    PageSizes,
+    SameAnswer,
+    is_about_channel,
+    slows_channel,
 )
-from amends.domain.deliver.limits import FEWEST_FIRST, canary_size, canary_verdict, nothing_taken
-from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, PageSizes, SameAnswer, slows_channel
 from amends.ledger import Claim
 
 FIRST_LANES = 4
@@ -48,10 +48,6 @@ COME_BACK = 300.0
 """Seconds until the next try when a domain takes nothing now."""
 FOR_A_PERSON = 4 * 3600.0
 """Seconds until a stopped domain is looked at again; a person who lets it go on makes its messages due at once."""
-GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
-"""The reply codes of greylisting (RFC 6647), which many servers give to the mail of one person after another."""
-OUR_TROUBLE = frozenset({ReceiptCause.FAULT, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED})
-"""Causes that say nothing about the channel."""
 UNHEARD = frozenset({ReceiptCause.CHANNEL_FAILED, ReceiptCause.NOT_SENT})
 """Causes of receipts that no provider gave."""
 
@@ -68,21 +64,13 @@ class ClaimSource:
     stopped_domains: Callable[[], frozenset[str]]
     """Returns the domains to which nothing is sent until a person lets them go on."""
     composer: Composer
-    group_commit: GroupCommit
+    group_commit: GroupCommit[Claim]
     progress: Callable[[], None]
     """Called at each tick, because answers may have come."""
     canary_refused: Callable[[ChannelKind, str], None]
     """Called with the reason when the channel took none of the canary messages."""
     not_yet: Callable[[Claim], Postponed | None] | None = None
     """Returns why a message that is due is postponed; None when no message of the notice can be postponed."""
-
-
-@dataclass
-class Canary:
-    """The canary messages: the first few, which go alone."""
-
-    left: int
-    answers: list[Status] = field(default_factory=list)
 
 
 class ChannelQueue:
@@ -116,7 +104,7 @@ class ChannelQueue:
         )
         self._first = max(canary_size(messages) // pace.processes, 1)
         self._pages = PageSizes(messages, pace.processes, self._first)
-        self._canary: Canary | None = None
+        self._canary: Canaries | None = None
         self._stopped = False
         self._waits_for_ledger = True
         self._failure: AmendsError | None = None
@@ -127,7 +115,7 @@ class ChannelQueue:
         """Send every due message. Raises ApprovalMissing or NotAllowed when the notice may not leave any more."""
         self._fill()
         here = len(self._queue)  # fewer than were asked for means that the channel has no more
-        self._canary = Canary(here if here == self._first else canary_size(here))
+        self._canary = Canaries(here if here == self._first else canary_size(here), min(FEWEST_FIRST, self._first))
         try:
             while self._lanes or self._more():
                 self._set_lanes()
@@ -231,18 +219,15 @@ class ChannelQueue:
             self._review_canary(self._canary, rest=self._fill())
         self._source.progress()
 
-    def _review_canary(self, canary: Canary, *, rest: bool) -> None:
+    def _review_canary(self, canary: Canaries, *, rest: bool) -> None:
         """Halt the channel when the canary says that the `rest` must wait; end the canary after its last answer.
 
-        A queue that began with fewer messages, because other workers held the rest, sends more of them alone first: one
-        refusal says little.
+        A queue that began with fewer messages, because other workers held the rest, sends more of them alone first.
         """
-        if rest and not canary.left:
-            canary.left = max(min(FEWEST_FIRST, self._first) - len(canary.answers), 0)
-            if not canary.left and (why := canary_verdict(canary.answers)):
-                self.halt(why)
-                if nothing_taken(canary.answers):
-                    self._source.canary_refused(self.kind, why)
+        if rest and not canary.left and (why := canary.review()):
+            self.halt(why)
+            if nothing_taken(canary.answers):
+                self._source.canary_refused(self.kind, why)
         if not rest or not canary.left:
             self._canary = None
 
@@ -282,11 +267,11 @@ class ChannelQueue:
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
         """Plan the next try of a ledger that cannot be written, up to PATIENCE; then halt with the error.
 
-        A ledger that a newer Amends has migrated is not tried again.
+        A ledger that has got the tables of another Amends is not tried again.
         """
         now = self._loop.time()
         self._exhausted, self._no_ledger = True, self._no_ledger or now
-        if isinstance(error, LedgerNewer) or now - self._no_ledger > PATIENCE:
+        if isinstance(error, TablesDiffer) or now - self._no_ledger > PATIENCE:
             self._failure = error
             self.halt()
 
@@ -394,7 +379,7 @@ class ChannelQueue:
             self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # before a refused lane takes the next claim
         if why := self._domains.note(claim.domain, receipt, now):
             self._source.domain_stopped(claim.domain, why)
-        if _is_about_channel(receipt) and (why := self._same.note(receipt)):
+        if is_about_channel(receipt) and (why := self._same.note(receipt)):
             self.halt(why)
 
     def _undo_take(self, claim: Claim) -> None:
@@ -414,10 +399,3 @@ class ChannelQueue:
         """Move the next message that was set aside for this domain to the front of the queue, if there is one."""
         if aside := self._aside.get(domain):
             self._queue.appendleft(aside.popleft())
-
-
-def _is_about_channel(receipt: Receipt) -> bool:
-    """Return False when the answer is only about one person's mail, or about trouble of our own."""
-    if receipt.status is Status.SENT:
-        return True
-    return receipt.cause not in OUR_TROUBLE and not GREYLISTED.match(receipt.detail)

@@ -5,15 +5,17 @@ from contextlib import suppress
 from datetime import datetime
 
 from amends.domain.base.errors import LedgerError
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Claim, Ledger
 
 WHOLE_SEND = "send"
 """The part of a send that a channel stopped before anything left."""
 OF_ALL_CHANNELS = frozenset({WHOLE_SEND, "disk", "guard"})
 """Parts that go on as soon as any channel takes a message over."""
-NOTED_ELSEWHERE = frozenset({"clock", "guard", "ledger"})
-"""Troubles that stand among what waits for people by themselves, or pass by themselves."""
+ALERTED_BY_ITSELF = frozenset({"clock", "guard"})
+"""Troubles that have their own alert, and stand among what waits for people by themselves."""
+NOTED_ELSEWHERE = ALERTED_BY_ITSELF | {"ledger"}
+"""The same, and the trouble that passes by itself."""
 TAKEN = (Status.SENT, Status.DELIVERED)
 
 

@@ -11,10 +11,21 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.base.text import minute
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.limits import ChannelCounts, Limits, SendCounts, alarm, approved, complaints, rates, warning
-from amends.domain.deliver.pace import STOP_AFTER
+from amends.domain.base.text import day, minute
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
+from amends.domain.deliver.limits import (
+    ChannelCounts,
+    Limits,
+    SendCounts,
+    alarm,
+    approved,
+    complaints,
+    has_worked,
+    rates,
+    warning,
+)
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver.statistics import CAME_BACK
@@ -25,6 +36,15 @@ PAGE_BITS = 32_768
 COUNT_PER_SECOND = 10_000
 """People for each second between two counts of all messages: every hundred seconds for a million people, so that
 counting takes a hundredth of the time."""
+
+
+def stop_all(ledger: Ledger, incident: str, subject: str, why: str, now: datetime) -> None:
+    """Alert the team and pause the incident, which stops every process until a person has looked."""
+    # The minute makes it a new alert when the same trouble returns after a person has looked.
+    stopped = AlertId(AlertKind.SEND_PAUSED, subject, minute(now))
+    ledger.alerts.record(incident, Alert(stopped, f"stopped by itself at {minute(now)}: {why}", now))
+    with suppress(NotAllowed):  # the incident is paused already
+        ledger.incidents.pause(incident, ENGINE, now)
 
 
 class Watch:
@@ -67,30 +87,21 @@ class Watch:
         self._back = Counter({state: found[state] for state in CAME_BACK if state in found})
         counts = self._own()
         if why := self._trouble(counts) or self._trouble_in_all(now):
-            self._stop(why, now)
+            self._stop(self._draft.notice, why, now)
             return why
         self._warn(warning(counts, self._limits), now)
         return ""
 
     def stop_new_channel(self, kind: ChannelKind, why: str, now: datetime) -> bool:
-        """Pause the incident over refused canary messages, and return True; False for a channel that has worked.
-
-        A channel has worked when it took a message of the notice and has refused fewer since than stop a run. On any
-        other channel each run would fail the next few people.
-        """
-        taken = self._ledger.statistics.taken_over(*self._named).get(kind)
-        in_vain = self._ledger.statistics.taken_nothing(*self._named, kind)
-        if taken and taken.sent and in_vain < STOP_AFTER[Status.REJECTED]:
+        """Pause the incident over refused canary messages, and return True; False for a channel that has worked."""
+        taken = self._ledger.statistics.taken_over(*self._named).get(kind, ChannelCounts())
+        if has_worked(taken.sent, self._ledger.statistics.taken_nothing(*self._named, kind)):
             return False
-        self._stop(f"{kind}: {why}", now)
+        self._stop(f"{self._draft.notice} {kind}", f"{kind}: {why}", now)
         return True
 
-    def _stop(self, why: str, now: datetime) -> None:
-        incident = self._draft.incident
-        # The time makes it a new alert when the same trouble returns after a person has looked.
-        self._ledger.incidents.alert(incident, f"stopped by itself at {minute(now)}: {why}", now)
-        with suppress(NotAllowed):  # the incident is paused already
-            self._ledger.incidents.pause(incident, ENGINE, now)
+    def _stop(self, subject: str, why: str, now: datetime) -> None:
+        stop_all(self._ledger, self._draft.incident, subject, why, now)
 
     @property
     def _named(self) -> tuple[str, str]:
@@ -98,7 +109,8 @@ class Watch:
 
     def _warn(self, what: str, now: datetime) -> None:
         if what and not self._warned:
-            self._ledger.incidents.alert(self._draft.incident, what, now)
+            near = AlertId(AlertKind.SEND_CLOSE_TO_LIMIT, self._draft.notice, day(now))
+            self._ledger.alerts.record(self._draft.incident, Alert(near, what, now))
             self._warned = what
 
     def _trouble(self, counts: SendCounts) -> str:
@@ -163,7 +175,7 @@ class Watch:
         if self._back == self._counted or (self._count_again and now < self._count_again):
             return ""
         counts = SendCounts(self._approved, self._ledger.statistics.taken_over(*self._named))
-        if why := rates(counts, self._limits) or self._unwanted(counts):
+        if why := rates(counts.on, self._limits) or self._unwanted(counts):
             return why
         self._counted = self._back
         self._count_again = now + timedelta(seconds=self._approved.people / COUNT_PER_SECOND)

@@ -1,7 +1,6 @@
 """Workers: several processes send one notice, one for each core; any number of engine runs may share a notice."""
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -41,7 +40,7 @@ from amends.domain.notice.notice import Draft
 from amends.ledger import Ledger
 from amends.system.processes import (
     TERMINATION_SIGNALS,
-    expect_few_cycles,
+    few_cycles,
     heeded_signals,
     process_kind,
     signals_deferred,
@@ -128,12 +127,19 @@ async def _send(
 ) -> Tally:
     if work.clock is not wall_clock:
         return await _run_engine(work, ROUNDS, progress)
-    work.ledger.clocks.observe(seen(), work.ledger.clocks.server_time())
-    draft = work.ledger.notices.latest_draft(*work.named)
-    shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
-    if max(shares.values(), default=1) < 2:
-        return await _run_engine(replace(work, begun=await _begun(work)), ROUNDS, progress)
-    gc.freeze()  # a collection would take long, and in a fork would copy every page of memory that it looks at
+    with few_cycles():
+        work.ledger.clocks.observe(seen(), work.ledger.clocks.server_time())
+        draft = work.ledger.notices.latest_draft(*work.named)
+        shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
+        if max(shares.values(), default=1) < 2:
+            return await _run_engine(replace(work, begun=await _begun(work)), ROUNDS, progress)
+        return await _send_together(work, shares, progress, each)
+
+
+async def _send_together(
+    work: Work, shares: Shares, progress: Progress, each: Callable[[int, Part], Awaitable[Tally]]
+) -> Tally:
+    """Send with workers, then what is left over in this process."""
     work.ledger.dispose()  # a connection must not be in two processes
     async with _started_workers(work, shares) as workers:
         begun = await _begun(work)
@@ -355,8 +361,7 @@ def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connectio
     for end in ends:
         end.close()  # while a copy is open here, a pipe does not end when the parent is killed
     signal.set_wakeup_fd(-1)  # a fork inherits the parent's, so the parent's event loop would get this one's signals
-    expect_few_cycles()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with few_cycles(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_stoppable(_part(work, shares, pipe)))
         except AmendsError as error:

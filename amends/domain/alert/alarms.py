@@ -7,8 +7,9 @@ from enum import StrEnum
 from amends.domain.alert.approvals import notices_to_approve, waits_since
 from amends.domain.base.text import in_both, minute
 from amends.domain.base.value import Value
-from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.deadlines import open_duties
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.law.duty import Duty, DutyStanding
 from amends.domain.notice.notice import digest
 
@@ -38,7 +39,7 @@ class Alarm(Value):
     """The command that shows more, or settles the cause."""
 
 
-def alarms(case: Case, now: datetime) -> tuple[Alarm, ...]:
+def alarms(case: TimelineView, now: datetime) -> tuple[Alarm, ...]:
     """Return the alarms to be raised now; none while the time is in doubt.
 
     The law does not pause, so a paused incident raises alarms about duties, and none about approvals.
@@ -56,7 +57,7 @@ def text(incident: str, same: tuple[Alarm, ...]) -> str:
     return "\n".join([f"Incident {incident}:", *(alarm.what for alarm in same[:MOST]), *more, *do])
 
 
-def _duties(case: Case, now: datetime) -> Iterator[Alarm]:
+def _duties(case: TimelineView, now: datetime) -> Iterator[Alarm]:
     for duty in open_duties(case):
         if duty.due_at and not duty.waits and duty.due_at - now <= DUTY_NEAR:
             key = f"duty {digest(duty.id)[:16]} {duty.due_at:%Y-%m-%dT%H:%M}Z"
@@ -64,13 +65,13 @@ def _duties(case: Case, now: datetime) -> Iterator[Alarm]:
             yield Alarm(kind=AlarmKind.DUTY, key=key, what=what, do=do)
 
 
-def _must_be_told(case: Case, duty: Duty, due_at: datetime, now: datetime) -> str:
+def _must_be_told(case: TimelineView, duty: Duty, due_at: datetime, now: datetime) -> str:
     must = "must be told by" if due_at > now else "should have been told by"
     doubt = " (may apply)" if duty.standing is DutyStanding.MAY_APPLY else ""
     return f"{duty.recipient_name} {must} {in_both(due_at, case.incident.organisation.timezone)}{doubt}"
 
 
-def _approvals(case: Case, now: datetime) -> Iterator[Alarm]:
+def _approvals(case: TimelineView, now: datetime) -> Iterator[Alarm]:
     for notice in notices_to_approve(case):
         since = waits_since(notice)
         if now - since >= UNAPPROVED:

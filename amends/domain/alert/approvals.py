@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from amends.domain.base.text import in_both, minute
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import open_duties
+from amends.domain.case.states import IncidentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import Event, Phase

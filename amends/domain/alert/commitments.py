@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from amends.domain.alert.leads import LeadAlert
-from amends.domain.case.case import Case
+from amends.domain.base.text import day
+from amends.domain.case.outline import Outline
 from amends.domain.commitment.outlook import left_to_do, over_budget, risks
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.notice.notice import digest
 from amends.domain.team.member import Member, TeamRole
@@ -50,7 +51,7 @@ class StageReached(NamedTuple):
     """The member who hears at the stages of an owner."""
 
 
-def commitment_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, tuple[LeadAlert, ...]]:
+def commitment_alerts(case: Outline, team: Iterable[Member], now: datetime) -> dict[str, tuple[Alert, ...]]:
     """Return, by member, each alert about a commitment that the member is to hear, whether or not it was sent before.
 
     Empty once the incident's personal data was destroyed, and before a playbook says when to remind.
@@ -58,7 +59,7 @@ def commitment_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict
     if case.destroyed_at or case.playbook is None:
         return {}
     members = [one for one in team if one.active]
-    found: dict[str, list[LeadAlert]] = {}
+    found: dict[str, list[Alert]] = {}
     for commitment in case.commitments:
         for reached in stages(commitment, now, case.playbook.remind_before):
             alert = _alert(case.incident.id, commitment, reached)
@@ -78,7 +79,7 @@ def stages(commitment: Commitment, now: datetime, before: timedelta) -> Iterator
         what = (
             f"{commitment.reported_by} reported that {commitment.id} is kept: another member must look at the evidence"
         )
-        yield StageReached(CommitmentStage.REVIEW, _day(commitment.reported_at), commitment.reported_at, what, "")
+        yield StageReached(CommitmentStage.REVIEW, day(commitment.reported_at), commitment.reported_at, what, "")
     elif commitment.refusal:
         what = f"the evidence for {commitment.id} was not accepted"
         yield StageReached(CommitmentStage.REFUSED, digest(commitment.refusal)[:16], now, what, commitment.owner)
@@ -90,28 +91,28 @@ def stages(commitment: Commitment, now: datetime, before: timedelta) -> Iterator
 def _by_date(commitment: Commitment, now: datetime, before: timedelta) -> Iterator[StageReached]:
     due = commitment.new_due_at or commitment.due_at
     if due < now:
-        late = f"{commitment.id} of {commitment.owner} was due on {_day(due)}"
-        yield StageReached(CommitmentStage.LATE, _day(due), due, late, commitment.owner)
+        late = f"{commitment.id} of {commitment.owner} was due on {day(due)}"
+        yield StageReached(CommitmentStage.LATE, day(due), due, late, commitment.owner)
         if due + LONG_LATE < now:
-            yield StageReached(CommitmentStage.LONG_LATE, _day(due), due + LONG_LATE, late, commitment.owner)
+            yield StageReached(CommitmentStage.LONG_LATE, day(due), due + LONG_LATE, late, commitment.owner)
     elif due - before <= now and not commitment.waits_for_review:
-        what = f"{commitment.id} of {commitment.owner} is due on {_day(due)}"
-        yield StageReached(CommitmentStage.COMING, _day(due), due - before, what, commitment.owner)
+        what = f"{commitment.id} of {commitment.owner} is due on {day(due)}"
+        yield StageReached(CommitmentStage.COMING, day(due), due - before, what, commitment.owner)
         if due - before / 2 <= now:
-            yield StageReached(CommitmentStage.NEARER, _day(due), due - before / 2, what, commitment.owner)
+            yield StageReached(CommitmentStage.NEARER, day(due), due - before / 2, what, commitment.owner)
 
 
 def _by_steps(commitment: Commitment, now: datetime, before: timedelta) -> Iterator[StageReached]:
     """Yield the steps that were due, and that the commitment may be late because of its steps."""
     for number, step in left_to_do(commitment):
         if step.due_at <= now:
-            what = f"step {number} of {commitment.id} was due on {_day(step.due_at)}"
-            occasion, owner = f"{number} {_day(step.due_at)}", step.owner or commitment.owner
+            what = f"step {number} of {commitment.id} was due on {day(step.due_at)}"
+            occasion, owner = f"{number} {day(step.due_at)}", step.owner or commitment.owner
             yield StageReached(CommitmentStage.STEP, occasion, step.due_at, what, owner)
     if commitment.steps and (why := risks(commitment, now, before)):
         due = commitment.new_due_at or commitment.due_at
-        what = f"{commitment.id} of {commitment.owner}, due on {_day(due)}, is at risk: {'; '.join(why)}"
-        yield StageReached(CommitmentStage.AT_RISK, _day(due), now, what, commitment.owner)
+        what = f"{commitment.id} of {commitment.owner}, due on {day(due)}, is at risk: {'; '.join(why)}"
+        yield StageReached(CommitmentStage.AT_RISK, day(due), now, what, commitment.owner)
 
 
 def hearers(reached: StageReached, commitment: Commitment, members: Sequence[Member]) -> tuple[str, ...]:
@@ -163,10 +164,11 @@ def _others(members: Iterable[Member], reporter: str) -> tuple[str, ...]:
     return tuple(one.name for one in may if one.name != reporter)
 
 
-def _alert(incident: str, commitment: Commitment, reached: StageReached) -> LeadAlert:
-    key = f"commitment {commitment.id} {reached.stage} {reached.occasion}"
-    return LeadAlert(key, f"{reached.what}: `amends commitments show {incident} {commitment.id}`", reached.at)
+def _alert(incident: str, commitment: Commitment, reached: StageReached) -> Alert:
+    at_stage = id_at(commitment.id, reached.stage, reached.occasion)
+    return Alert(at_stage, f"{reached.what}: `amends commitments show {incident} {commitment.id}`", reached.at)
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}"
+def id_at(commitment: str, stage: CommitmentStage, occasion: str) -> AlertId:
+    """Return the identity of the alert about a commitment at a stage that it has reached on this occasion."""
+    return AlertId(AlertKind.COMMITMENT, commitment, f"{stage} {occasion}")

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from amends.domain.base.text import in_both
-from amends.domain.case.case import Case
-from amends.domain.notice.notice import digest
+from amends.domain.base.text import day, in_both
+from amends.domain.case.views.timeline import TimelineView
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 
 NEWS = timedelta(days=1)
 """The time for which an alert is sent to leads, also to a lead who has only become reachable since the alert."""
@@ -14,39 +13,26 @@ MOST = 10
 """The most alerts that one message gives in full."""
 
 
-class LeadAlert(NamedTuple):
-    """One alert to the leads."""
-
-    key: str
-    """A key that stays the same for the same alert all day, so that the alert is sent once."""
-    what: str
-    at: datetime
-
-
-def lead_alerts(case: Case, now: datetime, *, doubts: bool) -> tuple[LeadAlert, ...]:
+def lead_alerts(case: TimelineView, now: datetime, *, doubts: bool) -> tuple[Alert, ...]:
     """Return every alert of the last day, in order; none once the incident's personal data was destroyed.
 
     With `doubts`, an alert also says why a doubt about the clock or the ledger holds everything back, once a day.
     """
     if case.destroyed_at:
         return ()
-    news = [LeadAlert(_key(one.name, one.at), one.what, one.at) for one in case.alerts if one.at > now - NEWS]
+    news = [alert for alert in case.alerts if alert.at > now - NEWS]
     if doubts and case.clock_doubt:
-        news.append(_doubt(f"nothing falls due and nothing leaves: {case.clock_doubt}", now))
+        news.append(_doubt(AlertKind.CLOCK_DOUBT, f"nothing falls due and nothing leaves: {case.clock_doubt}", now))
     if doubts and case.ledger_doubt:
-        news.append(_doubt(f"nothing is sent: {case.ledger_doubt}", now))
+        news.append(_doubt(AlertKind.LEDGER_DOUBT, f"nothing is sent: {case.ledger_doubt}", now))
     return tuple(sorted(news, key=lambda alert: (alert.at, alert.what)))
 
 
-def _doubt(what: str, now: datetime) -> LeadAlert:
-    return LeadAlert(_key(what, now), what, now)
+def _doubt(kind: AlertKind, what: str, now: datetime) -> Alert:
+    return Alert(AlertId(kind, window=day(now)), what, now)
 
 
-def _key(name: str, at: datetime) -> str:
-    return f"alert {digest(name)[:32]} {at:%Y-%m-%d}"
-
-
-def text(incident: str, news: Sequence[LeadAlert], zone: str) -> str:
+def text(incident: str, news: Sequence[Alert], zone: str) -> str:
     """Return the text of a message with the last MOST alerts; times are in UTC and in the organisation's time zone."""
     latest = [f"{in_both(alert.at, zone)}: {alert.what}" for alert in news[-MOST:]]
     more = [f"… and {len(news) - MOST} before: amends incident timeline {incident}"] if len(news) > MOST else []

@@ -6,9 +6,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import NamedTuple
 
-from amends.domain.alert.leads import LeadAlert
-from amends.domain.base.text import counted, minute
+from amends.domain.base.text import counted, day, minute
 from amends.domain.feedback.question import Urgency
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.team.member import Member, TeamRole
 
 MOST_SINGLY = 20
@@ -48,10 +48,10 @@ LATER = {
 
 def reply_alerts(
     incident: str, waiting: Sequence[OpenReply], team: Iterable[Member], now: datetime
-) -> dict[str, tuple[LeadAlert, ...]]:
+) -> dict[str, tuple[Alert, ...]]:
     """Return, by member, each alert about a reply that the member is to hear, whether or not it was sent before."""
     members = [member for member in team if member.active]
-    found: dict[str, list[LeadAlert]] = {}
+    found: dict[str, list[Alert]] = {}
     for stage in ReplyStage:
         reached = sorted((one for one in waiting if _has_reached(one, stage, now)), key=lambda one: one.owner)
         for owner, theirs in groupby(reached, lambda one: one.owner):
@@ -77,17 +77,18 @@ def _has_reached(one: OpenReply, stage: ReplyStage, now: datetime) -> bool:
 
 def _alerts(
     incident: str, stage: ReplyStage, owner: str, waiting: Sequence[OpenReply], now: datetime
-) -> Iterator[LeadAlert]:
+) -> Iterator[Alert]:
     if stage is not ReplyStage.DANGER and len(waiting) > MOST_SINGLY:
         what = f"{counted(len(waiting), 'reply', 'replies')} of {owner}: {stage}"
         see = f"amends questions list {incident} --overdue"
-        yield LeadAlert(f"replies {stage} {owner[:60]} {now:%Y-%m-%d}", f"{what}: {see}", now)
+        yield Alert(AlertId(AlertKind.REPLIES, owner, f"{stage} {day(now)}"), f"{what}: {see}", now)
         return
     for one in waiting:
+        at_stage = AlertId(AlertKind.REPLY, str(one.question), stage)
         see = f"amends questions show {incident} {one.question}"
         if stage is ReplyStage.DANGER:
             what = f"question {one.question}, owner {owner}, may be from somebody in danger"
-            yield LeadAlert(f"reply {one.question} {stage}", f"{what}: {see}", one.asked_at)
+            yield Alert(at_stage, f"{what}: {see}", one.asked_at)
         else:
             what = f"the reply to question {one.question}, owner {owner}, was due {minute(one.due_at)}"
-            yield LeadAlert(f"reply {one.question} {stage}", f"{what}: {see}", one.due_at + LATER[stage])
+            yield Alert(at_stage, f"{what}: {see}", one.due_at + LATER[stage])

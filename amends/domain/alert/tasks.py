@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from amends.domain.alert.leads import NEWS, LeadAlert
-from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState, RecordedOccurrence
+from amends.domain.alert.leads import NEWS
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceKind, OccurrenceState, RecordedOccurrence
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.playbook.playbook import Step
 from amends.domain.team.member import Member, TeamRole
 
 OVER = (OccurrenceState.DONE, OccurrenceState.SKIPPED)
 
 
-def task_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, tuple[LeadAlert, ...]]:
+def task_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, tuple[Alert, ...]]:
     """Return, by member, each alert of the last day about a late task that the playbook escalates to the member's role.
 
     A lead hears of a late task by `lead_alerts`, and so is left out; a task that was done meanwhile is too.
@@ -19,7 +21,7 @@ def task_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, 
     if case.destroyed_at:
         return {}
     late = list(_late(case, now))
-    found: dict[str, tuple[LeadAlert, ...]] = {}
+    found: dict[str, tuple[Alert, ...]] = {}
     for member in team:
         theirs = tuple(alert for role, alert in late if role is member.role)
         if theirs and member.active and member.can_be_reached:
@@ -27,7 +29,7 @@ def task_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, 
     return found
 
 
-def _late(case: Case, now: datetime) -> Iterator[tuple[TeamRole, LeadAlert]]:
+def _late(case: Case, now: datetime) -> Iterator[tuple[TeamRole, Alert]]:
     """Yield each late task of the last day with the role that hears of it, except the leads."""
     steps = {step.id: step for step in case.playbook.steps} if case.playbook else {}
     done = {(one.step, one.number) for one in case.occurrences if one.state in OVER}
@@ -40,8 +42,7 @@ def _late(case: Case, now: datetime) -> Iterator[tuple[TeamRole, LeadAlert]]:
             yield step.escalate_to, _alert(case.incident.id, step, told, at)
 
 
-def _alert(incident: str, step: Step, told: RecordedOccurrence, at: datetime) -> LeadAlert:
+def _alert(incident: str, step: Step, told: RecordedOccurrence, at: datetime) -> Alert:
     do = f"`amends step done {incident} {step.id} {told.number}` records that it is done"
-    return LeadAlert(
-        f"late task {step.id} {told.number}", f"late: {step.owner} has not done this: {step.task} {do}", at
-    )
+    late = AlertId(AlertKind.TASK_LATE, f"{step.id} {told.number}")
+    return Alert(late, f"late: {step.owner} has not done this: {step.task} {do}", at)

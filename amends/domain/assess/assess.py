@@ -98,14 +98,16 @@ def _cadence(first: str, then: str) -> Cadence:
     return Cadence(first_update=Span.parse(first), then_every=Span.parse(then))
 
 
+def _up_to(severity: int) -> tuple[ChannelKind, ...]:
+    """Return the channels that are advised at this severity or a lower one, the most common first."""
+    advised = (kind for kind in ChannelKind if kind.advised_from <= severity)
+    return tuple(sorted(advised, key=lambda kind: kind.advised_from))
+
+
 STANCES = {
-    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,), _cadence("7d", "14d")),
-    Severity.MEDIUM: Stance(
-        Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE), _cadence("72h", "7d")
-    ),
-    Severity.HIGH: Stance(
-        Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS), _cadence("24h", "7d")
-    ),
+    Severity.LOW: Stance(Tone.FACTUAL, "support lead", _up_to(0), _cadence("7d", "14d")),
+    Severity.MEDIUM: Stance(Tone.CLEAR, "privacy head", _up_to(1), _cadence("72h", "7d")),
+    Severity.HIGH: Stance(Tone.SERIOUS, "executive", _up_to(2), _cadence("24h", "7d")),
     Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind), _cadence("24h", "3d")),
 }
 """Stances by severity band. A theft develops more slowly than an outage: the first update comes soon, later ones at a

@@ -71,8 +71,8 @@ class DiskFull(LedgerUnavailable):
     """Raised when the disk with the ledger is full; a person must make room."""
 
 
-class LedgerNewer(LedgerUnavailable):
-    """Raised when the ledger's tables are those of a newer Amends; a person must install the newer one here too."""
+class TablesDiffer(LedgerUnavailable):
+    """Raised when the ledger's tables are those of another Amends; a person must install that one here."""
 
 
 class LedgerRestored(LedgerError):

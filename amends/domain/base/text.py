@@ -38,6 +38,11 @@ def minute(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "–"
 
 
+def day(at: datetime) -> str:
+    """Return the day of a time in UTC, as in 2026-11-28."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
 def printable(text: str) -> str:
     """Return the text with a replacement character for each one that could control a terminal or reverse the text."""
     return "".join("�" if unicodedata.category(c) in HIDDEN and c not in HARMLESS else c for c in text)

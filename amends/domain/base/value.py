@@ -19,28 +19,6 @@ from pydantic_core import CoreSchema, core_schema
 UNKNOWN = "unknown"
 """The word that stands in an incident file for any value that nobody knows yet."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-EVERYONE = "everyone"
-"""The audience of all people of an incident; any other name is that of a segment."""
-TOLD_OTHERWISE = "told-otherwise:"
-"""The beginning of the audience of a correction; the id of the notice follows. These people were told otherwise."""
-NO_LONGER = "no-longer-affected:"
-"""The beginning of the audience of a notice to people whom a corrected list lacks, with the id of the notice: they were
-told that their data was affected, and it was not."""
-PROMISED = "promised:"
-"""The beginning of the audience of news of a commitment; its id follows. These people were told of the commitment."""
-PLACE = "place:"
-"""The beginning of the audience of all people who live in a country or state; DE or US-MA follows."""
-PERSONS = "persons:"
-"""The beginning of the audience of the persons to whom a commitment is made; the commitment's id follows."""
-SAMPLE = "sample:"
-"""The beginning of the audience of a survey's random sample; the id of the notice that invites follows."""
-UNREDEEMED = "unredeemed:"
-"""The beginning of the audience of people who have a code of a commitment and have not redeemed it; its id follows."""
-TOLD_WRONGLY = "told-wrong-result:"
-"""The beginning of the audience of a correction of own results: the commitment's id and the correction's number follow,
-as in `told-wrong-result:locks:1`."""
-AUDIENCE_WORDS = (TOLD_OTHERWISE, NO_LONGER, PROMISED, PLACE, PERSONS, SAMPLE, UNREDEEMED, TOLD_WRONGLY)
-"""The beginnings of audiences that are no segments."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 SCRIPT = re.compile(r"[A-Z][a-z]{3}")
 BRITISH = "en-GB"
@@ -64,7 +42,7 @@ LONGEST = timedelta(days=36_525)
 class Value(BaseModel):
     """A frozen value that refuses unknown keys; two values are equal when their content is equal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Unfinished(Value):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.feedback.load.load import Curve, ForecastDay, ToldWave, forecast, own_curve
 from amends.domain.notice.notice import SENT_STATES, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Waves
@@ -14,7 +14,7 @@ LONGEST_CURVE = timedelta(days=400)
 """The time for which contacts are forecast and compared; a case that lasts longer has no wave left to send."""
 
 
-def waves_told(case: Case) -> tuple[ToldWave, ...]:
+def waves_told(case: TimelineView) -> tuple[ToldWave, ...]:
     """Return the waves of all notices by which people were told, the first one first.
 
     A notice without waves counts at the time of its first release, with the people to whom a message was sent.
@@ -22,29 +22,29 @@ def waves_told(case: Case) -> tuple[ToldWave, ...]:
     return tuple(sorted(wave for notice in case.notices for wave in _told_by(case, notice)))
 
 
-def waves_to_come(case: Case, now: datetime) -> tuple[ToldWave, ...]:
+def waves_to_come(case: TimelineView, now: datetime) -> tuple[ToldWave, ...]:
     """Return the waves of released notices that have not begun; one that is late begins now."""
     return tuple(sorted(wave for notice in case.notices for wave in _to_come(case, notice, now)))
 
 
-def people_of_first_notices(case: Case) -> int:
+def people_of_first_notices(case: TimelineView) -> int:
     """Return the number of people to whom released first notices are sent, those of later waves included."""
     first = (notice for notice in case.notices if notice.releases and case.tells_first(notice))
     return sum(sum(notice.people.values()) for notice in first)
 
 
-def curve_of(case: Case, now: datetime) -> Curve:
+def curve_of(case: TimelineView, now: datetime) -> Curve:
     """Return the case's own curve once it has enough contacts, else the defaults."""
     return own_curve(waves_told(case), case.contacts, _zone(case), now) or Curve()
 
 
-def contacts_forecast(case: Case, now: datetime, ahead: timedelta = SHOWN_AHEAD) -> tuple[ForecastDay, ...]:
+def contacts_forecast(case: TimelineView, now: datetime, ahead: timedelta = SHOWN_AHEAD) -> tuple[ForecastDay, ...]:
     """Return the days from the first notice on with contacts seen and forecast; empty before anybody was told."""
     waves = tuple(wave for wave in (*waves_told(case), *waves_to_come(case, now)) if wave.at > now - LONGEST_CURVE)
     return forecast(curve_of(case, now), waves, case.contacts, _zone(case), now, now + ahead)
 
 
-def contacts_shown(case: Case, now: datetime) -> tuple[ForecastDay, ...]:
+def contacts_shown(case: TimelineView, now: datetime) -> tuple[ForecastDay, ...]:
     """Return the days of the forecast that a timeline shows: a week back, and six days ahead.
 
     Empty while nobody contacted us and no day is expected to bring one contact.
@@ -55,11 +55,11 @@ def contacts_shown(case: Case, now: datetime) -> tuple[ForecastDay, ...]:
     return tuple(day for day in days if day.day >= first) if worth_it else ()
 
 
-def _zone(case: Case) -> str:
+def _zone(case: TimelineView) -> str:
     return case.incident.organisation.timezone
 
 
-def _told_by(case: Case, notice: NoticeStatus) -> Iterator[ToldWave]:
+def _told_by(case: TimelineView, notice: NoticeStatus) -> Iterator[ToldWave]:
     """Yield the waves of the notice by which people were told."""
     left, waves = _sent(notice), _waves(case, notice)
     at = notice.releases[0].at if notice.releases else None
@@ -69,7 +69,7 @@ def _told_by(case: Case, notice: NoticeStatus) -> Iterator[ToldWave]:
         left, at = left - people, at + waves.pause if waves else None
 
 
-def _to_come(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[ToldWave]:
+def _to_come(case: TimelineView, notice: NoticeStatus, now: datetime) -> Iterator[ToldWave]:
     """Yield the waves of the notice that have not begun."""
     waves, left = _waves(case, notice), notice.people.get(PersonState.WAITING, 0)
     at = max(notice.next_try_at, now) if notice.next_try_at else None
@@ -82,6 +82,6 @@ def _sent(notice: NoticeStatus) -> int:
     return sum(notice.people.get(state, 0) for state in SENT_STATES)
 
 
-def _waves(case: Case, notice: NoticeStatus) -> Waves | None:
+def _waves(case: TimelineView, notice: NoticeStatus) -> Waves | None:
     steps = case.playbook.steps if case.playbook else ()
     return next((step.waves for step in steps if step.id == notice.step), None)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, OccurrenceKind
+from amends.domain.case.case import Case
 from amends.domain.case.filings import done_at
 from amends.domain.case.reach import why_not_done
+from amends.domain.case.states import OccurrenceKind
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.law.duty import Duty, DutyStanding
 
 SOON, OVERDUE = 1, 2
@@ -23,17 +26,29 @@ class Reminder(Value):
     at: Moment
     due_at: Moment
 
-    @property
+    @cached_property
     def step(self) -> str:
         """Return the step under which the reminder is recorded once given; a deadline that moves is a new step."""
         return f"{self.duty} {self.due_at:%Y-%m-%dT%H:%M}Z"
 
 
-def reminders(case: Case) -> tuple[Reminder, ...]:
-    """Return the reminders not given yet, the earliest first; a duty due at once has them at once and a day later."""
+def reminders(case: Case, wanted: tuple[Reminder, ...] | None = None) -> tuple[Reminder, ...]:
+    """Return the reminders not given yet, the earliest first.
+
+    `wanted` are the reminders of the open duties, where the caller knows them.
+    """
     given = {(one.step, one.number) for one in case.recorded_reminders if one.kind is OccurrenceKind.DEADLINE}
+    all_of_them = wanted_reminders(case) if wanted is None else wanted
+    return tuple(reminder for reminder in all_of_them if (reminder.step, reminder.number) not in given)
+
+
+def wanted_reminders(case: Case) -> tuple[Reminder, ...]:
+    """Return the reminders of all open duties, given or not, the earliest first.
+
+    A duty due at once has them at once and a day later.
+    """
     wanted = (reminder for duty in open_duties(case) for reminder in _of(case, duty))
-    return tuple(sorted((r for r in wanted if (r.step, r.number) not in given), key=lambda r: (r.at, r.duty)))
+    return tuple(sorted(wanted, key=lambda reminder: (reminder.at, reminder.duty)))
 
 
 def open_duties(case: Case) -> tuple[Duty, ...]:
@@ -45,8 +60,8 @@ def open_duties(case: Case) -> tuple[Duty, ...]:
     return tuple(duty for duty in duties if done_at(case, duty) is None)
 
 
-def deadline_line(case: Case, reminder: Reminder) -> str:
-    """Return the reminder in words, with the command that records the filing, or what is missing for the people."""
+def deadline_alert(case: Case, reminder: Reminder, now: datetime) -> Alert:
+    """Return the alert of a reminder, with the command that records the filing, or what is missing for the people."""
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
     by = f"by {minute(reminder.due_at)}" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
@@ -58,7 +73,8 @@ def deadline_line(case: Case, reminder: Reminder) -> str:
     record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
     if missing := why_not_done(case, duty):
         record = f"{missing}; `amends timeline {case.incident.id}` says what to do"
-    return f"{late if reminder.number == OVERDUE else told}{doubt}: {duty.law}, {duty.citation}; {record}"
+    what = f"{late if reminder.number == OVERDUE else told}{doubt}: {duty.law}, {duty.citation}; {record}"
+    return Alert(AlertId(AlertKind.DUTY, duty.id, f"{minute(reminder.due_at)} {reminder.number}"), what, now)
 
 
 def _of(case: Case, duty: Duty) -> Iterator[Reminder]:

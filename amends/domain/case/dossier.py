@@ -8,7 +8,8 @@ from pydantic import Field
 
 from amends.domain.base.value import Moment, Value, some_text
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.answer import AnswerKind, ReplyChannel, ReplyState
+from amends.domain.channel.outgoing import OutgoingState
+from amends.domain.feedback.answer import AnswerKind, ReplyChannel
 from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.notice.notice import DeliveryState, Reader
@@ -120,7 +121,7 @@ class DossierAnswer(Value):
     corrected: bool
     """True when a later answer corrects this one."""
     channel: ReplyChannel
-    state: ReplyState
+    state: OutgoingState
     told_at: Moment
     """The time since which the reply is in its state."""
 

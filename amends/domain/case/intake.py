@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from amends.domain.case.case import OWNER, REPLY_WITHIN, owner_of
+from amends.domain.case.states import OWNER, REPLY_WITHIN
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource, Sender
 from amends.domain.feedback.queue.topics import Topic, service_level, sort_question
 from amends.domain.playbook.playbook import Playbook
@@ -34,4 +34,4 @@ def _owner(playbook: Playbook | None, topic: Topic | None, kind: QuestionKind) -
     if playbook is None:
         return OWNER
     complaint = kind is QuestionKind.COMPLAINT and playbook.complaints_owner
-    return topic.owner if topic and topic.owner and not complaint else owner_of(playbook, kind)
+    return topic.owner if topic and topic.owner and not complaint else playbook.owner_of(kind)

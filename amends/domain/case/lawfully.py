@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 
 from amends.domain.base.text import listed
 from amends.domain.base.value import Value
-from amends.domain.case.case import Case, ToldBy
+from amends.domain.case.case import Case
+from amends.domain.case.states import ToldBy
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.duty import Duty
 from amends.domain.law.means import is_in, lawful_channels
 from amends.domain.law.substitute import living_in
 
 Lawful = Callable[[ToldBy], frozenset[ChannelKind]]
-IN_WORDS = {ChannelKind.EMAIL: "email", ChannelKind.SMS: "SMS", ChannelKind.LETTER: "letter"}
 
 
 class LawfullyTold(Value):
@@ -65,7 +65,7 @@ def told_in_all(case: Case) -> LawfullyTold | None:
 
 
 def _counted(people: int, told: Iterable[ToldBy], lawful: Lawful, case: Case) -> LawfullyTold:
-    public = {ChannelKind.WEBSITE} if case.reach.page_up_since else set()
+    public = {kind for kind in ChannelKind if kind.page and case.reach.page_up_since}
     lawfully = waiting = meanwhile = 0
     only_by, by_place = Counter[str](), Counter[str]()
     for one in told:
@@ -76,7 +76,7 @@ def _counted(people: int, told: Iterable[ToldBy], lawful: Lawful, case: Case) ->
             waiting += one.people
             meanwhile += one.people if one.told else 0
         elif one.told:
-            only_by[listed([IN_WORDS[kind] for kind in one.told])] += one.people
+            only_by[listed([kind.words for kind in one.told])] += one.people
             by_place[one.place] += one.people
     return LawfullyTold(
         people=people,

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from amends.domain.base.text import in_both, listed
+from amends.domain.base.text import in_both, listed, minute
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Step
 
@@ -129,11 +131,8 @@ def is_needless(case: Case, number: int) -> bool:
     return until is None or any(until - within > due_at for due_at in begun)
 
 
-def warnings(case: Case, now: datetime) -> tuple[str, ...]:
-    """Return warnings to the lead that only half or a quarter of the time for approvals is left, with none given.
-
-    The words are the same at every look, so that each warning is given once.
-    """
+def warnings(case: Case, now: datetime) -> tuple[Alert, ...]:
+    """Return warnings to the lead that only half or a quarter of the time for approvals is left, with none given."""
     until = awaited(case)
     paused = case.state is IncidentState.PAUSED
     if until is None or case.playbook is None or now > until:
@@ -142,13 +141,14 @@ def warnings(case: Case, now: datetime) -> tuple[str, ...]:
     if not paused and any(_is_approved(n) and (n.step, n.occurrence) not in aside for n in case.with_news()):
         return ()
     within = case.playbook.approve_within
-    left = "a quarter" if now >= until - within / 4 else "half" if now >= until - within / 2 else ""
-    if not left:
+    if now < until - within / 2:
         return ()
+    left, share = ("a quarter", "1/4") if now >= until - within / 4 else ("half", "1/2")
     zone = case.incident.organisation.timezone
     what = f"{left} of the time for approvals is left: people expect news by {in_both(until, zone)}"
     why = "the incident is paused" if paused else "nothing is approved"
-    return (f"{what}, and {why}; `amends timeline {case.incident.id}` shows what waits",)
+    words = f"{what}, and {why}; `amends timeline {case.incident.id}` shows what waits"
+    return (Alert(AlertId(AlertKind.NEWS_AWAITED, minute(until), share), words, now),)
 
 
 def set_aside(case: Case) -> frozenset[tuple[str, int]]:
@@ -157,10 +157,11 @@ def set_aside(case: Case) -> frozenset[tuple[str, int]]:
     return frozenset((one.step, one.number) for one in case.occurrences if one.state in states)
 
 
-def missed_line(missed: NextUpdate, zone: str) -> str:
-    """Return a line for the lead that this time was missed."""
+def missed_alert(missed: NextUpdate, zone: str, now: datetime) -> Alert:
+    """Return the alert to the lead that this time was missed."""
     named = f"{in_both(missed.until, zone)}, the time for the next news that {listed(missed.named_by)} named"
-    return f"missed: {named}; the next notice says that we are sorry"
+    words = f"missed: {named}; the next notice says that we are sorry"
+    return Alert(AlertId(AlertKind.NEWS_MISSED, minute(missed.until)), words, now)
 
 
 def missed_event(until: datetime) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from amends.domain.base.errors import Refusal
+from amends.domain.base.home_file import HomeFile, NewHomeFile
 from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Value
 from amends.domain.claim.account import Account
@@ -174,30 +175,15 @@ class NewClaim:
     account: Account | None = field(default=None, repr=False)
     device: str = field(default="", repr=False)
     """The address from which the form was sent; only a keyed hash is stored."""
-    files: tuple["NewEvidence", ...] = ()
+    files: tuple[NewHomeFile, ...] = ()
     question: int | None = None
     """The question that becomes the claim, or None for a new one."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvidence:
-    """A file with evidence that lies sealed in the home, before the ledger lists it."""
+class Evidence(HomeFile):
+    """A file with evidence for a claim."""
 
-    name: str
-    kind: str
-    size: int
-
-
-class Evidence(Value):
-    """A file with evidence for a claim; the file itself lies sealed in the home."""
-
-    id: int
     claim: int
-    name: str
-    """The name in the home, which Amends has made."""
-    kind: str
-    size: int
-    at: Moment
 
 
 class ClaimTotals(Value):

@@ -11,6 +11,8 @@ from amends.domain.base.value import Moment, Value
 from amends.domain.claim.account import Account, sepa_text
 from amends.domain.claim.claim import PaymentState
 from amends.domain.claim.rules import EURO, PayingAccount
+from amends.domain.team.member import Member
+from amends.domain.team.vote import to_act, why_not_vote
 
 
 class PaymentLine(Value):
@@ -104,15 +106,19 @@ def fits_pain(account: Account, currency: str) -> bool:
     return bool(account.iban) or (currency != EURO and all(map(sepa_text, (account.holder, account.bank))))
 
 
-def why_not_release(file: PaymentFile, by: str) -> Refusal | None:
-    """Return why this member may not release the file, or None."""
+def why_not_end(file: PaymentFile) -> Refusal | None:
+    """Return why nobody may release or drop the file any more, or None."""
     if file.dropped_at:
         return Refusal(f"payment file {file.id} was dropped by {file.dropped_by}")
     if file.released_at:
         return Refusal(f"payment file {file.id} was released by {file.released_by} already")
-    if by == file.made_by:
-        return Refusal(f"{by} made payment file {file.id}: another member must release it")
     return None
+
+
+def why_not_release(file: PaymentFile, by: Member) -> Refusal | None:
+    """Return why this member may not release the file, or None: whoever made the file is the first of two people."""
+    made = f"{file.made_by} made payment file {file.id}: another member must release it"
+    return why_not_end(file) or why_not_vote(by, to_act("release a payment file", {file.made_by: made}))
 
 
 def why_not_take(state: PaymentState, minor: int, currency: str, line: BankLine) -> Refusal | None:

@@ -1,6 +1,5 @@
 """The rules of claims in a playbook, and the decisions that follow from them."""
 
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import model_validator
 
+from amends.domain.base.audience import EVERYONE, Audience, Everyone, Segment
 from amends.domain.base.errors import Refusal
 from amends.domain.base.money import Amount, Currency, Money, minor_of
-from amends.domain.base.value import AUDIENCE_WORDS, EVERYONE, FIRST_STATED, LAST_STATED, Lasting, Span, Value
+from amends.domain.base.value import FIRST_STATED, LAST_STATED, Lasting, Span, Value
 from amends.domain.claim.account import BIC, LONGEST_NAME, sepa_text, why_not_iban
-from amends.domain.claim.claim import BY_RULE, LONGEST_REASON, ClaimDecision, ClaimState, CompensationClaim
+from amends.domain.claim.claim import LONGEST_REASON, ClaimDecision, ClaimState, CompensationClaim
 from amends.domain.team.member import Member
+from amends.domain.team.vote import TWO, VoteRule, agreeing, enough, to_act, why_not_vote
 
 EURO = "EUR"
 REMINDED_BEFORE = timedelta(days=14)
@@ -42,7 +43,7 @@ class ClaimRules(Value):
     """The rules of claims: who may claim until when, who decides up to which amount, and what is the most."""
 
     currency: Currency
-    audience: str = EVERYONE
+    audience: Audience = EVERYONE
     """Everyone, or the name of the segment whose people may claim."""
     last_day: date | None = None
     """The last day to claim, on the organisation's clock."""
@@ -78,8 +79,8 @@ class ClaimRules(Value):
             raise ValueError("say until when people may claim: either last_day, or within (after they were told)")
         if self.last_day and not FIRST_STATED <= self.last_day.year <= LAST_STATED:
             raise ValueError(f"last_day: a day between the years {FIRST_STATED} and {LAST_STATED} is meant")
-        if self.audience.startswith(AUDIENCE_WORDS):
-            raise ValueError("audience: everyone, or a segment of the list of people")
+        if not isinstance(self.audience, Everyone | Segment):
+            raise ValueError("audience: everyone, or a segment of the list of people")  # noqa: TRY004 - pydantic's word
         for name in ("one_approver_up_to", "by_rule_up_to", "evidence_above", "cap", "cap_per_person", "budget"):
             try:
                 minor_of(getattr(self, name), self.currency)
@@ -108,7 +109,7 @@ class ClaimRules(Value):
 
     def approvers(self, asked_minor: int) -> int:
         """Return how many different members decide on a claim of this amount."""
-        return 1 if asked_minor <= self.minor("one_approver_up_to") else 2
+        return 1 if asked_minor <= self.minor("one_approver_up_to") else TWO
 
 
 class GrantedSoFar(NamedTuple):
@@ -163,14 +164,23 @@ def why_not_decide(
     """Return why this member may not decide so on the claim, or None."""
     if claim.state is not ClaimState.RECEIVED:
         return Refusal(f"claim {claim.id} is {claim.state}: there is nothing to decide")
-    if by.name == claim.entered_by:
-        return Refusal(f"{by.name} entered claim {claim.id}: somebody else decides")
+    return (
+        why_not_vote(by, _vote_rule(claim), _agreed(claim))
+        or _why_not_amount(rules, claim, verdict, others)
+        or _why_not_unproven(rules, claim, verdict)
+    )
+
+
+def _vote_rule(claim: CompensationClaim) -> VoteRule:
+    """Return the rule of votes on a claim: neither who entered it decides, nor who did before an objection."""
     earlier = {one.by for one in claim.decisions if one.round < claim.round}
-    if by.name in earlier:
-        return Refusal(f"{by.name} decided claim {claim.id} before the objection: somebody else decides now")
-    if any(one.by == by.name for one in standing(claim)):
-        return Refusal(f"{by.name} has decided claim {claim.id}; a second, different member must")
-    return _why_not_amount(rules, claim, verdict, others) or _why_not_unproven(rules, claim, verdict)
+    barred = {
+        name: f"{name} decided claim {claim.id} before the objection: somebody else decides now" for name in earlier
+    }
+    if by := claim.entered_by:
+        barred[by] = f"{by} entered claim {claim.id}: somebody else decides"
+    again = f"{{name}} has decided claim {claim.id}; a second, different member must"
+    return to_act("decide on a claim", barred)._replace(again=again)
 
 
 def _why_not_unproven(rules: ClaimRules, claim: CompensationClaim, verdict: ClaimVerdict) -> Refusal | None:
@@ -203,27 +213,22 @@ def _why_not_amount(
     return None
 
 
-def standing(claim: CompensationClaim) -> tuple[ClaimDecision, ...]:
-    """Return the decisions of this round that say the same as the last one, from different members; none decided yet.
-
-    A member who decides otherwise begins anew: the earlier decision no longer counts.
-    """
-    return agreed([one for one in claim.decisions if one.round == claim.round])
+def is_decided(rules: ClaimRules, claim: CompensationClaim) -> bool:
+    """Return True when as many different members have decided alike in a row as the amount needs."""
+    return enough(_agreed(claim), rules.approvers(claim.asked.minor))
 
 
-def agreed(decisions: Sequence[ClaimDecision]) -> tuple[ClaimDecision, ...]:
-    """Return the last decisions in a row that grant the same."""
-    found: list[ClaimDecision] = []
-    for one in reversed(decisions):
-        if found and one.granted != found[0].granted:
-            break
-        found.append(one)
-    return tuple(reversed(found))
+def why_not_take_up(
+    rules: ClaimRules, claim: int, state: ClaimState, granted: Money, others: GrantedSoFar
+) -> Refusal | None:
+    """Return why the caps and the budget no longer leave what a lapsed claim was granted, or None."""
+    most = most_to_grant(rules, granted.minor, others)
+    if state is not ClaimState.LAPSED or most == granted.minor:
+        return None
+    left = f"the caps and the budget of the playbook leave {Money(most, granted.currency)} for claim {claim}"
+    return Refusal(f"{left}, which was granted {granted}")
 
 
-def is_decided(rules: ClaimRules, asked_minor: int, decisions: Iterable[ClaimDecision]) -> bool:
-    """Return True when as many different members, or the rules, have decided alike as the amount needs."""
-    said = tuple(decisions)
-    if any(one.by == BY_RULE for one in said):
-        return True
-    return len({one.by for one in agreed(said)}) >= rules.approvers(asked_minor)
+def _agreed(claim: CompensationClaim) -> tuple[ClaimDecision, ...]:
+    """Return the last decisions of this round that grant the same: a member who decides otherwise begins anew."""
+    return agreeing([one for one in claim.decisions if one.round == claim.round], lambda decision: decision.granted)

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from amends.domain.base.errors import Refusal
 from amends.domain.base.money import Money
+from amends.domain.claim.claim import CompensationClaim
+from amends.domain.claim.rules import ClaimRules
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,26 @@ class ClaimWords:
 
     def _say(self, locale: str, word: str, **values: str) -> str:
         return self.portal[self._own(locale)][word].format(**values)
+
+
+@dataclass(frozen=True)
+class ClaimTerms:
+    """The terms of claims in one incident: the playbook's rules, and the words in which people hear of theirs."""
+
+    rules: ClaimRules
+    words: ClaimWords
+    owner: str = ""
+    """The member or team that answers questions about claims."""
+    last_moment: datetime | None = None
+    """The end of the last day to claim, or None while it is not known."""
+
+    def object_until(self, claim: CompensationClaim) -> datetime | None:
+        """Return until when the person can object to the decision, or None before there is one."""
+        return claim.decided_at + self.rules.object_within if claim.decided_at else None
+
+    def why_late(self, received: datetime) -> Refusal | None:
+        """Return why a claim that came at this time is too late, or None."""
+        last = self.last_moment
+        if last is None or received < last:
+            return None
+        return Refusal(f"the last day to claim was over on {last:%Y-%m-%d %H:%M %Z}")

@@ -3,18 +3,21 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from amends.domain.base.text import counted, listed
-from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.base.text import counted, day, listed
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.next_update import awaited
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.criteria import unmet
 from amends.domain.closing.missing import BY_ITSELF
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.plan.plan import holds, plan
 from amends.domain.playbook.playbook import HOLDING, Event, Phase
 
 
-def ready_to_close(case: Case, now: datetime) -> bool:
+def ready_to_close(case: ClosingView, now: datetime) -> bool:
     """Return True when an open case is at its end and all closing criteria are met or passed over by two people.
 
     A case that was reopened is ready when nobody is left to tell.
@@ -48,17 +51,18 @@ def is_at_its_end(case: Case) -> bool:
     return set(closing) <= done
 
 
-def stays_open(case: Case, now: datetime) -> str:
-    """Return an alert that a case at its end does not close, naming the criteria; "" when it closes, or only waits."""
+def stays_open(case: ClosingView, now: datetime) -> Alert | None:
+    """Return an alert that a case at its end does not close, naming the criteria; None when it closes or only waits."""
     if not is_at_its_end(case):
-        return ""
+        return None
     found = dict.fromkeys(one.criterion.value for one in unmet(case, now) if one.ends != BY_ITSELF)
     if not found:
-        return ""
+        return None
     incident = case.incident.id
-    return (
+    words = (
         f"{incident} cannot close yet: {listed(found)}; `amends incident close {incident} --as NAME` says who ends what"
     )
+    return Alert(AlertId(AlertKind.STAYS_OPEN, window=" ".join(found)), words, now)
 
 
 def somebody_must_hear(case: Case, now: datetime) -> bool:
@@ -72,7 +76,7 @@ def somebody_must_hear(case: Case, now: datetime) -> bool:
     return bool(steps) or _people_wait(case) or _word_awaits_approval(case)
 
 
-def is_over(case: Case, now: datetime) -> bool:
+def is_over(case: ClosingView, now: datetime) -> bool:
     """Return True when the case is closed and nothing of it is left to do.
 
     Every commitment is then settled and its audience told, no question is open, nobody waits for a notice, and no
@@ -81,7 +85,7 @@ def is_over(case: Case, now: datetime) -> bool:
     return bool(case.destroyed_at) or _is_done(case, now, ())
 
 
-def _is_done(case: Case, now: datetime, but: Collection[str]) -> bool:
+def _is_done(case: ClosingView, now: datetime, but: Collection[str]) -> bool:
     """Return True when the case is closed and nothing of it is left to do, but for these steps."""
     waiting = case.commitments_open or case.remedies_owed or _people_wait(case) or _word_awaits_approval(case)
     if case.state is not IncidentState.CLOSED or waiting or without_word(case):
@@ -91,7 +95,7 @@ def _is_done(case: Case, now: datetime, but: Collection[str]) -> bool:
     return not (reminders(case) or awaited(case) or to_come)
 
 
-def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
+def still_needed(case: ClosingView, now: datetime) -> tuple[str, ...]:
     """Return what the personal data of the case is still needed for, in words; empty when it may be destroyed.
 
     A review that is still to come needs none.
@@ -110,21 +114,25 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
     return found or (() if _is_done(case, now, reviews) else (to_come,))
 
 
-def _own_results(case: Case) -> tuple[str, ...]:
+def _own_results(case: ClosingView) -> tuple[str, ...]:
     """Return in words who waits for their own result, for each commitment that is kept for each person alone."""
     owed = case.remedies_owed.items()
     return tuple(f"{counted(people, 'person', 'people')} of {one} have no result of their own" for one, people in owed)
 
 
-def late_answers(case: Case, now: datetime) -> tuple[str, ...]:
+def late_answers(case: ClosingView, now: datetime) -> tuple[Alert, ...]:
     """Return the alerts that people wait for an answer, or a decision on a claim, for longer than they were told.
 
-    The words are the same all day, so that the alert is given once a day. The alert depends on no step of the playbook,
-    because people ask after the playbook has ended too.
+    Each is given once a day. The alert depends on no step of the playbook, because people ask after the playbook has
+    ended too.
     """
     late = {"questions": case.questions.overdue, "claims": case.claims.overdue}
     return tuple(
-        f"{what} are overdue on {now:%Y-%m-%d}: `amends {what} list {case.incident.id} --open` shows which"
+        Alert(
+            AlertId(AlertKind.OVERDUE, what, day(now)),
+            f"{what} are overdue on {day(now)}: `amends {what} list {case.incident.id} --open` shows which",
+            now,
+        )
         for what, count in late.items()
         if count
     )
@@ -150,7 +158,7 @@ def _word_awaits_approval(case: Case) -> bool:
     return any(one.step in wanted and (one.step, one.occurrence) in begun for one in unapproved)
 
 
-def without_word(case: Case) -> tuple[str, ...]:
+def without_word(case: ClosingView) -> tuple[str, ...]:
     """Return who still waits for a word of ours, in words for the lead; a case is not closed before they have it."""
     waiting = {
         "questions have no answer": case.questions.open,

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from amends.domain.base.text import counted, listed, minute
-from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.reach import why_not_done
+from amends.domain.case.states import OccurrenceState
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.missing import Missing, closing_rules, date_of, is_carried_over
 from amends.domain.closing.reached import everyone_reached
 from amends.domain.incident.commitment import Commitment, CommitmentState
@@ -14,7 +15,7 @@ from amends.domain.incident.facts import Certainty
 from amends.domain.law.duty import DutyStanding
 from amends.domain.notice.notice import digest
 from amends.domain.plan.plan import holds
-from amends.domain.playbook.closing import NEVER_OVERRIDDEN, ClosingOverride, Criterion
+from amends.domain.playbook.closing import NEVER_OVERRIDDEN, ClosingOverride, Criterion, UnmetCriterion
 from amends.domain.playbook.playbook import Event, Step
 from amends.domain.team.member import TeamRole
 
@@ -22,17 +23,17 @@ STATED = (Certainty.UNKNOWN, Certainty.SUSPECTED)
 """The certainties of a cause that is not confirmed, which close a case when they are stated with their date."""
 
 
-def missing(case: Case, now: datetime) -> tuple[Missing, ...]:
+def missing(case: ClosingView, now: datetime) -> tuple[Missing, ...]:
     """Return what is missing by the criteria in force, whether anybody passes over it or not."""
     return tuple(one for criterion in closing_rules(case).criteria for one in FINDERS[criterion](case, now))
 
 
-def unmet(case: Case, now: datetime) -> tuple[Missing, ...]:
+def unmet(case: ClosingView, now: datetime) -> tuple[Missing, ...]:
     """Return what keeps the case from closing: all that is missing and that no two people pass over."""
     return tuple(one for one in missing(case, now) if not is_passed_over(case, one))
 
 
-def is_passed_over(case: Case, one: Missing) -> bool:
+def is_passed_over(case: ClosingView, one: Missing) -> bool:
     """Return True when two people pass over exactly what is missing, in the state in which it is missing."""
     if one.criterion in NEVER_OVERRIDDEN:
         return False
@@ -45,7 +46,13 @@ def bound(criterion: Criterion, found: Iterable[Missing]) -> str:
     return digest([criterion.value, *sorted(one.key for one in found)])
 
 
-def overrides_waiting(case: Case, now: datetime) -> tuple[ClosingOverride, ...]:
+def as_unmet(criterion: Criterion, found: Iterable[Missing]) -> UnmetCriterion:
+    """Return the criterion with those of these things that are missing by it."""
+    mine = [one for one in found if one.criterion is criterion]
+    return UnmetCriterion(criterion, bound(criterion, mine), tuple((one.key, one.what) for one in mine))
+
+
+def overrides_waiting(case: ClosingView, now: datetime) -> tuple[ClosingOverride, ...]:
     """Return the overrides that a second person can still confirm: the same things are missing as when they were said.
 
     What two people pass over already waits for nobody.
@@ -55,7 +62,7 @@ def overrides_waiting(case: Case, now: datetime) -> tuple[ClosingOverride, ...]:
     return tuple(one for one in waiting if _can_be_confirmed(case, one, found))
 
 
-def _can_be_confirmed(case: Case, override: ClosingOverride, found: Iterable[Missing]) -> bool:
+def _can_be_confirmed(case: ClosingView, override: ClosingOverride, found: Iterable[Missing]) -> bool:
     mine = [one for one in found if one.criterion is override.criterion]
     same = override.binding == bound(override.criterion, mine)
     return same and not all(is_passed_over(case, one) for one in mine)
@@ -64,7 +71,7 @@ def _can_be_confirmed(case: Case, override: ClosingOverride, found: Iterable[Mis
 # The criteria
 
 
-def _told(case: Case, _now: datetime) -> Iterator[Missing]:
+def _told(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if Event.NOTIFIED not in case.events:
         ends = f"`amends timeline {case.incident.id}` says what the first notice waits for"
         yield Missing(
@@ -72,7 +79,7 @@ def _told(case: Case, _now: datetime) -> Iterator[Missing]:
         )
 
 
-def _sent(case: Case, _now: datetime) -> Iterator[Missing]:
+def _sent(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     """Yield the notices that have not left; once the lead has resolved the case, its closing steps count instead."""
     if Event.RESOLVED in case.events:
         return
@@ -86,7 +93,7 @@ def _sent(case: Case, _now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _letters(case: Case, _now: datetime) -> Iterator[Missing]:
+def _letters(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     for notice in case.notices:
         if notice.letters:
             yield Missing(
@@ -96,7 +103,7 @@ def _letters(case: Case, _now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _duties(case: Case, _now: datetime) -> Iterator[Missing]:
+def _duties(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     for duty in open_duties(case):
         if duty.standing is DutyStanding.APPLIES and not duty.waits and not why_not_done(case, duty):
             yield Missing(
@@ -105,7 +112,7 @@ def _duties(case: Case, _now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _root_cause(case: Case, _now: datetime) -> Iterator[Missing]:
+def _root_cause(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     cause = case.incident.facts.cause
     if cause.certainty is Certainty.CONFIRMED or (cause.certainty in STATED and cause.at):
         return
@@ -117,7 +124,7 @@ def _root_cause(case: Case, _now: datetime) -> Iterator[Missing]:
     )  # fmt: skip
 
 
-def _contained(case: Case, _now: datetime) -> Iterator[Missing]:
+def _contained(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if case.incident.times.contained is None:
         yield Missing(
             criterion=Criterion.CONTAINED, about="contained", what="the incident is not known to be contained",
@@ -125,7 +132,7 @@ def _contained(case: Case, _now: datetime) -> Iterator[Missing]:
         )  # fmt: skip
 
 
-def _questions(case: Case, _now: datetime) -> Iterator[Missing]:
+def _questions(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     incident, owner = case.incident.id, case.questions_owner
     waiting = (
         ("questions", case.questions.open, "have no answer", "questions list {} --open` shows each"),
@@ -140,7 +147,7 @@ def _questions(case: Case, _now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _claims(case: Case, _now: datetime) -> Iterator[Missing]:
+def _claims(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if case.open_claims:
         yield Missing(
             criterion=Criterion.CLAIMS_SETTLED, about="claims", state=str(case.open_claims),
@@ -149,7 +156,7 @@ def _claims(case: Case, _now: datetime) -> Iterator[Missing]:
         )  # fmt: skip
 
 
-def _commitments(case: Case, now: datetime) -> Iterator[Missing]:
+def _commitments(case: ClosingView, now: datetime) -> Iterator[Missing]:
     for one in case.commitments:
         if one.state is CommitmentState.OPEN and (one.overdue(now) or not is_carried_over(case, one)):
             due = minute(date_of(one))
@@ -160,14 +167,14 @@ def _commitments(case: Case, now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _ends_of(case: Case, one: Commitment, now: datetime) -> str:
+def _ends_of(case: ClosingView, one: Commitment, now: datetime) -> str:
     about = f"{case.incident.id} {one.id} --as NAME"
     if one.overdue(now):
         return f"`amends commitments keep|late|drop {about}`"
     return f"`amends commitments keep|drop|carry-over {about}`"
 
 
-def _surveys(case: Case, now: datetime) -> Iterator[Missing]:
+def _surveys(case: ClosingView, now: datetime) -> Iterator[Missing]:
     steps = case.playbook.steps if case.playbook else ()
     for step in steps:
         if step.survey and _is_to_be_sent(case, step):
@@ -183,7 +190,7 @@ def _surveys(case: Case, now: datetime) -> Iterator[Missing]:
             )  # fmt: skip
 
 
-def _is_to_be_sent(case: Case, step: Step) -> bool:
+def _is_to_be_sent(case: ClosingView, step: Step) -> bool:
     """Return True when the survey of the step is to come before the closing and was not sent yet."""
     later = step.of in (Event.RESOLVED, Event.CLOSED) or (step.of and step.of not in case.events)
     if later or not holds(case, step.when):
@@ -192,7 +199,7 @@ def _is_to_be_sent(case: Case, step: Step) -> bool:
     return not any(one.step == step.id and one.state in ended for one in case.occurrences)
 
 
-def _calm(case: Case, now: datetime) -> Iterator[Missing]:
+def _calm(case: ClosingView, now: datetime) -> Iterator[Missing]:
     last = case.last_signs.last
     if last and (until := last + closing_rules(case).calm_for) > now:
         signs = {
@@ -207,7 +214,7 @@ def _calm(case: Case, now: datetime) -> Iterator[Missing]:
         )  # fmt: skip
 
 
-Finder = Callable[[Case, datetime], Iterator[Missing]]
+Finder = Callable[[ClosingView, datetime], Iterator[Missing]]
 FINDERS: dict[Criterion, Finder] = {
     Criterion.TOLD: _told,
     Criterion.SENT: _sent,

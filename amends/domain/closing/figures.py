@@ -6,10 +6,10 @@ from statistics import median
 from typing import NamedTuple
 
 from amends.domain.base.money import Money, by_currency
-from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.next_update import Fate, longest_silence, next_updates
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.missing import is_carried_over
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStatus, PersonState
@@ -33,7 +33,7 @@ class ReplyTime(NamedTuple):
 
 
 def figures(
-    case: Case, replies: Sequence[ReplyTime], now: datetime, other_costs: Iterable[Money] = ()
+    case: ClosingView, replies: Sequence[ReplyTime], now: datetime, other_costs: Iterable[Money] = ()
 ) -> ReviewFigures:
     """Return the figures of the case at this time; `other_costs` are what the team states."""
     first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
@@ -67,7 +67,7 @@ def figures(
     )
 
 
-def case_cost(case: Case, other: Iterable[Money]) -> CaseCost:
+def case_cost(case: ClosingView, other: Iterable[Money]) -> CaseCost:
     """Return what the case has cost: spent on commitments, paid on claims, and the other costs that the team states."""
     spent, stated = by_currency(one.spent for one in case.commitments if one.spent), by_currency(other)
     paid = (Money(case.claims.paid, case.claims.currency),) if case.claims.paid else ()
@@ -80,7 +80,7 @@ def case_cost(case: Case, other: Iterable[Money]) -> CaseCost:
     )
 
 
-def overrides_in_force(case: Case) -> tuple[ClosingOverride, ...]:
+def overrides_in_force(case: ClosingView) -> tuple[ClosingOverride, ...]:
     """Return the closing criteria that two people passed over, the first one first."""
     return tuple(one for one in case.closing_overrides if one.in_force)
 
@@ -113,7 +113,7 @@ def _replies(replies: Sequence[ReplyTime]) -> dict[str, int | float | None]:
     }
 
 
-def _trust(case: Case) -> Iterator[TrustFigure]:
+def _trust(case: ClosingView) -> Iterator[TrustFigure]:
     """Yield the mean of the question about trust after each invitation with enough answers, the first one first."""
     for results in sorted(case.surveys, key=lambda one: one.released_at):
         found = (one for one in results.questions if one.question.startswith(TRUST) and one.mean)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from amends.domain.base.value import Value
-from amends.domain.case.case import Case
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.incident.commitment import Commitment
 from amends.domain.playbook.closing import ClosingRules, Criterion
 
@@ -41,12 +41,12 @@ def date_of(commitment: Commitment) -> datetime:
     return commitment.new_due_at or commitment.due_at
 
 
-def is_carried_over(case: Case, commitment: Commitment) -> bool:
+def is_carried_over(case: ClosingView, commitment: Commitment) -> bool:
     """Return True when the commitment was carried over for the date that it has now."""
     wanted = (commitment.id, date_of(commitment))
     return any((one.commitment, one.due_at) == wanted for one in case.carried_over)
 
 
-def closing_rules(case: Case) -> ClosingRules:
+def closing_rules(case: ClosingView) -> ClosingRules:
     """Return the closing rules of the case's playbook, or those of every case before a playbook runs."""
     return case.playbook.closing if case.playbook else ClosingRules()

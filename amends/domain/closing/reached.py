@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from amends.domain.base.text import counted, minute
-from amends.domain.case.case import Case
 from amends.domain.case.reach import SUBSTITUTE_DEMANDED, given_for, substitutes_demanded, why_not_done
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.missing import Missing, closing_rules
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.notice.notice import NoticeStatus, PersonState, digest
@@ -16,7 +15,7 @@ from amends.domain.team.member import TeamRole
 UNREACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 
 
-def everyone_reached(case: Case, now: datetime) -> Iterator[Missing]:
+def everyone_reached(case: ClosingView, now: datetime) -> Iterator[Missing]:
     """Yield the people whom no first notice has reached, as long as nothing stands for telling them."""
     first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
     waits = [one for notice in first if (one := _waits(case, notice))]
@@ -34,7 +33,7 @@ def everyone_reached(case: Case, now: datetime) -> Iterator[Missing]:
         yield from _by_our_page(case, first, unreached, now)
 
 
-def _waits(case: Case, notice: NoticeStatus) -> Missing | None:
+def _waits(case: ClosingView, notice: NoticeStatus) -> Missing | None:
     """Return the people who still wait for a first notice; letters to hand over are another criterion."""
     held, waiting = _count(notice, (PersonState.HELD,)), _count(notice, (PersonState.WAITING,)) + notice.not_told
     waiting = max(waiting - notice.letters, 0)
@@ -51,17 +50,17 @@ def _waits(case: Case, notice: NoticeStatus) -> Missing | None:
     )  # fmt: skip
 
 
-def _surely_to_people(case: Case) -> list[Duty]:
+def _surely_to_people(case: ClosingView) -> list[Duty]:
     applies = (duty for duty in case.duties if duty.standing is DutyStanding.APPLIES)
     return [duty for duty in applies if duty.addressee is Addressee.PEOPLE]
 
 
-def _owed_to_some(case: Case, duty: Duty) -> bool:
+def _owed_to_some(case: ClosingView, duty: Duty) -> bool:
     filed = any(filing.duty == duty.id for filing in case.filings)
     return not filed and bool(why_not_done(case, duty))
 
 
-def _to_some(case: Case, duty: Duty, *, demanded: bool) -> Missing:
+def _to_some(case: ClosingView, duty: Duty, *, demanded: bool) -> Missing:
     why = why_not_done(case, duty)
     substitute = demanded or SUBSTITUTE_DEMANDED in why
     asked = f"no substitute notice is recorded for {duty.id}" if substitute else f"{duty.id}: {why}"
@@ -71,7 +70,7 @@ def _to_some(case: Case, duty: Duty, *, demanded: bool) -> Missing:
     )  # fmt: skip
 
 
-def _substitutes_end(case: Case) -> Iterator[tuple[str, datetime]]:
+def _substitutes_end(case: ClosingView) -> Iterator[tuple[str, datetime]]:
     """Yield the duties with a substitute notice, and the time until which the law wants that to stay up."""
     for duty in case.duties:
         given = given_for(case, duty.id)
@@ -81,11 +80,11 @@ def _substitutes_end(case: Case) -> Iterator[tuple[str, datetime]]:
 
 
 def _by_our_page(
-    case: Case, first: Iterable[NoticeStatus], unreached: Mapping[str, int], now: datetime
+    case: ClosingView, first: Iterable[NoticeStatus], unreached: Mapping[str, int], now: datetime
 ) -> Iterator[Missing]:
     """Yield the people whom nothing reached, as long as the page on the website has not been up for long enough."""
     steps = case.playbook.steps if case.playbook else ()
-    public = {step.id for step in steps if ChannelKind.WEBSITE in step.channels}
+    public = {step.id for step in steps if any(kind.page for kind in step.channels)}
     since = min((notice.begun_at for notice in first if notice.step in public and notice.begun_at), default=None)
     until = since + closing_rules(case).page_for if since else None
     if until and until <= now:
@@ -112,7 +111,7 @@ def _count(notice: NoticeStatus, states: Iterable[PersonState]) -> int:
     return sum(notice.people.get(state, 0) for state in states)
 
 
-def _people(case: Case, notice: NoticeStatus) -> str:
+def _people(case: ClosingView, notice: NoticeStatus) -> str:
     """Return the state of the people of a notice: another list or another number of people is another state."""
     numbers = sorted((state.value, count) for state, count in notice.people.items() if count)
     return digest([case.audience.digest, notice.not_told, *numbers])[:16]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from amends.domain.base.text import minute
-from amends.domain.case.case import Case
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.criteria import unmet
 from amends.domain.closing.figures import overrides_in_force
 from amends.domain.closing.missing import closing_rules
@@ -19,7 +19,7 @@ HEADINGS = {
 }
 
 
-def closing_lines(case: Case, now: datetime) -> Iterator[str]:
+def closing_lines(case: ClosingView, now: datetime) -> Iterator[str]:
     """Yield how the case stands to its closing: when it closed, what is missing, and what two people passed over."""
     yield f"Criteria: {', '.join(closing_rules(case).criteria)}."
     if closed := case.events.get(Event.CLOSED):

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
+from amends.domain.base.audience import Audience, Unredeemed
 from amends.domain.base.errors import Refusal
 from amends.domain.base.text import listed
 from amends.domain.base.value import Moment, Value
@@ -118,6 +119,11 @@ def variant_for(flags: Collection[str], *, guarded: bool) -> CodeVariant:
     if Flag.DECEASED in flags:
         return CodeVariant.ESTATE
     return CodeVariant.MINOR if guarded or Flag.MINOR in flags else CodeVariant.ADULT
+
+
+def reminded_of(audience: Audience) -> str:
+    """Return the commitment of whose unredeemed codes a notice to this audience reminds; "" for any other audience."""
+    return audience.of if isinstance(audience, Unredeemed) else ""
 
 
 def part_of(commitment: str, variant: str) -> str:

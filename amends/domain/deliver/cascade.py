@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-from amends.domain.base.value import AUDIENCE_WORDS, NO_LONGER, PLACE
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.base.audience import Audience, NoLonger
+from amends.domain.channel.channel import ChannelKind, to_people
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.lawful import lawful_addition
 from amends.domain.deliver.reason import reason
 from amends.domain.law.means import EVERY_CHANNEL
@@ -55,13 +56,12 @@ def hold_within(draft: Draft, hold: str) -> str:
     if hold == Hold.SHARED_MAILBOX:
         alike = not (draft.has_cohorts or draft.has_codes)
         return hold if in_one_copy(draft.audience, draft.channels) and alike else ""
-    return "" if hold == Hold.GONE and draft.audience.startswith(NO_LONGER) else hold
+    return "" if hold == Hold.GONE and isinstance(draft.audience, NoLonger) else hold
 
 
-def in_one_copy(audience: str, channels: Collection[ChannelKind]) -> bool:
+def in_one_copy(audience: Audience, channels: Collection[ChannelKind]) -> bool:
     """Return True for a notice whose audience never parts people of one copy, and which goes out by email."""
-    apart = audience.startswith(tuple(word for word in AUDIENCE_WORDS if word != PLACE))
-    return ChannelKind.EMAIL in channels and not apart
+    return any(channel.mail for channel in channels) and audience.by_list
 
 
 def why_held(hold: str, *, optional: bool, opted_out: bool) -> ReceiptCause:
@@ -95,12 +95,13 @@ def first_messages(
     email, but all else; without a good mailbox there is no copy.
     """
     personal = [channel for channel in channels if channel.personal]
-    first = (*personal, *cascade, ChannelKind.EMAIL)[0]
+    first = (*personal, *cascade, *to_people())[0]
     reachable = [channel for channel in personal if channel in addresses]
-    if hold is ReceiptCause.SHARED_MAILBOX and ChannelKind.EMAIL in reachable:
+    mail = [channel for channel in reachable if channel.mail]
+    if hold is ReceiptCause.SHARED_MAILBOX and mail:
         wanted = _with_lawful(reachable, addresses, channels, cascade, lawful)
-        others = (Planned(channel, starts_as(channel)) for channel in wanted if channel is not ChannelKind.EMAIL)
-        return (*others, Planned(ChannelKind.EMAIL, DeliveryState.HELD, hold))
+        others = (Planned(channel, starts_as(channel)) for channel in wanted if not channel.mail)
+        return (*others, Planned(mail[0], DeliveryState.HELD, hold))
     if hold and hold is not ReceiptCause.SHARED_MAILBOX:
         return (Planned(first, DeliveryState.HELD, hold),)
     fallback = [channel for channel in cascade if channel in addresses][:1]

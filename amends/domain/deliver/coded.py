@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection
 
-from amends.domain.base.value import UNREDEEMED
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.codes.code import reminded_of
 from amends.domain.notice.notice import OWN_CODE, SLOT_CLOSE, SLOT_OPEN, Draft, TextName, Variant
 from amends.domain.notice.statement import COMMITMENT, about
 
@@ -19,14 +19,9 @@ class CodedTexts:
         own = {one.id for one in draft.commitments if one.take_up.codes}
         stated = {one.key.removeprefix(COMMITMENT) for one in draft.statements if one.key.startswith(COMMITMENT)}
         slots = {name for variant in draft.variants for name in CODE_SLOT.findall(variant.text)}
+        self.reminds_of = reminded_of(draft.audience)
         self._draft, self.commitments = draft, tuple(sorted((own | {*stocks} & stated) | slots))
         self._known: dict[tuple[TextName, ChannelKind], tuple[str, ...]] = {}
-
-    @property
-    def reminds_of(self) -> str:
-        """Return the commitment of whose unredeemed codes the draft reminds; empty for other drafts."""
-        audience = self._draft.audience
-        return audience.removeprefix(UNREDEEMED) if audience.startswith(UNREDEEMED) else ""
 
     def of(self, name: TextName, channel: ChannelKind) -> tuple[str, ...]:
         """Return the commitments of which the reader of this text has a code.
@@ -40,12 +35,11 @@ class CodedTexts:
         return self._known[name, channel]
 
     def _find(self, name: TextName, channel: ChannelKind) -> tuple[str, ...]:
-        kind = ChannelKind.EMAIL if channel.printed else channel
         texts: tuple[Variant, ...]
         try:
-            texts = (self._draft.nearest(name, kind, name.locale),)
+            texts = (self._draft.nearest(name, channel.reads, name.locale),)
         except KeyError:
-            texts = tuple(variant for variant in self._draft.variants if variant.channel is kind)
+            texts = tuple(variant for variant in self._draft.variants if variant.channel is channel.reads)
         return tuple(one for one in self.commitments if any(_tells_of(text, one) for text in texts))
 
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
 
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import Planned, first_messages, starts_as
 from amends.domain.deliver.lawful import lawful_addition
 from amends.domain.law.means import EVERY_CHANNEL
@@ -16,7 +17,7 @@ from amends.domain.people.person import Hold, Person
 
 FIELDS = (
     "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
-    "guardian_of", "flags", "consents_to_email",
+    "guardian_of", "flags", "consents_to_email", "further",
 )  # fmt: skip
 """The values of a person that two lists are compared by; the number and the company's own id are not among them."""
 _values = attrgetter(*FIELDS)

@@ -23,8 +23,9 @@ def cascade_with_letter(step: Step, rules: Collection[ChannelRule]) -> tuple[Cha
 
     A letter is the email on paper, so a step without email has none.
     """
-    has_one = ChannelKind.LETTER in step.cascade or ChannelKind.EMAIL not in step.written_for
-    return step.cascade if has_one or not rules else (*step.cascade, ChannelKind.LETTER)
+    letters = [kind for kind in ChannelKind if kind.printed and kind.reads in step.written_for]
+    has_one = any(kind.printed for kind in step.cascade)
+    return step.cascade if has_one or not rules else (*step.cascade, *letters[:1])
 
 
 def lawful_for(draft: Draft, country: str, region: str, *, consented: bool) -> frozenset[ChannelKind]:

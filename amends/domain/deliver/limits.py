@@ -1,10 +1,12 @@
-"""Limits while a notice is being sent: counts that stop everything, and the canary messages that go first."""
+"""Limits while messages are being sent: counts that stop everything, and the canary messages that go first."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Status
+from amends.domain.deliver.pace import STOP_AFTER
 from amends.domain.notice.notice import Draft, Reader
 
 FEWEST_FIRST, MOST_FIRST = 5, 20
@@ -86,6 +88,27 @@ class Limits:
 DEFAULT = Limits()
 
 
+class Canaries:
+    """The canary messages of one channel: the first few, which go alone until each has its answer."""
+
+    __slots__ = ("_fewest", "answers", "left")
+
+    def __init__(self, first: int, fewest: int = FEWEST_FIRST) -> None:
+        """Begin with the `first` canary messages; fewer answers than `fewest` say too little."""
+        self.left = first
+        """Canary messages that may be taken."""
+        self.answers: list[Status] = []
+        self._fewest = fewest
+
+    def review(self) -> str:
+        """Return why the rest must wait, or ""; called with the answers to all canary messages that were taken.
+
+        When too few were answered, `left` grows by those that lack, because one refusal says little.
+        """
+        self.left = max(self._fewest - len(self.answers), 0)
+        return "" if self.left else canary_verdict(self.answers)
+
+
 def approved(draft: Draft) -> Approved:
     """Return the most messages that may leave for this draft.
 
@@ -120,12 +143,9 @@ def alarm(counts: SendCounts, limits: Limits = DEFAULT) -> str:
     return next(_alarms(counts, limits), "")
 
 
-def rates(counts: SendCounts, limits: Limits = DEFAULT) -> str:
-    """Return why the shares alone are an alarm, or "".
-
-    The counts may span more than one version of a notice.
-    """
-    return next(_rates(counts, limits), "")
+def rates(on: Mapping[ChannelKind, ChannelCounts], limits: Limits = DEFAULT) -> str:
+    """Return why the shares of these counts are an alarm, or ""; they may span several versions of a notice."""
+    return next(_rates(on, limits), "")
 
 
 def complaints(counts: SendCounts, limits: Limits = DEFAULT) -> str:
@@ -161,10 +181,18 @@ def nothing_taken(answers: Collection[Status]) -> bool:
     return not {Status.SENT, Status.DELIVERED}.intersection(answers)
 
 
+def has_worked(taken: int, in_vain: int) -> bool:
+    """Return True when a channel took a message and has refused fewer since, `in_vain`, than stop a run.
+
+    On any other channel each run would fail the next few people.
+    """
+    return taken > 0 and in_vain < STOP_AFTER[Status.REJECTED]
+
+
 def _alarms(counts: SendCounts, limits: Limits) -> Iterator[str]:
     yield from _sent_twice(counts)
     yield from _sent_too_many(counts)
-    yield from _rates(counts, limits)
+    yield from _rates(counts.on, limits)
 
 
 def _sent_twice(counts: SendCounts) -> Iterator[str]:
@@ -195,16 +223,17 @@ def _may_reach_people(counts: SendCounts) -> int:
     return counts.approved.people * counts.approved.at_first + bounced
 
 
-def _rates(counts: SendCounts, limits: Limits) -> Iterator[str]:
-    for kind, on in counts.on.items():
-        if _reaches(on.useless, on.answered, limits.useless, limits.useless_among):
-            yield f"{on.useless} of {on.answered} on {kind} were refused or came back, so the list looks old or wrong"
-        if _reaches(on.uncertain, on.answered, limits.uncertain, limits.uncertain_among):
-            yield f"{on.uncertain} of {on.answered} answers on {kind} left open whether the message arrived"
+def _rates(on: Mapping[ChannelKind, ChannelCounts], limits: Limits) -> Iterator[str]:
+    for kind, counts in on.items():
+        useless, uncertain, answered = counts.useless, counts.uncertain, counts.answered
+        if _reaches(useless, answered, limits.useless, limits.useless_among):
+            yield f"{useless} of {answered} on {kind} were refused or came back, so the list looks old or wrong"
+        if _reaches(uncertain, answered, limits.uncertain, limits.uncertain_among):
+            yield f"{uncertain} of {answered} answers on {kind} left open whether the message arrived"
 
 
 def _complained(counts: SendCounts, limit: float, among: int) -> str:
-    on = counts.on.get(ChannelKind.EMAIL, ChannelCounts())
+    on = next((counts for kind, counts in counts.on.items() if kind.mail), ChannelCounts())
     if not _reaches(on.complained, on.sent, limit, among):
         return ""
     return f"{on.complained} of {on.sent} emails were reported as spam, and the limit is {limit:.1%}"

@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict, deque
 from enum import StrEnum
 
-from amends.domain.channel.channel import Receipt, ReceiptCause, Status
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import receipt_reason
 
 RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*/\s*(s|min|h)")
@@ -24,6 +24,12 @@ TEMPORARY_POLICY = re.compile(r"4\d\d 4\.7\.")
 
 PAGE, LAST_PAGE = 2_000, 250
 """Messages that a process claims at once, and the least toward the end of a notice that several processes send."""
+GREYLISTED = re.compile(r"45[01]\b(?! 4\.[34]\.)")
+"""The reply codes of greylisting (RFC 6647), which many servers give to the mail of one person after another."""
+OUR_TROUBLE = frozenset(
+    {ReceiptCause.FAULT, ReceiptCause.BROKEN_OFF, ReceiptCause.DOMAIN_STOPPED, ReceiptCause.DOMAIN_SLOWED}
+)
+"""Causes that say nothing about the channel."""
 
 SETTLING = 1.0
 """Seconds after a slowdown in which answers are still about the pace before it."""
@@ -72,6 +78,13 @@ def slows_channel(receipt: Receipt) -> bool:
 def slows_domain(receipt: Receipt) -> bool:
     """Return True when fewer messages to this recipient domain should be in flight."""
     return slows_channel(receipt) or (receipt.status is DEFERRED and TEMPORARY_POLICY.match(receipt.detail) is not None)
+
+
+def is_about_channel(receipt: Receipt) -> bool:
+    """Return False when the answer is only about one person's mail, or about trouble of our own."""
+    if receipt.status is SENT:
+        return True
+    return receipt.cause not in OUR_TROUBLE and not GREYLISTED.match(receipt.detail)
 
 
 class PageSizes:

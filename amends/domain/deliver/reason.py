@@ -1,6 +1,6 @@
 """The reason for a message's state, in words for people."""
 
-from amends.domain.channel.channel import Receipt, ReceiptCause
+from amends.domain.channel.message import Receipt, ReceiptCause
 
 MAY_HAVE_IT = "may have it: "
 AN_EARLIER_TRY = "from an earlier try"

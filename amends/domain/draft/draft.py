@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from amends.domain.base.audience import Audience, NoLonger, Promised, Sampled
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import NO_LONGER, PROMISED, SAMPLE, UNREDEEMED
 from amends.domain.case.case import Case
 from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.case.outline import Outline
+from amends.domain.case.views.draft import DraftView
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
+from amends.domain.codes.code import reminded_of
 from amends.domain.deliver.lawful import cascade_with_letter, channel_rules
-from amends.domain.draft.writer import SUFFIX, Links, Readers, Wanted, Writer
+from amends.domain.draft.writer import Links, Readers, Wanted, Writer
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, planned_commitments
 from amends.domain.incident.gaps import gap_findings
 from amends.domain.notice.notice import Draft, Variant
@@ -45,11 +49,11 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     if step.session and case.playbook:
         session = case.playbook.session(step.session)
         return (Wanted(f"{step.notice}-{step.session}", step.notice, step.audience, session=session),)
-    if step.audience.startswith(UNREDEEMED) and not _has_codes(case, step.audience.removeprefix(UNREDEEMED)):
+    if (commitment := reminded_of(step.audience)) and not _has_codes(case, commitment):
         return ()
     name = f"{_first_name(case, step)}-{number}" if step.repeats else _first_name(case, step)
     needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
-    audience = f"{step.found_for}{name}" if step.found_for else _asked(case, step, name)
+    audience = step.found_for(name) if step.found_for else _asked(case, step, name)
     return () if needless else (Wanted(name, step.notice, audience),)
 
 
@@ -68,10 +72,10 @@ def _first_name(case: Case, step: Step) -> str:
     return f"{step.notice}-{step.id}" if step.survey and first != step.id else step.notice or ""
 
 
-def _asked(case: Case, step: Step, notice: str) -> str:
+def _asked(case: Case, step: Step, notice: str) -> Audience:
     """Return the audience of the step, or the random sample of it that a survey asks."""
     survey = case.playbook.survey(step.survey) if case.playbook and step.survey else None
-    return f"{SAMPLE}{notice}" if survey and survey.sample else step.audience
+    return Sampled(notice) if survey and survey.sample else step.audience
 
 
 def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
@@ -101,12 +105,12 @@ def notice_about(commitment: Commitment, change: int) -> Wanted:
         template, audience = MADE, commitment.audience
     else:
         template = KEPT if commitment.state is CommitmentState.KEPT else LATE
-        audience = f"{PROMISED}{commitment.id}"
+        audience = Promised(commitment.id)
     return Wanted(f"{template}-{commitment.id}-{change}", template, audience, commitment.id, change)
 
 
 def draft(
-    case: Case, wording: Wording, step: Step, number: int, wanted: Wanted, readers: Readers, links: Links,
+    case: DraftView, wording: Wording, step: Step, number: int, wanted: Wanted, readers: Readers, links: Links,
     facts_digest: str, now: datetime,
 ) -> Draft:  # fmt: skip
     """Return the notice, written in every variant that its audience needs.
@@ -163,7 +167,7 @@ def draft(
 
 def _corrected(pages: Pages, variants: Iterable[Variant]) -> tuple[PageVersion, ...]:
     """Return the wrong pages of other notices of which the page among these variants says what is right."""
-    on_the_page = {key for one in variants if one.channel is ChannelKind.WEBSITE for key in one.states}
+    on_the_page = {key for one in variants if one.channel.page for key in one.states}
     return tuple(page for page, wrong in pages.wrong.items() if wrong & on_the_page)
 
 
@@ -187,12 +191,12 @@ def to_people_alone(step: Step) -> Step:
 
 
 def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
-    return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
+    return all(f"{notice}/{locale}.{kind}.{kind.suffix}" in wording.templates for locale in wording.locales(notice))
 
 
 def _next_news(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
     """Return when the readers hear news again; None for those who are not affected after all."""
-    return None if step.found_for == NO_LONGER else next_news_at(case, step, number, now)
+    return None if step.found_for is NoLonger else next_news_at(case, step, number, now)
 
 
 def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
@@ -200,7 +204,7 @@ def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
     return to_be_sorry_for(case, now) if step.tells_news else None
 
 
-def quiet_hours_of(case: Case) -> QuietHours | None:
+def quiet_hours_of(case: Outline) -> QuietHours | None:
     """Return the playbook's quiet hours, or None when the case is so grave that waiting would do more harm."""
     hours = case.playbook.quiet_hours if case.playbook else None
     if hours is None or hours.unless_severity is None or case.assessment is None:
@@ -238,7 +242,7 @@ def _planned(case: Case, wanted: Wanted, now: datetime) -> Iterator[Commitment]:
             yield made
 
 
-def _earlier_authors(case: Case, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:
+def _earlier_authors(case: DraftView, wanted: Wanted, made: Iterable[Commitment]) -> tuple[str, ...]:
     """Return the other authors of the notice, among them those who added the commitments that the notice makes.
 
     Those who put a result right are authors of its correction.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from amends.domain.base.errors import Finding
 from amends.domain.base.text import listed
 from amends.domain.base.value import nearest_locale
-from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.incident.incident import Incident
 from amends.domain.people.locales import LocaleRuling, in_words, rule_command, ruling_for, without_words
 
@@ -68,7 +68,7 @@ def unused_texts(
             yield Finding(place, UNUSED_TEXT, what, advice)
 
 
-def as_if_ruled(case: Case, words: Collection[str], by_locale: Mapping[str, int]) -> Case:
+def as_if_ruled(case: DraftView, words: Collection[str], by_locale: Mapping[str, int]) -> DraftView:
     """Return the case as if somebody had ruled on all readers without words, and had left out the unused texts.
 
     A dry run goes on so, beside the findings, and shows what else is wrong.

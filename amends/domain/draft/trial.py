@@ -11,13 +11,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from amends.domain.assess.assessment import Tone
+from amends.domain.base.audience import EVERYONE, Audience, Everyone, NoLonger, ToldOtherwise
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, nearest_locale
-from amends.domain.case.case import Case
+from amends.domain.base.value import nearest_locale
 from amends.domain.case.next_update import Fate, NextUpdate
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.case.views.draft import DraftView
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
 from amends.domain.draft.draft import KEPT, LATE, MADE, REMINDER
-from amends.domain.draft.writer import SUFFIX, Links, Readers, Wanted, Writer
+from amends.domain.draft.writer import Links, Readers, Wanted, Writer
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.feedback.queue.gaps import ManyAsked
@@ -44,8 +46,8 @@ ONE_PERSON = Statement(key=StatementKey.PEOPLE, value="1/1")
 class _State:
     """A state of the case, and of what its readers know, in which a notice is written."""
 
-    case: Case
-    audience: str = EVERYONE
+    case: DraftView
+    audience: type[Audience] = Everyone
     made: tuple[Commitment, ...] = ()
     known: dict[str, Statement] = field(default_factory=dict)
     """The statements that the readers were told otherwise; empty where the readers were told nothing before."""
@@ -53,7 +55,7 @@ class _State:
     news_at: datetime | None = None
 
 
-def faults(case: Case, wording: Wording, now: datetime) -> tuple[Finding, ...]:
+def faults(case: DraftView, wording: Wording, now: datetime) -> tuple[Finding, ...]:
     """Return a finding for each place of a template that cannot be rendered with this case, in whatever state.
 
     A language of the words that the case does not speak gets the case's texts of another language. The trial takes
@@ -64,12 +66,12 @@ def faults(case: Case, wording: Wording, now: datetime) -> tuple[Finding, ...]:
     return tuple({(one.where, one.code, one.what): one for one in found}.values())
 
 
-def _faults_in(case: Case, wording: Wording, locale: str, now: datetime) -> Iterator[Finding]:
+def _faults_in(case: DraftView, wording: Wording, locale: str, now: datetime) -> Iterator[Finding]:
     spoken = case.model_copy(update={"incident": _spoken(case.incident, locale)})
     notices = sorted({path.split("/")[0] for path in wording.templates} - {SHARED})
     states = tuple(_states(spoken, now))
-    for notice, (channel, suffix) in product(notices, SUFFIX.items()):
-        if f"{notice}/{locale}.{channel}.{suffix}" in wording.templates:
+    for notice, channel in product(notices, ChannelKind):
+        if f"{notice}/{locale}.{channel}.{channel.suffix}" in wording.templates:
             trials = (
                 _TemplateTrial(notice, locale, channel, wording, state, subject, now)
                 for state in states
@@ -98,7 +100,7 @@ class _TemplateTrial:
             case = case.model_copy(update={"commitments": (*case.commitments, subject)})
         if state.known:
             case = case.model_copy(update={"notices": (_sent(self.notice, self.now - 2 * DAY),)})
-        audience = state.audience + self.notice if state.audience != EVERYONE else EVERYONE
+        audience = EVERYONE if state.audience is Everyone else state.audience(self.notice)
         session = _session(self.locale, self.now)
         wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "", session=session)
         links, readers = Links("https://notices.example"), self._readers()
@@ -131,7 +133,7 @@ def _faults_of(trials: Iterable[_TemplateTrial]) -> Iterator[Finding]:
                 return
 
 
-def _states(case: Case, now: datetime) -> Iterator[_State]:
+def _states(case: DraftView, now: datetime) -> Iterator[_State]:
     """Yield the states: as little known as there can be, then the first day, then weeks later with and without news."""
     incident = case.incident
     yield _State(case.model_copy(update={"incident": _bare(incident), "assessment": None}))
@@ -147,11 +149,11 @@ def _states(case: Case, now: datetime) -> Iterator[_State]:
     came = missed.model_copy(update={"came_at": now})
     yield _State(surveyed, known=known, missed=missed, news_at=now + DAY)
     yield _State(quiet, missed=came, news_at=now + DAY)
-    yield _State(later, TOLD_OTHERWISE, known=known)
-    yield _State(quiet, NO_LONGER, known=known)
+    yield _State(later, ToldOtherwise, known=known)
+    yield _State(quiet, NoLonger, known=known)
 
 
-def _answered(case: Case, now: datetime) -> tuple[SurveyResults, ...]:
+def _answered(case: DraftView, now: datetime) -> tuple[SurveyResults, ...]:
     """Return results of each survey of the playbook with questions on a scale."""
     some = Estimate(value=4.0, low=3.5, high=4.5, answers=12)
     return tuple(
@@ -172,7 +174,7 @@ def _many_asked(incident: Incident, now: datetime) -> tuple[ManyAsked, ...]:
     )
 
 
-def _at_each_severity(case: Case) -> Iterator[Case]:
+def _at_each_severity(case: DraftView) -> Iterator[DraftView]:
     """Yield the case with each severity and tone; yield nothing when nobody has assessed the case."""
     if assessed := case.assessment:
         for severity, tone in zip(Severity, Tone, strict=True):

@@ -11,11 +11,13 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from amends.domain.assess.assessment import Tone
+from amends.domain.base.audience import EVERYONE, Audience, NoLonger, ToldOtherwise
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.base.value import EVERYONE, NO_LONGER, TOLD_OTHERWISE, UNREDEEMED, Texts, text_for
-from amends.domain.case.case import Case
+from amends.domain.base.value import Texts, text_for
 from amends.domain.case.next_update import NextUpdate
+from amends.domain.case.views.draft import DraftView
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.codes.code import reminded_of
 from amends.domain.draft.languages import language_findings
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentState, TakeUp, fate, said_when_kept
@@ -57,7 +59,6 @@ from amends.domain.playbook.session import PlannedSession
 from amends.domain.remedy.remedy import corrected_by
 from amends.domain.risk.levels import Severity
 
-SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
 LONGEST_IN_NOTICE = 500
 """The most characters of a public answer that a notice repeats; a longer one is left to the page."""
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
@@ -82,7 +83,7 @@ class Wanted:
 
     id: str
     template: str
-    audience: str
+    audience: Audience
     about: str = ""
     """The commitment that the notice is about; empty for other notices."""
     change: int = 0
@@ -93,9 +94,7 @@ class Wanted:
     @property
     def tells_of(self) -> str:
         """Return the commitment that the notice is about, or of whose codes it reminds people; empty for others."""
-        return self.tells_results_of or (
-            self.audience.removeprefix(UNREDEEMED) if self.audience.startswith(UNREDEEMED) else ""
-        )
+        return self.tells_results_of or reminded_of(self.audience)
 
     @property
     def tells_results_of(self) -> str:
@@ -153,15 +152,15 @@ class Writer:
     """A writer of one notice, which renders the notice's templates."""
 
     def __init__(
-        self, case: Case, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
+        self, case: DraftView, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
         made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
         channels: Iterable[ChannelKind],
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._readers, self._made, self._news_at, self._missed, self._now = readers, made, news_at, missed, now
         # People who were told otherwise may be of any segment: what was promised to everyone is for them all.
-        self._promised_to = {wanted.audience}
-        if wanted.audience.startswith(TOLD_OTHERWISE):
+        self._promised_to: set[Audience] = {wanted.audience}
+        if isinstance(wanted.audience, ToldOtherwise):
             self._promised_to.add(EVERYONE)
         self._templates = environment(wording.templates)
         self._stated = self._what_is_known()
@@ -199,7 +198,7 @@ class Writer:
         case, zone = self._case, self._case.incident.organisation.timezone
         made = (committed(one, self._now, zone) for one in self._commitments())
         news = [next_update(self._news_at)] if self._news_at else []
-        none = [Statement(key=StatementKey.ELEMENTS, value="")] if self._wanted.audience.startswith(NO_LONGER) else []
+        none = [Statement(key=StatementKey.ELEMENTS, value="")] if isinstance(self._wanted.audience, NoLonger) else []
         return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
 
     def _addendum(self, addendum: str) -> str:
@@ -222,11 +221,11 @@ class Writer:
         )
 
     def _variant(self, name: TextName, channel: ChannelKind) -> Variant:
-        path = f"{self._wanted.template}/{name.locale}.{channel}.{SUFFIX[channel]}"
+        path = f"{self._wanted.template}/{name.locale}.{channel}.{channel.suffix}"
         phrases = self._wording.phrases_for(name.locale, name.addendum, self._seat)
         values = self._values(phrases, Reader(name.reader), channel) | self._marks(name.addendum)
         values["changes"] = self._changes(phrases, name, channel)
-        values["revisions"] = self._revisions(phrases) if channel is ChannelKind.WEBSITE else []
+        values["revisions"] = self._revisions(phrases) if channel.page else []
         try:
             rendered, named = self._templates.text_and_subject(path, values)
         except Exception as error:  # any error of a template is for its author to correct
@@ -333,7 +332,7 @@ class Writer:
 
     def _own_page(self) -> str:
         """Return the id of the notice when it is published as a page, else "", for the latest page of all."""
-        return self._wanted.id if ChannelKind.WEBSITE in self._channels else ""
+        return self._wanted.id if any(kind.page for kind in self._channels) else ""
 
     def _homes(self) -> set[str]:
         """Return the countries where people of the audience live, as far as somebody has said."""
@@ -629,7 +628,7 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
     }
 
 
-def people_known(case: Case) -> Count:
+def people_known(case: DraftView) -> Count:
     """Return the number of people by the facts; where the facts name none, the size of the list."""
     stated, listed = case.incident.facts.people, case.audience.people or None
     return stated.value if stated.stands and stated.value else Count(min=listed, max=listed)

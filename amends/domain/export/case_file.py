@@ -12,11 +12,12 @@ from typing import Literal
 from amends.domain.assess.assessment import Assessment
 from amends.domain.base.money import Money
 from amends.domain.base.value import Moment, Texts, Value
-from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.contacts import contacts_forecast
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import NextUpdate, longest_silence, next_updates
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.figures import case_cost
 from amends.domain.export.over_time import (
     CountsByDay,
@@ -213,7 +214,7 @@ class CaseFile(Value):
 
 
 def case_file(
-    case: Case,
+    case: TimelineView,
     by_day: CountsByDay,
     assessments: Iterable[Assessment],
     now: datetime,
@@ -256,7 +257,7 @@ def _without_note(fact: Fact[object]) -> dict[str, object]:
     return {"value": value, "certainty": fact.certainty, "at": fact.at}
 
 
-def _incident(case: Case) -> CaseIncident:
+def _incident(case: TimelineView) -> CaseIncident:
     incident, organisation = case.incident, case.incident.organisation
     return CaseIncident(
         id=incident.id,
@@ -270,7 +271,7 @@ def _incident(case: Case) -> CaseIncident:
     )
 
 
-def _people(case: Case) -> CasePeople:
+def _people(case: TimelineView) -> CasePeople:
     counted = case.audience
     return CasePeople(
         people=counted.people,
@@ -344,7 +345,7 @@ def _next_update(one: NextUpdate, now: datetime) -> CaseNextUpdate:
     )
 
 
-def _silence(case: Case, now: datetime) -> CaseSilence | None:
+def _silence(case: TimelineView, now: datetime) -> CaseSilence | None:
     found = longest_silence(case, now)
     if found is None:
         return None
@@ -366,7 +367,7 @@ def _promise(one: Commitment, now: datetime) -> CasePromise:
     )
 
 
-def _questions(case: Case) -> CaseQuestions:
+def _questions(case: TimelineView) -> CaseQuestions:
     found = case.questions
     topics = (
         TopicCounts(topic=topic, asked=asked, open=found.open_by_topic.get(topic, 0))
@@ -375,7 +376,7 @@ def _questions(case: Case) -> CaseQuestions:
     return CaseQuestions(asked=found.asked, open=found.open, overdue=found.overdue, topics=tuple(topics))
 
 
-def _contacts(case: Case, now: datetime) -> tuple[ForecastDay, ...]:
+def _contacts(case: TimelineView, now: datetime) -> tuple[ForecastDay, ...]:
     """Return the latest days from the first notice until now that had contacts or were to have one."""
     days = contacts_forecast(case, now, timedelta()) if case.contacts else ()
     return tuple(day for day in days if day.seen or day.told or day.expected >= 1)[-MOST_DAYS:]

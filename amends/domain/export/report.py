@@ -12,10 +12,10 @@ from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.text import by_when, decisions, plain
 from amends.domain.base.text import counts, in_time, minute, say, say_span
 from amends.domain.base.value import some_text
-from amends.domain.case.case import Case
 from amends.domain.case.contacts import curve_of
 from amends.domain.case.filings import statuses
 from amends.domain.case.next_update import Fate
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.text import closing_lines, note_sections
 from amends.domain.export.case_file import CaseFile, CaseNextUpdate
 from amends.domain.export.document import (
@@ -52,7 +52,7 @@ class RecordedAct(NamedTuple):
 class ReportSource:
     """The material of one report."""
 
-    case: Case
+    case: TimelineView
     file: CaseFile
     assessments: tuple[Assessment, ...]
     acts: tuple[RecordedAct, ...]
@@ -222,7 +222,7 @@ def _named_time(one: CaseNextUpdate) -> tuple[Cell, ...]:
     return minute(one.until), ", ".join(one.named_by), one.fate, by, say_span(timedelta(seconds=one.late_by_seconds))
 
 
-def _stands(case: Case, commitment: str, state: str) -> str:
+def _stands(case: TimelineView, commitment: str, state: str) -> str:
     """Return the state of a promise, with how many persons have their result of one that is kept person by person."""
     return f"{state}; per person: {case.remedies[commitment].in_words}" if commitment in case.remedies else state
 

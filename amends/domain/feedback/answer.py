@@ -1,16 +1,15 @@
 """Answers to questions, and the replies that bring an answer to each person by the way in which the person asked."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 
 from pydantic import Field
 
 from amends.domain.base.value import Moment, Value
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.channel.sms import segments
 from amends.domain.feedback.question import QuestionSource, Sender
 
@@ -24,10 +23,6 @@ MOST_AT_ONCE = 100_000
 """The most questions that one answer can answer."""
 MOST_SMS_PARTS = 3
 """The most parts of an answer by SMS; a longer answer stands on the person's page, and the SMS leads there."""
-
-MOST_TRIES = 14
-FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
-"""The waits before a reply is tried again, each three times as long as the one before; in all about three days."""
 
 MESSAGE_ID = re.compile(r"<[!#-'*+\-/-9=?A-Z^-~.]{1,100}@[!#-'*+\-./-9=?A-Z\[\]^-~]{1,140}>")
 """A msg-id without quotes, comments and spaces (RFC 5322, 3.6.4): <CAF=x+1@mail.example.org>."""
@@ -73,34 +68,20 @@ class ReplyChannel(StrEnum):
     @property
     def kind(self) -> ChannelKind | None:
         """Return the channel that sends such a reply by itself, or None when a member brings it."""
-        return {ReplyChannel.EMAIL: ChannelKind.EMAIL, ReplyChannel.SMS: ChannelKind.SMS}.get(self)
-
-
-class ReplyState(StrEnum):
-    """The state of a reply."""
-
-    WAITING = "waiting"
-    SENDING = "sending"
-    """A worker has the reply, which has not left."""
-    IN_DOUBT = "in_doubt"
-    """A worker has the reply, which may have left."""
-    SENT = "sent"
-    DELIVERED = "delivered"
-    """The person has the answer: it came, stands on their page, or was told them by telephone."""
-    BOUNCED = "bounced"
-    FAILED = "failed"
-    """The channel cannot bring the answer, so that somebody calls the person."""
-    UNCERTAIN = "uncertain"
-    """Nobody knows whether the reply has left; only a person may send it again."""
-    WITHDRAWN = "withdrawn"
-    """The answer turned out to be wrong before this reply left."""
+        return next((kind for kind in ChannelKind if kind == self.value), None)
 
 
 HEARD = frozenset(
-    {ReplyState.IN_DOUBT, ReplyState.SENT, ReplyState.DELIVERED, ReplyState.UNCERTAIN, ReplyState.BOUNCED}
+    {
+        OutgoingState.IN_DOUBT,
+        OutgoingState.SENT,
+        OutgoingState.DELIVERED,
+        OutgoingState.UNCERTAIN,
+        OutgoingState.BOUNCED,
+    }
 )
 """The states of replies that were heard, or may have been; an address can pass a mail on before it sends it back."""
-NOT_HEARD = frozenset({ReplyState.FAILED, ReplyState.BOUNCED})
+NOT_HEARD = frozenset({OutgoingState.FAILED, OutgoingState.BOUNCED})
 """The states in which the person must be called."""
 
 
@@ -131,7 +112,7 @@ class ReplyLine(Value):
     answer: int
     question: int
     channel: ReplyChannel
-    state: ReplyState
+    state: OutgoingState
     apologises: bool = False
     """True when the person may have heard the wrong answer that this one corrects."""
     tries: int = 0
@@ -155,7 +136,7 @@ class HeardAnswer(Value):
     apologises: bool = False
     """True when the person may have heard the wrong answer that this one corrects."""
     channel: ReplyChannel = ReplyChannel.PAGE
-    state: ReplyState = ReplyState.DELIVERED
+    state: OutgoingState = OutgoingState.DELIVERED
     """The state of the reply that brings the answer beside the page."""
     told_at: Moment
     """The time since which the reply is in its state."""
@@ -216,11 +197,3 @@ def reply_subject(subject: str) -> str:
     spaced = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in subject)
     bare = REPLIED.sub("", " ".join(spaced.split()))[:LONGEST_SUBJECT].strip()
     return f"Re: {bare}" if bare else ""
-
-
-def next_try(tries: int, retry_after: float | None) -> timedelta | None:
-    """Return the time to wait before a reply is tried again after so many tries; None when it is given up."""
-    if tries >= MOST_TRIES:
-        return None
-    own = min(FIRST_WAIT * math.pow(3, tries - 1), LONGEST_WAIT)
-    return max(own, timedelta(seconds=retry_after or 0))

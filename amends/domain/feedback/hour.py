@@ -73,13 +73,14 @@ class HourReminder(StrEnum):
     DAY_BEFORE = "day_before"
     HOUR_BEFORE = "hour_before"
 
-    def is_due(self, begins: datetime, asked_at: datetime, now: datetime) -> bool:
-        """Return True when the reminder is due: within the day before, for a person who asked earlier than that; or
-        within the hour before. A reminder that was missed is not sent late, because the next one or none says more.
+    def due(self, begins: datetime, asked_at: datetime) -> tuple[datetime, datetime] | None:
+        """Return from when and until when the reminder is sent, or None for the day before when a person asked later.
+
+        A reminder that was missed is not sent late, because the next one or none says more.
         """
         if self is HourReminder.DAY_BEFORE:
-            return begins - DAY <= now < begins - HOUR and asked_at <= begins - DAY
-        return begins - HOUR <= now < begins
+            return (begins - DAY, begins - HOUR) if asked_at <= begins - DAY else None
+        return begins - HOUR, begins
 
 
 def why_not_there(where: str, own_domains: tuple[str, ...]) -> Refusal | None:

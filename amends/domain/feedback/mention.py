@@ -7,7 +7,7 @@ from pydantic import Field
 
 from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Moment, Value
-from amends.domain.feedback.answer import ReplyState
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.feedback.question import QuestionSource, Sender
 
 LONGEST_PUBLIC = 500
@@ -75,7 +75,7 @@ class PublicAnswer(Value):
     """The text; empty when it was altered or moved."""
     by: str
     approved_by: str = ""
-    reply: ReplyState | None = None
+    reply: OutgoingState | None = None
     """The state of the reply; None while the answer waits for approval."""
     at: Moment
     """The time since which the answer is in its state."""
@@ -88,12 +88,12 @@ class PublicAnswer(Value):
         return STATES.get(self.reply, str(self.reply))
 
 
-STATES: dict[ReplyState | None, str] = {
+STATES: dict[OutgoingState | None, str] = {
     None: "waits for approval",
-    ReplyState.WAITING: "approved",
-    ReplyState.SENDING: "being posted",
-    ReplyState.IN_DOUBT: "being posted",
-    ReplyState.SENT: "posted",
+    OutgoingState.WAITING: "approved",
+    OutgoingState.SENDING: "being posted",
+    OutgoingState.IN_DOUBT: "being posted",
+    OutgoingState.SENT: "posted",
 }
 """The words for the states of a public answer; any other state has a word of its own."""
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, model_validator
 
+from amends.domain.base.audience import EVERYONE, Audience
 from amends.domain.base.money import Money
 from amends.domain.base.url import is_on_the_web
 from amends.domain.base.value import (
-    EVERYONE,
     FIRST_STATED,
     LAST_MINUTE,
     LAST_STATED,
@@ -203,7 +203,7 @@ class CommitmentTerms(Value):
     steps: tuple[PlannedCommitmentStep, ...] = Field(default=(), max_length=MOST_STEPS)
     budget: Money | None = None
     """The money that may be spent on it, such as 12000 EUR."""
-    audience: str = EVERYONE
+    audience: Audience = EVERYONE
     """The people to whom the commitment is made: everyone, or the name of a segment."""
     take_up: TakeUp = TakeUp()
     """The way in which a person takes up what is offered."""
@@ -284,7 +284,7 @@ class Commitment(Value):
     kind: CommitmentKind
     promise: Texts
     owner: str
-    audience: str
+    audience: Audience
     due_at: Moment
     state: CommitmentState = CommitmentState.OPEN
     made_in: str = ""
@@ -464,7 +464,7 @@ def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone:
 
 
 def on_terms(
-    terms: CommitmentTerms, begins_at: datetime, zone: str, *, audience: str, due_at: datetime, made_in: str = ""
+    terms: CommitmentTerms, begins_at: datetime, zone: str, *, audience: Audience, due_at: datetime, made_in: str = ""
 ) -> Commitment:
     """Return a commitment on these terms; spans count from `begins_at`, and days end in the time zone."""
     return Commitment(

@@ -27,9 +27,6 @@ class Certainty(StrEnum):
 class Fact(Value, Generic[T]):
     """A statement with a certainty. A bare value is confirmed; null, the word `unknown`, or nothing is unknown."""
 
-    # Reading the docstrings again for every kind of fact would take half the time of the whole import.
-    model_config = {**Value.model_config, "use_attribute_docstrings": False}
-
     value: T | None = None
     certainty: Certainty = Certainty.UNKNOWN
     at: StatedMoment | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
+from amends.domain.base.docstrings import field_docstrings
 from amends.domain.incident.facts import Count, Fact, Facts, Mitigation
 
 FORMS: dict[Any, str] = {
@@ -31,8 +32,8 @@ class Entry(NamedTuple):
 
 def facts_vocabulary() -> tuple[Entry, ...]:
     """Return every fact, in the order of the incident file."""
-    fields = Facts.model_fields.items()
-    return tuple(Entry(name, _one_line(field.description), _written(field.annotation)) for name, field in fields)
+    fields, meanings = Facts.model_fields.items(), field_docstrings(Facts)
+    return tuple(Entry(name, _one_line(meanings.get(name, "")), _written(field.annotation)) for name, field in fields)
 
 
 def words_of(fact: str) -> tuple[str, ...]:
@@ -84,5 +85,5 @@ def _is_enum(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Enum)
 
 
-def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -39,17 +39,6 @@ class Means(StrEnum):
 
 
 EVERY_CHANNEL = frozenset(ChannelKind)
-WITHOUT_CONSENT = {
-    Means.WRITTEN: ChannelKind.LETTER,
-    Means.FIRST_CLASS_MAIL: ChannelKind.LETTER,
-    Means.ELECTRONIC: ChannelKind.EMAIL,
-    Means.EMAIL: ChannelKind.EMAIL,
-    Means.SMS: ChannelKind.SMS,
-    Means.WEBSITE: ChannelKind.WEBSITE,
-}
-"""The channel of a message that meets each way of telling; ways that no message of Amends meets are left out."""
-WITH_CONSENT = WITHOUT_CONSENT | {Means.ELECTRONIC_WITH_CONSENT: ChannelKind.EMAIL}
-"""The same for whoever has consented to notice by email."""
 
 
 class ChannelRule(Value):
@@ -66,8 +55,12 @@ class ChannelRule(Value):
 
 @lru_cache(1024)
 def _channels(means: tuple[Means, ...], consented: bool) -> frozenset[ChannelKind]:
-    met = WITH_CONSENT if consented else WITHOUT_CONSENT
-    return frozenset(met[one] for one in means if one in met)
+    """Return the channels of which a message meets one of these ways of telling."""
+    return frozenset(
+        kind
+        for kind in ChannelKind
+        if not (kind.means | kind.means_with_consent if consented else kind.means).isdisjoint(means)
+    )
 
 
 def restricts(means: Iterable[Means]) -> bool:

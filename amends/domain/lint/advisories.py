@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from amends.domain.base.errors import Finding
-from amends.domain.case.case import Case
 from amends.domain.case.filings import begun_at
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.case.views.draft import DraftView
+from amends.domain.feedback.queue.gaps import gaps
 from amends.domain.incident.commitment import CommitmentKind
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty
@@ -15,7 +15,7 @@ from amends.domain.notice.notice import Draft
 from amends.domain.playbook.playbook import Phase
 
 
-def told_first(case: Case, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
+def told_first(case: DraftView, draft: Draft, addenda: Addenda) -> Iterator[Finding]:
     """Yield L150 for each recipient whom a law wants told before the people of this notice, without a filing yet."""
     duties = case.assessment.duties if case.assessment else ()
     undone = [duty for duty in duties if duty.standing.owed and begun_at(case, duty) is None]
@@ -61,7 +61,7 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
     if not proof.variant.channel.personal or proof.known.page not in proof.variant.text:
         return
     forbidden = forbidden_items(proof.known, proof.variant)
-    pages = [variant for variant in proof.draft.variants if variant.channel is ChannelKind.WEBSITE]
+    pages = [variant for variant in proof.draft.variants if variant.channel.page]
     # A notice without a page of its own leads to the page of an earlier notice, whose items are not known here.
     shown = forbidden.keys() & {item for page in pages for item in page.items} if pages else forbidden.keys()
     if shown:
@@ -83,12 +83,12 @@ def homes_unknown(known: LintContext) -> Iterator[Finding]:
             yield Finding(known.draft.notice, "L153", what, advice, blocks=False)
 
 
-def many_asked(case: Case, draft: Draft) -> Iterator[Finding]:
+def many_asked(case: DraftView, draft: Draft) -> Iterator[Finding]:
     """Yield L177 for each detailed text of an update that leaves out what many ask and nobody was answered."""
     steps = case.playbook.steps if case.playbook else ()
-    if not case.gaps or not any(step.id == draft.step and step.phase is Phase.UPDATE for step in steps):
+    if not gaps(case.many_asked) or not any(step.id == draft.step and step.phase is Phase.UPDATE for step in steps):
         return
-    groups = ", ".join(str(gap.group) for gap in case.gaps)
+    groups = ", ".join(str(gap.group) for gap in gaps(case.many_asked))
     for variant in draft.variants:
         if variant.channel.detailed and not variant.parts.get("many_asked", "").strip():
             what = f"{variant.name} does not speak of what many people ask and have no answer to: group {groups}"

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from amends.domain.base.errors import Finding
 from amends.domain.base.value import text_for
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, Story
 from amends.domain.law.addendum import Addenda
@@ -387,7 +386,7 @@ class Proof:
     @property
     def sms(self) -> bool:
         """Return True when the variant is an SMS, which is charged by the segment."""
-        return self.variant.channel is ChannelKind.SMS
+        return self.variant.channel.segmented
 
     def finding(self, code: str, what: str, advice: str, *, blocks: bool | None = None) -> Finding:
         """Return a finding about this variant; `blocks` must be given for a code that only sometimes stops."""

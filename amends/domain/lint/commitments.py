@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.draft.draft import draft, notice_about
 from amends.domain.draft.writer import Links, Readers
 from amends.domain.incident.commitment import Commitment
@@ -15,7 +15,7 @@ from amends.domain.playbook.playbook import Phase, Step
 
 
 def unsayable(
-    case: Case, changed: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
+    case: DraftView, changed: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
 ) -> tuple[Finding, ...]:
     """Return each finding that would block the notice about this commitment because of its evidence or reason.
 
@@ -29,7 +29,7 @@ def unsayable(
 
 
 def unmakeable(
-    case: Case, added: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
+    case: DraftView, added: Commitment, wording: Wording, readers: Readers, links: Links, now: datetime
 ) -> tuple[Finding, ...]:
     """Return each finding that would block the notice that makes this commitment because of its words."""
     trial = _Trial(case, wording, readers, links, now)
@@ -38,7 +38,7 @@ def unmakeable(
     return tuple({(one.code, one.what): one for one in found}.values())
 
 
-def _follow_ups(case: Case) -> Iterator[Step]:
+def _follow_ups(case: DraftView) -> Iterator[Step]:
     """Return the steps that tell people that a commitment was kept, is late or was dropped."""
     steps = case.playbook.steps if case.playbook else ()
     return (step for step in steps if step.phase is Phase.FOLLOW_UP and step.channels)
@@ -48,7 +48,7 @@ def _follow_ups(case: Case) -> Iterator[Step]:
 class _Trial:
     """A trial draft of the notice about a commitment, with all that it is written from."""
 
-    case: Case
+    case: DraftView
     wording: Wording
     readers: Readers
     links: Links

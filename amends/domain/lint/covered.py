@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 from amends.domain.base.errors import Finding
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import StatementKey
 from amends.domain.lint.codes import Proof
 
@@ -31,7 +30,7 @@ def _states(proof: Proof) -> frozenset[str]:
     own, channel = frozenset(proof.variant.states), proof.variant.channel
     if channel.detailed or not channel.personal:
         return own
-    pages = (one for one in proof.draft.variants if one.channel is ChannelKind.WEBSITE)
+    pages = (one for one in proof.draft.variants if one.channel.page)
     return own.union(*(one.states for one in pages if one.locale == proof.variant.locale))
 
 

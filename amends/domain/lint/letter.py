@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 from amends.domain.base.errors import Finding
-from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import ExfiltrationEvidence, RecipientKind
 from amends.domain.lint.codes import LintContext, Proof
@@ -95,7 +94,7 @@ def length(language: str, text: str) -> int:
 
 
 def _is_first_letter(proof: Proof) -> bool:
-    return proof.draft.template == FIRST_NOTICE and proof.variant.channel is ChannelKind.EMAIL
+    return proof.draft.template == FIRST_NOTICE and proof.variant.channel.mail
 
 
 def conditional_steps(proof: Proof) -> Iterator[Finding]:

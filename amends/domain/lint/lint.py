@@ -13,8 +13,7 @@ from functools import cache
 from amends.domain.assess.assess import CONTENT
 from amends.domain.base.errors import Finding
 from amends.domain.base.value import text_for
-from amends.domain.case.case import Case
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.case.views.draft import DraftView
 from amends.domain.channel.sms import segments
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.gaps import why_not_draft
@@ -71,7 +70,6 @@ JOINERS = "\u200c\u200d\u200e\u200f"
 SMS_FINE, SMS_AT_MOST = 2, 4
 """Segments of an SMS: the most without a finding, and the most allowed. Longer ones arrive torn or late on some
 telephones."""
-SOCIAL_LENGTH = 280
 WORDS_AT_MOST, CHINESE_AT_MOST = 30, 40
 """The longest sentence without a finding, in words, or in characters of Chinese."""
 GRADE_AT_MOST, GRADE_NEVER_ABOVE = 8, 10
@@ -85,7 +83,7 @@ ADVERTISING = re.compile(
 ATTACHMENT = re.compile(r"\b(?:attached|enclosed)\b(?! to)|\b(?:the|our|an?) attachments?\b|附件", re.IGNORECASE)
 
 
-def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
+def lint_in(case: DraftView, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
     """Return all findings about the draft, compared with the case.
 
     Of an outdated draft, return only that it is outdated; of an incident file with a gap, only its gaps.
@@ -159,7 +157,7 @@ def table_of_codes() -> str:
 def _empty(proof: Proof) -> Iterator[Finding]:
     if not proof.variant.text.strip():
         yield proof.finding("L100", "has no text", "write its template")
-    if proof.variant.channel is ChannelKind.EMAIL and len(proof.variant.subject.strip().splitlines()) != 1:
+    if proof.variant.channel.mail and len(proof.variant.subject.strip().splitlines()) != 1:
         yield proof.finding("L100", "has no subject in one line", "write `subject:` in its template")
 
 
@@ -243,7 +241,7 @@ def _late(proof: Proof) -> Iterator[Finding]:
 
 
 def _revisions(proof: Proof) -> Iterator[Finding]:
-    again = proof.draft.first_dated is not None and proof.variant.channel is ChannelKind.WEBSITE
+    again = proof.draft.first_dated is not None and proof.variant.channel.page
     if again and not proof.variant.parts.get("revisions", "").strip():
         advice = 'put the piece `revised` of `_base` into the template, after part("revisions")'
         yield proof.finding("L160", "is published again and does not list what changed", advice)
@@ -285,8 +283,9 @@ def _sms(proof: Proof) -> Iterator[Finding]:
 
 
 def _social(proof: Proof) -> Iterator[Finding]:
-    if proof.variant.channel is ChannelKind.SOCIAL and (length := len(proof.variant.text)) > SOCIAL_LENGTH:
-        yield proof.finding("L113", f"has {length} characters", f"{SOCIAL_LENGTH} are the most")
+    longest = proof.variant.channel.longest
+    if longest is not None and (length := len(proof.variant.text)) > longest:
+        yield proof.finding("L113", f"has {length} characters", f"{longest} are the most")
 
 
 def _long_sentences(proof: Proof) -> Iterator[Finding]:

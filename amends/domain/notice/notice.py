@@ -7,9 +7,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from amends.domain.base.audience import EVERYONE, Audience
 from amends.domain.base.text import counted, listed
-from amends.domain.base.value import EVERYONE, Locale, Moment, Texts, Value, nearest_locale
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.base.value import Locale, Moment, Texts, Value, nearest_locale
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.means import ChannelRule
@@ -147,7 +149,7 @@ class Draft(Value):
     author: str
     earlier_authors: tuple[str, ...] = ()
     """Authors of earlier versions of the facts or of the list, or of the evidence of a commitment."""
-    audience: str
+    audience: Audience
     """Everyone, a segment, or the askers whose answer is ready."""
     audience_digest: str
     people: int
@@ -378,7 +380,7 @@ class NoticeStatus(Value):
     step: str
     occurrence: int
     about: str = ""
-    audience: str = EVERYONE
+    audience: Audience = EVERYONE
     meant_for: int = 0
     """The number of people in the audience when the notice was drafted."""
     authors: tuple[str, ...] = ()

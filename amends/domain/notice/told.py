@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
 from amends.domain.incident.facts import Certainty
 from amends.domain.incident.incident import StatementKey
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState, Reader, TextName, name_parts
@@ -124,7 +125,7 @@ def saying(
     drafted.
     """
     parts = name_parts(name)
-    read = ChannelKind.EMAIL if channel.printed else channel
+    read = channel.reads
     stated = draft.said_in(draft.nearest(parts, read, default_locale))
     if not (public or read.detailed):
         stated = _on_the_page(draft, parts.locale, default_locale) | stated
@@ -139,9 +140,10 @@ def _on_the_page(draft: Draft, locale: str, default_locale: str) -> dict[str, St
 
     The page lists the data elements of everybody, so it tells nobody their own.
     """
-    if not any(one.channel is ChannelKind.WEBSITE for one in draft.variants):
+    page = next((variant.channel for variant in draft.variants if variant.channel.page), None)
+    if page is None:
         return {}
-    said = draft.said_in(draft.nearest(TextName(locale, Reader.SELF), ChannelKind.WEBSITE, default_locale))
+    said = draft.said_in(draft.nearest(TextName(locale, Reader.SELF), page, default_locale))
     return {key: one for key, one in said.items() if key != StatementKey.ELEMENTS}
 
 
@@ -164,7 +166,7 @@ def commitments_stated(draft: Draft) -> frozenset[StatedCommitment]:
 
 def _keys_by_readers(draft: Draft, channel: ChannelKind) -> dict[str, set[str]]:
     """Return the keys of what messages on this channel say, by the part of a text's name behind its locale."""
-    read = ChannelKind.EMAIL if channel.printed else channel
+    read = channel.reads
     keys: defaultdict[str, set[str]] = defaultdict(set)
     for one in (one for one in draft.variants if one.channel is read):
         name = str(one.name)
@@ -223,7 +225,7 @@ def _page_versions(sayings: Iterable[Saying]) -> dict[PageVersion, dict[str, Sta
     """Return what each version of each page says in any language, the earliest version first."""
     versions: dict[PageVersion, dict[str, Statement]] = {}
     for one in sorted(sayings, key=lambda one: one.written_at):
-        if one.channel is ChannelKind.WEBSITE:
+        if one.channel.page:
             versions.setdefault(PageVersion(one.notice, one.written_at), {}).update(one.statements)
     return versions
 

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from amends.domain.base.value import Value
@@ -45,6 +46,8 @@ class Person(NamedTuple):
     flags: frozenset[Flag] = frozenset()
     consents_to_email: date | None = None
     """The day on which the person consented to notice by email; None without a consent."""
+    further: tuple[str, ...] = ()
+    """The person's further addresses, in the order of FURTHER; empty without any."""
 
     def __repr__(self) -> str:
         return f"Person(number={self.number})"
@@ -99,6 +102,7 @@ def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool)
     return Hold.ONLY_GUARDIAN if only_guardian else None
 
 
+@lru_cache(4096)
 def place_of(country: str, region: str) -> str:
     """Return a place such as US-WA, or the country alone when the region is not a code."""
     return f"{country}-{region}" if country and STATE.fullmatch(region) else country

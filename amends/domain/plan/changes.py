@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.text import minute
-from amends.domain.base.value import EVERYONE, Value
+from amends.domain.base.value import Value
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import Phrases, Wording

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState, RecordedOccurrence
-from amends.domain.case.deadlines import reminders
+from amends.domain.case.case import Case
+from amends.domain.case.deadlines import Reminder, reminders, wanted_reminders
+from amends.domain.case.states import OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.notice.notice import NoticeStatus
 from amends.domain.plan.plan import PlannedOccurrence, plan
@@ -21,15 +22,23 @@ def forecast(case: Case, now: datetime, until: datetime) -> tuple[PlannedOccurre
     """
     occurrences: list[PlannedOccurrence] = []
     at, case = now, _decided(case, now)
+    wanted = wanted_reminders(case)
     while len(occurrences) < MOST_OCCURRENCES:
-        planned = plan(case, at)
+        planned = plan(case, at, wanted)
         occurrence = next(iter((*planned.due, *planned.upcoming)), None)
         if occurrence is None or occurrence.due_at > until:
             break
         at = max(at, occurrence.due_at)
         occurrences.append(occurrence.model_copy(update={"due_at": at}))
-        case = _after(case, occurrence, at)
+        before, case = case, _after(case, occurrence, at, wanted)
+        if _owes_otherwise(before, case):
+            wanted = wanted_reminders(case)
     return tuple(occurrences)
+
+
+def _owes_otherwise(before: Case, case: Case) -> bool:
+    """Return True when an occurrence may have changed which duties are open: it assessed the case, or told people."""
+    return (before.duties, before.events.get(Event.NOTIFIED)) != (case.duties, case.events.get(Event.NOTIFIED))
 
 
 def _decided(case: Case, now: datetime) -> Case:
@@ -46,13 +55,13 @@ def _decided(case: Case, now: datetime) -> Case:
     return case
 
 
-def _after(case: Case, occurrence: PlannedOccurrence, at: datetime) -> Case:
-    """Return the case as if this occurrence were done."""
+def _after(case: Case, occurrence: PlannedOccurrence, at: datetime, wanted: tuple[Reminder, ...] = ()) -> Case:
+    """Return the case as if this occurrence were done, of which DEADLINES gives the `wanted` reminders."""
     done = _done(occurrence.step, occurrence.number, occurrence.due_at, at)
     others = (o for o in case.occurrences if (o.step, o.number) != (occurrence.step, occurrence.number))
     happened = {occurrence.step: at} | ({EVENTS[occurrence.phase]: at} if occurrence.phase in EVENTS else {})
     changes: dict[str, object] = {"occurrences": (*others, done), "events": happened | case.events}
-    changes["recorded_reminders"] = (*case.recorded_reminders, *_reminders(case, occurrence, at))
+    changes["recorded_reminders"] = (*case.recorded_reminders, *_reminders(case, occurrence, at, wanted))
     if occurrence.phase in (Phase.NOTIFY, Phase.UPDATE):
         changes["notices"] = tuple(map(_without_next_news, case.notices))
     if occurrence.phase is Phase.ASSESS and case.assessment:
@@ -77,8 +86,11 @@ def _without_next_news(notice: NoticeStatus) -> NoticeStatus:
     return notice.model_copy(update={"next_news_at": None, "releases": releases})
 
 
-def _reminders(case: Case, occurrence: PlannedOccurrence, at: datetime) -> list[RecordedOccurrence]:
+def _reminders(
+    case: Case, occurrence: PlannedOccurrence, at: datetime, wanted: tuple[Reminder, ...]
+) -> list[RecordedOccurrence]:
     """Return the due reminders as recorded: one occurrence of DEADLINES gives them all; none for another step."""
     if occurrence.step != DEADLINES:
         return []
-    return [_done(one.step, one.number, one.at, at, OccurrenceKind.DEADLINE) for one in reminders(case) if one.at <= at]
+    due = (one for one in reminders(case, wanted) if one.at <= at)
+    return [_done(one.step, one.number, one.at, at, OccurrenceKind.DEADLINE) for one in due]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED
 from amends.domain.plan.forecast import forecast
@@ -96,7 +97,7 @@ def retire(step: Step, last: int) -> Step:
     """Return the step with its words and audience, but with no occurrence after the number `last`."""
     content = step.model_dump(by_alias=True, exclude=set(UNTIMED)) | {"of": Event.OPENED, "reads_on": RETIRED}
     if step.found_for:
-        content["audience"] = step.found_for
+        content["audience"] = step.found_for.word
     if step.repeats:
         # Notices of a repeated step are numbered, so the step stays a series; an ended series has no next occurrence.
         content |= {"every": str(step.every or "1d"), "until": Event.OPENED, "at_most": min(max(last, 2), 500)}

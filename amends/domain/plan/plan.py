@@ -6,10 +6,11 @@ from itertools import chain
 
 from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
-from amends.domain.case.deadlines import reminders
+from amends.domain.case.case import Case
+from amends.domain.case.deadlines import Reminder, reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
+from amends.domain.case.states import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.incident.commitment import Commitment, CommitmentState, PlannedCommitment
 from amends.domain.incident.elements import named_by
 from amends.domain.incident.facts import DataCategory, Facts
@@ -57,12 +58,12 @@ class Plan(Value):
     """Steps with an occurrence that waits for a person's decision, such as one whose run was cancelled."""
 
 
-def plan(case: Case, now: datetime) -> Plan:
+def plan(case: Case, now: datetime, wanted: tuple[Reminder, ...] | None = None) -> Plan:
     """Return the occurrences to carry out now and those to come.
 
     The same case at the same time gives the same plan. An occurrence that is done, or that waits for people, is not
     due. While the clock is in doubt nothing is due. In a pause only reminders of legal deadlines and holding statements
-    are due.
+    are due. `wanted` are the reminders of the open duties, where the caller knows them.
     """
     if case.playbook is None:
         return Plan()
@@ -70,7 +71,7 @@ def plan(case: Case, now: datetime) -> Plan:
     recorded = _by_step(case)
     fresh = (next_occurrence(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
     occurrences = sorted((one for one in (*begun, *fresh) if one and _outlives_closing(case, one)), key=_in_time)
-    reminder = _next_reminder(case)
+    reminder = _next_reminder(case, wanted)
     unpaused = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
     paused = case.state is IncidentState.PAUSED
     stopped = [one for one in occurrences if paused or case.clock_doubt]
@@ -120,7 +121,7 @@ def _by_step(case: Case) -> dict[str, list[RecordedOccurrence]]:
     return recorded
 
 
-def _next_reminder(case: Case) -> PlannedOccurrence | None:
+def _next_reminder(case: Case, wanted: tuple[Reminder, ...] | None) -> PlannedOccurrence | None:
     """Return the next reminder of a legal deadline, or None.
 
     Reminders go on in a pause, because the law does not pause. A held or skipped occurrence silences only the reminders
@@ -131,7 +132,7 @@ def _next_reminder(case: Case) -> PlannedOccurrence | None:
     if waiting:
         return _reminding(waiting.number, waiting.due_at, waiting.revision)
     silent = [one.due_at for one in mine if one.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
-    due_at = next((one.at for one in reminders(case) if not silent or one.at > max(silent)), None)
+    due_at = next((one.at for one in reminders(case, wanted) if not silent or one.at > max(silent)), None)
     if due_at is None:
         return None
     number = max((one.number for one in mine if one.state is not OccurrenceState.PLANNED), default=0) + 1

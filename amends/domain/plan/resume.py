@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from amends.domain.base.text import minute
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState
 from amends.domain.plan.plan import plan
 
 CHANGES = {

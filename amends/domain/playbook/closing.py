@@ -1,6 +1,7 @@
 """The closing rules of a playbook: what must be true before a case closes, and how two people pass over one of them."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -9,10 +10,16 @@ from amends.domain.base.value import Lasting, Moment, Span, Value
 from amends.domain.feedback.contact_data import mentioned
 from amends.domain.team.member import Member
 from amends.domain.team.verbs import rule_of
+from amends.domain.team.vote import Vote, VoteRule, enough, why_not_vote
 
 MAY_OVERRIDE = rule_of("incident close --override").roles
 """The roles of which two different people together may pass over a closing criterion."""
-VOICES_NEEDED = 2
+RULE = VoteRule(
+    unfit="{name} is {role}; to pass over a closing criterion takes two of "
+    f"{', '.join(MAY_OVERRIDE[:-1])} or {MAY_OVERRIDE[-1]}",
+    roles=MAY_OVERRIDE,
+)
+"""The rule of votes on passing over a criterion; the same member's vote again changes nothing."""
 
 
 class Criterion(StrEnum):
@@ -84,14 +91,14 @@ class ClosingRules(Value):
         return tuple(one for one in Criterion if one in ALWAYS or one in self.require)
 
 
-class OverrideVoice(Value):
-    """The word of one member that a criterion is passed over."""
+class UnmetCriterion(NamedTuple):
+    """A criterion in the state in which it is unmet."""
 
-    by: str
-    role: str
-    """The member's role at that time."""
-    reason: str
-    at: Moment
+    criterion: Criterion
+    binding: str
+    """The hash of the keys of what is missing."""
+    missing: tuple[tuple[str, str], ...]
+    """The key and the words of each thing that is missing."""
 
 
 class ClosingOverride(Value):
@@ -104,12 +111,12 @@ class ClosingOverride(Value):
     """The keys of what was missing; what is missing later under another key is not covered."""
     what: tuple[str, ...]
     """The things that were missing, in words."""
-    voices: tuple[OverrideVoice, ...] = Field(min_length=1)
+    voices: tuple[Vote, ...] = Field(min_length=1)
 
     @property
     def in_force(self) -> bool:
         """Return True when two different people have said so."""
-        return len({voice.by for voice in self.voices}) >= VOICES_NEEDED
+        return enough(self.voices)
 
     @property
     def in_words(self) -> str:
@@ -123,9 +130,8 @@ def why_not_override(member: Member, criterion: Criterion, reason: str) -> Refus
     """Return why this member cannot pass over this criterion for this reason, or None."""
     if criterion in NEVER_OVERRIDDEN:
         return Refusal(f"{criterion} cannot be passed over: whoever asked gets a word first, each one")
-    if member.role not in MAY_OVERRIDE:
-        roles = ", ".join(MAY_OVERRIDE[:-1]) + f" or {MAY_OVERRIDE[-1]}"
-        return Refusal(f"{member.name} is {member.role}; to pass over a closing criterion takes two of {roles}")
+    if refusal := why_not_vote(member, RULE):
+        return refusal
     if not reason.strip():
         return Refusal(f"{criterion} is passed over only for a reason, which stands in the report")
     found = mentioned(reason)

@@ -1,26 +1,16 @@
 """A playbook: which step comes when, for whom and on which channels, as data that a lawyer can read."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 
 from pydantic import Field, field_validator, model_validator
 
-from amends.domain.base.value import (
-    EVERYONE,
-    MOST_PEOPLE,
-    NO_LONGER,
-    TOLD_OTHERWISE,
-    UNREDEEMED,
-    Lasting,
-    Slug,
-    Span,
-    StatedMoment,
-    Truth,
-    Value,
-)
+from amends.domain.base.audience import EVERYONE, Audience, NoLonger, ToldOtherwise, Unredeemed
+from amends.domain.base.value import MOST_PEOPLE, Lasting, Slug, Span, StatedMoment, Truth, Value
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.claim.rules import ClaimRules
-from amends.domain.feedback.question import Urgency
+from amends.domain.feedback.question import QuestionKind, Urgency
 from amends.domain.feedback.queue.topics import Topic
 from amends.domain.forget.retention import Retention
 from amends.domain.incident.commitment import PlannedCommitment
@@ -41,9 +31,9 @@ BUILT_IN_STEPS = {DEADLINES: "reminders of legal deadlines", HOLDING: "statement
 """Steps that stand in a plan although no playbook names them, each with its purpose in words."""
 
 
-FOUND_IN_WORDS = {
-    TOLD_OTHERWISE: "those who were told otherwise",
-    NO_LONGER: "those who were told, and whose data was not affected after all",
+FOUND_IN_WORDS: Mapping[type[Audience], str] = {
+    ToldOtherwise: "those who were told otherwise",
+    NoLonger: "those who were told, and whose data was not affected after all",
 }
 """The audiences whose people are found anew for each notice, in words."""
 
@@ -80,7 +70,7 @@ class Event(StrEnum):
 
 REPEATING = (Event.FACTS_CHANGED, Event.NO_LONGER_AFFECTED, Event.COMMITMENT_LATE)
 """Events that can happen more than once."""
-FOUND_FOR = {Event.FACTS_CHANGED: TOLD_OTHERWISE, Event.NO_LONGER_AFFECTED: NO_LONGER}
+FOUND_FOR: Mapping[str, type[Audience]] = {Event.FACTS_CHANGED: ToldOtherwise, Event.NO_LONGER_AFFECTED: NoLonger}
 """The audience of the steps of an event whose people are found anew for each notice."""
 
 
@@ -133,7 +123,7 @@ class QuietHours(Value):
 
     from_: ClockTime = Field(alias="from")
     until: ClockTime
-    channels: tuple[ChannelKind, ...] = (ChannelKind.SMS,)
+    channels: tuple[ChannelKind, ...] = tuple(kind for kind in ChannelKind if kind.wakes)
     """Channels that are quiet in these hours; by default those that make a sound at night."""
     unless_severity: Severity | None = None
     """The severity from which on quiet hours do not count, because waiting does more harm than waking."""
@@ -192,7 +182,7 @@ class Step(Value):
     """The question hour that this step announces; its page is public from then on."""
     notice: Slug | None = None
     """The folder of templates of the notice that this step sends."""
-    audience: str = EVERYONE
+    audience: Audience = EVERYONE
     """Everyone, the name of a segment, or `unredeemed:COMMITMENT`: those who have a code and have not redeemed it."""
     channels: tuple[ChannelKind, ...] = ()
     """Every channel to use; a person gets a message on each personal channel for which there is an address."""
@@ -270,15 +260,15 @@ class Step(Value):
             raise ValueError("a notice needs channels")
         if any(not channel.personal for channel in self.cascade):
             raise ValueError("a cascade goes over personal channels only: email, sms, letter")
-        if self.found_for == NO_LONGER and any(not channel.personal for channel in self.channels):
+        if self.found_for is NoLonger and any(not channel.personal for channel in self.channels):
             raise ValueError("who is not affected after all is told in person: only email and sms can be channels")
         if self.optional and self.phase is Phase.NOTIFY:
             raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
         if self.session and (self.phase is not Phase.COLLECT_FEEDBACK or self.repeats):
             raise ValueError("a session is announced once, by a step of the phase collect_feedback")
-        if self.audience.startswith(UNREDEEMED) and not (self.optional and self.phase is Phase.COLLECT_FEEDBACK):
+        if isinstance(self.audience, Unredeemed) and not (self.optional and self.phase is Phase.COLLECT_FEEDBACK):
             raise ValueError("a reminder of codes is optional: true, in a step of phase collect_feedback")
-        if self.audience.startswith(UNREDEEMED) and any(not channel.personal for channel in self.channels):
+        if isinstance(self.audience, Unredeemed) and any(not channel.personal for channel in self.channels):
             raise ValueError("people are reminded of their codes in person: only email and sms can be channels")
         if self.optional and not self.channels:
             raise ValueError("optional belongs to a step that sends something: add channels")
@@ -302,20 +292,20 @@ class Step(Value):
             raise ValueError("a letter is for those whom nothing else reached: name it in cascade, not in channels")
         if any(channel.printed for channel in self.cascade[:-1]):
             raise ValueError("a letter is the last of a cascade: only the post tells that it did not arrive")
-        if ChannelKind.LETTER in self.cascade and ChannelKind.EMAIL not in self.written_for:
+        if any(kind.reads not in self.written_for for kind in self.cascade if kind.printed):
             raise ValueError("a letter is the email on paper: add email to channels or cascade")
         return self
 
     @property
-    def found_for(self) -> str:
-        """Return the beginning of the audience whose people are found anew for each notice, or "" for a fixed one."""
-        fixed = self.audience if self.audience in FOUND_FOR.values() else ""
-        return FOUND_FOR.get(Event(self.of), fixed) if self.of in FOUND_FOR else fixed
+    def found_for(self) -> type[Audience] | None:
+        """Return the kind of audience whose people are found anew for each notice, or None for a fixed one."""
+        fixed = type(self.audience) if self.audience == type(self.audience)() else None
+        return FOUND_FOR.get(self.of, fixed if fixed in FOUND_FOR.values() else None)
 
     @property
     def tells_news(self) -> bool:
         """Return True when a notice of the step tells people affected how things stand."""
-        return self.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP) and self.found_for != NO_LONGER
+        return self.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP) and self.found_for is not NoLonger
 
     @property
     def tells_first(self) -> bool:
@@ -325,12 +315,12 @@ class Step(Value):
     @property
     def corrects(self) -> bool:
         """Return True when the step writes to the people who were told otherwise than is known now."""
-        return self.found_for == TOLD_OTHERWISE
+        return self.found_for is ToldOtherwise
 
     @property
     def readers(self) -> str:
         """Return the audience in words."""
-        return FOUND_IN_WORDS.get(self.found_for, self.audience)
+        return FOUND_IN_WORDS[self.found_for] if self.found_for else self.audience
 
     @property
     def repeats(self) -> bool:
@@ -477,6 +467,11 @@ class Playbook(Value):
         delays = [delay for step in self.steps for delay in (step.after, step.every, step.within)]
         delays += [delay for change in changes for delay in (change.after, change.every)]
         return any(delay.business_days for delay in delays if delay)
+
+    def owner_of(self, kind: QuestionKind) -> str:
+        """Return the owner who is to answer a question of this kind."""
+        is_complaint = kind is QuestionKind.COMPLAINT and self.complaints_owner
+        return self.complaints_owner if is_complaint else self.questions_owner
 
     def session(self, session_id: str) -> PlannedSession | None:
         """Return the question hour with this id, or None when there is none."""

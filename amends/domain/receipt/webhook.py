@@ -13,7 +13,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import Status
+from amends.domain.channel.message import Status
 
 FRESH = timedelta(minutes=5)
 """The largest distance of a signed report's time from now; a report beyond it is taken for a replay."""

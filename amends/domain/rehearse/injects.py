@@ -39,7 +39,7 @@ class Bounces(Value):
     def _possible(self) -> "Bounces":
         if not self.channel.personal or self.channel.printed:
             raise ValueError("addresses bounce on email and sms; the others have none")
-        if self.come_back and self.channel is not ChannelKind.EMAIL:
+        if self.come_back and not self.channel.mail:
             raise ValueError("only email comes back later: use refused")
         if not self.refused and not self.come_back:
             raise ValueError("say what share is refused, or comes back")

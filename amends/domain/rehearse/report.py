@@ -10,9 +10,10 @@ from pydantic import Field
 
 from amends.domain.base.text import minute
 from amends.domain.base.value import Locale, Moment, Span, Value
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, statuses
 from amends.domain.case.lawfully import LawfullyTold
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import Question
 from amends.domain.incident.commitment import NOT_KEPT, Commitment, CommitmentState

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from amends.domain.base.audience import Audience, ToldWrongly
 from amends.domain.base.errors import Refusal
 from amends.domain.base.text import counted
-from amends.domain.base.value import TOLD_WRONGLY, Moment, Value
+from amends.domain.base.value import Moment, Value
 from amends.domain.incident.per_person import DECLINED, PerPerson
 
 
@@ -49,6 +50,13 @@ class RemedyOutcome(NamedTuple):
     word: str = ""
 
 
+class RightOutcome(NamedTuple):
+    """The outcome that is right in place of one that a person was told, and why the told one was wrong."""
+
+    outcome: RemedyOutcome
+    why: str
+
+
 class Remedy(Value):
     """The remedy that one person was promised, and how it stands."""
 
@@ -82,9 +90,9 @@ class ResultCorrection(Value):
         return correction_notice(self.commitment, self.number)
 
     @property
-    def audience(self) -> str:
+    def audience(self) -> ToldWrongly:
         """Return the audience of the notice."""
-        return f"{TOLD_WRONGLY}{self.commitment}:{self.number}"
+        return ToldWrongly(f"{self.commitment}:{self.number}")
 
 
 def correction_notice(commitment: str, number: int) -> str:
@@ -92,11 +100,11 @@ def correction_notice(commitment: str, number: int) -> str:
     return f"{CORRECTED}-{commitment}-{number}"
 
 
-def corrected_by(audience: str) -> tuple[str, int]:
+def corrected_by(audience: Audience) -> tuple[str, int]:
     """Return commitment and number of the correction whose audience this is; "" and 0 for any other audience."""
-    if not audience.startswith(TOLD_WRONGLY):
+    if not isinstance(audience, ToldWrongly):
         return "", 0
-    commitment, _, number = audience.removeprefix(TOLD_WRONGLY).partition(":")
+    commitment, _, number = audience.of.partition(":")
     return commitment, int(number)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Container, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -11,6 +11,7 @@ from amends.domain.base.errors import Refusal
 from amends.domain.base.text import listed, minute
 from amends.domain.base.value import Moment, Span, Value
 from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.vote import VoteRule, why_not_together, why_not_vote
 
 EXPIRES_AFTER = Span(hours=24)
 """The time for which an approval counts unless the playbook says otherwise."""
@@ -73,9 +74,17 @@ class Approval(Value):
     """The deputy who decided in the member's place; empty when the member decided."""
 
     @property
-    def spoken_by(self) -> str:
+    def by(self) -> str:
         """Return the name of the person who really decided: the deputy, else the member."""
         return self.given_by or self.member
+
+
+class WantedApprovals(NamedTuple):
+    """The approvals that are wanted: of exactly this binding, by this rule, and by others than the authors."""
+
+    binding: str
+    rule: ApprovalRule
+    authors: tuple[str, ...]
 
 
 class Emergency(Value):
@@ -128,13 +137,17 @@ class Standing(Value):
 
 def why_not_approve(member: Member, authors: tuple[str, ...] = ()) -> Refusal | None:
     """Return why the member may not decide on the notice of these authors, or None when the member may."""
-    if not member.active:
-        return Refusal(f"{member.name} is not in the team any more")
-    if not member.role.may_approve:
-        return Refusal(f"{member.name} is {member.role}; that role may not release notices")
-    if member.name in authors:
-        return Refusal(f"{member.name} wrote this notice: its facts or its list of people; others must approve it")
-    return None
+    return why_not_vote(member, _rule(authors))
+
+
+def _rule(authors: tuple[str, ...]) -> VoteRule:
+    """Return the rule of votes on a notice of these authors, and of its release in an emergency."""
+    wrote = "{} wrote this notice: its facts or its list of people; others must approve it"
+    return VoteRule(
+        unfit="{name} is {role}; that role may not release notices",
+        again="an emergency needs two people; {name} is one",
+        barred={author: wrote.format(author) for author in authors},
+    )
 
 
 def why_not_deputy(
@@ -171,10 +184,10 @@ def why_not_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], 
 def why_not_speak_twice(decisions: Iterable[Approval], speaker: str, member: str, notice: str) -> Refusal | None:
     """Return why the speaker may not decide as this member after these decisions, or None: nobody decides for two."""
     for decision in decisions:
-        if decision.spoken_by == speaker and decision.member != member:
+        if decision.by == speaker and decision.member != member:
             said = f"the word of {decision.member}" if decision.given_by else "a word of their own"
             return Refusal(f"{speaker} has given {said} on {notice} already; nobody speaks for two")
-        if decision.member == member and speaker not in {decision.spoken_by, member}:
+        if decision.member == member and speaker not in {decision.by, member}:
             return Refusal(f"{member} has a word on {notice} already; only they can change it")
     return None
 
@@ -183,10 +196,8 @@ def why_not_release_in_emergency(
     first: Member, second: Member, authors: tuple[str, ...], stands: Standing, why: str
 ) -> Refusal | None:
     """Return why the two members may not release the notice of these authors in an emergency, or None."""
-    if refusal := why_not_approve(first, authors) or why_not_approve(second, authors):
+    if refusal := why_not_together(first, second, _rule(authors)):
         return refusal
-    if first.name == second.name:
-        return Refusal(f"an emergency needs two people; {first.name} is one")
     if not {first.role, second.role} & {TeamRole.LEAD, TeamRole.EXECUTIVE}:
         return Refusal(f"neither {first.name} nor {second.name} is a lead or an executive; one of the two must be")
     if stands.rejected_by:
@@ -197,9 +208,7 @@ def why_not_release_in_emergency(
 
 
 def standing(
-    binding: str,
-    asked: ApprovalRule,
-    authors: tuple[str, ...],
+    wanted: WantedApprovals,
     approvals: Iterable[Approval],
     members: Iterable[Member],
     now: datetime | None = None,
@@ -211,8 +220,9 @@ def standing(
     With `now`, an approval and an emergency expire after `expires_after`; a rejection never expires. An emergency
     stands for the missing approvals, as long as both members who declared it may approve.
     """
+    binding, asked, authors = wanted
     role_of = {member.name: member.role for member in members if why_not_approve(member, authors) is None}
-    decided = [one for one in approvals if one.binding == binding and {one.member, one.spoken_by} <= role_of.keys()]
+    decided = [one for one in approvals if one.binding == binding and {one.member, one.by} <= role_of.keys()]
     approving = [one for one in decided if one.decision is Decision.APPROVE]
     expired = {
         one.member: one.at + expires_after for one in approving if now is not None and one.at + expires_after <= now
@@ -244,7 +254,7 @@ def _one_each(approving: Iterable[Approval]) -> list[Approval]:
     spoken: set[str] = set()
     count: list[Approval] = []
     for approval in approving:
-        if approval.member not in {other.member for other in count} and approval.spoken_by not in spoken:
-            spoken.add(approval.spoken_by)
+        if approval.member not in {other.member for other in count} and approval.by not in spoken:
+            spoken.add(approval.by)
             count.append(approval)
     return count

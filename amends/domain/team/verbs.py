@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from amends.domain.base.errors import Refusal
 from amends.domain.team.member import Member, TeamRole
 from amends.domain.team.roles import VerbRule, why_not, why_not_both, why_not_by_form
+from amends.domain.team.vote import DECIDERS
 
 LEAD, LEGAL, COMMUNICATIONS = TeamRole.LEAD, TeamRole.LEGAL, TeamRole.COMMUNICATIONS
 SECURITY, PRIVACY, EXECUTIVE = TeamRole.SECURITY, TeamRole.PRIVACY, TeamRole.EXECUTIVE
 
 EVERYBODY = tuple(TeamRole)
-DECIDERS = tuple(role for role in TeamRole if role.may_approve)
-"""The roles that may approve: what people are told, and who they are, is theirs."""
 WORKERS = (*DECIDERS, TeamRole.RESPONDER)
 """All roles but the auditor."""
 STEERING = (LEAD, LEGAL, EXECUTIVE)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from amends.domain.base.text import counted, length, listed
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.timeline.text import due, there
 from amends.domain.timeline.timeline import LineKind, TimelineLine, Wait, WaitingTask, dated_events, waiting_tasks
 
@@ -64,7 +64,7 @@ class Overview(Value):
     """Events of the next days whose time is set already."""
 
 
-def overview(cases: Iterable[Case], now: datetime) -> Overview:
+def overview(cases: Iterable[TimelineView], now: datetime) -> Overview:
     """Return the tasks that wait in all these cases, and the events of the next days."""
     cases = tuple(cases)
     zones = tuple(sorted({case.incident.organisation.timezone for case in cases}))
@@ -80,7 +80,7 @@ def overview(cases: Iterable[Case], now: datetime) -> Overview:
     )
 
 
-def overdue_tasks(case: Case, now: datetime) -> tuple[WaitingTask, ...]:
+def overdue_tasks(case: TimelineView, now: datetime) -> tuple[WaitingTask, ...]:
     """Return the overdue tasks of the case, the longest overdue first."""
     return tuple(task for task in waiting_tasks(case, now) if task.overdue)
 
@@ -101,7 +101,7 @@ def _number(wait: Wait, count: int) -> str:
     return counted(count, NOUNS[wait], PLURALS.get(wait, ""))
 
 
-def _task_line(case: Case, task: WaitingTask, now: datetime) -> OverviewLine:
+def _task_line(case: TimelineView, task: WaitingTask, now: datetime) -> OverviewLine:
     incident, zone = case.incident.id, case.incident.organisation.timezone
     when = due(task, now, zone)
     if task.overdue and task.by:
@@ -109,7 +109,7 @@ def _task_line(case: Case, task: WaitingTask, now: datetime) -> OverviewLine:
     return OverviewLine(incident=incident, at=task.by, when=when, zone=zone, whom=task.whom, what=task.what, do=task.do)
 
 
-def _event_line(case: Case, line: TimelineLine, now: datetime) -> OverviewLine:
+def _event_line(case: TimelineView, line: TimelineLine, now: datetime) -> OverviewLine:
     incident, zone = case.incident.id, case.incident.organisation.timezone
     do = SHOWN_BY.get(line.kind, TIMELINE).format(incident=incident)
     return OverviewLine(incident=incident, at=line.at, when=there(line.at, now, zone), zone=zone, what=line.what, do=do)

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from amends.domain.base.text import minute
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.feedback.load.load import ForecastDay, two_digits
 from amends.domain.timeline.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
 

@@ -6,14 +6,16 @@ from enum import StrEnum
 
 from amends.domain.base.text import counted, listed, minute, say_span
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.contacts import contacts_shown
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
 from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.case.reach import substitutes_demanded, why_not_done
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.criteria import overrides_waiting
 from amends.domain.feedback.load.load import ForecastDay
+from amends.domain.feedback.queue.gaps import gaps
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
@@ -124,7 +126,7 @@ class Timeline(Value):
     """The contacts of the days around now beside those that were to be expected; empty before anybody was told."""
 
 
-def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
+def timeline(case: TimelineView, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
     """Return the incident as it stands now, and the events expected in the time `ahead`."""
     until = now + ahead
     return Timeline(
@@ -146,12 +148,12 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
     )
 
 
-def waiting_tasks(case: Case, now: datetime) -> tuple[WaitingTask, ...]:
+def waiting_tasks(case: TimelineView, now: datetime) -> tuple[WaitingTask, ...]:
     """Return the tasks that only people can do: overdue tasks first, then those without a time, then by time."""
     return tuple(sorted(_waiting(case, now), key=_most_pressing))
 
 
-def dated_events(case: Case, now: datetime, until: datetime) -> tuple[TimelineLine, ...]:
+def dated_events(case: TimelineView, now: datetime, until: datetime) -> tuple[TimelineLine, ...]:
     """Return the events up to `until` whose time is set already, whatever people decide meanwhile, in time order."""
     steps = (_expected(case, one) for one in plan(case, now).upcoming if one.step != DEADLINES)
     return tuple(sorted((line for line in (*steps, *_dates(case, now)) if line.at <= until), key=_in_time))
@@ -184,7 +186,7 @@ def _in_time(line: TimelineLine) -> tuple[datetime, int, str]:
     return line.at, EVENT_ORDER.get(line.what, len(EVENT_ORDER)), line.what
 
 
-def _alerts(case: Case, now: datetime) -> Iterator[TimelineLine]:
+def _alerts(case: TimelineView, now: datetime) -> Iterator[TimelineLine]:
     for alert in case.alerts:
         if now - FORTNIGHT <= alert.at <= now:
             yield TimelineLine(at=alert.at, kind=LineKind.ALERT, what=alert.what)
@@ -193,7 +195,7 @@ def _alerts(case: Case, now: datetime) -> Iterator[TimelineLine]:
 # Tasks that wait for people
 
 
-def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _waiting(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     if case.state is IncidentState.PAUSED:
         do = f"amends incident resume {case.incident.id} --as NAME"
         yield WaitingTask(
@@ -226,7 +228,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     yield from _overrides(case, now)
 
 
-def _shared_mailboxes(case: Case) -> Iterator[WaitingTask]:
+def _shared_mailboxes(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield the decision on mailboxes that several people share, until it is taken or a notice was released."""
     released = any(notice.releases for notice in case.notices)
     if case.audience.sharing and case.mailboxes is None and not released and not case.is_closed:
@@ -239,7 +241,7 @@ def _shared_mailboxes(case: Case) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
-def _without_words(case: Case) -> Iterator[WaitingTask]:
+def _without_words(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield the decision on people for whom the incident file has no text in their language."""
     without = case.without_texts
     if without and not case.is_closed:
@@ -248,7 +250,7 @@ def _without_words(case: Case) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
-def tasks_of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
+def tasks_of_notice(case: TimelineView, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
     """Yield what people must do before the notice can go on: approve, correct, hand letters over, decide."""
     incident = case.incident.id
     if notice.current and notice.stage is NoticeStage.DRAFTED:
@@ -270,7 +272,7 @@ def tasks_of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator
             yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
-def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> WaitingTask:
+def _for_approvers(case: TimelineView, notice: NoticeStatus, now: datetime) -> WaitingTask:
     """Return the task of approving the notice.
 
     Approvers are named by number and role only, because the case does not hold the team.
@@ -292,7 +294,7 @@ def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> WaitingTa
     )
 
 
-def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
+def _approved_by(case: TimelineView, notice: NoticeStatus) -> datetime | None:
     """Return when approvals are due: by the playbook, or earlier when the law wants people told earlier.
 
     None while no playbook runs.
@@ -307,7 +309,7 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
+def tasks_of_occurrence(case: TimelineView, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
     """Yield the decision about a held occurrence, or the playbook's task that has begun."""
     named, step = f"{case.incident.id} {occurrence.step} {occurrence.number} --as NAME", _step(case, occurrence.step)
     if occurrence.state is OccurrenceState.HELD:
@@ -321,11 +323,11 @@ def tasks_of_occurrence(case: Case, occurrence: RecordedOccurrence, now: datetim
         yield WaitingTask(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
 
 
-def _step(case: Case, step_id: str) -> Step | None:
+def _step(case: TimelineView, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
 
 
-def sends_stopped(case: Case) -> Iterator[tuple[str, WaitingTask]]:
+def sends_stopped(case: TimelineView) -> Iterator[tuple[str, WaitingTask]]:
     """Yield each send that has stopped, by its notice; one that is over may still find what was altered since."""
     for one in case.stopped_sends:
         notice = case.notice(one.notice)
@@ -335,7 +337,7 @@ def sends_stopped(case: Case) -> Iterator[tuple[str, WaitingTask]]:
             yield one.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 
-def domains_stopped(case: Case) -> Iterator[WaitingTask]:
+def domains_stopped(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield each recipient domain to which mail waits until a person lets it go on."""
     waiting = [notice for notice in case.notices if notice.for_domains]
     left = counted(sum(notice.for_domains for notice in waiting), "message waits", "messages wait")
@@ -347,7 +349,7 @@ def domains_stopped(case: Case) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 
-def _leaks(case: Case) -> Iterator[WaitingTask]:
+def _leaks(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield the questions whose writers have data of other people, until they are answered."""
     for question in case.leaks:
         what = f"question {question} holds contact data of other people of the list: find out how its writer got them"
@@ -355,7 +357,7 @@ def _leaks(case: Case) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.LEAK, what=what, whom=LEAD, do=do)
 
 
-def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _owed(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield overdue commitments, and the questions without an answer."""
     incident, asked = case.incident.id, case.questions
     for commitment in case.commitments:
@@ -380,7 +382,7 @@ def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
 
 
-def _own_results(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _own_results(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield each commitment that is kept for each person alone and of which persons have no result yet."""
     for one in case.commitments:
         if owed := case.remedies_owed.get(one.id):
@@ -392,7 +394,7 @@ def _own_results(case: Case, now: datetime) -> Iterator[WaitingTask]:
             )
 
 
-def _from_personal_pages(case: Case) -> Iterator[WaitingTask]:
+def _from_personal_pages(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield the reports whose people are held until somebody decides, and the requests for data with their date."""
     incident, asked = case.incident.id, case.requests
     if case.reports_open:
@@ -409,9 +411,9 @@ def _from_personal_pages(case: Case) -> Iterator[WaitingTask]:
         )
 
 
-def _gaps(case: Case) -> Iterator[WaitingTask]:
+def _gaps(case: TimelineView) -> Iterator[WaitingTask]:
     """Yield the questions that many people ask and to which nobody has an answer."""
-    for gap in case.gaps:
+    for gap in gaps(case.many_asked):
         what = f"{gap.questions} people ask the same (group {gap.group}, topic {gap.topic}), and nobody has an answer"
         topic = case.playbook.topics.get(gap.topic) if case.playbook else None
         whom = topic.owner if topic and topic.owner else case.questions_owner
@@ -419,7 +421,7 @@ def _gaps(case: Case) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.GAP, what=what, whom=whom, missing=gap.questions, do=do)
 
 
-def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _late_news(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield a task when the time that people were given for news has passed without news."""
     if (until := awaited(case)) and until < now:
         what = f"people were told to expect news by then, and wait: {standing(case)}"
@@ -428,7 +430,7 @@ def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:
         )
 
 
-def _unrecorded_duties(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _unrecorded_duties(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield the legal duties without a filing whose time has passed, or that are due at once."""
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is None or due_at < now:
@@ -444,7 +446,7 @@ def _unrecorded_duties(case: Case, now: datetime) -> Iterator[WaitingTask]:
             )
 
 
-def _substitutes(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _substitutes(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield each substitute notice that a law demands by the present numbers and that nobody has recorded."""
     due_at = {duty.id: duty.due_at for duty in case.duties}
     for one in substitutes_demanded(case):
@@ -454,7 +456,7 @@ def _substitutes(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.SUBSTITUTE, what=what, whom=LEAD, by=by, overdue=by is not None and by < now, do=do)
 
 
-def _overrides(case: Case, now: datetime) -> Iterator[WaitingTask]:
+def _overrides(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield each closing criterion that one member passes over and that waits for a second person."""
     for one in () if case.is_closed else overrides_waiting(case, now):
         what = f"one person ({one.voices[0].role}) passes over {one.criterion} at the closing: {', '.join(one.what)}"
@@ -462,7 +464,7 @@ def _overrides(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.OVERRIDE, what=what, whom=f"a second person of {listed(MAY_OVERRIDE)}", do=do)
 
 
-def _to_record(case: Case) -> list[Duty]:
+def _to_record(case: TimelineView) -> list[Duty]:
     return [duty for duty in open_duties(case) if not duty.waits]
 
 
@@ -484,7 +486,7 @@ def _names(duties: list[Duty]) -> str:
 # Work in progress, events to come, and the past
 
 
-def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
+def _going(case: TimelineView, now: datetime) -> Iterator[TimelineLine]:
     for notice in case.notices:
         if not notice.current and not notice.is_over:
             note = "facts, audience or words changed; approvals given before are void"
@@ -499,13 +501,13 @@ def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
             )
 
 
-def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine]:
+def _coming(case: TimelineView, now: datetime, until: datetime) -> Iterator[TimelineLine]:
     """Yield the events to come; of a paused incident as if it were resumed now."""
     yield from (_expected(case, one) for one in forecast(case.resumed(), now, until) if one.step != DEADLINES)
     yield from _dates(case, now)
 
 
-def _dates(case: Case, now: datetime) -> Iterator[TimelineLine]:
+def _dates(case: TimelineView, now: datetime) -> Iterator[TimelineLine]:
     """Yield the legal deadlines, the promises and the times named for news that are to come."""
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
@@ -523,7 +525,7 @@ def _dates(case: Case, now: datetime) -> Iterator[TimelineLine]:
             yield TimelineLine(at=update.until, kind=LineKind.NEWS, what=what, note=standing(case))
 
 
-def _expected(case: Case, occurrence: PlannedOccurrence) -> TimelineLine:
+def _expected(case: TimelineView, occurrence: PlannedOccurrence) -> TimelineLine:
     step, what = _step(case, occurrence.step), f"{occurrence.step} {occurrence.number}"
     if occurrence.step == HOLDING:
         note = "nothing else would keep the time that people were told for news"
@@ -535,7 +537,7 @@ def _expected(case: Case, occurrence: PlannedOccurrence) -> TimelineLine:
     return TimelineLine(at=occurrence.due_at, kind=LineKind.NOTICE, what=what, note=note)
 
 
-def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
+def _past(case: TimelineView, now: datetime) -> Iterator[TimelineLine]:
     for name, at in case.named_events.items():
         if _step(case, name) is None:
             yield TimelineLine(at=at, kind=LineKind.EVENT, what=name)
@@ -559,7 +561,7 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
             yield TimelineLine(at=commitment.settled_at, kind=LineKind.PROMISE, what=what, note=commitment.owner)
 
 
-def _filed(case: Case) -> Iterator[TimelineLine]:
+def _filed(case: TimelineView) -> Iterator[TimelineLine]:
     """Yield the filings that stand, and the substitute notices that were given."""
     for filing in standing_filings(case.filings):
         yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from amends.domain.base.text import counted, minute
 from amends.domain.base.value import Value
-from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.gates import shut
 from amends.domain.plan.plan import PlannedOccurrence
@@ -68,7 +69,7 @@ BY_TASK = {
 }
 
 
-def waiting(case: Case, occurrence: PlannedOccurrence, now: datetime) -> Waiting | None:
+def waiting(case: TimelineView, occurrence: PlannedOccurrence, now: datetime) -> Waiting | None:
     """Return what the occurrence waits for, or None when it only has its time or is due."""
     found = [*_stops(case, occurrence), *_of_occurrence(case, occurrence, now)]
     for notice in case.notices:
@@ -81,7 +82,7 @@ def waiting(case: Case, occurrence: PlannedOccurrence, now: datetime) -> Waiting
     return Waiting(waits_for=first.waits_for, why="; ".join(dict.fromkeys(one.why for one in found)))
 
 
-def _stops(case: Case, occurrence: PlannedOccurrence) -> Iterator[Waiting]:
+def _stops(case: TimelineView, occurrence: PlannedOccurrence) -> Iterator[Waiting]:
     if case.clock_doubt:
         yield Waiting(waits_for=WaitsFor.CLOCK, why=f"{case.clock_doubt}; `amends clock trust --as NAME` ends that")
     paused = case.state is IncidentState.PAUSED and occurrence.step not in (DEADLINES, HOLDING)
@@ -90,14 +91,14 @@ def _stops(case: Case, occurrence: PlannedOccurrence) -> Iterator[Waiting]:
         yield Waiting(waits_for=WaitsFor.STOP, why=f"the incident is paused; {ends}")
 
 
-def _of_occurrence(case: Case, occurrence: PlannedOccurrence, now: datetime) -> Iterator[Waiting]:
+def _of_occurrence(case: TimelineView, occurrence: PlannedOccurrence, now: datetime) -> Iterator[Waiting]:
     recorded = (one for one in case.occurrences if (one.step, one.number) == (occurrence.step, occurrence.number))
     for one in recorded:
         for task in tasks_of_occurrence(case, one, now):
             yield _task(task, WaitsFor.HOLD if one.state is OccurrenceState.HELD else WaitsFor.TASK)
 
 
-def _of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Waiting]:
+def _of_notice(case: TimelineView, notice: NoticeStatus, now: datetime) -> Iterator[Waiting]:
     for task in tasks_of_notice(case, notice, now):
         yield _task(task, BY_TASK[task.wait])
     if notice.stage not in (NoticeStage.APPROVED, NoticeStage.SENDING):
@@ -111,7 +112,7 @@ def _of_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Wait
         yield _later(notice, notice.next_try_at)
 
 
-def _gate(case: Case, why: str) -> WaitsFor:
+def _gate(case: TimelineView, why: str) -> WaitsFor:
     """Return which of the gates is shut for this reason."""
     if case.embargo and why == case.embargo.says(case.incident.id):
         return WaitsFor.EMBARGO

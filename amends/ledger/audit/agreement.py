@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import RowMapping
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
@@ -14,30 +14,27 @@ from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
 from amends.ledger.audit.replay import Replay, Spans, differences
 from amends.ledger.codes.rows import of, rows_where, text_of
-from amends.ledger.people.people import PARTS, contact_indexes, link_index, opened_row
+from amends.ledger.people.people import ADDRESS_INDEXES, PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal
+from amends.ledger.store.schema import all_rows
 from amends.ledger.store.sealing import OPEN, SETTLED, Group, Sealer, name_in, named, value_of
 from amends.ledger.store.session import Store
-from amends.ledger.store.sums import GROUPED_BY, RowSum, sums_of, tally_of
-from amends.ledger.store.tables import (
-    ClockRow,
-    DeliveryRow,
-    IncidentRow,
-    IncidentVersionRow,
-    LeaseRow,
-    NoticeRow,
-    PersonRow,
-    PinRow,
-    Sealed,
-)
+from amends.ledger.store.sums import RowSum, sums_of, tally_of
+from amends.ledger.tables.declared import hashed_columns
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
+from amends.ledger.tables.incident import IncidentRow, IncidentVersionRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
+from amends.ledger.tables.playbook import PinRow
+from amends.ledger.tables.row import Sealed
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, KeyMissing)
 """Errors of Python and of the database's driver for a value that nobody can have stored."""
 MOST_OF_A_KIND = 20
 """The most findings of one kind that are told one by one."""
 SAID = ("number", "sealed", "data", "country", "region", "timezone")
-INDEXED = ("ref_index", "email_index", "phone_index", "postal_index", "child_index")
+INDEXED = ("ref_index", *ADDRESS_INDEXES, "child_index")
 LISTED = ("locale", "segment", "flags")
 LINK = ("link_version", "link_index")
 CONSENT = "consents_to_email"
@@ -59,10 +56,11 @@ def disagreements(store: Store, session: Session, replay: Replay) -> Iterator[st
 
     All rows of all incidents are read.
     """
-    for kind in Sealed.__subclasses__():
-        yield from _first(str(kind.__tablename__), _rows_of(session, store.sealer, replay, kind))
-    for table in GROUPED_BY:
-        yield from _first(table, _sums_of(store, session, replay, table))
+    for kind in all_rows():
+        if issubclass(kind, Sealed):
+            yield from _first(str(kind.__tablename__), _rows_of(session, store.sealer, replay, kind))
+        if "summed" in kind.__table__.info:
+            yield from _first(str(kind.__tablename__), _sums_of(store, session, replay, str(kind.__tablename__)))
     for incident, key in session.exec(select(IncidentRow.id, IncidentRow.wrapped_key)).all():
         if key:  # the data of the others was destroyed
             yield from _first("person", _people_of(store, session, incident))
@@ -80,15 +78,15 @@ def _first(table: str, wrong: Iterator[str]) -> Iterator[str]:
 
 def _rows_of(session: Session, sealer: Sealer, replay: Replay, kind: type[Sealed]) -> Iterator[str]:
     """Yield what is wrong with the sealed rows of a table."""
-    table: Table = kind.__table__  # type: ignore[attr-defined]
+    table = kind.__table__
     stored: dict[Group, str] = {}
     for row in session.connection().execute(sql(table).execution_options(**IN_PAGES)).mappings():
-        name = name_in(table.name, row, table.primary_key)
+        name = name_in(table.name, row)
         sealed = sealer.seal_of(table.name, row) == row["seal"] and _is_bound(kind, row)
         stored[name] = value_of(table.name, row) if sealed else "altered"
         if not sealed:
             yield f"{named(table.name, name)} was altered, moved or forged"
-    if kind is not ClockRow:
+    if "unchained" not in table.info:
         whole = {name: seal for name, seal in stored.items() if seal != "altered"}
         known = {name: seal for name, seal in replay.rows[table.name].items() if stored.get(name) != "altered"}
         yield from differences(table.name, whole, known)
@@ -97,7 +95,7 @@ def _rows_of(session: Session, sealer: Sealer, replay: Replay, kind: type[Sealed
 def _is_bound(kind: type[Sealed], row: RowMapping) -> bool:
     """Return True when the content of a row has the hash that stands beside it; also for a row without such content."""
     try:
-        return kind not in CONTENT or CONTENT[kind](row)
+        return not hashed_columns(kind.__table__) or CONTENT[kind](row)
     except ValueError:  # it cannot even be read
         return False
 

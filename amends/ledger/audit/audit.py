@@ -16,7 +16,7 @@ from amends.ledger.audit.replay import Replay
 from amends.ledger.audit.tally import tally_problems
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import AuditRow
+from amends.ledger.tables.audit import AuditRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from amends.domain.team.look import LOOKED, SHOWING, Look, look_of
 from amends.ledger.audit.audit import as_entry, entry_columns
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import AuditRow
+from amends.ledger.tables.audit import AuditRow
 
 
 class Looks:

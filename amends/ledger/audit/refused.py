@@ -10,7 +10,8 @@ from amends.ledger.audit.audit import as_entry, entry_columns
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.database import CHAIN_LOCK, alone
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import AuditRow, IncidentRow
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.incident import IncidentRow
 
 
 class RefusedAttempts:

@@ -15,23 +15,20 @@ from sqlalchemy import select as sql
 from sqlmodel import Session
 
 from amends.domain.base.errors import LedgerAltered
+from amends.domain.team.vote import VoteKind
 from amends.ledger.store.chain import START, Head
-from amends.ledger.store.sealing import ALTERED, BOUND, OPEN, Group, name_in, named, value_of
+from amends.ledger.store.sealing import ALTERED, OPEN, Group, name_in, named, value_of
 from amends.ledger.store.session import Store
 from amends.ledger.store.sums import RowSum
-from amends.ledger.store.tables import (
-    ApprovalRow,
-    EmergencyRow,
-    IncidentRow,
-    IncidentVersionRow,
-    MemberRow,
-    NoticeRow,
-    PinRow,
-    ReleaseRow,
-    Sealed,
-)
+from amends.ledger.tables.declared import bound_columns
+from amends.ledger.tables.incident import IncidentRow, IncidentVersionRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.playbook import PinRow
+from amends.ledger.tables.row import Sealed
+from amends.ledger.tables.team import MemberRow, VoteRow
 
-OF_THE_NOTICE = (NoticeRow, ReleaseRow, ApprovalRow, EmergencyRow)
+OF_THE_NOTICE = (NoticeRow, ReleaseRow)
+VOTES_ON_A_NOTICE = (VoteKind.NOTICE, VoteKind.EMERGENCY)
 OF_THE_CASE = (IncidentVersionRow, PinRow)
 MOST_NAMED = 3
 """The most rows that a refusal names."""
@@ -172,16 +169,20 @@ class Replay:
                 *self._wrong(session, IncidentRow, id=incident),
                 *(one for table in OF_THE_CASE for one in self._wrong(session, table, **of_case)),
                 *(one for table in OF_THE_NOTICE for one in self._wrong(session, table, **of_notice)),
+                *(one for kind in VOTES_ON_A_NOTICE for one in self._wrong_votes(session, incident, kind, notice)),
             ]
         if wrong:
             raise LedgerAltered(f"{'; '.join(wrong[:MOST_NAMED])}: {ALTERED}")
 
-    def _wrong(self, session: Session, kind: type[Sealed], **here: str) -> Iterator[str]:
+    def _wrong_votes(self, session: Session, incident: str, kind: VoteKind, about: str) -> Iterator[str]:
+        return self._wrong(session, VoteRow, incident=incident, kind=kind.value, about=about)
+
+    def _wrong(self, session: Session, of: type[Sealed], **here: str) -> Iterator[str]:
         """Yield in words each row of these that the chain does not know as it stands, or knows and the table lacks."""
-        table: Table = kind.__table__  # type: ignore[attr-defined]
+        table = of.__table__
         stored: dict[Group, str] = {}
         for row in session.connection().execute(_rows(table, *here), here).mappings():
-            name = name_in(table.name, row, table.primary_key)
+            name = name_in(table.name, row)
             whole = self._store.sealer.seal_of(table.name, row) == row["seal"]
             stored[name] = value_of(table.name, row) if whole else ""
         yield from differences(table.name, stored, self.rows[table.name], tuple(here.values()))
@@ -196,7 +197,7 @@ class Replay:
 @cache
 def _rows(table: Table, *names: str) -> Select[Any]:
     """Return the query for the sealed columns of the rows that have given values in these columns."""
-    columns = [column for column in table.columns if column.name not in BOUND.get(table.name, ())]
+    columns = [column for column in table.columns if column.name not in bound_columns(table)]
     return sql(*columns).where(*(table.c[name] == bindparam(name) for name in names))
 
 

@@ -1,6 +1,6 @@
 """The tally: the number of messages by notice, text and state, which the database keeps while messages change.
 
-Triggers, which the migration makes, count each message that has settled. Messages that the engine has in hand change
+Triggers, which schema.py makes, count each message that has settled. Messages that the engine has in hand change
 often and are few once a notice is sent: they are counted in an index that holds nothing else, and by lease.
 """
 
@@ -12,17 +12,17 @@ from sqlalchemy import case, literal, text
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func
 
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, to_people
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.store.leases import HELD
-from amends.ledger.store.tables import DUE, DeliveryRow, LeaseRow, TallyRow
+from amends.ledger.tables.deliver import DUE, DeliveryRow, LeaseRow, TallyRow
 
 IN_HAND = tuple(state for state in DeliveryState if state.pending)
 """The states of messages that are not in the tally."""
-TO_PEOPLE = tuple(kind for kind in ChannelKind if kind.personal)
+TO_PEOPLE = to_people()
 TEXT = ("notice", "version", "channel", "variant", "elements")
 TALLIED = ("incident", *TEXT, "state")
-"""The columns by which messages are counted; see the migration."""
+"""The columns by which messages are counted; see schema.py."""
 BY_STATE = ("incident", "notice", "state")
 COUNTED = func.sum(col(TallyRow.messages))
 BY_HAND = "somebody has changed the tables by other means than Amends"

@@ -5,6 +5,8 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
+from amends.domain.base.text import day
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.people.access_request import (
     OFFERED_FOR,
     AccessRequest,
@@ -18,7 +20,8 @@ from amends.ledger.incident.incidents import note_alert
 from amends.ledger.people.people import person_row
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, must_approve
-from amends.ledger.store.tables import AccessRequestRow, PersonReportRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.people import AccessRequestRow, PersonReportRow
 
 
 class AccessRequests:
@@ -47,7 +50,7 @@ class AccessRequests:
                 )
             )  # fmt: skip
             write.note(now, incident, "data requested", f"request {number}", by_person=person, due=due.isoformat())
-            note_alert(write, incident, _waits(incident, now), now)
+            note_alert(write, incident, _waits(incident, now))
             return number
 
     def all(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[AccessRequest, ...]:
@@ -174,9 +177,10 @@ def _row(session: Session, incident: str, request: int, *, locked: bool = False)
     return row
 
 
-def _waits(incident: str, now: datetime) -> str:
-    """Return the alert; its words are the same all day, so that a lead hears of many requests once."""
-    return f"people asked for their data on {now:%Y-%m-%d}: `amends requests list {incident} --open`"
+def _waits(incident: str, now: datetime) -> Alert:
+    """Return the alert of the day, so that a lead hears of many requests once."""
+    what = f"people asked for their data on {day(now)}: `amends requests list {incident} --open`"
+    return Alert(AlertId(AlertKind.DATA_REQUESTS, window=day(now)), what, now)
 
 
 def _request(row: AccessRequestRow, seal: Seal) -> AccessRequest:
@@ -196,4 +200,4 @@ def _opened(seal: Seal, row: AccessRequestRow) -> str:
 
 def request_place(incident: str, request: int, column: str) -> str:
     """Return the place for which a column of a request is sealed."""
-    return f"access_request:{column}:{incident}:{request}"
+    return place("access_request", column, incident, request)

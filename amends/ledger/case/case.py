@@ -10,48 +10,25 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.assess.assessment import Assessment
-from amends.domain.case.case import (
-    Alert,
-    Case,
-    Embargo,
-    EventKind,
-    IncidentState,
-    OccurrenceKind,
-    OccurrenceState,
-    Outline,
-    RecordedOccurrence,
-)
+from amends.domain.case.case import Case
 from amends.domain.case.next_update import as_news_stands
-from amends.domain.case.stops import StoppedDomain, StoppedSend
+from amends.domain.case.outline import Outline
+from amends.domain.case.states import Embargo, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
+from amends.domain.incident.event_kind import EventKind
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
-from amends.domain.people.person import AudienceCounts, MailboxRuling
-from amends.domain.playbook.closing import Criterion
+from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.domain.team.approval import Standing
 from amends.ledger.audit.tally import any_in
-from amends.ledger.case.access_requests import request_counts
-from amends.ledger.case.person_reports import reports_open
 from amends.ledger.case.reach import reach_of
-from amends.ledger.claim.claims import claim_totals
-from amends.ledger.commitment.rows import changes, commitments_of, untold, worded_by
+from amends.ledger.commitment.rows import changes, commitments_of, untold
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
-from amends.ledger.feedback.contacts import contact_days
-from amends.ledger.feedback.questions import open_leaks, question_counts
-from amends.ledger.feedback.queue.gaps import many_asked
-from amends.ledger.feedback.survey.surveys import survey_results
+from amends.ledger.feedback.questions import question_counts
 from amends.ledger.incident.clock import clock_doubts
-from amends.ledger.incident.closing import (
-    carried_over,
-    last_latecomer_at,
-    last_question_at,
-    last_receipt_at,
-    last_signs,
-    overrides_of,
-)
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment, substitutes_of
 from amends.ledger.notice.notices import Notices, in_force, is_current, is_overtaken, latecomers, promises_changed
@@ -59,25 +36,15 @@ from amends.ledger.notice.stage import RELEASED, said_of_all, stage_of, standing
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.remedy.corrections import result_corrections
-from amends.ledger.remedy.remedies import remedy_counts
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import (
-    DUE,
-    DeliveryRow,
-    EventRow,
-    IncidentRow,
-    IncidentVersionRow,
-    NoticeRow,
-    OccurrenceRow,
-    PinRow,
-    ReleaseRow,
-)
+from amends.ledger.tables.deliver import DUE, DeliveryRow
+from amends.ledger.tables.incident import EventRow, IncidentRow, IncidentVersionRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.playbook import OccurrenceRow, PinRow
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """By notice: the number of messages in each state, of people in each state, and the deferred messages."""
 
-CAME = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
-"""The states of people to whom a notice came, or may have come."""
 DIGEST = select(IncidentVersionRow.digest).where(
     IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
 )
@@ -105,72 +72,42 @@ class Cases:
             return self._file(session, incident_row(session, incident))
 
     def read(self, incident: str, now: datetime | None = None) -> Case:
-        """Return the case of an incident: all that the ledger knows, in numbers. Raises NotInLedger.
+        """Return the case of an incident: all that its plan depends on, in numbers. Raises NotInLedger.
 
         With `now`, the case also has the number of overdue questions, and the drafts that name a time that has passed.
         """
         with self._store.read() as session:
-            bare = self._uncounted(session, incident)
-            zone = bare.incident.organisation.timezone
-            notices = self._statuses(session, incident, now)
-            surveys = bare.playbook.surveys if bare.playbook else ()
-            invited = {one.id: sum(one.people.get(state, 0) for state in CAME) for one in notices}
-            counted = {
-                "notices": notices,
-                "questions": question_counts(session, incident, now),
-                "surveys": survey_results(session, self._store.cache, incident, surveys, invited),
-                "reports_open": reports_open(session, incident),
-                "requests": request_counts(session, incident, now),
-                "remedies": remedy_counts(session, incident),
-                "claims": claim_totals(session, incident, bare.playbook.claims if bare.playbook else None, now),
-                "contacts": contact_days(session, self._store.cache, incident, zone),
-            }
-            case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
-            changed = self._with_reach(session, self._with_changed_facts(session, case, amended_at))
-            changed = self._with_last_signs(session, _with_gaps(session, changed))
-        return as_news_stands(changed, now) if now else changed
+            return self.read_in(session, incident, now)
+
+    def read_in(self, session: Session, incident: str, now: datetime | None) -> Case:
+        """Return the case as this session, which must have read nothing yet, sees it. Raises NotInLedger."""
+        bare = self._uncounted(session, incident)
+        notices, questions = self._statuses(session, incident, now), question_counts(session, incident, now)
+        case = bare.model_copy(update={"notices": notices, "questions": questions})
+        case = self._with_reach(session, self._with_changed_facts(session, case))
+        return as_news_stands(case, now) if now else case
 
     def outline(self, incident: str) -> Outline:
         """Return the case without its counts, which need all messages of each notice. Raises NotInLedger."""
         with self._store.read() as session:
             row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._store.cache)
-            events = _events(session, incident)[EventKind.EVENT]
+            events = events_of(session, incident, EventKind.EVENT)[EventKind.EVENT]
             return self._outline(session, row, pin_row(session, incident), assessment, events)
 
     def _uncounted(self, session: Session, incident: str) -> Case:
         doubt = self._store.doubt_in(session)  # must be the first to read
         row = incident_row(session, incident)
-        version = version_row(session, incident, row.version)
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
-        events, recorded = _events(session, incident), _occurrences(session, incident)
+        happened = events_of(session, incident, EventKind.EVENT, EventKind.MISSED_UPDATE)
+        recorded = _occurrences(session, incident)
         return Case(
-            **dict(self._outline(session, row, pin, assessment, events[EventKind.EVENT])),
-            version=row.version,
-            state=IncidentState(row.state),
-            opened_at=row.opened_at,
-            author=version.author,
-            earlier_authors=_earlier_authors(session, version),
-            audience=self._store.cache.get(
-                ("audience", incident, row.audience_digest), lambda: AudienceCounts.model_validate(row.counts)
-            ),
-            assessment=assessment,
-            pinned=pin.digest if pin else "",
+            **dict(self._outline(session, row, pin, assessment, happened[EventKind.EVENT])),
             occurrences=tuple(one for one in recorded if one.kind is OccurrenceKind.STEP),
             recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
-            alerts=tuple(Alert(name, at) for name, at in events[EventKind.ALERT].items()),
-            alarms=frozenset(events[EventKind.ALARM]),
-            mailboxes=next(map(MailboxRuling, events[EventKind.MAILBOXES]), None),
-            missed_updates=events[EventKind.MISSED_UPDATE],
-            stopped_sends=tuple(StoppedSend.read(*one) for one in events[EventKind.STOPPED_SEND].items()),
-            stopped_domains=tuple(StoppedDomain.read(*one) for one in events[EventKind.STOPPED_DOMAIN].items()),
-            leaks=open_leaks(session, incident, events[EventKind.LEAK]),
+            missed_updates=happened[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
-            worded_by=worded_by(session, incident),
             result_corrections=result_corrections(session, incident),
-            closing_overrides=overrides_of(session, incident),
-            carried_over=carried_over(session, incident),
-            embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
             clock_doubt="; ".join(clock_doubts(session)),
             ledger_doubt=doubt,
         )
@@ -185,6 +122,15 @@ class Cases:
     ) -> Outline:
         return Outline(
             incident=self._file(session, row),
+            version=row.version,
+            state=IncidentState(row.state),
+            opened_at=row.opened_at,
+            audience=self._store.cache.get(
+                ("audience", row.id, row.audience_digest), lambda: AudienceCounts.model_validate(row.counts)
+            ),
+            assessment=assessment,
+            pinned=pin.digest if pin else "",
+            embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
             playbook=self._playbook(pin, assessment.band if assessment else None),
             events=events,
             commitments=commitments_of(session, row.id),
@@ -199,25 +145,19 @@ class Cases:
         name = ("playbook", pin.digest, severity)
         return self._store.cache.get(name, lambda: at_severity(Playbook.model_validate(pin.playbook), severity))
 
-    def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
-        """Return the case with the news that everybody was told, or as it is when no notice was sent to everybody.
+    def _with_changed_facts(self, session: Session, case: Case) -> Case:
+        """Return the case with what is wrong by now of that which people were told last.
 
-        When somebody was told otherwise than is known now, the case also has the keys of what is wrong, and the event
-        of the change; when somebody who was told has left the list, the event of that.
+        When somebody was told otherwise than is known now, the case has the keys of what is wrong, and the event of the
+        change; when somebody who was told has left the list, the event of that.
         """
-        told_at = case.last_told()
-        if not told_at:
+        if not case.last_told():
             return case
-        until, file = told_at[0], self._file_at(session, case.incident.id, told_at[0])
+        amended_at = version_row(session, case.incident.id, case.version).at
         wrong, events = self._told_wrongly(session, case, amended_at), case.events
         for event, happened in ((Event.FACTS_CHANGED, wrong.keys), (Event.NO_LONGER_AFFECTED, wrong.somebody_left)):
             events = events | {event: amended_at} if happened else events
-        told = {
-            "news_told": tuple(news for news in file.news if news.at <= until),
-            "events": events,
-            "told_wrongly": tuple(sorted(wrong.keys)),
-        }
-        return case.model_copy(update=told)
+        return case.model_copy(update={"events": events, "told_wrongly": tuple(sorted(wrong.keys))})
 
     def _with_reach(self, session: Session, case: Case) -> Case:
         """Return the case with the people who are not told, which are counted once people count as told.
@@ -243,24 +183,6 @@ class Cases:
         )
         return case.model_copy(update={"reach": reach})
 
-    def _with_last_signs(self, session: Session, case: Case) -> Case:
-        """Return the case with the last signs of people, where they may keep it from closing.
-
-        The last receipt is looked for only when a number of messages has changed: a million messages may be read.
-        """
-        rules = case.playbook.closing if case.playbook else None
-        if rules is None or Criterion.CALM not in rules.criteria or case.was_closed:
-            return case
-        closing = {step.id for step in case.playbook.steps if step.of == Event.RESOLVED} if case.playbook else set()
-        notices = tuple(notice for notice in case.notices if notice.step not in closing and notice.begun_at)
-        numbers = tuple((one.id, one.version, *sorted(one.people.items())) for one in notices)
-        incident, names = case.incident.id, [one.id for one in notices]
-        receipt = self._store.cache.get(
-            ("last receipt", incident, numbers), lambda: last_receipt_at(session, incident, names)
-        )
-        signs = last_signs((last_question_at(session, incident), receipt, last_latecomer_at(session, incident)))
-        return case.model_copy(update={"last_signs": signs})
-
     def _told_wrongly(self, session: Session, case: Case, amended_at: datetime) -> "_ToldWrongly":
         """Return what somebody was told and is wrong by now.
 
@@ -277,7 +199,7 @@ class Cases:
         name = ("told wrongly", case.incident.id, case.version, amended_at, case.audience.digest, sent)
         return self._store.cache.get(name, look)
 
-    def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
+    def file_at(self, session: Session, incident: str, at: datetime) -> Incident:
         """Return the incident file that was in force at this time."""
         version = select(func.max(IncidentVersionRow.version)).where(
             IncidentVersionRow.incident == incident, IncidentVersionRow.at <= at
@@ -317,7 +239,7 @@ class Cases:
             if row.notice not in latest or latest[row.notice].version < row.version:
                 latest[row.notice] = row
         states, people, tries = self._counted(session, incident)
-        said, stand = said_of_all(session, incident), in_force(session, incident)
+        said, valid = said_of_all(session, incident), in_force(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
             draft = self._notices.drafted(row)
@@ -327,7 +249,7 @@ class Cases:
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
             stands = standing_of(session, row, draft, now, said)
             told = tuple(releases.get(name, ()))
-            return _status(session, row, draft, stands, messages, told, now, current=is_current(session, draft, stand))
+            return _status(session, row, draft, stands, messages, told, now, current=is_current(session, draft, valid))
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
 
@@ -372,30 +294,15 @@ class Cases:
         return any_in(session, row.incident, row.notice, row.version, HAS_LEFT, to_people=to_people)
 
 
-def _with_gaps(session: Session, case: Case) -> Case:
-    """Return the case with the questions that many ask, looked for only where enough people have asked anything."""
-    if case.playbook is None or case.questions.asked < case.playbook.gap_at:
-        return case
-    return case.model_copy(update={"many_asked": many_asked(session, case.incident.id, case.playbook.gap_at)})
-
-
-def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:
-    """Return the authors of earlier versions, sorted, without the author of this version."""
-    query = select(IncidentVersionRow.author).where(
-        IncidentVersionRow.incident == version.incident,
-        IncidentVersionRow.version < version.version,
-        IncidentVersionRow.author != version.author,
+def events_of(session: Session, incident: str, *kinds: EventKind) -> dict[EventKind, dict[str, datetime]]:
+    """Return the time of each event of these kinds by its name, for every kind."""
+    times: dict[EventKind, dict[str, datetime]] = {kind: {} for kind in kinds}
+    query = select(EventRow.kind, EventRow.name, EventRow.at).where(
+        EventRow.incident == incident, col(EventRow.kind).in_(kinds)
     )
-    return tuple(sorted(set(session.exec(query))))
-
-
-def _events(session: Session, incident: str) -> dict[EventKind, dict[str, datetime]]:
-    """Return the time of each event by its name, for every kind."""
-    found: dict[EventKind, dict[str, datetime]] = {kind: {} for kind in EventKind}
-    query = select(EventRow.kind, EventRow.name, EventRow.at).where(EventRow.incident == incident)
     for kind, name, at in session.exec(query):
-        found[EventKind(kind)][name] = at
-    return found
+        times[EventKind(kind)][name] = at
+    return times
 
 
 def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, ...]:

@@ -39,7 +39,8 @@ from amends.ledger.people.people import opened_person, person_row
 from amends.ledger.remedy.remedies import Remedies
 from amends.ledger.store.chain import SEALED, Head
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import NoticeRow, PersonRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
 
 NO_SEAL = "this is no dossier: the seal of Amends is not in its last line"
 NOT_OURS = "the seal was altered, or made with another master key than that of this ledger"

@@ -14,7 +14,8 @@ from amends.domain.export.over_time import AskedOn, CountsByDay, ReachedOn
 from amends.domain.notice.notice import PERSON_STATE, PersonState
 from amends.ledger.store.bulk import on_postgresql
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import ONE_OF_SEVERAL, DeliveryRow, QuestionRow
+from amends.ledger.tables.deliver import ONE_OF_SEVERAL, DeliveryRow
+from amends.ledger.tables.feedback import QuestionRow
 
 REACHED = tuple(
     state.value for state, person in PERSON_STATE.items() if person in (PersonState.DELIVERED, PersonState.SENT)

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import DataDamaged
 from amends.domain.case.dossier import MASK, DossierMessage
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.codes.code import NO_CODES, OwnCodes
 from amends.domain.deliver.reason import reason
 from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
@@ -22,7 +23,9 @@ from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import categories, person_row
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
 
 MOVED = "it went to an address that is not the reader's in today's list; the name is that of today's list"
 NO_GUARDIAN = "today's list names no guardian of this person, so the name of the reader is not known"

@@ -8,7 +8,9 @@ from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.base.text import day
+from amends.domain.channel.message import ReceiptCause
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.report import LONGEST_REPORT, NewReport, PageReportKind, PageReportState, PersonReport
 from amends.ledger.deliver.cascade import reopen
@@ -24,7 +26,10 @@ from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.sums import changing_these
-from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonReportRow, PersonRow, ReleaseRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import PersonReportRow, PersonRow
 
 EMAIL, PHONE = 2, 3
 """The places of email and phone among the parts of the contact data."""
@@ -64,7 +69,7 @@ class PersonReports:
             held = hold_reader(write.session, incident, new.person, new.kind.hold, now)
             self._follow(write.session, incident, free_without_copy(write.session, incident), now)
             write.note(now, incident, "reported", f"report {number}", kind=new.kind, by_person=new.person, held=held)
-            note_alert(write, incident, _waits(incident, now), now)
+            note_alert(write, incident, _waits(incident, now))
             return number
 
     def all(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[PersonReport, ...]:
@@ -221,9 +226,10 @@ def _row(session: Session, incident: str, report: int, *, locked: bool = False) 
     return row
 
 
-def _waits(incident: str, now: datetime) -> str:
-    """Return the alert; its words are the same all day, so that a lead hears of many reports once."""
-    return f"people reported on {now:%Y-%m-%d} that a message is not for them: `amends reports list {incident} --open`"
+def _waits(incident: str, now: datetime) -> Alert:
+    """Return the alert of the day, so that a lead hears of many reports once."""
+    what = f"people reported on {day(now)} that a message is not for them: `amends reports list {incident} --open`"
+    return Alert(AlertId(AlertKind.REPORTS, window=day(now)), what, now)
 
 
 def _report(row: PersonReportRow, seal: Seal) -> PersonReport:
@@ -246,4 +252,4 @@ def _opened(seal: Seal, sealed: bytes | None, place: str) -> str:
 
 def report_place(incident: str, report: int, column: str) -> str:
     """Return the place for which a column of a report is sealed."""
-    return f"person_report:{column}:{incident}:{report}"
+    return place("person_report", column, incident, report)

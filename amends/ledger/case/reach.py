@@ -10,7 +10,7 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case.case import Reach, ToldBy
+from amends.domain.case.states import Reach, ToldBy
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, NoticeStatus, PersonState
 from amends.domain.people.person import place_of
@@ -18,7 +18,9 @@ from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED
 from amends.ledger.notice.first_messages import GUARDED
 from amends.ledger.notice.notices import PUBLIC
-from amends.ledger.store.tables import AuditRow, DeliveryRow, PersonRow
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.deliver import PAGES, PRINTED, DeliveryRow
+from amends.ledger.tables.people import PersonRow
 
 OPEN = (*(state for state, person in PERSON_STATE.items() if person is PersonState.WAITING), DeliveryState.PARKED)
 LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED, DeliveryState.UNREACHABLE)
@@ -143,7 +145,10 @@ def _letters_at(session: Session, incident: str, notices: Sequence[str]) -> dict
         return {}
     lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
     here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(notices))
-    letters = (col(DeliveryRow.channel) == ChannelKind.LETTER, col(DeliveryRow.state) == DeliveryState.SENT)
+    letters = (
+        col(DeliveryRow.channel).in_(PRINTED),
+        col(DeliveryRow.state) == DeliveryState.SENT,
+    )
     last = sql(*PLACE, func.max(col(DeliveryRow.updated_at))).select_from(DeliveryRow).join(PersonRow, lives)
     found: dict[str, datetime] = {}
     for country, region, at in session.execute(last.where(*here, *letters).group_by(*PLACE)):
@@ -158,7 +163,7 @@ def _page_up_since(session: Session, incident: str, notices: Sequence[str]) -> d
     page = (
         col(DeliveryRow.notice).in_(notices),
         DeliveryRow.person == PUBLIC,
-        DeliveryRow.channel == ChannelKind.WEBSITE,
+        col(DeliveryRow.channel).in_(PAGES),
     )
     return session.exec(
         select(func.min(DeliveryRow.updated_at)).where(DeliveryRow.incident == incident, *page, up)

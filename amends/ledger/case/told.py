@@ -46,7 +46,8 @@ from amends.ledger.people.people import CHUNK
 from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing, settle
-from amends.ledger.store.tables import ONE_OF_SEVERAL, DeliveryRow, ToldOtherwiseRow
+from amends.ledger.tables.deliver import ONE_OF_SEVERAL, DeliveryRow
+from amends.ledger.tables.notice import ToldOtherwiseRow
 
 EVERYBODY_ELSE = ("", "")
 """The cohort, and the earlier data elements, of people who read what is known now and no difference."""

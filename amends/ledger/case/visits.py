@@ -5,24 +5,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case.case import EventKind, IncidentState
+from amends.domain.case.states import IncidentState
+from amends.domain.incident.event_kind import EventKind
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
 from amends.domain.playbook.playbook import Event
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
+from amends.ledger.people.people import ADDRESS_INDEXES
 from amends.ledger.remedy.entitled import told_to
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import (
-    DeliveryRow,
-    EventRow,
-    IncidentRow,
-    LinkRenewalRow,
-    NoticeRow,
-    PersonRow,
-    ReleaseRow,
-    StatedCommitmentRow,
-)
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.incident import EventRow, IncidentRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow, StatedCommitmentRow
+from amends.ledger.tables.people import LinkRenewalRow, PersonRow
 
 
 class Visits:
@@ -86,7 +82,7 @@ class Visits:
 
 def _address_is_listed(session: Session, gone: PersonRow) -> bool:
     """Return True when a person in the list has an address of this one, and so may be the same under another id."""
-    names = [name for name in ("email_index", "phone_index", "postal_index") if getattr(gone, name)]
+    names = [name for name in ADDRESS_INDEXES if getattr(gone, name)]
     same = or_(*(col(getattr(PersonRow, name)) == getattr(gone, name) for name in names))
     listed = (PersonRow.incident == gone.incident, col(PersonRow.gone_at).is_(None))
     return bool(names) and session.exec(select(PersonRow.number).where(*listed, same).limit(1)).first() is not None

@@ -1,19 +1,19 @@
-"""Claims of compensation in the ledger: take one in, decide on it by people or by rule, and hear an objection.
+"""Claims of compensation in the ledger: taken in, decided on by people or by rule, objected to, and ended."""
 
-Every change locks the row of the incident, so that caps and the budget hold whoever decides at the same moment.
-"""
-
+import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import NotAllowed, Refusal
+from amends.domain.base.errors import NotAllowed
 from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import (
     BY_RULE,
+    UNPAYABLE,
     ClaimState,
     ClaimTotals,
     ClaimWay,
@@ -23,6 +23,7 @@ from amends.domain.claim.claim import (
     why_not_object,
 )
 from amends.domain.claim.rules import (
+    REMINDED_BEFORE,
     ClaimRules,
     ClaimVerdict,
     GrantedSoFar,
@@ -30,39 +31,38 @@ from amends.domain.claim.rules import (
     most_to_grant,
     verdict_by_rule,
     why_not_decide,
+    why_not_take_up,
 )
 from amends.domain.claim.signals import Signal, Trace, signals
-from amends.domain.claim.words import ClaimWords
+from amends.domain.claim.words import ClaimTerms, ClaimWords
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.team.member import Member
-from amends.ledger.claim.rows import (
-    as_values,
-    claim_place,
-    claim_row,
-    decisions_of,
-    questions_of,
-    reason_place,
-)
-from amends.ledger.feedback.answering import tell_of_claims
+from amends.ledger.claim.change import ClaimChange, News, claim_change
+from amends.ledger.claim.rows import as_values, claim_place, claim_row, reasons_of, subject_of, votes_of
+from amends.ledger.claim.sums import claim_totals, granted_in_all, granted_so_far, sums_by_person
 from amends.ledger.feedback.question_rows import question_row
 from amends.ledger.feedback.questions import add_claim_words
+from amends.ledger.home_files import list_files
 from amends.ledger.people.people import person_row
-from amends.ledger.store.session import Store, Write, incident_row, must_approve
-from amends.ledger.store.tables import (
-    ClaimDecisionRow,
-    ClaimFileRow,
-    CompensationClaimRow,
-    PersonRow,
-    QuestionRow,
-)
+from amends.ledger.store.session import Store, incident_row
+from amends.ledger.tables.claim import ClaimFileRow, CompensationClaimRow
+from amends.ledger.tables.team import VoteRow
+from amends.ledger.votes import cast, take_back, votes_on
 
 PAGE = 500
-"""The number of claims that the rules decide in one transaction, so that others write in between."""
+"""The number of claims changed in one transaction, so that others write in between."""
 TOPIC = "compensation"
-GRANTED = (ClaimState.GRANTED, ClaimState.IN_PAYMENT, ClaimState.PAID, ClaimState.RETURNED)
-"""The states of claims whose amount counts against caps and budget."""
 SOURCES = {ClaimWay.PAGE: QuestionSource.PORTAL, ClaimWay.DESK: QuestionSource.HOTLINE}
 """The source of the question of a claim that no question came before."""
+A_DAY = timedelta(days=1)
+"""The time after which the day of any moment is over, on whichever clock the person heard of that day."""
+
+
+class Lapses(NamedTuple):
+    """The numbers of people who were reminded, and of claims that have lapsed."""
+
+    reminded: int
+    lapsed: int
 
 
 class CompensationClaims:
@@ -71,70 +71,27 @@ class CompensationClaims:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, incident: str, new: NewClaim, words: ClaimWords, owner: str, now: datetime, by: str = "") -> int:
+    def add(self, incident: str, new: NewClaim, terms: ClaimTerms, now: datetime, by: str = "") -> int:
         """Store a claim with the word that it came, unless it is stored already, and return its id.
 
-        `by` is the member who enters it; `owner` is who answers questions about it. Raises NotAllowed for words that
-        are missing or too long, and for a question that is no claim of the same person; NotInLedger.
+        `by` is the member who enters it. Raises NotAllowed for words that are missing or too long, and for a question
+        that is no claim of the same person; NotInLedger.
         """
-        with self._store.write() as write:
-            write.incident(incident)
-            if (known := _known(write.session, incident, new)) is not None:
+        with claim_change(self._store, incident, now, by) as change:
+            if (known := _known(change.session, incident, new)) is not None:
                 return known
-            person_row(write.session, incident, new.person)
-            question = new.question or self._words(write, incident, new, owner, now, by)
-            asked = question_row(write.session, incident, question, locked=True)
-            if asked.person != new.person:
+            person_row(change.session, incident, new.person)
+            question = new.question or _add_words(change, new, terms.owner)
+            if question_row(change.session, incident, question, locked=True).person != new.person:
                 raise NotAllowed(f"question {question} is not of person {new.person}")
-            row = self._row(write.session, incident, new, question, by)
-            write.session.add(row)
-            write.session.flush()
-            self._add_files(write.session, row, new, now)
-            said = words.received(asked.locale, new.asked, new.due_at, account=new.account is not None)
-            tell_of_claims(write, self._store, incident, ((asked, said),), by, now)
-            write.note(
-                now, incident, "claimed", f"claim {row.id}",
-                actor=by or "amends", by_person=new.person, source=new.source.value, question=question,
+            row = _add_row(change, new, question)
+            has = new.account is not None
+            change.tell((row, lambda locale: terms.words.received(locale, new.asked, new.due_at, account=has)))
+            change.note(
+                "claimed", f"claim {row.id}", by_person=new.person, source=new.source.value, question=question,
                 minor=new.asked.minor, currency=new.asked.currency, files=len(new.files),
             )  # fmt: skip
             return row.id
-
-    def _words(self, write: Write, incident: str, new: NewClaim, owner: str, now: datetime, by: str) -> int:
-        asked = NewQuestion(
-            text=new.text, person=new.person, kind=QuestionKind.CLAIM, source=SOURCES[new.source], locale=new.locale,
-            once=f"claim {new.once}", reply_within=new.due_at - new.at, owner=owner, at=new.at, topic=TOPIC,
-        )  # fmt: skip
-        return add_claim_words(write, self._store, incident, asked, now, by)
-
-    def _row(self, session: Session, incident: str, new: NewClaim, question: int, by: str) -> CompensationClaimRow:
-        last = session.exec(
-            select(func.max(CompensationClaimRow.id)).where(CompensationClaimRow.incident == incident)
-        ).one()
-        row = CompensationClaimRow(
-            incident=incident, id=(last or 0) + 1, once=new.once, person=new.person, question=question,
-            locale=new.locale, source=new.source.value, entered_by=by, currency=new.asked.currency,
-            asked=new.asked.minor, state=ClaimState.RECEIVED.value, files=len(new.files), at=new.at, due_at=new.due_at,
-            device_index=self._store.keys.index(incident, "claim device", new.device) if new.device else b"",
-        )  # fmt: skip
-        if new.account:
-            self._set_account(session, row, new.account)
-        return row
-
-    def _set_account(self, session: Session, row: CompensationClaimRow, account: Account) -> None:
-        seal = self._store.seal(session, row.incident)
-        row.sealed_account = seal.close(account.model_dump_json(), claim_place(row.incident, row.id, "account"))
-        row.account_index = self._store.keys.index(row.incident, "claim account", account.identity)
-
-    def _add_files(self, session: Session, row: CompensationClaimRow, new: NewClaim, now: datetime) -> None:
-        query = select(func.max(ClaimFileRow.id)).where(ClaimFileRow.incident == row.incident)
-        first = (session.exec(query).one() or 0) + 1
-        for number, one in enumerate(new.files, start=first):
-            session.add(
-                ClaimFileRow(
-                    incident=row.incident, id=number, claim=row.id, name=one.name, kind=one.kind, size=one.size, at=now
-                )
-            )
-        session.flush()
 
     def give_account(
         self, incident: str, claim: int, account: Account, rules: ClaimRules, now: datetime, by: str = ""
@@ -145,133 +102,102 @@ class CompensationClaims:
         an account. Raises NotAllowed, also when caps and budget no longer leave what a lapsed one was granted;
         NotInLedger.
         """
-        with self._store.write() as write:
-            write.incident(incident)
-            row = claim_row(write.session, incident, claim, locked=True)
-            state = ClaimState(row.state)
-            if why := why_not_name_account(claim, state, by) or _why_not_take_up(write.session, row, rules):
+        with claim_change(self._store, incident, now, by) as change:
+            row = change.row(claim)
+            state, granted = ClaimState(row.state), Money(row.granted or 0, row.currency)
+            others = granted_so_far(change.session, incident, row.person)
+            if why := why_not_name_account(claim, state, by) or why_not_take_up(rules, claim, state, granted, others):
                 raise NotAllowed(why)
-            self._set_account(write.session, row, account)
+            _set_account(change, row, account)
             row.account_due_at = row.account_reminded_at = None
             if state is not ClaimState.RECEIVED:
                 row.state = ClaimState.GRANTED.value
             act = "lapsed claim taken up" if state is ClaimState.LAPSED else "claim account given"
-            write.note(now, incident, act, f"claim {claim}", by_person=row.person, **({"actor": by} if by else {}))
+            change.note(act, f"claim {claim}", by_person=row.person)
 
     def decide(
-        self, incident: str, claim: int, verdict: ClaimVerdict, rules: ClaimRules, words: ClaimWords, by: Member,
-        now: datetime,
-    ) -> CompensationClaim:  # fmt: skip
+        self, incident: str, claim: int, verdict: ClaimVerdict, terms: ClaimTerms, by: Member, now: datetime
+    ) -> CompensationClaim:
         """Record a member's decision, and return the claim as it stands then; the person hears when it is complete.
 
-        Raises NotAllowed for who may not decide this, and for an amount above a cap or the budget; NotInLedger.
+        A further decision of the same member takes the place of the earlier one. Raises NotAllowed for who may not
+        decide this, and for an amount above a cap or the budget; NotInLedger.
         """
-        must_approve(by, "decide on a claim")
-        with self._store.write() as write:
-            write.incident(incident)
-            row = claim_row(write.session, incident, claim, locked=True)
-            seal = self._store.seal(write.session, incident)
-            (known,) = as_values(write.session, seal, (row,))
-            others = granted_so_far(write.session, incident, row.person)
-            if why := why_not_decide(rules, known, by, verdict, others):
+        with claim_change(self._store, incident, now, by.name) as change:
+            row = change.row(claim)
+            others = granted_so_far(change.session, incident, row.person)
+            if why := why_not_decide(terms.rules, change.value(row), by, verdict, others):
                 raise NotAllowed(why)
-            self._add_decision(write.session, row, len(known.decisions) + 1, by.name, verdict, now)
-            said = [one for one in _decisions(write.session, row) if one.round == row.round]
-            done = is_decided(rules, row.asked, decisions_of(said, seal))
-            write.note(
-                now, incident, "claim decided" if done else "claim decision", f"claim {claim}",
-                actor=by.name, minor=verdict.granted, round=row.round, **_unproven(verdict),
-            )  # fmt: skip
+            _vote(change, row, verdict, by)
+            done = is_decided(terms.rules, change.value(row))
+            unproven = {"without_evidence": text} if (text := verdict.without_evidence.strip()) else {}
+            act = "claim decided" if done else "claim decision"
+            change.note(act, f"claim {claim}", minor=verdict.granted, round=row.round, **unproven)
             if done:
-                news = _settle(row, verdict, words, rules, now)
-                question = question_row(write.session, incident, row.question, locked=True)
-                tell_of_claims(write, self._store, incident, ((question, news(question)),), by.name, now)
-            write.session.flush()
-            (found,) = as_values(write.session, seal, (row,))
-            return found
+                change.tell(_settle(row, verdict, terms, now))
+            return change.value(row)
 
-    def _add_decision(
-        self, session: Session, row: CompensationClaimRow, number: int, by: str, verdict: ClaimVerdict, now: datetime
-    ) -> None:
-        reason, place = verdict.reason.strip(), reason_place(row.incident, row.id, number)
-        session.add(
-            ClaimDecisionRow(
-                incident=row.incident, claim=row.id, id=number, round=row.round, by=by, granted=verdict.granted, at=now,
-                without_evidence=verdict.without_evidence.strip(),
-                sealed_reason=self._store.seal(session, row.incident).close(reason, place) if reason else None,
-            )
-        )  # fmt: skip
-        session.flush()
-
-    def decide_by_rules(self, incident: str, rules: ClaimRules, words: ClaimWords, now: datetime) -> int:
+    def decide_by_rules(self, incident: str, terms: ClaimTerms, now: datetime) -> int:
         """Grant the claims that need no person by the rules, page by page, and return how many. Safe to repeat."""
-        granted, last = 0, 0
-        while True:
-            with self._store.read() as session:
-                page = session.exec(_undecided(incident, rules, last)).all()
-                ids = [row.id for row in page]
-            if not ids:
-                return granted
-            last = ids[-1]
-            with self._store.write() as write:
-                write.incident(incident)
-                granted += self._decide_page(write, incident, ids, rules, words, now)
-
-    def _decide_page(
-        self, write: Write, incident: str, ids: Sequence[int], rules: ClaimRules, words: ClaimWords, now: datetime
-    ) -> int:
-        here = (CompensationClaimRow.incident == incident, col(CompensationClaimRow.id).in_(ids))
-        query = select(CompensationClaimRow).where(*here).order_by(col(CompensationClaimRow.id)).with_for_update()
-        rows = [row for row in write.session.exec(query).all() if row.state == ClaimState.RECEIVED and row.round == 1]
-        begun = set(_numbers(write.session, incident, ids))  # a member has decided, and a second one must
-        sums = _sums_by_person(write.session, incident, {row.person for row in rows})
-        in_all, news = _granted_in_all(write.session, incident), []
-        questions, people = questions_of(write.session, incident, rows), _people(write.session, incident, rows)
-        for row in rows:
-            asked = Money(row.asked, row.currency)
-            others = GrantedSoFar(sums.get(row.person, 0), in_all)
-            verdict = None if row.id in begun else verdict_by_rule(rules, asked, row.files, others)
-            if verdict is None:
-                continue
-            sums[row.person], in_all = others.to_person + verdict.granted, in_all + verdict.granted
-            write.session.add(
-                ClaimDecisionRow(
-                    incident=incident, claim=row.id, id=1, round=1, by=BY_RULE, granted=verdict.granted, at=now
-                )
-            )
-            said = _settle(row, verdict, words, rules, now)
-            news.append((questions[row.question], said(questions[row.question])))
-        if news:
-            tell_of_claims(write, self._store, incident, news, BY_RULE, now)
-            people.clear()
-            decided = [row.id for row in rows if row.state == ClaimState.GRANTED]
-            write.note(now, incident, "claims decided by rule", claims=decided)
-        return len(news)
+        row, rules = CompensationClaimRow, terms.rules
+        which = (
+            row.state == ClaimState.RECEIVED, row.round == 1, row.asked <= rules.minor("by_rule_up_to"),
+            row.currency == rules.currency,
+        )  # fmt: skip
+        return self._page_by_page(incident, which, now, lambda change, rows: _decide_page(change, rows, terms))
 
     def object(
-        self, incident: str, claim: int, why: str, due_at: datetime, until: datetime | None, words: ClaimWords,
-        now: datetime, by: str = "",
-    ) -> None:  # fmt: skip
-        """Reopen a claim once, after a rejection or a part, for members who have not decided on it.
+        self, incident: str, claim: int, why: str, terms: ClaimTerms, now: datetime, by: str = ""
+    ) -> CompensationClaim:
+        """Reopen a claim once, after a rejection or a part, for members who have not decided on it, and return it.
 
         Raises NotAllowed, NotInLedger.
         """
-        with self._store.write() as write:
-            write.incident(incident)
-            row = claim_row(write.session, incident, claim, locked=True)
-            seal = self._store.seal(write.session, incident)
-            (known,) = as_values(write.session, seal, (row,))
-            if refusal := why_not_object(known, why, until, now):
+        with claim_change(self._store, incident, now, by) as change:
+            row = change.row(claim)
+            if refusal := why_not_object(known := change.value(row), why, terms.object_until(known), now):
                 raise NotAllowed(refusal)
-            row.sealed_objection = seal.close(why.strip(), claim_place(incident, claim, "objection")) if why else None
+            place = claim_place(incident, claim, "objection")
+            row.sealed_objection = change.seal.close(why.strip(), place) if why else None
             row.state, row.round, row.granted = ClaimState.RECEIVED.value, 2, None
-            row.objected_at, row.decided_at, row.due_at = now, None, due_at
+            row.objected_at, row.decided_at, row.due_at = now, None, now + terms.rules.reply_within
             row.account_due_at = row.account_reminded_at = None
-            question = question_row(write.session, incident, row.question, locked=True)
-            said = words.reopened(question.locale, due_at)
-            tell_of_claims(write, self._store, incident, ((question, said),), by, now)
-            whose = {"actor": by} if by else {}
-            write.note(now, incident, "claim objection", f"claim {claim}", by_person=row.person, **whose)
+            change.tell((row, lambda locale: terms.words.reopened(locale, row.due_at)))
+            change.note("claim objection", f"claim {claim}", by_person=row.person)
+            return change.value(row)
+
+    def end_without_account(self, incident: str, words: ClaimWords, now: datetime) -> Lapses:
+        """Remind the people whose last day to name an account comes near, and end the claims whose last day is over.
+
+        No claim lapses before its person was reminded: a reminder that comes late moves the last day. Safe to repeat.
+        Raises DataDestroyed.
+        """
+        due, reminded = col(CompensationClaimRow.account_due_at), col(CompensationClaimRow.account_reminded_at)
+        waits = col(CompensationClaimRow.state).in_(UNPAYABLE)
+        near = (waits, reminded.is_(None), due <= now + REMINDED_BEFORE)
+        over = (waits, reminded.is_not(None), due <= now - A_DAY)
+        return Lapses(
+            self._page_by_page(incident, near, now, lambda change, rows: _remind_page(change, rows, words)),
+            self._page_by_page(incident, over, now, lambda change, rows: _lapse_page(change, rows, words)),
+        )
+
+    def _page_by_page(
+        self, incident: str, which: Sequence[ColumnElement[bool] | bool], now: datetime,
+        change_page: Callable[[ClaimChange, Sequence[CompensationClaimRow]], int],
+    ) -> int:  # fmt: skip
+        """Change these claims by the rules, a page in each transaction, and return the sum of what changed."""
+        row, last, changed = CompensationClaimRow, 0, 0
+        here = (row.incident == incident, *which)
+        while True:
+            with self._store.read() as session:
+                page = select(row.id).where(*here, col(row.id) > last).order_by(col(row.id)).limit(PAGE)
+                ids = session.exec(page).all()
+            if not ids:
+                return changed
+            last = ids[-1]
+            with claim_change(self._store, incident, now, BY_RULE) as change:
+                mine = select(row).where(*here, col(row.id).in_(ids)).order_by(col(row.id)).with_for_update()
+                changed += change_page(change, change.session.exec(mine).all())
 
     def all(
         self, incident: str, *, person: int | None = None, states: Iterable[ClaimState] | None = None
@@ -295,21 +221,16 @@ class CompensationClaims:
 
     def note_shown(self, incident: str, claim: int, by: str, now: datetime) -> None:
         """Record that a member read a claim with its personal data. Raises NotInLedger."""
-        with self._store.write() as write:
-            write.incident(incident)
-            row = claim_row(write.session, incident, claim)
-            write.note(now, incident, "claim read", f"claim {claim}", actor=by, person=row.person)
+        with claim_change(self._store, incident, now, by) as change:
+            change.note("claim read", f"claim {claim}", person=change.row(claim).person)
 
     def signals(self, incident: str) -> dict[int, tuple[Signal, ...]]:
         """Return the signals of fraud of each claim that has any; nothing is decided by them."""
-        columns = (
-            CompensationClaimRow.id, CompensationClaimRow.person, CompensationClaimRow.account_index,
-            CompensationClaimRow.device_index, CompensationClaimRow.at,
-        )  # fmt: skip
+        row = CompensationClaimRow
+        traces = select(row.id, row.person, row.account_index, row.device_index, row.at)  # type: ignore[call-overload]
         with self._store.read() as session:
             incident_row(session, incident)
-            rows = session.exec(select(*columns).where(CompensationClaimRow.incident == incident))  # type: ignore[call-overload]
-            return signals(Trace(*row) for row in rows)
+            return signals(Trace(*one) for one in session.exec(traces.where(row.incident == incident)))
 
     def most(self, incident: str, claim: int, rules: ClaimRules) -> int:
         """Return the most minor units that can be granted to the claim now. Raises NotInLedger."""
@@ -324,121 +245,125 @@ class CompensationClaims:
             return claim_totals(session, incident, rules, now)
 
 
-def claim_totals(session: Session, incident: str, rules: ClaimRules | None, now: datetime | None) -> ClaimTotals:
-    """Return the claims in numbers; the currency is that of the rules, else that of the claims.
-
-    Without `now`, none counts as overdue.
-    """
-    here = CompensationClaimRow.incident == incident
-    state, currency = col(CompensationClaimRow.state), col(CompensationClaimRow.currency)
-    sums = (func.count(), func.sum(CompensationClaimRow.asked), func.sum(CompensationClaimRow.granted))
-    found = session.exec(select(currency, state, *sums).where(here).group_by(currency, state)).all()  # type: ignore[call-overload]
-    money = rules.currency if rules else next((row[0] for row in found), "")
-    mine = {row[1]: row[2:] for row in found if row[0] == money}
-    late = (here, state == ClaimState.RECEIVED, col(CompensationClaimRow.due_at) < now if now else false())
-    return ClaimTotals(
-        currency=money,
-        claims={str(one): mine[one][0] for one in ClaimState if one in mine},
-        asked=sum(int(row[1]) for row in mine.values()),
-        granted=sum(int(mine[one][2] or 0) for one in GRANTED if one in mine),
-        paid=int(mine[ClaimState.PAID][2] or 0) if ClaimState.PAID in mine else 0,
-        in_payment=int(mine[ClaimState.IN_PAYMENT][2] or 0) if ClaimState.IN_PAYMENT in mine else 0,
-        budget=rules.minor("budget") if rules else None,
-        overdue=session.exec(select(func.count()).select_from(CompensationClaimRow).where(*late)).one(),
-    )
+def _known(session: Session, incident: str, new: NewClaim) -> int | None:
+    """Return the claim that is stored already for this form, or for this question."""
+    row = CompensationClaimRow
+    same: ColumnElement[bool] = col(row.once) == new.once
+    if new.question is not None:
+        same = or_(same, col(row.question) == new.question)
+    return session.exec(select(row.id).where(row.incident == incident, same)).first()
 
 
-def granted_so_far(session: Session, incident: str, person: int) -> GrantedSoFar:
-    """Return what other claims were granted: those of the person, and all."""
-    return GrantedSoFar(_sums_by_person(session, incident, {person}).get(person, 0), _granted_in_all(session, incident))
-
-
-def _granted_in_all(session: Session, incident: str) -> int:
-    here = (CompensationClaimRow.incident == incident, col(CompensationClaimRow.state).in_(GRANTED))
-    return int(session.exec(select(func.sum(CompensationClaimRow.granted)).where(*here)).one() or 0)
-
-
-def _sums_by_person(session: Session, incident: str, people: set[int]) -> dict[int, int]:
-    person = col(CompensationClaimRow.person)
-    here = (CompensationClaimRow.incident == incident, col(CompensationClaimRow.state).in_(GRANTED))
-    query = select(person, func.sum(CompensationClaimRow.granted)).where(*here, person.in_(people)).group_by(person)
-    return {number: int(total or 0) for number, total in session.exec(query)}
-
-
-def _undecided(incident: str, rules: ClaimRules, after: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Return the query of a page of claims that the rules may decide."""
-    return (
-        select(CompensationClaimRow)
-        .where(
-            CompensationClaimRow.incident == incident, CompensationClaimRow.state == ClaimState.RECEIVED,
-            CompensationClaimRow.round == 1, CompensationClaimRow.asked <= rules.minor("by_rule_up_to"),
-            CompensationClaimRow.currency == rules.currency, col(CompensationClaimRow.id) > after,
-        )
-        .order_by(col(CompensationClaimRow.id))
-        .limit(PAGE)
+def _add_words(change: ClaimChange, new: NewClaim, owner: str) -> int:
+    """Store what the person says as a question, and return its id."""
+    asked = NewQuestion(
+        text=new.text, person=new.person, kind=QuestionKind.CLAIM, source=SOURCES[new.source], locale=new.locale,
+        once=f"claim {new.once}", reply_within=new.due_at - new.at, owner=owner, at=new.at, topic=TOPIC,
     )  # fmt: skip
+    return add_claim_words(change.write, change.store, change.incident, asked, change.now, change.by)
 
 
-def _unproven(verdict: ClaimVerdict) -> dict[str, str]:
-    """Return what the audit chain says of a grant without the evidence that was needed; empty for any other."""
-    why = verdict.without_evidence.strip()
-    return {"without_evidence": why} if why else {}
+def _add_row(change: ClaimChange, new: NewClaim, question: int) -> CompensationClaimRow:
+    """Store the row of a claim, and those of its files."""
+    index = change.store.keys.index
+    last = change.session.exec(
+        select(func.max(CompensationClaimRow.id)).where(CompensationClaimRow.incident == change.incident)
+    ).one()
+    row = CompensationClaimRow(
+        incident=change.incident, id=(last or 0) + 1, once=new.once, person=new.person,
+        question=question, locale=new.locale, source=new.source.value, entered_by=change.by,
+        currency=new.asked.currency, asked=new.asked.minor, state=ClaimState.RECEIVED.value, files=len(new.files),
+        at=new.at, due_at=new.due_at,
+        device_index=index(change.incident, "claim device", new.device) if new.device else b"",
+    )  # fmt: skip
+    if new.account:
+        _set_account(change, row, new.account)
+    change.session.add(row)
+    change.session.flush()
+    list_files(change.session, ClaimFileRow, change.incident, new.files, change.now, claim=row.id)
+    return row
 
 
-def _settle(
-    row: CompensationClaimRow, verdict: ClaimVerdict, words: ClaimWords, rules: ClaimRules, now: datetime
-) -> Callable[[QuestionRow], str]:
-    """Change the row to its decision, and return the maker of the word to the person."""
+def _set_account(change: ClaimChange, row: CompensationClaimRow, account: Account) -> None:
+    row.sealed_account = change.seal.close(account.model_dump_json(), claim_place(row.incident, row.id, "account"))
+    row.account_index = change.store.keys.index(row.incident, "claim account", account.identity)
+
+
+def _vote(change: ClaimChange, row: CompensationClaimRow, verdict: ClaimVerdict, by: Member) -> None:
+    """Store the member's decision in place of an earlier one in this round, with its reason for the person."""
+    subject = subject_of(row)
+    take_back(change.session, [vote for vote in votes_on(change.session, subject) if vote.member == by.name])
+    cast(
+        change.session, subject, member=by.name, role=by.role, binding="", at=change.now,
+        reason=verdict.without_evidence.strip(), detail={"granted": verdict.granted},
+    )  # fmt: skip
+    reasons = reasons_of(row, change.seal) | {f"{row.round} {by.name}": verdict.reason.strip()}
+    place = claim_place(row.incident, row.id, "reasons")
+    row.sealed_reasons = change.seal.close(json.dumps(reasons, ensure_ascii=False), place)
+
+
+def _settle(row: CompensationClaimRow, verdict: ClaimVerdict, terms: ClaimTerms, now: datetime) -> News:
+    """Change the row to its decision, and return the word to the person."""
+    rules, words = terms.rules, terms.words
     row.granted, row.decided_at = verdict.granted, now
     row.state = (ClaimState.GRANTED if verdict.granted else ClaimState.REJECTED).value
     if verdict.granted and row.sealed_account is None:
         row.account_due_at = now + rules.account_within
     asked, granted = (Money(minor, row.currency) for minor in (row.asked, verdict.granted))
     until, account_until = now + rules.object_within if row.round == 1 else None, row.account_due_at
-    return lambda question: words.decided(
-        question.locale, asked, granted, verdict.reason, account_until=account_until, object_until=until
+    return row, lambda locale: words.decided(
+        locale, asked, granted, verdict.reason, account_until=account_until, object_until=until
     )
 
 
-def _why_not_take_up(session: Session, row: CompensationClaimRow, rules: ClaimRules) -> Refusal | None:
-    """Return why the caps and the budget no longer leave what a lapsed claim was granted, or None."""
-    if row.state != ClaimState.LAPSED:
-        return None
-    granted = Money(row.granted or 0, row.currency)
-    most = most_to_grant(rules, granted.minor, granted_so_far(session, row.incident, row.person))
-    if most == granted.minor:
-        return None
-    left = Money(most, row.currency)
-    return Refusal(
-        f"the caps and the budget of the playbook leave {left} for claim {row.id}, which was granted {granted}"
-    )
+def _decide_page(change: ClaimChange, rows: Sequence[CompensationClaimRow], terms: ClaimTerms) -> int:
+    """Grant what the rules grant, but to claims that a member has begun to decide: a second one must."""
+    session, incident = change.session, change.incident
+    begun = {vote.about for vote in votes_of(session, incident, [row.id for row in rows])}
+    sums, in_all = sums_by_person(session, incident, {row.person for row in rows}), granted_in_all(session, incident)
+    news = []
+    for row in rows:
+        others = GrantedSoFar(sums.get(row.person, 0), in_all)
+        verdict = verdict_by_rule(terms.rules, Money(row.asked, row.currency), row.files, others)
+        if verdict is None or str(row.id) in begun:
+            continue
+        sums[row.person], in_all = others.to_person + verdict.granted, in_all + verdict.granted
+        session.add(
+            VoteRow(
+                **subject_of(row)._asdict(), member=BY_RULE, role="", binding="", reason="", at=change.now,
+                detail={"granted": verdict.granted},
+            )
+        )  # fmt: skip
+        news.append(_settle(row, verdict, terms, change.now))
+    return _tell_page(change, news, "claims decided by rule")
 
 
-def _decisions(session: Session, row: CompensationClaimRow) -> list[ClaimDecisionRow]:
-    here = (ClaimDecisionRow.incident == row.incident, ClaimDecisionRow.claim == row.id)
-    return list(session.exec(select(ClaimDecisionRow).where(*here)))
+def _remind_page(change: ClaimChange, rows: Sequence[CompensationClaimRow], words: ClaimWords) -> int:
+    for row in rows:
+        row.account_due_at = max(row.account_due_at or change.now, change.now + REMINDED_BEFORE)
+        row.account_reminded_at = change.now
+    news = [(row, _word(words.reminder, _granted(row), row.account_due_at)) for row in rows]
+    return _tell_page(change, news, "claim accounts asked for again")
 
 
-def _numbers(session: Session, incident: str, ids: Sequence[int]) -> Iterable[int]:
-    here = (ClaimDecisionRow.incident == incident, col(ClaimDecisionRow.claim).in_(ids))
-    return session.exec(select(ClaimDecisionRow.claim).where(*here)).all()
+def _lapse_page(change: ClaimChange, rows: Sequence[CompensationClaimRow], words: ClaimWords) -> int:
+    for row in rows:
+        row.state, row.account_due_at = ClaimState.LAPSED.value, None
+    return _tell_page(change, [(row, _word(words.lapsed, _granted(row))) for row in rows], "claims lapsed")
 
 
-def _people(session: Session, incident: str, rows: Sequence[CompensationClaimRow]) -> list[PersonRow]:
-    """Return the people of these claims and their guardians; as long as they are held, no query asks for them."""
-    here, wanted = PersonRow.incident == incident, {row.person for row in rows}
-    found: list[PersonRow] = []
-    while wanted:
-        read = session.exec(select(PersonRow).where(here, col(PersonRow.number).in_(wanted))).all()
-        found += read
-        wanted = {row.guardian for row in read if row.guardian} - {row.number for row in found}
-    return found
+def _tell_page(change: ClaimChange, news: Sequence[News], act: str) -> int:
+    """Tell the people of changed claims, record the act, and return how many claims there are."""
+    if news:
+        change.tell(*news)
+        change.note(act, claims=[row.id for row, _ in news])
+    return len(news)
 
 
-def _known(session: Session, incident: str, new: NewClaim) -> int | None:
-    """Return the claim that is stored already for this form, or for this question."""
-    here = CompensationClaimRow.incident == incident
-    same: ColumnElement[bool] = col(CompensationClaimRow.once) == new.once
-    if new.question is not None:
-        same = or_(same, col(CompensationClaimRow.question) == new.question)
-    return session.exec(select(CompensationClaimRow.id).where(here, same)).first()
+def _word(say: Callable[..., str], *values: object) -> Callable[[str], str]:
+    """Return the maker of a word in a locale with these values."""
+    return lambda locale: say(locale, *values)
+
+
+def _granted(row: CompensationClaimRow) -> Money:
+    return Money(row.granted or 0, row.currency)

@@ -1,14 +1,13 @@
 """Payment files in the ledger: made by one member, released by another, and what the bank says of each payment."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
+from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.money import Money
 from amends.domain.claim.account import Account
 from amends.domain.claim.claim import ClaimState, PaymentState, end_to_end, later
@@ -19,28 +18,22 @@ from amends.domain.claim.payment import (
     PaymentFormat,
     PaymentLine,
     fits_pain,
+    why_not_end,
     why_not_release,
     why_not_take,
 )
-from amends.domain.claim.rules import ClaimRules, PayingAccount
-from amends.domain.claim.words import ClaimWords
+from amends.domain.claim.rules import ClaimRules
+from amends.domain.claim.words import ClaimTerms
 from amends.domain.team.member import Member
+from amends.ledger.claim.change import ClaimChange, claim_change
 from amends.ledger.claim.rows import account_of, claim_row, payment_place
-from amends.ledger.feedback.answering import tell_of_claims
-from amends.ledger.feedback.question_rows import question_row
-from amends.ledger.store.session import Store, Write, must_approve
-from amends.ledger.store.tables import ClaimPaymentRow, CompensationClaimRow, PaymentFileRow
+from amends.ledger.store.encryption import Seal
+from amends.ledger.store.session import Store, must_approve
+from amends.ledger.tables.claim import ClaimPaymentRow, CompensationClaimRow, PaymentFileRow
 
 MOST_IN_FILE = 10_000
 """The most payments in one file; further claims wait for the next one."""
 OF_PAYMENT = {PaymentState.PAID: ClaimState.PAID, PaymentState.RETURNED: ClaimState.RETURNED}
-
-
-class Payable(NamedTuple):
-    """A claim that can be paid, with the account to pay to. Holds personal data: never log or print it."""
-
-    claim: CompensationClaimRow
-    account: Account
 
 
 class ClaimPayments:
@@ -57,94 +50,32 @@ class ClaimPayments:
         """
         currency = rules.currency
         must_approve(by, "make a payment file")
-        with self._store.write() as write:
-            write.incident(incident)
-            rows = write.session.exec(_payable(incident, currency, now - rules.object_within)).all()
+        with claim_change(self._store, incident, now, by.name) as change:
+            rows = change.session.exec(_payable(incident, currency, now - rules.object_within)).all()
             if not rows:
                 raise NotAllowed(f"no claim of {incident} waits for a payment in {currency} and has an account")
-            payable = [Payable(row, self._account(write.session, row)) for row in rows]
-            kinds = ([one for one in payable if fits_pain(one.account, currency) is fits] for fits in (True, False))
-            return tuple(self._make_file(write, rules, kind, by, now) for kind in kinds if kind)
-
-    def _account(self, session: Session, row: CompensationClaimRow) -> Account:
-        if account := account_of(row, self._store.seal(session, row.incident)):
-            return account
-        raise NotAllowed(f"the account of claim {row.id} cannot be read: it was altered or moved")
-
-    def _make_file(
-        self, write: Write, rules: ClaimRules, payable: Sequence[Payable], by: Member, now: datetime
-    ) -> PaymentFile:
-        rows = [one.claim for one in payable]
-        incident = rows[0].incident
-        file = self._file(write.session, incident, rules.currency, rows, rules.pay_from, by, now)
-        write.session.add(file)
-        write.session.flush()
-        for one in payable:
-            self._add_payment(write.session, one, file.id, now)
-        write.session.flush()
-        write.note(
-            now, incident, "payment file made", f"payment file {file.id}",
-            actor=by.name, claims=[row.id for row in rows], minor=file.total, currency=file.currency,
-        )  # fmt: skip
-        return _as_file(file)
-
-    def _file(
-        self, session: Session, incident: str, currency: str, rows: Sequence[CompensationClaimRow],
-        pay_from: PayingAccount | None, by: Member, now: datetime,
-    ) -> PaymentFileRow:  # fmt: skip
-        last = session.exec(select(func.max(PaymentFileRow.id)).where(PaymentFileRow.incident == incident)).one()
-        number = (last or 0) + 1
-        return PaymentFileRow(
-            incident=incident, id=number, made_by=by.name, made_at=now, currency=currency, count=len(rows),
-            total=sum(row.granted or 0 for row in rows), message_id=f"AM{_mark(incident)}-F{number}",
-            pay_from=pay_from.model_dump(mode="json") if pay_from else {},
-        )  # fmt: skip
-
-    def _add_payment(self, session: Session, payable: Payable, file: int, now: datetime) -> None:
-        row, account = payable
-        seal, attempt = self._store.seal(session, row.incident), _next_attempt(session, row)
-        place = payment_place(row.incident, row.id, attempt)
-        session.add(
-            ClaimPaymentRow(
-                incident=row.incident, claim=row.id, attempt=attempt, file=file,
-                end_to_end=end_to_end(_mark(row.incident), row.id, attempt), minor=row.granted or 0,
-                sealed_account=seal.close(account.model_dump_json(), place), state=PaymentState.PREPARED.value, at=now,
-            )
-        )  # fmt: skip
-        row.state = ClaimState.IN_PAYMENT.value
+            payable = [(row, _account(row, change)) for row in rows]
+            kinds = ([one for one in payable if fits_pain(one[1], currency) is fits] for fits in (True, False))
+            return tuple(_make_file(change, rules, kind) for kind in kinds if kind)
 
     def release(self, incident: str, file: int, form: PaymentFormat, by: Member, now: datetime) -> PaymentFile:
         """Release a payment file that another member made, in one format for ever. Raises NotAllowed, NotInLedger."""
-        must_approve(by, "release a payment file")
-        return self._end(incident, file, by, now, form, lambda known: why_not_release(known, by.name))
+        with claim_change(self._store, incident, now, by.name) as change:
+            row = _file_row(change.session, incident, file, locked=True)
+            if why := why_not_release(_as_file(row), by):
+                raise NotAllowed(why)
+            row.released_by, row.released_at, row.form = by.name, now, form.value
+            return _end(change, row, PaymentState.RELEASED)
 
     def drop(self, incident: str, file: int, by: Member, now: datetime) -> PaymentFile:
         """Drop a payment file that nobody has released; its claims wait for another. Raises NotAllowed, NotInLedger."""
         must_approve(by, "drop a payment file")
-        return self._end(incident, file, by, now, None, lambda known: why_not_release(known, ""))
-
-    def _end(
-        self, incident: str, file: int, by: Member, now: datetime, form: PaymentFormat | None,
-        why_not: Callable[[PaymentFile], Refusal | None],
-    ) -> PaymentFile:  # fmt: skip
-        """Release the file in this format, or drop it without one."""
-        to = PaymentState.RELEASED if form else PaymentState.DROPPED
-        with self._store.write() as write:
-            write.incident(incident)
-            row = _file_row(write.session, incident, file, locked=True)
-            if why := why_not(_as_file(row)):
+        with claim_change(self._store, incident, now, by.name) as change:
+            row = _file_row(change.session, incident, file, locked=True)
+            if why := why_not_end(_as_file(row)):
                 raise NotAllowed(why)
-            if form:
-                row.released_by, row.released_at, row.form = by.name, now, form.value
-            else:
-                row.dropped_by, row.dropped_at = by.name, now
-            for payment in _payments(write.session, incident, file):
-                payment.state, payment.at = to.value, now
-                if form is None:
-                    claim_row(write.session, incident, payment.claim).state = ClaimState.GRANTED.value
-            write.note(now, incident, f"payment file {to}", f"payment file {file}", actor=by.name)
-            write.session.flush()
-            return _as_file(row)
+            row.dropped_by, row.dropped_at = by.name, now
+            return _end(change, row, PaymentState.DROPPED)
 
     def files(self, incident: str) -> tuple[PaymentFile, ...]:
         """Return the payment files, the first one first."""
@@ -160,87 +91,128 @@ class ClaimPayments:
         Raises NotAllowed, NotInLedger.
         """
         with self._store.read() as session:
-            found = _as_file(_file_row(session, incident, file))
-            if found.dropped_at or not (found.released_at or to_look_at):
-                raise NotAllowed(f"payment file {file} is {found.state}: only a released one is written")
+            whole = _as_file(_file_row(session, incident, file))
+            if whole.dropped_at or not (whole.released_at or to_look_at):
+                raise NotAllowed(f"payment file {file} is {whole.state}: only a released one is written")
             seal = self._store.seal(session, incident)
-            return found, tuple(
+            return whole, tuple(
                 PaymentLine(
                     claim=row.claim,
                     end_to_end=row.end_to_end,
-                    account=Account.model_validate_json(
-                        seal.open(row.sealed_account, payment_place(incident, row.claim, row.attempt))
-                    ),
-                    money=Money(row.minor, found.currency),
+                    account=_paid_to(row, seal),
+                    money=Money(row.minor, whole.currency),
                 )
                 for row in _payments(session, incident, file)
             )
 
     def note_written(self, incident: str, file: int, by: str, now: datetime) -> None:
         """Record that a member wrote a released payment file. Raises NotInLedger."""
-        with self._store.write() as write:
-            write.incident(incident)
-            write.note(now, incident, "payment file written", f"payment file {file}", actor=by)
+        with claim_change(self._store, incident, now, by) as change:
+            change.note("payment file written", f"payment file {file}")
 
-    def take(
-        self, incident: str, lines: Iterable[BankLine], rules: ClaimRules, words: ClaimWords, by: str, now: datetime
-    ) -> BankAnswer:
+    def take(self, incident: str, lines: Iterable[BankLine], terms: ClaimTerms, by: str, now: datetime) -> BankAnswer:
         """Record what the bank says of payments, each once; the people hear that they were paid, or must give another
         account. A line that fits no payment is refused with its place, and all others count. Raises NotInLedger.
         """
-        answer, account_until = BankAnswer(), now + rules.account_within
-        with self._store.write() as write:
-            write.incident(incident)
-            before = (answer.paid, answer.returned)
+        answer = BankAnswer()
+        with claim_change(self._store, incident, now, by) as change:
             for line in lines:
-                self._take_line(write, incident, line, words, account_until, answer, by, now)
-            if before != (answer.paid, answer.returned):
-                write.note(
-                    now, incident, "bank answer", actor=by, paid=answer.paid, returned=answer.returned,
-                    refused=len(answer.refused),
-                )  # fmt: skip
+                _take_line(change, line, answer, terms)
+            if answer.paid or answer.returned:
+                refused = len(answer.refused)
+                change.note("bank answer", paid=answer.paid, returned=answer.returned, refused=refused)
         return answer
 
-    def _take_line(
-        self, write: Write, incident: str, line: BankLine, words: ClaimWords, account_until: datetime,
-        answer: BankAnswer, by: str, now: datetime,
-    ) -> None:  # fmt: skip
-        rows = _meant(write.session, incident, line)
-        if not rows:
-            answer.refused.append(f"{line.place}: no payment of {incident} has this reference")
-        for row in rows:
-            file = _file_row(write.session, incident, row.file)
-            state, to = PaymentState(row.state), line.status.state
-            if why := why_not_take(state, row.minor, file.currency, line):
-                answer.refused.append(f"{line.place}: claim {row.claim}: {why}")
-            elif to is None:
-                answer.pending += 1
-            elif later(state, to) is state:
-                answer.unchanged += 1
-            else:
-                self._set_state(write, row, to, line.reason, words, account_until, by, now)
-                answer.paid += to is PaymentState.PAID
-                answer.returned += to is PaymentState.RETURNED
 
-    def _set_state(
-        self, write: Write, row: ClaimPaymentRow, to: PaymentState, reason: str, words: ClaimWords,
-        account_until: datetime, by: str, now: datetime,
-    ) -> None:  # fmt: skip
-        row.state, row.at, row.reason = to.value, now, reason
-        claim = claim_row(write.session, row.incident, row.claim, locked=True)
-        claim.state = OF_PAYMENT[to].value
-        seal = self._store.seal(write.session, row.incident)
-        place = payment_place(row.incident, row.claim, row.attempt)
-        shown = Account.model_validate_json(seal.open(row.sealed_account, place)).hidden
-        granted = Money(row.minor, claim.currency)
-        question = question_row(write.session, row.incident, claim.question, locked=True)
-        if to is PaymentState.PAID:
-            said = words.paid(question.locale, granted, shown)
+def _account(row: CompensationClaimRow, change: ClaimChange) -> Account:
+    if account := account_of(row, change.seal):
+        return account
+    raise NotAllowed(f"the account of claim {row.id} cannot be read: it was altered or moved")
+
+
+def _paid_to(row: ClaimPaymentRow, seal: Seal) -> Account:
+    sealed = seal.open(row.sealed_account, payment_place(row.incident, row.claim, row.attempt))
+    return Account.model_validate_json(sealed)
+
+
+def _make_file(
+    change: ClaimChange, rules: ClaimRules, payable: Sequence[tuple[CompensationClaimRow, Account]]
+) -> PaymentFile:
+    """Store a payment file of these claims, and return the file."""
+    session, incident = change.session, change.incident
+    last = session.exec(select(func.max(PaymentFileRow.id)).where(PaymentFileRow.incident == incident)).one()
+    number, rows = (last or 0) + 1, [row for row, _ in payable]
+    file = PaymentFileRow(
+        incident=incident, id=number, made_by=change.by, made_at=change.now, currency=rules.currency, count=len(rows),
+        total=sum(row.granted or 0 for row in rows), message_id=f"AM{_mark(incident)}-F{number}",
+        pay_from=rules.pay_from.model_dump(mode="json") if rules.pay_from else {},
+    )  # fmt: skip
+    session.add(file)
+    session.flush()
+    for row, account in payable:
+        _add_payment(change, row, account, number)
+    session.flush()
+    claims = [row.id for row in rows]
+    change.note("payment file made", f"payment file {number}", claims=claims, minor=file.total, currency=file.currency)
+    return _as_file(file)
+
+
+def _add_payment(change: ClaimChange, row: CompensationClaimRow, account: Account, file: int) -> None:
+    attempt = _next_attempt(change.session, row)
+    sealed = change.seal.close(account.model_dump_json(), payment_place(row.incident, row.id, attempt))
+    change.session.add(
+        ClaimPaymentRow(
+            incident=row.incident, claim=row.id, attempt=attempt, file=file,
+            end_to_end=end_to_end(_mark(row.incident), row.id, attempt), minor=row.granted or 0,
+            sealed_account=sealed, state=PaymentState.PREPARED.value, at=change.now,
+        )
+    )  # fmt: skip
+    row.state = ClaimState.IN_PAYMENT.value
+
+
+def _end(change: ClaimChange, row: PaymentFileRow, to: PaymentState) -> PaymentFile:
+    """Change all payments of a file that was released or dropped, and return the file."""
+    for payment in _payments(change.session, row.incident, row.id):
+        payment.state, payment.at = to.value, change.now
+        if to is PaymentState.DROPPED:
+            claim_row(change.session, row.incident, payment.claim).state = ClaimState.GRANTED.value
+    change.note(f"payment file {to}", f"payment file {row.id}")
+    change.session.flush()
+    return _as_file(row)
+
+
+def _take_line(change: ClaimChange, line: BankLine, answer: BankAnswer, terms: ClaimTerms) -> None:
+    """Record what one line says of payments, and count it in the answer."""
+    rows = _meant(change.session, change.incident, line)
+    if not rows:
+        answer.refused.append(f"{line.place}: no payment of {change.incident} has this reference")
+    for row in rows:
+        currency = _file_row(change.session, change.incident, row.file).currency
+        state, to = PaymentState(row.state), line.status.state
+        if why := why_not_take(state, row.minor, currency, line):
+            answer.refused.append(f"{line.place}: claim {row.claim}: {why}")
+        elif to is None:
+            answer.pending += 1
+        elif later(state, to) is state:
+            answer.unchanged += 1
         else:
-            claim.account_due_at = account_until
-            said = words.returned(question.locale, granted, shown, account_until)
-        tell_of_claims(write, self._store, row.incident, ((question, said),), by, now)
-        write.note(now, row.incident, f"claim {to}", f"claim {row.claim}", actor=by, attempt=row.attempt)
+            row.state, row.at, row.reason = to.value, change.now, line.reason
+            _settle(change, row, to, terms)
+            answer.paid += to is PaymentState.PAID
+            answer.returned += to is PaymentState.RETURNED
+
+
+def _settle(change: ClaimChange, row: ClaimPaymentRow, to: PaymentState, terms: ClaimTerms) -> None:
+    """Change the claim of a payment that was paid or came back, and tell the person."""
+    claim, words = change.row(row.claim), terms.words
+    claim.state = OF_PAYMENT[to].value
+    granted, shown = Money(row.minor, claim.currency), _paid_to(row, change.seal).hidden
+    if to is PaymentState.PAID:
+        change.tell((claim, lambda locale: words.paid(locale, granted, shown)))
+    else:
+        claim.account_due_at = until = change.now + terms.rules.account_within
+        change.tell((claim, lambda locale: words.returned(locale, granted, shown, until)))
+    change.note(f"claim {to}", f"claim {row.claim}", attempt=row.attempt)
 
 
 def _payable(  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -297,21 +269,7 @@ def _file_row(session: Session, incident: str, file: int, *, locked: bool = Fals
 
 
 def _as_file(row: PaymentFileRow) -> PaymentFile:
-    return PaymentFile(
-        id=row.id,
-        made_by=row.made_by,
-        made_at=row.made_at,
-        currency=row.currency,
-        count=row.count,
-        total=row.total,
-        message_id=row.message_id,
-        pay_from=PayingAccount.model_validate(row.pay_from) if row.pay_from else None,
-        released_by=row.released_by,
-        released_at=row.released_at,
-        form=PaymentFormat(row.form) if row.form else None,
-        dropped_by=row.dropped_by,
-        dropped_at=row.dropped_at,
-    )
+    return row.as_value(PaymentFile, pay_from=row.pay_from or None, form=row.form or None)
 
 
 def _mark(incident: str) -> str:

@@ -1,6 +1,5 @@
 """The stocks of codes: import them, count them, show one person's, replace or void some, and record the redeemed."""
 
-import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,10 +24,11 @@ from amends.domain.team.member import Member
 from amends.ledger.codes.giving import give_to, these
 from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
 from amends.ledger.store.bulk import on_postgresql, spelled, statement
-from amends.ledger.store.encryption import INDEX_BYTES
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import CodeStockRow, DeliveryRow, ReleaseRow
+from amends.ledger.tables.commitment import CodeStockRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import ReleaseRow
 
 PAGE = 500
 """The number of codes that are looked up at once."""
@@ -41,9 +41,6 @@ WHERE incident = :incident GROUP BY commitment, variant, state, past
 KNOWN = "SELECT code_index, incident, commitment FROM code WHERE code_index IN :indexes"
 OF_THESE = "incident = :incident AND commitment = :commitment AND code_index IN :indexes"
 OF_PERSON = "incident = :incident AND person = :person"
-ERASE = """
-UPDATE code SET sealed = :sealed, code_index = :code_index, sealed_reason = :sealed_reason WHERE id = :id
-"""
 INSERT = "INSERT INTO code (incident, commitment, variant, expires, code_index, sealed, state, told_in)"
 LEFT = frozenset({*DeliveryState} - {
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
@@ -308,22 +305,6 @@ def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine,
         StockLine(commitment=commitment, variant=CodeVariant(variant), **counts)
         for (commitment, variant), counts in sorted(found.items())
     )
-
-
-def erase_codes(write: Write, incident: str) -> None:
-    """Erase the text and the keyed hash of all codes of the incident; the rows stay, so that the counts stay right."""
-    connection = write.session.connection()
-    rows = list(rows_where(connection, "incident = :incident", incident=incident))
-    for commitment in sorted({of(row, "commitment") for row in rows}):
-        mine = [row for row in rows if of(row, "commitment") == commitment]
-        for page in _pages(mine):
-            with changing(write.session, "code", (incident, commitment), _among(row[0] for row in page)):
-                connection.execute(statement(ERASE), [_erased(row) for row in page])
-
-
-def _erased(row: Sequence[Any]) -> dict[str, Any]:
-    """Return the values of an erased code; a random index leads to nothing."""
-    return {"sealed": b"", "code_index": os.urandom(INDEX_BYTES), "sealed_reason": None, "id": row[0]}
 
 
 def _among(numbers: Iterable[int]) -> str:

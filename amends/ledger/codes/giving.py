@@ -16,7 +16,7 @@ from amends.domain.people.person import Flag
 from amends.ledger.codes.rows import stocks_of
 from amends.ledger.store.bulk import listed, numbers_in, on_postgresql, spelled, statement
 from amends.ledger.store.sums import note_given
-from amends.ledger.store.tables import FREE_CODE, HELD_CODE, CodeStockRow
+from amends.ledger.tables.commitment import FREE_CODE, HELD_CODE, CodeStockRow
 
 VARIANT = f"""
 CASE WHEN NOT :by_variant THEN '{CodeVariant.EVERYONE}'

@@ -14,10 +14,10 @@ from sqlmodel import Session
 from amends.domain.codes.code import CodeState, CodeVariant, OwnCode, OwnCodes
 from amends.ledger.store.bulk import around, statement
 from amends.ledger.store.encryption import Keys, Seal
-from amends.ledger.store.tables import HELD_CODE, VOID_CODE, UtcDateTime
+from amends.ledger.tables.commitment import HELD_CODE, SEALED_FOR, VOID_CODE
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.row import UtcDateTime
 
-SEALED_FOR = ("incident", "commitment", "variant", "expires", "code_index")
-"""The columns that are part of the place for which a code is sealed."""
 MEANT = (*SEALED_FOR, "sealed", "state", "person", "given_at", "ended_at", "told_in", "sealed_reason")
 COLUMNS = f"id, {', '.join(MEANT)}"
 HELD = f"""
@@ -33,12 +33,12 @@ WHERE code_stock.incident = :incident AND (:dropped OR coalesce(commitment.state
 
 def place_of(incident: str, commitment: str, variant: str, expires: str, index: bytes) -> str:
     """Return the place for which a code is sealed; it opens in no other stock, and in no other code's row."""
-    return f"code:sealed:{incident}:{commitment}:{variant}:{expires}:{index.hex()}"
+    return place("code", "sealed", incident, commitment, variant, expires, index)
 
 
 def reason_place(incident: str, index: bytes) -> str:
     """Return the place for which the reason of a void code is sealed."""
-    return f"code:reason:{incident}:{index.hex()}"
+    return place("code", "reason", incident, index)
 
 
 def index_of(keys: Keys, code: str) -> bytes:

@@ -24,7 +24,7 @@ from amends.ledger.commitment.told import locked_row, may_be_read, not_given
 from amends.ledger.remedy.remedies import refuse_owed
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import CommitmentPersonRow, CommitmentRow
+from amends.ledger.tables.commitment import CommitmentPersonRow, CommitmentRow
 
 
 class Commitments:

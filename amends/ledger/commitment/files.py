@@ -13,7 +13,8 @@ from amends.domain.commitment.evidence import EvidenceFile
 from amends.ledger.commitment.told import locked_row
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import CommitmentFileRow, CommitmentRow
+from amends.ledger.tables.commitment import CommitmentFileRow, CommitmentRow
+from amends.ledger.tables.declared import sealed_place
 
 LARGEST_FILE = 10_000_000
 """Bytes of a file of evidence at most."""
@@ -51,10 +52,10 @@ class CommitmentFiles:
                 raise NotInLedger(f"{commitment} of incident {incident} has no file {number}")
             seal = self._store.seal(write.session, incident)
             write.note(now, incident, "evidence file read", commitment, actor=by, file=number)
-            content = base64.b64decode(seal.open(row.sealed_content, proof_place(row, "content")))
+            content = base64.b64decode(seal.open(row.sealed_content, sealed_place(row, "sealed_content")))
             if hashlib.sha256(content).hexdigest() != row.digest:
                 raise NotAllowed(f"file {number} of {commitment} is not the one whose hash was recorded")
-            return NewFile(seal.open(row.sealed_name, proof_place(row, "name")), content)
+            return NewFile(seal.open(row.sealed_name, sealed_place(row, "sealed_name")), content)
 
     def add(self, incident: str, commitment: str, files: Iterable[NewFile], by: str, now: datetime) -> int:
         """Store files of evidence, and return how many were new. Raises NotAllowed, NotInLedger."""
@@ -93,9 +94,9 @@ def store_files(
             by=by,
             at=now,
         )
-        stored.sealed_name = seal.close(file.name, proof_place(stored, "name"))
+        stored.sealed_name = seal.close(file.name, sealed_place(stored, "sealed_name"))
         stored.sealed_content = seal.close(
-            base64.b64encode(file.content).decode("ascii"), proof_place(stored, "content")
+            base64.b64encode(file.content).decode("ascii"), sealed_place(stored, "sealed_content")
         )
         session.add(stored)
     return number - first
@@ -111,9 +112,5 @@ def why_not_store(file: NewFile, files: int) -> str:
 
 
 def _file(row: CommitmentFileRow, seal: Seal | None) -> EvidenceFile:
-    name = seal.open(row.sealed_name, proof_place(row, "name")) if seal and row.sealed_name else ""
-    return EvidenceFile(number=row.number, name=name, digest=row.digest, size=row.size, by=row.by, at=row.at)
-
-
-def proof_place(row: CommitmentFileRow, column: str) -> str:
-    return f"commitment_file:{column}:{row.incident}:{row.commitment}:{row.number}"
+    name = seal.open(row.sealed_name, sealed_place(row, "sealed_name")) if seal and row.sealed_name else ""
+    return row.as_value(EvidenceFile, name=name)

@@ -5,10 +5,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from amends.domain.incident.commitment import Commitment
-from amends.ledger.store.tables import CommitmentRow
-
-NOT_IN_VALUE = {"incident", "changes", "told", "worded_by", "seal"}
-"""The columns of a row that are no field of the commitment."""
+from amends.ledger.tables.commitment import CommitmentRow
 
 
 def columns_of(commitment: Commitment) -> dict[str, Any]:
@@ -18,7 +15,7 @@ def columns_of(commitment: Commitment) -> dict[str, Any]:
 
 def as_commitment(row: CommitmentRow) -> Commitment:
     """Return the commitment in this row."""
-    return Commitment.model_validate(row.model_dump(exclude=NOT_IN_VALUE))
+    return row.as_value(Commitment)
 
 
 def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:

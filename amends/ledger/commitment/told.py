@@ -4,7 +4,8 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotInLedger
-from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, ReleaseRow
+from amends.ledger.tables.commitment import CommitmentRow
+from amends.ledger.tables.notice import KEY, NoticeRow, ReleaseRow
 
 
 def told(session: Session, incident: str, commitment: str, change: int) -> None:

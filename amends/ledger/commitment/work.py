@@ -15,7 +15,7 @@ from amends.domain.incident.commitment import Commitment, CommitmentStep
 from amends.ledger.commitment.rows import as_commitment, columns_of
 from amends.ledger.commitment.told import locked_row
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import CommitmentSpendingRow
+from amends.ledger.tables.commitment import CommitmentSpendingRow
 
 
 class CommitmentWork:
@@ -83,6 +83,4 @@ class CommitmentWork:
         query = select(table).where(table.incident == incident, table.commitment == commitment)
         with self._store.read() as session:
             rows = session.exec(query.order_by(col(table.at), col(table.invoice)))
-            return tuple(
-                Spending(invoice=row.invoice, amount=Money.parse(row.amount), by=row.by, at=row.at) for row in rows
-            )
+            return tuple(row.as_value(Spending, amount=Money.parse(row.amount)) for row in rows)

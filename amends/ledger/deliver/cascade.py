@@ -5,10 +5,13 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case.case import IncidentState, OccurrenceState
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.base.text import day
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import hold_within, next_channels
 from amends.domain.deliver.lawful import lawful_for
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage
 from amends.domain.people.person import Hold
@@ -21,7 +24,10 @@ from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.store.bulk import spelled
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import store_messages
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.tables.deliver import MAIL, DeliveryRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED, DeliveryState.UNREACHABLE)
 """States of a message that reaches nobody."""
@@ -52,7 +58,8 @@ def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: dateti
     if case.state == IncidentState.CLOSED:
         which = f"{case.id} {notice}"
         go_on = f"`amends deliver {which}` writes to them elsewhere, `amends letters {which}` says whether letters wait"
-        note_alert(write, case.id, f"{notice} came back after the end; {go_on}", now)
+        after_end = AlertId(AlertKind.BOUNCED_AFTER_END, notice, day(now))
+        note_alert(write, case.id, Alert(after_end, f"{notice} came back after the end; {go_on}", now))
 
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
@@ -70,7 +77,7 @@ def _placeholders(session: Session, draft: Draft, reader: int) -> Sequence[Deliv
     """Return the rows of the people whom a failed email to this reader names, marked as failed like the email."""
     here = (DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice)
     lost = col(DeliveryRow.state).in_([DeliveryState.BOUNCED, DeliveryState.FAILED])
-    theirs = select(DeliveryRow).where(*here, DeliveryRow.channel == ChannelKind.EMAIL)
+    theirs = select(DeliveryRow).where(*here, col(DeliveryRow.channel).in_(MAIL))
     failed = session.exec(theirs.where(DeliveryRow.person == reader, lost)).first()
     if reader == PUBLIC or failed is None:
         return ()

@@ -6,7 +6,7 @@ from sqlmodel import select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import ProvidedRow
+from amends.ledger.tables.deliver import ProvidedRow
 
 
 class ChannelsUsed:

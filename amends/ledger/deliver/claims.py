@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import select as sql
@@ -15,6 +16,7 @@ from amends.domain.codes.code import NO_CODES, STAND_IN, OwnCodes, part_of
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import TextName, name_parts
 from amends.ledger.codes.giving import people_without
 from amends.ledger.codes.rows import held_by, stocks_of, told_before
@@ -23,10 +25,12 @@ from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.people.shared_mailboxes import names_in_copies
 from amends.ledger.remedy.words import NOTHING_TOLD, words_of
-from amends.ledger.store.bulk import around, statement
+from amends.ledger.store.bulk import DELIVERY, around, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import ToldOtherwiseRow
+from amends.ledger.tables.notice import ToldOtherwiseRow
+
+NOT_STORED = itemgetter(*map(DELIVERY.index, ("person", "channel", "address_index", "variant", "attempts", "notice")))
 
 
 class Contact(NamedTuple):
@@ -42,6 +46,8 @@ class Contact(NamedTuple):
     timezone: str = ""
     """The time zone in the list; empty when the list has none."""
     region: str = ""
+    further: tuple[str, ...] = ()
+    """The person's further addresses, in the order of FURTHER."""
     readable: bool = True
     """False when the data was altered, moved, or sealed with another key; all other fields are then empty."""
 
@@ -130,10 +136,9 @@ class WaitingMessage(NamedTuple):
     """True when a provider may have the message from an attempt whose answer was lost."""
 
     @classmethod
-    def of(cls, number: int, row: dict[str, Any]) -> "WaitingMessage":
+    def of(cls, number: int, row: Sequence[Any]) -> "WaitingMessage":
         """Make a message that is not stored; `row` has the values of DELIVERY."""
-        names = ("person", "channel", "address_index", "variant", "attempts", "notice")
-        return cls(number, *(row[name] for name in names))
+        return cls(number, *NOT_STORED(row))
 
 
 class Claims:
@@ -152,12 +157,12 @@ class Claims:
         known |= self._known(session, incident, guardians - known.keys())
         known |= {number: one.unreadable() for number, one in known.items() if not _has_its_guardian(one, known)}
         addenda = self._notices.addenda(session, incident)
-        addendum = cache(lambda country, region: addendum_of(addenda, released.template, country, region))
+        named = cache(partial(_named, addenda, released.template))
         earlier = _earlier_data(session, incident, rows) if rows and released.has_cohorts else {}
         coded = released.coded if released.coded and released.coded.commitments else None
         people = {row.person for row in rows if row.person != PUBLIC} if coded else set[int]()
         held = self._codes(session, incident, people, coded) if coded else {}
-        claims = tuple([self._claim(incident, row, known, earlier, held, addendum, released, lease) for row in rows])
+        claims = tuple([self._claim(incident, row, known, earlier, held, named, released, lease) for row in rows])
         if coded and released.preview:
             claims = tuple(_with_stand_ins(session, incident, claims, people, coded))
         if rows and released.has_results:
@@ -183,7 +188,7 @@ class Claims:
         self, session: Session, incident: str, rows: Sequence[WaitingMessage], claims: tuple[Claim, ...]
     ) -> tuple[Claim, ...]:
         """Return the claims, in which a copy for a shared mailbox is addressed to all whom it is about."""
-        readers = {row.person for row in rows if row.channel == ChannelKind.EMAIL and row.person != PUBLIC}
+        readers = {row.person for row in rows if ChannelKind(row.channel).mail and row.person != PUBLIC}
         seal = self._store.seal(session, incident)
         names = {
             notice: names_in_copies(session, incident, seal, notice, readers) for notice in {row.notice for row in rows}
@@ -196,11 +201,10 @@ class Claims:
     def _claim(
         self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
         earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], held: Mapping[int, OwnCodes],
-        addendum: Callable[[str, str], str], released: Released, lease: int,
+        named: Callable[[str, str, str], TextName], released: Released, lease: int,
     ) -> Claim:  # fmt: skip
-        name = name_parts(row.variant)
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
-        person, channel = known.get(row.person), CHANNELS[row.channel]
+        person, channel = known.get(row.person), ChannelKind(row.channel)
         to = known[person.guardian or row.person].contact if person else None
         return Claim(
             row.id,
@@ -210,10 +214,10 @@ class Claims:
             released,
             row.attempts + 1,
             channel,
-            name._replace(addendum=addendum(person.country, person.region)) if person else name,
+            named(row.variant, person.country, person.region) if person else name_parts(row.variant),
             person.contact if person else None,
             to,
-            domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
+            domain_of(to.email) if to and channel.mail else "",
             self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
             self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             bool(row.doubtful),  # SQLite returns a number
@@ -229,6 +233,11 @@ class Claims:
         these, asked = around(connection, "number", numbers)
         rows = connection.execute(statement(KNOWN + these), {"incident": incident, **asked})
         return {row[0]: _opened(incident, seal, *row) for row in rows if row[0] in numbers}
+
+
+def _named(addenda: Addenda, template: str, variant: str, country: str, region: str) -> TextName:
+    """Return the name of the text in this notice about a person who lives in this place, with its present addendum."""
+    return name_parts(variant)._replace(addendum=addendum_of(addenda, template, country, region))
 
 
 def _with_results(
@@ -279,7 +288,6 @@ def _has_its_guardian(person: KnownPerson, known: Mapping[int, KnownPerson]) -> 
     return guardian.child == person.ref
 
 
-CHANNELS = {kind.value: kind for kind in ChannelKind}
 KNOWN = """
 SELECT number, sealed, data, country, region, timezone, guardian, link_version FROM person
 WHERE incident = :incident AND """
@@ -287,7 +295,7 @@ WHERE incident = :incident AND """
 
 def _addressed_to(claim: Claim, others: Sequence[str]) -> Claim:
     """Return the claim on an email, addressed to these other people of the mailbox too."""
-    if claim.channel is not ChannelKind.EMAIL or claim.to is None or not others:
+    if not claim.channel.mail or claim.to is None or not others:
         return claim
     together = ("、" if claim.text.locale.startswith("zh") else ", ").join(filter(None, (*others, claim.to.name)))
     return claim._replace(to=claim.to._replace(name=together))
@@ -312,8 +320,9 @@ def _opened(
 ) -> KnownPerson:  # fmt: skip
     try:
         said = (data, country, region, timezone)
-        ref, name, email, phone, postal, child, _ = opened_contact(incident, number, sealed, seal, said)
-        contact = Contact(number, name, email, phone, postal, categories(data), country, timezone, region)
+        ref, name, email, phone, postal, child, *further, _ = opened_contact(incident, number, sealed, seal, said)
+        theirs = (name, email, phone, postal, categories(data), country, timezone, region, tuple(further))
+        contact = Contact(number, *theirs)
     except KeyMissing:
         ref = child = ""
         contact = Contact(number, "", "", "", "", (), readable=False)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing
+from amends.domain.channel.channel import addresses
 from amends.domain.deliver.correction import Difference, DifferenceKind, PersonChange, changed_fields, stands_otherwise
 from amends.domain.people.person import Person
 from amends.ledger.people.holds import REPORTED_HOLDS
@@ -22,9 +23,10 @@ from amends.ledger.people.people import (
     spelled_person,
 )
 from amends.ledger.store.encryption import Keys, Seal
-from amends.ledger.store.tables import ErasedPersonRow, IncidentRow, PersonRow
+from amends.ledger.tables.incident import ErasedPersonRow, IncidentRow
+from amends.ledger.tables.people import PersonRow
 
-ADDRESSES = {"email_index": "email", "phone_index": "phone", "postal_index": "postal_address"}
+ADDRESSES = {address.index: address.column for address in addresses()}
 """The columns with the keyed index of an address, each with the name of the address in the list."""
 NO_CONTACT = ("",) * PARTS
 
@@ -125,11 +127,11 @@ class Comparing:
             PersonRow.incident == self._incident
         )
         ordered = query.order_by(col(PersonRow.number))
-        for number, gone_at, *addresses in self._session.execute(ordered, execution_options={"yield_per": CHUNK}):
+        for number, gone_at, *theirs in self._session.execute(ordered, execution_options={"yield_per": CHUNK}):
             if gone_at is None and number not in self._seen:
                 self._changes[number] = PersonChange(DifferenceKind.GONE, number)
                 self._add_to_digest(f"gone {number}")
-            for address in addresses:
+            for address in theirs:
                 if address in self._taken and not self._still_has(number, address):
                     self._taken_over(address)
         changes, left_out = tuple(self._changes.values()), tuple(self._left_out)

@@ -31,15 +31,10 @@ from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import (
-    ForgottenRow,
-    IncidentRow,
-    IncidentVersionRow,
-    LeaseRow,
-    NoticeRow,
-    PersonRow,
-    ReleaseRow,
-)
+from amends.ledger.tables.deliver import LeaseRow
+from amends.ledger.tables.incident import ForgottenRow, IncidentRow, IncidentVersionRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
 """Columns that a correction does not write; guardian and hold change only when the values that decide them change."""
@@ -309,7 +304,7 @@ def _named(correction: Correction, people: Iterable[int]) -> list[Values]:
 
 
 def _set(connection: Connection, rows: Sequence[Values], columns: Sequence[str]) -> None:
-    table = PersonRow.__table__  # type: ignore[attr-defined]
+    table = PersonRow.__table__
     here = (table.c.incident == bindparam("of_incident"), table.c.number == bindparam("of_number"))
     names = {"of_incident": "incident", "of_number": "number", **{f"new_{name}": name for name in columns}}
     statement = update(table).where(*here).values({name: bindparam(f"new_{name}") for name in columns})

@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import starts_as
 from amends.domain.deliver.correction import LOST
 from amends.domain.deliver.reason import reason
@@ -24,7 +25,9 @@ from amends.ledger.notice.stage import RELEASED
 from amends.ledger.store.bulk import DELIVERY, spelled
 from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.sums import changing, store_messages
-from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
 
 STATE, CHANNEL, CAUSE = (DELIVERY.index(name) for name in ("state", "channel", "cause"))
 
@@ -113,7 +116,7 @@ class Decisions:
         must_approve(by)
         with self._store.write() as write:
             parked = _parked(write, incident, notice, person)
-            if any(message.channel == ChannelKind.WEBSITE for message in parked):
+            if any(ChannelKind(message.channel).page for message in parked):
                 raise NotAllowed("the page cannot be given up, because every message leads to it; it is tried again")
             taken_over = sum(self._give_up(write.session, message, now) for message in parked)
             if taken_over and (row := notice_row(write.session, incident, notice)):
@@ -143,7 +146,7 @@ def _came_back(session: Session, incident: str, notice: str, person: int) -> Seq
     theirs = session.exec(select(DeliveryRow).where(*here).with_for_update()).all()
     if any(row.state not in (*LOST, DeliveryState.UNREACHABLE) for row in theirs):
         return ()
-    return [row for row in theirs if row.cause == ReceiptCause.BAD_ADDRESS and row.channel != ChannelKind.LETTER]
+    return [row for row in theirs if row.cause == ReceiptCause.BAD_ADDRESS and not ChannelKind(row.channel).printed]
 
 
 def _reason(message: DeliveryRow) -> str:
@@ -224,7 +227,7 @@ def put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, no
     draft = Draft.model_validate(row.draft)
     query = addressees_of(draft, EVERYONE).where(col(PersonRow.number) == person)
     at, doubt = spelled(session.connection(), now), may_have_left(session, draft)
-    messages = FirstMessages(draft, row.version, addenda, at, doubt).first_rows(*session.execute(query).one())
+    messages = FirstMessages(draft, row.version, addenda, at, doubt).first_rows(session.execute(query).one())
     if any(message[CAUSE] == ReceiptCause.OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
     with changing(session, "delivery", (row.incident, row.notice), "person = :person", person=person):

@@ -7,8 +7,9 @@ from sqlalchemy import Update, bindparam, delete, insert, not_, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotAllowed
-from amends.domain.case.case import Embargo, IncidentState
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause
+from amends.domain.case.states import Embargo, IncidentState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause
 from amends.domain.deliver.cascade import Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts
 from amends.ledger.audit.replay import Replay
@@ -41,7 +42,9 @@ from amends.ledger.store.leases import (
 from amends.ledger.store.sealing import ALTERED, SETTLED, Run, journal_of
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.sums import settle
-from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
+from amends.ledger.tables.deliver import DUE, PAGES, DeliveryRow, LeaseRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
 
 TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
 """The states of messages that their provider has taken."""
@@ -414,7 +417,7 @@ class Deliveries:
                 DeliveryRow.notice == notice,
                 DeliveryRow.person == PUBLIC,
                 DeliveryRow.version == (row.version if row else 0),
-                DeliveryRow.channel == ChannelKind.WEBSITE,
+                col(DeliveryRow.channel).in_(PAGES),
                 col(DeliveryRow.state).not_in([DeliveryState.SENT, DeliveryState.DELIVERED]),
             )
             return session.exec(missing.limit(1)).first() is None
@@ -520,10 +523,14 @@ def _outcome(claim: Claim, receipt: Receipt, now: datetime) -> Outcome:
 
 def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:
     """Return the answers that are not handed over to the next channel, as they are stored."""
+    alike: dict[tuple[DeliveryState, ReceiptCause, str, bool, datetime | None, int], dict[int, str]] = {}
+    for claim, (state, cause, detail, doubtful, name, again_at) in outcomes:
+        same = alike.setdefault((state, cause, detail, doubtful, again_at, claim.lease), {})
+        same.setdefault(claim.id, name)  # the first of two answers to a message counts
     at = swift.spelled(now)
     return [
-        Kept(state.value, cause.value, detail, doubtful, name, swift.spelled(again_at), at, claim.id, claim.lease)
-        for claim, (state, cause, detail, doubtful, name, again_at) in outcomes
+        Kept(state.value, cause.value, detail, doubtful, swift.spelled(again_at), at, messages, lease)
+        for (state, cause, detail, doubtful, again_at, lease), messages in alike.items()
         if not state.gone_wrong
     ]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from amends.domain.base.value import PROMISED
+from amends.domain.base.audience import Promised
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.remedy.remedy import ENDED
@@ -14,7 +14,8 @@ from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import CommitmentRow, NoticeRow, ReleaseRow, RemedyRow, StatedCommitmentRow
+from amends.ledger.tables.commitment import CommitmentRow, RemedyRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow, StatedCommitmentRow
 
 
 class LateNews:
@@ -65,7 +66,7 @@ def _has_late_result(session: Session, news: NoticeRow, commitment: str) -> bool
     )
     if session.exec(since.limit(1)).first() is None:
         return False
-    return not_told(session, news.incident, news.notice, f"{PROMISED}{commitment}") > 0
+    return not_told(session, news.incident, news.notice, Promised(commitment)) > 0
 
 
 def _reopen(session: Session, row: CommitmentRow, news: NoticeRow) -> None:
@@ -88,7 +89,7 @@ def send_news_again(session: Session, incident: str, notice: str) -> None:
     for commitment, fate in sorted(told | _later_ones(session, incident, {name for name, _ in told})):
         row = session.get(CommitmentRow, (incident, commitment))
         news = _news(session, row) if row and fate != _fate(row) else None
-        if row and news and not_told(session, incident, news.notice, f"{PROMISED}{commitment}"):
+        if row and news and not_told(session, incident, news.notice, Promised(commitment)):
             _reopen(session, row, news)
 
 

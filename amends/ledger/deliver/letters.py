@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import DataDamaged, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.domain.notice.wording import Wording
@@ -33,7 +33,11 @@ from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK, ELEMENTS
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import settle
-from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
+from amends.ledger.tables.deliver import PRINTED, DeliveryRow
+from amends.ledger.tables.incident import IncidentVersionRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
+from amends.ledger.tables.playbook import PinRow
 
 REFERENCE_LENGTH = 10
 WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
@@ -296,7 +300,7 @@ def _letters(incident: str, notice: str) -> Conditions:
     return (
         col(DeliveryRow.incident) == incident,
         col(DeliveryRow.notice) == notice,
-        col(DeliveryRow.channel) == ChannelKind.LETTER,
+        col(DeliveryRow.channel).in_(PRINTED),
     )
 
 
@@ -361,8 +365,8 @@ def _batches(session: Session, incident: str, notice: str) -> tuple[LetterBatch,
 
 def _has_text(draft: Draft, name: str) -> bool:
     """Return True when an email was approved for this reader and addendum; the composer finds the nearest locale."""
-    own = name_parts(name)[1:]
-    return any(text.channel is ChannelKind.EMAIL and text.name[1:] == own for text in draft.variants)
+    own, printed = name_parts(name)[1:], {kind.reads for kind in PRINTED}
+    return any(text.channel in printed and text.name[1:] == own for text in draft.variants)
 
 
 def printed_from(session: Session, draft: Draft) -> PrintedFrom:

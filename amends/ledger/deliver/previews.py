@@ -23,8 +23,10 @@ from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 
+SENT_TO = tuple(kind.address.index for kind in ADDRESSED if kind.address and not kind.printed)
+STATE = DELIVERY.index("state")
 NO_MESSAGE = (DeliveryState.HELD, DeliveryState.UNREACHABLE)
 
 
@@ -85,8 +87,7 @@ class Previews:
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
         """Return the first messages of people chosen at random, as claims that cannot be sent."""
         has_address = or_(
-            col(PersonRow.email_index).is_not(None),
-            col(PersonRow.phone_index).is_not(None),
+            *(col(getattr(PersonRow, name)).is_not(None) for name in SENT_TO),
             col(PersonRow.guardian) > 0,
         )
         free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft, hold)]
@@ -121,8 +122,8 @@ class Previews:
     ) -> tuple[Claim, ...]:
         """Return the first messages in one of these states, as claims; `people` has the columns of `addressees`."""
         writer = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
-        rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in writer.first_rows(*person)]
-        waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
+        rows = (row for person in people for row in writer.first_rows(person))
+        waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row[STATE] in states]
         released = Released(
             draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
             has_results=bool(draft.results),

@@ -11,17 +11,21 @@ from sqlalchemy import ColumnElement, Select, and_, case, text, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.base.audience import audience_of
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.limits import ChannelCounts
 from amends.domain.deliver.reason import reason
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, SENT_STATES, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger.audit.tally import ByNotice, messages_by_state
+from amends.ledger.incident.stops import resumed_at
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
-from amends.ledger.store.tables import DUE, ONE_OF_SEVERAL, TROUBLED, AuditRow, DeliveryRow, NoticeRow, PersonRow
+from amends.ledger.tables.deliver import DUE, ONE_OF_SEVERAL, PAGES, TROUBLED, DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
@@ -145,7 +149,7 @@ class Statistics:
         with self._store.read() as session:
             if latest := notice_row(session, incident, notice):
                 numbers.not_told = latecomers(
-                    session, latest, latest.draft["audience"], latest.draft["audience_digest"]
+                    session, latest, audience_of(latest.draft["audience"]), latest.draft["audience_digest"]
                 )
             for fate, people in session.execute(_alike(incident, notice), execution_options={"yield_per": PAGE}):
                 _add(numbers, fate, people)
@@ -204,7 +208,7 @@ class Statistics:
         changed = col(DeliveryRow.updated_at)
         with self._store.read() as session:
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
-            since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
+            since = [at for at in (session.exec(taken).one(), resumed_at(session, incident)) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
             its_own = col(DeliveryRow.cause).not_in((ReceiptCause.BROKEN_OFF, ReceiptCause.NOT_KNOWN))
             return session.exec(select(func.count()).where(*on_it, bad, its_own, *(changed > at for at in since))).one()
@@ -215,7 +219,7 @@ class Statistics:
             DeliveryRow.incident == incident,
             DeliveryRow.notice == notice,
             DeliveryRow.person == PUBLIC,
-            DeliveryRow.channel == ChannelKind.WEBSITE,
+            col(DeliveryRow.channel).in_(PAGES),
             col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED]),
         )
         with self._store.read() as session:
@@ -377,20 +381,14 @@ def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[A
 
     The counts are by channel and state.
     """
-    resumed_at = _resumed_at(session, incident)
-    news = true() if resumed_at is None else col(DeliveryRow.updated_at) > resumed_at
+    resumed = resumed_at(session, incident)
+    news = true() if resumed is None else col(DeliveryRow.updated_at) > resumed
     by = (col(DeliveryRow.channel), col(DeliveryRow.state))
     return (
         sql(*by, func.count(), func.count().filter(news))
         .where(*_of(incident, notice), col(DeliveryRow.state).in_(TAKEN_OVER))  # type: ignore[arg-type]
         .group_by(*by)
     )
-
-
-def _resumed_at(session: Session, incident: str) -> datetime | None:
-    """Return when the incident was last resumed, or None."""
-    acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
-    return session.exec(acts).one()
 
 
 def _as_sent(states: States) -> ChannelCounts:

@@ -17,17 +17,12 @@ from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts,
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
 from amends.ledger.audit.tally import texts_to_people
 from amends.ledger.notice.notices import PUBLIC, Notices
+from amends.ledger.people.people import ADDRESS_INDEXES
 from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.store.bulk import among, listed
-from amends.ledger.store.tables import (
-    DATA_CHANGED,
-    GONE,
-    DeliveryRow,
-    ElementSetRow,
-    NoticeRow,
-    PersonRow,
-    ReleaseRow,
-)
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import DATA_CHANGED, GONE, ElementSetRow, PersonRow
 
 LEFT = (*TELLS, DeliveryState.BOUNCED)
 """The states of messages whose words somebody may have read: those that tell, and those that came back later."""
@@ -42,7 +37,6 @@ TEXT = text_of(DeliveryRow)
 IS_PUBLIC = col(DeliveryRow.person) == PUBLIC
 Known = Mapping[str, Statement]
 """Statements by their keys."""
-ADDRESSES = ("email_index", "phone_index", "postal_index")
 MOST_ASKED = 500
 """The most addresses in one query."""
 PAGE = 500
@@ -158,7 +152,7 @@ def _gone_alone(session: Session, incident: str) -> list[int]:
     """Return the people whom the list in force lacks and whose addresses are nobody else's in it."""
     here = (col(PersonRow.incident) == incident, text(GONE))
     gone = session.execute(
-        sql(col(PersonRow.number), *(col(getattr(PersonRow, name)) for name in ADDRESSES)).where(*here)
+        sql(col(PersonRow.number), *(col(getattr(PersonRow, name)) for name in ADDRESS_INDEXES)).where(*here)
     ).all()
     if not gone:
         return []
@@ -172,7 +166,7 @@ def _gone_alone(session: Session, incident: str) -> list[int]:
 
 def _listed_among(session: Session, incident: str, gone: Sequence[Any]) -> Iterator[bytes]:
     """Yield those of these people's addresses that somebody in the list in force has."""
-    for name in ADDRESSES:
+    for name in ADDRESS_INDEXES:
         column, asked = col(getattr(PersonRow, name)), [getattr(row, name) for row in gone]
         listed = (PersonRow.incident == incident, col(PersonRow.gone_at).is_(None), column.in_(filter(None, asked)))
         yield from session.exec(select(column).where(*listed).distinct()).all()

@@ -4,10 +4,12 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing, NotAllowed
 from amends.domain.base.value import LOCALE
+from amends.domain.channel.outgoing import OutgoingKind, OutgoingName, OutgoingState
 from amends.domain.feedback.answer import (
     HEARD,
     LONGEST_ANSWER,
@@ -15,7 +17,6 @@ from amends.domain.feedback.answer import (
     AnswerKind,
     AnswerStatus,
     ReplyChannel,
-    ReplyState,
     best_locale,
     needs_approval,
     way_of,
@@ -24,15 +25,18 @@ from amends.domain.feedback.mention import is_private, too_long_in_public
 from amends.domain.feedback.question import QuestionSource, Sender
 from amends.domain.people.person import Flag
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
+from amends.ledger.outbox.outbox import address_place, put, settle
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import opened_person
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import AnswerRow, PersonRow, QuestionRow, ReplyRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.feedback import AnswerRow, OutgoingRow, QuestionRow
+from amends.ledger.tables.people import PersonRow
 
 NOT_WRITTEN_TO = frozenset({Flag.DECEASED, Flag.PROTECTED})
 """People to whom nothing is sent but a reply to the address from which a question came."""
-NOT_LEFT = (ReplyState.WAITING, ReplyState.SENDING, ReplyState.FAILED)
+NOT_LEFT = (OutgoingState.WAITING, OutgoingState.SENDING, OutgoingState.FAILED)
 """The states of replies that a correction withdraws."""
 MOST_IDS = 500
 """The most answers that are named in one query; above, all answers are read."""
@@ -80,7 +84,7 @@ def hand_out(write: Write, store: Store, answer: AnswerRow, rows: Sequence[Quest
     for row in rows:
         row.answer_id, row.answered_by = answer.id, answer.by
         row.answered_at = row.answered_at or now  # a correction does not make an answer late
-        write.session.add(_reply(write.session, store.keys, seal, answer, row, now))
+        _put_reply(write, store.keys, seal, answer, row, now)
     write.session.flush()
     act = {AnswerKind.GIVEN: "answered", AnswerKind.CORRECTION: "corrected", AnswerKind.CLOSED: "closed"}
     verb = act[AnswerKind(answer.kind)]
@@ -110,19 +114,19 @@ def tell_of_claims(
         )
         row.answer_id, row.answered_by, row.answered_at = answer, by, row.answered_at or now
         write.session.add(kept)
-        write.session.add(_reply(write.session, store.keys, seal, kept, row, now))
+        _put_reply(write, store.keys, seal, kept, row, now)
     write.session.flush()
 
 
 def withdraw_unsent(session: Session, incident: str, answer: int, now: datetime) -> int:
     """Withdraw the replies of a wrong answer that have not left, and return how many."""
     rows = session.exec(
-        select(ReplyRow)
-        .where(ReplyRow.incident == incident, ReplyRow.answer == answer, col(ReplyRow.state).in_(NOT_LEFT))
+        select(OutgoingRow)
+        .where(*replies_of(incident), OutgoingRow.subject == str(answer), col(OutgoingRow.state).in_(NOT_LEFT))
         .with_for_update()
     ).all()
     for row in rows:
-        row.state, row.at, row.next_try_at, row.claimed_until = ReplyState.WITHDRAWN.value, now, None, None
+        settle(row, OutgoingState.WITHDRAWN, now, row.detail)
     return len(rows)
 
 
@@ -168,46 +172,36 @@ def correction_of(session: Session, incident: str, answer: int) -> int | None:
 
 
 def texts_place(incident: str, answer: int) -> str:
-    return f"answer:texts:{incident}:{answer}"
+    return place("answer", "texts", incident, answer)
 
 
-def address_place(incident: str, answer: int, question: int) -> str:
-    return f"reply:address:{incident}:{answer}:{question}"
+def reply_name(incident: str, answer: int, question: int) -> OutgoingName:
+    """Return the name of the outgoing message that brings an answer to who asked a question."""
+    return OutgoingName(incident, OutgoingKind.ANSWER, str(answer), "", str(question))
 
 
-def reply_key(keys: Keys, incident: str, answer: int, question: int) -> str:
-    """Return the key of the message that brings an answer; a notice's id has no space, so no two keys are the same."""
-    return keys.message_key(incident, f"answer {answer}", question, "reply", b"")
+def replies_of(incident: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions on an outgoing message that it brings an answer in this incident."""
+    return col(OutgoingRow.incident) == incident, col(OutgoingRow.kind) == OutgoingKind.ANSWER
 
 
-def key_index(keys: Keys, half: str) -> bytes:
-    """Return the index by which the first half of a message's key leads to its reply."""
-    return keys.index("", "reply", half)
-
-
-def _reply(
-    session: Session, keys: Keys, seal: Seal, answer: AnswerRow, row: QuestionRow, now: datetime
-) -> ReplyRow:  # fmt: skip
-    incident = answer.incident
-    sender = sender_of(row, seal)
-    email, phone = addresses(session, seal, incident, row.person) if row.person else ("", "")
+def _put_reply(write: Write, keys: Keys, seal: Seal, answer: AnswerRow, row: QuestionRow, now: datetime) -> None:
+    incident, sender = answer.incident, sender_of(row, seal)
+    email, phone = addresses(write.session, seal, incident, row.person) if row.person else ("", "")
     channel, to = way_of(
         QuestionSource(row.source), sender.address if sender else "", email, phone, has_page=row.person is not None,
         in_private=is_private(QuestionSource(row.source), sender),
     )  # fmt: skip
-    on_page = channel is ReplyChannel.PAGE
-    return ReplyRow(
-        incident=incident,
-        answer=answer.id,
-        question=row.id,
+    on_page, name = channel is ReplyChannel.PAGE, reply_name(incident, answer.id, row.id)
+    put(
+        write, keys, name, now,
+        person=row.person,
         channel=channel.value,
-        state=(ReplyState.DELIVERED if on_page else ReplyState.WAITING).value,
-        apologises=answer.corrects is not None and _heard(session, incident, answer.corrects, row),
-        sealed_address=seal.close(to, address_place(incident, answer.id, row.id)) if to else None,
-        key_index=key_index(keys, reply_key(keys, incident, answer.id, row.id)[:16]),
+        state=(OutgoingState.DELIVERED if on_page else OutgoingState.WAITING).value,
+        apologises=answer.corrects is not None and _heard(write.session, incident, answer.corrects, row),
+        sealed_address=seal.close(to, address_place(name)) if to else None,
         next_try_at=None if on_page else now,
-        at=now,
-    )
+    )  # fmt: skip
 
 
 def addresses(session: Session, seal: Seal, incident: str, person: int) -> tuple[str, str]:
@@ -231,7 +225,7 @@ def addresses(session: Session, seal: Seal, incident: str, person: int) -> tuple
 
 def _heard(session: Session, incident: str, wrong: int, row: QuestionRow) -> bool:
     """Return True when the person has heard the wrong answer, or may have; a page can be read at any time."""
-    before = session.get(ReplyRow, (incident, wrong, row.id))
+    before = session.get(OutgoingRow, tuple(reply_name(incident, wrong, row.id)))
     return before is not None and (before.apologises or row.person is not None or before.state in HEARD)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.feedback.answer import (
     LONGEST_REASON,
     Answer,
@@ -13,15 +14,16 @@ from amends.domain.feedback.answer import (
     AnswerStatus,
     HeardAnswer,
     ReplyChannel,
-    ReplyState,
 )
 from amends.domain.feedback.question import QuestionKind
-from amends.domain.team.member import Member
+from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.vote import VoteRule, why_not_vote
 from amends.ledger.feedback.answering import (
     any_public,
     correction_of,
     give_answer,
     hand_out,
+    replies_of,
     text_in,
     texts_of,
     withdraw_unsent,
@@ -29,7 +31,7 @@ from amends.ledger.feedback.answering import (
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, Write, must_approve
-from amends.ledger.store.tables import AnswerRow, QuestionRow, ReplyRow
+from amends.ledger.tables.feedback import AnswerRow, OutgoingRow, QuestionRow
 
 LONGEST_OBJECTION = 4_000
 """The largest number of characters of all that a person says about one question's answers."""
@@ -76,8 +78,9 @@ class GivenAnswers:
             row = self._waiting(write, incident, answer)
             if any_public(write.session, self._store.seal(write.session, incident), row):
                 must_approve(by, "approve a public answer")
-            if row.by == by.name:
-                raise NotAllowed(f"{by.name} wrote answer {answer}; another member must approve it")
+            wrote = {row.by: f"{row.by} wrote answer {answer}; another member must approve it"}
+            if refusal := why_not_vote(by, VoteRule(roles=tuple(TeamRole), barred=wrote)):
+                raise NotAllowed(refusal)
             asked = [question_row(write.session, incident, number, locked=True) for number in row.questions]
             if row.kind != AnswerKind.CORRECTION:
                 asked = [one for one in asked if one.answered_at is None]
@@ -144,25 +147,25 @@ class GivenAnswers:
     def _said_to(
         self, session: Session, incident: str, locales: Mapping[int, str]
     ) -> dict[int, tuple[HeardAnswer, ...]]:
-        theirs = (ReplyRow.incident == incident, col(ReplyRow.question).in_(locales))
-        replies = session.exec(select(ReplyRow).where(*theirs).order_by(col(ReplyRow.answer))).all()
-        named = (AnswerRow.incident == incident, col(AnswerRow.id).in_({reply.answer for reply in replies}))
+        theirs = (*replies_of(incident), col(OutgoingRow.reader).in_(list(map(str, locales))))
+        replies = sorted(session.exec(select(OutgoingRow).where(*theirs)).all(), key=lambda reply: int(reply.subject))
+        named = (AnswerRow.incident == incident, col(AnswerRow.id).in_({int(reply.subject) for reply in replies}))
         answers = {row.id: row for row in session.exec(select(AnswerRow).where(*named))}
         seal, corrected = self._store.seal(session, incident), {row.corrects for row in answers.values()}
         found: dict[int, tuple[HeardAnswer, ...]] = {}
         for reply in replies:
-            row = answers[reply.answer]
+            row, question = answers[int(reply.subject)], int(reply.reader)
             said = HeardAnswer(
                 kind=AnswerKind(row.kind),
-                text=text_in(texts_of(row, seal), locales[reply.question]),
+                text=text_in(texts_of(row, seal), locales[question]),
                 at=row.approved_at or row.at,
                 corrected=row.id in corrected,
                 apologises=reply.apologises,
                 channel=ReplyChannel(reply.channel),
-                state=ReplyState(reply.state),
+                state=OutgoingState(reply.state),
                 told_at=reply.at,
             )
-            found[reply.question] = (*found.get(reply.question, ()), said)
+            found[question] = (*found.get(question, ()), said)
         return found
 
     def _waiting(self, write: Write, incident: str, answer: int) -> AnswerRow:
@@ -218,22 +221,11 @@ def _answer(session: Session, incident: str, answer: int) -> AnswerRow:
 
 def _send_after_all(session: Session, incident: str, answer: int, now: datetime) -> None:
     """Let the replies wait again that a rejected correction had withdrawn."""
-    here = (ReplyRow.incident == incident, ReplyRow.answer == answer, ReplyRow.state == ReplyState.WITHDRAWN)
-    rows: Iterable[ReplyRow] = session.exec(select(ReplyRow).where(*here)).all()
+    here = (OutgoingRow.subject == str(answer), OutgoingRow.state == OutgoingState.WITHDRAWN)
+    rows: Iterable[OutgoingRow] = session.exec(select(OutgoingRow).where(*replies_of(incident), *here)).all()
     for row in rows:
-        row.state, row.next_try_at, row.at = ReplyState.WAITING.value, now, now
+        row.state, row.next_try_at, row.at = OutgoingState.WAITING.value, now, now
 
 
 def _as_value(row: AnswerRow, seal: Seal) -> Answer:
-    return Answer(
-        id=row.id,
-        kind=AnswerKind(row.kind),
-        status=AnswerStatus(row.status),
-        texts=texts_of(row, seal),
-        questions=tuple(row.questions),
-        by=row.by,
-        at=row.at,
-        approved_by=row.approved_by,
-        approved_at=row.approved_at,
-        corrects=row.corrects,
-    )
+    return row.as_value(Answer, texts=texts_of(row, seal))

@@ -10,7 +10,8 @@ from sqlmodel import Session, col, func, select
 from amends.domain.feedback.load.load import ContactDay
 from amends.domain.feedback.question import QuestionSource
 from amends.ledger.store.cache import Memory
-from amends.ledger.store.tables import QuestionRow, UtcDateTime
+from amends.ledger.tables.feedback import QuestionRow
+from amends.ledger.tables.row import UtcDateTime
 
 MOST_DAYS = 500
 """The most days that are counted, the latest ones; whoever asks a question much earlier mistyped the date."""

@@ -7,29 +7,22 @@ from typing import NamedTuple
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed, NotInLedger
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.outgoing import OutgoingKind, OutgoingName, OutgoingState
 from amends.domain.feedback.hour import HourAnswer, HourReminder, QuestionHour
 from amends.domain.people.person import Person
 from amends.domain.team.member import Member
-from amends.ledger.feedback.replies import why_shut_now
+from amends.domain.team.vote import VoteRule, why_not_vote
+from amends.ledger.outbox.outbox import put
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import opened_person, person_row
-from amends.ledger.store.session import Store, Write, incident_row, must_approve
-from amends.ledger.store.tables import HourQuestionRow, HourSignUpRow, QuestionHourRow
+from amends.ledger.store.session import Store, incident_row, must_approve
+from amends.ledger.tables.feedback import HourQuestionRow, HourSignUpRow, OutgoingRow, QuestionHourRow
 
-WAITS, IN_DOUBT, SENT, FAILED = "", "in doubt", "sent", "failed"
-"""The states of a reminder that was begun; a reminder in doubt may have left, and is not sent again."""
-
-
-class DueReminder(NamedTuple):
-    """A reminder that is due now, with the person to whom it goes. Holds personal data: never log or print it."""
-
-    hour: QuestionHour
-    person: int
-    reader: Person
-    """The person, or the guardian of a child."""
-    which: HourReminder
-    bounce: str
-    key: str
+MAIL = next(kind.value for kind in ChannelKind if kind.mail)
+"""The channel on which reminders leave."""
+REMINDED = (OutgoingState.SENT, OutgoingState.DELIVERED)
+IN_DOUBT = (OutgoingState.IN_DOUBT, OutgoingState.UNCERTAIN)
 
 
 class HourCounts(NamedTuple):
@@ -92,12 +85,18 @@ class QuestionHours:
         """
         with self._store.write() as write:
             write.incident(incident)
-            if _row(write.session, incident, hour).begins_at <= now:
+            begins = _row(write.session, incident, hour).begins_at
+            if begins <= now:
                 raise NotAllowed(f"{hour} has begun")
             person_row(write.session, incident, person)
             if write.session.get(HourSignUpRow, (incident, hour, person)) is not None:
                 return False
             write.session.add(HourSignUpRow(incident=incident, hour=hour, person=person, at=now))
+            for which in HourReminder:
+                if due := which.due(begins, now):
+                    name = OutgoingName(incident, OutgoingKind.HOUR_REMINDER, hour, which.value, str(person))
+                    sent = {"channel": MAIL, "next_try_at": due[0], "useless_at": due[1]}
+                    put(write, self._store.keys, name, now, person=person, **sent)
             write.note(now, incident, "wants a reminder", f"person {person}", hour=hour)
             return True
 
@@ -118,21 +117,22 @@ class QuestionHours:
 
     def counts(self, incident: str, hour: str) -> HourCounts:
         """Return the numbers of an hour."""
-        mine = (HourSignUpRow.incident == incident, HourSignUpRow.hour == hour)
-        states = (col(HourSignUpRow.day_before), col(HourSignUpRow.hour_before))
+        signed = select(func.count()).where(HourSignUpRow.incident == incident, HourSignUpRow.hour == hour)
+        ours = (
+            col(OutgoingRow.incident) == incident,
+            col(OutgoingRow.kind) == OutgoingKind.HOUR_REMINDER,
+            col(OutgoingRow.subject) == hour,
+        )
         with self._store.read() as session:
-            signed, reminded, doubtful = session.exec(
-                select(
-                    func.count(),
-                    func.count().filter((states[0] == SENT) | (states[1] == SENT)),
-                    func.count().filter((states[0] == IN_DOUBT) | (states[1] == IN_DOUBT)),
-                ).where(*mine)
-            ).one()
+            states = session.exec(select(OutgoingRow.reader, OutgoingRow.state).where(*ours)).all()
+            signed_up = session.exec(signed.select_from(HourSignUpRow)).one()
             asked = select(HourQuestionRow.question).where(
                 HourQuestionRow.incident == incident, HourQuestionRow.hour == hour
             )
             questions = tuple(session.exec(asked.order_by(col(HourQuestionRow.question))))
-        return HourCounts(signed, reminded, doubtful, questions)
+        reminded = {reader for reader, state in states if state in REMINDED}
+        doubtful = {reader for reader, state in states if state in IN_DOUBT}
+        return HourCounts(signed_up, len(reminded), len(doubtful), questions)
 
     def publish(self, incident: str, hour: str, answers: Sequence[HourAnswer], by: str, now: datetime) -> None:
         """Store the answers of an hour, which stand on its page once another member approves them.
@@ -160,72 +160,24 @@ class QuestionHours:
                 raise NotAllowed(
                     f"{hour} has no answers: `amends sessions publish {incident} {hour} --file ANSWERS.yaml`"
                 )
-            if row.answers_by == by.name:
-                raise NotAllowed(f"{by.name} wrote the answers: another member must approve them")
+            wrote = {row.answers_by: f"{row.answers_by} wrote the answers: another member must approve them"}
+            if refusal := why_not_vote(by, VoteRule(barred=wrote)):
+                raise NotAllowed(refusal)
             row.approved_by, row.published_at = by.name, now
             write.note(now, incident, "question hour published", hour, actor=by.name, answers=len(row.answers))
 
-    def due_reminders(self, incident: str, now: datetime) -> tuple[DueReminder, ...]:
-        """Return the reminders that are due and were not begun. Raises NotInLedger, KeyMissing."""
-        with self._store.read() as session:
-            rows = session.exec(
-                select(QuestionHourRow, HourSignUpRow)
-                .join(
-                    HourSignUpRow,
-                    (col(HourSignUpRow.incident) == QuestionHourRow.incident)
-                    & (col(HourSignUpRow.hour) == QuestionHourRow.id),
-                )
-                .where(QuestionHourRow.incident == incident, col(QuestionHourRow.begins_at) > now)
-            ).all()
-            due = [
-                (row, signed, which)
-                for row, signed in rows
-                for which in HourReminder
-                if not getattr(signed, which) and which.is_due(row.begins_at, signed.at, now)
-            ]
-            return tuple(self._due(session, incident, *one) for one in due)
+    def to_remind(self, name: OutgoingName) -> tuple[QuestionHour, Person]:
+        """Return the hour of a reminder, and the person who reads it, or the guardian of a child.
 
-    def _due(
-        self, session: Session, incident: str, row: QuestionHourRow, signed: HourSignUpRow, which: HourReminder
-    ) -> DueReminder:
-        reader = reader_of(session, incident, signed.person)
-        key = self._store.keys.message_key(incident, f"hour:{row.id}", signed.person, which.value, b"")
-        person = opened_person(incident, reader, self._store.seal(session, incident))
-        return DueReminder(_hour(row), signed.person, person, which, self._store.keys.bounce_token(0, key), key)
-
-    def begin_reminder(self, incident: str, reminder: DueReminder, now: datetime) -> bool:
-        """Record that the reminder is about to leave.
-
-        Return False when it was begun before, perhaps elsewhere, and while the incident is paused or under an embargo.
-        Raises LedgerRestored.
+        Raises NotInLedger when the person does not want to be reminded any more, and KeyMissing.
         """
-        with self._store.write() as write:
-            self._store.refuse_if_restored(write.session)
-            row = self._signed(write, incident, reminder)
-            if getattr(row, reminder.which) or why_shut_now(write.incident(incident), now):
-                return False
-            setattr(row, reminder.which, IN_DOUBT)
-            self._note(write, incident, reminder, IN_DOUBT, now)
-            return True
-
-    def settle_reminder(self, incident: str, reminder: DueReminder, state: str, now: datetime) -> None:
-        """Record what became of a reminder."""
-        with self._store.write() as write:
-            setattr(self._signed(write, incident, reminder), reminder.which, state)
-            self._note(write, incident, reminder, state, now)
-
-    @staticmethod
-    def _signed(write: Write, incident: str, reminder: DueReminder) -> HourSignUpRow:
-        write.incident(incident)
-        row = write.session.get(HourSignUpRow, (incident, reminder.hour.id, reminder.person), with_for_update=True)
-        if row is None:
-            raise NotInLedger(f"person {reminder.person} did not ask to be reminded of {reminder.hour.id}")
-        return row
-
-    @staticmethod
-    def _note(write: Write, incident: str, reminder: DueReminder, state: str, now: datetime) -> None:
-        about = {"hour": reminder.hour.id, "which": reminder.which.value, "state": state}
-        write.note(now, incident, "reminder of a question hour", f"person {reminder.person}", **about)
+        with self._store.read() as session:
+            person = int(name.reader)
+            if session.get(HourSignUpRow, (name.incident, name.subject, person)) is None:
+                raise NotInLedger(f"person {person} did not ask to be reminded of {name.subject}")
+            reader = reader_of(session, name.incident, person)
+            hour = _hour(_row(session, name.incident, name.subject))
+            return hour, opened_person(name.incident, reader, self._store.seal(session, name.incident))
 
 
 def _row(session: Session, incident: str, hour: str) -> QuestionHourRow:
@@ -247,17 +199,4 @@ def _essentials(hour: QuestionHour) -> tuple[dict[str, str], dict[str, str], dat
 
 
 def _hour(row: QuestionHourRow) -> QuestionHour:
-    answers = tuple(map(HourAnswer.model_validate, row.answers)) if row.answers else ()
-    return QuestionHour(
-        id=row.id,
-        title=row.title,
-        where=row.where,
-        begins_at=row.begins_at,
-        minutes=row.minutes,
-        announced_at=row.announced_at,
-        announced_by=row.announced_by,
-        answers=answers,
-        answers_by=row.answers_by,
-        approved_by=row.approved_by,
-        published_at=row.published_at,
-    )
+    return row.as_value(QuestionHour, answers=row.answers or ())

@@ -9,13 +9,15 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from amends.domain.base.text import counted
-from amends.domain.case.case import EventKind
 from amends.domain.feedback.contact_data import Mentioned, international, mentioned
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
+from amends.domain.incident.event_kind import EventKind
 from amends.domain.incident.incident import Incident
 from amends.ledger.incident.incidents import happened, note_alert, version_row
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.tables import IncidentRow, PersonRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.people import PersonRow
 
 CHUNK = 20_000
 """The most indexes of one query, so that a long list of people is read once."""
@@ -101,14 +103,19 @@ def note_leak(write: Write, incident: str, question: int, others: int, now: date
     if happened(write.session, incident, f"question {question}", now, EventKind.LEAK):
         people = counted(others, "other person", "other people")
         what = f"question {question} holds contact data of {people} of the list, so data may have leaked to its writer"
-        note_alert(write, incident, f"{what}: `amends questions show {incident} {question}`", now)
+        words = f"{what}: `amends questions show {incident} {question}`"
+        note_alert(write, incident, Alert(AlertId(AlertKind.QUESTION_LEAKS, str(question)), words, now))
 
 
 def note_leak_in_texts(write: Write, incident: str, invitation: str, others: int, now: datetime) -> None:
-    """Record in the caller's transaction an alert to texts in a survey, of nobody, that hold data of other people."""
+    """Record in the caller's transaction an alert to texts in a survey, of nobody, that hold data of other people.
+
+    Texts are read once, when their ballots are opened, so each call is an alert of its own.
+    """
     people = counted(others, "other person", "other people")
     what = f"what people wrote in the survey of {invitation} holds contact data of {people} of the list"
-    note_alert(write, incident, f"{what}: `amends surveys comments {incident}`", now)
+    leaks = AlertId(AlertKind.SURVEY_LEAKS, invitation, now.isoformat())
+    note_alert(write, incident, Alert(leaks, f"{what}: `amends surveys comments {incident}`", now))
 
 
 def _codes(row: IncidentRow, file: Incident) -> frozenset[int]:

@@ -3,24 +3,24 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.case.intake import new_question
-from amends.domain.feedback.answer import AnswerKind, AnswerStatus, ReplyChannel, ReplyState
+from amends.domain.channel.outgoing import OutgoingState
+from amends.domain.feedback.answer import AnswerKind, AnswerStatus, ReplyChannel
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.mention import Mention, MentionedPost, PublicAnswer, mentioned, why_not_in_public
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.team.member import Member
-from amends.ledger.feedback.answering import give_answer, text_in, texts_of
+from amends.ledger.feedback.answering import give_answer, replies_of, reply_name, text_in, texts_of
 from amends.ledger.feedback.answers import GivenAnswers, correct_answer, reject_answer
 from amends.ledger.feedback.question_rows import question_row
 from amends.ledger.feedback.questions import LONGEST_QUESTION, Questions, once_for
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import AnswerRow, MentionCursorRow, QuestionRow, ReplyRow
+from amends.ledger.tables.feedback import AnswerRow, MentionCursorRow, OutgoingRow, QuestionRow
 
 CUT = " …"
 """The end of a post that is longer than a question may be."""
@@ -117,9 +117,9 @@ class Mentions:
             locales = {row.id: row.locale for row in session.exec(select(QuestionRow).where(*here))}
             rows = {row.id: row for row in session.exec(select(AnswerRow).where(AnswerRow.incident == incident))}
             found = {}
-            for reply in session.exec(_replies_to_posts(incident)):
-                answer = rows[reply.answer]
-                found[reply.question] = _public_answer(answer, reply.question, locales, seal, reply)
+            for reply in _replies_to_posts(session, incident):
+                answer, question = rows[int(reply.subject)], int(reply.reader)
+                found[question] = _public_answer(answer, question, locales, seal, reply)
             for answer in sorted(rows.values(), key=lambda row: row.id):
                 if answer.status == AnswerStatus.WAITING:
                     ours = locales.keys() & set(answer.questions)
@@ -147,21 +147,21 @@ def _withdraw_waiting(write: Write, incident: str, question: int, by: str, now: 
 def _not_posted(session: Session, row: QuestionRow) -> int:
     """Return the answer to this question alone, which has not left. Raises NotAllowed."""
     answer = session.get_one(AnswerRow, (row.incident, row.answer_id))
-    reply = session.get_one(ReplyRow, (row.incident, answer.id, row.id))
-    if len(answer.questions) > 1 or reply.state != ReplyState.WAITING:
+    reply = session.get_one(OutgoingRow, tuple(reply_name(row.incident, answer.id, row.id)))
+    if len(answer.questions) > 1 or reply.state != OutgoingState.WAITING:
         do = f"`amends questions correct {row.incident} {answer.id} --as NAME` replaces a wrong answer"
         raise NotAllowed(f"question {row.id} was answered already; {do}")
     return answer.id
 
 
-def _replies_to_posts(incident: str) -> SelectOfScalar[ReplyRow]:
-    """Return the query of the public replies, the one with the newest answer to each question last."""
-    here = (ReplyRow.incident == incident, ReplyRow.channel == ReplyChannel.PUBLIC)
-    return select(ReplyRow).where(*here).order_by(col(ReplyRow.answer))
+def _replies_to_posts(session: Session, incident: str) -> list[OutgoingRow]:
+    """Return the public replies, the one with the newest answer to each question last."""
+    query = select(OutgoingRow).where(*replies_of(incident), OutgoingRow.channel == ReplyChannel.PUBLIC)
+    return sorted(session.exec(query).all(), key=lambda reply: int(reply.subject))
 
 
 def _public_answer(
-    row: AnswerRow, question: int, locales: Mapping[int, str], seal: Seal, reply: ReplyRow | None = None
+    row: AnswerRow, question: int, locales: Mapping[int, str], seal: Seal, reply: OutgoingRow | None = None
 ) -> PublicAnswer:  # fmt: skip
     return PublicAnswer(
         question=question,
@@ -169,7 +169,7 @@ def _public_answer(
         text=text_in(texts_of(row, seal), locales[question]),
         by=row.by,
         approved_by=row.approved_by,
-        reply=ReplyState(reply.state) if reply else None,
+        reply=OutgoingState(reply.state) if reply else None,
         at=reply.at if reply else row.at,
         url=reply.provider_id if reply else "",
     )

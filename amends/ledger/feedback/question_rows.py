@@ -4,7 +4,8 @@ from sqlmodel import Session
 
 from amends.domain.base.errors import KeyMissing, NotInLedger
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.tables import QuestionRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.feedback import QuestionRow
 
 
 def question_row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
@@ -16,7 +17,7 @@ def question_row(session: Session, incident: str, question: int, *, locked: bool
 
 
 def question_place(incident: str, question: int, column: str) -> str:
-    return f"question:{column}:{incident}:{question}"
+    return place("question", column, incident, question)
 
 
 def opened(seal: Seal, sealed: bytes | None, place: str) -> str | None:

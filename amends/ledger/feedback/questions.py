@@ -14,10 +14,7 @@ from amends.domain.feedback.question import (
     NewQuestion,
     Question,
     QuestionCounts,
-    QuestionKind,
-    QuestionSource,
     Sender,
-    Urgency,
 )
 from amends.domain.feedback.queue.topics import shipped_topic
 from amends.ledger.feedback.answering import answer_texts, give_answer
@@ -26,7 +23,7 @@ from amends.ledger.feedback.question_rows import opened, question_place, questio
 from amends.ledger.feedback.queue.groups import QuestionGroups
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import ENGINE, Store, Write
-from amends.ledger.store.tables import QuestionRow
+from amends.ledger.tables.feedback import QuestionRow
 
 LONGEST_QUESTION = 4_000
 """The largest number of characters in one question."""
@@ -215,23 +212,10 @@ def question_counts(session: Session, incident: str, now: datetime | None) -> Qu
 
 
 def _question(row: QuestionRow, seal: Seal, answer: str) -> Question:
-    return Question(
-        id=row.id,
-        person=row.person,
-        kind=QuestionKind(row.kind),
-        source=QuestionSource(row.source),
-        locale=row.locale,
+    return row.as_value(
+        Question,
         text=opened(seal, row.sealed_text, question_place(row.incident, row.id, "text")) or "",
-        topic=row.topic,
-        urgency=Urgency(row.urgency) if row.urgency else None,
-        together=row.together,
-        asked_at=row.asked_at,
-        reply_due_at=row.reply_due_at,
-        owner=row.owner,
+        urgency=row.urgency or None,
         answer=answer,
-        answered_at=row.answered_at,
-        answered_by=row.answered_by,
-        answer_id=row.answer_id,
         objection=opened(seal, row.sealed_objection, question_place(row.incident, row.id, "objection")) or "",
-        reopened_at=row.reopened_at,
     )

@@ -9,9 +9,11 @@ from sqlmodel import Session, col, func, select
 
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, SmsReplyRow
+from amends.ledger.tables.deliver import ANSWERED, DeliveryRow
+from amends.ledger.tables.feedback import SmsReplyRow
+from amends.ledger.tables.incident import IncidentRow
 
-BY_SMS = text("channel = 'sms'")
+BY_SMS = text(ANSWERED)
 """A condition spelled exactly like that of the index, which the database does not use otherwise."""
 NOT_DESTROYED = IncidentRow.wrapped_key != b""
 

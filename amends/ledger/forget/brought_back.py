@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import select
 
 from amends.domain.forget.retention import DataKind
-from amends.ledger.forget.erasure import Erasure
-from amends.ledger.forget.retention import Retentions
-from amends.ledger.forget.rows import files_of, folder_of
-from amends.ledger.forget.sealed_columns import FILES, Whose
-from amends.ledger.incident.legal_holds import LegalHolds
-from amends.ledger.incident.tombstones import TombstoneLines, Tombstones
+from amends.ledger.forget.folders import FOLDERS, folder_of
+from amends.ledger.incident.tombstones import Tombstones
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import ErasedPersonRow, ForgottenRow, IncidentRow
+from amends.ledger.tables.incident import ErasedPersonRow, ForgottenRow, IncidentRow
+
+AGAIN = text("SELECT number FROM person WHERE incident = :incident AND ref_index = :ref AND hold <> 'erased'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +27,28 @@ class BroughtBack:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesGone:
-    """A folder of the home whose sealed files were forgotten: all of them, or those from before a time but some."""
+class EmptiedFolder:
+    """A folder of the home whose sealed files were forgotten: all of them, or those that the ledger lists no more."""
 
-    folder: str
+    incident: str
+    kind: DataKind
     before: datetime | None = None
-    """The time of the forgetting; None when the whole case was destroyed."""
-    kept: frozenset[str] = frozenset()
-    """The paths in the home of the files that stay, because their people are under hold or came later."""
+    """The time of the forgetting, after which other files may have come; None when the whole case was destroyed."""
+
+    @property
+    def path(self) -> str:
+        """Return the path of the folder in the home."""
+        return folder_of(self.kind, self.incident)
 
 
 class RestoredData:
-    """The data that restored backups have brought back."""
+    """The data that restored backups have brought back.
 
-    def __init__(
-        self, store: Store, erasure: Erasure, retention: Retentions, holds: LegalHolds, tombstones: Tombstones
-    ) -> None:  # fmt: skip
+    Every command and flow looks for it first, so no room that forgets is imported for the look.
+    """
+
+    def __init__(self, store: Store, tombstones: Tombstones) -> None:
         self._store = store
-        self._erasure = erasure
-        self._retention = retention
-        self._holds = holds
         self._tombstones = tombstones
 
     def found(self) -> tuple[BroughtBack, ...]:
@@ -70,27 +71,23 @@ class RestoredData:
             BroughtBack(one.incident, one.at, person=number)
             for one in sorted(noted.erased)
             if one.incident in readable - over and (one.incident, one.person) not in erased
-            if (number := self._erasure.brought_back(one.incident, one.ref)) is not None
+            if (number := self._again(one.incident, one.ref)) is not None
         ]
         return (*(one for one in kinds if one.incident not in over or one.kind is DataKind.WHOLE_CASE), *people)
 
-    def files_gone(self) -> tuple[FilesGone, ...]:
+    def _again(self, incident: str, ref: str) -> int | None:
+        """Return the number of a person who is in the ledger again, by their keyed hash in hex, or None."""
+        with self._store.read() as session:
+            return session.connection().execute(AGAIN, {"incident": incident, "ref": bytes.fromhex(ref)}).scalar()
+
+    def folders(self) -> tuple[EmptiedFolder, ...]:
         """Return the folders of sealed files whose incident was destroyed, or whose kind of data was forgotten."""
         with self._store.read() as session:
             destroyed = session.exec(select(IncidentRow.id).where(IncidentRow.wrapped_key == b"")).all()
             done = session.exec(select(ForgottenRow.incident, ForgottenRow.kind, ForgottenRow.at)).all()
-            whole = [FilesGone(folder_of(table, incident)) for table in FILES for incident in destroyed]
-            parts = [
-                FilesGone(folder_of(table, incident), at, frozenset(files_of(session, Whose(incident), table.kind)))
-                for table in FILES
-                for incident, kind, at in done
-                if kind == table.kind and incident not in destroyed
-            ]
-        return (*whole, *parts)
-
-    def note(self) -> None:
-        """Write to the file of tombstones what the ledger knows and the file lacks, as after a crash between both."""
-        with self._store.read() as session:
-            noted = (self._erasure.noted, self._retention.noted, self._holds.noted)
-            parts = [part(session) for part in noted]
-        self._tombstones.add(TombstoneLines(*(frozenset().union(*sets) for sets in zip(*parts, strict=True))))
+        parts = [
+            EmptiedFolder(incident, DataKind(kind), at)
+            for incident, kind, at in done
+            if kind in FOLDERS and incident not in destroyed
+        ]
+        return (*(EmptiedFolder(incident, kind) for kind in FOLDERS for incident in destroyed), *parts)

@@ -11,39 +11,39 @@ from sqlalchemy import TextClause, text
 from sqlmodel import col, func, select
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import DESTROYED, EventKind
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import still_needed
+from amends.domain.incident.event_kind import DESTROYED, EventKind
 from amends.domain.team.member import Member
-from amends.ledger.case.case import Cases
+from amends.domain.team.vote import to_act, why_not_together
+from amends.ledger.case.views import Views
 from amends.ledger.feedback.survey.surveys import Surveys
-from amends.ledger.forget.people import RANDOM
+from amends.ledger.forget.people import RANDOM_BYTES
 from amends.ledger.forget.rows import forget_whole
 from amends.ledger.incident.incidents import happened
 from amends.ledger.incident.legal_holds import LegalHolds
-from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
+from amends.ledger.people.people import ADDRESS_INDEXES
+from amends.ledger.store.session import ENGINE, Store, Write, incident_row
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import (
-    DeliveryRow,
-    EventRow,
-    IncidentRow,
-    PersonRow,
-)
+from amends.ledger.tables.deliver import DeliveryRow, on_kinds
+from amends.ledger.tables.incident import EventRow, IncidentRow
+from amends.ledger.tables.people import PersonRow
 
 OF_THE_PAGE = "id BETWEEN :first AND :last"
 PAGE = 5_000
 """The number of rows changed in one transaction, so that messages of other incidents are sent in between."""
-PEOPLE = """
-UPDATE person SET ref_index = {random}, link_index = {random},
-email_index = CASE WHEN email_index IS NOT NULL THEN {random} END,
-phone_index = CASE WHEN phone_index IS NOT NULL THEN {random} END,
-postal_index = CASE WHEN postal_index IS NOT NULL THEN {random} END,
-child_index = CASE WHEN child_index IS NOT NULL THEN {random} END
+INDEXES = ", ".join(
+    f"{name} = CASE WHEN {name} IS NOT NULL THEN {{random}} END" for name in (*ADDRESS_INDEXES, "child_index")
+)
+PEOPLE = f"""
+UPDATE person SET ref_index = {{random}}, link_index = {{random}}, {INDEXES}
 WHERE incident = :incident AND number BETWEEN :first AND :last
 """
 """An index that is not null stays not null, so that the counts of people with an address stay right."""
-MESSAGES = """
-UPDATE delivery SET address_index = {random},
-provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
+TO_PEOPLE = on_kinds(kind for kind in ChannelKind if kind.personal and not kind.printed)
+MESSAGES = f"""
+UPDATE delivery SET address_index = {{random}},
+provider_id = CASE WHEN {TO_PEOPLE} THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
 """The provider's id of a post stays, because it leads to a public place."""
@@ -52,9 +52,9 @@ WHERE incident = :incident AND id BETWEEN :first AND :last
 class Destruction:
     """The destruction of the personal data of incidents that are over."""
 
-    def __init__(self, store: Store, cases: Cases, surveys: Surveys, holds: LegalHolds) -> None:
+    def __init__(self, store: Store, views: Views, surveys: Surveys, holds: LegalHolds) -> None:
         self._store = store
-        self._cases = cases
+        self._views = views
         self._surveys = surveys
         self._holds = holds
 
@@ -66,10 +66,8 @@ class Destruction:
         needed, and while a legal hold keeps any of it; LedgerUnavailable when the key is destroyed, but old pages of
         the ledger's file may still hold it.
         """
-        if first.name == second.name:
-            raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
-        for member in (first, second):
-            must_approve(member, "destroy personal data")
+        if refusal := why_not_together(first, second, to_act("destroy personal data")):
+            raise NotAllowed(refusal)
         with self._store.write() as write:
             self._store.refuse_if_restored(write.session)
             if (row := self._locked(write, incident)).wrapped_key:
@@ -107,7 +105,7 @@ class Destruction:
 
     def _refuse_needed(self, incident: str, now: datetime) -> None:
         """Raise NotAllowed as long as the data is needed."""
-        if needed := still_needed(self._cases.read(incident, now), now):
+        if needed := still_needed(self._views.closing(incident, now), now):
             raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
 
     def _finish(self, incident: str, now: datetime) -> None:
@@ -127,7 +125,7 @@ class Destruction:
         write.note(now, row.id, "data destroyed", actor=actor, people=row.people, **detail)
 
     def _forget_addresses(self, incident: str) -> None:
-        random = RANDOM[self._store.engine.dialect.name]
+        random = RANDOM_BYTES[self._store.engine.dialect.name]
         with self._store.read() as session:
             people, messages = col(PersonRow.number), col(DeliveryRow.id)
             numbers = session.exec(select(func.min(people), func.max(people)).where(PersonRow.incident == incident))

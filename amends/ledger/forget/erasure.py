@@ -7,34 +7,25 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.claim import ClaimState
-from amends.domain.forget.retention import DataKind
 from amends.domain.people.access_request import RequestState
-from amends.domain.people.person import Hold
 from amends.domain.people.report import PageReportState
 from amends.domain.team.member import Member
+from amends.domain.team.vote import to_act, why_not_together
 from amends.ledger.deliver.deliveries import Deliveries
-from amends.ledger.feedback.answering import reply_key
 from amends.ledger.forget.people import forget_people, in_hand, message_keys
+from amends.ledger.forget.personal import Whose, kinds_of_persons
 from amends.ledger.forget.rows import files_of, forget_all
-from amends.ledger.forget.sealed_columns import Whose
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.tombstones import ErasedTombstone, TombstoneLines, Tombstones
+from amends.ledger.outbox.outbox import key_of, name_of
 from amends.ledger.people.people import person_row
-from amends.ledger.store.session import ENGINE, Store, Write, must_approve
-from amends.ledger.store.tables import (
-    AccessRequestRow,
-    CompensationClaimRow,
-    DeliveryRow,
-    ErasedPersonRow,
-    LeaseRow,
-    PersonReportRow,
-    PersonRow,
-    QuestionRow,
-    ReplyRow,
-)
+from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.tables.claim import CompensationClaimRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
+from amends.ledger.tables.feedback import OutgoingRow
+from amends.ledger.tables.incident import ErasedPersonRow
+from amends.ledger.tables.people import AccessRequestRow, PersonReportRow, PersonRow
 
-WORDS_OF_PEOPLE = (DataKind.QUESTIONS, DataKind.PAGE_FORMS, DataKind.ATTACHMENTS, DataKind.REMEDIES, DataKind.CLAIMS)
-"""The kinds of data of which a person has rows of their own."""
 BEING_SENT = "a message to person {person} is being sent right now: do the same again in two minutes"
 
 
@@ -61,21 +52,18 @@ class Erasure:
         """Return the person's files outside the database, which whoever erases the person deletes first."""
         with self._store.read() as session:
             keys = set(message_keys(session, self._store.keys, incident, [person]))
-            asked = select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.person == person)
-            here = (ReplyRow.incident == incident, col(ReplyRow.question).in_(asked))
-            for answer, question in session.exec(select(ReplyRow.answer, ReplyRow.question).where(*here)):
-                keys.add(reply_key(self._store.keys, incident, answer, question))
-            return PersonFiles(frozenset(keys), tuple(files_of(session, Whose(incident, person), *WORDS_OF_PEOPLE)))
+            theirs = (OutgoingRow.incident == incident, OutgoingRow.person == person)
+            for row in session.exec(select(OutgoingRow).where(*theirs)):
+                keys.add(key_of(self._store.keys, name_of(row)))
+            return PersonFiles(frozenset(keys), tuple(files_of(session, Whose(incident, person), *kinds_of_persons())))
 
     def refuse(self, incident: str, person: int, first: Member, second: Member) -> None:
         """Raise NotAllowed when these two may not erase the person, or when a hold or an open request keeps them.
 
         Raises NotInLedger, LedgerRestored.
         """
-        if first.name == second.name:
-            raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
-        for member in (first, second):
-            must_approve(member, "erase a person")
+        if refusal := why_not_together(first, second, to_act("erase a person")):
+            raise NotAllowed(refusal)
         with self._store.read() as session:
             self._store.refuse_if_restored(session)
             self._refuse_kept(session, incident, person)
@@ -120,7 +108,7 @@ class Erasure:
         write.session.expunge(row)
         write.session.add(line)
         seal, whose = self._store.seal(write.session, incident), Whose(incident, person)
-        rows = sum(forget_all(write, seal, whose, kind, now, by) for kind in WORDS_OF_PEOPLE)
+        rows = sum(forget_all(write, seal, whose, kind, now, by) for kind in sorted(kinds_of_persons()))
         forget_people(write, self._store.keys, seal, incident, [person], now)
         sent = select(func.count()).where(DeliveryRow.incident == incident, DeliveryRow.person == person)
         kept = write.session.exec(sent).one()
@@ -166,13 +154,6 @@ class Erasure:
         with self._store.read() as session:
             here = (ErasedPersonRow.incident == incident, ErasedPersonRow.ref_index == wanted)
             return session.exec(select(ErasedPersonRow.person).where(*here)).first()
-
-    def brought_back(self, incident: str, ref: str) -> int | None:
-        """Return the number of a person whom a restored backup has brought back, by their keyed hash in hex."""
-        with self._store.read() as session:
-            theirs = (PersonRow.incident == incident, PersonRow.ref_index == bytes.fromhex(ref))
-            query = select(PersonRow.number).where(*theirs, PersonRow.hold != Hold.ERASED.value)
-            return session.exec(query).first()
 
     def again(self, incident: str, person: int, at: datetime) -> None:
         """Erase again a person whom a restored backup has brought back. Raises NotAllowed while a hold keeps them.

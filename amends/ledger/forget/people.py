@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from amends.domain.people.person import Hold
 from amends.ledger.people.holds import recall_people, withhold_people
 from amends.ledger.people.people import (
+    ADDRESS_INDEXES,
     PARTS,
     SEPARATOR,
     contact_indexes,
@@ -23,10 +24,12 @@ from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import changing, changing_these
-from amends.ledger.store.tables import DeliveryRow, LoggedMessageRow, PersonRow, ReleaseRow
+from amends.ledger.tables.deliver import DeliveryRow, LoggedMessageRow
+from amends.ledger.tables.notice import ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 NO_CONTACT = ("",) * (PARTS - 1)
-RANDOM = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
+RANDOM_BYTES = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
 FORGET_MESSAGES = """
 UPDATE delivery SET provider_id = '', detail = '',
 address_index = CASE WHEN length(address_index) > 0 THEN {random} ELSE address_index END
@@ -97,7 +100,7 @@ def _emptied(keys: Keys, seal: Seal, incident: str, row: Any) -> dict[str, Any]:
         "link_index": link_index(keys.link_token(incident, row.number, version)),
         "link_version": version,
         "timezone": "",
-        **dict.fromkeys(("email_index", "phone_index", "postal_index", "child_index", "opted_out_at")),
+        **dict.fromkeys((*ADDRESS_INDEXES, "child_index", "opted_out_at")),
         "consents_to_email": False,
         "guardian": 0,
         "hold": Hold.ERASED.value,
@@ -107,7 +110,7 @@ def _emptied(keys: Keys, seal: Seal, incident: str, row: Any) -> dict[str, Any]:
 def _store(session: Session, incident: str, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
-    table = PersonRow.__table__  # type: ignore[attr-defined]
+    table = PersonRow.__table__
     here = (table.c.incident == bindparam("of_incident"), table.c.number == bindparam("of_number"))
     names = [name for name in rows[0] if name != "number"]
     changed = update(table).where(*here).values({name: bindparam(f"new_{name}") for name in names})
@@ -155,7 +158,7 @@ def _forget_messages(session: Session, keys: Keys, incident: str, numbers: Seque
     with ExitStack() as noting:
         for notice in session.exec(notices).all():
             noting.enter_context(changing(session, "delivery", (incident, notice), people, ids=asked["ids"]))
-        random = RANDOM[connection.dialect.name]
+        random = RANDOM_BYTES[connection.dialect.name]
         connection.execute(statement(FORGET_MESSAGES.format(random=random, people=people)), asked)
 
 

@@ -6,22 +6,26 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import DESTROYED, Case, EventKind, IncidentState
+from amends.domain.case.states import IncidentState
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.closing import still_needed
 from amends.domain.forget.hold import LegalHold, people_held, whole_case_held
 from amends.domain.forget.plan import Forgotten, PlannedForgetting, plan_of
 from amends.domain.forget.retention import DataKind, Retention
+from amends.domain.incident.event_kind import DESTROYED, EventKind
 from amends.domain.people.person import Hold
 from amends.domain.team.member import Member
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.forget.destruction import Destruction
 from amends.ledger.forget.people import forget_people, message_keys
+from amends.ledger.forget.personal import Whose
 from amends.ledger.forget.rows import files_of, forget_rows
-from amends.ledger.forget.sealed_columns import Whose
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.tombstones import KindTombstone, TombstoneLines, Tombstones
 from amends.ledger.store.session import Store, must_approve
-from amends.ledger.store.tables import AuditRow, EventRow, ForgottenRow, PersonRow, RetentionDateRow
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.incident import EventRow, ForgottenRow, RetentionDateRow
+from amends.ledger.tables.people import PersonRow
 
 PAGE = 1_000
 """The number of people who are forgotten in one transaction."""
@@ -40,7 +44,7 @@ class Retentions:
         self._holds = holds
         self._tombstones = tombstones
 
-    def plan(self, case: Case, now: datetime) -> tuple[PlannedForgetting, ...]:
+    def plan(self, case: ClosingView, now: datetime) -> tuple[PlannedForgetting, ...]:
         """Return what of this case goes when, and what is kept and why."""
         incident, retention = case.incident.id, case.playbook.retention if case.playbook else Retention()
         with self._store.read() as session:
@@ -81,6 +85,11 @@ class Retentions:
             held = people_held(self._holds.all_in(session, incident))
             kinds = tuple(DataKind) if kind is DataKind.WHOLE_CASE else (kind,)
             return tuple(files_of(session, Whose(incident, but=held), *kinds))
+
+    def files_listed(self, incident: str, kind: DataKind) -> frozenset[str]:
+        """Return the paths in the home of the sealed files of this kind that are not forgotten."""
+        with self._store.read() as session:
+            return frozenset(files_of(session, Whose(incident), kind))
 
     def forget(self, incident: str, kind: DataKind, now: datetime, *, again: bool = False) -> None:
         """Forget this kind of data of a case, except of people under hold; a call after a crash finishes the work.
@@ -170,7 +179,7 @@ def forgotten(session: Session, incident: str) -> tuple[Forgotten, ...]:
     return tuple(Forgotten(kind=DataKind(row.kind), at=row.at, kept=tuple(row.kept)) for row in rows)
 
 
-def _with_destroyed(done: Sequence[Forgotten], case: Case) -> Sequence[Forgotten]:
+def _with_destroyed(done: Sequence[Forgotten], case: ClosingView) -> Sequence[Forgotten]:
     return (*done, Forgotten(kind=DataKind.WHOLE_CASE, at=case.destroyed_at)) if case.destroyed_at else done
 
 

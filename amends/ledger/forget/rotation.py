@@ -5,14 +5,14 @@ beside the present one before, and takes its place after. The key of a case is r
 page, everything is sealed with the new key and opened with either.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, inspect, text, update
+from sqlalchemy import bindparam, delete, text, update
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
@@ -20,23 +20,20 @@ from amends.domain.base.errors import KeyMissing, LedgerUnavailable, NotAllowed
 from amends.domain.feedback.queue.groups import marks, shingles
 from amends.domain.team.member import Member
 from amends.ledger.feedback.queue.groups import store_marks
-from amends.ledger.forget.rows import noting_sum, path_of
-from amends.ledger.forget.sealed_columns import FILES, TABLES, FileTable, PersonalTable, Whose, rows_of
+from amends.ledger.forget.personal import PersonalTable, Whose, file_tables, names_of_files, personal_tables, rows_of
+from amends.ledger.forget.rows import noting_sum
 from amends.ledger.people.people import contact_place
 from amends.ledger.store.bulk import among, listed
 from amends.ledger.store.encryption import Keys, Seal
+from amends.ledger.store.schema import all_rows
 from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.sums import changing_these
-from amends.ledger.store.tables import (
-    IncidentRow,
-    KeyCheckRow,
-    LeaseRow,
-    MemberRow,
-    PersonRow,
-    QuestionLikenessRow,
-    QuestionRow,
-)
-from amends.ledger.team import contact_of
+from amends.ledger.tables.audit import KeyCheckRow
+from amends.ledger.tables.declared import sealed_columns, sealed_place
+from amends.ledger.tables.deliver import LeaseRow
+from amends.ledger.tables.feedback import QuestionLikenessRow, QuestionRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.people import PersonRow
 from amends.system.key_file import KeyFile
 
 PAGE = 500
@@ -104,8 +101,7 @@ class Rotation:
             for incident in incidents:
                 incident.wrapped_key = old.wrapped_anew(incident.id, incident.wrapped_key, new)
                 incident.next_key = old.wrapped_anew(incident.id, incident.next_key, new)
-            for member in write.session.exec(select(MemberRow).with_for_update()).all():
-                _seal_contact(member, old, new)
+            _seal_rows_of_team(write.session, old, new)
             row.mac = new.check()
             write.note(now, "", "master key rotated", actor=by.name, incidents=len(incidents))
         self._store.keys.adopt(new)
@@ -141,7 +137,7 @@ class Rotation:
 
     def _seal_all(self, incident: str) -> int:
         """Seal all rows anew that are not yet, page by page, and return how many values there were."""
-        return self._seal_people(incident) + sum(self._seal_table(incident, table) for table in TABLES if table.columns)
+        return self._seal_people(incident) + sum(self._seal_table(incident, table) for table in _sealed_tables())
 
     def _seal_people(self, incident: str) -> int:
         last = sealed = 0
@@ -158,11 +154,9 @@ class Rotation:
 
     def _seal_table(self, incident: str, table: PersonalTable) -> int:
         with self._store.read() as session:
-            key = [column.name for column in inspect(table.row).primary_key]
             rows = session.exec(rows_of(table, Whose(incident)))
             seal = self._store.seal(session, incident)
-            left = (tuple(getattr(row, one) for one in key) for row in rows if _stale(seal, table, row))
-            names = iter(list(left))
+            names = iter([table.key_of(row) for row in rows if _stale(seal, table, row)])
         sealed = 0
         while page := list(islice(names, PAGE)):
             with self._store.write() as write:
@@ -175,7 +169,7 @@ class Rotation:
     def _seal_files(self, incident: str, seal_files: SealFiles | None) -> None:
         with self._store.read() as session:
             seal = self._store.seal(session, incident)
-            found = [one for table in FILES for one in _listed(session, incident, table)]
+            found = [file for table in file_tables() for file in _listed(session, incident, table)]
         if found and seal_files is None:
             raise NotAllowed(f"{incident} has sealed files: rotate its key in the home where they lie")
         if found and seal_files:
@@ -202,8 +196,8 @@ class Rotation:
                 break
             _seal_people(write.session, seal, incident, page)
             last = page[-1]
-        for table in TABLES:
-            for row in write.session.exec(rows_of(table, Whose(incident))).all() if table.columns else ():
+        for table in _sealed_tables():
+            for row in write.session.exec(rows_of(table, Whose(incident))).all():
                 _seal_row(write.session, seal, table, row)
         write.session.flush()
 
@@ -219,24 +213,33 @@ class Rotation:
             self._store.seal(session, incident)
 
 
-def _listed(session: Session, incident: str, table: FileTable) -> list[tuple[str, str]]:
+def _sealed_tables() -> Iterator[PersonalTable]:
+    """Yield the tables with columns that are sealed with the key of a case."""
+    return (table for table in personal_tables() if table.columns)
+
+
+def _listed(session: Session, incident: str, table: PersonalTable) -> list[tuple[str, str]]:
     """Return the files of a table, each with its path in the home and its place."""
-    row: Any = table.row
-    names = session.exec(select(row.name).where(row.incident == incident)).all()
-    return [(path_of(table, incident, name), table.place(incident, name)) for name in names]
+    names = names_of_files(session, table, Whose(incident))
+    return [(table.path(incident, name), table.place(incident, name)) for name in names]
 
 
-def _seal_contact(member: MemberRow, old: Keys, new: Keys) -> None:
-    if member.sealed_contact:
-        place = contact_of(member.name)
-        member.sealed_contact = new.team_seal.close(old.team_seal.open(member.sealed_contact, place), place)
+def _seal_rows_of_team(session: Session, old: Keys, new: Keys) -> None:
+    """Seal anew what is sealed with the team's key: the sealed columns of tables without an incident."""
+    for kind in all_rows():
+        names = [column.name for column in sealed_columns(kind.__table__)]
+        for row in session.exec(select(kind).with_for_update()) if names and "incident" not in kind.__table__.c else ():
+            for name in names:
+                if sealed := getattr(row, name):
+                    place = sealed_place(row, name)
+                    setattr(row, name, new.team_seal.close(old.team_seal.open(sealed, place), place))
 
 
 def _seal_people(session: Session, seal: Seal, incident: str, page: Sequence[int]) -> int:
     """Seal the contact data of these people anew where it is not yet, and return of how many."""
     if not (stale := _stale_people(session, seal, incident, page)):
         return 0
-    table = PersonRow.__table__  # type: ignore[attr-defined]
+    table = PersonRow.__table__
     mine = (table.c.incident == incident, table.c.number == bindparam("mine"))
     changed = update(table).where(*mine).values(sealed=bindparam("anew"))
     with changing_these(session, "person", (incident,), "number", [number for number, *_ in stale]):
@@ -260,12 +263,11 @@ def _stale_people(session: Session, seal: Seal, incident: str, page: Sequence[in
 
 def _stale(seal: Seal, table: PersonalTable, row: Any) -> list[str]:
     """Return the columns of the row that are sealed with the old key; altered ones, which open with none, are left."""
+    places = {column.name: sealed_place(row, column.name) for column in table.columns if getattr(row, column.name)}
     return [
-        one.name
-        for one in table.columns
-        if (value := getattr(row, one.name))
-        and not seal.is_current(value, one.place(row))
-        and seal.peek(value, one.place(row))
+        name
+        for name, place in places.items()
+        if not seal.is_current(value := getattr(row, name), place) and seal.peek(value, place)
     ]
 
 
@@ -274,20 +276,20 @@ def _seal_row(session: Session, seal: Seal, table: PersonalTable, row: Any) -> i
     if not (stale := _stale(seal, table, row)):
         return 0
     with noting_sum(session, table, row):
-        for one in table.columns:
-            if one.name in stale:
-                setattr(row, one.name, seal.close(seal.open(getattr(row, one.name), one.place(row)), one.place(row)))
+        for name in stale:
+            place = sealed_place(row, name)
+            setattr(row, name, seal.close(seal.open(getattr(row, name), place), place))
         session.flush()
     if isinstance(row, QuestionRow):
-        _mark_anew(session, seal, row, table)
+        _mark_anew(session, seal, row)
     return len(stale)
 
 
-def _mark_anew(session: Session, seal: Seal, row: QuestionRow, table: PersonalTable) -> None:
+def _mark_anew(session: Session, seal: Seal, row: QuestionRow) -> None:
     """Make the marks of a question anew, which come from the data key too; most questions have none."""
     here = (col(QuestionLikenessRow.incident) == row.incident, col(QuestionLikenessRow.question) == row.id)
     if session.exec(select(QuestionLikenessRow.mark).where(*here).limit(1)).first() is None:
         return
     session.execute(delete(QuestionLikenessRow).where(*here))
-    wording = shingles(seal.open(row.sealed_text, table.columns[0].place(row)))
+    wording = shingles(seal.open(row.sealed_text, sealed_place(row, "sealed_text")))
     store_marks(session, row.incident, row.id, marks(wording, seal.likeness))

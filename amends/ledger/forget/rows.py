@@ -4,36 +4,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
+from secrets import token_bytes
 from typing import Any
 
-from sqlalchemy import delete, inspect
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import Column, delete, text, tuple_, update
+from sqlalchemy import select as sql
+from sqlmodel import Session, SQLModel, col
 
 from amends.domain.base.errors import KeyMissing
-from amends.domain.feedback.answer import ReplyState
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.forget.retention import DataKind
-from amends.ledger.forget.sealed_columns import (
-    FILES,
-    TABLES,
-    FileTable,
+from amends.ledger.forget.people import RANDOM_BYTES
+from amends.ledger.forget.personal import (
     PersonalTable,
-    SealedColumn,
+    RowKey,
     Whose,
-    belongs,
-    linked,
-    of_kind,
-    rows_of,
+    file_tables,
+    keys_of,
+    names_of_files,
+    personal_tables,
 )
-from amends.ledger.store.encryption import Seal
+from amends.ledger.store.encryption import INDEX_BYTES, Seal
 from amends.ledger.store.session import ENGINE, Store, Write
-from amends.ledger.store.sums import GROUPED_BY, changing_these
-from amends.ledger.store.tables import QuestionLikenessRow, QuestionRow, ReplyRow
+from amends.ledger.store.sums import changing, changing_these
+from amends.ledger.tables.declared import RANDOM, forgotten_values, found_by, sealed_place, summed
+from amends.ledger.tables.feedback import OutgoingRow, QuestionLikenessRow, QuestionRow
 
 PAGE = 500
 """The number of rows changed in one transaction, so that others write in between."""
 ERASED = "erased {}"
 """The idempotency key of a row that is emptied; the former one is a hash of the person's words."""
-Name = tuple[Any, ...]
 
 
 def forget_rows(store: Store, whose: Whose, kind: DataKind, now: datetime) -> int:
@@ -41,24 +41,36 @@ def forget_rows(store: Store, whose: Whose, kind: DataKind, now: datetime) -> in
 
     Rows that were forgotten before are left alone, so that a call after a crash goes on where it was.
     """
-    return sum(_forget_table(store, whose, table, now) for table in of_kind(kind))
+    return sum(_forget_table(store, whose, table, now) for table in personal_tables(kind))
 
 
 def forget_whole(store: Store, incident: str, now: datetime) -> None:
     """Forget all rows of an incident whose key is destroyed, page by page; a call after a crash goes on as above."""
-    for table in TABLES:
-        if table.at_once:
+    for table in personal_tables():
+        if table.is_summed:
             with store.write() as write:
-                table.at_once(write, incident)
+                _empty_all(write.session, table, incident)
         else:
             _forget_table(store, Whose(incident), table, now, destroyed=True)
+
+
+def _empty_all(session: Session, table: PersonalTable, incident: str) -> None:
+    """Empty all rows of an incident at once: a table with sums has a row for each person."""
+    rows = table.row.__table__
+    random = text(RANDOM_BYTES[session.connection().dialect.name])
+    values = {name: random if value is RANDOM else value for name, value in forgotten_values(rows).items()}
+    values |= {column.name: None if column.nullable else b"" for column in table.columns}
+    by = [rows.c[name] for name in summed(rows).by]
+    for group in session.execute(sql(*by).where(rows.c.incident == incident).distinct()).all():
+        with changing(session, table.name, group):
+            session.execute(update(rows).where(tuple_(*by) == tuple_(*group)).values(values))
 
 
 def _forget_table(
     store: Store, whose: Whose, table: PersonalTable, now: datetime, *, destroyed: bool = False
 ) -> int:  # fmt: skip
     with store.read() as session:
-        names = iter(_names(session, whose, table))
+        names = iter(keys_of(session, table, whose))
     changed = 0
     while page := list(islice(names, PAGE)):
         with store.write() as write:
@@ -69,12 +81,12 @@ def _forget_table(
 
 def forget_all(write: Write, seal: Seal, whose: Whose, kind: DataKind, now: datetime, by: str) -> int:
     """Forget the rows of one person of one kind in the caller's transaction, and return how many rows changed."""
-    tables = of_kind(kind)
-    return sum(forget_page(write, seal, table, _names(write.session, whose, table), now, by) for table in tables)
+    tables = personal_tables(kind)
+    return sum(forget_page(write, seal, table, keys_of(write.session, table, whose), now, by) for table in tables)
 
 
 def forget_page(
-    write: Write, seal: Seal | None, table: PersonalTable, names: Sequence[Name], now: datetime, by: str = ENGINE
+    write: Write, seal: Seal | None, table: PersonalTable, names: Sequence[RowKey], now: datetime, by: str = ENGINE
 ) -> int:
     """Forget these rows of a table, and return how many changed; a question without an answer is closed.
 
@@ -85,7 +97,7 @@ def forget_page(
         row: Any = session.get(table.row, name, with_for_update=True)
         if row is None:
             continue
-        if table.deleted or not _is_empty(seal, table, row):
+        if table.declared.deleted or not _is_empty(seal, table, row):
             with noting_sum(session, table, row):
                 _forget(session, seal, table, row, now, by)
                 session.flush()
@@ -95,30 +107,20 @@ def forget_page(
 
 def noting_sum(session: Session, table: PersonalTable, row: Any) -> AbstractContextManager[None]:
     """Note in the block how the row changes its sum, for a table that the audit chain knows by sums."""
-    if not table.summed:
+    if not table.is_summed:
         return nullcontext()
-    group = [getattr(row, name) for name in GROUPED_BY[table.name]]
-    changing: AbstractContextManager[None] = changing_these(
-        session, table.name, group, table.summed, [getattr(row, table.summed)]
-    )
-    return changing
+    rows = table.row.__table__
+    group, name = [getattr(row, name) for name in summed(rows).by], found_by(rows)
+    noting: AbstractContextManager[None] = changing_these(session, table.name, group, name, [getattr(row, name)])
+    return noting
 
 
 def _forget(session: Session, seal: Seal | None, table: PersonalTable, row: Any, now: datetime, by: str) -> None:
-    if table.deleted:
+    if table.declared.deleted:
         session.delete(row)
         return
     _empty(seal, table, row)
     _settle(session, row, now, by)
-
-
-def _names(session: Session, whose: Whose, table: PersonalTable) -> list[Name]:
-    """Return the primary keys of the rows of these people."""
-    key = [column.name for column in inspect(table.row).primary_key]
-    asked = select(QuestionRow.id, QuestionRow.person).where(QuestionRow.incident == whose.incident)
-    askers = dict(session.exec(asked).all())
-    rows = session.exec(rows_of(table, whose))
-    return [tuple(getattr(row, name) for name in key) for row in rows if belongs(row, askers, whose)]
 
 
 def _is_empty(seal: Seal | None, table: PersonalTable, row: Any) -> bool:
@@ -126,33 +128,33 @@ def _is_empty(seal: Seal | None, table: PersonalTable, row: Any) -> bool:
     if table.once and row.once != ERASED.format(row.id):
         return False
     if not table.columns:
-        return all(getattr(row, name) == value(row) for name, value in table.also.items())
-    return not any(_has_words(seal, one, row) for one in table.columns)
+        return all(getattr(row, name) == value for name, value in forgotten_values(row.__table__).items())
+    return not any(_has_words(seal, column, row) for column in table.columns)
 
 
-def _has_words(seal: Seal | None, column: SealedColumn, row: Any) -> bool:
+def _has_words(seal: Seal | None, column: Column[Any], row: Any) -> bool:
     """Return True for a column with words, and for one that nobody can open any more, which is replaced too."""
     sealed = getattr(row, column.name)
     if sealed and seal:
         with suppress(KeyMissing):
-            return seal.open(sealed, column.place(row)) not in ("", column.empty)
+            return seal.open(sealed, sealed_place(row, column.name)) not in ("", column.info["sealing"].empty)
     return bool(sealed)
 
 
 def _empty(seal: Seal | None, table: PersonalTable, row: Any) -> None:
-    for name, value in table.also.items():
-        setattr(row, name, value(row))
-    for one in table.columns:
-        setattr(row, one.name, _nothing(seal, one, row))
+    for name, value in forgotten_values(row.__table__).items():  # first, because the place of a text may rest on them
+        setattr(row, name, token_bytes(INDEX_BYTES) if value is RANDOM else value)
+    for column in table.columns:
+        setattr(row, column.name, _nothing(seal, column, row))
     if table.once:
         row.once = ERASED.format(row.id)
 
 
-def _nothing(seal: Seal | None, column: SealedColumn, row: Any) -> bytes | None:
+def _nothing(seal: Seal | None, column: Column[Any], row: Any) -> bytes | None:
     """Return the value of an emptied column; without a seal no bytes, where the column may not be empty."""
-    if column.empty is None:
+    if column.nullable:
         return None
-    return seal.close(column.empty, column.place(row)) if seal else b""
+    return seal.close(column.info["sealing"].empty, sealed_place(row, column.name)) if seal else b""
 
 
 def _settle(session: Session, row: SQLModel, now: datetime, by: str) -> None:
@@ -162,26 +164,13 @@ def _settle(session: Session, row: SQLModel, now: datetime, by: str) -> None:
             row.answered_at, row.answered_by = now, by
         marks = (col(QuestionLikenessRow.incident) == row.incident, col(QuestionLikenessRow.question) == row.id)
         session.execute(delete(QuestionLikenessRow).where(*marks))
-    if isinstance(row, ReplyRow):
+    if isinstance(row, OutgoingRow):
         row.provider_id = row.detail = ""
-        if row.state == ReplyState.WAITING:
-            row.state, row.next_try_at, row.claimed_until = ReplyState.WITHDRAWN.value, None, None
+        if row.state == OutgoingState.WAITING:
+            row.state, row.next_try_at, row.leased_until = OutgoingState.WITHDRAWN.value, None, None
 
 
 def files_of(session: Session, whose: Whose, *kinds: DataKind) -> Iterator[str]:
     """Yield the paths in the home, as texts, of the sealed files of these people; only of these kinds of data."""
-    for table in FILES:
-        row: Any = table.row
-        here = (row.incident == whose.incident, linked(row, table.link, whose))
-        for name in session.exec(select(row.name).where(*here)) if table.kind in kinds else ():
-            yield path_of(table, whose.incident, name)
-
-
-def path_of(table: FileTable, incident: str, name: str) -> str:
-    """Return the path in the home of a sealed file."""
-    return f"{folder_of(table, incident)}/{name}.sealed"
-
-
-def folder_of(table: FileTable, incident: str) -> str:
-    """Return the path in the home of the folder with an incident's sealed files."""
-    return f"{table.folder}/{incident}"
+    for table in file_tables(*kinds):
+        yield from (table.path(whose.incident, name) for name in names_of_files(session, table, whose))

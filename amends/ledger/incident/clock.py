@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.clock import Seen, apart, doubt
 from amends.ledger.store.bulk import on_postgresql
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import ClockRow
+from amends.ledger.tables.incident import ClockRow
 
 EVERY_INCIDENT = ""
 """The incident of an audit entry that is about all incidents."""

@@ -2,32 +2,30 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import groupby
 
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.text import minute
-from amends.domain.case.case import LastSigns
+from amends.domain.case.states import LastSigns
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.playbook.closing import (
     CarriedOver,
     ClosingOverride,
     Criterion,
-    OverrideVoice,
+    UnmetCriterion,
     why_not_override,
 )
 from amends.domain.team.member import Member
+from amends.domain.team.vote import Subject, Vote, VoteKind
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import (
-    AuditRow,
-    CarriedOverRow,
-    ClosingOverrideRow,
-    CommitmentRow,
-    DeliveryRow,
-    QuestionRow,
-)
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.commitment import CarriedOverRow, CommitmentRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.feedback import QuestionRow
+from amends.ledger.tables.team import VoteRow
+from amends.ledger.votes import cast, votes_of_kind, votes_on
 
 RECEIPTS = (DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 """The states that a message gets only by what a channel, a mailbox or a person answers."""
@@ -41,30 +39,26 @@ class Closing:
         self._store = store
 
     def override(
-        self, incident: str, criterion: Criterion, binding: str, missing: Sequence[tuple[str, str]], by: Member,
-        reason: str, now: datetime,
+        self, incident: str, unmet: UnmetCriterion, by: Member, reason: str, now: datetime
     ) -> ClosingOverride:  # fmt: skip
         """Record the member's word that a criterion is passed over, and return the override as it stands now.
 
-        `missing` holds the key and the words of each thing that is missing; `binding` is the hash of the keys. The word
-        counts for these things alone. The same member's word again changes nothing. Raises NotAllowed for a member,
-        criterion or reason that cannot pass, and when nothing is missing; NotInLedger.
+        The word counts for what is missing now alone. The same member's word again changes nothing. Raises NotAllowed
+        for a member, criterion or reason that cannot pass, and when nothing is missing; NotInLedger.
         """
+        criterion, binding, missing = unmet
         if refusal := why_not_override(by, criterion, reason):
             raise NotAllowed(refusal)
         if not missing:
             raise NotAllowed(f"{criterion} is met, or passed over already; there is nothing to pass over")
         with self._store.write() as write:
             write.incident(incident)
-            if write.session.get(ClosingOverrideRow, (incident, criterion, binding, by.name)) is None:
-                row = ClosingOverrideRow(
-                    incident=incident, criterion=criterion, binding=binding, by=by.name, role=by.role,
-                    reason=reason.strip(), covers=[key for key, _ in missing], what=[what for _, what in missing],
-                    at=now,
-                )  # fmt: skip
-                write.session.add(row)
-                write.session.flush()
-                said = {"binding": binding, "missing": len(missing), "what": row.what, "reason": row.reason}
+            subject = Subject(incident, VoteKind.CLOSING, criterion)
+            if not any((vote.member, vote.binding) == (by.name, binding) for vote in votes_on(write.session, subject)):
+                state = {"covers": [key for key, _ in missing], "what": [what for _, what in missing]}
+                word = {"binding": binding, "reason": reason.strip()}
+                cast(write.session, subject, member=by.name, role=by.role, at=now, detail=state, **word)
+                said = {**word, "missing": len(missing), "what": state["what"]}
                 write.note(now, incident, "closing override", criterion, actor=by.name, **said)
             found = overrides_of(write.session, incident)
             return next(one for one in found if (one.criterion, one.binding) == (criterion, binding))
@@ -108,28 +102,26 @@ def _refuse_to_carry(
 
 def overrides_of(session: Session, incident: str) -> tuple[ClosingOverride, ...]:
     """Return the overrides of an incident, those in force and those that wait for a second person."""
-    query = select(ClosingOverrideRow).where(ClosingOverrideRow.incident == incident)
-    rows = session.exec(query.order_by(col(ClosingOverrideRow.criterion), col(ClosingOverrideRow.binding))).all()
-    groups = (list(group) for _, group in groupby(rows, key=lambda row: (row.criterion, row.binding)))
-    found = [_override(sorted(group, key=lambda row: (row.at, row.by))) for group in groups]
-    return tuple(sorted(found, key=lambda one: (one.voices[0].at, one.criterion)))
+    groups: dict[tuple[str, str], list[VoteRow]] = {}
+    for vote in votes_of_kind(session, incident, VoteKind.CLOSING):
+        groups.setdefault((vote.about, vote.binding), []).append(vote)
+    overrides = [_override(sorted(group, key=lambda vote: (vote.at, vote.member))) for group in groups.values()]
+    return tuple(sorted(overrides, key=lambda over: (over.voices[0].at, over.criterion, over.binding)))
 
 
-def _override(rows: Sequence[ClosingOverrideRow]) -> ClosingOverride:
-    voices = tuple(OverrideVoice(by=row.by, role=row.role, reason=row.reason, at=row.at) for row in rows)
-    first = rows[0]
+def _override(votes: Sequence[VoteRow]) -> ClosingOverride:
+    voices = tuple(Vote(by=vote.member, role=vote.role, reason=vote.reason, at=vote.at) for vote in votes)
+    first = votes[0]
     return ClosingOverride(
-        criterion=Criterion(first.criterion), binding=first.binding, covers=tuple(first.covers),
-        what=tuple(first.what), voices=voices,
+        criterion=Criterion(first.about), binding=first.binding, covers=tuple(first.detail["covers"]),
+        what=tuple(first.detail["what"]), voices=voices,
     )  # fmt: skip
 
 
 def carried_over(session: Session, incident: str) -> tuple[CarriedOver, ...]:
     """Return the commitments of an incident that were carried over."""
     query = select(CarriedOverRow).where(CarriedOverRow.incident == incident).order_by(col(CarriedOverRow.commitment))
-    return tuple(
-        CarriedOver.model_validate(row.model_dump(exclude={"incident", "seal"})) for row in session.exec(query)
-    )
+    return tuple(row.as_value(CarriedOver) for row in session.exec(query))
 
 
 def last_question_at(session: Session, incident: str) -> datetime | None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import AlreadyInLedger, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.base.text import minute
-from amends.domain.case.case import ALERT_CHARACTERS, DESTROYED, EventKind, IncidentState
+from amends.domain.case.states import IncidentState
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
+from amends.domain.incident.event_kind import DESTROYED, EventKind
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import digest
 from amends.domain.people.census import Census
@@ -30,7 +33,9 @@ from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
 from amends.ledger.store.session import ENGINE, Store, Write, incident_row
 from amends.ledger.store.sums import add_up
-from amends.ledger.store.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, LeaseRow
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.deliver import LeaseRow
+from amends.ledger.tables.incident import AlertRow, EventRow, IncidentRow, IncidentVersionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +215,6 @@ class Incidents:
             if happened(write.session, incident, name, now):
                 write.note(now, incident, "event", name)
 
-    def alert(self, incident: str, what: str, now: datetime) -> None:
-        """Record an alert, which asks a person to act; once for the same trouble."""
-        with self._store.write() as write:
-            write.incident(incident)
-            note_alert(write, incident, what, now)
-
     def facts_digest(self, incident: str) -> str:
         """Return a hash that changes with any change of the incident file. Raises NotInLedger."""
         with self._store.read() as session:
@@ -228,20 +227,26 @@ class Incidents:
             return tuple(_line(session, row) for row in rows)
 
 
-def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:
-    """Record an alert in the caller's transaction, once for the same trouble."""
-    if happened(write.session, incident, _alert_name(what), now, EventKind.ALERT):
-        write.note(now, incident, "alert", what)
+def note_alert(write: Write, incident: str, alert: Alert) -> None:
+    """Record an alert in the caller's transaction, unless one of the same identity is recorded already."""
+    if not alerted(write.session, incident, alert.id):
+        write.session.add(AlertRow(incident=incident, **alert.id._asdict(), what=alert.what, at=alert.at))
+        write.note(alert.at, incident, "alert", alert.what)
 
 
-def alerted(session: Session, incident: str, what: str) -> bool:
+def alerts_of(session: Session, incident: str) -> tuple[Alert, ...]:
+    """Return the alerts of the incident, the earliest first."""
+    columns = [col(AlertRow.kind), col(AlertRow.subject), col(AlertRow.window), col(AlertRow.what), col(AlertRow.at)]
+    query = sql(*columns).where(col(AlertRow.incident) == incident).order_by(col(AlertRow.at))
+    return tuple(
+        Alert(AlertId(AlertKind(kind), subject, window), what, at)
+        for kind, subject, window, what, at in session.execute(query)
+    )
+
+
+def alerted(session: Session, incident: str, alert: AlertId) -> bool:
     """Return True when this alert is recorded already."""
-    return session.get(EventRow, (incident, EventKind.ALERT, _alert_name(what))) is not None
-
-
-def _alert_name(what: str) -> str:
-    """Return the name by which an alert is recorded: its words, or their beginning and a hash of all of them."""
-    return what if len(what) <= ALERT_CHARACTERS else f"{what[:ALERT_CHARACTERS]} {digest(what)}"
+    return session.get(AlertRow, (incident, *alert)) is not None
 
 
 def _set_state(

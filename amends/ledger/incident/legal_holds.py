@@ -11,7 +11,7 @@ from amends.domain.team.member import Member
 from amends.ledger.incident.tombstones import HoldTombstone, TombstoneLines, Tombstones
 from amends.ledger.people.people import person_row
 from amends.ledger.store.session import Store, must_approve
-from amends.ledger.store.tables import LegalHoldRow
+from amends.ledger.tables.incident import LegalHoldRow
 
 
 class LegalHolds:

@@ -7,18 +7,22 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotInLedger
 from amends.domain.base.text import minute
-from amends.domain.case.case import EventKind
-from amends.domain.case.stops import LONGEST_REASON, StoppedDomain, StoppedSend
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.case.states import IncidentState
+from amends.domain.channel.message import ReceiptCause
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
+from amends.domain.incident.event_kind import EventKind
+from amends.domain.incident.stops import LONGEST_REASON, StoppedDomain, StoppedSend
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.store.session import Store, Write, must_approve
-from amends.ledger.store.tables import DeliveryRow, EventRow
+from amends.ledger.tables.audit import AuditRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.incident import EventRow
 
 
 class RecordedStops:
@@ -32,6 +36,11 @@ class RecordedStops:
         with self._store.read() as session:
             return frozenset(one.part for one in _sends(session, incident) if one.notice == notice)
 
+    def any_of(self, incident: str) -> bool:
+        """Return True when a send of the incident has stopped, or mail to a domain."""
+        with self._store.read() as session:
+            return any(_sends(session, incident)) or any(_domains(session, incident))
+
     def send_stopped(self, incident: str, notice: str, part: str, why: str, now: datetime) -> bool:
         """Record that a send has stopped, with an alert, and return True; False when that is recorded already."""
         stop = StoppedSend(notice, part, " ".join(why.split())[:LONGEST_REASON], now)
@@ -42,8 +51,8 @@ class RecordedStops:
             write.incident(incident)
             _forget(write, incident, (one for one in _sends(write.session, incident) if one[:2] == stop[:2]))
             if happened(write.session, incident, stop.name, now, EventKind.STOPPED_SEND):
-                # The time makes it a new alert when the same trouble returns.
-                note_alert(write, incident, f"{notice} has stopped ({part}) at {minute(now)}: {stop.why}", now)
+                what = f"{notice} has stopped ({part}) at {minute(now)}: {stop.why}"
+                note_alert(write, incident, Alert(stop.alert, what, now))
             return True
 
     def send_goes_on(self, incident: str, notice: str, parts: Collection[str], now: datetime) -> None:
@@ -69,7 +78,8 @@ class RecordedStops:
             happened(write.session, incident, StoppedDomain(domain, why, now).name, now, EventKind.STOPPED_DOMAIN)
             do = f"`amends deliver {incident} {notice} --domain {domain} --as NAME` lets it go on"
             what = f"{domain} refuses our mail by its policy, so mail to it waits since {minute(now)}: {why}; {do}"
-            note_alert(write, incident, what, now)
+            stopped = AlertId(AlertKind.DOMAIN_STOPPED, domain, minute(now))
+            note_alert(write, incident, Alert(stopped, what, now))
             return True
 
     def let_domain_go_on(self, incident: str, domain: str, by: Member, now: datetime) -> int:
@@ -112,3 +122,9 @@ def _stops(session: Session, incident: str, kind: EventKind) -> list[tuple[str, 
 def _forget(write: Write, incident: str, stops: Iterable[StoppedSend]) -> None:
     for one in stops:
         write.session.delete(write.session.get_one(EventRow, (incident, EventKind.STOPPED_SEND, one.name)))
+
+
+def resumed_at(session: Session, incident: str) -> datetime | None:
+    """Return when the incident was last resumed, or None."""
+    acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
+    return session.exec(acts).one()

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.text import minute
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.playbook.checks import HOW_TO_ADD, too_few
 from amends.domain.playbook.playbook import Event
@@ -13,20 +14,21 @@ from amends.domain.team.approval import (
     Approval,
     Decision,
     Emergency,
-    Standing,
     why_not_approve,
     why_not_release_in_emergency,
     why_not_speak_for,
     why_not_speak_twice,
 )
 from amends.domain.team.member import Member
+from amends.domain.team.vote import VoteKind
 from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.notice.codes import why_not_enough_codes
 from amends.ledger.notice.notices import Notices, existing_row, why_not_fit, why_not_release
-from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of
+from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of, subject_of
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, ReleaseRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
 from amends.ledger.team import team
+from amends.ledger.votes import cast, take_back, votes_on
 
 
 class Approvals:
@@ -59,11 +61,17 @@ class Approvals:
             )
             detail = {"binding": binding, **({"in_place_of": in_place_of} if in_place_of else {})}
             if refusal is None:
-                _keep(write.session, row, member, decision, note, now, in_place_of)
+                whose = _whose(write.session, member, in_place_of)
+                deputy = member.name if in_place_of else ""
+                word = Approval(
+                    member=whose.name, role=whose.role, decision=decision, binding=binding, at=now, note=note,
+                    given_by=deputy,
+                )  # fmt: skip
+                keep_word(write.session, row, word)
                 _take_stage(write.session, row, draft, now)
                 write.note(now, incident, decision, _subject(row), actor=member.name, note=note, **detail)
             else:
-                _note_refusal(write, row, decision, member, refusal, detail, now)
+                _note_refusal(write, row, decision, member, {"why": refusal, **detail}, now)
         if refusal:
             raise NotAllowed(refusal)
         return NoticeStage(row.stage)
@@ -91,11 +99,15 @@ class Approvals:
                 or why_not_enough_codes(write.session, row, now)
             )
             if refusal is None:
-                emergency = _keep_emergency(write, row, draft, stands, first, second, why, now)
+                emergency = Emergency(
+                    first=first.name, second=second.name, why=why, binding=binding, at=now,
+                    given=len(stands.approved_by), needed=draft.approvals.needed,
+                )  # fmt: skip
+                _keep_emergency(write, row, draft, emergency, (first, second))
                 _take_stage(write.session, row, draft, now)
             else:
-                detail = {"binding": binding, "second": second.name}
-                _note_refusal(write, row, "emergency release", first, refusal, detail, now)
+                detail = {"why": refusal, "binding": binding, "second": second.name}
+                _note_refusal(write, row, "emergency release", first, detail, now)
         if refusal:
             raise NotAllowed(refusal)
         return emergency
@@ -113,10 +125,10 @@ def _subject(row: NoticeRow) -> str:
 
 
 def _note_refusal(
-    write: Write, row: NoticeRow, act: str, member: Member, why: str, detail: dict[str, str], now: datetime
+    write: Write, row: NoticeRow, act: str, member: Member, detail: dict[str, str], now: datetime
 ) -> None:
     """Record a refused decision in the audit chain, because an attempt is part of the history of the incident."""
-    write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, why=why, **detail)
+    write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, **detail)
 
 
 def _why_not_speak(
@@ -125,7 +137,7 @@ def _why_not_speak(
     words = [word for word in approvals_of(session, row) if word.binding == row.binding]
     lapsed = standing_of(session, row, draft, now).expired
     here = {one.name for one in team(session) if one.active}
-    heard = [word for word in words if word.member not in lapsed and {word.member, word.spoken_by} <= here]
+    heard = [word for word in words if word.member not in lapsed and {word.member, word.by} <= here]
     refusal = _why_not_by_authors(session, draft, member) or why_not_approve(member, draft.authors)
     if in_place_of and not refusal:
         absent = next((one for one in team(session) if one.name == in_place_of), None)
@@ -158,38 +170,19 @@ def _why_not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, 
     if row.binding != binding:
         made = f"version {row.version}, drafted {_at(row.drafted_at)}"
         return Refusal(f"{row.notice} is another by now than the one you looked at: {made}; {look}")
-    if no := _rejection(session, row, standing_of(session, row, draft)):
+    by = standing_of(session, row, draft).rejected_by
+    if no := next((word for word in approvals_of(session, row) if word.member == by), None):
         return Refusal(f"{row.notice} was rejected by {no.member}, {_at(no.at)}; it must be drafted anew")
     return why_not_release(session, draft, now)
-
-
-def _rejection(session: Session, row: NoticeRow, stands: Standing) -> ApprovalRow | None:
-    """Return the rejection that counts, or None when the version is not rejected."""
-    query = select(ApprovalRow).where(
-        ApprovalRow.incident == row.incident, ApprovalRow.notice == row.notice, ApprovalRow.version == row.version,
-        ApprovalRow.member == stands.rejected_by,
-    )  # fmt: skip
-    return session.exec(query).first() if stands.rejected_by else None
 
 
 def _at(moment: datetime) -> str:
     return f"at {minute(moment)}"
 
 
-def _keep(
-    session: Session, row: NoticeRow, speaker: Member, decision: Decision, note: str, now: datetime, in_place_of: str
-) -> None:
-    whose = next(one for one in team(session) if one.name == in_place_of) if in_place_of else speaker
-    word = Approval(
-        member=whose.name,
-        role=whose.role,
-        decision=decision,
-        binding=row.binding,
-        at=now,
-        note=note,
-        given_by=speaker.name if in_place_of else "",
-    )
-    keep_word(session, row, word)
+def _whose(session: Session, speaker: Member, in_place_of: str) -> Member:
+    """Return the member whose word it is: the speaker, or the absent member for whom a deputy speaks."""
+    return next(member for member in team(session) if member.name == in_place_of) if in_place_of else speaker
 
 
 def _as_now(session: Session, member: Member) -> Member:
@@ -199,21 +192,16 @@ def _as_now(session: Session, member: Member) -> Member:
 
 
 def _keep_emergency(
-    write: Write, row: NoticeRow, draft: Draft, stands: Standing, first: Member, second: Member, why: str, now: datetime
-) -> Emergency:
-    given, needed = len(stands.approved_by), draft.approvals.needed
-    emergency = Emergency(
-        first=first.name, second=second.name, why=why, binding=row.binding, given=given, needed=needed, at=now
-    )
-    old = write.session.get(EmergencyRow, (row.incident, row.notice, row.version))
-    if old:
-        write.session.delete(old)  # the older one has expired; the audit chain keeps both
-        write.session.flush()
-    write.session.add(
-        EmergencyRow(incident=row.incident, notice=row.notice, version=row.version, **emergency.model_dump())
-    )
-    write.session.flush()
-    detail = {"second": second.name, "why": why, "given": given, "needed": str(draft.approvals)}
-    write.note(now, row.incident, "EMERGENCY RELEASE", _subject(row), actor=first.name, binding=row.binding, **detail)
-    note_alert(write, row.incident, f"EMERGENCY: {_subject(row)} was {emergency}", now)
-    return emergency
+    write: Write, row: NoticeRow, draft: Draft, emergency: Emergency, two: tuple[Member, Member]
+) -> None:  # fmt: skip
+    subject, why, now = subject_of(row, VoteKind.EMERGENCY), emergency.why, emergency.at
+    take_back(write.session, votes_on(write.session, subject))  # of an emergency that has expired
+    stood = {"given": emergency.given, "needed": emergency.needed}
+    for member in two:
+        words = {"reason": why, "detail": stood, "at": now}
+        cast(write.session, subject, member=member.name, role=member.role, binding=row.binding, **words)
+    detail = {"second": emergency.second, "why": why, "given": emergency.given, "needed": str(draft.approvals)}
+    who = emergency.first
+    write.note(now, row.incident, "EMERGENCY RELEASE", _subject(row), actor=who, binding=row.binding, **detail)
+    released = AlertId(AlertKind.EMERGENCY, _subject(row), minute(now))
+    note_alert(write, row.incident, Alert(released, f"EMERGENCY: {_subject(row)} was {emergency}", now))

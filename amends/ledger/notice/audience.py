@@ -1,6 +1,5 @@
 """Audiences as conditions in SQL: everyone, a segment, a place, some persons, or people who were told something."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, text
@@ -8,43 +7,56 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from amends.domain.base.value import (
-    EVERYONE,
-    NO_LONGER,
-    PERSONS,
-    PLACE,
-    PROMISED,
-    SAMPLE,
-    TOLD_OTHERWISE,
-    TOLD_WRONGLY,
-    UNREDEEMED,
+from amends.domain.base.audience import (
+    Audience,
+    Everyone,
+    NoLonger,
+    Persons,
+    Promised,
+    Residents,
+    Sampled,
+    ToldOtherwise,
+    ToldWrongly,
+    Unredeemed,
+    audience_of,
 )
 from amends.domain.codes.code import CodeState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.remedy.remedy import ENDED, OWED, corrected_by
 from amends.ledger.remedy.entitled import PERSON, has_remedy, told_to
-from amends.ledger.store.tables import (
-    HELD_CODE,
-    CodeRow,
-    CommitmentPersonRow,
-    CommitmentRow,
-    PersonRow,
-    ResultCorrectionRow,
-    StatedCommitmentRow,
-    SurveySampleRow,
-    ToldOtherwiseRow,
-)
+from amends.ledger.tables.commitment import HELD_CODE, CodeRow, CommitmentPersonRow, CommitmentRow, ResultCorrectionRow
+from amends.ledger.tables.notice import StatedCommitmentRow, SurveySampleRow, ToldOtherwiseRow
+from amends.ledger.tables.people import PersonRow
 
 
 def in_audience(incident: str, name: str) -> list[Any]:
-    """Return the conditions for the people of this audience; people gone from the list are only in NO_LONGER."""
-    gone = col(PersonRow.gone_at).is_not(None) if name.startswith(NO_LONGER) else col(PersonRow.gone_at).is_(None)
-    conditions = [PersonRow.incident == incident, gone]
-    if name == EVERYONE:
-        return conditions
-    kind, colon, rest = name.partition(":")
-    condition = BY_WORD.get(kind + colon)
-    return [*conditions, condition(incident, rest) if condition else PersonRow.segment == name]
+    """Return the conditions for the people of this audience; only `NoLonger` has people gone from the list."""
+    audience = audience_of(name)
+    gone = col(PersonRow.gone_at).is_not(None) if isinstance(audience, NoLonger) else col(PersonRow.gone_at).is_(None)
+    return [PersonRow.incident == incident, gone, *_among_listed(incident, audience)]
+
+
+def _among_listed(incident: str, audience: Audience) -> tuple[Any, ...]:
+    """Return the condition of the people of the list who are in this audience; none for everyone."""
+    condition: Any = PersonRow.segment == audience
+    match audience:
+        case Everyone():
+            return ()
+        case Residents():
+            condition = _place(audience.of)
+        case Persons():
+            condition = _persons(incident, audience.of)
+        case Promised():
+            condition = _promised(incident, audience.of)
+        case Unredeemed():
+            condition = _unredeemed(incident, audience.of)
+        case ToldOtherwise() | NoLonger():
+            condition = _told_otherwise(incident, audience.of)
+        case ToldWrongly():
+            condition = _told_wrongly(incident, audience)
+        case Sampled():
+            condition = _sample(incident, audience.of)
+    return (condition,)
 
 
 def _told_otherwise(incident: str, notice: str) -> Any:
@@ -62,8 +74,8 @@ def _sample(incident: str, notice: str) -> Any:
     return PERSON.in_(sql(col(row.person)).where(col(row.incident) == incident, col(row.notice) == notice))
 
 
-def _told_wrongly(incident: str, correction: str) -> Any:
-    row, (commitment, number) = ResultCorrectionRow, corrected_by(f"{TOLD_WRONGLY}{correction}")
+def _told_wrongly(incident: str, audience: ToldWrongly) -> Any:
+    row, (commitment, number) = ResultCorrectionRow, corrected_by(audience)
     mine = (col(row.incident) == incident, col(row.commitment) == commitment, col(row.number) == number)
     return PERSON.in_(sql(col(row.person)).where(*mine))
 
@@ -76,7 +88,7 @@ def _unredeemed(incident: str, commitment: str) -> Any:
     return and_(has_one, _promised(incident, commitment))
 
 
-def _place(_: str, place: str) -> Any:
+def _place(place: str) -> Any:
     country, _, state = place.partition("-")
     lives = col(PersonRow.country) == country
     return and_(lives, func.upper(PersonRow.region) == state) if state else lives
@@ -109,16 +121,3 @@ def _told_of_series(incident: str, commitment: str) -> Any:
     )  # fmt: skip
     stated = (col(said.incident) == incident, col(said.commitment) == col(earlier.id))
     return exists().where(*here, *before, *stated, told_to(PERSON)).correlate(PersonRow)
-
-
-BY_WORD: Mapping[str, Callable[[str, str], Any]] = {
-    TOLD_OTHERWISE: _told_otherwise,
-    NO_LONGER: _told_otherwise,
-    PROMISED: _promised,
-    PLACE: _place,
-    PERSONS: _persons,
-    SAMPLE: _sample,
-    UNREDEEMED: _unredeemed,
-    TOLD_WRONGLY: _told_wrongly,
-}
-"""The conditions of audiences that are not everyone and no segment, by the word with which the audience begins."""

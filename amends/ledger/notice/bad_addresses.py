@@ -11,13 +11,13 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.channel import ChannelKind, to_people
 from amends.domain.notice.notice import DeliveryState
-from amends.ledger.store.tables import BAD_ADDRESS, DeliveryRow
+from amends.ledger.tables.deliver import BAD_ADDRESS, DeliveryRow
 
-ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
+ADDRESSED = to_people()
 """The channels to people, in the order of INDEXES."""
-INDEXES = ("email_index", "phone_index", "postal_index")
+INDEXES = tuple(kind.address.index for kind in ADDRESSED if kind.address)
 """The columns of a person that hold the keyed indexes of the addresses."""
 
 

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import case, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import Refusal
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.codes.code import why_short
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
 from amends.ledger.codes.codes import stock_of
 from amends.ledger.codes.giving import CodedMessage, Given, PeopleQuery, give_for, give_to
@@ -20,7 +22,9 @@ from amends.ledger.incident.incidents import note_alert
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.session import Write
 from amends.ledger.store.sums import settle
-from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from amends.ledger.tables.commitment import CodeRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
 
 OF_THE_PAGE = """
 FROM delivery WHERE incident = :incident AND notice = :notice AND person BETWEEN :first AND :last
@@ -134,4 +138,13 @@ def _park(write: Write, given: Given, incident: str, notice: str, now: datetime)
         why = {"cause": ReceiptCause.NO_CODE.value, "detail": part}
         parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
         settle(write.session, update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
-        note_alert(write, incident, f"{notice}: no code of {part} is left, so messages wait for you", now)
+        no_code = AlertId(AlertKind.NO_CODE_LEFT, f"{notice} {part}", str(_last_code(write.session, incident)))
+        note_alert(
+            write, incident, Alert(no_code, f"{notice}: no code of {part} is left, so messages wait for you", now)
+        )
+
+
+def _last_code(session: Session, incident: str) -> int:
+    """Return the number of the code that was imported last, or 0: more codes that run out too are another alert."""
+    last = select(CodeRow.id).where(CodeRow.incident == incident).order_by(col(CodeRow.id).desc()).limit(1)
+    return session.exec(last).first() or 0

@@ -33,15 +33,16 @@ from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, INDEXES, usable
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
-from amends.ledger.store.tables import DeliveryRow, PersonRow, PreferenceRow, RestoredNoticeRow, ToldOtherwiseRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import RestoredNoticeRow, ToldOtherwiseRow
+from amends.ledger.tables.people import PersonRow, PreferenceRow
 
 PAGE = 10_000
 """The most people whose messages are stored in one transaction."""
 MOST_KINDS = 500
 """The most kinds of people in one statement; databases limit the number of values in a statement."""
-EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
 NAMED = ("hold", "country", "region", "locale", "cohort")
-HAS_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out", "consents")
+HAS_OR_NOT = ("guarded", *(f"has_{kind}" for kind in ADDRESSED), "opted_out", "consents")
 KIND = (*NAMED, *HAS_OR_NOT)
 """The columns that decide which messages a person gets; a million people are of few different kinds."""
 PLANNED = ("channel", "variant", "state", "cause", "one_of_several")
@@ -78,17 +79,12 @@ class FirstMessages:
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
         return last
 
-    def first_rows(
-        self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
-        email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
-        cohort: str = "", consents: bool = False,
-    ) -> list[tuple[Any, ...]]:  # fmt: skip
-        """Return a person's first messages as values of DELIVERY; the arguments are the columns of `addressees`."""
-        addresses = {EMAIL: email, SMS: phone, LETTER: postal}
-        known = (email is not None, phone is not None, postal is not None)
-        planned = self._plan(
-            hold, country, region, locale, cohort, guardian > 0, *known, bool(opted_out), bool(consents)
-        )
+    def first_rows(self, person: Any) -> list[tuple[Any, ...]]:
+        """Return a person's first messages as values of DELIVERY; `person` has the columns of `addressees`."""
+        number, hold, guardian, country, region, locale, *known, opted_out, cohort, consents = person
+        addresses = dict(zip(ADDRESSED, known, strict=True))
+        has = (address is not None for address in known)
+        planned = self._plan(hold, country, region, locale, cohort, guardian > 0, *has, bool(opted_out), bool(consents))
         return [
             (*self._head, number, channel, addresses.get(channel) or b"", *rest, *self._tail)
             for channel, *rest in planned
@@ -108,14 +104,11 @@ class FirstMessages:
         begun = (begins.state.value, begins.cause.value, False)
         return (*self._head, person, channel.value, address, name, *begun, *self._tail)
 
-    def _planned(
-        self, hold: str, country: str, region: str, locale: str, cohort: str, guarded: bool,
-        email: bool, phone: bool, postal: bool, opted_out: bool, consents: bool,
-    ) -> list[tuple[str, str, str, str, bool]]:  # fmt: skip
+    def _planned(self, *kind: Any) -> list[tuple[str, str, str, str, bool]]:
         """Return the messages of a person of this KIND, as values of PLANNED."""
-        draft = self._draft
+        draft, (hold, country, region, locale, cohort, guarded, *known, opted_out, consents) = self._draft, kind
         name = self.name(guarded, country, region, locale, cohort)
-        addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
+        addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
         why = why_held(hold_within(draft, hold), optional=draft.optional, opted_out=opted_out)
         lawful = lawful_for(draft, country, region, consented=consents)
         first = first_messages(why, addresses, draft.channels, draft.cascade, lawful)
@@ -132,8 +125,7 @@ class FirstMessages:
         columns = _columns_with(PersonRow, draft.incident, _cohorts_of(draft), _locales_to_wish_for(draft))
         themselves = columns.where(*in_audience(draft.incident, draft.audience), ~GUARDED, here)
         part = union_all(themselves, addressees_of(draft).where(GUARDED, here)).subquery()
-        has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
-        known = [found.label(f"has_{name}") for name, found in has.items()]
+        known = [part.c[f"to_{kind}"].is_not(None).label(f"has_{kind}") for kind in ADDRESSED]
         return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
 
     def _without_messages(self, part: Any, after: int, last: int) -> Any:
@@ -154,8 +146,8 @@ class FirstMessages:
         # SQLite makes an index of its own only for materialised rows, and only for columns of the same type.
         typed = (cast(listed.c[one.name], one.type).label(one.name) for one in columns)
         planned = sql(*typed).cte("planned").prefix_with("MATERIALIZED")
-        theirs = {EMAIL: people.c.email_index, SMS: people.c.phone_index, LETTER: people.c.postal_index}
-        address = func.coalesce(case(*((planned.c.channel == kind, index) for kind, index in theirs.items())), b"")
+        theirs = ((planned.c.channel == kind.value, people.c[f"to_{kind}"]) for kind in ADDRESSED)
+        address = func.coalesce(case(*theirs), b"")
         head, tail = map(literal, self._head), map(literal, self._tail)
         chosen = sql(*head, people.c.number, planned.c.channel, address, *(planned.c[n] for n in PLANNED[1:]), *tail)
         same = and_(*(planned.c[name] == people.c[name] for name in KIND))
@@ -211,7 +203,7 @@ def addressees(incident: str, audience: str, notice: str = "", wishes: Collectio
 def _columns_with(reader: Any, incident: str, notice: str, wishes: Collection[str] = ()) -> Select[Any]:
     """Return a query for the columns of `addressees`, with `reader` as the table of the readers."""
     decisive = ("number", "hold", "guardian", "country", "region")
-    known = [index.label(name) for name, index in zip(INDEXES, usable(reader, incident), strict=True)]
+    known = [index.label(f"to_{kind}") for kind, index in zip(ADDRESSED, usable(reader, incident), strict=True)]
     columns = [*(col(getattr(PersonRow, name)) for name in decisive), _locale_of(reader, wishes), *known]
     opted_out = col(reader.opted_out_at).is_not(None).label("opted_out")
     consents: Any = col(reader.consents_to_email).label("consents")
@@ -245,11 +237,13 @@ def addendum_of(addenda: Addenda, template: str, country: str, region: str) -> s
     return addenda.in_notice(template, addenda.addendum_for(country, region))
 
 
+def reader_addresses(person: Any) -> dict[ChannelKind, bytes]:
+    """Return the channels on which a person's reader has a usable address; `person` has the columns of `addressees`."""
+    known = ((kind, getattr(person, f"to_{kind}")) for kind in ADDRESSED)
+    return {kind: index for kind, index in known if index}
+
+
 def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
     """Return the channels on which this person has an address, each with the address's keyed index."""
-    indexes = {
-        ChannelKind.EMAIL: person.email_index,
-        ChannelKind.SMS: person.phone_index,
-        ChannelKind.LETTER: person.postal_index,
-    }
-    return {kind: index for kind, index in indexes.items() if index}
+    indexes = ((kind, getattr(person, name)) for kind, name in zip(ADDRESSED, INDEXES, strict=True))
+    return {kind: index for kind, index in indexes if index}

@@ -10,10 +10,11 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
+from amends.domain.base.audience import EVERYONE, Audience, Promised, Unredeemed, audience_of
 from amends.domain.base.errors import ApprovalMissing, LedgerAltered, NotInLedger, Refusal
 from amends.domain.base.text import listed
-from amends.domain.base.value import EVERYONE, PROMISED, UNREDEEMED
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
@@ -39,20 +40,12 @@ from amends.ledger.store.bulk import spelled
 from amends.ledger.store.sealing import ALTERED
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.sums import changing, settle, settle_stored, store_messages
-from amends.ledger.store.tables import (
-    GONE,
-    KEY,
-    CommitmentRow,
-    DeliveryRow,
-    IncidentRow,
-    IncidentVersionRow,
-    NoticeRow,
-    PersonRow,
-    PinRow,
-    ReleaseRow,
-    StatedCommitmentRow,
-    ToldOtherwiseRow,
-)
+from amends.ledger.tables.commitment import CommitmentRow
+from amends.ledger.tables.deliver import PRINTED, DeliveryRow
+from amends.ledger.tables.incident import IncidentRow, IncidentVersionRow
+from amends.ledger.tables.notice import KEY, NoticeRow, ReleaseRow, StatedCommitmentRow, ToldOtherwiseRow
+from amends.ledger.tables.people import GONE, PersonRow
+from amends.ledger.tables.playbook import PinRow
 
 OF_THE_PAGE = "person BETWEEN :first AND :last"
 OF_OPTIONAL = (ReceiptCause.OPTED_OUT, ReceiptCause.COMPLAINT_OPEN)
@@ -63,7 +56,7 @@ PUBLIC = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class ListedAudience:
     """The part of an incident's people that a notice goes to, by the list in force."""
 
     digest: str
@@ -79,7 +72,7 @@ class Notices:
         self._store = store
         self._replay = replay
 
-    def audience(self, incident: str, name: str, notice: str = "") -> Audience:
+    def audience(self, incident: str, name: str, notice: str = "") -> ListedAudience:
         """Count the people and the kinds of readers of this audience, with their cohorts in this notice, if any.
 
         More people may be told of a commitment before news of it leaves, so that the readers of the news are of all
@@ -95,7 +88,7 @@ class Notices:
             TextName(locale, Reader.GUARDIAN if child else Reader.SELF, addenda.addendum_for(country, region), cohort)
             for locale, child, country, region, cohort, _ in (*counted, *more)
         )
-        return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
+        return ListedAudience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
     def draft(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
         """Record a draft and return the version in force: a new one, or the present one when the content is the same.
@@ -299,13 +292,12 @@ def _readers(incident: str, name: str, notice: str) -> Any:
 
 def _promised_to(session: Session, incident: str, name: str) -> str:
     """Return the audience to which the commitment is made whose news this audience gets; empty for other audiences."""
-    if not name.startswith(PROMISED):
-        return ""
-    row = session.get(CommitmentRow, (incident, name.removeprefix(PROMISED)))
+    news = audience_of(name)
+    row = session.get(CommitmentRow, (incident, news.of)) if isinstance(news, Promised) else None
     return row.audience if row else ""
 
 
-def not_told(session: Session, incident: str, notice: str, audience: str) -> int:
+def not_told(session: Session, incident: str, notice: str, audience: Audience) -> int:
     """Count the people of this audience who were found after the release, and so have no message of the notice."""
     have_one = sql(col(DeliveryRow.person)).where(
         col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice
@@ -315,7 +307,7 @@ def not_told(session: Session, incident: str, notice: str, audience: str) -> int
     return session.exec(select(func.count()).select_from(without.subquery())).one()
 
 
-def latecomers(session: Session, row: NoticeRow, audience: str, digest: str, have_one: int | None = None) -> int:
+def latecomers(session: Session, row: NoticeRow, audience: Audience, digest: str, have_one: int | None = None) -> int:
     """Count the people whom a corrected list added and who have no message of a notice that was released before.
 
     `row` is the latest version of the notice; `audience` and `digest` are those of its draft. Nobody of a notice to
@@ -323,7 +315,7 @@ def latecomers(session: Session, row: NoticeRow, audience: str, digest: str, hav
     """
     incident = session.get_one(IncidentRow, row.incident)
     list_in_force = f"{incident.audience_digest}:{audience}"
-    if row.stage in RELEASED and (digest == list_in_force or audience.startswith((PROMISED, UNREDEEMED))):
+    if row.stage in RELEASED and (digest == list_in_force or isinstance(audience, Promised | Unredeemed)):
         return 0  # this version was released to the list in force, or to those whom earlier messages had told
     releases = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
     if session.exec(releases.limit(1)).first() is None:
@@ -494,7 +486,7 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
     parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
-    begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
+    begins = case((col(DeliveryRow.channel).in_(PRINTED), DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
     begun = {"state": begins, "cause": ReceiptCause.NONE, "detail": "", "attempts": 0}
     settle(session, parked.values(version=row.version, **begun))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
@@ -531,14 +523,14 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
     known = {
         (channel, name)
         for channel, name, stands in session.exec(query)
-        if channel != ChannelKind.WEBSITE or stands == version
+        if not ChannelKind(channel).page or stands == version
     }
     writer = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
         name = str(variant.name)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
-            place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
+            place = f"{variant.locale} {version}" if variant.channel.page else variant.locale
             rows.append(writer.row(PUBLIC, variant.channel, place.encode(), name))
     store_messages(session, rows)
 

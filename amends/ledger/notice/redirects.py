@@ -9,17 +9,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, text
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import hold_within, why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
 from amends.domain.deliver.lawful import lawful_for
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
-from amends.ledger.notice.first_messages import FirstMessages, addressees_of, addresses, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addressees_of, may_have_left, reader_addresses
 from amends.ledger.store.bulk import among, listed, spelled
 from amends.ledger.store.sums import changing_these, store_messages
-from amends.ledger.store.tables import DeliveryRow, PersonRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.people import PersonRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
     hold = hold_within(draft, person.hold)
     lawful = lawful_for(draft, person.country, person.region, consented=bool(person.consents))
-    return course(stored, hold, addresses(person), draft.channels, draft.cascade, why_not, lawful)
+    return course(stored, hold, reader_addresses(person), draft.channels, draft.cascade, why_not, lawful)
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

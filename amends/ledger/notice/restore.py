@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, insert, select, update
 
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import LogUnfit
-from amends.domain.base.value import EVERYONE
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.relay_log import RelayLog
@@ -26,14 +27,9 @@ from amends.ledger.store.encryption import Keys
 from amends.ledger.store.marker_files import missed
 from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.sums import changing, changing_these, settle
-from amends.ledger.store.tables import (
-    DeliveryRow,
-    IncidentRow,
-    LoggedMessageRow,
-    NoticeRow,
-    ReleaseRow,
-    RestoredNoticeRow,
-)
+from amends.ledger.tables.deliver import MAIL, PAGES, DeliveryRow, LoggedMessageRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow, RestoredNoticeRow
 
 Pair = tuple[str, str]
 """The ids of an incident and of a notice."""
@@ -46,11 +42,11 @@ OPEN = (
 was tried before."""
 STAY = (DeliveryState.UNCERTAIN, DeliveryState.HELD)
 """The states of messages that stay as they are unless a log says that the message was sent."""
-LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
+LEAVE = frozenset(ChannelKind).difference(PAGES)
 """The channels on which a message can reach somebody twice; a page that is put up again is the same page."""
 
 TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
-EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
+EMAIL = (col(DeliveryRow.channel).in_(MAIL),)
 WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.cause != ReceiptCause.IN_LOG)
 """The conditions for emails that were sent by the ledger's own records: emails that are known from a log only cannot
 prove when that log begins."""
@@ -143,7 +139,7 @@ class Restore:
         must_approve(by)
         with self._store.write() as write:
             # A second comparison after the same backup replaces the first one.
-            if ChannelKind.EMAIL in known and not self._store.doubt_in(write.session):
+            if any(kind in MAIL for kind in known) and not self._store.doubt_in(write.session):
                 with changing(write.session, "logged_message", ()):
                     write.change(delete(LoggedMessageRow).where(col(LoggedMessageRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
@@ -246,8 +242,9 @@ class Restore:
     def _planned(self, session: Session, notices: Iterable[Pair]) -> Iterator[tuple[Pair, str]]:
         for incident, notice in notices:
             for person in session.execute(addressees(incident, EVERYONE).execution_options(yield_per=PAGE)):
-                key = (incident, notice, person.number, ChannelKind.EMAIL, person.email_index or b"")
-                yield (incident, notice), self._store.keys.message_key(*key)
+                for kind in MAIL:
+                    key = (incident, notice, person.number, kind, getattr(person, f"to_{kind}") or b"")
+                    yield (incident, notice), self._store.keys.message_key(*key)
 
     def _lacks_incidents(self, session: Session) -> bool:
         """Return True when the marker files name a released notice of an incident that is not in the ledger."""

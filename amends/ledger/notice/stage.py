@@ -8,10 +8,22 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.value import Span
 from amends.domain.notice.notice import Draft, NoticeStage
-from amends.domain.team.approval import EXPIRES_AFTER, Approval, Decision, Emergency, Standing, standing
+from amends.domain.team.approval import (
+    EXPIRES_AFTER,
+    Approval,
+    Decision,
+    Emergency,
+    Standing,
+    WantedApprovals,
+    standing,
+)
 from amends.domain.team.member import Member, TeamRole
-from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, PinRow
+from amends.domain.team.vote import Subject, VoteKind
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.playbook import PinRow
+from amends.ledger.tables.team import VoteRow
 from amends.ledger.team import team
+from amends.ledger.votes import cast, take_back, votes_of_kind, votes_on
 
 RELEASED = (NoticeStage.SENDING, NoticeStage.SENT)
 """The stages of a released version, which nobody can take back."""
@@ -30,11 +42,12 @@ class GivenWords(NamedTuple):
 def said_of_all(session: Session, incident: str) -> GivenWords:
     """Return what members have said of all notices of an incident, for whoever asks of many of them."""
     words: dict[tuple[str, int], list[Approval]] = {}
-    approvals = select(ApprovalRow).where(ApprovalRow.incident == incident).order_by(col(ApprovalRow.id))
-    for row in session.exec(approvals):
-        words.setdefault((row.notice, row.version), []).append(_approval(row))
-    released = session.exec(select(EmergencyRow).where(EmergencyRow.incident == incident))
-    emergencies = {(row.notice, row.version): _emergency(row) for row in released}
+    for vote in votes_of_kind(session, incident, VoteKind.NOTICE):
+        words.setdefault((vote.about, vote.version), []).append(_approval(vote))
+    pairs: dict[tuple[str, int], list[VoteRow]] = {}
+    for vote in votes_of_kind(session, incident, VoteKind.EMERGENCY):
+        pairs.setdefault((vote.about, vote.version), []).append(vote)
+    emergencies = {version: _emergency(pair) for version, pair in pairs.items()}
     return GivenWords(words, emergencies, team(session))
 
 
@@ -50,7 +63,7 @@ def standing_of(
     words, emergency = said.words.get(version, ()), said.emergencies.get(version)
     expiring = now is not None and bool(words or emergency) and not released
     stands = standing(
-        row.binding, draft.approvals, draft.authors, words, said.members,
+        WantedApprovals(row.binding, draft.approvals, draft.authors), words, said.members,
         now if expiring else None, _expires_after(session, row) if expiring else EXPIRES_AFTER, emergency,
     )  # fmt: skip
     # An emergency release stays one when the members who released the version leave the team.
@@ -68,47 +81,45 @@ def stage_of(row: NoticeRow, stands: Standing) -> NoticeStage:
 
 def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
     """Return the latest approval or rejection of each member on this version, the earliest first."""
-    return tuple(map(_approval, _words(session, row)))
+    return tuple(map(_approval, votes_on(session, subject_of(row))))
 
 
-def _approval(word: ApprovalRow) -> Approval:
+def subject_of(row: NoticeRow, kind: VoteKind = VoteKind.NOTICE) -> Subject:
+    """Return the subject of votes that this version is, or that its emergency release is."""
+    return Subject(row.incident, kind, row.notice, row.version)
+
+
+def _approval(vote: VoteRow) -> Approval:
     return Approval(
-        member=word.member,
-        role=TeamRole(word.role),
-        decision=Decision(word.decision),
-        binding=word.binding,
-        at=word.at,
-        note=word.note,
-        given_by=word.given_by,
+        member=vote.member,
+        role=TeamRole(vote.role),
+        decision=Decision(vote.says),
+        binding=vote.binding,
+        at=vote.at,
+        note=vote.reason,
+        given_by=vote.given_by,
     )
 
 
 def keep_word(session: Session, row: NoticeRow, word: Approval) -> None:
-    """Record a member's approval or rejection in place of an earlier one; the audit chain keeps them all."""
-    for said in _words(session, row):
-        if said.member == word.member:
-            session.delete(said)
-    session.flush()
-    session.add(ApprovalRow(incident=row.incident, notice=row.notice, version=row.version, **word.model_dump()))
-    session.flush()
-
-
-def _words(session: Session, row: NoticeRow) -> Sequence[ApprovalRow]:
-    query = select(ApprovalRow).where(
-        ApprovalRow.incident == row.incident, ApprovalRow.notice == row.notice, ApprovalRow.version == row.version
-    )
-    return session.exec(query.order_by(col(ApprovalRow.id))).all()
+    """Record a member's approval or rejection in place of an earlier one."""
+    subject = subject_of(row)
+    take_back(session, [vote for vote in votes_on(session, subject) if vote.member == word.member])
+    cast(session, subject, says=word.decision, reason=word.note, **word.model_dump(exclude={"decision", "note"}))
 
 
 def _said_of(session: Session, row: NoticeRow) -> GivenWords:
     """Return what members have said of this version."""
     version = (row.notice, row.version)
-    kept = session.get(EmergencyRow, (row.incident, *version))
-    return GivenWords({version: approvals_of(session, row)}, {version: _emergency(kept)} if kept else {}, team(session))
+    pair = votes_on(session, subject_of(row, VoteKind.EMERGENCY))
+    return GivenWords({version: approvals_of(session, row)}, {version: _emergency(pair)} if pair else {}, team(session))
 
 
-def _emergency(row: EmergencyRow) -> Emergency:
-    return Emergency.model_validate(row.model_dump(include=set(Emergency.model_fields)))
+def _emergency(pair: Sequence[VoteRow]) -> Emergency:
+    first, second = pair
+    return Emergency(
+        first=first.member, second=second.member, why=first.reason, binding=first.binding, at=first.at, **first.detail
+    )
 
 
 def _expires_after(session: Session, row: NoticeRow) -> timedelta:

@@ -10,7 +10,8 @@ from amends.domain.playbook.survey import Sample
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.store.session import Store
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import PersonRow, SurveySampleRow
+from amends.ledger.tables.notice import SurveySampleRow
+from amends.ledger.tables.people import PersonRow
 
 VALUES = 2**64
 """The number of values that the draw can give to a person."""

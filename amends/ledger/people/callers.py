@@ -6,7 +6,7 @@ from sqlmodel import Session, col, or_, select
 
 from amends.ledger.people.people import CHUNK, as_written, opened_person
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 
 ENOUGH = 2
 """The number of people of one name after which the search ends: it is not certain then who calls."""

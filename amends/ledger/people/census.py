@@ -4,7 +4,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.people.census import Census, Sort
 from amends.domain.people.person import AudienceCounts, place_of
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 
 ALIKE = (
     *(col(getattr(PersonRow, name)) for name in ("country", "region", "locale", "segment", "data", "flags")),

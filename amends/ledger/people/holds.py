@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from amends.domain.people.person import Hold
@@ -12,11 +11,13 @@ from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import incident_row
 from amends.ledger.store.sums import SETTLES, settle_rows
-from amends.ledger.store.tables import REPORTED, PersonRow, ReleaseRow
+from amends.ledger.tables.notice import ReleaseRow
+from amends.ledger.tables.people import REPORTED, PersonRow
 
 REPORTED_HOLDS = (Hold.WRONG_PERSON, Hold.OUTDATED_ADDRESS)
 FREE = ("", Hold.SHARED_MAILBOX.value)
 """The holds in place of which a report holds a person."""
+REPORTED_PEOPLE = f"SELECT number, hold FROM person WHERE incident = :incident AND {REPORTED}"
 OF_RELEASED = "notice IN (SELECT notice FROM release WHERE release.incident = :incident)"
 """The condition of a message of the incident, spelled so that databases find it by notice and person."""
 # The `|| ''` keeps SQLite from using the index of due messages, as in opt_outs.py.
@@ -69,8 +70,7 @@ def withhold(session: Session, incident: str, now: datetime) -> int:
 
     Messages come to wait after a report when they are given back by a worker or are next in a cascade.
     """
-    chosen = select(PersonRow.number, PersonRow.hold).where(PersonRow.incident == incident, text(REPORTED))
-    people = session.exec(chosen).all()
+    people = session.execute(statement(REPORTED_PEOPLE), {"incident": incident}).all()
     return sum(
         withhold_people(session, incident, [number for number, why in people if why == hold], hold, now)
         for hold in REPORTED_HOLDS

@@ -9,10 +9,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from amends.domain.notice.notice import DeliveryState
-from amends.ledger.people.people import CHUNK, link_index
+from amends.ledger.people.people import ADDRESS_INDEXES, CHUNK, link_index
 from amends.ledger.store.bulk import among, listed
 from amends.ledger.store.encryption import Keys
-from amends.ledger.store.tables import DeliveryRow, PersonRow, ReleaseRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 CAME_TO_THEM = (
     DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN,
@@ -84,7 +86,7 @@ def _addresses_now(incident: str) -> Any:
 
 
 def _addresses(whose: Any) -> tuple[Any, ...]:
-    return whose.email_index, whose.phone_index, whose.postal_index
+    return tuple(getattr(whose, name) for name in ADDRESS_INDEXES)
 
 
 def _of(session: Session, query: Any, column: str, numbers: Iterable[int]) -> Iterator[Any]:

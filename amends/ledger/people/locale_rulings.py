@@ -10,7 +10,7 @@ from amends.domain.people.locales import LocaleRuling, why_not_rule
 from amends.domain.people.person import AudienceCounts
 from amends.domain.team.member import Member
 from amends.ledger.store.session import Store, must_approve
-from amends.ledger.store.tables import LocaleRulingRow
+from amends.ledger.tables.people import LocaleRulingRow
 
 
 class LocaleRulings:

@@ -7,13 +7,15 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.channel.message import ReceiptCause
 from amends.ledger.people.people import person_row
 from amends.ledger.store.bulk import among, listed, spelled, statement
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import ENGINE, Store, incident_row
 from amends.ledger.store.sums import SETTLES, settle_rows
-from amends.ledger.store.tables import OPEN_COMPLAINT, NoticeRow, PersonRow, QuestionRow, ReleaseRow
+from amends.ledger.tables.feedback import OPEN_COMPLAINT, QuestionRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 OPTIONAL = """
 notice IN (

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from amends.domain.people.preference import Preference
 from amends.ledger.people.people import link_index, person_row
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import LinkRenewalRow, PreferenceRow, TickedStepRow
+from amends.ledger.tables.people import LinkRenewalRow, PreferenceRow, TickedStepRow
 
 MOST_TICKS = 50
 """The most steps that are kept of a person; a page offers four."""

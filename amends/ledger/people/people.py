@@ -12,23 +12,26 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotInLedger
+from amends.domain.channel.channel import FURTHER, addresses
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Hold, Person, hold_for
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.session import Store
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 
 CHUNK = 2_000
 """The number of people who are read or written at once."""
 SEPARATOR = "\x1f"
 """The character between the parts of the contact data; no part may hold a control character."""
-PARTS = 7
+PARTS = 7 + len(FURTHER)
 """The number of parts of the contact data."""
+ADDRESS_INDEXES = tuple(address.index for address in addresses())
+"""The columns with the keyed indexes of a person's addresses."""
 OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
 """The columns from which a person is made."""
 PEOPLE_COLUMNS = (
-    "incident", "number", "sealed", "ref_index", "email_index", "phone_index", "postal_index", "link_index",
+    "incident", "number", "sealed", "ref_index", *ADDRESS_INDEXES, "link_index",
     "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "consents_to_email",
     "child_index", "guardian", "hold",
 )  # fmt: skip
@@ -123,16 +126,14 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
     number, contact = person.number, _parts(person)
     data, flags, hold = _spelled(person.data, person.flags, person.guardian_of != "")
     said = (data, person.country, person.region, person.timezone)
-    ref, email, phone, postal, child = contact_indexes(keys, incident, contact)
+    ref, *indexes, child = contact_indexes(keys, incident, contact)
     listed = SEPARATOR.join((*contact, person.locale, person.segment, flags))
     return (
         incident,
         number,
         seal.close(listed, contact_place(incident, number, *said)),
         ref,
-        email,
-        phone,
-        postal,
+        *indexes,
         link_index(keys.link_token(incident, number, 1)),
         1,
         person.locale,
@@ -150,13 +151,14 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
 
 
 def contact_indexes(keys: Keys, incident: str, contact: Sequence[str]) -> tuple[bytes | None, ...]:
-    """Return the keyed indexes of ref, email, phone and postal address, and of the ref of the person's child."""
-    ref, _, email, phone, postal, child, _ = contact
+    """Return the keyed indexes of ref and of each address, and of the ref of the person's child."""
+    ref, _, email, phone, postal, child, *further, _ = contact
     return (
         keys.index(incident, "ref", ref),
         keys.index(incident, "email", email.lower()) if email else None,
         keys.index(incident, "phone", phone) if phone else None,
         keys.index(incident, "postal", as_written(postal)) if postal.strip() else None,
+        *(keys.index(incident, kind.keyed, one) if one else None for kind, one in zip(FURTHER, further, strict=True)),
         keys.index(incident, "ref", child) if child else None,
     )
 
@@ -189,7 +191,8 @@ def contact_place(incident: str, number: int, *said: str) -> str:
 
 def _parts(person: Person) -> tuple[str, ...]:
     consent = person.consents_to_email.isoformat() if person.consents_to_email else ""
-    return (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of, consent)
+    first = (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of)
+    return (*first, *(address.of(person) for address in FURTHER), consent)
 
 
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
@@ -203,7 +206,7 @@ def opened_person(incident: str, row: Any, seal: Seal) -> Person:
 
 def person_of(row: Any, contact: Sequence[str]) -> Person:
     """Return the person of a row, or of its columns OPENED, with this contact data."""
-    ref, name, email, phone, postal_address, guardian_of, consent = contact
+    ref, name, email, phone, postal_address, guardian_of, *further, consent = contact
     return Person(
         number=row.number,
         ref=ref,
@@ -220,11 +223,14 @@ def person_of(row: Any, contact: Sequence[str]) -> Person:
         guardian_of=guardian_of,
         flags=_flags(row.flags),
         consents_to_email=date.fromisoformat(consent) if consent else None,
+        further=tuple(further),
     )
 
 
 def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal, said: Sequence[str]) -> list[str]:
-    """Return a person's contact data: ref, name, email, phone, postal address, the child's ref, and the day of consent.
+    """Return a person's contact data.
+
+    It is ref, name, email, phone, postal address, the child's ref, further addresses, and the day of consent.
 
     `said` holds the row's data elements, country, region and time zone. Raises DataDamaged when the contact data or one
     of these was altered or moved.

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import DataDamaged, NotAllowed
-from amends.domain.case.case import EventKind
+from amends.domain.incident.event_kind import EventKind
 from amends.domain.people.person import Hold, MailboxRuling
 from amends.domain.team.member import Member
 from amends.ledger.people.people import opened_contact
@@ -19,7 +20,10 @@ from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, must_approve
 from amends.ledger.store.sums import changing_these
-from amends.ledger.store.tables import EventRow, PersonRow, ReleaseRow
+from amends.ledger.tables.deliver import MAIL, on_kinds
+from amends.ledger.tables.incident import EventRow
+from amends.ledger.tables.notice import ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 SAME = ("email_index", "locale", "country", "region", "timezone", "data", "segment")
 """The columns in which people of one copy agree: then a message says the same to each of them."""
@@ -53,8 +57,12 @@ FROM person AS other CROSS JOIN person AS one
 WHERE other.incident = :incident AND other.hold = '' AND one.incident = :incident AND one.hold = 'shared_mailbox'
 AND {AGREE} AND one.gone_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM delivery AS own WHERE own.incident = :incident AND own.notice = :notice
-    AND own.person = one.number AND own.channel = 'email' AND own.state <> 'held'
+    AND own.person = one.number AND own.{on_kinds(MAIL)} AND own.state <> 'held'
 ) AND """
+
+RULING = sql(col(EventRow.name)).where(
+    col(EventRow.incident) == bindparam("incident"), col(EventRow.kind) == EventKind.MAILBOXES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,8 @@ class SharedMailboxes:
 
 def ruling_of(session: Session, incident: str) -> MailboxRuling | None:
     """Return the decision on shared mailboxes, or None without one."""
-    found = _rulings(session, incident)
-    return MailboxRuling(found[0].name) if found else None
+    found = session.execute(RULING, {"incident": incident}).scalar()
+    return MailboxRuling(found) if found else None
 
 
 def _rulings(session: Session, incident: str) -> Sequence[EventRow]:

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from amends.domain.assess.assessment import Assessment
 from amends.ledger.incident.incidents import happened
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import AssessmentRow
+from amends.ledger.tables.playbook import AssessmentRow
 
 
 class Assessments:

@@ -6,11 +6,13 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from amends.domain.base.text import minute
-from amends.domain.case.case import OccurrenceKind, OccurrenceState
+from amends.domain.case.states import OccurrenceKind, OccurrenceState
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import NoticeStage
 from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import NoticeRow, OccurrenceRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.playbook import OccurrenceRow
 
 
 class Occurrences:
@@ -48,7 +50,9 @@ class Occurrences:
                 row.done_at = now
                 happened(write.session, incident, step, now)
             if state is OccurrenceState.HELD:
-                note_alert(write, incident, f"{step} {number} is held since {minute(now)}: {note}", now)
+                held = AlertId(AlertKind.STEP_HELD, f"{step} {number}", minute(now))
+                what = f"{step} {number} is held since {minute(now)}: {note}"
+                note_alert(write, incident, Alert(held, what, now))
             write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
 
     def begin(self, incident: str, step: str, number: int, due_at: datetime, now: datetime) -> None:

@@ -12,7 +12,8 @@ from amends.domain.notice.notice import digest
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Playbook
 from amends.ledger.store.session import Write
-from amends.ledger.store.tables import CompensationClaimRow, PinRow
+from amends.ledger.tables.claim import CompensationClaimRow
+from amends.ledger.tables.playbook import PinRow
 
 LATEST_PIN = (
     select(PinRow)

@@ -7,17 +7,19 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import OPEN_OCCURRENCES
 from amends.domain.playbook.playbook import BUILT_IN_STEPS, Playbook
 from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.vote import VoteRule, why_not_together
 from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.playbook.pins import content_hash, pin, pin_row
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.tables import IncidentRow, OccurrenceRow, PinRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.playbook import OccurrenceRow, PinRow
 
 HELD_WHY = "the playbook does not have this step any more; nothing of it has left"
 
@@ -129,9 +131,8 @@ def _why_not_by(lead: Member, second: Member | None, weaker: int) -> Refusal | N
         return Refusal(
             f"{weaker} of the changes are weaker, so a second person who may approve must want this too: --with NAME"
         )
-    if second.name == lead.name or not second.active or not second.role.may_approve:
-        return Refusal(f"{second.name} cannot be the second person; it needs somebody else who may approve")
-    return None
+    words = f"{second.name} cannot be the second person; it needs somebody else who may approve"
+    return Refusal(words) if why_not_together(lead, second, VoteRule()) else None
 
 
 def _why_not_as_seen(old: Pinned, seen: str) -> Refusal | None:

@@ -14,21 +14,25 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.base.value import LARGEST_NUMBER
-from amends.domain.channel.channel import ChannelKind, ReceiptCause, Status
-from amends.domain.feedback.answer import ReplyState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause, Status
+from amends.domain.channel.outgoing import OutgoingName, OutgoingState
+from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.codes import OURS
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
-from amends.ledger.feedback.replies import Replies
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.notice.notices import Notices
+from amends.ledger.outbox.reports import OutgoingReports
 from amends.ledger.people.opt_outs import opted_out
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.leases import lock, recall
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, LeaseRow, MarkRow, RestoredNoticeRow
+from amends.ledger.tables.deliver import DUE, MAIL, TRACKED, TROUBLED, DeliveryRow, LeaseRow, MarkRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.notice import RestoredNoticeRow
 
 Report = MailReport | ProviderReceipt
 """A report about a message by a mail server, by the person's own provider, or by an SMS gateway."""
@@ -101,7 +105,7 @@ RECEIPTS: dict[Status, DeliveryState | Effect] = {
     Status.DEFERRED: DeliveryState.BOUNCED,
     Status.UNCERTAIN: DeliveryState.UNCERTAIN,
 }
-REPLIES = {DeliveryState.BOUNCED: ReplyState.BOUNCED, DeliveryState.DELIVERED: ReplyState.DELIVERED}
+REPLIES = {DeliveryState.BOUNCED: OutgoingState.BOUNCED, DeliveryState.DELIVERED: OutgoingState.DELIVERED}
 """The state of a reply to a question for each reported state that counts for it."""
 SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
 TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.PARKED)
@@ -121,22 +125,22 @@ HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
 
 PAGE = 2_000
 MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
-SMS_NAMED = f"""
-SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND provider_id = :name
+NAMED_BY_PROVIDER = f"""
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE {TRACKED} AND provider_id <> '' AND provider_id = :name
 """
 """The query is spelled as its index is; otherwise the index would not be used."""
-SMS_TO_LOOK_AT = f"""
+TO_LOOK_AT = f"""
 SELECT {", ".join(MESSAGE)}
 FROM (SELECT DISTINCT incident AS of_incident, notice AS of_notice FROM release) AS released CROSS JOIN delivery
 WHERE incident = of_incident AND notice = of_notice AND state IN ('uncertain', 'parked') AND {TROUBLED}
-AND channel = 'sms'
+AND {TRACKED}
 """
 """CROSS JOIN makes SQLite begin with the few releases and use an index for their messages."""
-SMS_TO_LEAVE_AGAIN = f"""
-SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND (attempts > 0 OR doubtful)
+TRIED_BEFORE = f"""
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND {TRACKED} AND (attempts > 0 OR doubtful)
 """
 """The query also asks for `doubtful`, because the attempts of a message that was parked begin again at 0."""
-SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
+LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND {TRACKED} AND "
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +187,10 @@ class ReceiptsTaken:
 class Receipts:
     """The reports of a ledger: a report counts only if it proves to know its message, and counts once if repeated."""
 
-    def __init__(self, store: Store, notices: Notices, replies: Replies) -> None:
+    def __init__(self, store: Store, notices: Notices, reports: OutgoingReports) -> None:
         self._store = store
         self._notices = notices
-        self._replies = replies
+        self._reports = reports
 
     def take(self, reports: Iterable[Report], now: datetime) -> Reported:
         """Take in reports of mail servers, providers and gateways, and return their effects; false ones change nothing.
@@ -221,16 +225,16 @@ class Receipts:
         if isinstance(state, Effect):
             return state
         with suppress(DataDestroyed):
-            if state in REPLIES and self._replies.reported(reply, REPLIES[state], report.detail, now):
+            if state in REPLIES and self._reports.reported(reply, REPLIES[state], report.detail, now):
                 return Effect(state)
         return Effect.UNCHANGED
 
-    def _reply(self, report: Report) -> tuple[str, int, int] | None:
+    def _reply(self, report: Report) -> OutgoingName | None:
         """Return the reply that a report names, or None; a Message-ID that is not the reply's own contradicts it."""
         if isinstance(report, ProviderReceipt):
-            return self._replies.by_gateway(report.provider_id, report.key)
-        named = self._replies.named(report.token)
-        return named if named and self._replies.agrees(named, report.message_id) else None
+            return self._reports.by_gateway(report.provider_id, report.key)
+        named = self._reports.named(report.token)
+        return named if named and self._reports.agrees(named, report.message_id) else None
 
     def _look(
         self, session: Session, place: int, report: Report, anew: Mapping[str, StoredMessage]
@@ -269,7 +273,7 @@ class Receipts:
     def _named_by(self, session: Session, token: str) -> StoredMessage | None:
         number, start = self._store.keys.bounced(token) or (0, "")
         message = _numbered(session, number)
-        is_email = message is not None and message.channel == ChannelKind.EMAIL
+        is_email = message is not None and ChannelKind(message.channel).mail
         return message if message and is_email and compare_digest(self.key(message)[:16], start) else None
 
     def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, StoredMessage]:
@@ -290,7 +294,7 @@ class Receipts:
         found = _named(session, receipt.provider_id) if receipt.provider_id else []
         if receipt.key:
             found = self._with_key(found, receipt.key) or self._with_key(_open_sms(session), receipt.key)
-            found = found or self._with_key(_messages(session.execute(text(SMS_TO_LEAVE_AGAIN))), receipt.key)
+            found = found or self._with_key(_messages(session.execute(text(TRIED_BEFORE))), receipt.key)
         return found[0] if len(found) == 1 else Effect.FOREIGN
 
     def _with_key(self, messages: Iterable[StoredMessage], key: str) -> list[StoredMessage]:
@@ -388,7 +392,7 @@ def _numbered(session: Session, number: int) -> StoredMessage | None:
 
 def _emails(session: Session, incident: str, notice: str) -> Iterator[StoredMessage]:
     columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
-    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.channel == ChannelKind.EMAIL)
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, col(DeliveryRow.channel).in_(MAIL))
     return (
         StoredMessage(*row) for row in session.execute(select(*columns).where(*here).execution_options(yield_per=PAGE))
     )
@@ -396,7 +400,7 @@ def _emails(session: Session, incident: str, notice: str) -> Iterator[StoredMess
 
 def _named(session: Session, provider_id: str) -> list[StoredMessage]:
     """Return the SMS that a gateway gave this id; several when two gateways use the same id."""
-    return _messages(session.execute(text(SMS_NAMED), {"name": provider_id}))
+    return _messages(session.execute(text(NAMED_BY_PROVIDER), {"name": provider_id}))
 
 
 def _open_sms(session: Session) -> list[StoredMessage]:
@@ -405,8 +409,8 @@ def _open_sms(session: Session) -> list[StoredMessage]:
     marks = session.exec(select(MarkRow.messages)).all()
     leaving = {"ids": listed(connection, [number for numbers in marks for number in numbers])}
     return [
-        *_messages(session.execute(text(SMS_TO_LOOK_AT))),
-        *_messages(session.execute(statement(SMS_LEAVING + among(connection, "id")), leaving)),
+        *_messages(session.execute(text(TO_LOOK_AT))),
+        *_messages(session.execute(statement(LEAVING + among(connection, "id")), leaving)),
     ]
 
 
@@ -459,12 +463,9 @@ def _call(
     write: Write, case: IncidentRow, notice: str, changed: Sequence[ReceiptNews], handed_over: int, now: datetime
 ) -> None:
     """Alert a person to bounces that are our fault, once for each reason, and to a closed case that goes on."""
-    alerts = {
-        f"{notice}: {one.message.channel} came back for a reason that lies with us: {one.detail}"
-        for one in changed
-        if one.ours
-    }
-    for alert in sorted(alerts):
-        note_alert(write, case.id, alert, now)
+    for channel, reason in sorted({(one.message.channel, one.detail) for one in changed if one.ours}):
+        what = f"{notice}: {channel} came back for a reason that lies with us: {reason}"
+        ours = AlertId(AlertKind.BOUNCED_BY_OUR_FAULT, f"{notice} {channel}", reason)
+        note_alert(write, case.id, Alert(ours, what, now))
     if handed_over:
         call_after_the_end(write, case, notice, now)

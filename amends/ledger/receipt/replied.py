@@ -6,18 +6,20 @@ from hmac import compare_digest
 
 from sqlmodel import Session, col, select
 
-from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.outgoing import OutgoingKind
 from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.reply import MailReply
 from amends.ledger.deliver.told import messages_to
 from amends.ledger.feedback.answering import sender_of
 from amends.ledger.feedback.question_rows import question_row
-from amends.ledger.feedback.replies import Replies
+from amends.ledger.outbox.reports import OutgoingReports
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.people.people import link_index
 from amends.ledger.receipt.receipts import Receipts, StoredMessage
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow
+from amends.ledger.tables.deliver import MAIL, DeliveryRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.people import PersonRow
 
 NOT_DESTROYED = IncidentRow.wrapped_key != b""
 Readers = Mapping[str, Sequence[tuple[str, int]]]
@@ -44,10 +46,10 @@ class RepliedTo:
 class Replied:
     """The emails of a ledger that were replied to."""
 
-    def __init__(self, store: Store, receipts: Receipts, replies: Replies) -> None:
+    def __init__(self, store: Store, receipts: Receipts, reports: OutgoingReports) -> None:
         self._store = store
         self._receipts = receipts
-        self._replies = replies
+        self._reports = reports
 
     def message(self, report: MailReport, reply: MailReply, readers: Readers | None = None) -> RepliedTo | None:
         """Return the message that the reply is about, or None; `readers` are those of `readers`, else looked up.
@@ -107,10 +109,10 @@ class Replied:
 
         None unless it comes from the address of the person's reader, or from that which asked. Raises KeyMissing.
         """
-        found = self._replies.answered(reply.answered) if reply.sender else None
-        if found is None:
+        found = self._reports.answered(reply.answered) if reply.sender else None
+        if found is None or found.kind is not OutgoingKind.ANSWER:
             return None
-        incident, _, question = found
+        incident, question = found.incident, int(found.reader)
         with self._store.read() as session:
             row = question_row(session, incident, question)
             if row.person is not None:
@@ -133,7 +135,10 @@ class Replied:
 
 def _emails_about(session: Session, incident: str, people: Iterable[int]) -> Iterator[StoredMessage]:
     for person in people:
-        here = (*messages_to(session, incident, person), DeliveryRow.channel == ChannelKind.EMAIL)
+        here = (
+            *messages_to(session, incident, person),
+            col(DeliveryRow.channel).in_(MAIL),
+        )
         for row in session.execute(select(*COLUMNS).where(*here)):
             yield StoredMessage(*row)
 

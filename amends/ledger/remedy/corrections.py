@@ -10,17 +10,13 @@ from sqlmodel import Session, col, func, or_, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.remedy.remedy import RemedyOutcome, ResultCorrection, correction_notice
+from amends.domain.remedy.remedy import ResultCorrection, correction_notice
 from amends.ledger.remedy.entitled import TELLS
+from amends.ledger.remedy.words import ToldResult
 from amends.ledger.store.session import Write
-from amends.ledger.store.tables import (
-    KEY,
-    CommitmentRow,
-    DeliveryRow,
-    NoticeRow,
-    ReleaseRow,
-    ResultCorrectionRow,
-)
+from amends.ledger.tables.commitment import CommitmentRow, ResultCorrectionRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import KEY, NoticeRow, ReleaseRow
 
 CHUNK = 10_000
 """The most persons of one statement."""
@@ -51,9 +47,7 @@ def told_a_result(session: Session, row: CommitmentRow, persons: Collection[int]
     return _may_have_read(session, row.incident, notices, sorted(persons)) if notices else set()
 
 
-def correct_told(
-    write: Write, row: CommitmentRow, person: int, was: str, outcome: RemedyOutcome, by: str, now: datetime
-) -> str:
+def correct_told(write: Write, row: CommitmentRow, person: int, result: ToldResult, by: str, now: datetime) -> str:
     """Store that a message told this person a wrong result, and return the id of the notice that will say so.
 
     A correction that the person has not read yet tells the new result in place of the one that it would have told; ""
@@ -65,10 +59,10 @@ def correct_told(
         write.session, row.incident, [correction_notice(row.id, last.number)], [person]
     )
     if last and unread:
-        return _correct_unread(write, row, last, outcome.word, by)
+        return _correct_unread(write, row, last, result.word, by)
     number = _next_number(write.session, row)
     of_person: dict[str, Any] = {"incident": row.incident, "commitment": row.id, "number": number, "person": person}
-    write.session.add(ResultCorrectionRow(**of_person, was=was, word=outcome.word, by=by, at=now))
+    write.session.add(ResultCorrectionRow(**of_person, was=result.was, word=result.word, by=by, at=now))
     return correction_notice(row.id, number)
 
 

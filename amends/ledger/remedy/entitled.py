@@ -9,7 +9,10 @@ from sqlmodel import col
 from amends.domain.notice.notice import PERSON_STATE
 from amends.domain.notice.told import COUNTS_AS_TOLD
 from amends.domain.remedy.remedy import RemedyState
-from amends.ledger.store.tables import DeliveryRow, PersonRow, RemedyRow, StatedCommitmentRow
+from amends.ledger.tables.commitment import RemedyRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import StatedCommitmentRow
+from amends.ledger.tables.people import PersonRow
 
 TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
 """The states of messages that tell."""

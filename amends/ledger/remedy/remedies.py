@@ -18,15 +18,18 @@ from amends.domain.remedy.remedy import (
     RemedyCounts,
     RemedyOutcome,
     RemedyState,
+    RightOutcome,
     why_not,
     why_not_correct,
     why_not_keep,
 )
 from amends.ledger.remedy.corrections import correct_told, told_a_result
 from amends.ledger.remedy.entitled import PERSON, entitled, has_remedy
+from amends.ledger.remedy.words import ToldResult
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.sums import changing, changing_these
-from amends.ledger.store.tables import CommitmentRow, PersonRow, RemedyRow
+from amends.ledger.store.sums import changing_these
+from amends.ledger.tables.commitment import CommitmentRow, RemedyRow
+from amends.ledger.tables.people import PersonRow
 
 CHUNK = 10_000
 """The most rows of one statement."""
@@ -130,13 +133,14 @@ class Remedies:
             return Settlement(changed=len(new), same=len(outcomes) - len(new))
 
     def correct(
-        self, incident: str, commitment: str, person: int, outcome: RemedyOutcome, why: str, by: str, now: datetime
+        self, incident: str, commitment: str, person: int, right: RightOutcome, by: str, now: datetime
     ) -> Corrected:
         """Put right the result that a message told a person wrongly; the same again changes nothing.
 
         Their page has it at once, and a notice tells them what was wrong. Raises NotAllowed without a reason, for an
         outcome that the commitment has no words for, and for somebody to whom no message told a result; NotInLedger.
         """
+        outcome, why = right
         with self._store.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
@@ -147,7 +151,7 @@ class Remedies:
                 raise NotAllowed(f"person {person}: {NOT_PROMISED if before is None else NOT_TOLD}")
             if before == outcome:
                 return Corrected(before)
-            notice = correct_told(write, row, person, before.word, outcome, by, now)
+            notice = correct_told(write, row, person, ToldResult(outcome.word, before.word), by, now)
             _store(write, row, {person: outcome}, by, now)
             detail = {"by_person": person, "why": why, "notice": notice}
             write.note(now, incident, "result corrected", commitment, actor=by, **detail)
@@ -162,13 +166,6 @@ def refuse_owed(write: Write, row: CommitmentRow, now: datetime) -> None:
     counts = remedy_counts(write.session, row.incident)[row.id]
     if refusal := why_not_keep(row.incident, row.id, counts.owed):
         raise NotAllowed(refusal)
-
-
-def forget_results(write: Write, incident: str) -> None:
-    """Remove which result each person has; how many people were owed one, and how each stood, stays."""
-    for row in list(_per_person(write.session, incident)):
-        with changing(write.session, "remedy", (incident, row.id)):
-            write.change(update(RemedyRow).where(*_of(row)).values(word=""))
 
 
 def enrol_in(write: Write, row: CommitmentRow, now: datetime) -> int:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, or_, select
 
-from amends.domain.base.value import TOLD_WRONGLY
+from amends.domain.base.audience import ToldWrongly, audience_of
 from amends.domain.remedy.remedy import corrected_by
-from amends.ledger.store.tables import NoticeRow, RemedyRow, ResultCorrectionRow
+from amends.ledger.tables.commitment import RemedyRow, ResultCorrectionRow
+from amends.ledger.tables.notice import NoticeRow
 
 
 class ToldResult(NamedTuple):
@@ -72,7 +73,7 @@ def _told_by(session: Session, incident: str, notices: Collection[str]) -> dict[
     about, audience = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["audience"].as_string()
     query = select(NoticeRow.notice, about, audience).where(
         NoticeRow.incident == incident, col(NoticeRow.notice).in_(notices),
-        or_(about != "", audience.startswith(TOLD_WRONGLY)),
+        or_(about != "", audience.startswith(ToldWrongly.word)),
     )  # fmt: skip
     found = session.exec(query.distinct()).all()
-    return {notice: (name, 0) if name else corrected_by(readers) for notice, name, readers in found}
+    return {notice: (name, 0) if name else corrected_by(audience_of(readers)) for notice, name, readers in found}

@@ -4,7 +4,7 @@ SQLAlchemy needs more time for a row than the database does, and an incident may
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,8 +25,9 @@ WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.f
 KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s::json", 1).replace("?", "%s") + "FOR UPDATE OF lease"
 KEEP = """
 UPDATE delivery
-SET state = ?, cause = ?, detail = ?, doubtful = ?, provider_id = ?, next_try_at = ?, updated_at = ?
-WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
+SET state = ?, cause = ?, detail = ?, doubtful = ?, next_try_at = ?, updated_at = ?, provider_id = kept.value
+FROM json_each(?) AS kept
+WHERE delivery.id = CAST(kept.key AS INTEGER) AND lease = ? AND state IN ('claimed', 'uncertain')
 """
 KEEP_POSTGRESQL = """
 UPDATE delivery AS d
@@ -114,17 +115,25 @@ def make_room(connection: Connection) -> None:
 
 
 class Kept(NamedTuple):
-    """The outcome of a message as KEEP stores it, in the order of its parameters; times as `spelled` returns them."""
+    """An outcome that messages of one lease share, in the order of KEEP's parameters; times as `spelled` returns them.
+
+    A statement for each outcome takes half the time of one for each message.
+    """
 
     state: str
     cause: str
     detail: str
     doubtful: bool
-    provider_id: str
     next_try_at: Any
     at: Any
-    message: int
+    messages: dict[int, str]
+    """The provider's own name of each message, by the message's id."""
     lease: int
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of KEEP_POSTGRESQL for each message."""
+        for message, name in self.messages.items():
+            yield *self[:4], name, self.next_try_at, self.at, message, self.lease
 
 
 class Swift:
@@ -165,10 +174,11 @@ class Swift:
     def keep_answers(self, answers: Sequence[Kept]) -> None:
         """Store the outcomes, except for messages that another lease holds by now or whose outcome is known already."""
         if answers and self._postgresql:
-            columns = [list(column) for column in zip(*answers, strict=True)]
-            self._cursor.execute(KEEP_POSTGRESQL, columns)
+            rows = (row for kept in answers for row in kept.rows())
+            self._cursor.execute(KEEP_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
         elif answers:
-            self._cursor.executemany(KEEP, answers)
+            listed_each = ((*kept[:6], json.dumps(kept.messages), kept.lease) for kept in answers)
+            self._cursor.executemany(KEEP, listed_each)
 
     def not_tried(self, messages: Sequence[tuple[int, int]]) -> None:
         """Subtract the attempt that the claim of each (message, lease) counted; to be called before `keep_answers`."""

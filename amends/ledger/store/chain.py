@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger.store.database import CHAIN_LOCK, alone
 from amends.ledger.store.disk_reserve import FULL
-from amends.ledger.store.tables import AuditRow
+from amends.ledger.tables.audit import AuditRow
 from amends.system.files import locked, replace_locked
 
 START = hashlib.sha256(b"amends audit chain").digest()

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import LRUCache
 from sqlmodel import Session
 
 from amends.domain.base.errors import DiskFull, LedgerUnavailable
@@ -62,6 +63,32 @@ WHERE datname = current_database() AND wait_event = 'SyncRep' AND query_start < 
 """
 """Commits that have waited for a synchronous standby longer than any commit waits for a standby that answers."""
 NO_ANSWER = "?"
+SQL_FEATURES = ("server_version_info", "default_schema_name", "paramstyle", "_backslash_escapes")
+"""The attributes of a dialect that differ between two servers, or two connections, and change the SQL for them."""
+
+
+class CompiledStatements(LRUCache[Any, Any]):
+    """The compiled statements of all ledgers of a process; safe for use by several threads.
+
+    SQLAlchemy's key begins with the dialect object, and each engine has one of its own. Here the key begins with what
+    the dialect makes of a statement: its class, and the features that it found in the database's version.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(_by_features(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(_by_features(key), compiled)
+
+
+def _by_features(key: Any) -> Any:
+    dialect, *rest = key
+    features = (getattr(dialect, name, None) for name in SQL_FEATURES)
+    return (type(dialect), *features, *rest)
+
+
+SHARED = {"compiled_cache": CompiledStatements(2000)}
+"""The options of every engine."""
 
 
 def connect(url: str, *, durable: bool = True) -> Engine:
@@ -74,6 +101,7 @@ def connect(url: str, *, durable: bool = True) -> Engine:
         server = create_engine(
             url,
             hide_parameters=True,
+            execution_options=SHARED,
             connect_args={**DEAD_LINE, "options": f"{NO_IDLING} {ON_DISK} -c lock_timeout={BUSY_SECONDS * 1000:.0f}"},
         )
         event.listen(server, "checkin", _note_use)
@@ -81,7 +109,7 @@ def connect(url: str, *, durable: bool = True) -> Engine:
         return server
     _create_private(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, execution_options=SHARED)
     event.listen(engine, "connect", partial(_prepare_sqlite, file))
     event.listen(engine, "begin", _begin_sqlite)
     if not durable:
@@ -222,7 +250,7 @@ def together(connection: Connection, lock: int) -> None:
 
 
 def revision_of(connection: Connection) -> str:
-    """Return the last migration of the tables; empty when there was none."""
+    """Return the identifier of the tables, as `schema` in tables.py gives it; empty when there is none."""
     return str(connection.exec_driver_sql("SELECT version_num FROM amends_schema").scalar() or "")
 
 

@@ -4,15 +4,16 @@ import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, type_coerce, update
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.store.bulk import among, listed, spelled, statement
-from amends.ledger.store.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
+from amends.ledger.tables.deliver import PAGES, DeliveryRow, LeaseRow, MarkRow, on_kinds
 
 LEASE = timedelta(seconds=90)
 """The time after which a lease ends unless it is renewed."""
@@ -31,7 +32,7 @@ HELD = and_(
 DOUBT = f"""
 UPDATE delivery SET state = 'uncertain', cause = '{ReceiptCause.BROKEN_OFF}', detail = '', doubtful = false,
 updated_at = :now
-WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
+WHERE lease = :lease AND state = 'claimed' AND NOT {on_kinds(PAGES)} AND """
 OPEN = "SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND "
 PROC = Path("/proc")
 UNKNOWN = ""
@@ -88,14 +89,6 @@ def run_out(now: datetime) -> ColumnElement[bool]:
     return or_(col(LeaseRow.until) < now, col(LeaseRow.until) > now + LEASE + CLOCKS_APART)
 
 
-def any_at_work(connection: Connection) -> bool:
-    """Return True when some worker holds a lease, by the database's own clock; False without a table of leases."""
-    if not inspect(connection).has_table("lease"):
-        return False
-    now: datetime = connection.execute(select(type_coerce(func.current_timestamp(), UtcDateTime))).scalar_one()
-    return connection.execute(select(LeaseRow.id).where(not_(run_out(now)))).first() is not None
-
-
 def open_marks(session: Session, lease: LeaseRow) -> list[int]:
     """Return the ids of this lease's messages that were marked and have no outcome yet."""
     marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == lease.id)).all()
@@ -145,9 +138,14 @@ class Life(StrEnum):
 def this_process() -> str:
     """Return a name that no other process ever has: boot, process namespace, number and start time; else UNKNOWN."""
     try:
-        return f"{_machine()} {os.getpid()} {_started(os.getpid())}"
+        return _name_of(os.getpid())
     except OSError:
         return UNKNOWN
+
+
+@cache
+def _name_of(number: int) -> str:
+    return f"{_machine()} {number} {_started(number)}"
 
 
 def life_of(holder: str) -> Life:

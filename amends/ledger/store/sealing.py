@@ -22,27 +22,12 @@ from sqlmodel import Session, SQLModel
 from amends.domain.base.errors import LedgerAltered
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.store.encryption import Keys
-from amends.ledger.store.tables import ClockRow, Sealed
+from amends.ledger.store.schema import table_named
+from amends.ledger.tables.declared import bound_columns, closed_columns, name_columns
+from amends.ledger.tables.row import Sealed
 
 SEALER, JOURNAL = "sealer", "journal"
 """The names of a session's sealer and journal among its `info`."""
-BOUND = {"notice": {"draft"}, "pin": {"playbook", "wording"}, "incident_version": {"content"}, "approval": {"id"}}
-"""Columns that a seal leaves out: the row has their hash, which binds them; the id of an approval means nothing."""
-CLOSED = {
-    "member": ("sealed_contact",),
-    "question": ("sealed_text", "sealed_objection"),
-    "survey_text": ("sealed_text",),
-    "answer": ("sealed_texts",),
-    "reply": ("sealed_address",),
-    "person_report": ("sealed_said", "sealed_words"),
-    "access_request": ("sealed_file", "sealed_words"),
-    "commitment_file": ("sealed_name", "sealed_content"),
-    "compensation_claim": ("sealed_account", "sealed_objection"),
-    "claim_decision": ("sealed_reason",),
-}
-"""Encrypted columns, which open in their own row alone: when one was altered, the rest of the row can still be read."""
-NAMED_BY = {"approval": ("incident", "notice", "version", "member")}
-"""The columns that name a row where its primary key is only a number."""
 SEAL_BYTES = 16
 SETTLED = frozenset(
     {
@@ -144,17 +129,17 @@ def table_of(row: SQLModel) -> str:
 
 def name_of(row: SQLModel) -> Group:
     """Return what names the row in its table."""
-    return name_in(table_of(row), row.__dict__, inspect(type(row)).primary_key)
+    return name_in(table_of(row), row.__dict__)
 
 
-def name_in(table: str, values: Values, key: Iterable[Any]) -> Group:
-    """Return what names a row with these values by column; `key` holds the columns of the primary key."""
-    return tuple(str(values[name]) for name in NAMED_BY.get(table) or [column.name for column in key])
+def name_in(table: str, values: Values) -> Group:
+    """Return what names a row with these values by column."""
+    return tuple(str(values[name]) for name in name_columns(table_named(table)))
 
 
 def value_of(table: str, values: Values) -> str:
     """Return what the audit chain keeps of a row: its seal, and a hash of its encrypted columns, in hex."""
-    closed = b"\0".join(values[name] or b"" for name in CLOSED.get(table, ()))
+    closed = b"\0".join(values[name] or b"" for name in closed_columns(table_named(table)))
     seal: bytes = values["seal"]
     return seal.hex() + (hashlib.blake2b(closed, digest_size=SEAL_BYTES).hexdigest() if closed.strip(b"\0") else "")
 
@@ -167,8 +152,8 @@ def named(table: str, name: Group) -> str:
 @cache
 def _meant(table: str) -> tuple[str, ...]:
     """Return the columns that a seal of this table covers."""
-    left_out = {"seal", *BOUND.get(table, ()), *CLOSED.get(table, ())}
-    return tuple(column.name for column in SQLModel.metadata.tables[table].columns if column.name not in left_out)
+    left_out = {"seal", *bound_columns(table_named(table)), *closed_columns(table_named(table))}
+    return tuple(column.name for column in table_named(table).columns if column.name not in left_out)
 
 
 def _spelled(value: Any) -> str:
@@ -211,8 +196,8 @@ def seal_alone(session: Session, row: Sealed) -> None:
 
 
 def note_alone(session: Session, row: Sealed) -> None:
-    """Note a sealed row in the journal; the clock of a machine is read each minute, and stands in no journal."""
-    if not isinstance(row, ClockRow):
+    """Note a sealed row in the journal, unless its table is not in the audit chain."""
+    if "unchained" not in table_named(table_of(row)).info:
         journal_of(session).rows[table_of(row), name_of(row)] = value_of(table_of(row), row.__dict__)
 
 

@@ -21,14 +21,15 @@ from amends.domain.base.errors import (
     DataDestroyed,
     DiskFull,
     KeyMissing,
-    LedgerNewer,
     LedgerRestored,
     LedgerUnavailable,
     NotAllowed,
     NotInLedger,
+    TablesDiffer,
 )
-from amends.domain.case.case import DESTROYED, EventKind
+from amends.domain.incident.event_kind import DESTROYED, EventKind
 from amends.domain.team.member import Member
+from amends.domain.team.vote import to_act, why_not_vote
 from amends.ledger.store.bulk import Swift
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.chain import Chain, Head
@@ -47,12 +48,15 @@ from amends.ledger.store.database import (
     together,
     writing,
 )
-from amends.ledger.store.disk_reserve import Reserve, no_room
+from amends.ledger.store.disk_reserve import SIZE, Reserve, no_room
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.marker_files import MarkNotes, ReleasedNotes, missed
+from amends.ledger.store.schema import schema
 from amends.ledger.store.sealing import JOURNAL, SEALER, Journal, Sealer, journal_of, note_alone, seal_alone
 from amends.ledger.store.sums import SUMMER, Summer, tally_of
-from amends.ledger.store.tables import SCHEMA, EventRow, IncidentRow, KeyCheckRow, Sealed
+from amends.ledger.tables.audit import KeyCheckRow
+from amends.ledger.tables.incident import EventRow, IncidentRow
+from amends.ledger.tables.row import Sealed
 
 ENGINE = "amends"
 """The actor of an audit entry about an act of no person."""
@@ -130,11 +134,13 @@ class Write:
 class Store:
     """The database of a ledger, with its keys and the files beside it."""
 
-    def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
+    def __init__(
+        self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True, reserve: int = SIZE
+    ) -> None:
         self.engine = connect(url, durable=durable)
         self.anchor = anchor
         self.path = file_of(url)
-        self.reserve = Reserve(self.path)
+        self.reserve = Reserve(self.path, reserve)
         self.keys = keys
         self.chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
@@ -206,11 +212,11 @@ class Store:
         """Yield one transaction. Raises AlreadyInLedger when a key would be stored twice, LedgerUnavailable.
 
         An `exclusive` one begins when all others that write have ended, and they wait for its end. Raises
-        LedgerNewer when a newer Amends has migrated the tables since this ledger was opened.
+        TablesDiffer when the ledger has got the tables of another Amends since it was opened.
         """
         with self.errors_in_words("written"), writing(self.engine, self._info | {JOURNAL: Journal()}) as session:
             (alone if exclusive else together)(session.connection(), SCHEMA_LOCK)
-            refuse_newer(revision_of(session.connection()))
+            refuse_other_tables(revision_of(session.connection()))
             write = Write(session, self.chain)
             yield write
             write.end()
@@ -262,7 +268,7 @@ class Store:
             if not isinstance(error, self._unavailable) and type(cause) is not sqlite3.DatabaseError:
                 raise  # a bug in Amends; sqlite3.DatabaseError itself, of no subclass, means a damaged file
             if disk_is_full(cause):
-                raise DiskFull(no_room()) from None
+                raise DiskFull(no_room(self.reserve.size)) from None
             said = str(cause).partition(" with text ")[0]  # after it SQLite quotes the unreadable value
             then = f"; {DAMAGED}" if type(cause) is sqlite3.DatabaseError else ""
             raise LedgerUnavailable(f"{self._name} cannot be {tried}: {said}{then}") from None
@@ -276,7 +282,7 @@ class Store:
         if self.path and not os.access(self.path, os.W_OK):
             raise LedgerUnavailable("the ledger cannot be written: it is read-only")
         if not self.reserve.has_room:
-            raise DiskFull(no_room())
+            raise DiskFull(no_room(self.reserve.size))
 
     def seal(self, session: Session, incident: str) -> Seal:
         """Return the seal of this incident's personal data. Raises NotInLedger, DataDestroyed, KeyMissing.
@@ -373,12 +379,12 @@ class Store:
         self.engine.dispose()
 
 
-def refuse_newer(revision: str) -> None:
-    """Raise LedgerNewer for tables of a later revision than this program knows."""
-    if revision > SCHEMA:
-        raise LedgerNewer(
-            f"the ledger was written by a newer Amends: its tables are {revision}, and this one knows those up to "
-            f"{SCHEMA}; install the newer one here, and start again"
+def refuse_other_tables(revision: str) -> None:
+    """Raise TablesDiffer for tables other than this program's; an empty revision stands for none."""
+    if revision and revision != schema():
+        raise TablesDiffer(
+            f"the ledger was written by another Amends: its tables are {revision}, and this one knows {schema()}; "
+            "install that one here, and start again"
         )
 
 
@@ -388,8 +394,8 @@ def _cause(error: Exception) -> str:
 
 def must_approve(by: Member, what: str = "decide this") -> None:
     """Raise NotAllowed for a member whose role may not approve, and who therefore may not do this either."""
-    if not by.role.may_approve:
-        raise NotAllowed(f"{by.name} may not {what}: it needs a role that may approve")
+    if refusal := why_not_vote(by, to_act(what)):
+        raise NotAllowed(refusal)
 
 
 def incident_row(session: Session, incident: str, *, locked: bool = False) -> IncidentRow:

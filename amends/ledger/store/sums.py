@@ -10,95 +10,43 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from itertools import groupby, repeat
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Update, event, inspect
-from sqlmodel import Session, col
+from sqlalchemy import Connection, LargeBinary, Table, Update, event, inspect
+from sqlmodel import Session
 
 from amends.domain.codes.code import CodeState
-from amends.ledger.store.bulk import DELIVERY, among, listed, on_postgresql, stamp, statement, store_rows
+from amends.ledger.store.bulk import DELIVERY, among, listed, stamp, statement, store_rows
 from amends.ledger.store.encryption import Keys
+from amends.ledger.store.schema import table_named
 from amends.ledger.store.sealing import JOURNAL, SETTLED, Group, journal_of
-from amends.ledger.store.tables import DeliveryRow, PersonRow
+from amends.ledger.tables.declared import Bytes, Summed, summed
+from amends.ledger.tables.row import Row
 
 SUMMER = "summer"
 """The name of a session's `Summer` among its `info`."""
 BLOCK_BYTES = 16
 CODE_BLOCK = Struct(">II1s7s")
-"""The block of a code, as the queries for table `code` spell it: which, whose, how it stands, the end of its text."""
+"""The block of a code, as table `code` declares it: which, whose, how it stands, the end of its text."""
 PAGE = 10_000
 """The number of rows whose blocks are put together at a time."""
 
-ON_SQLITE = {
-    "delivery": """
-SELECT group_concat(printf('%08x', person) || substr(hex(channel) || '000000', 1, 6)
-                    || substr(hex(address_index) || '000000000000000000', 1, 18), '') FROM delivery WHERE {where}
-""",
-    "person": "SELECT group_concat(printf('%08x', number) || hex(substr(sealed, -12)), '') FROM person WHERE {where}",
-    "code": """
-SELECT group_concat(printf('%08x%08x', id, coalesce(person, 0)) || substr(hex(state), 1, 2)
-                    || substr(hex(substr(sealed, -7)) || '00000000000000', 1, 14), '') FROM code WHERE {where}
-""",
+NUMBER = {"sqlite": "printf('%08x', {})", "postgresql": "lpad(to_hex({}), 8, '0')"}
+TEXT = {"sqlite": "hex({})", "postgresql": "encode(convert_to({}, 'UTF8'), 'hex')"}
+BYTES = {"sqlite": "hex({})", "postgresql": "encode({}, 'hex')"}
+LAST = {
+    "sqlite": "substr({column}, -{size})",
+    "postgresql": "substr({column}, greatest(length({column}) - {size} + 1, 1))",
 }
-ON_POSTGRESQL = {
-    "delivery": """
-SELECT string_agg(lpad(to_hex(person), 8, '0')
-                  || substr(encode(convert_to(channel, 'UTF8'), 'hex') || '000000', 1, 6)
-                  || substr(encode(address_index, 'hex') || '000000000000000000', 1, 18), '')
-FROM delivery WHERE {where}
-""",
-    "person": """
-SELECT string_agg(lpad(to_hex(number), 8, '0') || encode(substr(sealed, length(sealed) - 11), 'hex'), '')
-FROM person WHERE {where}
-""",
-    "code": """
-SELECT string_agg(lpad(to_hex(id), 8, '0') || lpad(to_hex(coalesce(person, 0)), 8, '0')
-                  || substr(encode(convert_to(state, 'UTF8'), 'hex'), 1, 2)
-                  || substr(encode(substr(sealed, greatest(length(sealed) - 6, 1)), 'hex') || '00000000000000', 1, 14),
-                  '') FROM code WHERE {where}
-""",
+BLOCKS = {
+    "sqlite": "SELECT group_concat({block}, '') FROM {table} WHERE ",
+    "postgresql": "SELECT string_agg({block}, '') FROM {table} WHERE ",
 }
-"""By table, the query for one block a row, in hex: who, on which channel and where; or who, and the end of the sealed
-contact data, which is a tag over everything that the list says of the person; or which code, whose, how it stands, and
-the end of its sealed text, which is a tag over everything that the import says of the code."""
-DECIDED_COLUMNS = ("number", "hold", "guardian", "link_version", "opted_out_at", "data_changed_at", "gone_at")
-DECIDED = f"""
-SELECT {", ".join(DECIDED_COLUMNS)} FROM person
-WHERE {{where}} AND (hold <> '' OR guardian > 0 OR link_version > 1 OR opted_out_at IS NOT NULL
-                   OR data_changed_at IS NOT NULL OR gone_at IS NOT NULL)
-"""
-"""Decisions of Amends about people since; most people have none."""
-ENDED = """
-SELECT id, given_at, ended_at, told_in, sealed_reason FROM code
-WHERE {where} AND (ended_at IS NOT NULL OR told_in <> '' OR sealed_reason IS NOT NULL)
-"""
-"""The ends of codes that were redeemed or became void."""
-SINCE = {"person": DECIDED, "code": ENDED}
-"""By table, the query for what a few rows mean beside their block."""
-ROWS = {
-    "told_otherwise": "SELECT person, cohort, elements FROM told_otherwise WHERE {where}",
-    "element_set": "SELECT id, elements, country, region FROM element_set WHERE {where}",
-    "commitment_person": "SELECT person FROM commitment_person WHERE {where}",
-    "remedy": "SELECT person, state, word, changed_at, settled_by FROM remedy WHERE {where}",
-    "survey_sample": "SELECT person FROM survey_sample WHERE {where}",
-    "logged_message": "SELECT key, unclear FROM logged_message WHERE {where}",
-}
-"""By table, the query for what rows mean that are summed up one by one."""
-GROUPED_BY = {
-    "delivery": ("incident", "notice"),
-    "person": ("incident",),
-    "code": ("incident", "commitment"),
-    "told_otherwise": ("incident", "notice"),
-    "element_set": ("incident",),
-    "commitment_person": ("incident", "commitment"),
-    "remedy": ("incident", "commitment"),
-    "survey_sample": ("incident", "notice"),
-    "logged_message": (),
-}
-"""By table, the columns that make a group of its rows."""
+"""By database: the parts of a block of 16 bytes in hex, and the query for the blocks of rows, one after the other."""
 
 
 SETTLES = "incident, notice, id, state"
@@ -115,8 +63,6 @@ SELECT version, channel, variant, elements, state, CAST(sum(messages) AS INTEGER
 WHERE incident = :incident AND notice = :notice
 GROUP BY version, channel, variant, elements, state HAVING sum(messages) <> 0
 """
-NUMBERED_BY = {"delivery": "person", "person": "number", "code": "id"}
-"""By table, the column by which the rows of a large group are summed up page by page."""
 
 
 class RowSum(NamedTuple):
@@ -134,20 +80,21 @@ class Summer:
 
     def of(self, connection: Connection, table: str, where: str, asked: dict[str, Any]) -> RowSum:
         """Return the sum over the rows of this table that meet a condition in SQL."""
-        if table in ROWS:
-            return self._one_by_one(connection, ROWS[table], where, asked)
-        queries = ON_POSTGRESQL if on_postgresql(connection) else ON_SQLITE
-        found = connection.execute(statement(queries[table].format(where=where)), asked).scalar_one_or_none()
-        summed = self._of_blocks(bytes.fromhex(found or ""))
-        if table not in SINCE:
+        if not _declared(table).block:
+            return self._one_by_one(connection, table, _columns_query(table) + where, asked)
+        query = _blocks_query(table, connection.dialect.name) + where
+        blocks = connection.execute(statement(query), asked).scalar_one_or_none()
+        summed = self._of_blocks(bytes.fromhex(blocks or ""))
+        if not _declared(table).since:
             return summed
-        return RowSum(summed.rows, summed.total ^ self._one_by_one(connection, SINCE[table], where, asked).total)
+        since = self._one_by_one(connection, table, _since_query(table) + where, asked)
+        return RowSum(summed.rows, summed.total ^ since.total)
 
-    def _one_by_one(self, connection: Connection, query: str, where: str, asked: dict[str, Any]) -> RowSum:
-        rows = connection.execute(statement(query.format(where=where)), asked).all()
+    def _one_by_one(self, connection: Connection, table: str, query: str, asked: dict[str, Any]) -> RowSum:
+        rows = connection.execute(statement(query), asked).all()
         total = 0
         for row in rows:
-            total ^= self._digest(query.split(" FROM ")[1].split(maxsplit=1)[0], row)
+            total ^= self._digest(table, row)
         return RowSum(len(rows), total)
 
     def _digest(self, table: str, row: Sequence[Any]) -> int:
@@ -174,6 +121,50 @@ class Summer:
 
     def _of_blocks(self, blocks: bytes) -> RowSum:
         return RowSum(len(blocks) // BLOCK_BYTES, _folded(self._keys.blocks(blocks)))
+
+
+def _declared(table: str) -> Summed:
+    return summed(table_named(table))
+
+
+@cache
+def _columns_query(table: str) -> str:
+    """Return the query for what rows mean that are summed up one by one; a condition is to follow."""
+    columns = [column.name for column in table_named(table).columns if column.name not in _declared(table).by]
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE "
+
+
+@cache
+def _since_query(table: str) -> str:
+    """Return the query for what a few rows mean beside their block; a condition is to follow."""
+    means = " OR ".join(f"{name} {meaning}" for name, meaning in _declared(table).since.items() if meaning)
+    return f"SELECT {', '.join(since_columns(table))} FROM {table} WHERE ({means}) AND "
+
+
+def since_columns(table: str) -> tuple[str, ...]:
+    """Return the columns of what a few rows mean beside their block, the number of the row first."""
+    return (_numbered_by(table), *_declared(table).since)
+
+
+@cache
+def _blocks_query(table: str, database: str) -> str:
+    """Return the query for the blocks of rows in hex; a condition is to follow."""
+    block = " || ".join(_spelled_part(table_named(table), part, database) for part in _declared(table).block)
+    return BLOCKS[database].format(block=block, table=table)
+
+
+def _spelled_part(table: Table, part: str | Bytes, database: str) -> str:
+    """Return a part of the block in SQL; a number that is null is 0, and what is too short is filled up with zeros."""
+    if isinstance(part, str):
+        return NUMBER[database].format(f"coalesce({part}, 0)" if table.columns[part].nullable else part)
+    chosen = LAST[database].format(column=part.column, size=part.size) if part.last else part.column
+    spelled = (BYTES if isinstance(table.columns[part.column].type, LargeBinary) else TEXT)[database].format(chosen)
+    return f"substr({spelled} || '{'00' * part.size}', 1, {2 * part.size})"
+
+
+def _numbered_by(table: str) -> str:
+    """Return the number by which the rows of a large group are summed up page by page; empty for others."""
+    return str(next(iter(_declared(table).block), ""))
 
 
 def _spelled(value: Any) -> str:
@@ -211,7 +202,7 @@ def _sum_now(session: Session, table: str, group: Sequence[str], where: str, ask
     summer, connection = summer_of(session), session.connection()
     if not where:
         return _sum_of_group(summer, connection, table, group)
-    here = dict(zip(GROUPED_BY[table], group, strict=True))
+    here = dict(zip(_declared(table).by, group, strict=True))
     return summer.of(connection, table, f"{_here(table)} AND {where}", here | asked)
 
 
@@ -256,7 +247,7 @@ def settle_stored(session: Session, incident: str, notice: str, people: Collecti
 
 def settle(session: Session, changed: Update) -> int:
     """Change the state of messages by this update, note the states, and return how many messages changed."""
-    columns = (col(getattr(DeliveryRow, name)) for name in SETTLES.split(", "))
+    columns = (table_named("delivery").c[name] for name in SETTLES.split(", "))
     return settle_rows(session, session.execute(changed.returning(*columns)))
 
 
@@ -277,17 +268,17 @@ def tally_of(session: Session, incident: str, notice: str) -> str:
 
 def sums_of(session: Session, summer: Summer, table: str) -> Iterator[tuple[Group, RowSum]]:
     """Yield the sum of each group of this table, as its rows are now."""
-    connection, names = session.connection(), GROUPED_BY[table]
+    connection, names = session.connection(), _declared(table).by
     groups = connection.execute(statement(f"SELECT DISTINCT {', '.join(names)} FROM {table}")).all() if names else [()]
     for group in groups:
         yield (table, *group), _sum_of_group(summer, connection, table, group)
 
 
 def _sum_of_group(summer: Summer, connection: Connection, table: str, group: Sequence[str]) -> RowSum:
-    column, first, last = NUMBERED_BY.get(table, ""), 0, 0
+    column, first, last = _numbered_by(table), 0, 0
     if column:
         ends = statement(f"SELECT min({column}), max({column}) FROM {table} WHERE {_here(table)}")
-        asked = dict(zip(GROUPED_BY[table], group, strict=True))
+        asked = dict(zip(_declared(table).by, group, strict=True))
         first, last = connection.execute(ends, asked).one()
     total = RowSum(0, 0)
     for page in _in_pages(summer, connection, table, group, column, first or 0, last if first is not None else -1):
@@ -298,7 +289,7 @@ def _sum_of_group(summer: Summer, connection: Connection, table: str, group: Seq
 def _in_pages(
     summer: Summer, connection: Connection, table: str, group: Sequence[str], column: str, first: int, last: int
 ) -> Iterator[RowSum]:
-    asked = dict(zip(GROUPED_BY[table], group, strict=True))
+    asked = dict(zip(_declared(table).by, group, strict=True))
     if not column:
         yield summer.of(connection, table, _here(table), asked)
         return
@@ -309,7 +300,7 @@ def _in_pages(
 
 
 def _here(table: str) -> str:
-    return " AND ".join(f"{name} = :{name}" for name in GROUPED_BY[table]) or "true"
+    return " AND ".join(f"{name} = :{name}" for name in _declared(table).by) or "true"
 
 
 def summer_of(session: Session) -> Summer:
@@ -321,11 +312,15 @@ def summer_of(session: Session) -> Summer:
 # Rows that are changed one by one are noted as they are written.
 
 
-@event.listens_for(DeliveryRow, "before_update")
-def _note_message(_mapper: Any, _connection: Connection, row: DeliveryRow) -> None:
+@event.listens_for(Row, "before_update", propagate=True)
+def _note(_mapper: Any, _connection: Connection, row: Row) -> None:
     session: Any = inspect(row).session
-    if (journal := session.info.get(JOURNAL)) is None:
-        return
+    if row.__table__.name in NOTED and JOURNAL in session.info:
+        NOTED[row.__table__.name](session, row)
+
+
+def _note_message(session: Session, row: Any) -> None:
+    journal = journal_of(session)
     if inspect(row).attrs.state.history.has_changes():
         journal.settle(row.incident, row.notice, [(row.state, row.id or 0, row.id or 0)])
     before, after = _twice(row, NAMED_BY)
@@ -335,12 +330,12 @@ def _note_message(_mapper: Any, _connection: Connection, row: DeliveryRow) -> No
         journal.add(("delivery", row.incident, row.notice), 0, changed)
 
 
-@event.listens_for(PersonRow, "before_update")
-def _note_person(_mapper: Any, _connection: Connection, row: PersonRow) -> None:
-    session: Any = inspect(row).session
-    if (journal := session.info.get(JOURNAL)) is not None:
-        before, after = map(summer_of(session).of_decided, _twice(row, DECIDED_COLUMNS))
-        journal.add(("person", row.incident), 0, before ^ after)
+def _note_person(session: Session, row: Any) -> None:
+    before, after = map(summer_of(session).of_decided, _twice(row, since_columns("person")))
+    journal_of(session).add(("person", row.incident), 0, before ^ after)
+
+
+NOTED = {"delivery": _note_message, "person": _note_person}
 
 
 def _twice(row: Any, names: Sequence[str]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

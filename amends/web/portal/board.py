@@ -8,8 +8,9 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import NotInLedger
-from amends.domain.base.value import EVERYONE, NAME
+from amends.domain.base.value import NAME
 from amends.domain.incident.commitment import fate
 from amends.web.portal.cache import RecentCases
 from amends.web.portal.notices import NoticePages

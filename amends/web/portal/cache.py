@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from amends.domain.base.errors import LedgerUnavailable, NotInLedger
 from amends.domain.base.value import nearest_locale, some_text, text_for
-from amends.domain.case.case import Outline
+from amends.domain.case.outline import Outline
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL

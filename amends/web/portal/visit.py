@@ -10,8 +10,8 @@ from fastapi import Path
 from pydantic import BeforeValidator
 
 from amends.delivery.markdown import to_html
+from amends.domain.base.audience import EVERYONE
 from amends.domain.base.link_code import as_sent
-from amends.domain.base.value import EVERYONE
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.people.person import Flag, Left, Person, place_of
 from amends.domain.playbook.survey import Survey

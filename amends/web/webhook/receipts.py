@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from amends.domain.base.errors import LedgerRestored, LedgerUnavailable
-from amends.domain.channel.channel import RECEIPTS, ChannelKind
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt, Scheme
 from amends.ledger import Ledger
@@ -32,11 +32,11 @@ answer to the send, from which we learn the gateway's name of the message."""
 
 def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
     """Accept reports at the path of each channel of this installation that has reports that can be authenticated."""
-    for kind, path in RECEIPTS.items():
-        if rules := report_rules(settings, kind):
+    for kind in ChannelKind:
+        if kind.receipts and (rules := report_rules(settings, kind)):
             provider, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
             gate, inbox = WebhookGate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, provider)
-            _add_path(app, path, gate, inbox, methods)
+            _add_path(app, kind.receipts, gate, inbox, methods)
 
 
 def _add_path(app: FastAPI, path: str, gate: WebhookGate[Report], inbox: "Inbox", methods: Sequence[str]) -> None:

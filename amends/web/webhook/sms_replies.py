@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from amends.content.people.columns import UnfitCell, is_national, phone
 from amends.delivery.alerts import alert_of_danger
 from amends.domain.case.intake import new_question
-from amends.domain.channel.channel import INCOMING, ChannelKind
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.clean import clean
 from amends.domain.feedback.keywords import Wish, wish_of
 from amends.domain.feedback.question import QuestionSource, Sender
@@ -42,14 +42,21 @@ def add_incoming(
     app: FastAPI, settings: Settings, ledger: Ledger, recent: RecentCases, clock: Callable[[], datetime],
     write_slots: asyncio.Semaphore,
 ) -> None:  # fmt: skip
-    """Accept SMS replies, if the gateway forwards replies that can be authenticated."""
-    rules = of_channel(settings, ChannelKind.SMS, "incoming_texts")
-    if not isinstance(rules, IncomingRules):
-        return
-    gate = WebhookGate(rules, settings.trusted_proxies, clock)
-    desk = TextDesk(ledger, recent, rules.country, rehearsal=isinstance(clock, RehearsalClock))
+    """Accept what people write back on each channel whose provider forwards replies that can be authenticated."""
+    for kind in ChannelKind:
+        rules = of_channel(settings, kind, "incoming_texts") if kind.incoming else None
+        if isinstance(rules, IncomingRules):
+            gate = WebhookGate(rules, settings.trusted_proxies, clock)
+            desk = TextDesk(ledger, recent, rules.country, rehearsal=isinstance(clock, RehearsalClock))
+            methods = list(rules.scheme.methods)
+            app.add_api_route(kind.incoming, _receiver(gate, desk, clock, write_slots), methods=methods)
 
-    @app.api_route(INCOMING[ChannelKind.SMS], methods=list(rules.scheme.methods))
+
+def _receiver(
+    gate: WebhookGate[Incoming], desk: "TextDesk", clock: Callable[[], datetime], write_slots: asyncio.Semaphore
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the answerer of one provider's requests."""
+
     async def receive(request: Request) -> Response:
         """Return an answer without text, because some gateways would send the text to the person who wrote."""
         try:
@@ -59,6 +66,8 @@ def add_incoming(
         except Refused as refused:
             return Response(status_code=refused.status, headers=refused.headers)
         return Response()
+
+    return receive
 
 
 class TextDesk:

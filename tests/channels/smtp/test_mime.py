@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from amends.domain.channel.channel import Message
+from amends.domain.channel.message import Message
 from channels.smtp import mime
 from channels.smtp.mime import (
     HEADERS,

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import LastCall, Receipt, ReceiptCause, Status
+from amends.domain.channel.message import LastCall, Receipt, ReceiptCause, Status
 from channels.web_api import client
 from channels.web_api import provider as provider_module
 from channels.web_api.client import GuardedTransport, NetworkReach

@@ -376,20 +376,19 @@ def test_a_time_is_told_in_utc_and_as_clocks_show_it_there() -> None:
 def test_the_page_stands_alone_and_shows_what_the_terminal_says(nowhere: Office, tmp_path: Path) -> None:
     out = tmp_path / "assessment.html"
     found, page = story(nowhere, "--report", out), out.read_text(encoding="utf-8")
-    assert 'class="duty-picture"' in page
     assert [duty["id"] for duty in found["duties"] if f"<code>{duty['id']}</code>" not in page] == []
     assert [rule["id"] for rule in found["rules"] if rule["id"] not in page] == []
     assert out.stat().st_mode & 0o077 == 0
 
 
 def test_the_page_goes_from_decisions_to_duties_to_reasons(nowhere: Office, tmp_path: Path) -> None:
-    """The page of an assessment shows in this order: the decisions, what to do now, what may apply, the picture of
+    """The page of an assessment shows in this order: the decisions, what to do now, what may apply, the table of
     duties, the channels, the open questions, and the reasons.
     """
     out = tmp_path / "assessment.html"
     story(nowhere, "--report", out)
     page = out.read_text(encoding="utf-8")
-    order = ("Tell an authority", "<h3>Do now", "may apply, and soon", 'class="duty-picture"', "permitted channels:",
+    order = ("Tell an authority", "<h3>Do now", "may apply, and soon", 'class="cards owed"', "permitted channels:",
              "<h3>Open questions", "<h3>Why this risk", "<h3>Why this severity", "<h3>Looked at")  # fmt: skip
     assert sorted(order, key=page.index) == list(order)
 

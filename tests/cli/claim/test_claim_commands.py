@@ -170,7 +170,7 @@ def test_a_file_that_is_gone_is_no_evidence(paying: Office) -> None:
 def mailed(office: Office, *files: tuple[str, bytes]) -> int:
     """Take in a mail of person 2 with these files, as the inbox does, and return its question."""
     ledger, at = office.ledger(), datetime.now(UTC)
-    once = f"mail {len(ledger.inbox.files(INCIDENT))}"
+    once = f"mail {len(ledger.mail_files.all(INCIDENT))}"
     question = ledger.questions.ask(INCIDENT, an_asked("I paid 30 EUR.", person=2, at=at, once=once), at)
     attached = Attachments(tuple(Attachment(kind, content) for kind, content in files))
     kept = Aside(office.home, ledger).set_aside(INCIDENT, once, attached)
@@ -190,7 +190,7 @@ def test_a_claim_that_is_added_again_keeps_its_evidence(paying: Office, tmp_path
 def evidence_of(office: Office, folder: Path) -> list[bytes]:
     """The contents of all evidence of the first claim, as a member saves it."""
     ledger = office.ledger()
-    files = ledger.evidence.of_claim(INCIDENT, 1)
+    files = ledger.evidence.all(INCIDENT, 1)
     ledger.dispose()
     for file in files:
         office.values("claims", "evidence", INCIDENT, file.id, "--to", folder / f"{file.id}", by="omar")

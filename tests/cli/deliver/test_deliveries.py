@@ -20,7 +20,7 @@ from sqlalchemy import text
 from amends.cli.deliver import deliveries as under_test
 from amends.cli.deliver.deliveries import FORMULA, HEAD, SCREEN, stages, write_csv, write_xlsx
 from amends.cli.terminal.files import whole
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, NOTICE, Office, a_copy, become

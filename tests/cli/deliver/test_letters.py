@@ -22,7 +22,7 @@ from amends.domain.deliver.correction import Ask
 from amends.domain.people.person import Person
 from amends.domain.team.member import TeamRole
 from amends.ledger import Ledger
-from amends.ledger.store.tables import RestoredNoticeRow
+from amends.ledger.tables.notice import RestoredNoticeRow
 from tests.builders import NOW, a_person
 from tests.cli.conftest import Office, a_copy, make_home
 from tests.delivery.sending import INCIDENT, NOTICE, approved

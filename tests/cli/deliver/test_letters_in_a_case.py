@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment, story_of_few

@@ -12,9 +12,10 @@ import pytest
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.exits import Exit
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Claim
-from amends.ledger.store.tables import LeaseRow
+from amends.ledger.tables.deliver import LeaseRow
 from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office, a_copy, become, make_home
 from tests.cli.receipt.test_bounces import bounced, message, sent_by_email
 from tests.databases import NEEDS_POSTGRES, fresh_database
@@ -83,26 +84,22 @@ def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeyp
     ledger.dispose()
 
 
-@pytest.mark.parametrize(
-    ("tables", "reason"),
-    [("0000", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
-)
-def test_a_stop_refused_by_another_version_says_how_to_stop(ready: Office, tables: str, reason: str) -> None:
-    """When the ledger belongs to an older or a newer version of Amends, the command stop says that nothing was stopped,
+def test_a_stop_refused_by_another_version_says_how_to_stop(ready: Office) -> None:
+    """When the ledger belongs to another version of Amends, the command stop says that nothing was stopped,
     how to end the senders without the ledger, and what keeps it from the ledger.
     """
     ledger = ready.ledger()
     ledger.notices.release(INCIDENT, NOTICE, now())
     ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
     ledger.dispose()
-    with sqlite3.connect(ready.home / "ledger.sqlite3") as tables_of:
-        tables_of.execute("UPDATE amends_schema SET version_num = ?", (tables,))
+    with sqlite3.connect(ready.home / "ledger.sqlite3") as tables:
+        tables.execute("UPDATE amends_schema SET version_num = '9999'")
     answer = ready.amends("stop", INCIDENT, by="lena")
     assert answer.exit_code == Exit.ERROR
     first, then = answer.stderr.splitlines()
     assert "NOTHING WAS STOPPED" in first
     assert "End `amends up` and every `amends deliver` themselves" in first
-    assert reason in then
+    assert "the ledger was written by another Amends" in then
 
 
 def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: Path) -> None:

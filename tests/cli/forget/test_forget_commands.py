@@ -8,6 +8,13 @@ from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
 from tests.cli.conftest import AUDIENCE, INCIDENT, Office
+from tests.cli.terminal.test_command_line import modules_after
+
+NOT_TO_LOOK = (
+    "amends.domain.case.case", "amends.ledger.claim.claims", "amends.ledger.forget.erasure",
+    "amends.ledger.forget.retention", "amends.ledger.forget.personal", "amends.ledger.notice.notices",
+)  # fmt: skip
+"""Rooms that forget what was brought back, and rooms that those import."""
 
 
 def erase(office: Office, ref: str = "C-1", by: str = "lena", other: str = "omar", *more: str) -> Result:
@@ -46,6 +53,14 @@ def test_a_restored_backup_is_erased_again_by_any_command(sent: Office, tmp_path
     opened = sent.ledger()
     assert opened.people.get(INCIDENT, 2).name == ""
     opened.dispose()
+
+
+def test_where_nothing_came_back_no_room_that_forgets_is_loaded(sent: Office) -> None:
+    """Each command looks for restored data, also in a ledger in which somebody was erased."""
+    erase(sent)
+    loaded = modules_after("team", "list", home=sent.home)
+    assert "amends.ledger.forget.brought_back" in loaded
+    assert loaded & set(NOT_TO_LOOK) == set()
 
 
 def test_erasing_again_finishes_and_says_the_same(sent: Office) -> None:

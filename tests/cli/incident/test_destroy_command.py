@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
-from amends.domain.channel.channel import ChannelKind, Message, VariantForm
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, VariantForm
 from amends.settings import read_settings
 from amends.web.app import create_app
 from channels.outbox import Outbox

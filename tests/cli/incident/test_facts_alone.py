@@ -7,7 +7,7 @@ import pytest
 
 from amends.content.law.law import read_law
 from amends.domain.assess.assess import assess
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from tests.builders import NOW
 from tests.cli.conftest import AUDIENCE, INCIDENT, NOTICE, PLAYBOOK, STORY, Office, approve
 

@@ -65,7 +65,7 @@ def test_a_missed_update_is_in_the_audit_once_and_in_the_report(ledger: Ledger) 
     entries = [entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "news missed"]
     assert [(entry.subject, zone in entry.detail["named_for"]) for entry in entries] == [(NOTICE, True)]
     assert ledger.audit.verify() == ()
-    html = page(ledger.cases.read(INCIDENT, later), ledger.audit.entries(INCIDENT), later)
+    html = page(ledger.views.timeline(INCIDENT, later), ledger.audit.entries(INCIDENT), later)
     section = html.partition("Times that were named for the next news")[2].partition("<h2>Promises")[0]
     assert "1 missed" in section and "2 d" in section and "Longest silence" in section
 

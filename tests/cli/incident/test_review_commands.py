@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.cli.terminal.clock import now
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from tests.cli.commitment.test_commitments_add import a_file, listed
 from tests.cli.conftest import INCIDENT, Office
 

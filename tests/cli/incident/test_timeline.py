@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from amends.cli.terminal.text import table
-from amends.domain.case.case import OccurrenceState, RecordedOccurrence
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 from amends.domain.timeline.text import in_tables, there
 from amends.domain.timeline.timeline import timeline
 from amends.ledger.store import disk_reserve
 from flows.run.artifacts import timeline_page
-from tests.builders import NOW, a_case, a_duty, an_assessment, an_incident
+from tests.builders import NOW, a_case, a_duty, an_alert, an_assessment, an_incident
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
 
 
@@ -58,7 +58,7 @@ def test_it_says_that_the_ledgers_disk_is_full(office: Office, monkeypatch: pyte
 
 def test_what_the_lead_was_told_to_look_at_stands_there(office: Office) -> None:
     ledger = office.ledger()
-    ledger.incidents.alert(INCIDENT, f"{NOTICE} cannot be drafted: the letters are missing", datetime.now(UTC))
+    ledger.alerts.record(INCIDENT, an_alert(f"{NOTICE} cannot be drafted: the letters are missing", datetime.now(UTC)))
     ledger.dispose()
     shown = office.amends("timeline", INCIDENT).stdout
     assert f"{NOTICE} cannot be drafted: the letters are missing" in shown.partition("Last alerts")[2]
@@ -77,8 +77,8 @@ def test_an_unknown_incident_is_an_error(office: Office) -> None:
 
 def test_the_page_in_prefect_shows_the_same_tables(office: Office) -> None:
     ledger, now = office.ledger(), datetime.now(UTC)
-    ledger.incidents.alert(INCIDENT, "update is held", now)
-    case = ledger.cases.read(INCIDENT, now)
+    ledger.alerts.record(INCIDENT, an_alert("update is held", now))
+    case = ledger.views.timeline(INCIDENT, now)
     ledger.dispose()
     shown, page = timeline(case, now), "".join(timeline_page(case, now))
     cells = [cell for one in shown.waiting for cell in (one.whom, one.what)]

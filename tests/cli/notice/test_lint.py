@@ -15,7 +15,7 @@ from amends.content.people.audience import AudienceFile
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import Finding
-from amends.domain.case.case import Case
+from amends.domain.case.views.draft import DraftView
 from amends.domain.draft.writer import Links
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
@@ -72,7 +72,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, set[tuple[str
     return code, {(finding["where"], finding["code"]) for finding in answer["findings"]}
 
 
-def findings_of(case: Case, wording: Wording, kinds: Kinds) -> tuple[Finding, ...]:
+def findings_of(case: DraftView, wording: Wording, kinds: Kinds) -> tuple[Finding, ...]:
     """What is found in any notice that the case's playbook would write for these readers."""
     links = Links("https://btepai.example")
     return tuple(

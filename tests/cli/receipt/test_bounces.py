@@ -10,8 +10,9 @@ from typer.testing import Result
 
 from amends.cli.terminal.clock import now
 from amends.cli.terminal.exits import Exit
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.identifiers import bounce_address
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Claim
 from tests.cli.conftest import INCIDENT, NOTICE, Office, a_copy, become
 from tests.domain.receipt.test_dsn import MAILS, TOKEN

@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person

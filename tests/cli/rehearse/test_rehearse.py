@@ -4,21 +4,18 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
 from amends.cli.rehearse.page import page, summary
-from amends.cli.rehearse.picture import picture
 from amends.content.file.shipped import library
 from amends.domain.rehearse.report import RehearsalReport
 
 STORY = library() / "examples" / "stolen-terminals"
 INCIDENT, AUDIENCE = STORY / "incident.yaml", STORY / "audience.csv"
 FILES = ("--incident", INCIDENT, "--audience", AUDIENCE)
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def amends(*words: object) -> Result:
@@ -73,7 +70,6 @@ def test_the_page_stands_alone(done: Done) -> None:
 def test_nobody_can_mistake_it_for_the_real_thing(done: Done) -> None:
     assert "This is a rehearsal" in done.report.read_text(encoding="utf-8")
     assert summary(done.found).startswith("REHEARSAL")
-    assert "REHEARSAL" in picture(done.found)
 
 
 def test_the_page_names_all_notices_deadlines_and_what_was_not_kept(done: Done) -> None:
@@ -103,42 +99,9 @@ def test_no_address_of_the_audience_is_in_what_comes_out(done: Done) -> None:
     assert [address for address in addresses if address in out] == []
 
 
-class Drawn:
-    """The picture, read back."""
-
-    def __init__(self, found: RehearsalReport) -> None:
-        self.root = ET.fromstring(picture(found))
-        self.rows = [group for group in self.root.iter(f"{SVG}g") if group.get("class") == "row"]
-
-    def row(self, name: str) -> ET.Element:
-        return next(row for row in self.rows if next(row.iter(f"{SVG}text")).text == name)
-
-
-def test_the_picture_has_a_row_for_everything_within_its_width(done: Done) -> None:
-    """The picture of a rehearsal has one row for each inject, notice, dated deadline, next update and commitment, and
-    draws nothing beyond its width.
-    """
-    drawn = Drawn(done.found)
-    dated = sum(bool(one.due_at and one.due_at <= done.found.end) for one in done.found.deadlines)
-    others = (done.found.injected, done.found.notices, done.found.named_times, done.found.commitments)
-    assert len(drawn.rows) == dated + sum(map(len, others))
-    places = [float(mark.get(name, "0")) for mark in drawn.root.iter() for name in ("x1", "x2", "cx", "x")]
-    assert max(places) <= 900
-
-
-def test_what_is_late_is_said_in_words_beside_its_colour(done: Done) -> None:
-    drawn = Drawn(done.found)
-    late = [row for row in drawn.rows if any("late-word" in (t.get("class") or "") for t in row.iter(f"{SVG}text"))]
-    assert late
-    for row in late:
-        said = [text.text or "" for text in row.iter(f"{SVG}text")][1]
-        assert re.search(r"late|missed|waits", said)
-
-
 def test_hostile_words_of_an_incident_stay_words(done: Done) -> None:
     hostile = done.found.model_copy(update={"title": "<script>alert(1)</script>", "injects": "</svg><b>"})
     assert "<script>" not in page(hostile)
-    ET.fromstring(picture(hostile))
 
 
 # What is wrong is found before anything begins

@@ -8,9 +8,9 @@ import pytest
 
 from amends.content.notice import shipped_wording
 from amends.delivery.answers.send import send_replies_now
-from amends.delivery.claims import claim_desk, decide_by_rules, kind_of_file, why_not_take
+from amends.delivery.claims import claim_terms, kind_of_file, terms_of, why_not_take
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.claim.claim import ClaimState
-from amends.domain.feedback.answer import ReplyState
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_incident
 from tests.delivery.sending import INCIDENT, LINKS, Rig, bodies, letters
 from tests.ledger.claim.claiming import RULES, a_claim, claim_rules
@@ -28,16 +28,16 @@ def office(rig: Rig) -> Rig:
 
 
 def claim(rig: Rig, amount: str = "20", **changes: Any) -> int:
-    desk = claim_desk(rig.ledger, INCIDENT, shipped_wording())
-    return rig.ledger.claims.add(INCIDENT, a_claim(amount, **changes), desk.words, desk.owner, NOW)
+    terms = claim_terms(rig.ledger, INCIDENT, shipped_wording())
+    return rig.ledger.claims.add(INCIDENT, a_claim(amount, **changes), terms, NOW)
 
 
 def test_a_claim_is_confirmed_and_granted_by_mail(office: Rig) -> None:
     claim(office)
-    case = office.ledger.cases.outline(INCIDENT)
-    assert decide_by_rules(office.ledger, case, shipped_wording(), NOW) == 1
+    terms = claim_terms(office.ledger, INCIDENT, shipped_wording())
+    assert office.ledger.claims.decide_by_rules(INCIDENT, terms, NOW) == 1
     sent = send_replies_now(office.ledger, office.settings, LINKS, INCIDENT, office.clock)
-    assert sent.states == {ReplyState.SENT: 2}
+    assert sent.states == {OutgoingState.SENT: 2}
     mails = [message_from_bytes(one.content, _class=EmailMessage, policy=policy.default) for one in office.mail.arrived]
     texts = [bodies(mail) for mail in mails]
     assert [mail["Subject"] for mail in mails] == ["Your claim for compensation"] * 2
@@ -59,9 +59,12 @@ def test_a_reader_of_chinese_hears_it_in_chinese(office: Rig) -> None:
 
 
 def test_the_last_day_ends_on_the_organisations_clock(office: Rig) -> None:
-    desk = claim_desk(office.ledger, INCIDENT, shipped_wording())
-    assert str(desk.last_moment) == "2027-04-01 00:00:00+00:00"
-    assert desk._replace(rules=claim_rules(last_day=None, within="30d")).last_moment is None
+    terms = claim_terms(office.ledger, INCIDENT, shipped_wording())
+    assert str(terms.last_moment) == "2027-04-01 00:00:00+00:00"
+    playbook = a_playbook(claims=claim_rules(last_day=None, within="30d").model_dump(mode="json"))
+    case, wording = office.ledger.cases.outline(INCIDENT), office.ledger.playbooks.wording(INCIDENT)
+    untold = terms_of(case.model_copy(update={"playbook": playbook}), wording, shipped_wording())
+    assert untold and untold.last_moment is None
     assert office.ledger.claims.all(INCIDENT, states=(ClaimState.PAID,)) == ()
 
 

@@ -16,7 +16,8 @@ from amends.delivery.send.clock import MOST, MonotonicClock, seen
 from amends.delivery.send.engine import Tally, deliver
 from amends.delivery.send.workers import Work, send
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Status
 from amends.domain.notice.notice import PersonState
 from amends.domain.people.person import Person
 from amends.ledger import Ledger

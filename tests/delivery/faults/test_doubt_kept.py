@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import GIVE_UP_AFTER
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.webhook import ProviderReceipt

@@ -41,22 +41,23 @@ from amends.delivery.send import engine, group_commit
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.queue import FIRST_LANES
 from amends.domain.base.errors import DiskFull, LedgerUnavailable
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver import pace
 from amends.domain.deliver.limits import MOST_FIRST
 from amends.domain.deliver.pace import STOP_AFTER_CONTENT
 from amends.domain.notice.notice import PersonState
 from amends.ledger import Claim, Keys, Ledger
-from amends.ledger.store import database, disk_reserve
+from amends.ledger.store import database
 from amends.ledger.store.leases import LEASE
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from amends.sandbox.mail import CREDENTIALS, Faults, MailServer, SmtpStage
 from amends.sandbox.web import WebServices
 from amends.settings import Settings
 from amends.system.processes import TERMINATION_SIGNALS
 from amends.web.app import create_app
 from channels import email_smtp
-from tests.builders import a_member, a_person, an_incident
+from tests.builders import a_member, a_person, an_alert, an_incident
 from tests.channels.contract import a_message, deliver
 from tests.channels.scripted import ScriptedSmtp
 from tests.chaos.killing import PROCESSES
@@ -332,7 +333,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
                 "when_the_first_process_is_killed_the_others_stop_soon",
             ),
             *at(NOTICES, "after_a_crash_marked_messages_are_uncertain_others_wait"),
-            *at("ledger/migrations/test_migrations.py", "every_commit_is_on_disk_before_it_returns"),
+            *at("ledger/test_schema.py", "every_commit_is_on_disk_before_it_returns"),
             *at("ledger/store/test_lost_connections.py", "every_commit_is_on_the_servers_disk_whatever_it_is_set_to"),
         ),
     ),
@@ -1141,7 +1142,6 @@ Trouble = Callable[[Disk], Any]
 SHORT_WAIT = 0.2
 """What stands for the fifteen seconds that a locked ledger is waited for at a time."""
 MANY = 300
-SMALL_RESERVE = 1024 * 1024
 
 
 def send_with_short_waits(messages: Errand, page: int) -> None:
@@ -1149,7 +1149,6 @@ def send_with_short_waits(messages: Errand, page: int) -> None:
     database.BUSY_SECONDS = SHORT_WAIT
     group_commit.RETRY_SECONDS = 0.1
     pace.PAGE, engine.RENEW_SECONDS = page, 0.2
-    disk_reserve.SIZE = SMALL_RESERVE
     run(messages)
 
 
@@ -1285,7 +1284,6 @@ def test_a_ledger_on_a_disk_that_is_read_only_sends_nothing(tmp_path: Path) -> N
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """A notice to many people, in a ledger with little room."""
-    monkeypatch.setattr(disk_reserve, "SIZE", SMALL_RESERVE)
     monkeypatch.setattr(group_commit, "RETRY_SECONDS", 0.1)
     servers = MailServer(tmp_path / "mail"), WebServices(tmp_path / "web")
     with small_file_system(tmp_path / "disk") as folder, servers[0] as mail, servers[1] as web:
@@ -1331,11 +1329,11 @@ def test_nothing_is_sent_before_a_full_disk_has_room_again(small: Rig) -> None:
     small.run(once_begun(lambda: fill_up(beside(small, "filler"))))
     told = small.mailed()
     assert "make room" in small.run().trouble["disk"]
-    assert [stop.part for stop in small.ledger.cases.read(INCIDENT).stopped_sends] == ["disk"]
+    assert [stop.part for stop in small.ledger.views.timeline(INCIDENT).stopped_sends] == ["disk"]
     assert small.mailed() == told
     beside(small, "filler").unlink()
     assert small.run().finished
-    assert small.ledger.cases.read(INCIDENT).stopped_sends == ()
+    assert small.ledger.views.timeline(INCIDENT).stopped_sends == ()
     assert Counter(small.mailed()) == everybody(MANY)
     assert beside(small, "ledger.sqlite3.reserve").exists()
 
@@ -1369,7 +1367,7 @@ def test_an_act_on_a_full_disk_is_kept_although_it_cannot_be_noted(tmp_path: Pat
     ledger = Ledger(sqlite_url(tmp_path), small.ledger.store.keys, anchor=beside(small, "another-head")).migrate()
     ledger.incidents.open(an_incident(), people(1), "lena", small.clock())
     beside(small, "filler").unlink()
-    ledger.incidents.alert(INCIDENT, "there is room again", small.clock())
+    ledger.alerts.record(INCIDENT, an_alert("there is room again", small.clock()))
     assert ledger.audit.verify() == ()
     assert {path.name for path in tmp_path.glob("disk/another-head*")} == {"another-head", "another-head.lock"}
     ledger.dispose()

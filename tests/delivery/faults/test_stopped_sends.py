@@ -79,7 +79,7 @@ def people(count: int, domain: str = "mail.example", first: int = 1) -> list[Per
 
 
 def tasks(rig: Rig) -> list[WaitingTask]:
-    found = waiting_tasks(rig.ledger.cases.read(INCIDENT, rig.clock()), rig.clock())
+    found = waiting_tasks(rig.ledger.views.timeline(INCIDENT, rig.clock()), rig.clock())
     return [task for task in found if task.wait is Wait.STOPPED]
 
 
@@ -172,7 +172,7 @@ def test_settings_that_are_wrong_stop_the_whole_send(rig: Rig, tmp_path: Path) -
 def test_a_stop_by_the_guard_waits_as_a_pause(rig: Rig) -> None:
     approved(rig.ledger, [a_person(number=n, email=f"bounce{n}@mail.example") for n in range(1, 101)], **ONLY_EMAIL)
     rig.run()
-    found = waiting_tasks(rig.ledger.cases.read(INCIDENT, rig.clock()), rig.clock())
+    found = waiting_tasks(rig.ledger.views.timeline(INCIDENT, rig.clock()), rig.clock())
     assert [task.wait for task in found if task.wait is Wait.RESUME] == [Wait.RESUME]
     assert any("stopped by itself" in alert for alert in alerts(rig))
 

@@ -5,8 +5,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.identifiers import bounce_address
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Claim, Ledger
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved

@@ -17,7 +17,7 @@ from tests.delivery.sending import INCIDENT
 STATES = (
     "SELECT * FROM delivery ORDER BY id",
     "SELECT number, opted_out_at FROM person",
-    "SELECT * FROM approval_reminder",
+    "SELECT * FROM outgoing",
 )
 HARMLESS = {MailOutcome.QUESTION, MailOutcome.AUTOMATIC, MailOutcome.REPEATED, MailOutcome.KEPT, MailOutcome.BOUNCE}
 

@@ -154,7 +154,7 @@ def test_trouble_that_lasts_is_an_alert_and_ends(
     server.stop()
     for _ in range(PATIENCE + 2):
         assert "cannot be reached" in watch.look()[1]
-    assert len([alert for alert in ledger.cases.read(INCIDENT).alerts if "mails of people wait" in alert.what]) == 1
+    assert len([alert for alert in ledger.views.timeline(INCIDENT).alerts if "mails of people wait" in alert.what]) == 1
     server.start()
     total, why = watch.look()
     assert (total.outcomes, why, watch.failed) == ({MailOutcome.QUESTION: 1}, "", 0)

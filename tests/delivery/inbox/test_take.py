@@ -16,7 +16,8 @@ from amends.domain.feedback.question import Question, QuestionSource, Sender
 from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Ledger
-from amends.ledger.feedback.answering import reply_key
+from amends.ledger.feedback.answering import reply_name
+from amends.ledger.outbox.outbox import key_of
 from tests.builders import NOW, an_asked
 from tests.delivery.inbox.conftest import Take
 from tests.delivery.inbox.mails import STRANGER, a_reply
@@ -85,7 +86,7 @@ def test_a_reply_to_an_answer_is_of_who_asked(
     asked = an_asked("Safe?", person=person, source=QuestionSource.MAILBOX, sender=Sender(address=first))
     number = ledger.questions.ask(INCIDENT, asked, NOW)
     answer = ledger.answers.give(INCIDENT, (number,), {"en": "Yes."}, "omar", NOW)
-    key = reply_key(ledger.store.keys, INCIDENT, answer, number)
+    key = key_of(ledger.store.keys, reply_name(INCIDENT, answer, number))
     take(a_reply(messages[0], "And my card?", sender=sender, answers=key))
     follow_up = ledger.questions.get(INCIDENT, number + 1)
     assert (follow_up.text, follow_up.person) == ("And my card?", whose)
@@ -178,7 +179,7 @@ def test_without_an_incident_a_stranger_s_mail_is_kept(
 def test_files_are_sealed_under_names_of_ours(ledger: Ledger, take: Take, tmp_path: Path) -> None:
     total = take(with_files(("image/png", b"\x89PNG secret"), ("application/zip", b"PK"), name="../../my card.png"))
     assert (total.lines[0].files, total.lines[0].left_out) == (2, 0)
-    first, second = ledger.inbox.files(INCIDENT)
+    first, second = ledger.mail_files.all(INCIDENT)
     assert (first.kind, first.size, first.question, second.kind) == ("image/png", 11, 1, "application/zip")
     assert Aside(tmp_path, ledger).content(INCIDENT, first) == b"\x89PNG secret"
     stored = [path for path in (tmp_path / "inbox").rglob("*") if path.is_file()]
@@ -197,7 +198,7 @@ def test_files_beyond_the_room_of_an_incident_are_left_out(
 
 def test_files_go_with_the_key_of_the_incident(ledger: Ledger, take: Take, tmp_path: Path) -> None:
     take(with_files(("image/png", b"secret")))
-    (file,) = ledger.inbox.files(INCIDENT)
+    (file,) = ledger.mail_files.all(INCIDENT)
     ledger.questions.answer(INCIDENT, 1, "Yes.", "omar", NOW)
     ledger.incidents.close(INCIDENT, "lena", NOW)
     lena, omar = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)

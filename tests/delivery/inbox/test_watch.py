@@ -37,7 +37,7 @@ def test_a_folder_that_is_gone_becomes_an_alert(
     watch = MailboxWatch(InboxSettings(folder=tmp_path / "gone"), ledger, taker, lambda: NOW)
     for _ in range(PATIENCE):
         assert watch.look()[1]
-    (alert,) = (one for one in ledger.cases.read(INCIDENT).alerts if "mails of people wait" in one.what)
+    (alert,) = (one for one in ledger.views.timeline(INCIDENT).alerts if "mails of people wait" in one.what)
     assert str(tmp_path) not in alert.what
 
 

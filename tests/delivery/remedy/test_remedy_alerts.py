@@ -36,7 +36,7 @@ def team(ledger: Ledger, desks: Desks) -> Ledger:
 
 
 def sweep(ledger: Ledger, after: timedelta) -> int:
-    return alert_of_remedies(ledger, ledger.cases.read(INCIDENT, NOW + after), NOW + after)
+    return alert_of_remedies(ledger, ledger.views.closing(INCIDENT, NOW + after), NOW + after)
 
 
 def test_open_results_climb_from_owner_to_executive(team: Ledger, desks: Desks) -> None:

@@ -10,7 +10,8 @@ import pytest
 from amends.delivery.send import group_commit
 from amends.delivery.send.group_commit import GroupCommit
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
-from amends.domain.channel.channel import LOOP_ITERATIONS, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import LOOP_ITERATIONS, Receipt, Status
 from amends.domain.notice.notice import TextName
 from amends.ledger import Claim
 from amends.ledger.deliver.claims import Released

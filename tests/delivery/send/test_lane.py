@@ -7,7 +7,8 @@ import pytest
 
 from amends.delivery.send.lane import LaneMessages
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, ChannelKind, Message, Receipt, ReceiptCause, Status, VariantForm
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Called, Message, Receipt, ReceiptCause, Status, VariantForm
 from amends.ledger import Claim
 from amends.ledger.store.leases import LEASE
 from tests.builders import NOW, a_person

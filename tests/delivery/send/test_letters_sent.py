@@ -7,6 +7,7 @@ import pytest
 
 from amends.content.notice import shipped_wording
 from amends.delivery.compose import Composer
+from amends.domain.base.audience import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import draft
 from amends.domain.draft.writer import Readers, Wanted
@@ -40,9 +41,9 @@ def drafted(ledger: Ledger, wording: Wording, people: Iterable[Person]) -> Draft
     """The first notice, drafted with the shipped words from what the ledger knows of these people."""
     ledger.incidents.open(an_incident(), people, "lena", NOW)
     ledger.playbooks.pin(INCIDENT, a_playbook(), wording, "lena", NOW)
-    case, audience = ledger.cases.read(INCIDENT), ledger.notices.audience(INCIDENT, "everyone")
+    case, audience = ledger.views.drafting(INCIDENT), ledger.notices.audience(INCIDENT, "everyone")
     readers = Readers(audience.digest, audience.people, audience.readers)
-    wanted, step = Wanted(NOTICE, NOTICE, "everyone"), a_playbook().step(NOTICE)
+    wanted, step = Wanted(NOTICE, NOTICE, EVERYONE), a_playbook().step(NOTICE)
     return draft(case, wording, step, 1, wanted, readers, LINKS, ledger.incidents.facts_digest(INCIDENT), NOW)
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
-from amends.domain.channel.channel import RECEIPTS, ChannelKind
+from amends.domain.channel.channel import ChannelKind
 from amends.ledger import Ledger
 from amends.sandbox.mail import Arrived
 from amends.settings import Settings
@@ -24,7 +24,7 @@ from tests.delivery.sending import INCIDENT, NOTICE, Rig, approved, letters
 from tests.remembered import REMEMBERED
 
 EMAIL = ChannelKind.EMAIL
-PATH = RECEIPTS[EMAIL]
+PATH = EMAIL.receipts
 Headers = dict[str, str]
 
 

@@ -9,7 +9,8 @@ import pytest
 from amends.delivery.send.postpone import PEOPLE_FIRST, QUIET, zones
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.draft import quiet_hours_of
 from amends.domain.notice.notice import NoticeStatus

@@ -19,15 +19,16 @@ from amends.delivery.channels import Pace, connected
 from amends.delivery.send.engine import Tally, deliver
 from amends.delivery.send.queue import FIRST_LANES, SLOW_ASIDE
 from amends.domain.base.errors import ChannelUnavailable, LedgerUnavailable, NotAllowed
-from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import Channel, ChannelKind, MessagesInFlight, Status
+from amends.domain.case.states import IncidentState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Channel, MessagesInFlight, Status
 from amends.domain.deliver.limits import FEWEST_FIRST, canary_size
 from amends.domain.deliver.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people.person import Person
 from amends.domain.playbook.playbook import QuietHours
 from amends.ledger import Ledger
 from amends.ledger.store.leases import LEASE, recall
-from amends.ledger.store.tables import DeliveryRow, LeaseRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
 from amends.sandbox.mail import MailServer, _hang_up
 from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person, a_variant

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import pytest
 from amends.delivery.send import watchdog as watching
 from amends.delivery.send.watchdog import Watch
 from amends.domain.base.errors import LedgerUnavailable, NotAllowed
-from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.case.states import IncidentState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.limits import DEFAULT, Limits
+from amends.domain.incident.alert import Alert
 from amends.domain.people.person import Person
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Claim, Keys, Ledger
@@ -321,15 +323,15 @@ class AwayOnce(Ledger):
 
     def __init__(self, *opened_with: Any) -> None:
         super().__init__(*opened_with)
-        alert = self.incidents.alert
+        record = self.alerts.record
 
-        def away_once(incident: str, what: str, now: datetime) -> None:
+        def away_once(incident: str, alert: Alert) -> None:
             if self.away:
                 self.away = False
                 raise LedgerUnavailable("database is locked")
-            alert(incident, what, now)
+            record(incident, alert)
 
-        self.incidents.alert = away_once
+        self.alerts.record = away_once
 
 
 def test_an_alarm_that_could_not_be_recorded_is_raised_again(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from amends.delivery.send import workers
 from amends.delivery.send.engine import Begun, Tally
 from amends.delivery.send.workers import Part, Work, send
 from amends.domain.base.errors import ApprovalMissing, ChannelMisconfigured, NotAllowed
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Status
 from amends.domain.notice.notice import PersonState
 from amends.ledger.store.leases import LEASE
 from tests.builders import a_person

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from amends.domain.alert.alarms import DUTY_NEAR, MOST, UNAPPROVED, AlarmKind, alarms, text
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState
 from amends.domain.law.duty import DutyStanding
 from amends.domain.team.approval import Standing
 from tests.builders import NOW, a_case, a_duty, an_assessment

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.alert.approvals import ApprovalReminder, Occasion, approval_reminders, text, title
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.law.duty import Addressee, DutyStanding
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus
-from amends.domain.team.approval import Approval, ApprovalRule, Decision, standing
+from amends.domain.team.approval import Approval, ApprovalRule, Decision, WantedApprovals, standing
 from amends.domain.team.member import Member, TeamRole
 from tests.builders import NOW, a_case, a_duty, a_member, an_assessment
 
@@ -38,7 +38,7 @@ def a_waiting(
     *words: Approval, asked: Any = 2, now: datetime = NOW, team: tuple[Member, ...] = TEAM, **changes: Any
 ) -> NoticeStatus:
     """The first notice, drafted at NOW by lena, with these words on it."""
-    stands = standing(BINDING, ApprovalRule.model_validate(asked), ("lena",), words, team, now)
+    stands = standing(WantedApprovals(BINDING, ApprovalRule.model_validate(asked), ("lena",)), words, team, now)
     given_: dict[str, Any] = {
         "id": "first-notice", "version": 1, "template": "first-notice", "step": "first-notice", "occurrence": 1,
         "authors": ("lena",), "stage": NoticeStage.DRAFTED, "binding": BINDING, "approvals_needed": 2,
@@ -338,4 +338,4 @@ def test_after_an_outage_only_the_latest_of_each_kind_is_due(hours: int, deadlin
 
 
 def test_a_case_without_a_playbook_reminds_nobody() -> None:
-    assert approval_reminders(Case(**a_case(notices=(a_waiting(),)).model_dump() | {"playbook": None}), TEAM, NOW) == ()
+    assert approval_reminders(a_case(notices=(a_waiting(),), playbook=None), TEAM, NOW) == ()

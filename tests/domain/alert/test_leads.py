@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from amends.domain.alert.leads import MOST, lead_alerts, text
-from amends.domain.case.case import ALERT_CHARACTERS, DESTROYED, Alert
-from tests.builders import NOW, a_case
+from amends.domain.incident.event_kind import DESTROYED
+from tests.builders import NOW, a_case, an_alert
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ALERTS = (Alert("update 1 is held", NOW),)
+ALERTS = (an_alert("update 1 is held", NOW),)
 HELD = a_case(alerts=ALERTS, events={"assessed": NOW})
 
 
@@ -16,20 +16,13 @@ def test_only_alerts_are_told_and_for_a_day() -> None:
     assert lead_alerts(HELD, NOW + DAY, doubts=True) == ()
 
 
-def test_two_long_alerts_that_begin_alike_are_two() -> None:
-    begins = "x" * ALERT_CHARACTERS
-    case = a_case(alerts=(Alert(f"{begins} {'0' * 64}", NOW), Alert(f"{begins} {'1' * 64}", NOW + HOUR)))
-    told = lead_alerts(case, NOW + HOUR, doubts=True)
-    assert (len({one.key for one in told}), {one.what for one in told}) == (2, {f"{'x' * ALERT_CHARACTERS}…"})
-
-
 def test_a_doubt_that_stops_everything_is_told_once_a_day() -> None:
     """A doubt about the clock or the ledger, which stops all sending, is told to the leads once a day as long as it
     lasts. It is not told when doubts are not asked for.
     """
     case = a_case(clock_doubt="it jumped by 3 h", ledger_doubt="it is an older copy")
     first, soon, tomorrow = (
-        {one.key for one in lead_alerts(case, NOW + after, doubts=True)} for after in (0 * HOUR, HOUR, DAY)
+        {one.id for one in lead_alerts(case, NOW + after, doubts=True)} for after in (0 * HOUR, HOUR, DAY)
     )
     assert (len(first), soon, len(first | tomorrow)) == (2, first, 4)
     assert [one.what for one in lead_alerts(case, NOW, doubts=True)] == [
@@ -57,7 +50,7 @@ def test_of_very_many_alerts_the_last_are_told_and_the_rest_counted() -> None:
 
     The earlier ones are counted, and the command that lists them is named.
     """
-    many = a_case(alerts=tuple(Alert(f"trouble {n:03}", NOW + timedelta(seconds=n)) for n in range(300)))
+    many = a_case(alerts=tuple(an_alert(f"trouble {n:03}", NOW + timedelta(seconds=n)) for n in range(300)))
     _, more, *told, _ = text("big-leak", lead_alerts(many, NOW + HOUR, doubts=True), "UTC").splitlines()
     assert more == f"… and {300 - MOST} before: amends incident timeline big-leak"
     assert [line.rpartition(" ")[2] for line in told] == [f"{n:03}" for n in range(300 - MOST, 300)]

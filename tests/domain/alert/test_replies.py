@@ -23,7 +23,7 @@ def waiting(number: int = 1, owner: str = "rosa", urgency: Urgency | None = None
 
 def told(one: OpenReply, after: timedelta, team: tuple[Member, ...] = TEAM) -> dict[str, list[str]]:
     found = reply_alerts(INCIDENT, [one], team, NOW + after)
-    return {name: [alert.key for alert in alerts] for name, alerts in found.items()}
+    return {name: [f"{alert.id.about} {alert.id.window}" for alert in alerts] for name, alerts in found.items()}
 
 
 @pytest.mark.parametrize(

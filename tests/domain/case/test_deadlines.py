@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
-from amends.domain.case.deadlines import OVERDUE, SOON, deadline_line, open_duties, reminders
+from amends.domain.case.case import Case
+from amends.domain.case.deadlines import OVERDUE, SOON, deadline_alert, open_duties, reminders
+from amends.domain.case.states import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import is_over
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing
 from amends.domain.plan.plan import plan
-from tests.builders import AWARE, a_case, a_duty, an_assessment
+from tests.builders import AWARE, NOW, a_case, a_duty, an_assessment
 
 DUE = a_duty().due_at
 assert DUE is not None
@@ -62,13 +63,13 @@ def test_what_is_filed_exempt_told_or_waits_is_not_reminded_of() -> None:
 
 def test_a_duty_that_only_may_apply_is_said_to() -> None:
     case = case_with(a_duty(standing=DutyStanding.MAY_APPLY))
-    assert "UTC (may apply): " in deadline_line(case, reminders(case)[0])
+    assert "UTC (may apply): " in deadline_alert(case, reminders(case)[0], NOW).what
 
 
 def test_what_is_due_at_once_is_reminded_of_at_once_and_a_day_later() -> None:
     at_once = a_duty(due_at=None)
     assert [one.at for one in reminders(case_with(at_once))] == [AWARE, AWARE + timedelta(days=1)]
-    assert "must be told at once" in deadline_line(case_with(at_once), reminders(case_with(at_once))[0])
+    assert "must be told at once" in deadline_alert(case_with(at_once), reminders(case_with(at_once))[0], NOW).what
 
 
 def deadlines_turn(number: int, state: OccurrenceState, due_at: datetime) -> RecordedOccurrence:
@@ -119,6 +120,6 @@ def test_the_law_does_not_pause() -> None:
 
 def test_the_line_says_whom_by_when_and_what_to_do() -> None:
     case = case_with(a_duty(assumed="not recorded"))
-    soon, overdue = (deadline_line(case, reminder) for reminder in reminders(case))
+    soon, overdue = (deadline_alert(case, reminder, NOW).what for reminder in reminders(case))
     assert "Data protection authority of Germany must be told by 2026-11-26 10:00 UTC (the time is assumed)" in soon
     assert "amends duty filed" in soon and overdue.startswith("Overdue: ")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from amends.domain.base.text import in_both, say_span
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
 from amends.domain.case.next_update import (
     Fate,
     NextUpdate,
@@ -20,6 +20,7 @@ from amends.domain.case.next_update import (
     to_be_sorry_for,
     warnings,
 )
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import is_over
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.forecast import forecast
@@ -305,21 +306,22 @@ def test_an_invitation_is_not_written_anew() -> None:
 def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time() -> None:
     """A lead is warned when half of the time is left and when a quarter is left.
 
-    Between these two moments the words stay the same. There is no warning earlier, and none after the named time.
+    Between these two moments it stays the same warning. There is no warning earlier, and none after the named time.
     """
     within = 24 * HOUR
     assert warnings(told(), FRIDAY - within / 2 - SECOND) == ()
-    half, still = warnings(told(), FRIDAY - within / 2), warnings(told(), FRIDAY - within / 4 - SECOND)
-    quarter = warnings(told(), FRIDAY - within / 4)
-    assert half == still and "half of the time" in half[0]
-    assert "a quarter of the time" in quarter[0] and f"{FRIDAY:%Y-%m-%d %H:%M} UTC" in quarter[0]
+    at = (FRIDAY - within / 2, FRIDAY - within / 4 - SECOND, FRIDAY - within / 4)
+    half, still, quarter = (warnings(told(), moment)[0] for moment in at)
+    assert (still.id, quarter.id == half.id) == (half.id, False)
+    assert "half of the time" in half.what
+    assert "a quarter of the time" in quarter.what and f"{FRIDAY:%Y-%m-%d %H:%M} UTC" in quarter.what
     assert warnings(told(), FRIDAY + SECOND) == ()
 
 
 def test_what_is_approved_warns_nobody_unless_the_incident_is_paused() -> None:
     approved = a_notice("update-1", stage=NoticeStage.APPROVED)
     assert warnings(told(approved), FRIDAY - HOUR) == ()
-    assert "is paused" in warnings(told(approved, state=IncidentState.PAUSED), FRIDAY - HOUR)[0]
+    assert "is paused" in warnings(told(approved, state=IncidentState.PAUSED), FRIDAY - HOUR)[0].what
 
 
 def test_a_draft_or_an_approved_survey_does_not_silence_the_warning() -> None:

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.alert.by_hand import work_by_hand
-from amends.domain.case.case import Case, Reach, ToldBy
+from amends.domain.case.case import Case
 from amends.domain.case.deadlines import open_duties
 from amends.domain.case.filings import status
 from amends.domain.case.lawfully import told_in_all
 from amends.domain.case.reach import substitutes_demanded, why_not_substitute
+from amends.domain.case.states import Reach, ToldBy
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.means import Means
@@ -96,10 +97,9 @@ def test_surprise_7_the_timeline_says_who_must_do_what() -> None:
 
 def test_surprise_7_a_lead_is_alerted_once_a_day() -> None:
     case = told(unreached={"US-CA": 14})
-    (said,) = work_by_hand(case, NOW)
-    assert "us-ca.individuals demands a substitute notice" in said
-    assert work_by_hand(case, NOW + timedelta(hours=1)) == (said,)
-    assert work_by_hand(case, NOW + DAY) != (said,)
+    first, soon, tomorrow = (work_by_hand(case, NOW + after)[0] for after in (0 * DAY, timedelta(hours=1), DAY))
+    assert "us-ca.individuals demands a substitute notice" in first.what
+    assert (soon.id, tomorrow.id == first.id) == (first.id, False)
     assert work_by_hand(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW) == ()
 
 

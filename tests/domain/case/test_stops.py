@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.case.stops import LONGEST_REASON, StoppedDomain, StoppedSend
+from amends.domain.incident.stops import LONGEST_REASON, StoppedDomain, StoppedSend
 from tests.builders import NOW
 
 REASONS = st.text(max_size=LONGEST_REASON)

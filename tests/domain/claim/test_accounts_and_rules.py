@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from stdnum.iso7064 import mod_97_10
 
-from amends.domain.claim.account import IBAN_LENGTHS, UnfitAccount, UnfitLetters, read_account, sepa_text, why_not_iban
+from amends.domain.claim.account import UnfitAccount, UnfitLetters, read_account, sepa_text, why_not_iban
 from amends.domain.claim.claim import PaymentState, later
 from amends.domain.claim.payment import fits_pain
 from amends.domain.claim.rules import ClaimRules
@@ -87,8 +88,12 @@ def test_the_order_of_answers_does_not_matter(states: list[PaymentState]) -> Non
     assert found is max(states, key=list(PaymentState).index)
 
 
-def test_every_country_of_our_ibans_has_a_length() -> None:
-    assert {iban[:2] for iban in IBANS} <= IBAN_LENGTHS.keys()
+@pytest.mark.parametrize("iban", IBANS)
+def test_another_length_or_country_is_no_iban(iban: str) -> None:
+    """Check digits that fit make no IBAN of a text that is too short, too long, or of a country without IBANs."""
+    for country, body in ((iban[:2], iban[4:-1]), (iban[:2], iban[4:] + "0"), ("US", iban[4:])):
+        said = why_not_iban(country + mod_97_10.calc_check_digits(body + country) + body)
+        assert ("no country" if country == "US" else "no bank in") in (said or "")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import DESTROYED, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import is_over, somebody_must_hear, still_needed
 from amends.domain.feedback.question import QuestionCounts
+from amends.domain.incident.event_kind import DESTROYED
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from tests.builders import NOW, a_case, a_commitment, a_playbook
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState, LastSigns, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState, LastSigns, OccurrenceState, RecordedOccurrence
 from amends.domain.claim.claim import ClaimTotals
 from amends.domain.closing.closing import is_at_its_end, ready_to_close, stays_open
 from amends.domain.closing.criteria import bound, is_passed_over, missing, overrides_waiting, unmet
@@ -21,10 +22,10 @@ from amends.domain.playbook.closing import (
     ClosingOverride,
     ClosingRules,
     Criterion,
-    OverrideVoice,
     why_not_override,
 )
 from amends.domain.team.member import Member, TeamRole
+from amends.domain.team.vote import Vote
 from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment, an_incident
 
 DAY = timedelta(days=1)
@@ -63,7 +64,7 @@ def passing(case: Case, criterion: Criterion, *names: str, days: float = 0) -> C
         binding=bound(criterion, found),
         covers=tuple(one.key for one in found),
         what=tuple(one.what for one in found),
-        voices=tuple(OverrideVoice(by=name, role="lead", reason="so be it", at=NOW) for name in names),
+        voices=tuple(Vote(by=name, role="lead", reason="so be it", at=NOW) for name in names),
     )
 
 
@@ -250,17 +251,17 @@ def test_a_case_closes_by_itself_only_when_all_criteria_are_met() -> None:
 
 
 def test_a_case_that_cannot_close_calls_for_its_lead() -> None:
-    said = stays_open(a_resolved_case(commitments=(a_commitment(),)), NOW)
-    assert said.startswith(
+    alert = stays_open(a_resolved_case(commitments=(a_commitment(),)), NOW)
+    assert alert and alert.what.startswith(
         "november-breach cannot close yet: commitments_settled; `amends incident close november-breach"
     )
-    assert stays_open(a_resolved_case(), NOW) == ""
+    assert stays_open(a_resolved_case(), NOW) is None
 
 
 def test_a_case_that_only_waits_calls_for_nobody() -> None:
     rules = a_playbook(steps=[CLOSING], commitments=[], closing={"require": ["calm"], "calm_for": "3d"})
     case = a_resolved_case(playbook=rules, last_signs=LastSigns(receipt_at=NOW))
-    assert (ready_to_close(case, NOW), stays_open(case, NOW)) == (False, "")
+    assert (ready_to_close(case, NOW), stays_open(case, NOW)) == (False, None)
 
 
 def test_a_reopened_case_closes_when_nobody_is_left_to_tell() -> None:

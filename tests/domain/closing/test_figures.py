@@ -13,8 +13,9 @@ from amends.domain.closing.text import closing_lines, note_sections
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeRelease, PersonState
-from amends.domain.playbook.closing import CarriedOver, ClosingOverride, Criterion, OverrideVoice
+from amends.domain.playbook.closing import CarriedOver, ClosingOverride, Criterion
 from amends.domain.review import ReviewKind, ReviewNote, figure_lines, why_not_note
+from amends.domain.team.vote import Vote
 from tests.builders import AWARE, NOW, a_commitment, a_duty, an_assessment
 from tests.domain.closing.test_criteria import DAY, a_notice, a_told_case
 
@@ -94,7 +95,7 @@ def test_a_cost_that_nobody_knows_is_not_nothing() -> None:
 
 
 def test_the_report_names_who_passed_over_what_and_why() -> None:
-    voices = tuple(OverrideVoice(by=name, role="lead", reason="it is enough", at=NOW) for name in ("mei", "omar"))
+    voices = tuple(Vote(by=name, role="lead", reason="it is enough", at=NOW) for name in ("mei", "omar"))
     over = ClosingOverride(criterion=Criterion.CALM, binding="b", covers=("x",), what=("no calm",), voices=voices)
     alone = over.model_copy(update={"criterion": Criterion.TOLD, "voices": voices[:1]})
     carried = CarriedOver(commitment="fix", owner="ruth", due_at=NOW + DAY, by="mei", at=NOW)

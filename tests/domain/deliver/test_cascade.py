@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import (
     GIVE_UP_AFTER,
     UNTRIED,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import Planned
 from amends.domain.deliver.correction import (
     Ask,

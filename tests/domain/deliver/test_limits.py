@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.channel.channel import ChannelKind, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Status
 from amends.domain.deliver.cascade import first_messages, next_channels
 from amends.domain.deliver.limits import (
     Approved,

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import read_playbook
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.cascade import first_messages, why_held
 from amends.domain.draft.draft import draft, notices_wanted
 from amends.domain.draft.writer import Links, Readers

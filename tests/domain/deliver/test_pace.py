@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.channel.channel import Receipt, ReceiptCause, Status
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.pace import (
     BLOCKS,
     LAST_PAGE,

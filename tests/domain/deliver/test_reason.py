@@ -2,7 +2,7 @@
 
 import pytest
 
-from amends.domain.channel.channel import Receipt, ReceiptCause, Status
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.reason import reason, receipt_reason
 
 

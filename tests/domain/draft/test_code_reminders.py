@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from amends.content.playbook.playbook import load_playbook
+from amends.domain.base.audience import Unredeemed
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import REMINDER, draft, notices_wanted
@@ -20,7 +21,7 @@ from amends.domain.playbook.playbook import Step
 from tests.builders import NOW, a_case, a_commitment
 
 OFFER = "monitoring"
-AUDIENCE = f"unredeemed:{OFFER}"
+AUDIENCE = Unredeemed(OFFER)
 LINKS = Links("https://betapai.example")
 
 

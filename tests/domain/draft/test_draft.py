@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from amends.domain.base.audience import EVERYONE, Segment
 from amends.domain.base.errors import ContentError
 from amends.domain.case.case import Case
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
 from amends.domain.draft.draft import draft, notice_about, notices_wanted
 from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
@@ -41,7 +43,7 @@ from tests.builders import (
 
 DAY = timedelta(days=1)
 LINKS = Links("https://betapai.example")
-FIRST = Wanted("first-notice", "first-notice", "everyone")
+FIRST = Wanted("first-notice", "first-notice", EVERYONE)
 BOTH_SELVES = frozenset({TextName("en", Reader.SELF, GENERAL), TextName("zh-CN", Reader.SELF, GENERAL)})
 EVERY = tuple(
     f"{locale}.{file}" for locale in ("en", "zh-CN") for file in ("email.md", "website.md", "sms.txt", "social.txt")
@@ -108,7 +110,7 @@ def test_a_single_step_says_one_notice_named_after_its_templates() -> None:
 
 def test_each_turn_of_a_series_says_a_notice_of_its_own() -> None:
     case = a_case()
-    assert notices_wanted(case, step_of(case, "update"), 4) == (Wanted("update-4", "update", "everyone"),)
+    assert notices_wanted(case, step_of(case, "update"), 4) == (Wanted("update-4", "update", EVERYONE),)
 
 
 @pytest.mark.parametrize("step", ["assess", "chase"])
@@ -335,7 +337,7 @@ def test_a_promise_that_no_text_states_is_not_given() -> None:
 
 def update_of(case: Case) -> Draft:
     """The first update, which lists the promises."""
-    wanted = Wanted("update-1", "update", "everyone")
+    wanted = Wanted("update-1", "update", EVERYONE)
     return drafted(words(PROMISES, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted)
 
 
@@ -385,7 +387,7 @@ def test_a_notice_about_a_promise_knows_its_fate() -> None:
     wording = wording.model_copy(
         update={"phrases": {k: p.model_copy(update={"commitment_states": late}) for k, p in wording.phrases.items()}}
     )
-    wanted = Wanted("promise-late-audit-1", "promise-late", "patients", "audit", 1)
+    wanted = Wanted("promise-late-audit-1", "promise-late", Segment("patients"), "audit", 1)
     case = a_case(commitments=(put_off,))
     said = drafted(wording, case=case, step=step_of(case, "first-notice"), wanted=wanted)
     assert text_of(said) == "late: The firm is ill. 22 February 2027"
@@ -431,7 +433,7 @@ def an_update(*news: tuple[int, str], told: int) -> str:
     """The text of the update that is drafted ten days later, with this news by day; so many were told to all."""
     incident = an_incident(news=[{"at": NOW + day * DAY, "text": text} for day, text in news])
     case = a_case(incident=incident, news_told=incident.news[:told])
-    wanted = Wanted("update-1", "update", "everyone")
+    wanted = Wanted("update-1", "update", EVERYONE)
     said = drafted(
         words(NEWS, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted, now=NOW + 10 * DAY
     )
@@ -452,7 +454,7 @@ def test_an_update_says_what_people_told_us() -> None:
     for surveys, said in (((), ""), ((results,), "1234: I understood it. I trust you now.")):
         case = a_case(surveys=surveys)
         text = "{% if survey %}{{ survey.answers }}: {{ survey.best }} {{ survey.lowest }}{% endif %}"
-        wanted = Wanted("update-1", "update", "everyone")
+        wanted = Wanted("update-1", "update", EVERYONE)
         draft = drafted(words(text, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted)
         assert text_of(draft) == said
 
@@ -492,7 +494,7 @@ def the_update(text: str, *told: NoticeStatus, **readers: Any) -> Draft:
     """The first update, with this text on every channel, after these notices."""
     case = a_case(events={"opened": NOW, "notified": NOW}, assessment=an_assessment(), notices=told)
     given = Readers("audience-1:everyone", 3, BOTH_SELVES, **readers)
-    wanted = Wanted("update-1", "update", "everyone")
+    wanted = Wanted("update-1", "update", EVERYONE)
     return drafted(
         words(text, notice="update"),
         case=case,
@@ -645,7 +647,7 @@ def test_later_notices_are_general_unless_something_is_forbidden() -> None:
     must be left out.
     """
     case = a_case(events={"opened": NOW})
-    wanted = Wanted("update-1", "update", "everyone")
+    wanted = Wanted("update-1", "update", EVERYONE)
     draft = in_letters(notice="update", case=case, step=step_of(case, "update"), wanted=wanted)
     assert {v.addendum for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from amends.domain.channel.channel import ChannelKind, PageVersion
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import PageVersion
 from amends.domain.notice.notice import Draft
 from amends.domain.notice.statement import Statement
 from amends.domain.notice.told import Saying, pages_for, saying

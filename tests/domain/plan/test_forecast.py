@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amends.domain.case.case import OccurrenceState, RecordedOccurrence
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.forecast import forecast
 from tests.builders import NOW, a_case, a_playbook

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from amends.domain.case.case import Case, Embargo, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import Embargo, OccurrenceState, RecordedOccurrence
 from amends.domain.law.duty import Addressee
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import NoticeStage
@@ -64,10 +65,11 @@ def test_a_ledger_that_may_lack_what_has_left_shuts_every_gate() -> None:
 
 def test_the_lead_looks_at_an_embargo_again_a_day_before_its_end() -> None:
     long = a_case(embargo=Embargo(until=NOW + timedelta(days=9), why="police"))
-    assert to_look_at_again(long, NOW) == ""
-    assert "the embargo ends" in to_look_at_again(long, NOW + timedelta(days=8))
-    assert to_look_at_again(long, NOW + timedelta(days=9)) == ""
-    assert to_look_at_again(a_case(), NOW) == ""
+    assert to_look_at_again(long, NOW) is None
+    alert = to_look_at_again(long, NOW + timedelta(days=8))
+    assert alert and "the embargo ends" in alert.what
+    assert to_look_at_again(long, NOW + timedelta(days=9)) is None
+    assert to_look_at_again(a_case(), NOW) is None
 
 
 def approved(**changes: Any) -> Case:

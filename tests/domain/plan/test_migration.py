@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import ready_to_close, without_word
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.case.case import Case, OccurrenceKind, OccurrenceState, RecordedOccurrence, is_reached, newly_reached
+from amends.domain.case.case import Case, is_reached, newly_reached
+from amends.domain.case.states import OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.channel.channel import Status
+from amends.domain.channel.message import Status
 from amends.domain.receipt.webhook import (
     LARGEST_REPORT,
     TWILIO,

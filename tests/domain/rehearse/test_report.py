@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState
 from amends.domain.feedback.question import Question, QuestionKind, QuestionSource
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState

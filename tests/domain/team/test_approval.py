@@ -14,6 +14,7 @@ from amends.domain.team.approval import (
     Decision,
     Emergency,
     Standing,
+    WantedApprovals,
     standing,
     why_not_approve,
     why_not_release_in_emergency,
@@ -40,7 +41,7 @@ def a_word(member: str, **changes: Any) -> Approval:
 
 
 def stands(*approvals: Approval, needed: Any = 2, members: tuple[Member, ...] = TEAM, **more: Any) -> Standing:
-    return standing(THIS, ApprovalRule.model_validate(needed), ("lena",), approvals, members, **more)
+    return standing(WantedApprovals(THIS, ApprovalRule.model_validate(needed), ("lena",)), approvals, members, **more)
 
 
 def test_two_different_members_are_enough_for_two() -> None:
@@ -279,7 +280,7 @@ def test_a_deputy_is_never_two_people(order: int) -> None:
 def test_the_word_of_a_deputy_who_left_or_who_wrote_it_does_not_count() -> None:
     gone = (DEPUTY[0], a_member(name="wei", active=False), DEPUTY[2])
     assert stands(FOR_OMAR, members=gone).approved_by == ()
-    written_by_wei = standing(THIS, ApprovalRule(needed=1), ("wei",), [FOR_OMAR], DEPUTY)
+    written_by_wei = standing(WantedApprovals(THIS, ApprovalRule(needed=1), ("wei",)), [FOR_OMAR], DEPUTY)
     assert written_by_wei.approved_by == ()
 
 

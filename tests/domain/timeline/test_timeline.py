@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import (
-    ALERT_CHARACTERS,
-    Alert,
-    Case,
+from amends.domain.case.case import Case
+from amends.domain.case.states import (
     IncidentState,
     OccurrenceKind,
     OccurrenceState,
@@ -23,7 +21,7 @@ from amends.domain.people.person import MailboxRuling
 from amends.domain.team.approval import Standing
 from amends.domain.team.member import TeamRole
 from amends.domain.timeline.timeline import LineKind, TimelineLine, Wait, WaitingTask, folded, timeline
-from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment, an_audience
+from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_alert, an_assessment, an_audience
 from tests.domain.plan.test_plan import a_notice, a_turn
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -276,7 +274,7 @@ def test_many_turns_that_tell_nothing_are_one_line() -> None:
 
 def test_of_recorded_events_only_those_of_the_case_are_told() -> None:
     """Of the events in the ledger, the timeline tells only those of the case: no steps, alerts or missed times."""
-    alerts, missed = (Alert("Overdue: somebody should have been told", NOW),), {"2026-11-24T09:00Z": NOW}
+    alerts, missed = (an_alert("Overdue: somebody should have been told", NOW),), {"2026-11-24T09:00Z": NOW}
     case = a_case(events={"opened": NOW, "assess": NOW}, alerts=alerts, missed_updates=missed)
     assert [line.what for line in timeline(case, LATER).past if line.kind is LineKind.EVENT] == ["opened"]
 
@@ -288,19 +286,10 @@ def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
 
 
 def test_the_last_alerts_of_the_fortnight_are_told_in_order() -> None:
-    alerts = tuple(Alert(f"trouble {day:02}", NOW - timedelta(days=day)) for day in range(16))
+    alerts = tuple(an_alert(f"trouble {day:02}", NOW - timedelta(days=day)) for day in range(16))
     told = [line.what for line in timeline(a_case(alerts=alerts), NOW).alerts]
     assert told == [f"trouble {day:02}" for day in range(9, -1, -1)]
-    assert timeline(a_case(alerts=(Alert("old", NOW - timedelta(days=15)),)), NOW).alerts == ()
-
-
-def test_a_long_alert_is_told_as_far_as_the_ledger_holds_its_words() -> None:
-    """A long alert is told up to the characters that the ledger holds, with an ellipsis where its text was cut."""
-    alerts = (Alert(f"{'x' * ALERT_CHARACTERS} {'0' * 64}", NOW), Alert("y" * ALERT_CHARACTERS, NOW))
-    assert [line.what for line in timeline(a_case(alerts=alerts), NOW).alerts] == [
-        f"{'x' * ALERT_CHARACTERS}…",
-        "y" * ALERT_CHARACTERS,
-    ]
+    assert timeline(a_case(alerts=(an_alert("old", NOW - timedelta(days=15)),)), NOW).alerts == ()
 
 
 SHARED = an_audience(sharing=2)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState
-from amends.domain.case.stops import StoppedDomain, StoppedSend
+from amends.domain.case.case import Case
+from amends.domain.case.states import Embargo, IncidentState, OccurrenceState
+from amends.domain.incident.stops import StoppedDomain, StoppedSend
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.plan import LOOK_AGAIN, PlannedOccurrence, plan
 from amends.domain.playbook.playbook import Gate

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import Case, IncidentState, OccurrenceState
 from amends.domain.case.deadlines import open_duties
-from amends.domain.closing.criteria import bound, missing, unmet
+from amends.domain.case.states import IncidentState, OccurrenceState
+from amends.domain.case.views.timeline import TimelineView
+from amends.domain.closing.criteria import as_unmet, missing, unmet
 from amends.domain.closing.figures import ReplyTime, figures
 from amends.domain.law.duty import Addressee
 from amends.domain.playbook.closing import Criterion
@@ -30,8 +31,8 @@ REASON = "the authority has agreed"
 class Closing(Promising):
     """A case of six people that its team wants to close."""
 
-    def case(self) -> Case:
-        return self.ledger.cases.read(INCIDENT, self.clock.now)
+    def case(self) -> TimelineView:
+        return self.ledger.views.timeline(INCIDENT, self.clock.now)
 
     def close(self) -> list[str]:
         """Do as `amends incident close` does: return the criteria that are not met, or resolve the case."""
@@ -41,11 +42,8 @@ class Closing(Promising):
         return list(dict.fromkeys(one.criterion.value for one in found))
 
     def override(self, criterion: Criterion, member: Member) -> None:
-        found = [one for one in missing(self.case(), self.clock.now) if one.criterion is criterion]
-        named = [(one.key, one.what) for one in found]
-        self.ledger.closing.override(
-            INCIDENT, criterion, bound(criterion, found), named, member, REASON, self.clock.now
-        )
+        state = as_unmet(criterion, missing(self.case(), self.clock.now))
+        self.ledger.closing.override(INCIDENT, state, member, REASON, self.clock.now)
 
     def keep(self, name: str) -> None:
         """The promise is kept, for each person alone where it is so promised."""

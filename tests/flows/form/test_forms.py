@@ -10,7 +10,7 @@ from prefect import State
 
 from amends.content.incident.incident import read_incident
 from amends.domain.base.text import minute
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.team.member import FROM_PREFECT
 from amends.ledger.store.session import ENGINE
 from flows.form.hold import hold
@@ -83,7 +83,7 @@ async def test_a_pause_by_a_form_is_recorded_as_prefects(context: Context) -> No
 @pytest.mark.parametrize("form", [pause, stop])
 async def test_the_leads_hear_what_a_form_has_stopped(context: Context, form: Any) -> None:
     await form.fn(INCIDENT)
-    (alert,) = context.ledger.cases.read(INCIDENT, START).alerts
+    (alert,) = context.ledger.views.timeline(INCIDENT, START).alerts
     assert "by a form in Prefect" in alert.what
 
 

@@ -3,7 +3,7 @@
 from amends.delivery.dossier import with_words
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.people.person import Person
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.domain.remedy.remedy import RemedyOutcome, RemedyState, RightOutcome
 from amends.ledger.remedy.remedies import Corrected
 from flows.run.occurrence import bring_up_to_date
 from tests.delivery.sending import bodies, read_all
@@ -31,7 +31,7 @@ async def told_sound(locks: Locks) -> list[Person]:
 def correct(locks: Locks, person: Person, outcome: RemedyOutcome = REPLACED) -> Corrected:
     why = "two doors were mixed up"
     return locks.ledger.remedies.correct(
-        INCIDENT, "locks", person.number, outcome, why, LEAD.name, locks.clock.now
+        INCIDENT, "locks", person.number, RightOutcome(outcome, why), LEAD.name, locks.clock.now
     )  # fmt: skip
 
 

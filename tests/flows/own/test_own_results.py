@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from amends.delivery.dossier import with_words
+from amends.domain.base.audience import EVERYONE, Persons
 from amends.domain.base.errors import NotAllowed
-from amends.domain.base.value import EVERYONE, PERSONS
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.per_person import PerPerson
@@ -42,7 +42,7 @@ class Locks(Promising):
         """Tell everybody in the list of the promise, or these persons only."""
         one = Commitment(
             id="locks", kind=CommitmentKind.OTHER, owner="Facilities", per_person=WORDS, kept=KEPT,
-            audience=f"{PERSONS}locks" if persons else EVERYONE,
+            audience=Persons("locks") if persons else EVERYONE,
             promise={"en": "We will look at your lock.", "zh-CN": "我们将检查您的门锁。"},
             due_at=self.clock.now + timedelta(days=20),
         )  # fmt: skip
@@ -59,7 +59,7 @@ class Locks(Promising):
 
     def owed(self) -> int:
         """How many people wait for a result of their own."""
-        return self.ledger.cases.read(INCIDENT, self.clock.now).remedies_owed.get("locks", 0)
+        return self.ledger.views.closing(INCIDENT, self.clock.now).remedies_owed.get("locks", 0)
 
     def by_mail(self) -> list[Person]:
         """The people of the first list who get mails, by number."""

@@ -23,7 +23,7 @@ from amends.content.playbook.library import shipped_playbooks
 from amends.content.playbook.playbook import load_playbook
 from amends.content.rehearse import shipped_injects
 from amends.domain.base.value import Span
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState

@@ -9,7 +9,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 
 from amends.delivery.send.engine import Tally
 from amends.domain.case.case import Case
-from amends.domain.channel.channel import Status
+from amends.domain.channel.message import Status
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults, wilson
 from amends.ledger import Ledger
 from flows.collect_feedback import collect_feedback

@@ -10,7 +10,7 @@ import pytest
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import ContentError, NotAllowed
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.team.approval import Decision

@@ -19,7 +19,7 @@ from amends.delivery.channels import connected
 from amends.delivery.preflight import look_over
 from amends.delivery.send.engine import deliver
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.draft import notices_wanted
@@ -33,7 +33,8 @@ from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.timeline.overview import overview
 from amends.ledger import Ledger
 from amends.ledger.store.sums import settle
-from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
 from amends.sandbox.mail import MailServer
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
@@ -403,13 +404,13 @@ async def test_a_send_that_stops_is_one_alert_to_the_lead_at_once(context: Conte
             await notify.fn(INCIDENT, "first-notice", 1)
         assert desks.heard() == {LEAD.name: 1}
         assert "first-notice has stopped (email)" in desks.got[0][1]["message"]
-    case = context.ledger.cases.read(INCIDENT, START)
-    assert [alert.name for alert in case.alerts if "username and password" in alert.name] == [
-        alert.name for alert in case.alerts if alert.name.startswith("first-notice has stopped (email)")
+    case = context.ledger.views.timeline(INCIDENT, START)
+    assert [alert.what for alert in case.alerts if "username and password" in alert.what] == [
+        alert.what for alert in case.alerts if alert.what.startswith("first-notice has stopped (email)")
     ]
     assert "first-notice has stopped since" in now_page(overview([case], START))
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "has stopped" not in now_page(overview([context.ledger.cases.read(INCIDENT, START)], START))
+    assert "has stopped" not in now_page(overview([context.ledger.views.timeline(INCIDENT, START)], START))
 
 
 def name_text(ledger: Ledger, person: int, name: str) -> None:
@@ -486,7 +487,7 @@ async def test_concurrent_runs_draft_one_notice_and_send_it_once(context: Contex
 async def test_a_slower_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
     """When two runs write the same draft, the slower one keeps the draft of the faster one and shows none of its own."""
     await assess.fn(INCIDENT, "assess", 1)
-    case = context.ledger.cases.read(INCIDENT, START)
+    case = context.ledger.views.drafting(INCIDENT, START)
     turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
     (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
     slower = replace(context, clock=lambda: START + timedelta(minutes=1))
@@ -496,19 +497,19 @@ async def test_a_slower_run_with_the_same_draft_shows_none_of_its_own(context: C
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
-    before = context.ledger.cases.read(INCIDENT, START)
+    before = context.ledger.views.timeline(INCIDENT, START)
     state = await notify.fn(INCIDENT, "first-notice", 1)
     assert state.name == "NothingDue"
-    assert context.ledger.cases.read(INCIDENT, START) == before
+    assert context.ledger.views.timeline(INCIDENT, START) == before
 
 
 @pytest.mark.parametrize("flow", [notify, update_flow, collect_feedback, follow_up], ids=lambda flow: flow.name)
 async def test_a_flow_carries_out_no_step_of_another_phase(context: Context, flow: Run) -> None:
     """A lead who starts a run by hand takes the wrong deployment: nothing counts as done that was not."""
-    before = context.ledger.cases.read(INCIDENT, START)
+    before = context.ledger.views.timeline(INCIDENT, START)
     state = await flow.fn(INCIDENT, "assess", 1)
     assert state.name == "NothingDue"
-    assert context.ledger.cases.read(INCIDENT, START) == before
+    assert context.ledger.views.timeline(INCIDENT, START) == before
 
 
 async def test_who_misspells_a_step_is_told_which_there_are(context: Context) -> None:

@@ -20,9 +20,10 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Artifact, FlowRun, StateType
 from prefect.states import Scheduled
 
+from amends.delivery.send.engine import Tally
 from amends.ledger import Ledger
 from flows.assess import assess
-from flows.run.artifacts import KEPT, NOW, TIMELINE, Page, page_key, write
+from flows.run.artifacts import KEPT, NOW, TIMELINE, Page, page_key, progress, write
 from flows.run.context import using
 from flows.sweep import sweep
 from flows.watch.overdue import OVERDUE, sign
@@ -142,6 +143,20 @@ def test_old_versions_of_a_page_go_and_the_same_text_makes_none(server: None) ->
     asyncio.run(writing())
     left = {page.description for page in versions("a-page")}
     assert left == {f"number {number}" for number in range(3, KEPT + 3)}
+
+
+def test_a_short_send_writes_its_bar_at_its_start_and_its_end(server: None) -> None:
+    @flow(name="sending")
+    async def sending() -> str:
+        async with progress("an-incident", "a-notice") as bar:
+            bar.advance(Tally(messages=2))
+            await asyncio.sleep(0.5)
+            (shown,) = await asyncio.to_thread(versions, "an-incident-sending-a-notice")
+        return str(shown.description)
+
+    assert asyncio.run(sending()).endswith("a-notice: about to be sent")
+    (shown,) = versions("an-incident-sending-a-notice")
+    assert "0 of 2 messages have an answer" in str(shown.description)
 
 
 def test_what_is_overdue_is_a_failed_run_until_it_is_settled(desk: Desk) -> None:

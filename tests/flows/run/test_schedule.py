@@ -42,12 +42,13 @@ from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.prefect import POOL, nudge, why_idle
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.plan.plan import LOOK_AGAIN, plan
 from amends.domain.playbook.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.store.leases import this_process
 from amends.settings import new_settings, prefect_environment
+from flows.assess import assess
 from flows.rehearsal.fast_forward import PassedClock
 from flows.run.cancellation import StoppedInPrefect, hold, unless_stopped
 from flows.run.context import using
@@ -80,7 +81,7 @@ class Lead:
         self.ahead = timedelta()
 
     async def mirror(self) -> None:
-        await mirror(self.ledger, self.ledger.cases.read(INCIDENT, self.clock.now), self.clock.now, self.ahead)
+        await mirror(self.ledger, self.ledger.views.timeline(INCIDENT, self.clock.now), self.clock.now, self.ahead)
 
     async def runs(self, client: PrefectClient) -> list[FlowRun]:
         chosen = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(INCIDENT)]))
@@ -359,6 +360,24 @@ def test_a_paused_run_stays_paused_when_its_process_hears_of_it_first(
     assert lead.states() == [OccurrenceState.HELD]
 
 
+def test_a_run_that_begins_after_its_pause_stays_paused(lead: Lead, tmp_path: Path) -> None:
+    """A sweep holds the occurrence before the process reads the case, for which nothing is due then."""
+    context = a_context(lead.ledger, tmp_path)[0]
+
+    async def act(client: PrefectClient) -> FlowRun:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Suspended(timeout_seconds=300), force=True)
+        await lead.mirror()
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        with suppress(Pause), using(context):
+            await run_flow_async(assess, flow_run=await client.read_flow_run(run.id), parameters=run.parameters)
+        return await client.read_flow_run(run.id)
+
+    assert in_prefect(act).state_name == "Suspended"
+    assert lead.states() == [OccurrenceState.HELD]
+
+
 def test_a_retried_run_repeats_what_it_said_at_first(lead: Lead) -> None:
     """However often a run is retried, its page says what the attempt did that did anything."""
 
@@ -451,7 +470,7 @@ def test_a_run_set_up_since_the_case_was_read_stays(lead: Lead) -> None:
 
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
-        before = lead.ledger.cases.read(INCIDENT, lead.clock.now)
+        before = lead.ledger.views.timeline(INCIDENT, lead.clock.now)
         (run,) = await lead.runs(client)
         await client.set_flow_run_state(run.id, Completed(), force=True)
         await lead.mirror()
@@ -692,7 +711,7 @@ def test_a_run_that_completes_during_a_look_stays_completed(lead: Lead) -> None:
         (run,) = await lead.runs(client)
         await client.set_flow_run_state(run.id, Running(), force=True)
         await lead.name_process(client, ended_process())
-        case = lead.ledger.cases.read(INCIDENT, lead.clock.now)
+        case = lead.ledger.views.timeline(INCIDENT, lead.clock.now)
         snapshot = (await runs_by_incident([case], lead.clock.now))[INCIDENT]
         await client.set_flow_run_state(run.id, Completed(), force=True)
         await mirror(lead.ledger, case, lead.clock.now, lead.ahead, snapshot)

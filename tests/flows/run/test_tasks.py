@@ -6,7 +6,7 @@ from typing import Any
 from amends.content.playbook.playbook import load_playbook
 from amends.delivery.alerts import alert_leads
 from amends.domain.alert.tasks import task_alerts
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
@@ -94,7 +94,7 @@ async def test_the_role_that_the_playbook_names_hears_of_a_late_task(ledger: Led
             clock.now = START + hours * HOUR
             await follow_up.fn(INCIDENT, "call-bank", 1)
         for _ in range(2):
-            alert_leads(ledger, ledger.cases.read(INCIDENT, clock.now), clock.now)
+            alert_leads(ledger, ledger.views.timeline(INCIDENT, clock.now), clock.now)
     ((name, content),) = desks.got
     assert (name, "Finance has not done this" in content["message"]) == ("ella", True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.value import Span
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.store.tables import IncidentRow
+from amends.ledger.tables.incident import IncidentRow
 from flows.rehearsal.fast_forward import PassedClock
 from flows.sweep import sweep
 from tests.rewriting import rewrite

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.closing.closing import is_over, still_needed
-from amends.domain.feedback.answer import ReplyState
 from amends.domain.feedback.question import QuestionSource, Sender
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
@@ -48,11 +48,11 @@ async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Le
     ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
     ledger.incidents.close(INCIDENT, LEAD.name, clock.now)
     question = ask(ledger, clock)
-    assert not is_over(ledger.cases.read(INCIDENT, clock.now), clock.now)
+    assert not is_over(ledger.views.closing(INCIDENT, clock.now), clock.now)
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1
     ledger.questions.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
-    assert still_needed(ledger.cases.read(INCIDENT, clock.now), clock.now) == ()
+    assert still_needed(ledger.views.closing(INCIDENT, clock.now), clock.now) == ()
     await swept(clock, DAY)
     assert len(alerts(ledger)) == 1
 
@@ -73,7 +73,7 @@ async def test_the_sweep_sends_what_is_due_once(ledger: Ledger, clock: PassedClo
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     (reply,) = ledger.replies.all(INCIDENT)
-    assert (reply.state, reply.tries) == (ReplyState.SENT, 1)
+    assert (reply.state, reply.tries) == (OutgoingState.SENT, 1)
 
 
 async def test_a_pause_keeps_answers_back_and_is_no_failure(ledger: Ledger, clock: PassedClock) -> None:
@@ -81,4 +81,4 @@ async def test_a_pause_keeps_answers_back_and_is_no_failure(ledger: Ledger, cloc
     ledger.questions.answer(INCIDENT, ledger.questions.ask(INCIDENT, asked, clock.now), "Yes.", "mei", clock.now)
     ledger.incidents.pause(INCIDENT, "lena", clock.now)
     assert (await sweep.fn()).is_completed()
-    assert [reply.state for reply in ledger.replies.all(INCIDENT)] == [ReplyState.WAITING]
+    assert [reply.state for reply in ledger.replies.all(INCIDENT)] == [OutgoingState.WAITING]

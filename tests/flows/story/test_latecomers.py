@@ -3,7 +3,7 @@
 from itertools import islice
 from pathlib import Path
 
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.deliver.correction import Ask
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.plan.migration import migration
 from amends.domain.playbook.playbook import Playbook

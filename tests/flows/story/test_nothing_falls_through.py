@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.errors import ApprovalMissing
-from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.case.states import OccurrenceState
+from amends.domain.case.views.timeline import TimelineView
 from amends.domain.closing.closing import is_over
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
@@ -39,8 +40,8 @@ class Story:
         self.context, self.clock, self.people, self.ledger = context, clock, people, context.ledger
 
     @property
-    def case(self) -> Case:
-        return self.ledger.cases.read(INCIDENT, self.clock.now)
+    def case(self) -> TimelineView:
+        return self.ledger.views.timeline(INCIDENT, self.clock.now)
 
     async def tell(self, step: str, number: int = 1) -> None:
         """Draft what this occurrence has to tell, approve and send it."""

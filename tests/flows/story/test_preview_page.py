@@ -3,7 +3,7 @@
 from functools import partial
 
 from amends.domain.base.errors import Finding
-from amends.domain.channel.channel import PageVersion
+from amends.domain.channel.message import PageVersion
 from amends.domain.deliver.preflight import Preflight, Trouble
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.wording import with_example

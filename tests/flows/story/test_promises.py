@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from amends.domain.base.value import EVERYONE, PERSONS, PLACE, Span
+from amends.domain.base.audience import EVERYONE, Persons, Residents
+from amends.domain.base.value import Span
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.notice.notice import NoticeStage
@@ -138,7 +139,7 @@ async def test_surprise_5_a_late_promise_reaches_its_segment(told: Promising) ->
 
 async def test_surprise_5_a_promise_for_some_persons_stays_theirs(told: Promising) -> None:
     first, second = told.people[0].number, told.people[2].number
-    told.add("new-locks", f"{PERSONS}new-locks", (first, second))
+    told.add("new-locks", Persons("new-locks"), (first, second))
     await told.work_until(START + 4 * DAY)
     assert "update-1" in told.notices()
     assert told.mailboxes(*LOCKS.values()) == {first, second}
@@ -148,7 +149,7 @@ async def test_surprise_5_a_promise_for_some_persons_stays_theirs(told: Promisin
 
 
 async def test_surprise_5_a_promise_for_a_place_stays_there(told: Promising) -> None:
-    told.add("new-locks", f"{PLACE}US-WA")
+    told.add("new-locks", Residents("US-WA"))
     told.clock.now += DAY
     await told.work()
     there = {person.number for person in told.people[:FEW] if (person.country, person.region) == ("US", "WA")}

@@ -14,6 +14,7 @@ from flows.assess import assess
 from flows.notify import notify
 from flows.run.context import Context, using
 from flows.sweep import sweep
+from tests.builders import an_alert
 from tests.desks import Desks, served
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
@@ -73,7 +74,7 @@ def with_lead(context: Context, desks: Desks) -> Context:
 
 
 async def test_an_alert_comes_to_the_lead_with_the_next_sweep(with_lead: Context, desks: Desks) -> None:
-    with_lead.ledger.incidents.alert(INCIDENT, "update 1 is held", START)
+    with_lead.ledger.alerts.record(INCIDENT, an_alert("update 1 is held", START))
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     ((name, content),) = desks.got
@@ -95,13 +96,13 @@ async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(with_
 
 async def test_an_alert_of_a_case_that_is_over_comes_too(with_lead: Context, desks: Desks) -> None:
     with_lead.ledger.incidents.close(INCIDENT, LEAD.name, START)
-    with_lead.ledger.incidents.alert(INCIDENT, "the data of person 3 was altered", START)
+    with_lead.ledger.alerts.record(INCIDENT, an_alert("the data of person 3 was altered", START))
     assert (await sweep.fn()).is_completed()
     assert desks.heard() == {LEAD.name: 1}
 
 
 async def test_an_alert_comes_to_the_lead_though_prefect_does_not_answer(with_lead: Context, desks: Desks) -> None:
-    with_lead.ledger.incidents.alert(INCIDENT, "update 1 is held", START)
+    with_lead.ledger.alerts.record(INCIDENT, an_alert("update 1 is held", START))
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9"}), using(replace(with_lead, mirrored=True)):
         assert (await sweep.fn()).message == "Prefect: ConnectError"
     assert desks.heard() == {LEAD.name: 1}

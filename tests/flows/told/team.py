@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from amends.delivery.compose import Composer
 from amends.delivery.dossier import with_words
 from amends.domain.case.case import Case
-from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Message, Receipt, Status
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.incident.commitment import Commitment
@@ -170,8 +171,9 @@ class Team(RuleBasedStateMachine):
             known = case.notice(wanted.id)
             ends = known and drafting.end_without_recipients
             if drafting.to_be_drafted(case, wanted) and not (ends and ends(self.context, case, step, wanted, known)):
-                drafted = drafting.compose(self.context, case, step, planned, wanted)
-                drafting.lint_and_keep(self.context, case, drafted)
+                view = self.ledger.views.to_draft(case)
+                drafted = drafting.compose(self.context, view, step, planned, wanted)
+                drafting.lint_and_keep(self.context, view, drafted)
 
     def approve(self, notices: Sequence[NoticeStatus]) -> None:
         self.now += MINUTE

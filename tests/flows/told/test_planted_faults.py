@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import true
 from sqlmodel import Session, col, select
 
-from amends.domain.base.value import PROMISED
 from amends.domain.draft import writer
 from amends.domain.incident.facts import Certainty
 from amends.domain.notice.notice import DeliveryState
@@ -19,17 +18,15 @@ from amends.ledger.case import told as record
 from amends.ledger.deliver import claims, told
 from amends.ledger.notice import audience
 from amends.ledger.people.people import categories
-from amends.ledger.store.tables import PersonRow
+from amends.ledger.tables.people import PersonRow
 from tests.flows.told.team import Team
 from tests.flows.told.world import Lists, Promises, World
 
 # Hypothesis takes a timeout of pytest for a failed example, and its second try, which passes, for inconsistent data.
 pytestmark = pytest.mark.timeout(0)
-ENOUGH = 300
-"""The number of examples within which each fault is found."""
-SEARCHING = settings(
-    max_examples=ENOUGH, stateful_step_count=20, deadline=None, derandomize=True, phases=[Phase.generate]
-)
+SEEDS = 15
+"""The searches, each from a start of its own, of which one finds the fault: a start that leads nowhere is left early."""
+SEARCHING = settings(max_examples=20, stateful_step_count=20, deadline=None, database=None, phases=[Phase.generate])
 
 
 def everybody_is_corrected(planting: pytest.MonkeyPatch) -> None:
@@ -65,7 +62,7 @@ def whoever_is_gone_is_not_affected(planting: pytest.MonkeyPatch) -> None:
 
 def news_of_a_promise_goes_to_everybody(planting: pytest.MonkeyPatch) -> None:
     """Tell the audience to whom the promise was made, and not those whom a message told of it."""
-    planting.setitem(audience.BY_WORD, PROMISED, lambda *_: true())  # type: ignore[arg-type]
+    planting.setattr(audience, "_promised", lambda *_: true())
 
 
 def the_data_of_today_were_named_before(planting: pytest.MonkeyPatch) -> None:
@@ -102,4 +99,9 @@ def test_a_planted_fault_is_found(
     machine = SEARCHED_IN.get(plant, World)
     plant(monkeypatch)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(lambda: machine(tmp_path), settings=SEARCHING)
+        search(lambda: machine(tmp_path))
+
+
+def search(made: Callable[[], Team]) -> None:
+    for number in range(SEEDS):
+        run_state_machine_as_test(seed(number)(made), settings=SEARCHING)

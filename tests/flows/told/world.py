@@ -33,8 +33,7 @@ class Lists(Team):
     @precondition(lambda self: len(self.listed) > 2)
     @rule(which=SOME)
     def somebody_is_gone(self, which: int) -> None:
-        gone = sorted(self.listed)[which % len(self.listed)]
-        self.hand_in({number: one for number, one in self.listed.items() if number != gone})
+        self.leave_out(sorted(self.listed)[which % len(self.listed)])
 
     @rule(which=SOME, elements=SOME)
     def somebody_lost_other_data(self, which: int, elements: int) -> None:
@@ -44,10 +43,8 @@ class Lists(Team):
 
     @precondition(lambda self: self.neighbours)
     @rule(which=SOME)
-    def somebody_is_gone_whose_mailbox_is_read(self, which: int) -> None:
-        """By another, who stays in the list."""
-        gone = self.neighbours[which % len(self.neighbours)]
-        self.hand_in({number: one for number, one in self.listed.items() if number != gone})
+    def somebody_who_shares_a_mailbox_is_gone(self, which: int) -> None:
+        self.leave_out(self.neighbours[which % len(self.neighbours)])
 
     @rule(which=SOME, mailbox=st.integers(0, 1000))
     def somebody_has_another_mailbox(self, which: int, mailbox: int) -> None:
@@ -56,6 +53,9 @@ class Lists(Team):
     @rule(which=SOME, to=SOME)
     def somebody_shares_the_mailbox_of_another(self, which: int, to: int) -> None:
         self.move(which, self.listed[sorted(self.listed)[to % len(self.listed)]].email)
+
+    def leave_out(self, gone: int) -> None:
+        self.hand_in({number: one for number, one in self.listed.items() if number != gone})
 
     def move(self, which: int, email: str) -> None:
         number = sorted(self.listed)[which % len(self.listed)]

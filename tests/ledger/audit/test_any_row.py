@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from amends.content.notice import shipped_wording
 from amends.domain.base.clock import Seen
 from amends.domain.base.errors import LedgerError
+from amends.domain.base.home_file import NewHomeFile
 from amends.domain.base.money import Money
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.claim.claim import NewEvidence
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
+from amends.domain.channel.outgoing import OutgoingKind, OutgoingName
 from amends.domain.claim.rules import ClaimVerdict
-from amends.domain.claim.words import ClaimWords
+from amends.domain.claim.words import ClaimTerms, ClaimWords
 from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
@@ -26,7 +28,7 @@ from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.people.preference import Preference
 from amends.domain.people.report import NewReport, PageReportKind
-from amends.domain.playbook.closing import Criterion
+from amends.domain.playbook.closing import Criterion, UnmetCriterion
 from amends.domain.playbook.survey import Sample
 from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
@@ -35,19 +37,14 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import NewFile
 from amends.ledger.feedback.survey.ballots import text_place
-from amends.ledger.receipt.inbox import NewMailFile, TakenMail
+from amends.ledger.outbox.outbox import put
+from amends.ledger.receipt.inbox import TakenMail
 from amends.ledger.store.sums import changing
-from amends.ledger.store.tables import (
-    ApprovalReminderRow,
-    BallotRow,
-    ErasedPersonRow,
-    ForgottenRow,
-    ResultCorrectionRow,
-    StatedCommitmentRow,
-    SubstituteRow,
-    SurveyTextRow,
-    ToldOtherwiseRow,
-)
+from amends.ledger.tables.commitment import ResultCorrectionRow
+from amends.ledger.tables.feedback import BallotRow, SurveyTextRow
+from amends.ledger.tables.incident import ErasedPersonRow, ForgottenRow
+from amends.ledger.tables.notice import StatedCommitmentRow, ToldOtherwiseRow
+from amends.ledger.tables.playbook import SubstituteRow
 from tests.builders import NOW, a_commitment, a_draft, a_duty, a_person, a_survey, an_asked, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, bound, looked_over, sqlite_url
 from tests.ledger.claim.claiming import RULES, a_claim
@@ -57,7 +54,7 @@ MEI = Member(name="mei", role=TeamRole.LEAD)
 OMAR, WEI = Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY)
 CHECKED = PerPerson(results={"clean": {"*": "We found nothing."}})
 DECIDES_NOTHING = {
-    "amends_schema": "the version of the tables: another one is refused, or migrated",
+    "amends_schema": "the version of the tables: another one is refused",
     "sqlite_sequence": "the last number of a lease or a message, which is only ever raised",
     "clock": "a row that is gone or unknown is a machine that was not seen yet",
     "key_check": "Amends does not open a ledger with another key, or in another database, as its own",
@@ -72,7 +69,7 @@ HOW_AND_WHEN = frozenset(
     {
         *{("delivery", name) for name in ("cause", "detail", "doubtful", "provider_id", "batch", "attempts", "lease")},
         *{("delivery", name) for name in ("next_try_at", "updated_at", "one_of_several")},
-        ("approval", "id"),
+        ("vote", "id"),
         ("code", "given_at"),
         ("tally", "part"),
     }
@@ -99,7 +96,7 @@ def with_everything(ledger: Ledger) -> None:
     faq = {"en": FaqText(question="Is mine in it?", answer="Yes.")}
     ledger.faq.approve(INCIDENT, ledger.faq.propose(INCIDENT, 1, faq, "omar", NOW), "mei", NOW)
     ledger.sms_replies.record("once", NOW)
-    file = NewMailFile("aa-1", "image/png", 3)
+    file = NewHomeFile("aa-1", "image/png", 3)
     ledger.inbox.record([TakenMail("aa", MailOutcome.QUESTION, INCIDENT, 1, NOTICE, files=(file,))], NOW)
     _from_the_page(ledger)
     _in_public(ledger)
@@ -145,10 +142,11 @@ def _from_the_page(ledger: Ledger) -> None:
 
 def _claim_and_pay(ledger: Ledger) -> None:
     """Rows of a claim with a file, of its decision, and of its payment."""
-    file = NewEvidence("aa-1", "image/png", 3)
+    file = NewHomeFile("aa-1", "image/png", 3)
     words = ClaimWords({"en": shipped_wording().phrases["en"].portal}, "en", lambda _, at: f"{at:%Y-%m-%d}")
-    ledger.claims.add(INCIDENT, a_claim(files=(file,)), words, "care", NOW)
-    ledger.claims.decide(INCIDENT, 1, ClaimVerdict(5000), RULES, words, MEI, NOW)
+    terms = ClaimTerms(RULES, words, "care")
+    ledger.claims.add(INCIDENT, a_claim(files=(file,)), terms, NOW)
+    ledger.claims.decide(INCIDENT, 1, ClaimVerdict(5000), terms, MEI, NOW)
     ledger.payments.make(INCIDENT, RULES, MEI, NOW)
 
 
@@ -166,7 +164,7 @@ def _what_takes_weeks(ledger: Ledger) -> None:
     """Rows of a reminder, a substitute notice, a promise that was stated and a correction, as they are written."""
     of_notice: dict[str, Any] = {"incident": INCIDENT, "notice": NOTICE}
     with ledger.store.write() as write:
-        write.session.add(ApprovalReminderRow(**of_notice, member="wei", occasion="late", state="sent", at=NOW))
+        put(write, ledger.store.keys, OutgoingName(INCIDENT, OutgoingKind.ALERT, "late", "", "wei"), NOW)
         write.session.add(
             SubstituteRow(incident=INCIDENT, duty="d", url="https://a.example", note="", by="omar", at=NOW)
         )
@@ -190,7 +188,7 @@ def _what_a_survey_leaves(ledger: Ledger) -> None:
 
 def _what_closing_leaves(ledger: Ledger) -> None:
     """Rows of an override, of a promise that is carried over, and of a review."""
-    ledger.closing.override(INCIDENT, Criterion.CALM, "b", [("calm", "no calm")], MEI, "enough", NOW)
+    ledger.closing.override(INCIDENT, UnmetCriterion(Criterion.CALM, "b", (("calm", "no calm"),)), MEI, "enough", NOW)
     due = ledger.commitments.get(INCIDENT, "a").due_at
     ledger.closing.carry_over(INCIDENT, "a", "mei", due, "omar", NOW)
     ledger.reviews.note(INCIDENT, ReviewKind.LESSON, "Print sooner.", "mei", NOW)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from amends.domain.base.errors import AlreadyInLedger, LedgerUnavailable
 from amends.ledger import Ledger
-from tests.builders import NOW, a_person, an_incident
+from tests.builders import NOW, a_person, an_alert, an_incident
 from tests.delivery.sending import INCIDENT, a_ledger, sqlite_url
 
 ENTRIES = 12
@@ -173,7 +173,7 @@ def test_eight_writers_at_once_make_one_chain_and_one_note(ledger: Ledger, tmp_p
 
     def write(worker: int) -> None:
         for number in range(6):
-            ledger.incidents.alert(INCIDENT, f"{worker}-{number}", NOW)
+            ledger.alerts.record(INCIDENT, an_alert(f"{worker}-{number}", NOW))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
@@ -198,9 +198,9 @@ def test_who_notes_an_earlier_entry_late_does_not_set_the_note_back(
     monkeypatch.setattr(os, "fsync", slow_for_the_first)
     another = a_ledger(sqlite_url(tmp_path), tmp_path)
     with ThreadPoolExecutor(2) as both:
-        both.submit(ledger_on_sqlite.incidents.alert, INCIDENT, "first", NOW)
+        both.submit(ledger_on_sqlite.alerts.record, INCIDENT, an_alert("first"))
         held_up.wait()
-        second = both.submit(another.incidents.alert, INCIDENT, "second", NOW)
+        second = both.submit(another.alerts.record, INCIDENT, an_alert("second"))
         wait([second], 1)
         goes_on.set()
     another.dispose()

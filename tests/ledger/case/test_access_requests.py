@@ -38,10 +38,10 @@ def test_a_request_is_due_after_a_calendar_month(asked: str, due: str) -> None:
 
 def test_a_request_is_a_task_with_its_date_until_it_is_decided(opened: Ledger) -> None:
     number = ask(opened)
-    counted = opened.cases.read(INCIDENT, one_month_after(NOW) + timedelta(days=1)).requests
+    counted = opened.views.closing(INCIDENT, one_month_after(NOW) + timedelta(days=1)).requests
     assert (counted.open, counted.overdue, counted.due_at) == (1, 1, one_month_after(NOW))
     opened.requests.approve(INCIDENT, number, FILE, OMAR, LATER)
-    assert opened.cases.read(INCIDENT, LATER).requests.open == 0
+    assert opened.views.closing(INCIDENT, LATER).requests.open == 0
 
 
 def test_an_approved_dossier_is_offered_for_two_weeks_to_its_person(opened: Ledger) -> None:

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.people.person import Flag, Person

@@ -8,7 +8,7 @@ from sqlalchemy import event
 from amends.domain.base.errors import DataDamaged, DataDestroyed, NotInLedger
 from amends.domain.case.dossier import MASK
 from amends.domain.case.dossier_seal import DossierForm, split_seal
-from amends.domain.channel.channel import Status
+from amends.domain.channel.message import Status
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Ledger

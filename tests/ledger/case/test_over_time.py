@@ -12,7 +12,7 @@ from amends.domain.export.over_time import AskedOn, ReachedOn
 from amends.domain.notice.notice import DeliveryState, PersonState
 from amends.ledger import Ledger
 from amends.ledger.deliver.statistics import person_states
-from amends.ledger.store.tables import DeliveryRow, LeaseRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
 from tests.builders import NOW, a_person, an_asked
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 from tests.ledger.deliver.test_statistics import EMAIL, MESSAGES, WEBSITE, released

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.notice.statement import Statement
 from amends.domain.notice.told import by_statement, last_told

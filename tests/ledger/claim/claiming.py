@@ -10,7 +10,7 @@ from amends.domain.claim.account import Account, read_account
 from amends.domain.claim.claim import ClaimWay, CompensationClaim, NewClaim
 from amends.domain.claim.payment import BankAnswer, BankLine, BankStatus, PaymentFile, PaymentFormat
 from amends.domain.claim.rules import ClaimRules, ClaimVerdict, PayingAccount
-from amends.domain.claim.words import ClaimWords
+from amends.domain.claim.words import ClaimTerms, ClaimWords
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_incident
@@ -49,6 +49,11 @@ def words(ledger: Ledger) -> ClaimWords:
     return claim_words(ledger.cases.outline(INCIDENT), ledger.playbooks.wording(INCIDENT), shipped_wording())
 
 
+def terms(ledger: Ledger, rules: ClaimRules = RULES) -> ClaimTerms:
+    """The terms of claims, without a last day."""
+    return ClaimTerms(rules, words(ledger), "support")
+
+
 def euros(amount: str) -> Money:
     return read_money(amount, "EUR")
 
@@ -73,7 +78,7 @@ def a_claim(amount: str = "50", **changes: Any) -> NewClaim:
 
 def claimed(ledger: Ledger, amount: str = "50", by: str = "", **changes: Any) -> int:
     """Store a claim."""
-    return ledger.claims.add(INCIDENT, a_claim(amount, **changes), words(ledger), "support", NOW, by)
+    return ledger.claims.add(INCIDENT, a_claim(amount, **changes), terms(ledger), NOW, by)
 
 
 def decided(
@@ -82,7 +87,7 @@ def decided(
 ) -> CompensationClaim:  # fmt: skip
     """Record a decision; an amount of 0 rejects."""
     verdict = ClaimVerdict(euros(amount).minor, reason, unproven)
-    return ledger.claims.decide(INCIDENT, claim, verdict, rules, words(ledger), by, now)
+    return ledger.claims.decide(INCIDENT, claim, verdict, terms(ledger, rules), by, now)
 
 
 def released(ledger: Ledger, file: int, by: Member = WEI) -> PaymentFile:
@@ -99,12 +104,17 @@ def paid_file(ledger: Ledger, by: Member = OMAR, releaser: Member = WEI) -> Paym
 def bank_says(ledger: Ledger, end_to_end: str, status: BankStatus, **changes: Any) -> BankAnswer:
     """Take in one line of the bank's answer."""
     line = BankLine("bank.csv:2:1", status, end_to_end, **changes)
-    return ledger.payments.take(INCIDENT, (line,), RULES, words(ledger), "wei", NOW)
+    return ledger.payments.take(INCIDENT, (line,), terms(ledger), "wei", NOW)
 
 
 def named(ledger: Ledger, claim: int, account: Account, by: str = "", now: datetime = NOW) -> None:
     """Name the account of a claim; the person does without `by`."""
     ledger.claims.give_account(INCIDENT, claim, account, RULES, now, by)
+
+
+def objected(ledger: Ledger, claim: int, why: str = "", now: datetime = NOW) -> CompensationClaim:
+    """Record that the person does not agree."""
+    return ledger.claims.object(INCIDENT, claim, why, terms(ledger), now)
 
 
 def heard(ledger: Ledger, claim: int) -> list[str]:

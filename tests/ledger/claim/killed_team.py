@@ -23,7 +23,7 @@ from tests.ledger.claim.claiming import (
     decided,
     named,
     released,
-    words,
+    terms,
 )
 
 PEOPLE = 3
@@ -33,7 +33,6 @@ RULES = claim_rules(budget=2000, cap_per_person=1000)
 def main(folder: Path, seed: int) -> None:
     """Do one act after the other, each by chance."""
     ledger, chance = a_ledger(sqlite_url(folder), folder), random.Random(seed)
-    said = words(ledger)
     while True:
         member, number = chance.choice((OMAR, WEI, MEI)), chance.randint(1, 20)
         acts = (
@@ -44,7 +43,7 @@ def main(folder: Path, seed: int) -> None:
                 once=f"{n}",
                 account=an_account(n % 4),
             ),
-            lambda: ledger.claims.decide_by_rules(INCIDENT, RULES, said, NOW),
+            lambda: ledger.claims.decide_by_rules(INCIDENT, terms(ledger, RULES), NOW),
             lambda n=number, by=member: decided(ledger, n, "90", by, "So it is.", RULES),
             lambda by=member: ledger.payments.make(INCIDENT, RULES, by, NOW),
             lambda by=member: released(ledger, len(ledger.payments.files(INCIDENT)), by),

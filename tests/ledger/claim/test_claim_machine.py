@@ -30,7 +30,9 @@ from tests.ledger.claim.claiming import (
     claim_rules,
     claimed,
     decided,
+    objected,
     released,
+    terms,
     with_claims,
     words,
 )
@@ -78,12 +80,12 @@ class Claiming(RuleBasedStateMachine):
 
     @rule()
     def decide_by_rules(self) -> None:
-        self.ledger.claims.decide_by_rules(INCIDENT, RULES, self.words, NOW)
+        self.ledger.claims.decide_by_rules(INCIDENT, terms(self.ledger, RULES), NOW)
 
     @rule(number=NUMBERS)
     def object(self, number: int) -> None:
         with suppress(NotAllowed, NotInLedger):
-            self.ledger.claims.object(INCIDENT, number, "No.", NOW, NOW + timedelta(days=1), self.words, NOW)
+            objected(self.ledger, number, "No.")
 
     @rule(number=NUMBERS, account=st.integers(0, 3), by=st.sampled_from(["", "omar"]))
     def give_account(self, number: int, account: int, by: str) -> None:
@@ -93,7 +95,7 @@ class Claiming(RuleBasedStateMachine):
     @rule(days=st.sampled_from([47, 62]))
     def end_without_account(self, days: int) -> None:
         """Remind of missing accounts, or end the claims whose people were reminded."""
-        self.ledger.lapses.carry_out(INCIDENT, self.words, NOW + timedelta(days=days))
+        self.ledger.claims.end_without_account(INCIDENT, self.words, NOW + timedelta(days=days))
 
     @rule(by=members)
     def make(self, by) -> None:  # type: ignore[no-untyped-def]

@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.claim.claim import BY_RULE, ClaimState, ClaimWay, NewEvidence
+from amends.domain.base.home_file import NewHomeFile
+from amends.domain.channel.outgoing import OutgoingState
+from amends.domain.claim.claim import BY_RULE, ClaimState, ClaimWay
 from amends.domain.claim.signals import Signal
-from amends.domain.feedback.answer import ReplyChannel, ReplyState
+from amends.domain.feedback.answer import ReplyChannel
 from amends.ledger import Ledger
 from tests.builders import NOW, an_asked
 from tests.delivery.sending import INCIDENT
@@ -26,14 +28,15 @@ from tests.ledger.claim.claiming import (
     euros,
     heard,
     named,
+    objected,
+    terms,
     with_claims,
-    words,
 )
 
 LATER = NOW + timedelta(days=3)
 REOPENED = (
     "You do not agree with our decision. Other people look at your claim now. You will know their decision by "
-    "27 November 2026."
+    "11 December 2026."
 )
 
 
@@ -55,7 +58,7 @@ def test_its_person_hears_that_it_came_and_by_when(ledger: Ledger) -> None:
         "Your claim of 50.00 EUR has reached us. You will know our decision by 8 December 2026."
     ]
     (reply,) = ledger.replies.all(INCIDENT)
-    assert (reply.channel, reply.state) == (ReplyChannel.EMAIL, ReplyState.WAITING)
+    assert (reply.channel, reply.state) == (ReplyChannel.EMAIL, OutgoingState.WAITING)
 
 
 def test_a_claim_without_account_asks_for_one(ledger: Ledger) -> None:
@@ -91,6 +94,17 @@ def test_two_members_who_disagree_decide_nothing(ledger: Ledger) -> None:
     decided(ledger, 1, "150")
     assert decided(ledger, 1, "0", WEI, "No receipt.").state is ClaimState.RECEIVED
     assert decided(ledger, 1, "0", MEI, "No receipt.").state is ClaimState.REJECTED
+
+
+def test_a_new_decision_replaces_the_members_earlier_one(ledger: Ledger) -> None:
+    claimed(ledger, "150")
+    decided(ledger, 1, "150")
+    decided(ledger, 1, "0", WEI, "No receipt.")
+    found = decided(ledger, 1, "0", OMAR, "No receipt, alas.")
+    assert found.state is ClaimState.REJECTED
+    assert [(one.by, one.granted, one.reason) for one in found.decisions] == [
+        ("wei", 0, "No receipt."), ("omar", 0, "No receipt, alas."),
+    ]  # fmt: skip
 
 
 def test_who_entered_a_claim_never_decides_it(ledger: Ledger) -> None:
@@ -139,8 +153,8 @@ def test_caps_of_a_person_and_the_budget_hold_over_claims(ledger: Ledger) -> Non
 def test_rules_grant_small_claims_and_leave_others(ledger: Ledger) -> None:
     for number, amount in enumerate(("25", "25.01", "10"), start=1):
         claimed(ledger, amount, once=f"{number}", person=number)
-    assert ledger.claims.decide_by_rules(INCIDENT, RULES, words(ledger), NOW) == 2
-    assert ledger.claims.decide_by_rules(INCIDENT, RULES, words(ledger), NOW) == 0
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 2
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 0
     found = {claim.id: claim for claim in ledger.claims.all(INCIDENT)}
     assert [found[n].state for n in (1, 2, 3)] == [ClaimState.GRANTED, ClaimState.RECEIVED, ClaimState.GRANTED]
     assert found[1].decisions[0].by == BY_RULE
@@ -149,7 +163,7 @@ def test_rules_grant_small_claims_and_leave_others(ledger: Ledger) -> None:
 
 def test_rules_need_evidence_where_the_playbook_does(ledger: Ledger) -> None:
     claimed(ledger, "20")
-    assert ledger.claims.decide_by_rules(INCIDENT, claim_rules(evidence_above=10), words(ledger), NOW) == 0
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger, claim_rules(evidence_above=10)), NOW) == 0
 
 
 def test_members_need_evidence_or_a_reason_that_stands(ledger: Ledger) -> None:
@@ -175,7 +189,7 @@ def test_a_part_of_a_claim_needs_the_evidence_of_the_whole(ledger: Ledger) -> No
 
 
 def test_with_evidence_nobody_grants_without(ledger: Ledger) -> None:
-    claimed(ledger, files=(NewEvidence("a-1", "application/pdf", 9),))
+    claimed(ledger, files=(NewHomeFile("a-1", "application/pdf", 9),))
     with pytest.raises(NotAllowed, match="leave out --without-evidence"):
         decided(ledger, 1, "50", rules=claim_rules(evidence_above=40), unproven="It is small.")
     assert decided(ledger, 1, "50", rules=claim_rules(evidence_above=40)).state is ClaimState.GRANTED
@@ -185,7 +199,7 @@ def test_rules_grant_no_more_than_the_caps(ledger: Ledger) -> None:
     rules = claim_rules(cap=25, cap_per_person=40, budget=60)
     for number in range(1, 6):
         claimed(ledger, "20", once=f"{number}", person=1 if number < 4 else 2)
-    assert ledger.claims.decide_by_rules(INCIDENT, rules, words(ledger), NOW) == 3
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger, rules), NOW) == 3
     assert ledger.claims.totals(INCIDENT, rules, NOW).granted == euros("60").minor
 
 
@@ -193,20 +207,24 @@ def test_rules_leave_what_a_member_began_to_decide(ledger: Ledger) -> None:
     rules = claim_rules(one_approver_up_to=0, by_rule_up_to=0)
     claimed(ledger, "20")
     decided(ledger, 1, "0", OMAR, "No.", rules)
-    assert ledger.claims.decide_by_rules(INCIDENT, RULES, words(ledger), NOW) == 0
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 0
 
 
 def test_an_objection_reopens_once_for_other_members(ledger: Ledger) -> None:
     claimed(ledger)
     decided(ledger, 1, "0", OMAR, "No receipt.")
-    ledger.claims.object(INCIDENT, 1, "Here it is.", LATER, LATER, words(ledger), NOW)
+    objected(ledger, 1, "Here it is.", LATER)
     found = ledger.claims.get(INCIDENT, 1)
-    assert (found.state, found.objection, found.due_at) == (ClaimState.RECEIVED, "Here it is.", LATER)
+    assert (found.state, found.objection, found.due_at) == (
+        ClaimState.RECEIVED,
+        "Here it is.",
+        LATER + timedelta(days=14),
+    )
     with pytest.raises(NotAllowed, match="before the objection"):
         decided(ledger, 1, "50")
     decided(ledger, 1, "20", WEI, "That is the card's price.")
     with pytest.raises(NotAllowed, match="once already"):
-        ledger.claims.object(INCIDENT, 1, "More.", LATER, LATER, words(ledger), NOW)
+        objected(ledger, 1, "More.")
     assert heard(ledger, 1)[1:] == [
         "We do not pay your claim of 50.00 EUR, for this reason:",
         REOPENED,
@@ -217,8 +235,8 @@ def test_an_objection_reopens_once_for_other_members(ledger: Ledger) -> None:
 def test_rules_do_not_decide_after_an_objection(ledger: Ledger) -> None:
     claimed(ledger, "20")
     decided(ledger, 1, "0", OMAR, "No.")
-    ledger.claims.object(INCIDENT, 1, "", LATER, None, words(ledger), NOW)
-    assert ledger.claims.decide_by_rules(INCIDENT, RULES, words(ledger), NOW) == 0
+    objected(ledger, 1)
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -228,7 +246,7 @@ def test_no_objection_to_all_or_too_late(ledger: Ledger, amount: str, late: bool
     claimed(ledger)
     decided(ledger, 1, amount, OMAR, "That is the price.")
     with pytest.raises(NotAllowed, match=why):
-        ledger.claims.object(INCIDENT, 1, "", LATER, NOW - timedelta(days=late), words(ledger), NOW)
+        objected(ledger, 1, now=NOW + timedelta(days=30 + late))
 
 
 def test_a_mail_becomes_a_claim_once(ledger: Ledger) -> None:
@@ -252,7 +270,7 @@ def test_signals_are_shown_and_decide_nothing(ledger: Ledger) -> None:
     assert ledger.claims.signals(INCIDENT) == {
         1: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE), 2: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE)
     }  # fmt: skip
-    assert ledger.claims.decide_by_rules(INCIDENT, RULES, words(ledger), NOW) == 2
+    assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 2
 
 
 def test_totals_stand_beside_the_budget(ledger: Ledger) -> None:

@@ -25,8 +25,8 @@ from tests.ledger.claim.claiming import (
     heard,
     paid_file,
     released,
+    terms,
     with_claims,
-    words,
 )
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def test_one_form_sent_twice_at_once_is_one_claim(opened: Ledger) -> None:
 def test_two_payment_files_at_once_share_no_claim(opened: Ledger) -> None:
     for number in (1, 2, 3):
         claimed(opened, "20", person=number, once=f"{number}")
-    opened.claims.decide_by_rules(INCIDENT, RULES, words(opened), NOW)
+    opened.claims.decide_by_rules(INCIDENT, terms(opened), NOW)
     at_once(*(lambda by=by: opened.payments.make(INCIDENT, RULES, by, NOW) for by in (OMAR, WEI)))  # type: ignore[misc]
     (file,) = opened.payments.files(INCIDENT)
     assert (file.count, file.total) == (3, 6000)
@@ -101,9 +101,9 @@ def test_the_rules_at_once_with_a_member_decide_once(opened: Ledger) -> None:
     for number in (1, 2, 3):
         claimed(opened, "20", person=number, once=f"{number}")
     at_once(
-        lambda: opened.claims.decide_by_rules(INCIDENT, RULES, words(opened), NOW),
+        lambda: opened.claims.decide_by_rules(INCIDENT, terms(opened), NOW),
         lambda: decided(opened, 2, "0", WEI, "No."),
-        lambda: opened.claims.decide_by_rules(INCIDENT, RULES, words(opened), NOW),
+        lambda: opened.claims.decide_by_rules(INCIDENT, terms(opened), NOW),
     )
     assert [len(claim.decisions) for claim in opened.claims.all(INCIDENT)] == [1, 1, 1]
 

@@ -8,7 +8,7 @@ from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.claim import ClaimState
 from amends.domain.claim.payment import BankStatus
 from amends.ledger import Ledger
-from amends.ledger.claim.lapses import Lapses
+from amends.ledger.claim.claims import Lapses
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import (
@@ -22,6 +22,7 @@ from tests.ledger.claim.claiming import (
     decided,
     heard,
     named,
+    objected,
     paid_file,
     with_claims,
     words,
@@ -44,7 +45,7 @@ def ledger(ledger_on_sqlite: Ledger) -> Ledger:
 
 
 def end_due(ledger: Ledger, number: int) -> Lapses:
-    return ledger.lapses.carry_out(INCIDENT, words(ledger), day(number))
+    return ledger.claims.end_without_account(INCIDENT, words(ledger), day(number))
 
 
 def test_the_grant_names_the_last_day(ledger: Ledger) -> None:
@@ -81,11 +82,11 @@ def test_an_account_in_time_ends_the_waiting(ledger: Ledger) -> None:
 
 
 def test_a_lapsed_claim_is_settled_and_its_money_is_the_budgets(ledger: Ledger) -> None:
-    assert ledger.cases.read(INCIDENT, NOW).open_claims == 1
+    assert ledger.views.closing(INCIDENT, NOW).open_claims == 1
     end_due(ledger, 46), end_due(ledger, 61)
     totals = ledger.claims.totals(INCIDENT, RULES, day(61))
     assert (totals.claims, totals.granted, totals.open) == ({"lapsed": 1}, 0, 0)
-    assert ledger.cases.read(INCIDENT, NOW).open_claims == 0
+    assert ledger.views.closing(INCIDENT, NOW).open_claims == 0
 
 
 def test_a_member_takes_a_lapsed_claim_up_again(ledger: Ledger) -> None:
@@ -121,7 +122,7 @@ def test_a_payment_that_came_back_ends_the_same_way(ledger: Ledger) -> None:
 def test_an_undecided_or_objected_claim_never_lapses(ledger: Ledger) -> None:
     claimed(ledger, person=2, once="b", account=None)
     decided(ledger, 2, "20", OMAR, "That is the price.")
-    ledger.claims.object(INCIDENT, 2, "", day(14), day(30), words(ledger), NOW)
+    objected(ledger, 2)
     claimed(ledger, person=3, once="c", account=None)
     assert end_due(ledger, 46) == Lapses(1, 0)
     assert {one.id: one.account_due_at for one in ledger.claims.all(INCIDENT)} == {1: day(60), 2: None, 3: None}

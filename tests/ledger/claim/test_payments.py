@@ -23,10 +23,10 @@ from tests.ledger.claim.claiming import (
     heard,
     in_china,
     named,
+    objected,
     paid_file,
     released,
     with_claims,
-    words,
 )
 
 
@@ -178,7 +178,7 @@ def test_a_part_is_paid_when_nobody_can_object_any_more(ledger: Ledger) -> None:
 
 def test_a_part_after_an_objection_is_paid_at_once(ledger: Ledger) -> None:
     decided(ledger, 4, "0", OMAR, "No.")
-    ledger.claims.object(INCIDENT, 4, "", NOW, NOW, words(ledger), NOW)
+    objected(ledger, 4)
     decided(ledger, 4, "30", WEI, "The rest was no cost of yours.")
     assert "object" not in ledger.answers.said(INCIDENT, 4)[4][-1].text
     assert [one.count for one in ledger.payments.make(INCIDENT, RULES, OMAR, NOW)] == [3]

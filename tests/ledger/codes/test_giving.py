@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ReceiptCause
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.codes.code import CodeState, CodeVariant
 from amends.domain.forget.retention import DataKind
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, MailboxRuling, Person
 from amends.ledger import Ledger
+from amends.ledger.forget.personal import Whose
 from amends.ledger.forget.rows import forget_all
-from amends.ledger.forget.sealed_columns import Whose
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
 from tests.ledger.codes.stocked import (
@@ -134,6 +134,20 @@ def test_a_stock_that_runs_out_parks_only_those_left(ledger: Ledger) -> None:
     ledger.codes.add(INCIDENT, OFFER, new_codes(4), "lena", NOW)
     ledger.decisions.try_parked(INCIDENT, NOTICE, 3, OMAR, NOW)
     assert codes_of(claimed(ledger, draft)) == {3: "CANARY-000004"}
+
+
+def test_codes_that_run_out_again_after_a_refill_alert_again(ledger: Ledger) -> None:
+    """Codes that run out are one alert for all messages that wait; when more were imported and run out too, another."""
+    draft = stocked(ledger, people(4), new_codes(1, 2, 3, 4))
+    ledger.codes.void(INCIDENT, OFFER, [f"CANARY-{number:06d}" for number in (2, 3, 4)], "withdrawn", OMAR, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    for number in (5, 6):
+        while claimed(ledger, draft, limit=1):
+            pass
+        ledger.codes.add(INCIDENT, OFFER, new_codes(number), "lena", NOW)
+        ledger.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    claimed(ledger, draft)
+    assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("alert") == 3
 
 
 def test_a_message_to_a_person_who_has_one_brings_it_again(ledger: Ledger) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.incident.commitment import commit
 from amends.domain.notice.statement import about, committed
 from amends.ledger import Ledger

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.commitment import Chase, CommitmentState, commit
 from amends.domain.notice.notice import Draft, NoticeStage
@@ -63,7 +64,7 @@ def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None
 
 def test_who_gave_the_evidence_wrote_what_is_told_of_it(promised: Ledger) -> None:
     keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
-    case = promised.cases.read(INCIDENT)
+    case = promised.views.drafting(INCIDENT)
     assert (case.earlier_authors_about("audit"), case.earlier_authors_about("fix")) == (("omar",), ())
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amends.domain.base.audience import Promised
 from amends.domain.base.errors import NotAllowed
-from amends.domain.base.value import PROMISED
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment
@@ -71,7 +71,7 @@ def test_those_told_of_the_first_hear_of_each_one(ledger: Ledger) -> None:
     """Person 1 was told of the series and person 2 was not: news of the second occurrence goes to person 1 alone."""
     promise(ledger, EVERY_QUARTER, {"id": "audit"}, people=2)
     keep(ledger, INCIDENT, "training", PROOF, "mei", NOW + DAY)
-    told = {name: ledger.notices.audience(INCIDENT, f"{PROMISED}{name}").people for name in known(ledger)}
+    told = {name: ledger.notices.audience(INCIDENT, Promised(name)).people for name in known(ledger)}
     assert told == {"training": 1, "training-2": 1, "audit": 1}
 
 
@@ -124,7 +124,7 @@ def test_whoever_is_told_late_hears_of_each_round(promised_to_two: Ledger) -> No
     ledger = promised_to_two
     keep(ledger, INCIDENT, "training", PROOF, "mei", NOW)
     keep(ledger, INCIDENT, "training-2", PROOF, "mei", NOW)
-    audience = f"{PROMISED}training-2"
+    audience = Promised("training-2")
     to = {"audience": audience, "audience_digest": ledger.notices.audience(INCIDENT, audience).digest}
     news = approved_again(
         ledger, notice="promise-kept-training-2-1", template="promise-kept", step="chase", about="training-2", change=1,

@@ -11,7 +11,7 @@ from amends.domain.base.money import Money
 from amends.domain.incident.commitment import CommitmentStep
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import LARGEST_FILE, NewFile
-from amends.ledger.store.tables import CommitmentFileRow
+from amends.ledger.tables.commitment import CommitmentFileRow
 from tests.builders import NOW
 from tests.commitments import keep
 from tests.delivery.sending import INCIDENT

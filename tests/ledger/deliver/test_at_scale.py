@@ -76,7 +76,7 @@ def test_ballots_are_counted_by_the_database(ledger_on_sqlite: Ledger) -> None:
     for person in range(1, 11):
         answer(ledger_on_sqlite, person, understood="4")
     with statements(ledger_on_sqlite) as found:
-        assert ledger_on_sqlite.cases.read(INCIDENT, NOW).surveys[0].means == {"understood": 4}
+        assert ledger_on_sqlite.views.closing(INCIDENT, NOW).surveys[0].means == {"understood": 4}
     about = [statement for statement, _ in found if "FROM ballot" in statement]
     assert about
     assert [statement for statement in about if "count(*)" not in statement] == []
@@ -103,7 +103,7 @@ def test_the_questions_of_one_person_are_found_by_an_index(ledger_on_sqlite: Led
 def test_the_questions_are_counted_without_reading_their_rows(ledger_on_sqlite: Ledger) -> None:
     ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     with ways(ledger_on_sqlite, "question") as found:
-        ledger_on_sqlite.cases.read(INCIDENT, NOW)
+        ledger_on_sqlite.views.timeline(INCIDENT, NOW)
     indexes = ("ix_question_asked", "ix_question_person")
     assert sorted(found) == [f"SEARCH question USING COVERING INDEX {index} (incident=?)" for index in indexes]
 

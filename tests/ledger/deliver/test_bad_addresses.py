@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.notice.notice import PersonState
 from amends.domain.people.person import Flag, Person

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from amends.delivery.send.clock import seen
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.team.approval import Decision
 from amends.ledger import Claim, Ledger

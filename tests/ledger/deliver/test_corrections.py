@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.case.case import OccurrenceState
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.case.states import OccurrenceState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import STRIKES
 from amends.domain.deliver.correction import Ask, Difference, DifferenceKind
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
@@ -130,24 +131,24 @@ def test_each_kind_of_difference_is_told_by_person_and_row(ledger: Ledger) -> No
 
 
 def test_to_compare_stores_nothing(ledger_on_sqlite: Ledger) -> None:
-    before = opened(ledger_on_sqlite).cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
+    before = opened(ledger_on_sqlite).views.timeline(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
     ledger_on_sqlite.corrections.compare(INCIDENT, people(5))
-    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
+    assert (ledger_on_sqlite.views.timeline(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
 
 
 def test_the_same_list_again_changes_nothing(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, people(3), **BY_EMAIL)
-    before = ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
+    before = ledger_on_sqlite.views.timeline(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
     assert correct(ledger_on_sqlite, reversed(people(3))) == ()
-    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
+    assert (ledger_on_sqlite.views.timeline(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
 
 
 def test_a_corrected_list_handed_in_twice_is_stored_once(ledger_on_sqlite: Ledger) -> None:
     opened(ledger_on_sqlite)
     correct(ledger_on_sqlite, people(5)[1:])
-    before = ledger_on_sqlite.cases.read(INCIDENT)
+    before = ledger_on_sqlite.views.timeline(INCIDENT)
     correct(ledger_on_sqlite, people(5)[1:])
-    assert ledger_on_sqlite.cases.read(INCIDENT) == before
+    assert ledger_on_sqlite.views.timeline(INCIDENT) == before
 
 
 def test_sorting_one_column_is_noticed(ledger_on_sqlite: Ledger) -> None:
@@ -471,18 +472,21 @@ def test_a_list_that_breaks_off_in_its_last_row_changes_nothing(ledger_on_sqlite
         yield from (a_person(number=number, name="Changed") for number in range(1, 2501))
         raise OSError("the stick was pulled out")
 
-    before = opened(ledger_on_sqlite).cases.read(INCIDENT)
+    before = opened(ledger_on_sqlite).views.timeline(INCIDENT)
     with pytest.raises(OSError, match="stick"):
         correct(ledger_on_sqlite, broken())
-    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.people.get(INCIDENT, 1)) == (before, people(1)[0])
+    assert (ledger_on_sqlite.views.timeline(INCIDENT), ledger_on_sqlite.people.get(INCIDENT, 1)) == (
+        before,
+        people(1)[0],
+    )
 
 
 def test_what_the_database_refuses_leaves_everything_as_it_was(ledger: Ledger) -> None:
     twice = [a_person(number=1, name="Changed"), a_person(number=8, ref="X"), a_person(number=9, ref="X")]
-    before = opened(ledger).cases.read(INCIDENT)
+    before = opened(ledger).views.timeline(INCIDENT)
     with pytest.raises(AlreadyInLedger):
         correct(ledger, twice)
-    assert (ledger.cases.read(INCIDENT), ledger.people.get(INCIDENT, 1)) == (before, people(1)[0])
+    assert (ledger.views.timeline(INCIDENT), ledger.people.get(INCIDENT, 1)) == (before, people(1)[0])
 
 
 def test_of_two_who_correct_at_once_the_second_must_compare_again(ledger_on_sqlite: Ledger) -> None:
@@ -580,7 +584,7 @@ def test_a_refusal_to_send_tells_a_changed_list_from_changed_facts(ledger_on_sql
 
 def test_who_hands_in_a_list_does_not_approve_it(ledger_on_sqlite: Ledger) -> None:
     correct(opened(ledger_on_sqlite), people(4), by="wei")
-    case = ledger_on_sqlite.cases.read(INCIDENT)
+    case = ledger_on_sqlite.views.drafting(INCIDENT)
     assert (case.author, case.version) == ("wei", 2)
 
 
@@ -589,7 +593,7 @@ def test_the_author_of_the_facts_stays_one_beside_a_lists_corrector(ledger_on_sq
     ledger = opened(ledger_on_sqlite)
     for count, by in ((4, "wei"), (5, "mei"), (6, "wei")):
         correct(ledger, people(count), by=by)
-    assert ledger.cases.read(INCIDENT).authors == ("wei", "lena", "mei")
+    assert ledger.views.drafting(INCIDENT).authors == ("wei", "lena", "mei")
 
 
 def test_waiting_messages_go_to_the_corrected_address_once(ledger: Ledger) -> None:

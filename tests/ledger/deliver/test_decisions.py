@@ -8,11 +8,12 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_member, an_incident
 from tests.ledger.notice.test_notices import (
     EVERY_CHANNEL,

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from amends.domain.base.errors import ApprovalMissing, KeyMissing, NotAllowed, NotInLedger
 from amends.domain.base.value import Span
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.notice.notice import NoticeStage, PersonState, Reader
@@ -20,7 +21,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver.letters import LetterBatch, Moved, Returned, reference_of
 from amends.ledger.people.people import as_written
-from amends.ledger.store.tables import RestoredNoticeRow
+from amends.ledger.tables.notice import RestoredNoticeRow
 from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
 from tests.delivery.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approved_again, personal_variants
 from tests.rewriting import move

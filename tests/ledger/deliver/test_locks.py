@@ -11,14 +11,18 @@ import pytest
 from sqlalchemy import Connection, event
 
 from amends.domain.base.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.receipt.dsn import ReportKind
 from amends.ledger import Ledger
 from amends.ledger.deliver.deliveries import park
 from amends.ledger.people.opt_outs import opted_out
 from amends.ledger.store.bulk import Kept
-from amends.ledger.store.tables import DeliveryRow, IncidentRow, KeyCheckRow, LeaseRow, MemberRow
+from amends.ledger.tables.audit import KeyCheckRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
+from amends.ledger.tables.incident import IncidentRow
+from amends.ledger.tables.team import MemberRow
 from tests.builders import NOW, a_member, a_person, an_asked, an_incident
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, approved
 from tests.ledger.commitment.test_commitments import REASON, promise_in
@@ -147,7 +151,7 @@ def test_an_answer_kept_during_a_takeover_leaves_no_doubt(released: Ledger, seco
     with released.store.swift_write() as swift:
         answered = next(one for one in in_hand if one.about.number == 1)
         swift.keep_answers(
-            [Kept("sent", "", "250", False, "", None, swift.spelled(LATER), answered.id, answered.lease)]
+            [Kept("sent", "", "250", False, None, swift.spelled(LATER), {answered.id: ""}, answered.lease)]
         )
         taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() == 1
@@ -359,7 +363,7 @@ def test_a_message_found_sent_during_a_decision_is_not_sent_again(
     first = next(one for one in uncertain if one.about.number == 1)
     with released.store.swift_write() as swift:
         at = swift.spelled(LATER)
-        swift.keep_answers([Kept("sent", "", "250", False, "", None, at, first.id, first.lease)])
+        swift.keep_answers([Kept("sent", "", "250", False, None, at, {first.id: ""}, first.lease)])
         again = second(lambda: released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
     with pytest.raises(NotInLedger):
         again.result()

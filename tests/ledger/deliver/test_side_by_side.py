@@ -11,13 +11,16 @@ import pytest
 from sqlmodel import select
 
 from amends.domain.base.errors import ApprovalMissing
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Flag, Hold, Person
 from amends.domain.team.approval import Decision
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver.statistics import Only
-from amends.ledger.store.tables import DeliveryRow, LeaseRow, NoticeRow, PersonRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
+from amends.ledger.tables.notice import NoticeRow
+from amends.ledger.tables.people import PersonRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_wording, an_incident
 from tests.delivery.sending import APPROVERS, FAR_AHEAD, INCIDENT, NOTICE, looked_over, personal_variants
 

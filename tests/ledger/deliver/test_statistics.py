@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.channel.channel import ChannelKind, ReceiptCause
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import ReceiptCause
 from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
 from amends.ledger.deliver.statistics import EXPLAINED, Only, counted_reason, message_states, person_states
-from amends.ledger.store.tables import DeliveryRow, LeaseRow
+from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 

@@ -18,7 +18,9 @@ from amends.domain.notice.statement import Statement, in_order, stated_by
 from amends.domain.notice.told import COUNTS_AS_TOLD, told_otherwise
 from amends.ledger import Ledger
 from amends.ledger.deliver.told import SentTexts, keys_told_otherwise, people_told_otherwise
-from amends.ledger.store.tables import DeliveryRow, ElementSetRow, PersonRow, ReleaseRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import ReleaseRow
+from amends.ledger.tables.people import ElementSetRow, PersonRow
 from tests.builders import NOW, a_draft, a_person, a_variant, an_incident
 from tests.delivery.sending import INCIDENT
 from tests.ledger.deliver.test_at_scale import statements

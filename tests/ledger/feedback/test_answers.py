@@ -1,25 +1,26 @@
 """One answer for one or many questions: approved, corrected, closed, reopened, and each person hears it once."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.channel.channel import Receipt, Status
-from amends.domain.feedback.answer import AnswerKind, AnswerStatus, ReplyChannel, ReplyState
+from amends.domain.channel.message import Receipt, Status
+from amends.domain.channel.outgoing import OutgoingKind, OutgoingState
+from amends.domain.feedback.answer import AnswerKind, AnswerStatus, ReplyChannel
 from amends.domain.feedback.question import QuestionKind, QuestionSource, Sender
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.outbox.outbox import OutgoingClaim
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
 
 LATER = NOW + timedelta(hours=1)
 MEI, OMAR = Member(name="mei", role=TeamRole.RESPONDER), Member(name="omar", role=TeamRole.LEGAL)
 ROSA = Member(name="rosa", role=TeamRole.RESPONDER)
-EMAIL = [ReplyChannel.EMAIL]
 YES = {"en": "Yes."}
 FORMS = count()
 
@@ -40,15 +41,20 @@ def ask_many(ledger: Ledger, number: int) -> list[int]:
     return [ask(ledger, person=1 + place % 2, once=f"one of many {place}") for place in range(number)]
 
 
-def ways(ledger: Ledger) -> Mapping[int, tuple[ReplyChannel, ReplyState]]:
+def ways(ledger: Ledger) -> Mapping[int, tuple[ReplyChannel, OutgoingState]]:
     return {reply.question: (reply.channel, reply.state) for reply in ledger.replies.all(INCIDENT)}
 
 
-def send(ledger: Ledger, status: Status = Status.SENT) -> ReplyState:
-    claim = ledger.replies.claim(INCIDENT, tuple(ReplyChannel), NOW)
+def claims(ledger: Ledger, now: datetime) -> tuple[OutgoingClaim, ...]:
+    return ledger.outbox.claim(INCIDENT, OutgoingKind.ANSWER, "email", now)
+
+
+def send(ledger: Ledger, status: Status = Status.SENT) -> OutgoingState:
+    (claim,) = ledger.outbox.claim(INCIDENT, OutgoingKind.ANSWER, "email", NOW, 1)
     assert claim is not None
-    assert ledger.replies.leave(claim, NOW)
-    return ledger.replies.record(claim, Receipt(claim.key, status), NOW)
+    assert ledger.outbox.record([claim], (), NOW)
+    ledger.outbox.record((), [(claim, Receipt(claim.key, status))], NOW)
+    return next(one.state for one in ledger.replies.all(INCIDENT) if str(one.question) == claim.name.reader)
 
 
 def test_each_is_answered_by_the_way_in_which_they_asked(opened: Ledger) -> None:
@@ -57,7 +63,7 @@ def test_each_is_answered_by_the_way_in_which_they_asked(opened: Ledger) -> None
     call = ask(opened, source=QuestionSource.HOTLINE)
     page, bare = ask(opened, source=QuestionSource.PORTAL), ask(opened, source=QuestionSource.PORTAL, person=3)
     opened.answers.give(INCIDENT, [mail, text, call, page, bare], YES, "mei", NOW)
-    waiting, there = ReplyState.WAITING, ReplyState.DELIVERED
+    waiting, there = OutgoingState.WAITING, OutgoingState.DELIVERED
     assert ways(opened) == {
         mail: (ReplyChannel.EMAIL, waiting),
         text: (ReplyChannel.SMS, waiting),
@@ -95,9 +101,9 @@ def test_a_public_answer_needs_another_member_however_few_asked(opened: Ledger) 
     with pytest.raises(NotAllowed, match="role"):
         opened.answers.approve(INCIDENT, answer, ROSA, NOW)
     opened.answers.approve(INCIDENT, answer, OMAR, NOW)
-    assert ways(opened) == {asked: (ReplyChannel.PUBLIC, ReplyState.WAITING)}
+    assert ways(opened) == {asked: (ReplyChannel.PUBLIC, OutgoingState.WAITING)}
     opened.replies.posted(INCIDENT, asked, "https://social.example/10", "mei", LATER)
-    assert ways(opened) == {asked: (ReplyChannel.PUBLIC, ReplyState.SENT)}
+    assert ways(opened) == {asked: (ReplyChannel.PUBLIC, OutgoingState.SENT)}
 
 
 def test_an_approval_leaves_out_what_was_answered_meanwhile(opened: Ledger) -> None:
@@ -148,7 +154,7 @@ def test_a_correction_reaches_exactly_those_who_had_the_wrong_one(opened: Ledger
     }
     assert corrected == {(first, heard): True, (first, sent): True, (second, unsent): False}
     states = {(one.answer, one.question): one.state for one in opened.replies.all(INCIDENT)}
-    assert states[late, unsent] is ReplyState.WITHDRAWN
+    assert states[late, unsent] is OutgoingState.WITHDRAWN
 
 
 def test_an_answer_is_corrected_once_and_then_its_correction(opened: Ledger) -> None:
@@ -166,9 +172,9 @@ def test_a_rejected_correction_lets_the_answer_go_on(opened: Ledger) -> None:
     answer = opened.answers.give(INCIDENT, many, YES, "mei", NOW)
     opened.answers.approve(INCIDENT, answer, OMAR, NOW)
     correction = opened.answers.correct(INCIDENT, answer, {"en": "No."}, "mei", NOW)
-    assert opened.replies.claim(INCIDENT, EMAIL, LATER) is None
+    assert claims(opened, LATER) == ()
     opened.answers.reject(INCIDENT, correction, "the first one was right", "omar", NOW)
-    assert opened.replies.claim(INCIDENT, EMAIL, LATER) is not None
+    assert claims(opened, LATER)
 
 
 def test_a_question_is_closed_with_a_reason_that_the_person_hears(opened: Ledger) -> None:
@@ -200,54 +206,50 @@ def test_a_stranger_never_gets_a_name_or_a_personal_link(opened: Ledger) -> None
     own = opened.people.get(INCIDENT, 1).email
     ask(opened, source=QuestionSource.MAILBOX, sender=Sender(address=own), once=own)
     opened.answers.give(INCIDENT, [1, 2, 3], YES, "mei", NOW)
-    found = [opened.replies.claim(INCIDENT, EMAIL, NOW) for _ in range(3)]
-    links = {claim.to.address: bool(claim.to.link) and bool(claim.to.name) for claim in found if claim}
+    readers = [opened.replies.opened(claim.name)[1] for claim in claims(opened, NOW)]
+    links = {reader.address: bool(reader.link) and bool(reader.name) for reader in readers}
     assert links == {"grace@example.org": False, "else@other.example": False, own: True}
 
 
 def test_somebody_who_opted_out_is_answered_all_the_same(opened: Ledger) -> None:
     opened.opt_outs.add(INCIDENT, 1, "page", NOW)
     opened.questions.answer(INCIDENT, ask(opened, source=QuestionSource.MAILBOX), "Yes.", "mei", NOW)
-    assert send(opened) is ReplyState.SENT
+    assert send(opened) is OutgoingState.SENT
 
 
 def test_a_crash_before_the_mark_sends_again_and_after_it_never(opened: Ledger) -> None:
     opened.answers.give(INCIDENT, [ask(opened, once="a"), ask(opened, once="b")], YES, "mei", NOW)
-    first, second = (opened.replies.claim(INCIDENT, EMAIL, NOW) for _ in range(2))
-    assert first is not None
-    assert second is not None
-    assert opened.replies.leave(second, NOW)
-    assert opened.replies.recover(INCIDENT, NOW + timedelta(minutes=1)) == (0, 0)
-    assert opened.replies.recover(INCIDENT, LATER) == (1, 1)
-    again = opened.replies.claim(INCIDENT, EMAIL, LATER)
-    assert again is not None
-    assert (again.question, again.key) == (first.question, first.key)
-    assert not opened.replies.leave(first, LATER), "the worker that counted as dead must not send"
-    assert opened.replies.claim(INCIDENT, EMAIL, LATER) is None
-    opened.replies.again(INCIDENT, second.answer, second.question, "mei", LATER)
-    assert opened.replies.claim(INCIDENT, EMAIL, LATER) is not None
+    first, second = claims(opened, NOW)
+    assert opened.outbox.record([second], (), NOW)
+    assert opened.outbox.recover(INCIDENT, NOW + timedelta(minutes=1)) == (0, 0)
+    assert opened.outbox.recover(INCIDENT, LATER) == (1, 1)
+    (again,) = claims(opened, LATER)
+    assert (again.name, again.key) == (first.name, first.key)
+    assert not opened.outbox.record([first], (), LATER), "the worker that counted as dead must not send"
+    assert claims(opened, LATER) == ()
+    opened.replies.again(INCIDENT, int(second.name.subject), int(second.name.reader), "mei", LATER)
+    assert claims(opened, LATER)
 
 
 @pytest.mark.parametrize("shut", ["pause", "embargo"])
 def test_no_reply_leaves_while_the_incident_stands_still(opened: Ledger, shut: str) -> None:
     opened.questions.answer(INCIDENT, ask(opened), "Yes.", "mei", NOW)
-    claim = opened.replies.claim(INCIDENT, EMAIL, NOW)
-    assert claim is not None
+    (claim,) = claims(opened, NOW)
     if shut == "pause":
         opened.incidents.pause(INCIDENT, "lena", NOW)
     else:
         opened.incidents.embargo(INCIDENT, LATER, "the police asked", "omar", NOW)
-    assert not opened.replies.leave(claim, NOW)
+    assert not opened.outbox.record([claim], (), NOW)
     with pytest.raises(NotAllowed):
-        opened.replies.claim(INCIDENT, EMAIL, NOW)
+        claims(opened, NOW)
 
 
 def test_a_refused_reply_is_an_alert_and_somebody_calls(opened: Ledger) -> None:
     opened.questions.answer(INCIDENT, asked := ask(opened), "Yes.", "mei", NOW)
-    assert send(opened, Status.REJECTED) is ReplyState.FAILED
+    assert send(opened, Status.REJECTED) is OutgoingState.FAILED
     (call,) = opened.replies.calls(INCIDENT)
     assert (call.question, call.to.address) == (asked, opened.people.get(INCIDENT, 1).phone)
-    assert any("did not arrive by email" in alert.what for alert in opened.cases.read(INCIDENT).alerts)
+    assert any("did not arrive by email" in alert.what for alert in opened.views.timeline(INCIDENT).alerts)
     opened.replies.called(INCIDENT, asked, "mei", LATER)
     assert not opened.replies.calls(INCIDENT)
 
@@ -255,10 +257,10 @@ def test_a_refused_reply_is_an_alert_and_somebody_calls(opened: Ledger) -> None:
 def test_a_deferred_reply_waits_longer_each_time_and_then_fails(opened: Ledger) -> None:
     opened.questions.answer(INCIDENT, ask(opened), "Yes.", "mei", NOW)
     now, waits = NOW, []
-    while claim := opened.replies.claim(INCIDENT, EMAIL, now):
-        opened.replies.record(claim, Receipt(claim.key, Status.DEFERRED, "451"), now)
+    while due := claims(opened, now):
+        opened.outbox.record((), [(due[0], Receipt(due[0].key, Status.DEFERRED, "451"))], now)
         (reply,) = opened.replies.all(INCIDENT)
         waits.append((reply.next_try_at or now) - now)
         now = reply.next_try_at or now
     assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=45)]
-    assert reply.state is ReplyState.FAILED
+    assert reply.state is OutgoingState.FAILED

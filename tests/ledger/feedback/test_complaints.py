@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.case.case import owner_of
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionKind
 from amends.ledger import Ledger
@@ -56,9 +55,9 @@ def test_a_settled_complaint_pauses_nothing(ledger: Ledger) -> None:
 
 def test_a_complaint_goes_to_the_owner_that_the_playbook_names() -> None:
     book = a_playbook(complaints_owner="maria")
-    assert owner_of(book, QuestionKind.COMPLAINT) == "maria"
-    assert owner_of(book, QuestionKind.QUESTION) == book.questions_owner
-    assert owner_of(a_playbook(), QuestionKind.COMPLAINT) == book.questions_owner
+    assert book.owner_of(QuestionKind.COMPLAINT) == "maria"
+    assert book.owner_of(QuestionKind.QUESTION) == book.questions_owner
+    assert a_playbook().owner_of(QuestionKind.COMPLAINT) == book.questions_owner
 
 
 def test_an_answer_that_does_not_satisfy_is_a_complaint_that_pauses(ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from amends.domain.feedback.question import QuestionSource
 from amends.ledger import Ledger
 from amends.ledger.feedback.contacts import contact_days
 from amends.ledger.store.cache import Memory
-from amends.ledger.store.tables import QuestionRow
+from amends.ledger.tables.feedback import QuestionRow
 from tests.builders import NOW, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
 
@@ -59,9 +59,9 @@ def test_nobody_asked_nothing_is_counted(opened: Ledger) -> None:
 
 def test_the_case_counts_again_once_somebody_asks(opened: Ledger) -> None:
     ask(opened, NOW)
-    assert [one.contacts for one in opened.cases.read(INCIDENT, NOW).contacts] == [1]
+    assert [one.contacts for one in opened.views.timeline(INCIDENT, NOW).contacts] == [1]
     ask(opened, NOW + timedelta(seconds=1))
-    assert [one.contacts for one in opened.cases.read(INCIDENT, NOW).contacts] == [2]
+    assert [one.contacts for one in opened.views.timeline(INCIDENT, NOW).contacts] == [2]
 
 
 def test_a_date_typed_wrong_does_not_count_centuries(opened: Ledger) -> None:

@@ -1,16 +1,18 @@
 """Question hours and posts of the public in the ledger, on both databases."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.message import Receipt, Status
+from amends.domain.channel.outgoing import OutgoingKind
 from amends.domain.feedback.hour import HourAnswer, HourReminder, HourState, QuestionHour
 from amends.domain.feedback.mention import Mention, Visibility
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.outbox.outbox import OutgoingClaim
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
 
@@ -55,16 +57,19 @@ def test_an_hour_goes_from_announced_to_answered(opened: Ledger) -> None:
     assert opened.audit.verify() == ()
 
 
-def test_a_reminder_is_begun_once(opened: Ledger) -> None:
+def test_a_reminder_is_claimed_once(opened: Ledger) -> None:
     opened.hours.announce(INCIDENT, ASK_US, "lena", NOW)
     assert [opened.hours.sign_up(INCIDENT, "ask-us", 1, NOW) for _ in range(2)] == [True, False]
-    (due,) = opened.hours.due_reminders(INCIDENT, ASK_US.begins_at - 2 * HOUR)
-    assert due.which is HourReminder.DAY_BEFORE
-    assert [opened.hours.begin_reminder(INCIDENT, due, NOW) for _ in range(2)] == [True, False]
-    assert opened.hours.due_reminders(INCIDENT, ASK_US.begins_at - 2 * HOUR) == ()
-    opened.hours.settle_reminder(INCIDENT, due, "sent", NOW)
-    (last,) = opened.hours.due_reminders(INCIDENT, ASK_US.begins_at - MINUTE)
-    assert last.which is HourReminder.HOUR_BEFORE
+
+    def claim(at: datetime) -> list[OutgoingClaim]:
+        return list(opened.outbox.claim(INCIDENT, OutgoingKind.HOUR_REMINDER, "email", at))
+
+    ((due,), again) = claim(ASK_US.begins_at - 2 * HOUR), claim(ASK_US.begins_at - 2 * HOUR)
+    assert (due.name.window, again) == (HourReminder.DAY_BEFORE, [])
+    opened.outbox.record([due], (), NOW)
+    opened.outbox.record((), [(due, Receipt(due.key, Status.SENT))], NOW)
+    (last,) = claim(ASK_US.begins_at - MINUTE)
+    assert last.name.window == HourReminder.HOUR_BEFORE
     assert last.key != due.key
     assert opened.hours.counts(INCIDENT, "ask-us")[:3] == (1, 1, 0)
 
@@ -105,10 +110,10 @@ def test_an_answer_in_public_is_approved_then_posted(opened: Ledger) -> None:
     claim = opened.replies.claim_post(INCIDENT, 1, "lena", NOW)
     with pytest.raises(NotAllowed, match="may have been"):
         opened.replies.claim_post(INCIDENT, 1, "lena", NOW)
-    assert opened.replies.leave(claim, NOW)
-    opened.replies.record(claim, Receipt(claim.key, Status.REJECTED, "refused"), NOW)
+    assert opened.outbox.record([claim], (), NOW)
+    opened.outbox.record((), [(claim, Receipt(claim.key, Status.REJECTED, "refused"))], NOW)
     again = opened.replies.claim_post(INCIDENT, 1, "lena", NOW)
-    assert (again.content.text, again.key) == ("Yes.", claim.key)
+    assert (opened.replies.opened(again.name)[0].text, again.key) == ("Yes.", claim.key)
     for place in (10, 11):
         opened.replies.posted(INCIDENT, 1, f"https://social.example/{place}", "lena", NOW)
     assert opened.questions.get(INCIDENT, 1).answer == "Yes."
@@ -123,10 +128,10 @@ def test_a_crash_before_the_post_is_forgotten_and_after_it_not(opened: Ledger) -
         opened.mentions.answer(INCIDENT, place, "Yes.", "lena", NOW)
         opened.mentions.approve(INCIDENT, place, OMAR, NOW)
     _, second = (opened.replies.claim_post(INCIDENT, place, "lena", NOW) for place in (1, 2))
-    assert opened.replies.leave(second, NOW)
+    assert opened.outbox.record([second], (), NOW)
     with pytest.raises(NotAllowed, match="is being posted"):
         opened.replies.claim_post(INCIDENT, 2, "lena", NOW, again=True)
-    assert opened.replies.recover(INCIDENT, NOW + HOUR) == (1, 1)
+    assert opened.outbox.recover(INCIDENT, NOW + HOUR) == (1, 1)
     assert [one.state for one in opened.mentions.answers(INCIDENT).values()] == ["approved", "uncertain"]
     with pytest.raises(NotAllowed, match="may have been"):
         opened.replies.claim_post(INCIDENT, 2, "lena", NOW + HOUR)
@@ -144,7 +149,8 @@ def test_a_posted_answer_is_corrected_and_posted_anew(opened: Ledger) -> None:
     with pytest.raises(NotAllowed, match="waits for approval"):
         opened.replies.claim_post(INCIDENT, 1, "lena", NOW, again=True)
     opened.mentions.approve(INCIDENT, 1, OMAR, NOW)
-    assert opened.replies.claim_post(INCIDENT, 1, "lena", NOW).content.text == "That was wrong. Yes."
+    claim = opened.replies.claim_post(INCIDENT, 1, "lena", NOW)
+    assert opened.replies.opened(claim.name)[0].text == "That was wrong. Yes."
 
 
 def test_one_answer_to_several_posts_is_approved_once(opened: Ledger) -> None:
@@ -155,7 +161,7 @@ def test_one_answer_to_several_posts_is_approved_once(opened: Ledger) -> None:
         opened.mentions.answer(INCIDENT, 1, "No.", "lena", NOW)
     assert opened.mentions.approve(INCIDENT, 2, OMAR, NOW).answer == given
     assert {one.state for one in opened.mentions.answers(INCIDENT).values()} == {"approved"}
-    assert opened.replies.due(INCIDENT, NOW) == frozenset(), "nothing is posted by itself"
+    assert opened.outbox.due(INCIDENT, OutgoingKind.ANSWER, NOW) == {}, "nothing is posted by itself"
 
 
 def test_an_answer_to_a_post_is_short_by_every_way(opened: Ledger) -> None:

@@ -41,11 +41,11 @@ def ask(ledger: Ledger, wording: str, **changes: Any) -> int:
 
 
 def leaks(ledger: Ledger) -> tuple[int, ...]:
-    return ledger.cases.read(INCIDENT, SOON).leaks
+    return ledger.views.timeline(INCIDENT, SOON).leaks
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [alert.name for alert in ledger.cases.read(INCIDENT, SOON).alerts]
+    return [alert.what for alert in ledger.views.timeline(INCIDENT, SOON).alerts]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_whole_text_is_looked_through(opened: Ledger) -> None:
 
 def test_no_data_stand_in_the_alarm(opened: Ledger) -> None:
     ask(opened, "li@mail.example, C-00002, +8613812345678", person=ADA)
-    case = opened.cases.read(INCIDENT, SOON)
+    case = opened.views.timeline(INCIDENT, SOON)
     shown = str(waiting_tasks(case, SOON)) + str(case.alerts) + str(opened.audit.entries(INCIDENT))
     assert "li@" not in shown.lower()
     assert "C-00002" not in shown
@@ -129,7 +129,7 @@ def test_no_data_stand_in_the_alarm(opened: Ledger) -> None:
 def test_the_alarm_stands_until_the_question_is_answered(opened: Ledger) -> None:
     ask(opened, "Why do you write to me about C-00002?", person=ADA, once="a")
     ask(opened, "Why do you write to me about C-00002?", person=ADA, once="a")
-    (task,) = (one for one in waiting_tasks(opened.cases.read(INCIDENT, SOON), SOON) if one.wait is Wait.LEAK)
+    (task,) = (one for one in waiting_tasks(opened.views.timeline(INCIDENT, SOON), SOON) if one.wait is Wait.LEAK)
     assert (task.whom, task.do) == ("the lead", f"amends questions show {INCIDENT} 1")
     assert len(alerts(opened)) == 1
     opened.questions.answer(INCIDENT, 1, "We look into it", "lena", SOON)

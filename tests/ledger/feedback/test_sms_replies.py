@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import event
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.people.person import Flag, Person
 from amends.ledger import Ledger

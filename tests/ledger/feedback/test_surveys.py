@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def results(ledger: Ledger, index: int = -1) -> SurveyResults:
-    return ledger.cases.read(INCIDENT).surveys[index]
+    return ledger.views.closing(INCIDENT).surveys[index]
 
 
 def counted(ledger: Ledger) -> tuple[int, int]:
@@ -42,6 +42,18 @@ def test_nothing_is_shown_before_ten_have_answered(ledger: Ledger) -> None:
     (comments,) = ledger.surveys.comments(INCIDENT)
     assert (counted(ledger), results(ledger).means) == ((10, 10), {"understood": 3.8})
     assert sorted(comments.texts) == ["Late", *["Thanks"] * 9]
+
+
+def test_each_opening_that_shows_leaks_is_an_alert(ledger: Ledger) -> None:
+    """Texts with other people's data are an alert each time that ballots are opened, also when they are as many."""
+    invited(ledger, customers(20))
+    for person in range(1, 21):
+        leak = "write to kim20@mail.example" if person in (3, 13) else ""
+        answer(ledger, person, NOW + person * timedelta(minutes=1), understood="4", comment=leak or "Thanks")
+    alerts = [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
+    assert len(alerts) == 2
+    assert alerts[0] == alerts[1]
+    assert "contact data of 1 other person of the list" in alerts[0]
 
 
 def test_a_second_answer_of_the_same_person_counts_for_nothing(asked: Ledger) -> None:

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import SQLModel
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.base.home_file import NewHomeFile
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.feedback.question import Sender
 from amends.domain.people.person import Person
 from amends.domain.people.preference import Preference
@@ -15,7 +16,8 @@ from amends.domain.receipt.incoming import MailOutcome
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.deliver.claims import Claim
-from amends.ledger.receipt.inbox import NewMailFile, TakenMail
+from amends.ledger.receipt.inbox import TakenMail
+from amends.ledger.store.schema import all_tables
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_asked
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 from tests.remembered import remembered
@@ -82,7 +84,7 @@ def leave_traces(ledger: Ledger, person: int = 1) -> None:
     sender = Sender(address=SAID["sender"])
     mailed = an_asked(SAID["mailed"], person=person, once=f"{person} b", sender=sender)
     question = ledger.questions.ask(INCIDENT, mailed, NOW)
-    file = NewMailFile(f"file-{person}", "image/png", 3)
+    file = NewHomeFile(f"file-{person}", "image/png", 3)
     taken = TakenMail(f"mail-{person}", MailOutcome.QUESTION, INCIDENT, question, NOTICE, files=(file,))
     ledger.inbox.record([taken], NOW)
     ledger.questions.answer(INCIDENT, question, SAID["answer"], "omar", NOW)
@@ -118,7 +120,7 @@ def found_in_rows(
     seal, found = None, []
     with ledger.store.read() as session:
         seal = ledger.store.seal(session, incident)
-        for name in SQLModel.metadata.tables:
+        for name in all_tables().tables:
             for row in session.execute(text(f'SELECT * FROM "{name}"')) if name not in but else ():
                 found += [f"{name}: {one!r}" for one in wanted for value in row if one in _bytes(value)]
     assert seal

@@ -71,7 +71,7 @@ def test_a_destroyed_case_is_destroyed_again(ledger_on_sqlite: Ledger, tmp_path:
     closed(ledger_on_sqlite)
     backup = Backup(ledger_on_sqlite, tmp_path)
     ledger_on_sqlite.destruction.destroy(INCIDENT, LENA, OMAR, LATER)
-    ledger_on_sqlite.brought_back.note()
+    ledger_on_sqlite.forgettings.note()
     ledger = backup.restored(ledger_on_sqlite)
     assert ledger.people.get(INCIDENT, 1).name == ZOE.name
     assert forget_again(ledger, DataPlaces({})) == ()
@@ -113,7 +113,7 @@ def test_a_tombstone_that_was_never_written_is_written_later(ledger_on_sqlite: L
     file = tmp_path / "forgotten"
     said = file.read_text()
     file.unlink()
-    ledger_on_sqlite.brought_back.note()
+    ledger_on_sqlite.forgettings.note()
     assert file.read_text() == said
     assert ZOE.ref not in said
 

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from amends.delivery.inbox.replies import take_reply
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.codes.code import CodeVariant, NewCode
 from amends.domain.people.person import Person
 from amends.domain.receipt.dsn import MailReport, ReportKind
@@ -26,7 +27,7 @@ from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.forget import destruction as destroying
 from amends.ledger.forget.destruction import Destruction
 from amends.ledger.receipt.receipts import Effect
-from amends.ledger.store.tables import SurveyTextRow
+from amends.ledger.tables.feedback import SurveyTextRow
 from tests.builders import NOW, a_commitment, a_person, a_survey, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from amends.delivery.forget import DataPlaces, destroy_case, forget_again, forget_due
-from amends.domain.claim.claim import NewEvidence
+from amends.domain.base.home_file import NewHomeFile
 from amends.domain.forget.retention import DataKind
 from amends.ledger import Ledger
 from tests.builders import NOW, a_playbook, a_wording
@@ -25,7 +25,7 @@ def ledger(ledger_on_sqlite: Ledger) -> Ledger:
     playbook = a_playbook(claims=RULES.model_dump(mode="json"), retention={"claims": "365d"})
     ledger_on_sqlite.playbooks.pin(INCIDENT, playbook, a_wording(), "lena", NOW)
     for number in (1, 2):
-        file = NewEvidence(f"of-{number}", "application/pdf", 9)
+        file = NewHomeFile(f"of-{number}", "application/pdf", 9)
         claimed(ledger_on_sqlite, person=number, once=f"{number}", files=(file,))
         decided(ledger_on_sqlite, number, "0", OMAR, "No.")
     ledger_on_sqlite.incidents.close(INCIDENT, "lena", NOW)
@@ -88,7 +88,7 @@ def test_a_restored_ledger_and_home_lose_both_again(ledger: Ledger, places: Data
 
 
 def test_forgotten_claims_take_their_files_along(ledger: Ledger, places: DataPlaces) -> None:
-    assert forget_due(ledger, places, ledger.cases.read(INCIDENT, LATER), LATER) == (DataKind.CLAIMS,)
+    assert forget_due(ledger, places, ledger.views.closing(INCIDENT, LATER), LATER) == (DataKind.CLAIMS,)
     assert left(places) == [*OTHERS, f"inbox/files/{INCIDENT}/lost.sealed"]
     assert places.home
     lay_files(places.home)
@@ -102,7 +102,7 @@ def test_files_under_hold_and_later_ones_stay(ledger: Ledger, places: DataPlaces
     new = places.home / "claims" / INCIDENT / "new.sealed"
     new.write_bytes(b"of a claim that is being stored")
     os.utime(new, (LATER.timestamp(), LATER.timestamp()))
-    forget_due(ledger, places, ledger.cases.read(INCIDENT, LATER), LATER)
+    forget_due(ledger, places, ledger.views.closing(INCIDENT, LATER), LATER)
     claims = [name for name in left(places) if name.startswith(f"claims/{INCIDENT}")]
     assert claims == [f"claims/{INCIDENT}/new.sealed", f"claims/{INCIDENT}/of-2.sealed"]
 

@@ -3,7 +3,7 @@
 from sqlmodel import select
 
 from amends.ledger import Ledger
-from amends.ledger.forget.sealed_columns import TABLES, PersonalTable
+from amends.ledger.forget.personal import PersonalTable, personal_tables
 from tests.delivery.sending import INCIDENT
 from tests.ledger.forget.forgetting import LATER, with_traces
 
@@ -15,14 +15,14 @@ def left(ledger: Ledger, table: PersonalTable) -> list[str]:
     names = [column.name for column in table.columns]
     full = {name for row in rows for name in names if getattr(row, name)}
     hashes = {"once" for row in rows if table.once and not row.once.startswith("erased ")}  # type: ignore[attr-defined]
-    return sorted({*full, *hashes, *({"rows"} if table.deleted and rows else ())})
+    return sorted({*full, *hashes, *({"rows"} if table.declared.deleted and rows else ())})
 
 
 def test_a_destroyed_case_has_nothing_left_in_any_table(ledger: Ledger) -> None:
     with_traces(ledger)
-    before = {table.name for table in TABLES if left(ledger, table)}
+    before = {table.name for table in personal_tables() if left(ledger, table)}
     for _ in range(2):  # as after a crash
         ledger.destruction.again(INCIDENT, LATER)
-    assert {"question", "answer", "reply", "person_report", "access_request", "preference", "mail_file"} <= before
-    assert {table.name: found for table in TABLES if (found := left(ledger, table))} == {}
+    assert {"question", "answer", "outgoing", "person_report", "access_request", "preference", "mail_file"} <= before
+    assert {table.name: found for table in personal_tables() if (found := left(ledger, table))} == {}
     assert (ledger.audit.verify(), ledger.audit.disagreements()) == ((), ())

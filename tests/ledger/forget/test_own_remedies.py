@@ -5,10 +5,10 @@ from sqlmodel import select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.payment import BankStatus
-from amends.domain.remedy.remedy import RemedyState
+from amends.domain.remedy.remedy import RemedyState, RightOutcome
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import NewFile
-from amends.ledger.store.tables import ResultCorrectionRow
+from amends.ledger.tables.commitment import ResultCorrectionRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import an_account, bank_says, decided, paid_file, with_claims
@@ -100,7 +100,7 @@ def test_an_erased_person_has_no_result(ledger: Ledger) -> None:
 def test_nothing_is_left_of_a_correction(ledger: Ledger) -> None:
     told_results(ledger)
     for person in (1, 2):
-        ledger.remedies.correct(INCIDENT, LOCKS, person, MOVED, "mixed up", "lena", NOW)
+        ledger.remedies.correct(INCIDENT, LOCKS, person, RightOutcome(MOVED, "mixed up"), "lena", NOW)
     erase(ledger)
     with ledger.store.read() as session:
         rows = session.exec(select(ResultCorrectionRow)).all()

@@ -39,7 +39,7 @@ ALL = {"contacts": "90d", "questions": "30d", "page_forms": "60d", "attachments"
 
 def sweep(ledger: Ledger, now: datetime, places: DataPlaces = NOWHERE) -> tuple[DataKind, ...]:
     """As the sweep does it."""
-    return forget_due(ledger, places, ledger.cases.read(INCIDENT, now), now)
+    return forget_due(ledger, places, ledger.views.closing(INCIDENT, now), now)
 
 
 def test_each_kind_goes_when_its_span_ends(ledger: Ledger) -> None:
@@ -117,7 +117,7 @@ def test_a_case_under_hold_keeps_everything(ledger_on_sqlite: Ledger) -> None:
     for kind in DataKind:
         with pytest.raises(NotAllowed, match="under hold by omar"):
             ledger_on_sqlite.retention.forget(INCIDENT, kind, NOW + 999 * DAY)
-    plan = ledger_on_sqlite.retention.plan(ledger_on_sqlite.cases.read(INCIDENT, NOW), NOW)
+    plan = ledger_on_sqlite.retention.plan(ledger_on_sqlite.views.closing(INCIDENT, NOW), NOW)
     assert all("kept: under hold by omar" in in_words(line) for line in plan)
 
 
@@ -147,7 +147,7 @@ def test_files_go_with_their_kind(ledger_on_sqlite: Ledger, tmp_path: Path) -> N
     (outbox / "b.json").write_text(json.dumps({"incident": "another", "key": "l"}))
     places = DataPlaces({ChannelKind.EMAIL: {"use": "outbox", "folder": str(outbox)}}, tmp_path)
     assert sweep(ledger_on_sqlite, NOW + 20 * DAY, places) == (DataKind.ATTACHMENTS,)
-    assert (file.exists(), ledger_on_sqlite.inbox.files(INCIDENT)) == (False, ())
+    assert (file.exists(), ledger_on_sqlite.mail_files.all(INCIDENT)) == (False, ())
     assert sweep(ledger_on_sqlite, NOW + 30 * DAY, places) == (DataKind.MESSAGES,)
     assert [path.name for path in outbox.iterdir()] == ["b.json"]
 

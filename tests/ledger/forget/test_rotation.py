@@ -13,8 +13,9 @@ from amends.domain.base.errors import KeyMissing, NotAllowed
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from amends.ledger.forget import rotation
-from amends.ledger.forget.sealed_columns import TABLES, Whose, rows_of
+from amends.ledger.forget.personal import Whose, personal_tables, rows_of
 from amends.ledger.store.session import Store, Write
+from amends.ledger.tables.declared import sealed_place
 from amends.system.key_file import KeyFile
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT
@@ -157,9 +158,9 @@ def test_nothing_is_left_that_the_old_key_opens(at_home: Ledger) -> None:
     old = at_home.store.keys.seal_for(INCIDENT, wrapped_key(at_home))
     at_home.keys.case(INCIDENT, OMAR, LATER, no_files)
     with at_home.store.read() as session:
-        for table in TABLES:
+        for table in personal_tables():
             for row in session.exec(rows_of(table, Whose(INCIDENT))).all() if table.columns else ():
-                sealed = [(getattr(row, one.name), one.place(row)) for one in table.columns]
+                sealed = [(getattr(row, column.name), sealed_place(row, column.name)) for column in table.columns]
                 assert not [place for value, place in sealed if value and old.peek(value, place)]
 
 
@@ -179,13 +180,13 @@ def test_files_from_mails_are_sealed_anew(at_home: Ledger, tmp_path: Path) -> No
     aside = Aside(tmp_path, at_home)
     path = aside.path_of(INCIDENT, "file-1")
     path.parent.mkdir(parents=True)
-    path.write_bytes(at_home.inbox.sealed(INCIDENT, "file-1", b"png"))
+    path.write_bytes(at_home.mail_files.sealed(INCIDENT, "file-1", b"png"))
     before = path.read_bytes()
     with pytest.raises(NotAllowed, match="has sealed files"):
         at_home.keys.case(INCIDENT, OMAR, LATER)
     at_home.keys.case(INCIDENT, OMAR, LATER, seal_files_in(tmp_path))
     assert path.read_bytes() != before
-    assert aside.content(INCIDENT, at_home.inbox.file(INCIDENT, 1)) == b"png"
+    assert aside.content(INCIDENT, at_home.mail_files.get(INCIDENT, 1)) == b"png"
 
 
 def test_no_file_holds_the_old_wrapped_key(ledger_on_sqlite: Ledger) -> None:

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.case.case import Case
+from amends.domain.case.views.closing import ClosingView
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.playbook.closing import Criterion
+from amends.domain.playbook.closing import Criterion, UnmetCriterion
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.incident.closing import last_latecomer_at, last_question_at, last_receipt_at
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, an_asked
 from tests.commitments import keep
 from tests.delivery.sending import INCIDENT, NOTICE
@@ -20,12 +20,14 @@ from tests.rewriting import rewrite
 
 DAY = timedelta(days=1)
 MEI, OMAR = Member(name="mei", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
-MISSING = [("letters 3", "3 letters wait")]
+MISSING = (("letters 3", "3 letters wait"),)
 REASON = "the print shop has closed"
 
 
 def pass_over(ledger: Ledger, member: Member, binding: str = "b", reason: str = REASON) -> bool:
-    over = ledger.closing.override(INCIDENT, Criterion.LETTERS_HANDED_IN, binding, MISSING, member, reason, NOW)
+    over = ledger.closing.override(
+        INCIDENT, UnmetCriterion(Criterion.LETTERS_HANDED_IN, binding, MISSING), member, reason, NOW
+    )
     return over.in_force
 
 
@@ -33,8 +35,8 @@ def acts(ledger: Ledger, act: str) -> int:
     return sum(entry.act == act for entry in ledger.audit.entries(INCIDENT))
 
 
-def case(ledger: Ledger) -> Case:
-    return ledger.cases.read(INCIDENT, NOW)
+def case(ledger: Ledger) -> ClosingView:
+    return ledger.views.closing(INCIDENT, NOW)
 
 
 @pytest.fixture
@@ -71,15 +73,15 @@ def test_two_members_must_mean_the_same_state(promised: Ledger) -> None:
     [
         (Criterion.CALM, MISSING, Member(name="wei", role=TeamRole.SECURITY), REASON),
         (Criterion.CALM, MISSING, MEI, " "),
-        (Criterion.CALM, [], MEI, REASON),
+        (Criterion.CALM, (), MEI, REASON),
         (Criterion.QUESTIONS_SETTLED, MISSING, MEI, REASON),
     ],
 )
 def test_a_word_that_cannot_count_is_refused(
-    promised: Ledger, criterion: Criterion, missing: list[tuple[str, str]], member: Member, reason: str
+    promised: Ledger, criterion: Criterion, missing: tuple[tuple[str, str], ...], member: Member, reason: str
 ) -> None:
     with pytest.raises(NotAllowed):
-        promised.closing.override(INCIDENT, criterion, "b", missing, member, reason, NOW)
+        promised.closing.override(INCIDENT, UnmetCriterion(criterion, "b", missing), member, reason, NOW)
     assert case(promised).closing_overrides == ()
 
 

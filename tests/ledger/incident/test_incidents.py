@@ -11,14 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from amends.domain.base.errors import AlreadyInLedger, KeyMissing, LedgerUnavailable, NotAllowed, NotInLedger
-from amends.domain.case.case import Alert, IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.incident.commitment import commit
 from amends.domain.notice.notice import Reader, TextName
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.member import FROM_PREFECT
 from amends.ledger import Ledger
 from amends.ledger.people.census import count_people
-from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
+from tests.builders import NOW, a_person, a_promise, an_alert, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, a_ledger, approved, sqlite_url
 from tests.ledger.feedback.surveyed import answer, invite
 
@@ -137,7 +137,7 @@ def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> 
 def test_amending_keeps_the_old_version(ledger: Ledger) -> None:
     opened(ledger)
     assert ledger.incidents.amend(an_incident(title="Two databases copied"), "mei", LATER) == 2
-    case = ledger.cases.read(INCIDENT)
+    case = ledger.views.drafting(INCIDENT)
     assert (case.version, case.incident.title, case.author) == (2, "Two databases copied", "mei")
     with ledger.store.read() as session:
         titles = session.execute(text("SELECT content FROM incident_version ORDER BY version")).scalars().all()
@@ -164,7 +164,7 @@ def test_amending_changes_the_digest_of_the_facts(ledger_on_sqlite: Ledger) -> N
         lambda ledger: ledger.incidents.pause(INCIDENT, "lena", NOW),
         lambda ledger: ledger.incidents.resolve(INCIDENT, "lena", NOW),
         lambda ledger: ledger.incidents.note_event(INCIDENT, "notified", NOW),
-        lambda ledger: ledger.incidents.alert(INCIDENT, "trouble", NOW),
+        lambda ledger: ledger.alerts.record(INCIDENT, an_alert("trouble", NOW)),
         lambda ledger: ledger.cases.read(INCIDENT),
         lambda ledger: ledger.notices.audience(INCIDENT, "everyone"),
         lambda ledger: ledger.incidents.facts_digest(INCIDENT),
@@ -268,7 +268,7 @@ def test_only_the_first_time_of_an_event_counts(ledger: Ledger) -> None:
     for moment in (NOW, LATER):
         ledger.incidents.resolve(INCIDENT, "lena", moment)
         ledger.incidents.note_event(INCIDENT, "notified", moment)
-        ledger.incidents.alert(INCIDENT, "email: it is down", moment)
+        ledger.alerts.record(INCIDENT, an_alert("email: it is down", moment))
     assert set(events(ledger).values()) == {NOW}
     assert len([entry for entry in ledger.audit.entries(INCIDENT) if entry.act in ("resolved", "event", "alert")]) == 3
 
@@ -277,9 +277,9 @@ def test_an_alert_and_an_event_of_one_name_are_two(ledger: Ledger) -> None:
     opened(ledger)
     ledger.incidents.note_event(INCIDENT, "notified", NOW)
     for _ in range(2):
-        ledger.incidents.alert(INCIDENT, "notified", LATER)
-    case = ledger.cases.read(INCIDENT)
-    assert (case.events, case.alerts) == ({"opened": NOW, "notified": NOW}, (Alert("notified", LATER),))
+        ledger.alerts.record(INCIDENT, an_alert("notified", LATER))
+    case = ledger.views.timeline(INCIDENT)
+    assert (case.events, case.alerts) == ({"opened": NOW, "notified": NOW}, (an_alert("notified", LATER),))
 
 
 def test_the_timeline_tells_every_act_with_its_actor(ledger_on_sqlite: Ledger) -> None:

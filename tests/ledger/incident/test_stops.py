@@ -29,7 +29,7 @@ def test_a_stop_is_recorded_once_and_ends_once(opened: Ledger) -> None:
     assert [stops.send_stopped(INCIDENT, NOTICE, "email", "no\nlogin", NOW) for _ in range(3)] == [True, False, False]
     assert stops.sends(INCIDENT, NOTICE) == {"email"}
     assert stops.sends(INCIDENT, "update-1") == frozenset()
-    (stop,) = opened.cases.read(INCIDENT, NOW).stopped_sends
+    (stop,) = opened.views.timeline(INCIDENT, NOW).stopped_sends
     assert (stop.notice, stop.part, stop.why, stop.at) == (NOTICE, "email", "no login", NOW)
     stops.send_goes_on(INCIDENT, NOTICE, ["sms"], NOW)
     assert stops.sends(INCIDENT, NOTICE) == {"email"}
@@ -43,7 +43,7 @@ def test_a_stop_is_recorded_once_and_ends_once(opened: Ledger) -> None:
 def test_another_reason_takes_the_place_of_the_first(opened: Ledger) -> None:
     for why in ("no login", "no certificate"):
         opened.stops.send_stopped(INCIDENT, NOTICE, "email", why, NOW)
-    assert [stop.why for stop in opened.cases.read(INCIDENT, NOW).stopped_sends] == ["no certificate"]
+    assert [stop.why for stop in opened.views.timeline(INCIDENT, NOW).stopped_sends] == ["no certificate"]
 
 
 def test_workers_that_stop_a_domain_at_once_stop_it_once(opened: Ledger) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import Cause, Certainty, Fact
 from amends.domain.incident.incident import Incident, StatementKey
@@ -132,7 +133,7 @@ def test_news_counts_as_told_only_if_recorded_before_the_notice(ledger_on_sqlite
     sent(ledger, NOW + HOUR)
     late = {"at": NOW - HOUR, "text": NEWS}
     ledger.incidents.amend(an_incident(news=[late]), "lena", NOW + 2 * HOUR)
-    before = ledger.cases.read(INCIDENT).news_told
+    before = ledger.views.drafting(INCIDENT).news_told
     written(ledger, NOW + 3 * HOUR, "update-1")
     sent(ledger, NOW + 3 * HOUR, notice="update-1")
-    assert (before, [news.text for news in ledger.cases.read(INCIDENT).news_told]) == ((), [NEWS])
+    assert (before, [news.text for news in ledger.views.drafting(INCIDENT).news_told]) == ((), [NEWS])

@@ -12,7 +12,7 @@ from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.store.tables import MemberRow
+from amends.ledger.tables.team import MemberRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, bound, looked_over
 

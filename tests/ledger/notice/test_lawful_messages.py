@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from amends.domain.case.filings import statuses
 from amends.domain.case.lawfully import LawfullyTold, told_in_all
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.law.duty import Addressee
 from amends.domain.law.means import ChannelRule, Means
@@ -21,7 +22,7 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.deliver.letters import reference_of
 from amends.ledger.store.sums import settle
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_duty, a_person, an_assessment
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 

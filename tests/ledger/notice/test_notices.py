@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader, TextName
@@ -20,7 +21,7 @@ from amends.ledger import Claim, Ledger
 from amends.ledger.deliver import deliveries
 from amends.ledger.notice.first_messages import FirstMessages
 from amends.ledger.store.sums import store_messages
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
 from tests.delivery.sending import bound, looked_over, variants_for
 from tests.remembered import remembered

@@ -8,7 +8,7 @@ from amends.domain.deliver.preflight import Preflight, Trouble
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
-from amends.ledger.store.tables import NoticeRow
+from amends.ledger.tables.notice import NoticeRow
 from tests.builders import NOW, a_draft, a_member, a_person, an_incident
 from tests.delivery.sending import looked_over
 from tests.ledger.notice.test_notices import INCIDENT, LATER, approve, current_draft, opened

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.incident.commitment import Commitment
 from amends.domain.notice.notice import Draft, NoticeStage, Reader, TextName, Variant
 from amends.domain.notice.statement import Statement, about

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event
 
 from amends.domain.base.errors import LedgerRestored, LogUnfit, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.cascade import STRIKES
 from amends.domain.notice.notice import PersonState
 from amends.domain.receipt.dsn import MailReport, ReportKind

@@ -13,7 +13,8 @@ from sqlmodel import select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import NAME
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import DeliveryState, Draft, PersonState
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
@@ -21,7 +22,8 @@ from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from amends.ledger.people import opt_outs
 from amends.ledger.people.opt_outs import opted_out
-from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.notice import NoticeRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.delivery.sending import looked_over, personal_variants
 

@@ -6,7 +6,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.people.preference import Preference
 from amends.ledger import Ledger
 from amends.ledger.people import holds
-from amends.ledger.store.tables import REPORTED
+from amends.ledger.tables.people import REPORTED
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved, personal_variants
 

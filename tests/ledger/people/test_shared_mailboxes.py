@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.identifiers import message_id
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import DeliveryState, PersonState
@@ -250,7 +251,7 @@ def test_the_counts_say_what_the_decision_would_do(ledger: Ledger) -> None:
     ledger.mailboxes.rule(INCIDENT, MailboxRuling.ONE, OMAR, NOW)
     after = ledger.mailboxes.counts(INCIDENT)
     assert (after.mailboxes, after.people, after.in_copies, after.ruling) == (1, 3, 1, MailboxRuling.ONE)
-    assert ledger.cases.read(INCIDENT).mailboxes is MailboxRuling.ONE
+    assert ledger.views.timeline(INCIDENT).mailboxes is MailboxRuling.ONE
 
 
 def test_who_is_named_is_found_by_the_mailbox(ledger_on_sqlite: Ledger) -> None:

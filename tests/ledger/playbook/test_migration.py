@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.case.case import OccurrenceState
+from amends.domain.case.states import OccurrenceState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.plan.migration import migration

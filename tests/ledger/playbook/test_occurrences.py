@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.errors import NotInLedger
-from amends.domain.case.case import OccurrenceKind, OccurrenceState
+from amends.domain.case.states import OccurrenceKind, OccurrenceState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_assessment, an_incident
 from tests.delivery.sending import INCIDENT
@@ -102,7 +102,7 @@ def test_an_occurrence_is_one_alert_each_time_it_becomes_held(opened: Ledger) ->
     for state, minutes in ((HELD, 0), (HELD, 5), (WAITING, 10), (HELD, 15)):
         at = LATER + timedelta(minutes=minutes)
         opened.occurrences.mark(INCIDENT, "update", 1, NOW, state, at, "its run was cancelled")
-    told = [alert.what.partition(" since ") for alert in opened.cases.read(INCIDENT).alerts]
+    told = [alert.what.partition(" since ") for alert in opened.views.timeline(INCIDENT).alerts]
     assert [(what, since[11:]) for what, _, since in told] == [
         ("update 1 is held", f"{at:%H:%M} UTC: its run was cancelled") for at in (LATER, LATER + timedelta(minutes=15))
     ]

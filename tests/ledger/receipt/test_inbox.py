@@ -3,13 +3,14 @@
 import pytest
 
 from amends.domain.base.errors import DataDamaged, NotInLedger
+from amends.domain.base.home_file import NewHomeFile
 from amends.domain.receipt.incoming import MailOutcome
 from amends.ledger import Ledger
-from amends.ledger.receipt.inbox import NewMailFile, TakenMail
+from amends.ledger.receipt.inbox import TakenMail
 from tests.builders import NOW, a_person, an_incident
 from tests.delivery.sending import INCIDENT
 
-FILES = (NewMailFile("aa-1", "image/png", 3), NewMailFile("aa-2", "application/pdf", 4))
+FILES = (NewHomeFile("aa-1", "image/png", 3), NewHomeFile("aa-2", "application/pdf", 4))
 ASKED = TakenMail("aa", MailOutcome.QUESTION, INCIDENT, 1, reply_once="words", files=FILES)
 
 
@@ -25,26 +26,26 @@ def test_a_mail_is_recorded_once(opened: Ledger) -> None:
         opened.inbox.record([ASKED, TakenMail("bb", MailOutcome.AUTOMATIC)], NOW)
     assert opened.inbox.known(["aa", "bb", "cc"]) == {"aa", "bb"}
     assert opened.sms_replies.recorded(["words", "other"]) == {"words"}
-    assert [(file.id, file.name, file.question) for file in opened.inbox.files(INCIDENT)] == [
+    assert [(file.id, file.name, file.question) for file in opened.mail_files.all(INCIDENT)] == [
         (1, "aa-1", 1),
         (2, "aa-2", 1),
     ]
-    assert opened.inbox.bytes_of_files(INCIDENT) == 7
+    assert opened.mail_files.bytes_in_all(INCIDENT) == 7
     assert opened.audit.verify() == ()
 
 
 def test_a_file_is_found_by_its_number(opened: Ledger) -> None:
     opened.inbox.record([ASKED], NOW)
-    assert opened.inbox.file(INCIDENT, 2).kind == "application/pdf"
+    assert opened.mail_files.get(INCIDENT, 2).kind == "application/pdf"
     with pytest.raises(NotInLedger, match="has no file 3"):
-        opened.inbox.file(INCIDENT, 3)
+        opened.mail_files.get(INCIDENT, 3)
 
 
 def test_a_sealed_file_opens_only_under_its_name(opened: Ledger) -> None:
-    sealed = opened.inbox.sealed(INCIDENT, "aa-1", b"\x00\xff")
-    assert opened.inbox.opened(INCIDENT, "aa-1", sealed) == b"\x00\xff"
+    sealed = opened.mail_files.sealed(INCIDENT, "aa-1", b"\x00\xff")
+    assert opened.mail_files.opened(INCIDENT, "aa-1", sealed) == b"\x00\xff"
     with pytest.raises(DataDamaged):
-        opened.inbox.opened(INCIDENT, "aa-2", sealed)
+        opened.mail_files.opened(INCIDENT, "aa-2", sealed)
 
 
 def test_line_ends_make_no_other_mail(opened: Ledger) -> None:

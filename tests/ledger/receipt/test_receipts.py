@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from amends.domain.base.errors import ApprovalMissing
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.identifiers import message_id
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger import Claim, Keys, Ledger
 from amends.ledger.receipt.receipts import Effect, Reported
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_member, an_incident
 from tests.ledger.notice.test_notices import EVERY_CHANNEL, INCIDENT, LATER, current_draft, opened, release
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from amends.domain.base.value import PROMISED
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.base.audience import Promised
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.notice.statement import about, committed
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
@@ -42,7 +43,7 @@ def told_results(ledger: Ledger, people: int = 4, told: int | None = None) -> No
     promised(ledger, people)
     ledger.remedies.settle(INCIDENT, LOCKS, dict.fromkeys(range(1, people + 1), SOUND), "lena", NOW)
     keep(ledger, INCIDENT, LOCKS, {"*": "Report 7"}, "lena", NOW)
-    tell(ledger, KEPT, people if told is None else told, f"{PROMISED}{LOCKS}", about=LOCKS, change=1)
+    tell(ledger, KEPT, people if told is None else told, Promised(LOCKS), about=LOCKS, change=1)
 
 
 def tell(ledger: Ledger, notice: str, people: int, audience: str, **more: Any) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.remedy.remedy import RemedyOutcome, ResultCorrection
+from amends.domain.remedy.remedy import RemedyOutcome, ResultCorrection, RightOutcome
 from amends.ledger import Ledger
 from amends.ledger.forget.rows import forget_whole
 from amends.ledger.remedy.remedies import Corrected
@@ -17,7 +17,7 @@ WHY = "two doors were mixed up"
 
 
 def correct(ledger: Ledger, person: int, outcome: RemedyOutcome, why: str = WHY, by: str = "lena") -> Corrected:
-    return ledger.remedies.correct(INCIDENT, LOCKS, person, outcome, why, by, NOW)
+    return ledger.remedies.correct(INCIDENT, LOCKS, person, RightOutcome(outcome, why), by, NOW)
 
 
 def tell_first(ledger: Ledger, people: int) -> None:

@@ -10,7 +10,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.deliver.correction import Ask
 from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.ledger import Ledger
-from amends.ledger.remedy.remedies import forget_results
+from amends.ledger.forget.rows import forget_whole
 from tests.builders import NOW, a_commitment, a_person
 from tests.commitments import keep
 from tests.delivery.sending import INCIDENT
@@ -83,7 +83,7 @@ def test_a_dropped_promise_owes_nobody_a_result(ledger_on_sqlite: Ledger) -> Non
     promised(ledger_on_sqlite)
     ledger_on_sqlite.remedies.enrol(INCIDENT, NOW)
     ledger_on_sqlite.commitments.drop(INCIDENT, LOCKS, {"*": "No fitter"}, "lena", LATER)
-    assert ledger_on_sqlite.cases.read(INCIDENT, LATER).remedies_owed == {}
+    assert ledger_on_sqlite.views.closing(INCIDENT, LATER).remedies_owed == {}
     said = ledger_on_sqlite.remedies.settle(INCIDENT, LOCKS, {1: SOUND}, "lena", LATER)
     assert said.refused == {1: "locks was dropped, and those promised were told so"}
 
@@ -159,9 +159,7 @@ def test_keeping_and_importing_at_once_lose_nobody(ledger: Ledger) -> None:
 def test_a_forgotten_result_stays_counted(ledger_on_sqlite: Ledger) -> None:
     promised(ledger_on_sqlite)
     settle(ledger_on_sqlite, {1: SOUND, 2: MOVED})
-    with ledger_on_sqlite.store.write() as write:
-        forget_results(write, INCIDENT)
-        write.note(LATER, INCIDENT, "forgotten")
+    forget_whole(ledger_on_sqlite.store, INCIDENT, LATER)
     assert {one.word for one in ledger_on_sqlite.remedies.all(INCIDENT, LOCKS)} == {""}
     assert ledger_on_sqlite.remedies.counts(INCIDENT)[LOCKS].in_words == "2 open, 1 done, 1 not possible"
     assert ledger_on_sqlite.audit.disagreements() == ()

@@ -15,13 +15,12 @@ SIZE = 512 * 1024
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(disk_reserve, "SIZE", SIZE)
+def file(tmp_path: Path) -> Path:
     return tmp_path / "ledger.sqlite3.reserve"
 
 
 def of(file: Path) -> Reserve:
-    return Reserve(file.with_suffix(""))
+    return Reserve(file.with_suffix(""), SIZE)
 
 
 def test_it_takes_up_its_room_for_real_and_only_its_owner_reads_it(file: Path) -> None:

@@ -14,7 +14,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.ledger import Ledger
 from amends.ledger.store import leases
 from amends.ledger.store.leases import LEASE, UNKNOWN, Life, has_ended, life_of, this_process
-from amends.ledger.store.tables import LeaseRow
+from amends.ledger.tables.deliver import LeaseRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, approved
 

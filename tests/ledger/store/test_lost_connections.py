@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import make_url
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.ledger import Ledger
 from amends.ledger.store import database
-from amends.ledger.store.tables import LeaseRow
+from amends.ledger.tables.deliver import LeaseRow
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person, an_incident

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.base.errors import DiskFull, LedgerRestored, LedgerUnavailable
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Claim, Ledger
 from amends.ledger.store.marker_files import MarkNotes

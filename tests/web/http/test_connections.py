@@ -93,8 +93,8 @@ def send_in_drops(line: socket.socket) -> None:
 
 
 def is_open(line: socket.socket) -> bool:
-    line.settimeout(0.05)
     try:
+        line.settimeout(0.05)
         return line.recv(1) != b""
     except TimeoutError:
         return True

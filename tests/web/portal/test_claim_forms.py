@@ -63,7 +63,7 @@ def test_a_claim_is_recorded_with_its_sealed_file(ledger: Ledger, ada: Visitor, 
     (found,) = ledger.claims.all(INCIDENT)
     assert (str(found.asked), found.text, found.person, found.files) == ("49.90 EUR", "A new bank card.", ADA, 1)
     assert found.account == an_account(0, "Ada Example")
-    (file,) = ledger.evidence.of_claim(INCIDENT, 1)
+    (file,) = ledger.evidence.all(INCIDENT, 1)
     (lies,) = (settings.home / "claims" / INCIDENT).iterdir()
     assert (file.kind, lies.name) == ("application/pdf", f"{file.name}.sealed")
     assert b"PDF" not in lies.read_bytes()
@@ -76,7 +76,7 @@ def test_the_content_comes_back_as_it_was_sent(ledger: Ledger, ada: Visitor, set
 
     claim(ada, (PDF, b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 50))
     folder = EvidenceFolder(settings.home, ledger)
-    contents = [folder.content(INCIDENT, one) for one in ledger.evidence.of_claim(INCIDENT, 1)]
+    contents = [folder.content(INCIDENT, one) for one in ledger.evidence.all(INCIDENT, 1)]
     assert contents == [PDF, b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 50]
 
 
@@ -157,7 +157,7 @@ def test_the_page_names_the_last_day_for_an_account_and_its_end(ledger: Ledger, 
         decided(ledger, number, "49.90", OMAR, "", RULES, NOW)
     assert "Please give it by 23 January 2027." in ada.look().text
     for days in (47, 62):
-        ledger.lapses.carry_out(INCIDENT, words(ledger), NOW + timedelta(days=days))
+        ledger.claims.end_without_account(INCIDENT, words(ledger), NOW + timedelta(days=days))
     page = ada.look().text
     assert "so this claim has ended. If you still want the money, please tell us under “Ask us”." in page
     assert "/claim-account" not in page

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from amends.domain.channel.channel import Receipt, Status
-from amends.domain.feedback.answer import ReplyChannel
+from amends.domain.channel.message import Receipt, Status
+from amends.domain.channel.outgoing import OutgoingKind
 from amends.domain.feedback.question import QuestionKind
 from amends.ledger import Ledger
 from tests.builders import an_asked
@@ -106,7 +106,7 @@ def test_nobody_reopens_the_question_of_another(
 def test_an_answer_is_on_the_page_before_any_mail_has_left(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ledger.questions.answer(INCIDENT, asked(ledger, clock), "Yes, it was.", "wei", clock())
     assert "Yes, it was." in ada.look().text
-    claim = ledger.replies.claim(INCIDENT, (ReplyChannel.EMAIL,), clock())
+    (claim,) = ledger.outbox.claim(INCIDENT, OutgoingKind.ANSWER, "email", clock())
     assert claim is not None
-    ledger.replies.record(claim, Receipt(claim.key, Status.REJECTED, "550"), clock())
+    ledger.outbox.record((), [(claim, Receipt(claim.key, Status.REJECTED, "550"))], clock())
     assert "Yes, it was." in ada.look().text

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.statement import Statement, about
 from amends.domain.team.member import Member, TeamRole

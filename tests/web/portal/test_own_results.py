@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.incident.per_person import DECLINED
 from amends.domain.notice.notice import Reader
 from amends.domain.remedy.remedy import RemedyOutcome, RemedyState

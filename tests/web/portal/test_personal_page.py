@@ -2,20 +2,25 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+import amends.web.http
 from amends.domain.base.link_code import on_paper
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.feedback.question import QuestionSource
 from amends.domain.notice.notice import Variant
 from amends.ledger import Keys, Ledger
-from amends.ledger.store.tables import IncidentRow
+from amends.ledger.tables.incident import IncidentRow
 from amends.settings import Settings
 from amends.web.app import create_app
+from amends.web.portal.sections.page import FORMS, SECTIONS
+from amends.web.portal.sections.section import PageSection
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
 from tests.commitments import keep
 from tests.rewriting import rewrite
@@ -459,3 +464,17 @@ def test_a_page_in_a_folder_of_a_larger_site_links_below_that_folder(ledger: Led
     links = [piece.split('"')[0] for mark in ('href="/', 'action="/') for piece in page.split(mark)[1:]]
     assert links
     assert all(link.startswith("breach/") for link in links)
+
+
+def test_each_section_has_its_own_template() -> None:
+    assert sorted(section.template for section in SECTIONS) == sorted(
+        file.name for file in (Path(amends.web.http.__path__[0]) / "templates" / "personal").iterdir()
+    )
+
+
+def test_a_form_belongs_to_one_section() -> None:
+    assert len(FORMS) == sum(len(section.forms) for section in SECTIONS)
+
+
+def test_each_section_stands_in_the_order_of_the_page() -> None:
+    assert set(PageSection.__subclasses__()) == set(SECTIONS)

@@ -225,7 +225,7 @@ def test_the_survey_is_answered_without_javascript(desk: Desk) -> None:
     page.locator("#survey button").click()
     expect(page.locator("#survey .thanks")).to_be_visible()
     take_picture(page, "survey-thanks")
-    assert [one.answered for one in desk.ledger.cases.read(INCIDENT).surveys] == [1]
+    assert [one.answered for one in desk.ledger.views.closing(INCIDENT).surveys] == [1]
 
 
 @pytest.mark.parametrize("locale", READERS)

@@ -52,7 +52,7 @@ def test_another_s_data_raise_an_alarm_that_the_writer_does_not_see(ledger: Ledg
     li = ledger.people.get(INCIDENT, LI)
     answers = [ada.ask(text) for text in (f"Why do you know {li.email}?", "Why do you know x@elsewhere.example?")]
     assert {(one.status_code, one.headers["location"]) for one in answers} == {(303, f"{ada.page}?sent=ask#ask")}
-    assert ledger.cases.read(INCIDENT, clock()).leaks == (1,)
+    assert ledger.views.timeline(INCIDENT, clock()).leaks == (1,)
 
 
 def test_after_asking_the_browser_is_led_back_to_the_page(ada: Visitor) -> None:
@@ -373,7 +373,7 @@ def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient,
 
 
 def answered(ledger: Ledger) -> int:
-    return sum(one.answered for one in ledger.cases.read(INCIDENT).surveys)
+    return sum(one.answered for one in ledger.views.closing(INCIDENT).surveys)
 
 
 @pytest.fixture

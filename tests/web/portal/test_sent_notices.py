@@ -2,7 +2,8 @@
 
 import re
 
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.ledger import Ledger
 from tests.delivery.sending import personal_variants
 from tests.web.scene import ADA, INCIDENT, Clock, Visitor, release

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 
 from amends.delivery.channels import connect
 from amends.domain.base.errors import LedgerRestored
-from amends.domain.channel.channel import RECEIPTS, ChannelKind, Receipt, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Claim, Ledger
 from amends.sandbox.web import WebServices
@@ -28,7 +29,7 @@ from tests.channels.contract import Bell, a_message
 from tests.web.scene import ADA, INCIDENT, LI, TWILIO_ACCOUNT, Clock
 
 NOTICE = "first-notice"
-PATH = RECEIPTS[ChannelKind.SMS]
+PATH = ChannelKind.SMS.receipts
 URL = f"https://betapai.example{PATH}"
 SECRET = TWILIO_ACCOUNT["token"]
 TWILIO = TWILIO_ACCOUNT | {"callback_url": URL}

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from amends.domain.channel.channel import INCOMING, ChannelKind
+from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import Question, QuestionSource
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
@@ -27,7 +27,7 @@ from tests.builders import NOW, a_person, an_incident
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.web.scene import ADA, INCIDENT, KEY, LI, TWILIO_ACCOUNT, Clock, open_scene, release
 
-PATH = INCOMING[ChannelKind.SMS]
+PATH = ChannelKind.SMS.incoming
 SECRET = "a-secret-in-its-address"
 KANNEL = {
     "use": "sms_http",
@@ -325,8 +325,8 @@ def test_another_customer_s_data_in_a_text_raises_the_alarm(hand: Hand, ledger: 
     hand(ADAS, f"You texted me about {LIS}", "m1")
     hand(ADAS, f"Is {ADAS} among it?", "m2")
     hand(NOBODYS, f"I am at {NOBODYS}", "m3")
-    case = ledger.cases.read(INCIDENT, NOW)
+    case = ledger.views.timeline(INCIDENT, NOW)
     assert case.leaks == (1,)
-    alerts = str([alert.name for alert in case.alerts])
+    alerts = str([alert.what for alert in case.alerts])
     assert "question 1 holds contact data of 1 other person of the list" in alerts
     assert LIS not in alerts and LIS[3:] not in alerts

@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, AliasPath, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasPath, Field, model_validator
 from pydantic_core import PydanticKnownError
 
 from amends.content.file.characters import BREAKS_HEADERS, ODD_IN_TEXT, code_point
@@ -74,7 +74,7 @@ def _readable_version(version: str) -> str:
 class RecordPart(Value):
     """A part of a record. Keys without a field here are ignored."""
 
-    model_config = ConfigDict(**{**Value.model_config, "extra": "ignore", "use_attribute_docstrings": False})
+    model_config = {**Value.model_config, "extra": "ignore"}
 
 
 class Varied(RecordPart, Generic[Word]):

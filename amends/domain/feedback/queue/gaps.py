@@ -1,5 +1,6 @@
 """The questions that so many people ask that the next update must speak of them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from amends.domain.base.value import Moment, Value
@@ -26,3 +27,8 @@ class ManyAsked(Value):
         if not self.answered:
             return True
         return self.public_at is not None and (since is None or self.public_at > since)
+
+
+def gaps(asked: Iterable[ManyAsked]) -> tuple[ManyAsked, ...]:
+    """Return the questions that many ask and to which nobody has an answer."""
+    return tuple(group for group in asked if not group.answered)

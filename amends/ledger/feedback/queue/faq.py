@@ -9,7 +9,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.feedback.queue.faq import FaqEntry, FaqText
 from amends.ledger.feedback.queue.groups import answered_in, group_row
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import FaqRow
+from amends.ledger.tables.feedback import FaqRow
 
 
 class FaqEntries:
@@ -85,8 +85,4 @@ def _row(session: Session, incident: str, entry: int) -> FaqRow:
 
 
 def _entry(row: FaqRow) -> FaqEntry:
-    return FaqEntry(
-        id=row.id, together=row.together, texts={one: FaqText(**text) for one, text in row.texts.items()}, by=row.by,
-        at=row.at, approved_by=row.approved_by, approved_at=row.approved_at, withdrawn_by=row.withdrawn_by,
-        withdrawn_at=row.withdrawn_at,
-    )  # fmt: skip
+    return row.as_value(FaqEntry)

@@ -7,7 +7,7 @@ from sqlmodel import select as select_rows
 from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.feedback.queue.gaps import MOST, ManyAsked
 from amends.ledger.feedback.queue.groups import QUESTION
-from amends.ledger.store.tables import FaqRow, QuestionGroupRow
+from amends.ledger.tables.feedback import FaqRow, QuestionGroupRow
 
 
 def many_asked(session: Session, incident: str, at_least: int) -> tuple[ManyAsked, ...]:

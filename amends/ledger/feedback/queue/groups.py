@@ -15,9 +15,9 @@ from amends.ledger.feedback.answering import answer_texts
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import QuestionGroupRow, QuestionLikenessRow, QuestionRow
+from amends.ledger.tables.feedback import QuestionGroupRow, QuestionLikenessRow, QuestionRow
 
-QUESTION = QuestionRow.__table__  # type: ignore[attr-defined]  # every SQLModel table has it
+QUESTION = QuestionRow.__table__
 T = TypeVar("T")
 MOST_COMPARED = 8
 """The most questions whose texts are compared with a new one; those with most marks in common."""

@@ -17,10 +17,10 @@ from amends.ledger.feedback.question_rows import question_place, question_row
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.sealing import ALTERED, Sealer, named
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import AnswerRow, QuestionRow
+from amends.ledger.tables.feedback import AnswerRow, QuestionRow
 
-QUESTION = QuestionRow.__table__  # type: ignore[attr-defined]  # every SQLModel table has it
-ANSWER = AnswerRow.__table__  # type: ignore[attr-defined]
+QUESTION = QuestionRow.__table__
+ANSWER = AnswerRow.__table__
 MOST_NAMED = 10_000
 """The most questions that one query names."""
 BY_DUE_TIME = (QUESTION.c.reply_due_at, QUESTION.c.id)

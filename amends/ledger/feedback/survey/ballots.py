@@ -20,7 +20,8 @@ from amends.domain.feedback.survey.survey import DIMENSIONS, FEWEST
 from amends.ledger.feedback.leaks import note_leak_in_texts
 from amends.ledger.feedback.survey.ballot_keys import BallotKey, BallotKeys, KeyRing
 from amends.ledger.store.session import Store, Write
-from amends.ledger.store.tables import BallotRow, HeldBallotRow, SurveyAnsweredRow, SurveyTextRow
+from amends.ledger.tables.declared import place
+from amends.ledger.tables.feedback import BallotRow, HeldBallotRow, SurveyAnsweredRow, SurveyTextRow
 
 MOST_HELD = 60
 """The most ballots that wait for others of their variant, channel and country, on the day on which they came."""
@@ -107,6 +108,8 @@ class Ballots:
         write.change(delete(HeldBallotRow).where(col(HeldBallotRow.id).in_([row.id for row, _ in held])))
         for batch in batches:
             self._store_opened(write, invitation, batch, now)
+        if leaks := sum(ballot.leaks for batch in batches for ballot in batch.ballots):
+            note_leak_in_texts(write, *invitation, leaks, now)
         key = keys.renew()
         _hold(write.session, invitation, key, rest)
         return {key.name} if rest else set()
@@ -134,8 +137,6 @@ class Ballots:
                 SurveyTextRow(id=name, incident=incident, notice=notice, question=question, sealed_text=sealed)
             )
         write.note(now, incident, "survey ballots opened", notice, ballots=len(batch.ballots))
-        if leaks := sum(ballot.leaks for ballot in batch.ballots):
-            note_leak_in_texts(write, incident, notice, leaks, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def shuffled(things: Iterable[Thing]) -> list[Thing]:
 
 def text_place(name: str) -> str:
     """Return the place for which the free text of this name is sealed."""
-    return f"survey_text:sealed_text:{name}"
+    return place("survey_text", "text", name)
 
 
 def _held(session: Session, invitation: tuple[str, str], keys: KeyRing) -> list[tuple[HeldBallotRow, HeldBallot]]:

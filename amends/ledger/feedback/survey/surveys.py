@@ -29,15 +29,10 @@ from amends.ledger.people.links import CAME_TO_THEM
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store
-from amends.ledger.store.tables import (
-    BallotRow,
-    DeliveryRow,
-    NoticeRow,
-    PersonRow,
-    ReleaseRow,
-    SurveyAnsweredRow,
-    SurveyTextRow,
-)
+from amends.ledger.tables.deliver import DeliveryRow
+from amends.ledger.tables.feedback import BallotRow, SurveyAnsweredRow, SurveyTextRow
+from amends.ledger.tables.notice import NoticeRow, ReleaseRow
+from amends.ledger.tables.people import PersonRow
 
 
 class Surveys:

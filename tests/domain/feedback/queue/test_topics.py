@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.case.case import OWNER, REPLY_WITHIN
 from amends.domain.case.intake import new_question
+from amends.domain.case.states import OWNER, REPLY_WITHIN
 from amends.domain.feedback.question import NewQuestion, QuestionSource, Urgency
 from amends.domain.feedback.queue.topics import Topic, sort_question, urgency_of
 from amends.domain.playbook.playbook import Playbook

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.next_update import missed_event, warnings
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import ready_to_close
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.notice.notice import DeliveryState, NoticeStage

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState
+from amends.domain.case.states import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import DeliveryState, NoticeStage

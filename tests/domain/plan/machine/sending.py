@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from amends.delivery.send.postpone import NotYet
-from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState
+from amends.domain.case.case import Case
 from amends.domain.case.next_update import Fate, as_news_stands, holding_step, next_updates, to_be_sorry_for
-from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.case.states import Embargo, IncidentState, OccurrenceState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, Status
 from amends.domain.closing.closing import ready_to_close
 from amends.domain.deliver.cascade import first_messages, outcome, why_held
 from amends.domain.draft.draft import notices_wanted

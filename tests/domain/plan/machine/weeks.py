@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
+from amends.domain.case.states import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.closing.closing import ready_to_close
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState

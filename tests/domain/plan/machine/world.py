@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.case.case import Case
+from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.domain.playbook.playbook import HOLDING, Playbook
 from tests.builders import a_case, an_incident

@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlmodel import select
 
 from amends.domain.base.errors import ApprovalMissing, LedgerRestored, NotAllowed, NotInLedger
-from amends.domain.channel.channel import ChannelKind, Receipt, ReceiptCause, Status
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.deliver.correction import Ask
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, NoticeStatus
@@ -30,7 +31,7 @@ from amends.ledger import Claim, Ledger
 from amends.ledger.deliver.letters import reference_of
 from amends.ledger.receipt.receipts import Effect
 from amends.ledger.store.leases import LEASE
-from amends.ledger.store.tables import DeliveryRow
+from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.databases import empty
 from tests.delivery.sending import (

@@ -3,6 +3,7 @@
 import pytest
 
 from amends.domain.feedback.queue.faq import FaqText
+from amends.domain.feedback.queue.gaps import gaps
 from amends.domain.timeline.timeline import Wait, waiting_tasks
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_asked, an_incident
@@ -23,25 +24,25 @@ def asked(ledger_on_sqlite: Ledger) -> Ledger:
 
 
 def test_a_question_of_enough_people_is_a_gap_and_a_task(asked: Ledger) -> None:
-    case = asked.cases.read(INCIDENT, NOW)
-    assert [(gap.group, gap.topic, gap.questions) for gap in case.gaps] == [(1, "my_data", 3)]
+    case = asked.views.timeline(INCIDENT, NOW)
+    assert [(gap.group, gap.topic, gap.questions) for gap in gaps(case.many_asked)] == [(1, "my_data", 3)]
     (task,) = [task for task in waiting_tasks(case, NOW) if task.wait is Wait.GAP]
     assert (task.whom, "amends questions answer-group" in task.do) == ("support", True)
 
 
 def test_an_answered_question_of_many_is_none_any_more(asked: Ledger) -> None:
     asked.answers.give(INCIDENT, [1, 2, 3], {"en": "No."}, "omar", NOW)
-    case = asked.cases.read(INCIDENT, NOW)
-    assert ([one.answered for one in case.many_asked], case.gaps) == ([True], ())
+    case = asked.views.timeline(INCIDENT, NOW)
+    assert ([one.answered for one in case.many_asked], gaps(case.many_asked)) == ([True], ())
 
 
 def test_a_case_knows_the_public_answer_to_what_many_ask(asked: Ledger) -> None:
     asked.answers.give(INCIDENT, [1], {"en": "No."}, "omar", NOW)
     asked.faq.approve(INCIDENT, asked.faq.propose(INCIDENT, 1, TEXTS, "omar", NOW), "wei", NOW)
-    (one,) = asked.cases.read(INCIDENT, NOW).many_asked
+    (one,) = asked.views.timeline(INCIDENT, NOW).many_asked
     assert (one.public, one.public_at) == (TEXTS, NOW)
 
 
 def test_questions_of_fewer_people_are_no_gap(asked: Ledger) -> None:
     asked.groups.split(INCIDENT, [3], "omar", NOW)
-    assert asked.cases.read(INCIDENT, NOW).many_asked == ()
+    assert asked.views.timeline(INCIDENT, NOW).many_asked == ()

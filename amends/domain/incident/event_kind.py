@@ -1,0 +1,23 @@
+"""The kinds of events that the ledger records once for an incident."""
+
+from enum import StrEnum
+
+DESTROYED = "destroyed"
+"""The event that the personal data was destroyed. No step is timed from this event: nobody is left to be told."""
+
+
+class EventKind(StrEnum):
+    """A kind of event that the ledger records once."""
+
+    EVENT = "event"
+    """An event of the case. A step that is done is an event by its id."""
+    MISSED_UPDATE = "missed_update"
+    """A time that was named for the next update and was missed."""
+    MAILBOXES = "mailboxes"
+    """The decision on mailboxes that several people share, by its word."""
+    ALARM = "alarm"
+    """An alarm that Prefect was told of, by its key."""
+    STOPPED_SEND = "stopped_send"
+    STOPPED_DOMAIN = "stopped_domain"
+    LEAK = "leak"
+    """A question that holds contact data of other people of the list."""
