@@ -119,7 +119,7 @@ base_url = "http://127.0.0.1:8400/n"
     def amends(self, *arguments: str, token: str = "", code: int = 0) -> str:
         environment = self.environment | {"AMENDS_HOME": str(self.home)} | ({"AMENDS_TOKEN": token} if token else {})
         done = subprocess.run(
-            [AMENDS, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [AMENDS, *arguments], env=environment, capture_output=True, text=True, timeout=180, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout

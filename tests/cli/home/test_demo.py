@@ -15,7 +15,7 @@ from tests.cli.conftest import Office
 from tests.terminals import hears_all
 
 AMENDS = (sys.executable, "-c", "from amends.cli import main; main()")
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @pytest.mark.prefect

@@ -138,7 +138,7 @@ class Terminal:
         with suppress(OSError):  # the other side hangs up
             while more := os.read(self._ours, 1024):
                 self.said += more
-        assert self.process.wait(timeout=30) == 0, self.said
+        assert self.process.wait(timeout=120) == 0, self.said
         return self.said.decode()
 
 
@@ -206,7 +206,7 @@ def test_breaking_off_writes_nothing(file: Path) -> None:
     with at_a_terminal(file) as terminal:
         terminal.answer("Copied", "Beispiel GmbH")
         os.kill(terminal.process.pid, signal.SIGINT)
-        assert terminal.process.wait(timeout=30) != 0
+        assert terminal.process.wait(timeout=120) != 0
     assert list(file.parent.iterdir()) == []
 
 

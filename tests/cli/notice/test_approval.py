@@ -321,7 +321,7 @@ def test_at_a_terminal_the_token_is_asked_for_and_not_shown(office: Office) -> N
     try:
         # The blank after the colon comes once the terminal is silent; what was typed before is thrown away.
         said = _converse(ours, {b"Token of omar: ": office.tokens["omar"], b"how many people": "3"})
-        assert process.wait(timeout=30) == 4, said
+        assert process.wait(timeout=120) == 4, said
     finally:
         process.kill()
         process.wait()

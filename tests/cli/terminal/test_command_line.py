@@ -36,7 +36,7 @@ def run_apart(*args: object, home: Path | None = None, **more: str) -> "subproce
     """The command in a process of its own, with more in its environment."""
     words = [sys.executable, "-c", "from amends.cli import main; main()", *map(str, args)]
     environment = {"PATH": "/usr/bin:/bin"} | ({"AMENDS_HOME": str(home)} if home else {}) | more
-    return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, timeout=180)
 
 
 def modules_after(*args: object, home: Path | None = None) -> set[str]:
@@ -52,7 +52,7 @@ def words_after(said: str, *args: object, home: Path | None = None) -> list[str]
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *(("--home", str(home)) if home else ()), *map(str, args)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()[-1].split()[3:]
@@ -285,7 +285,7 @@ def test_a_closed_stdin_is_no_terminal_to_ask_at(office: Office) -> None:
     words = ["bash", "-c", f"exec {sys.executable} -c 'from amends.cli import main; main()' \"$@\" <&-", "amends"]
     environment = {"PATH": "/usr/bin:/bin", "AMENDS_HOME": str(office.home)}
     call = [*words, "stop", INCIDENT, "--as", "lena"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment, timeout=180)
     assert done.returncode == 1
     assert "set AMENDS_TOKEN, or call this from a terminal" in done.stderr
 

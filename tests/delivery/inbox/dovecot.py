@@ -96,7 +96,7 @@ class Dovecot:
         self.process = subprocess.Popen(
             [DOVECOT, "-F", "-c", self.folder / "conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() > until:
                 raise AssertionError((self.folder / "log").read_text() if (self.folder / "log").exists() else "no log")

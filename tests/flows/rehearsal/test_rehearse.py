@@ -51,7 +51,7 @@ from tests.terminals import hears_all
 STORY = library() / "examples" / "stolen-terminals"
 INJECTS, PLAYBOOKS = shipped_injects(), shipped_playbooks()
 PEOPLE = 60
-START_SECONDS = 60
+START_SECONDS = 180
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EMAIL, SMS = ChannelKind.EMAIL, ChannelKind.SMS
 DAYS = {

@@ -24,7 +24,7 @@ def started(environment: dict[str, str], *arguments: str) -> "subprocess.Complet
     name, *module = command.split()
     program = shutil.which(name, path=environment["PATH"])
     assert program
-    return subprocess.run([program, *module, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, *module, *arguments], env=environment, capture_output=True, text=True, timeout=180)
 
 
 def test_a_run_is_started_by_prefects_engine_in_our_environment(environment: dict[str, str]) -> None:
