@@ -66,10 +66,15 @@ def carry_out(order: Order, *, quiet: bool = False) -> RehearsalReport:
         call = [sys.executable, "-P", "-m", "flows.rehearsal", name]
         words = subprocess.PIPE if quiet else None
         done = subprocess.run(
-            call, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words,
-            text=True, check=False,
+            call,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+            text=True,
+            check=False,
             process_group=0,  # Ctrl-C reaches only this process, which ends the child; the child would show a traceback
-        )  # fmt: skip
+        )
         if done.returncode:
             raise AmendsError(f"the rehearsal did not end well\n{done.stderr or ''}".rstrip())
         return RehearsalReport.model_validate_json((folder / FOUND).read_text(encoding="utf-8"))

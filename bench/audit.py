@@ -61,9 +61,16 @@ def entry(seq: int) -> AuditRow:
     rows = ROWS.format(incident="leak", number=seq, seal=f"{seq:032x}") if seq % 4 == 0 else ""
     at = BEGAN + timedelta(seconds=seq)
     return AuditRow(
-        seq=seq, at=at, incident="leak", actor="amends", act="asked", subject=f"question {seq}", detail=detail,
-        rows=rows, mac=b"",
-    )  # fmt: skip
+        seq=seq,
+        at=at,
+        incident="leak",
+        actor="amends",
+        act="asked",
+        subject=f"question {seq}",
+        detail=detail,
+        rows=rows,
+        mac=b"",
+    )
 
 
 def rate(ledger: Ledger, entries: int) -> dict[str, int]:

@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _row(name: str, rounds: list[list[Took]]) -> tuple[str, ...]:
-    plain, coded = (median(getattr(one[which], name) for one in rounds) for which in (0, 1))
+    plain, coded = (median(getattr(round_[which], name) for round_ in rounds) for which in (0, 1))
     return name, number(plain), number(coded), number(coded - plain)
 
 
@@ -142,8 +142,10 @@ def _approved(ledger: Ledger, people: int, *, coded: bool) -> Draft:
 def _promising(incident: Incident, *, coded: bool) -> Incident:
     place = CodePlace.LETTER if coded else None
     offers = (
-        one.model_copy(update={"take_up": one.take_up.model_copy(update={"codes": place})}) if one.id == OFFER else one
-        for one in incident.commitments
+        commitment.model_copy(update={"take_up": commitment.take_up.model_copy(update={"codes": place})})
+        if commitment.id == OFFER
+        else commitment
+        for commitment in incident.commitments
     )
     return incident.model_copy(update={"commitments": tuple(offers)})
 

@@ -98,7 +98,7 @@ def main() -> None:
     rounds = [_round(options) for _ in range(options.rounds)]
     text = "\n\n".join((f"{described} `{_command(options)}`", _in_a_table(rounds)))
     print(f"\n{text}")
-    if not all(one.exact for one in rounds):
+    if not all(round_.exact for round_ in rounds):
         sys.exit("a call was refused, or somebody was not reached once: nothing is written")
     if options.out:
         fill(options.out, "forms", text)

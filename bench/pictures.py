@@ -127,7 +127,7 @@ def upcoming(api: httpx2.Client) -> str:
         for one in api.post("/deployments/filter", json={}).raise_for_status().json()
         if one["name"] != "sweep"
     }
-    most = max(counts, key=lambda one: int(counts[one]), default="")
+    most = max(counts, key=lambda count: int(counts[count]), default="")
     return f"/deployments/deployment/{most}?tab=Upcoming" if most and counts[most] else ""
 
 

@@ -101,12 +101,27 @@ def _rows(incident: str, questions: int) -> Iterator[dict[str, object]]:
         text = f"{chance.choice(BEGINNINGS)} {chance.choice(WISHES)} ({each})"
         asked_at = NOW - timedelta(minutes=chance.randrange(40_000))
         yield {
-            "incident": incident, "id": each, "once": str(each), "person": chance.randrange(1, 101),
-            "kind": "question", "source": "portal", "locale": "en", "text": text, "topic": topic_of(text),
-            "urgency": "", "together": chance.randrange(1, GROUPS) if each % 2 else None, "sealed_sender": None,
-            "asked_at": asked_at, "reply_due_at": asked_at + timedelta(hours=72), "owner": "support",
-            "answer_id": None, "answered_at": None, "answered_by": "", "sealed_objection": None, "reopened_at": None,
-        }  # fmt: skip
+            "incident": incident,
+            "id": each,
+            "once": str(each),
+            "person": chance.randrange(1, 101),
+            "kind": "question",
+            "source": "portal",
+            "locale": "en",
+            "text": text,
+            "topic": topic_of(text),
+            "urgency": "",
+            "together": chance.randrange(1, GROUPS) if each % 2 else None,
+            "sealed_sender": None,
+            "asked_at": asked_at,
+            "reply_due_at": asked_at + timedelta(hours=72),
+            "owner": "support",
+            "answer_id": None,
+            "answered_at": None,
+            "answered_by": "",
+            "sealed_objection": None,
+            "reopened_at": None,
+        }
 
 
 def _distinct(questions: int) -> Iterator[str]:

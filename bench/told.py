@@ -46,9 +46,18 @@ from bench.peers.page import fill, machine, number, table
 from bench.peers.ready import require_sink
 
 HEAD = (
-    "people", "messages", "case, ms", "… rare", "… corrected", "rare: count, ms", "… set, ms", "corrected: count, ms",
-    "… set, ms", "one person, ms", "verify, s",
-)  # fmt: skip
+    "people",
+    "messages",
+    "case, ms",
+    "… rare",
+    "… corrected",
+    "rare: count, ms",
+    "… set, ms",
+    "corrected: count, ms",
+    "… set, ms",
+    "one person, ms",
+    "verify, s",
+)
 STORE = """
 INSERT INTO delivery (
     incident, notice, version, person, channel, address_index, variant, state, provider_id, elements, attempts,
@@ -161,10 +170,12 @@ def _file(**facts: Any) -> Incident:
 
 def _saying(whole: Draft, notice: str, said: dict[str, str], at: datetime) -> Draft:
     """The draft under this name; its email says this and the data of its reader."""
-    elements = tuple(one for one in whole.statements if one.key == StatementKey.ELEMENTS)
+    elements = tuple(statement for statement in whole.statements if statement.key == StatementKey.ELEMENTS)
     statements = (*elements, *(Statement(key=key, value=value) for key, value in said.items()))
-    states = tuple(one.key for one in statements)
-    variants = tuple(one.model_copy(update={"states": states}) for one in whole.variants if one.channel.personal)
+    states = tuple(statement.key for statement in statements)
+    variants = tuple(
+        variant.model_copy(update={"states": states}) for variant in whole.variants if variant.channel.personal
+    )
     named = {"notice": notice, "dated": at, "variants": variants, "statements": statements, "next_news_at": None}
     return whole.model_copy(update=named)
 
@@ -173,9 +184,7 @@ def _release(ledger: Ledger, drafted: Draft, whom: str) -> None:
     version = ledger.notices.draft(drafted, drafted.dated)
     named = {"incident": drafted.incident, "notice": drafted.notice, "version": version}
     with ledger.store.write() as write:
-        write.session.add(
-            ReleaseRow(**named, binding=drafted.binding, prepared=drafted.people, at=drafted.dated)
-        )  # fmt: skip
+        write.session.add(ReleaseRow(**named, binding=drafted.binding, prepared=drafted.people, at=drafted.dated))
         write.session.flush()
         write.session.execute(text(STORE.format(whom=whom)), named | {"at": drafted.dated})
         row = write.session.get_one(NoticeRow, tuple(named.values()))
@@ -202,9 +211,9 @@ def _asked(
     """Seconds to read the case, to count those who were told the old value, and to find who was told it last."""
     ledger = reopened()
     ledger.incidents.amend(file, "mei", datetime.now(UTC))
-    sayings = [one.saying for one in ledger.told.sayings(file.id)]
+    sayings = [saying.saying for saying in ledger.told.sayings(file.id)]
     ledger.dispose()
-    texts = [one for one in sayings if key in one.statements and one.statements[key].value == old]
+    texts = [saying for saying in sayings if key in saying.statements and saying.statements[key].value == old]
     read, case = _timed(reopened, lambda ledger: ledger.cases.read(file.id))
     count, counted = _timed(reopened, lambda ledger: ledger.told.people(file.id, texts))
     find, found = _timed(reopened, lambda ledger: ledger.told.otherwise(file.id))

@@ -79,9 +79,15 @@ class EmailSmtp:
     kind = ChannelKind.EMAIL
 
     def __init__(
-        self, relay: Relay, letterhead: Letterhead, bounce_domain: str, connections: int, final_seconds: float,
-        signer: Signer | None = None, reports: MailEvents | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        relay: Relay,
+        letterhead: Letterhead,
+        bounce_domain: str,
+        connections: int,
+        final_seconds: float,
+        signer: Signer | None = None,
+        reports: MailEvents | None = None,
+    ) -> None:
         self.reports = reports
         """The reader of the provider's events; None when it sends none that can be verified."""
         self._signer = signer

@@ -107,9 +107,7 @@ class SocialMastodon(OneByOne):
             raise ChannelUnavailable(f"{self._provider.name} did not list the mentions ({answer.code})")
         return [one for one in page if isinstance(one, dict) and plain_value(one, "id").isalnum()]
 
-    async def reply(
-        self, post: str, account: str, text: str, locale: str, key: str, last_call: LastCall
-    ) -> Receipt:  # fmt: skip
+    async def reply(self, post: str, account: str, text: str, locale: str, key: str, last_call: LastCall) -> Receipt:
         """Post a reply to this post. A reply with the same key within the hour is the same reply."""
         said = reply_text(account, text)
         if len(LINK.sub("x" * LINK_LENGTH, said)) > self._max_length:
@@ -117,10 +115,14 @@ class SocialMastodon(OneByOne):
         request = self._provider.client.build_request(
             "POST",
             f"{self._url}/statuses",
-            json={"status": said, "visibility": Visibility.PUBLIC, "language": locale.split("-", maxsplit=1)[0],
-                  "in_reply_to_id": post},
+            json={
+                "status": said,
+                "visibility": Visibility.PUBLIC,
+                "language": locale.split("-", maxsplit=1)[0],
+                "in_reply_to_id": post,
+            },
             headers={"Authorization": f"Bearer {self._token}", "Idempotency-Key": key},
-        )  # fmt: skip
+        )
         answer = await self._provider.submit(request, key, last_call)
         return answer if isinstance(answer, Receipt) else _verdict(key, answer)
 

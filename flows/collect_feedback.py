@@ -43,8 +43,8 @@ def _announce(context: Context, case: Case, planned: PlannedOccurrence) -> None:
     """
     step = step_of(case, planned)
     session = case.playbook.session(step.session) if case.playbook and step.session else None
-    notices = [one for one in case.notices if (one.step, one.occurrence) == (planned.step, planned.number)]
-    if session is None or (step.notice and not any(one.stage is NoticeStage.APPROVED for one in notices)):
+    notices = [notice for notice in case.notices if (notice.step, notice.occurrence) == (planned.step, planned.number)]
+    if session is None or (step.notice and not any(notice.stage is NoticeStage.APPROVED for notice in notices)):
         return
     context.ledger.hours.announce(case.incident.id, case.hour_of(session), ENGINE, context.clock())
 

@@ -146,7 +146,7 @@ def _chase(context: Context, case: Case) -> list[str]:
     by_id = {commitment.id: commitment for commitment in case.commitments}
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
     alerts = [_chasing(by_id[commitment_id], chase, now) for commitment_id, chase in chases.items()]
-    reached = {one.name for one in context.ledger.team.members() if one.active and one.can_be_reached}
+    reached = {member.name for member in context.ledger.team.members() if member.active and member.can_be_reached}
     for alert, (commitment_id, chase) in zip(alerts, chases.items(), strict=True):
         # The alert is recorded first, once for the date, because Prefect may fail to show the page.
         if chase is Chase.ESCALATE or not reached & {by_id[commitment_id].owner, by_id[commitment_id].deputy}:

@@ -45,8 +45,11 @@ NEXT_NEWS = NOW + timedelta(days=4)
 
 
 HAPPENED = {
-    "on": "on {first}", "between": "between {first} and {last}", "from": "from {first} on", "until": "until {last}"
-}  # fmt: skip
+    "on": "on {first}",
+    "between": "between {first} and {last}",
+    "from": "from {first} on",
+    "until": "until {last}",
+}
 HEADINGS = {key: key.value for key in StatementKey if key in CAN_BE_WRONG}
 
 

@@ -73,8 +73,8 @@ def member(number: int) -> str:
 
 
 def _approved(ledger: Ledger, _: Collection[int], now: datetime) -> None:
-    for one in APPROVERS:
-        ledger.team.add(one.name, one.role, "lena", now)
+    for approver in APPROVERS:
+        ledger.team.add(approver.name, approver.role, "lena", now)
     approved_again(ledger, channels=CHANNELS)
 
 
@@ -129,9 +129,10 @@ def _alerted(ledger: Ledger, _: Collection[int], now: datetime) -> None:
 
 
 def _of_outbox(
-    kind: OutgoingKind, prepare: Callable[[Ledger, Collection[int], datetime], object],
+    kind: OutgoingKind,
+    prepare: Callable[[Ledger, Collection[int], datetime], object],
     send: Callable[[Ledger, ChannelSettings, Clock], object],
-) -> MessageKind:  # fmt: skip
+) -> MessageKind:
     def rows(ledger: Ledger) -> list[OutgoingRow]:
         ours = select(OutgoingRow).where(OutgoingRow.kind == kind, OutgoingRow.window != HourReminder.HOUR_BEFORE)
         with ledger.store.read() as session:

@@ -58,7 +58,7 @@ def open_(ctx: typer.Context, incident: IncidentId) -> None:
     desk: Desk = ctx.obj
     desk.ledger.remedies.enrol(incident, now())
     counts = desk.ledger.remedies.counts(incident)
-    given = [one for one in desk.ledger.commitments.all(incident) if one.id in counts]
+    given = [commitment for commitment in desk.ledger.commitments.all(incident) if commitment.id in counts]
     rows = [
         (one.id, one.new_due_at or one.due_at, one.owner, counts[one.id].owed, counts[one.id].in_words) for one in given
     ]
@@ -163,8 +163,7 @@ def import_(
     incident: IncidentId,
     commitment: CommitmentId,
     file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV or XLSX, with the columns below."),
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV or XLSX, with the columns below.")
     ],
     name: As,
     columns: ColumnOptions = None,

@@ -124,9 +124,8 @@ def alert_of_commitments(
 
 
 def _send_news(
-    ledger: Ledger, case: Case, news_of: Mapping[str, Sequence[Alert]], now: datetime, limit: float, *,
-    rehearsal: bool,
-) -> int:  # fmt: skip
+    ledger: Ledger, case: Case, news_of: Mapping[str, Sequence[Alert]], now: datetime, limit: float, *, rehearsal: bool
+) -> int:
     """Send each of these members one message with the news that are new to the member; return how many were sent."""
     incident, zone = case.incident.id, case.incident.organisation.timezone
     ledger.outbox.recover(incident, now)

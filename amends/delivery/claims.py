@@ -21,11 +21,7 @@ MOST_FILES = 3
 MOST_FILE_BYTES = 5 * 1024 * 1024
 MOST_BYTES_OF_ALL = 4 * 1024**3
 """The bytes of all evidence of one incident; further files are refused."""
-KINDS = {
-    "application/pdf": (b"%PDF-",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-}
+KINDS = {"application/pdf": (b"%PDF-",), "image/jpeg": (b"\xff\xd8\xff",), "image/png": (b"\x89PNG\r\n\x1a\n",)}
 """The kinds of files that are taken, each with its first bytes; what a browser says of a file does not count."""
 HEIC = (b"heic", b"heix", b"mif1", b"msf1")
 """The brands of a picture as telephones take it (ISO 14496-12, box ftyp)."""
@@ -53,7 +49,7 @@ def claim_words(case: Outline, wording: Wording, shipped: Wording) -> ClaimWords
     def date(locale: str, moment: datetime) -> str:
         return say_date(wording.phrases[locale], moment, zone)
 
-    nearest = {one: nearest_locale(one, tuple(ours), next(iter(ours))) for one in wording.phrases}
+    nearest = {phrase: nearest_locale(phrase, tuple(ours), next(iter(ours))) for phrase in wording.phrases}
     portal = {one: ours[nearest[one]].portal | phrases.portal for one, phrases in wording.phrases.items()}
     default = nearest_locale(case.incident.default_locale, tuple(portal), next(iter(portal)))
     return ClaimWords(portal, default, date)
@@ -70,9 +66,9 @@ def why_not_take(contents: Sequence[bytes], most: int = MOST_FILES) -> Refusal |
     """Return why these files are not taken, or None: too many, too large, or of another kind."""
     if len(contents) > most:
         return Refusal(f"at most {most} files are taken with a claim")
-    if any(len(one) > MOST_FILE_BYTES for one in contents):
+    if any(len(content) > MOST_FILE_BYTES for content in contents):
         return Refusal(f"a file has at most {MOST_FILE_BYTES // 1024**2} MB")
-    if not all(kind_of_file(one) for one in contents):
+    if not all(kind_of_file(content) for content in contents):
         return Refusal("files are PDF, JPEG, PNG or HEIC")
     return None
 

@@ -114,9 +114,14 @@ class Composer:
         return values
 
     def _values_of_many(
-        self, locale: str, touched: tuple[DataCategory, ...], place: str, guardian: bool,
-        earlier: tuple[DataCategory, ...], results: tuple[str, str],
-    ) -> tuple[dict[str, str], str, str]:  # fmt: skip
+        self,
+        locale: str,
+        touched: tuple[DataCategory, ...],
+        place: str,
+        guardian: bool,
+        earlier: tuple[DataCategory, ...],
+        results: tuple[str, str],
+    ) -> tuple[dict[str, str], str, str]:
         """Return the values that very many people share, and the words for a person and a child without a name."""
         phrases = self._wording.phrases.get(locale)
         nobody, child = (phrases.nameless, phrases.nameless_child) if phrases else ("", "")

@@ -25,7 +25,7 @@ class SentWords:
 def as_sent(messages: Iterable[PersonMessage], links: Links, link: str) -> tuple[SentWords, ...]:
     """Return the words of the messages that left, the latest first, with the reader's present link."""
     composers: dict[tuple[str, int], Composer] = {}
-    own = (PersonMessage(one.shown, one.claim._replace(link=link), one.source) for one in messages)
+    own = (PersonMessage(message.shown, message.claim._replace(link=link), message.source) for message in messages)
     found = (_words_of(one, _composer(composers, one, one.source, links)) for one in own if one.source)
     return tuple(sorted(found, key=lambda one: one.shown.at, reverse=True))
 
@@ -47,8 +47,12 @@ def with_words(record: PersonRecord, links: Links) -> Dossier:
 def _messages(record: PersonRecord, links: Links) -> Iterator[DossierMessage]:
     """Yield the messages, the earliest first."""
     composers: dict[tuple[str, int], Composer] = {}
-    for one in sorted(record.messages, key=lambda one: one.shown.dated):
-        yield _with_words(one, _composer(composers, one, one.source, links)) if one.source else one.shown
+    for message in sorted(record.messages, key=lambda message: message.shown.dated):
+        yield (
+            _with_words(message, _composer(composers, message, message.source, links))
+            if message.source
+            else message.shown
+        )
 
 
 def _composer(

@@ -51,7 +51,7 @@ def _remove_files_of(ledger: Ledger, places: DataPlaces, incident: str, person: 
 
 def destroy_case(
     ledger: Ledger, places: DataPlaces, incident: str, first: "Member", second: "Member", now: datetime
-) -> int:  # fmt: skip
+) -> int:
     """Destroy an incident's personal data on the word of two, with its files; return how many messages outboxes had.
 
     A second call after a crash finishes the work, and so does the next start. Raises as `Destruction.destroy` does.
@@ -101,13 +101,11 @@ def _forget_one_again(ledger: Ledger, places: DataPlaces, one: BroughtBack) -> N
 
 def _forget(
     ledger: Ledger, places: DataPlaces, incident: str, kind: DataKind, now: datetime, *, again: bool = False
-) -> None:  # fmt: skip
+) -> None:
     ledger.retention.refuse_held(incident, kind)
     if kind is DataKind.MESSAGES:
         kept = ledger.retention.files_to_keep(incident)
-        remove_messages(
-            places.channels, lambda said: said.get("incident") == incident and said.get("key") not in kept
-        )  # fmt: skip
+        remove_messages(places.channels, lambda said: said.get("incident") == incident and said.get("key") not in kept)
     _remove_files(places, ledger.retention.files(incident, kind))
     ledger.retention.forget(incident, kind, now, again=again)
     if kind is DataKind.WHOLE_CASE:

@@ -65,9 +65,14 @@ async def ask(
 
 
 async def _ask_between(
-    ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime],
-    after: int, upto: int, asked: PollResult,
-) -> None:  # fmt: skip
+    ledger: Ledger,
+    channel: Askable,
+    bucket: Bucket | None,
+    clock: Callable[[], datetime],
+    after: int,
+    upto: int,
+    asked: PollResult,
+) -> None:
     """Ask for the messages whose numbers are above `after` and at most `upto`."""
     while not asked.trouble and (page := ledger.polling.to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
         after = page[-1][0]

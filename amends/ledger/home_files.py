@@ -84,7 +84,7 @@ def listed(session: Session, row: Any, incident: str, names: Iterable[str]) -> b
 
 def list_files(
     session: Session, row: Any, incident: str, files: Iterable[NewHomeFile], at: datetime, **of: int
-) -> None:  # fmt: skip
+) -> None:
     """Add files to the table; the caller has locked the incident, so that no other gives a file the same number."""
     last = session.exec(select(func.max(row.id)).where(row.incident == incident)).one() or 0
     for number, file in enumerate(files, start=last + 1):

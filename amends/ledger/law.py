@@ -156,7 +156,9 @@ def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
 
 def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Filing) -> None:
     """Raise NotInLedger for a correction of a filing that does not stand, or is for another duty."""
-    standing = {one.number for one in standing_filings(known) if one.duty == filing.duty}
+    standing = {
+        standing_filing.number for standing_filing in standing_filings(known) if standing_filing.duty == filing.duty
+    }
     if filing.corrects and filing.corrects not in standing:
         what = f"no filing {filing.corrects} for {filing.duty} stands in incident {incident}"
         raise NotInLedger(f"{what}; `amends duty show {incident} {filing.duty}`")
@@ -196,7 +198,10 @@ def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Fili
     def essence(one: Filing) -> tuple[object, ...]:
         return one.duty, one.filed_at, one.receipt, one.corrects, one.part if part else None
 
-    return next((one for one in standing_filings(known) if essence(one) == essence(filing)), None)
+    return next(
+        (standing_filing for standing_filing in standing_filings(known) if essence(standing_filing) == essence(filing)),
+        None,
+    )
 
 
 def _stored(write: Write, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:

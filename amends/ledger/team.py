@@ -174,7 +174,9 @@ def team(session: Session) -> tuple[Member, ...]:
     rows = session.exec(select(MemberRow).order_by(col(MemberRow.name))).all()
     here = {row.name for row in rows if row.active}
     members = map(as_member, rows)
-    return tuple(one if {one.name, one.deputy} <= here else one.model_copy(update=ALONE) for one in members)
+    return tuple(
+        member if {member.name, member.deputy} <= here else member.model_copy(update=ALONE) for member in members
+    )
 
 
 def as_member(row: MemberRow) -> Member:

@@ -188,7 +188,7 @@ def _error_page(pages: PortalPages) -> Callable[[Request, Exception], Response]:
 
 def _allowed(request: Request) -> dict[str, str]:
     """Return the header that names all methods of this path (RFC 9110, 15.5.6): several routes may share the path."""
-    there = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+    there = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return {"Allow": ", ".join(sorted({method for one in there for method in one.methods}))}
 
 

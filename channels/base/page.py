@@ -72,7 +72,7 @@ class PublicNotices(Value):
 
     def of(self, notice: str) -> NoticeEntry | None:
         """Return the entry of this notice, or None."""
-        return next((one for one in self.entries if one.notice == notice), None)
+        return next((entry for entry in self.entries if entry.notice == notice), None)
 
     def with_entry(self, entry: NoticeEntry) -> "PublicNotices":
         """Return the notices with this one added; it replaces another version of the notice unless that is dated later.

@@ -234,7 +234,7 @@ def _thread(message: Message) -> list[tuple[str, str]]:
     """Return the headers by which an answer stands in its thread; what is no Message-ID is left out."""
     if not MESSAGE_ID.fullmatch(message.in_reply_to):
         return []
-    named = [one for one in message.references if MESSAGE_ID.fullmatch(one)][-MOST_REFERENCES:]
+    named = [reference for reference in message.references if MESSAGE_ID.fullmatch(reference)][-MOST_REFERENCES:]
     folded = "\r\n ".join(named or [message.in_reply_to])
     return list(zip(THREAD, (message.in_reply_to, folded), strict=True))
 

@@ -12,11 +12,7 @@ WORDS = {
     "deferred_words": "",
 }
 """Settings that list the gateway's words, separated by commas, with defaults; a word may be in one list only."""
-OUTCOMES = {
-    "delivered_words": Status.DELIVERED,
-    "rejected_words": Status.REJECTED,
-    "deferred_words": Status.DEFERRED,
-}
+OUTCOMES = {"delivered_words": Status.DELIVERED, "rejected_words": Status.REJECTED, "deferred_words": Status.DEFERRED}
 CALLBACK = ("callback_url", "callback_field", "callback_secret")
 """Settings for a gateway that is given with each message the address for its reports; all three or none."""
 PLAIN_OPTIONAL = {

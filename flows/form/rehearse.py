@@ -79,7 +79,7 @@ def _in_short(found: RehearsalReport) -> str:
 def rehearsal_page(found: RehearsalReport) -> str:
     """Return the report as a page: what was not kept and what went wrong first, then the notices and the sums."""
     happened = [f"{minute(one.at)}: {one.what}" for one in found.injected]
-    troubles = [f"{minute(one.at)}: {one.what}" for one in found.troubles]
+    troubles = [f"{minute(trouble.at)}: {trouble.what}" for trouble in found.troubles]
     sections = {
         "Not kept": list(what_was_not_kept(found)) or ["every time was kept"],
         "What did not go as it should": troubles,

@@ -12,7 +12,7 @@ from amends.ledger import Ledger
 
 def carry_over(ledger: Ledger, incident: str, by: str, now: datetime) -> list[str]:
     """Carry over each open commitment with its own owner and date, and return their ids; late ones stay as they are."""
-    opened = [one for one in ledger.commitments.all(incident) if one.state is CommitmentState.OPEN]
+    opened = [commitment for commitment in ledger.commitments.all(incident) if commitment.state is CommitmentState.OPEN]
     to_come = [one for one in opened if date_of(one) > now]
     for one in to_come:
         ledger.closing.carry_over(incident, one.id, one.owner, date_of(one), by, now)

@@ -130,7 +130,7 @@ class DemoStory:
         drafted = [one for one in case.notices if one.stage is NoticeStage.DRAFTED and one.current]
         for notice in drafted:
             approvers = TEAM[1 : notice.approvals_needed + 1]
-            names = listed(one.name for one in approvers)
+            names = listed(approver.name for approver in approvers)
             say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
             for member in approvers:
                 self._ledger.approvals.decide(
@@ -180,9 +180,9 @@ class DemoStory:
     def _correct_the_list(self) -> None:
         """Hand in the whole list: some are found late, and some have more data in it than they were told."""
         people = list(AudienceFile(STORY / "audience.csv").rows())
-        without = [one for one in people[:-FOUND_LATE] if one.data and DataCategory.PHOTO not in one.data]
+        without = [person for person in people[:-FOUND_LATE] if person.data and DataCategory.PHOTO not in person.data]
         more = {one.ref: one._replace(data=(*one.data, DataCategory.PHOTO)) for one in without[:WITH_PHOTOS]}
-        found = self._ledger.corrections.compare(INCIDENT, [more.get(one.ref, one) for one in people])
+        found = self._ledger.corrections.compare(INCIDENT, [more.get(person.ref, person) for person in people])
         said = {ask: found.difference.counts[ask.value] for ask in Ask}
         self._ledger.corrections.apply(found, said, "", LEAD.name, self._clock.now)
         what = f"{FOUND_LATE} people are found late, and photos of {len(more)} others were among the data too"
@@ -211,7 +211,7 @@ class DemoStory:
         """Record the result for each person, of whom one has no account any more, and keep the promise."""
         name, now, remedies = ACCOUNTS[0], self._clock.now, self._ledger.remedies
         remedies.enrol(INCIDENT, now)
-        people = [one.person for one in remedies.all(INCIDENT, name, states=OWED)]
+        people = [remedy.person for remedy in remedies.all(INCIDENT, name, states=OWED)]
         closed = RemedyOutcome(RemedyState.NOT_POSSIBLE, "account-closed")
         clean = RemedyOutcome(RemedyState.DONE, "clean")
         results = {person: closed if person == WITHOUT_ACCOUNT else clean for person in people}
@@ -306,11 +306,7 @@ def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> di
             "token": "demo",
         },
         "social": {"use": "social_mastodon", "url": web.url, "token": "demo"},
-        "website": {
-            "use": "website_static",
-            "folder": str(settings.site),
-            "base_url": f"{settings.public_url}/n",
-        },
+        "website": {"use": "website_static", "folder": str(settings.site), "base_url": f"{settings.public_url}/n"},
     }
     return {ChannelKind(name): own for name, own in channels.items()}
 

@@ -273,7 +273,9 @@ class Play:
 
 
 def _begun(case: Case, key: tuple[str, int]) -> OccurrenceState | None:
-    return next((one.state for one in case.occurrences if (one.step, one.number) == key), None)
+    return next(
+        (occurrence.state for occurrence in case.occurrences if (occurrence.step, occurrence.number) == key), None
+    )
 
 
 def _resolves_at(start: datetime, end: datetime) -> datetime:

@@ -65,7 +65,7 @@ def report(
         told=told_in_all(case),
         named_times=named_times(case, now, first_at),
         silences=silences(case, scene.script.start, now, first_at)[:5],
-        questions=asked(questions, sum(one.kind is QuestionKind.COMPLAINT for one in questions), now),
+        questions=asked(questions, sum(question.kind is QuestionKind.COMPLAINT for question in questions), now),
         commitments=rehearsed_commitments(case, now),
         injected=tuple(sorted((*scene.injected, *corrected), key=lambda one: one.at)),
         team=tuple(scene.team),
@@ -147,11 +147,7 @@ def _channels(notice: str, world: World) -> Iterator[ChannelNumbers]:
     for kind in ChannelKind:
         if post := world.posts.get((notice, kind)):
             yield ChannelNumbers(
-                channel=kind,
-                arrived=post.arrived,
-                refused=post.refused,
-                first_at=post.first_at,
-                last_at=post.last_at,
+                channel=kind, arrived=post.arrived, refused=post.refused, first_at=post.first_at, last_at=post.last_at
             )
 
 

@@ -242,7 +242,7 @@ def record_results(ledger: Ledger, incident: str, commitment: Commitment, now: d
         return 0
     ledger.remedies.enrol(incident, now)
     outcome = RemedyOutcome(RemedyState.DONE, next(iter(commitment.per_person.results)))
-    waiting = {one.person: outcome for one in ledger.remedies.all(incident, commitment.id, states=OWED)}
+    waiting = {remedy.person: outcome for remedy in ledger.remedies.all(incident, commitment.id, states=OWED)}
     done = ledger.remedies.settle(incident, commitment.id, waiting, LEAD.name, now) if waiting else None
     ledger.late_news.send_results(incident, now)
     return done.changed if done else 0

@@ -36,15 +36,7 @@ from amends.domain.deliver.preflight import Preflight
 from amends.domain.feedback.survey.survey import SurveyResults
 from amends.domain.feedback.survey.text import in_short, result_tables
 from amends.domain.law.duty import Duty
-from amends.domain.notice.notice import (
-    Draft,
-    NoticeStage,
-    NoticeStatus,
-    PersonState,
-    Variant,
-    digest,
-    with_slot_names,
-)
+from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, PersonState, Variant, digest, with_slot_names
 from amends.domain.timeline.overview import numbers, overdue_tasks
 from amends.domain.timeline.text import WAITS, in_tables, standing, waiting_rows
 from amends.domain.timeline.timeline import Timeline, WaitingTask, timeline, waiting_tasks

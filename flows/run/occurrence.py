@@ -73,7 +73,7 @@ async def _read(context: Context, incident_id: str) -> Case:
 
 def _in_short(case: Case, planned: PlannedOccurrence) -> str:
     """Return how the notices of the occurrence stand, for the name of its run; empty for an occurrence without one."""
-    mine = [one for one in case.notices if (one.step, one.occurrence) == (planned.step, planned.number)]
+    mine = [notice for notice in case.notices if (notice.step, notice.occurrence) == (planned.step, planned.number)]
     begun = [one for one in mine if one.begun_at]
     if not begun:
         return "drafted" if mine else ""
@@ -101,7 +101,7 @@ def _why_nothing(case: Case, phase: Phase, step: str, number: int) -> str:
 
 def _why_held(case: Case, step: str, number: int) -> str:
     """Return the note of a held occurrence; empty when the occurrence is not held."""
-    mine = (one for one in case.occurrences if (one.step, one.number) == (step, number))
+    mine = (occurrence for occurrence in case.occurrences if (occurrence.step, occurrence.number) == (step, number))
     return next((one.note for one in mine if one.state is OccurrenceState.HELD), "")
 
 
@@ -168,14 +168,14 @@ def _follow_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
 def _own_results(ledger: Ledger, case: Case, now: datetime) -> bool:
     """Record who is owed a result of their own, and let late results go out; return True when anything is new."""
     incident = case.incident.id
-    if not any(one.per_person for one in case.commitments):
+    if not any(commitment.per_person for commitment in case.commitments):
         return False
     return bool(ledger.remedies.enrol(incident, now) + ledger.late_news.send_results(incident, now))
 
 
 def _renew_promises(ledger: Ledger, case: Case, now: datetime) -> bool:
     """Record the occurrences that follow those that have come due of promises that recur; return True when any do."""
-    recurs = not case.clock_doubt and any(one.series and one.every for one in case.commitments)
+    recurs = not case.clock_doubt and any(commitment.series and commitment.every for commitment in case.commitments)
     return recurs and bool(ledger.commitments.renew(case.incident.id, now))
 
 

@@ -161,7 +161,11 @@ class _Look:
 
     def is_held(self, planned: PlannedOccurrence) -> bool:
         """Return True when a person must decide whether the occurrence goes on."""
-        mine = (one for one in self.case.occurrences if (one.step, one.number) == (planned.step, planned.number))
+        mine = (
+            occurrence
+            for occurrence in self.case.occurrences
+            if (occurrence.step, occurrence.number) == (planned.step, planned.number)
+        )
         return any(one.state is OccurrenceState.HELD for one in mine)
 
     def state(self, planned: PlannedOccurrence) -> State[None]:
@@ -355,7 +359,9 @@ async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
     somebody retries stays too: it would take the record of what its first attempt did with it.
     """
     ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:") and not run.run_count}
-    revisions = {one.key_of_any_revision(look.incident): one.revision for one in _occurrences(wanted)}
+    revisions = {
+        occurrence.key_of_any_revision(look.incident): occurrence.revision for occurrence in _occurrences(wanted)
+    }
     obsolete = [run for key, run in ours.items() if run.state_type in WAITING and not _is_wanted(key, revisions)]
     for run in obsolete:
         await _delete(look, run)

@@ -199,10 +199,13 @@ class Crowd(Year):
         to = self.truth.people[one.person].email
         got = next(mail for mail in reversed(self.mails_to(to)))
         head = (
-            f"From: {to}", "To: care@btepai.example", f"Subject: Re: {got['Subject'].encode('ascii', 'replace').decode()}",
-            f"Message-ID: <asked-{one.person}@mail.example>", f"In-Reply-To: {got['Message-ID']}",
+            f"From: {to}",
+            "To: care@btepai.example",
+            f"Subject: Re: {got['Subject'].encode('ascii', 'replace').decode()}",
+            f"Message-ID: <asked-{one.person}@mail.example>",
+            f"In-Reply-To: {got['Message-ID']}",
             "Content-Type: text/plain; charset=utf-8",
-        )  # fmt: skip
+        )
         return "\n".join((*head, "", self.words(one), "", "> Dear customer,", "> we write", "")).encode()
 
     def _calls(self, asks: list[Ask]) -> None:
@@ -210,9 +213,9 @@ class Crowd(Year):
         with file.open("w", encoding="utf-8", newline="") as out:
             rows = csv.writer(out)
             rows.writerow(("person_id", "kind", "locale", "asked_at", "text"))
-            for one in asks:
-                about = self.truth.people[one.person]
-                rows.writerow((about.ref, "question", about.locale, self.clock.now.isoformat(), self.words(one)))
+            for ask in asks:
+                about = self.truth.people[ask.person]
+                rows.writerow((about.ref, "question", about.locale, self.clock.now.isoformat(), self.words(ask)))
         playbook = self.ledger.cases.outline(INCIDENT).playbook
         assert playbook is not None
         report = record_calls(self.ledger, INCIDENT, playbook, read_calls(file, self.clock.now), self.clock.now)
@@ -222,15 +225,15 @@ class Crowd(Year):
 
     def answer(self, asks: Iterable[Ask]) -> None:
         """The team answers what each of them asked, one by one."""
-        for one in asks:
-            question = self.question_of(one.person)
+        for ask in asks:
+            question = self.question_of(ask.person)
             self.ledger.questions.answer(
-                INCIDENT, question.id, f"OWN {one.person}: it is safe.", CARE.name, self.clock.now
+                INCIDENT, question.id, f"OWN {ask.person}: it is safe.", CARE.name, self.clock.now
             )
 
     def gather(self, subject: Subject) -> tuple[int, ...]:
         """The groups that Amends found of one subject, one for each language, become one; return its questions."""
-        asked = [self.question_of(one.person) for one in self.asks if one.subject is subject]
+        asked = [self.question_of(ask.person) for ask in self.asks if ask.subject is subject]
         groups = sorted({one.together for one in asked if one.together})
         group = self.ledger.groups.merge(INCIDENT, groups, CARE.name, self.clock.now) if groups[1:] else groups[0]
         return self.ledger.groups.members(INCIDENT, group)
@@ -275,18 +278,36 @@ class Crowd(Year):
 
 
 NOUNS = (
-    "Gutter", "Ladder", "Meter", "Boiler", "Invoice", "Deposit", "Garage", "Cellar", "Intercom", "Camera", "Alarm",
-    "Contract", "Warranty", "Antenna", "Router", "Heating", "Window", "Balcony", "Elevator", "Mailbox",
-)  # fmt: skip
+    "Gutter",
+    "Ladder",
+    "Meter",
+    "Boiler",
+    "Invoice",
+    "Deposit",
+    "Garage",
+    "Cellar",
+    "Intercom",
+    "Camera",
+    "Alarm",
+    "Contract",
+    "Warranty",
+    "Antenna",
+    "Router",
+    "Heating",
+    "Window",
+    "Balcony",
+    "Elevator",
+    "Mailbox",
+)
 
 
 def script(asks: list[Ask]) -> Iterator[tuple[float, Any]]:
     """Yield what people and the team do, by the day on which they do it."""
-    for day in sorted({one.day for one in asks}):
-        yield day, partial(Crowd.ask, asks=[one for one in asks if one.day == day])
+    for day in sorted({ask.day for ask in asks}):
+        yield day, partial(Crowd.ask, asks=[ask for ask in asks if ask.day == day])
     for days, subject in ((1, Subject.OWN), (6, Subject.LATE)):
-        for day in sorted({one.day for one in asks if one.subject is subject}):
-            theirs = [one for one in asks if one.subject is subject and one.day == day]
+        for day in sorted({ask.day for ask in asks if ask.subject is subject}):
+            theirs = [ask for ask in asks if ask.subject is subject and ask.day == day]
             yield day + days, partial(Crowd.answer, asks=theirs)
     yield 5.2, lambda crowd: crowd.gather(Subject.GAP)
     yield 5.8, partial(Crowd.answer_together, subject=Subject.SAME)

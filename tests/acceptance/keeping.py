@@ -55,21 +55,41 @@ OUTCOMES = (
 IBANS = ("DE89370400440532013000", "NL91ABNA0417164300", "FR1420041010050500013M02606", "GB29NWBK60161331926819")
 RULES = ClaimRules.model_validate(
     {
-        "currency": "EUR", "last_day": date(2027, 3, 31), "one_approver_up_to": 100, "by_rule_up_to": 25,
-        "object_within": "20d", "account_within": "30d", "evidence_above": 100, "cap": 200, "cap_per_person": 300, "budget": 5000,
+        "currency": "EUR",
+        "last_day": date(2027, 3, 31),
+        "one_approver_up_to": 100,
+        "by_rule_up_to": 25,
+        "object_within": "20d",
+        "account_within": "30d",
+        "evidence_above": 100,
+        "cap": 200,
+        "cap_per_person": 300,
+        "budget": 5000,
         "pay_from": {"name": "Betapai GmbH", "iban": "DE75512108001245126199", "bic": "SOGEDEFF"},
     }
-)  # fmt: skip
+)
 WHY_NOT = {"en": "Your lock was not affected.", "zh-CN": "您的门锁未受影响。"}
 MORE: tuple[tuple[str, CommitmentKind, int, str, str], ...] = (
-    ("watch", CommitmentKind.CREDIT_MONITORING, 20, "We pay a service that watches your credit.", "我们出资为您监测信用记录。"),
+    (
+        "watch",
+        CommitmentKind.CREDIT_MONITORING,
+        20,
+        "We pay a service that watches your credit.",
+        "我们出资为您监测信用记录。",
+    ),
     ("costs", CommitmentKind.COMPENSATION, 120, "We pay back what you spent.", "我们将补偿您的花费。"),
     ("voucher", CommitmentKind.VOUCHER, 40, "You get a voucher for one visit.", "我们送您一次上门服务券。"),
-    ("encryption", CommitmentKind.ENCRYPTION, 90, "We will keep our old records under lock and key.", "我们将把旧记录锁好保存。"),
+    (
+        "encryption",
+        CommitmentKind.ENCRYPTION,
+        90,
+        "We will keep our old records under lock and key.",
+        "我们将把旧记录锁好保存。",
+    ),
     ("authority", CommitmentKind.REGULATOR, 25, "We will report to the authority.", "我们将向主管部门报告。"),
     ("public-guide", CommitmentKind.COMMUNITY_CONTRIBUTION, 170, "We will publish a guide.", "我们将发布一份指南。"),
     ("look-back", CommitmentKind.REVIEW, 180, "We will look back after half a year.", "半年后我们将回顾此事。"),
-)  # fmt: skip
+)
 """Promises of the kinds that the story lacks: id, kind, days, and the words in both languages."""
 COURSE = {"en": "Each quarter we hold a course for our staff.", "zh-CN": "我们每季度为员工开课。"}
 LESSONS = (
@@ -154,7 +174,7 @@ class KeptYear(Year):
         if name != CHECKED:
             return
         self.ledger.remedies.enrol(INCIDENT, self.clock.now)
-        waiting = [one.person for one in self.ledger.remedies.all(INCIDENT, name, states=OWED)]
+        waiting = [remedy.person for remedy in self.ledger.remedies.all(INCIDENT, name, states=OWED)]
         found = {person: OUTCOMES[person % len(OUTCOMES)] for person in waiting}
         self.ledger.remedies.settle(INCIDENT, name, found, LEAD.name, self.clock.now)
         self.ledger.late_news.send_results(INCIDENT, self.clock.now)
@@ -177,11 +197,17 @@ class KeptYear(Year):
             once, now = f"claim-{one.person}", self.clock.now
             files = folder.store(INCIDENT, once, [b"%PDF- a receipt"]) if one.amount > 100 else ()
             new = NewClaim(
-                person=one.person, text=f"A new lock, receipt {one.person}.", asked=read_money(f"{one.amount}", "EUR"),
-                locale=self.truth.people[one.person].locale, source=ClaimWay.PAGE, once=once, at=now,
-                due_at=now + timedelta(days=14), account=None if place == NO_ACCOUNT else an_account(place),
+                person=one.person,
+                text=f"A new lock, receipt {one.person}.",
+                asked=read_money(f"{one.amount}", "EUR"),
+                locale=self.truth.people[one.person].locale,
+                source=ClaimWay.PAGE,
+                once=once,
+                at=now,
+                due_at=now + timedelta(days=14),
+                account=None if place == NO_ACCOUNT else an_account(place),
                 files=files,
-            )  # fmt: skip
+            )
             one.claim = self.ledger.claims.add(INCIDENT, new, desk, now)
 
     def decide(self) -> None:
@@ -251,9 +277,13 @@ class KeptYear(Year):
         reviews.note(INCIDENT, ReviewKind.WELL, "The first notice left the same day.", LEAD.name, now)
         for name, words in LESSONS:
             one = Commitment(
-                id=name, kind=CommitmentKind.OTHER, promise=words, owner=LEAD.name, audience=EVERYONE,
+                id=name,
+                kind=CommitmentKind.OTHER,
+                promise=words,
+                owner=LEAD.name,
+                audience=EVERYONE,
                 due_at=START + timedelta(days=300),
-            )  # fmt: skip
+            )
             self.truth.promises[name], self.truth.due[name] = words, one.due_at
             self.ledger.commitments.add(INCIDENT, [(one, ())], LEAD.name, now)
             lesson = reviews.note(INCIDENT, ReviewKind.LESSON, f"Hence: {words['en']}", LEAD.name, now)
@@ -308,9 +338,14 @@ def _planned(name: str, kind: CommitmentKind, days: int, en: str, zh: str) -> Pl
 
 def _courses() -> PlannedCommitment:
     return PlannedCommitment(
-        id=COURSES, kind=CommitmentKind.TRAINING, promise=COURSE, owner=LEAD.name, due=Span(days=60),
-        every=Span(days=90), at_most=ROUNDS,
-    )  # fmt: skip
+        id=COURSES,
+        kind=CommitmentKind.TRAINING,
+        promise=COURSE,
+        owner=LEAD.name,
+        due=Span(days=60),
+        every=Span(days=90),
+        at_most=ROUNDS,
+    )
 
 
 def _round(year: KeptYear, number: int) -> None:

@@ -43,9 +43,9 @@ def read_whole(folder: Path) -> int:
     people = ledger.people.get_many(INCIDENT, range(1, 2_000))
     codes = [ledger.codes.of_person(INCIDENT, number) for number in people]
     claims = ledger.claims.all(INCIDENT)
-    contents = [ledger.evidence.all(INCIDENT, one.id) for one in claims]
-    assert all(one.email for one in people.values())
-    assert all(one.text and (one.account or one.state is ClaimState.LAPSED) for one in claims)
+    contents = [ledger.evidence.all(INCIDENT, claim.id) for claim in claims]
+    assert all(person.email for person in people.values())
+    assert all(claim.text and (claim.account or claim.state is ClaimState.LAPSED) for claim in claims)
     ledger.dispose()
     return sum(map(len, (people, codes, claims, contents)))
 

@@ -123,11 +123,7 @@ WORDS = {
             "个人信息安全事件：最后一次": Kind.CLOSING,
             "个人信息安全事件：": Kind.UPDATE,
         },
-        facts={
-            "发现时间": "discovered",
-            "采取控制措施的时间": "contained",
-            "涉及哪些信息": "elements",
-        },
+        facts={"发现时间": "discovered", "采取控制措施的时间": "contained", "涉及哪些信息": "elements"},
         colon="：",
         wrote="我们曾写：",
         right="应当是：",

@@ -280,7 +280,7 @@ def test_each_person_reads_one_code_and_nobody_else_s(story: Story) -> None:
 def test_each_person_reads_what_was_found_in_their_own_account(story: Story) -> None:
     commitment = story.year.ledger.commitments.get(INCIDENT, CHECKED)
     assert commitment.per_person
-    words = {one.word: commitment.per_person.words[one.word] for one in OUTCOMES}
+    words = {outcome.word: commitment.per_person.words[outcome.word] for outcome in OUTCOMES}
     for person, box in story.staying.items():
         own = story.year.results[person].word
         read = {one for mail in box for one, said in words.items() if said[mail.locale] in mail.text}
@@ -297,16 +297,18 @@ def test_each_round_of_a_series_ends_for_all_who_were_told_of_it(story: Story) -
 
 def test_whoever_claimed_hears_each_step_and_nobody_else_any(story: Story) -> None:
     heard = {person: [step for mail in box for step in mail.claim_steps] for person, box in story.claims.items()}
-    claims = {one.person: one.steps for one in story.year.claims}
+    claims = {claim.person: claim.steps for claim in story.year.claims}
     assert {person: steps for person, steps in heard.items() if steps} == claims
     assert Counter(steps[-1] for steps in claims.values()) == {
-        ClaimStep.PAID: 38, ClaimStep.REJECTED: 1, ClaimStep.LAPSED: 1
-    }  # fmt: skip
+        ClaimStep.PAID: 38,
+        ClaimStep.REJECTED: 1,
+        ClaimStep.LAPSED: 1,
+    }
 
 
 def test_the_money_that_left_is_the_money_that_people_read_of(story: Story) -> None:
     totals = story.year.ledger.claims.totals(INCIDENT, RULES, story.year.clock.now)
-    paid = [one.amount for one in story.year.claims if ClaimStep.PAID in one.steps]
+    paid = [claim.amount for claim in story.year.claims if ClaimStep.PAID in claim.steps]
     assert totals.claims == {ClaimState.PAID: 38, ClaimState.REJECTED: 1, ClaimState.LAPSED: 1}
     assert totals.granted == totals.paid == 100 * sum(paid)
 
@@ -320,7 +322,7 @@ def test_the_team_could_not_close_while_people_waited(story: Story) -> None:
 
 def test_what_the_review_taught_was_promised_and_kept(story: Story) -> None:
     notes = story.year.ledger.reviews.notes(INCIDENT)
-    assert [one.commitment for one in notes if one.commitment] == [name for name, _ in LESSONS]
+    assert [note.commitment for note in notes if note.commitment] == [name for name, _ in LESSONS]
     (ended,) = story.year.ledger.reviews.ended(INCIDENT)
     assert ended.step == "review"
     for _, words in LESSONS:
@@ -339,7 +341,7 @@ def test_an_erased_person_hears_nothing_more_and_is_nowhere(story: Story) -> Non
     assert found_in_rows(year.ledger, [*indexes, *(word.encode() for word in words)], incident=INCIDENT) == []
     left = year.ledger.people.get_many(INCIDENT, [gone.number])[gone.number]
     assert (left.ref.partition("-")[0], left.name, left.email, left.postal_address) == ("erased", "", "", "")
-    assert [one.text for one in year.ledger.questions.all(INCIDENT, person=gone.number)] == [""]
+    assert [question.text for question in year.ledger.questions.all(INCIDENT, person=gone.number)] == [""]
     assert [one.code for one in year.ledger.codes.of_person(INCIDENT, gone.number)] == [""]
     assert year.ledger.audit.verify() == ()
 
@@ -347,15 +349,19 @@ def test_an_erased_person_hears_nothing_more_and_is_nowhere(story: Story) -> Non
 def test_that_an_erased_person_was_told_stays_on_record(story: Story) -> None:
     told = [mail for mail in story.boxes[story.year.erased] if mail.kind is not Kind.CLAIM]
     record = story.year.ledger.dossiers.read(INCIDENT, story.year.erased, story.year.clock.now)
-    kept = [one.shown for one in record.messages if one.shown.channel is ChannelKind.EMAIL and one.source]
+    kept = [
+        message.shown for message in record.messages if message.shown.channel is ChannelKind.EMAIL and message.source
+    ]
     assert len(kept) == len(told) > 5
 
 
 def test_a_legal_hold_kept_one_claim_when_the_others_went(story: Story) -> None:
     assert "hold" in story.year.hold_refused
     claims = story.year.ledger.claims.all(INCIDENT)
-    assert {one.person for one in claims if one.account} == {story.year.held}
-    assert [one.text for one in claims if one.person == story.year.held] == [f"A new lock, receipt {story.year.held}."]
+    assert {claim.person for claim in claims if claim.account} == {story.year.held}
+    assert [claim.text for claim in claims if claim.person == story.year.held] == [
+        f"A new lock, receipt {story.year.held}."
+    ]
 
 
 def test_keys_were_rotated_under_kills_at_each_write(story: Story) -> None:

@@ -111,8 +111,15 @@ def test_the_forgotten_filing_is_what_two_people_passed_over(weeks: Weeks) -> No
 
 def test_every_phase_had_its_turns(weeks: Weeks) -> None:
     assert {turn.step for turn in weeks.turns} == {
-        "assess", "first-notice", "feedback", "update", "survey", "promises", "closing", "deadlines"
-    }  # fmt: skip
+        "assess",
+        "first-notice",
+        "feedback",
+        "update",
+        "survey",
+        "promises",
+        "closing",
+        "deadlines",
+    }
 
 
 def test_everybody_is_in_exactly_one_state_for_each_notice(weeks: Weeks) -> None:

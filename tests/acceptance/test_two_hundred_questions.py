@@ -35,47 +35,47 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 
 
 def test_two_hundred_people_ask_by_four_ways(crowd: Crowd) -> None:
-    ways = Counter(one.way for one in crowd.asks)
-    subjects = Counter(one.subject for one in crowd.asks)
+    ways = Counter(ask.way for ask in crowd.asks)
+    subjects = Counter(ask.subject for ask in crowd.asks)
     assert (len(crowd.asks), subjects[Subject.SAME]) == (200, 60)
     assert ways == {Way.PAGE: 43, Way.MAIL: 44, Way.SMS: 200 - SMS_FROM + 1, Way.CALL: 43}
-    assert {crowd.question_of(one.person).source for one in crowd.asks} == {"portal", "mailbox", "sms", "hotline"}
+    assert {crowd.question_of(ask.person).source for ask in crowd.asks} == {"portal", "mailbox", "sms", "hotline"}
 
 
 def test_each_is_answered_in_time_or_somebody_was_alerted(crowd: Crowd) -> None:
     alerts = "\n".join(str(said) for _, said in crowd.desks.got)
     late = []
-    for one in crowd.asks:
-        asked = crowd.question_of(one.person)
-        assert asked.answered_at, f"nobody answered {one}"
+    for ask in crowd.asks:
+        asked = crowd.question_of(ask.person)
+        assert asked.answered_at, f"nobody answered {ask}"
         if asked.answered_at > asked.reply_due_at:
-            late.append(one)
-            assert f"question {asked.id}," in alerts, f"{one} was late, and nobody was alerted"
+            late.append(ask)
+            assert f"question {asked.id}," in alerts, f"{ask} was late, and nobody was alerted"
     assert {one.subject for one in late} == {Subject.LATE, Subject.GAP}
 
 
 def test_who_forgets_is_alerted_then_leads_then_executives(crowd: Crowd) -> None:
-    forgotten = next(crowd.question_of(one.person).id for one in crowd.asks if one.subject is Subject.LATE)
+    forgotten = next(crowd.question_of(ask.person).id for ask in crowd.asks if ask.subject is Subject.LATE)
     heard = [name for name, said in crowd.desks.got if f"question {forgotten}," in str(said)]
     assert set(heard) == {"mei", "head"}  # an office owns the question, so the lead hears in its place
 
 
 def test_each_answer_comes_once_by_the_way_of_its_question(crowd: Crowd) -> None:
-    wrong = [(one, found) for one in crowd.asks if (found := heard(crowd, one, sign_of(one))) != 1]
+    wrong = [(ask, found) for ask in crowd.asks if (found := heard(crowd, ask, sign_of(ask))) != 1]
     assert wrong == []
 
 
 def test_sixty_hear_one_answer(crowd: Crowd) -> None:
-    same = [one for one in crowd.asks if one.subject is Subject.SAME]
+    same = [ask for ask in crowd.asks if ask.subject is Subject.SAME]
     assert len({crowd.question_of(one.person).answer_id for one in same}) == 1
     assert [heard(crowd, one, "SAME") for one in same] == [1] * 60
 
 
 def test_mail_is_answered_in_its_thread(crowd: Crowd) -> None:
-    for one in crowd.asks:
-        if one.way is Way.MAIL:
-            replies = [mail for mail in crowd.mails_to(email(crowd, one)) if sign_of(one) in plain(mail)]
-            assert [mail["In-Reply-To"] for mail in replies] == [f"<asked-{one.person}@mail.example>"]
+    for ask in crowd.asks:
+        if ask.way is Way.MAIL:
+            replies = [mail for mail in crowd.mails_to(email(crowd, ask)) if sign_of(ask) in plain(mail)]
+            assert [mail["In-Reply-To"] for mail in replies] == [f"<asked-{ask.person}@mail.example>"]
             assert all(str(mail["Subject"]).startswith("Re: ") for mail in replies)
 
 
@@ -88,14 +88,14 @@ def test_the_update_speaks_of_what_many_ask_and_nobody_answers(crowd: Crowd) -> 
 
 
 def test_a_correction_reaches_exactly_those_with_the_wrong_answer(crowd: Crowd) -> None:
-    concerned = {one.person for one in crowd.asks if one.subject is Subject.WRONG}
-    right = {one.person for one in crowd.asks if heard(crowd, one, "RIGHT") == 1}
+    concerned = {ask.person for ask in crowd.asks if ask.subject is Subject.WRONG}
+    right = {ask.person for ask in crowd.asks if heard(crowd, ask, "RIGHT") == 1}
     assert right == concerned
-    for one in crowd.asks:
-        if one.subject is Subject.WRONG and one.way is Way.MAIL:
-            (mail,) = [mail for mail in crowd.mails_to(email(crowd, one)) if "RIGHT" in plain(mail)]
+    for ask in crowd.asks:
+        if ask.subject is Subject.WRONG and ask.way is Way.MAIL:
+            (mail,) = [mail for mail in crowd.mails_to(email(crowd, ask)) if "RIGHT" in plain(mail)]
             assert "sorry" in plain(mail) or "对不起" in plain(mail)
-            assert RIGHT[crowd.truth.people[one.person].locale] in plain(mail)
+            assert RIGHT[crowd.truth.people[ask.person].locale] in plain(mail)
 
 
 def sign_of(one: Ask) -> str:

@@ -73,12 +73,12 @@ class Truth:
 
     def names(self, people: list[Person], now: datetime) -> None:
         """A list of these people is in force from now on."""
-        for number in self._listed - {one.number for one in people}:
+        for number in self._listed - {person.number for person in people}:
             self.removed[number] = now
             self.data[number].append((now, ()))
-        for one in people:
-            self._name(one, now)
-        self._listed = {one.number for one in people}
+        for person in people:
+            self._name(person, now)
+        self._listed = {person.number for person in people}
 
     def _name(self, one: Person, now: datetime) -> None:
         self.people[one.number] = one

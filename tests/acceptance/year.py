@@ -88,9 +88,7 @@ class Year:
         self.ledger: Ledger = self._new_ledger()
         self.clock = PassedClock(START)
         self.links = Links("http://127.0.0.1:8400")
-        self.context = Context(
-            self.ledger, self.links, self._channels(), self.clock, mirrored=False, home=self.folder
-        )  # fmt: skip
+        self.context = Context(self.ledger, self.links, self._channels(), self.clock, mirrored=False, home=self.folder)
         first = [self.customer(number) for number in range(1, self.sizes.known + 1)]
         self.incident = self._new_incident()
         self.truth = Truth(
@@ -127,9 +125,9 @@ class Year:
         for member in (LEAD, *APPROVERS):
             self.ledger.team.add(member.name, member.role, LEAD.name, START)
         self.ledger.playbooks.pin(INCIDENT, *self._playbook(), LEAD.name, START)
-        for one in self.incident.commitments:
-            self.truth.promises[one.id] = dict(one.promise)
-            self.truth.due[one.id] = START + one.due + DAY  # people are told within the first day
+        for commitment in self.incident.commitments:
+            self.truth.promises[commitment.id] = dict(commitment.promise)
+            self.truth.due[commitment.id] = START + commitment.due + DAY  # people are told within the first day
 
     # The world
 
@@ -166,9 +164,13 @@ class Year:
 
     def promise(self, name: str, audience: str, to: set[int], words: dict[str, str], due: int) -> None:
         one = Commitment(
-            id=name, kind=CommitmentKind.OTHER, promise=words, owner="Field service", audience=audience,
+            id=name,
+            kind=CommitmentKind.OTHER,
+            promise=words,
+            owner="Field service",
+            audience=audience,
             due_at=START + due * DAY,
-        )  # fmt: skip
+        )
         persons = sorted(to) if isinstance(audience, Persons) else ()
         self.truth.promises[name], self.truth.promised_to[name], self.truth.due[name] = words, to, one.due_at
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
@@ -243,7 +245,7 @@ class Year:
             self.states.append((self.clock.now, case.state))
 
     def _approve(self, case: Case) -> bool:
-        ready = [one for one in _drafts(case) if one.drafted_at + APPROVED_AFTER <= self.clock.now]
+        ready = [draft for draft in _drafts(case) if draft.drafted_at + APPROVED_AFTER <= self.clock.now]
         for notice in ready:
             for member in APPROVERS:
                 self.ledger.approvals.decide(
@@ -253,7 +255,7 @@ class Year:
 
     def _next(self, case: Case, acts: list[datetime]) -> datetime:
         coming = [one.due_at for one in plan(case, self.clock.now).upcoming]
-        approvals = [one.drafted_at + APPROVED_AFTER for one in _drafts(case)]
+        approvals = [draft.drafted_at + APPROVED_AFTER for draft in _drafts(case)]
         return min(at for at in (*coming, *approvals, *acts, END + DAY) if at > self.clock.now)
 
     @property
@@ -267,7 +269,7 @@ class Year:
 
 
 def _drafts(case: Case) -> list[NoticeStatus]:
-    return [one for one in case.notices if one.stage is NoticeStage.DRAFTED and one.current]
+    return [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
 
 
 def a_customer(number: int) -> Person:
@@ -294,17 +296,21 @@ def an_incident() -> Incident:
     story = read_incident(STORY / "incident.yaml")
     facts = story.facts.model_copy(update={"people": Fact[Count](value=Count(max=10_000))})
     content = story.model_dump(by_alias=True) | {
-        "facts": facts.model_dump(by_alias=True), "times": TIMES, "texts": TEXTS, "states": STATES, "news": (),
-        "commitments": [one.model_dump(by_alias=True) for one in _promises(story)],
-    }  # fmt: skip
+        "facts": facts.model_dump(by_alias=True),
+        "times": TIMES,
+        "texts": TEXTS,
+        "states": STATES,
+        "news": (),
+        "commitments": [promise.model_dump(by_alias=True) for promise in _promises(story)],
+    }
     return Incident.model_validate(content)
 
 
 def _promises(story: Incident) -> Iterator[PlannedCommitment]:
     """Yield the story's promises that can wait a year."""
-    for one in story.commitments:
-        if one.id != "photo-before-visit":
-            yield one
+    for commitment in story.commitments:
+        if commitment.id != "photo-before-visit":
+            yield commitment
 
 
 Act = Callable[[Any], object]

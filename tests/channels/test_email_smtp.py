@@ -182,9 +182,7 @@ async def test_a_relay_that_does_not_want_the_data_has_not_seen_the_content(scri
     assert (receipt.status, receipt.cause, bell.rung) == (Status.DEFERRED, ReceiptCause.POLICY, 0)
 
 
-async def test_one_reply_to_recipient_and_chunk_is_about_the_recipient(
-    scripted: Callable[..., Any],
-) -> None:
+async def test_one_reply_to_recipient_and_chunk_is_about_the_recipient(scripted: Callable[..., Any]) -> None:
     """A relay that answers recipient and chunk with the same words speaks of the recipient: the cause is read from the
     reply to RCPT.
     """
@@ -421,9 +419,7 @@ async def test_chunks_go_only_to_whom_one_may_speak_ahead(
     assert (receipt.status, "DATA" in relay.heard) == (Status.SENT, True)
 
 
-async def test_a_relay_that_denies_the_chunks_it_offers_is_misconfigured(
-    scripted: Callable[..., Any],
-) -> None:
+async def test_a_relay_that_denies_the_chunks_it_offers_is_misconfigured(scripted: Callable[..., Any]) -> None:
     """A relay that offers CHUNKING and does not know BDAT is a matter for an engineer: the error names the setting
     chunking, no last call rings, and nothing is sent.
     """
@@ -608,9 +604,7 @@ async def test_a_kept_connection_that_says_421_is_replaced_in_one_call(scripted:
     assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
 
 
-async def test_an_unasked_reply_is_never_taken_for_a_later_answer(
-    scripted: Callable[..., Any],
-) -> None:
+async def test_an_unasked_reply_is_never_taken_for_a_later_answer(scripted: Callable[..., Any]) -> None:
     """A reply that nobody asked for, on a kept connection, is never taken for the answer to a later message."""
     relay = await scripted(CHUNKING)
     channel = email_smtp.connect(settings_for(relay.port))
@@ -921,10 +915,7 @@ async def test_a_signature_fits_a_sender_of_its_domain_or_below_it(dkim_key: Pat
     ("changes", "named"),
     [
         ({"dkim_selector": "notices"}, "dkim_key_file"),
-        (
-            {"dkim_key_file": "/nowhere.pem", "dkim_domain": "bank.test", "dkim_selector": "notices"},
-            "dkim_key_file",
-        ),
+        ({"dkim_key_file": "/nowhere.pem", "dkim_domain": "bank.test", "dkim_selector": "notices"}, "dkim_key_file"),
         ({"security": "none", "host": "mail.example.test"}, "security"),
         ({"security": "maybe"}, "security"),
         ({"port": "0"}, "port"),

@@ -37,7 +37,7 @@ def some_refused() -> Script:
 def addresses(script: Script, *, refused: bool) -> Iterator[str]:
     """Addresses that the script refuses, or not."""
     candidates = (f"p{number}@example.test" for number in range(1000))
-    return (one for one in candidates if script.refuses(EMAIL, one) is refused)
+    return (candidate for candidate in candidates if script.refuses(EMAIL, candidate) is refused)
 
 
 class TestContract(PersonalChannelContract):

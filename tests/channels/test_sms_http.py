@@ -285,10 +285,7 @@ async def test_a_sender_that_is_not_ours_is_an_engineers_matter(code: int) -> No
 @pytest.mark.parametrize(
     "error",
     [
-        {
-            "type": "idempotency_error",
-            "message": "Keys for idempotent requests can only be used with the same body.",
-        },
+        {"type": "idempotency_error", "message": "Keys for idempotent requests can only be used with the same body."},
         {"code": "IDEMPOTENCY_KEY_REUSED"},
         {"title": "IdempotentParameterMismatch"},
         {"code": 17534, "message": "Idempotency key payload mismatch"},
@@ -676,9 +673,7 @@ async def test_only_a_text_beyond_the_phones_alphabet_is_marked_as_unicode(
     assert (web.taken[0].fields["text"], web.taken[0].fields.get("coding")) == (text, coding)
 
 
-async def test_a_non_gsm_text_goes_in_hexadecimal_where_it_is_wanted(
-    web: WebServices,
-) -> None:
+async def test_a_non_gsm_text_goes_in_hexadecimal_where_it_is_wanted(web: WebServices) -> None:
     """A text beyond the phones' own alphabet goes in hexadecimal and with the fields for Unicode where the settings say
     so; a plain text goes as it is.
     """

@@ -14,9 +14,28 @@ from functools import cache
 from pathlib import Path
 
 CALLS = (
-    "openat", "open", "creat", "mkdir", "mkdirat", "write", "pwrite64", "writev", "pwritev", "pwritev2", "ftruncate",
-    "truncate", "fsync", "fdatasync", "rename", "renameat", "renameat2", "unlink", "unlinkat", "sendto", "sendmsg",
-)  # fmt: skip
+    "openat",
+    "open",
+    "creat",
+    "mkdir",
+    "mkdirat",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "pwritev2",
+    "ftruncate",
+    "truncate",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "sendto",
+    "sendmsg",
+)
 """Whatever changes a file, its name or what is on the disk, and what goes out to others."""
 STRACE = (
     *("strace", "-f", "--seccomp-bpf", "-yy", "-xx", "-s", "1000000", "-e", "signal=none"),

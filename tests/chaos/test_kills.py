@@ -40,9 +40,9 @@ def stretch(world: Chaos, kills: int = KILLS) -> None:
 def over(faults: Iterable[str], *marks: pytest.MarkDecorator) -> list[object]:
     """Each kind of message over a relay with each of these faults; members are not reached by the relay."""
     return [
-        pytest.param(kind, one, id=f"{kind}-{one}", marks=marks)
+        pytest.param(kind, fault, id=f"{kind}-{fault}", marks=marks)
         for kind in KINDS
-        for one in (faults if kind in TO_PEOPLE else ["clean"])
+        for fault in (faults if kind in TO_PEOPLE else ["clean"])
     ]
 
 

@@ -52,7 +52,7 @@ def running(program: str, url: str, folder: Path, *more: object) -> "subprocess.
 
 
 def results(ledger: Ledger) -> set[RemedyOutcome]:
-    return {one.outcome for one in ledger.remedies.all(INCIDENT, LOCKS)}
+    return {remedy.outcome for remedy in ledger.remedies.all(INCIDENT, LOCKS)}
 
 
 @pytest.fixture

@@ -52,9 +52,11 @@ class Office:
         words = [*map(str, args), *(["--as", by] if by else [])]
         port = os.environ.get("AMENDS_PREFECT_PORT", NOBODYS_PORT)
         environment = {
-            "AMENDS_HOME": str(self.home), "AMENDS_PREFECT_PORT": port,
-            "AMENDS_TOKEN": self.tokens.get(by or LOOKS, ""), "AMENDS_AS": "" if by else LOOKS,
-        }  # fmt: skip
+            "AMENDS_HOME": str(self.home),
+            "AMENDS_PREFECT_PORT": port,
+            "AMENDS_TOKEN": self.tokens.get(by or LOOKS, ""),
+            "AMENDS_AS": "" if by else LOOKS,
+        }
         return CliRunner().invoke(app, words, input=stdin, env=environment)
 
     def values(self, *args: object, by: str = "") -> Any:

@@ -15,7 +15,7 @@ def test_the_library_is_listed_for_a_place(empty: Office) -> None:
 def test_the_library_needs_no_home(empty: Office) -> None:
     ids = {one["id"] for one in empty.values("commitments", "library", "--for", "CN")}
     assert "cn-person-check" in ids
-    assert not any(one.startswith("monitoring") for one in ids)
+    assert not any(id_.startswith("monitoring") for id_ in ids)
 
 
 def test_one_entry_is_shown_with_law_and_cost(empty: Office) -> None:

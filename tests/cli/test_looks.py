@@ -94,9 +94,9 @@ def test_what_cannot_be_kept_is_not_shown(asked: Office, tmp_path: Path, verb: s
 def test_looks_at_one_person_are_asked_for_by_reference(asked: Office) -> None:
     asked.values("questions", "show", INCIDENT, 1, by="rosa")
     asked.values("questions", "show", INCIDENT, 2, by="rosa")
-    assert [(one["by"], one["about"]) for one in looks(asked, "--person", "C-1")] == [("rosa", "question 1")]
-    assert [(one["by"], one["about"]) for one in looks(asked, "--person", "C-2")] == []
-    assert [one["about"] for one in looks(asked)] == ["question 1", "question 2", "person 2", "person 3"]
+    assert [(look["by"], look["about"]) for look in looks(asked, "--person", "C-1")] == [("rosa", "question 1")]
+    assert [(look["by"], look["about"]) for look in looks(asked, "--person", "C-2")] == []
+    assert [look["about"] for look in looks(asked)] == ["question 1", "question 2", "person 2", "person 3"]
 
 
 def test_looks_at_several_are_mentioned_beside_those_at_one(asked: Office) -> None:

@@ -12,13 +12,11 @@ from tests.cli.conftest import AUDIENCE, INCIDENT, NOTICE, PLAYBOOK, TEAM, Offic
 from tests.cli.role_page import HERE, command_of, on_page
 
 CREW = {name: TeamRole(role) for name, role in TEAM.items()} | {
-    "cleo": TeamRole.COMMUNICATIONS, "pia": TeamRole.PRIVACY, "ella": TeamRole.EXECUTIVE,
-}  # fmt: skip
-FILES = {
-    "AUDIENCE": AUDIENCE,
-    "CALLS": "person_id,kind,locale,asked_at,text\n",
-    "POSTS": "account,text,posted_at\n",
+    "cleo": TeamRole.COMMUNICATIONS,
+    "pia": TeamRole.PRIVACY,
+    "ella": TeamRole.EXECUTIVE,
 }
+FILES = {"AUDIENCE": AUDIENCE, "CALLS": "person_id,kind,locale,asked_at,text\n", "POSTS": "account,text,posted_at\n"}
 FILE = "story.yaml"
 LATER = "2099-01-01T00:00+00:00"
 WORDS = ("--words", "No.")

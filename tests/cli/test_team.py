@@ -153,9 +153,14 @@ def test_a_held_step_can_be_let_go(office: Office) -> None:
 
 
 TASK = {
-    "id": "call-bank", "phase": "follow_up", "after": 0, "of": "opened", "task": "Call the bank.", "owner": "Finance",
+    "id": "call-bank",
+    "phase": "follow_up",
+    "after": 0,
+    "of": "opened",
+    "task": "Call the bank.",
+    "owner": "Finance",
     "within": "4h",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("before", [["held"], ["waiting", "held"]], ids=["before its owner was asked", "afterwards"])

@@ -195,5 +195,7 @@ def test_all_wrong_files_are_found_at_once(words):
         **{"notices/update/en.email.md": "{{", "notices/update/en.fax.md": "x", "locales/en.yaml": "locale: en"}
     )
     assert {where.split(":")[0] for where, _ in findings(root)} == {
-        "notices/update/en.email.md", "notices/update/en.fax.md", "locales/en.yaml",
-    }  # fmt: skip
+        "notices/update/en.email.md",
+        "notices/update/en.fax.md",
+        "locales/en.yaml",
+    }

@@ -166,8 +166,8 @@ def test_a_team_without_any_address_does_without_reminders(ledger: Ledger, draft
 
 
 def test_no_secret_is_logged_or_kept_or_shown(
-    ledger: Ledger, draft: Draft, desks: Desks, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    ledger: Ledger, draft: Draft, desks: Desks, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.DEBUG)
     reachable(ledger, desks, omar="refuses")
     ledger.team.set_contact("wei", f"json://user:{SECRET}@127.0.0.1:1/{SECRET}", "wei", NOW)

@@ -61,9 +61,11 @@ def test_who_has_no_name_gets_a_neutral_greeting(locale: str, greeting: str) -> 
     wording = a_wording()
     spoken = {name: one.model_copy(update={"nameless": named[name]}) for name, one in wording.phrases.items()}
     composer = Composer(
-        an_incident(), a_draft(variants=personal_variants("en", "zh-CN")),
-        wording.model_copy(update={"phrases": spoken}), LINKS,
-    )  # fmt: skip
+        an_incident(),
+        a_draft(variants=personal_variants("en", "zh-CN")),
+        wording.model_copy(update={"phrases": spoken}),
+        LINKS,
+    )
     message = composer.message(a_claim(a_person(number=1, name="", locale=locale)))
     assert greeting in message.text
     assert (message.to_name, message.values[Slot.NAME]) == ("", greeting)

@@ -30,12 +30,19 @@ def dossier(rig: Rig, number: int) -> Dossier:
 
 def shown(rig: Rig, *numbers: int) -> Counter[tuple[str, str]]:
     """Subject and text of every message in these people's dossiers."""
-    return Counter((one.subject, one.text) for number in numbers for one in dossier(rig, number).messages if one.text)
+    return Counter(
+        (message.subject, message.text)
+        for number in numbers
+        for message in dossier(rig, number).messages
+        if message.text
+    )
 
 
 def arrived(rig: Rig, *numbers: int) -> Counter[tuple[str, str]]:
     """Subject and text of every email and SMS that left, the secrets of these people's links masked."""
-    mails = [(str(one["subject"]), one.get_body(("plain",)).get_content()) for one in letters(rig.mail).values()]  # type: ignore[union-attr]
+    mails = [
+        (str(letter["subject"]), letter.get_body(("plain",)).get_content()) for letter in letters(rig.mail).values()
+    ]  # type: ignore[union-attr]
     texts = [("", taken.fields["text"]) for taken in rig.web.taken if taken.service == "sms"]
     secrets = [rig.ledger.people.link_of(INCIDENT, number) for number in numbers]
     return Counter((subject, masked(text, secrets)) for subject, text in (*mails, *texts))
@@ -67,7 +74,7 @@ def test_the_words_are_those_that_the_relay_and_the_gateway_got(rig: Rig) -> Non
     approve(rig.ledger, drafted(rig.ledger, shipped_wording(), people))
     assert rig.run().finished
     assert shown(rig, 1, 2, 3, 4, 5) == arrived(rig, 1, 2, 3, 4, 5)
-    assert {one.locale for one in dossier(rig, 2).messages} == {"zh-CN"}
+    assert {message.locale for message in dossier(rig, 2).messages} == {"zh-CN"}
     assert dossier(rig, 5).messages[0].text == ""
     assert dossier(rig, 5).person.children == (4,)
 
@@ -95,7 +102,7 @@ def test_a_message_to_an_earlier_address_says_so(rig: Rig) -> None:
     approved(rig.ledger, [a_person(number=1)])
     rig.run()
     corrected(rig, a_person(number=1, email="other@mail.example"))
-    notes = {one.channel: one.notes for one in dossier(rig, 1).messages}
+    notes = {message.channel: message.notes for message in dossier(rig, 1).messages}
     assert notes == {ChannelKind.EMAIL: (MOVED,), ChannelKind.SMS: ()}
 
 
@@ -105,7 +112,7 @@ def test_a_guardian_who_is_gone_stays_unnamed(rig: Rig) -> None:
     approved(rig.ledger, [CHILD, PARENT])
     rig.run()
     corrected(rig, grown)
-    first = next(one for one in dossier(rig, CHILD.number).messages if one.text)
+    first = next(message for message in dossier(rig, CHILD.number).messages if message.text)
     assert (first.to, first.notes) == (MASK, (NO_GUARDIAN,))
     assert f"Dear {MASK}" in first.text
     assert PARENT.name not in first.text

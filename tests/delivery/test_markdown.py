@@ -35,16 +35,23 @@ def test_numbers_breaks_and_links_are_written_out(markdown: str, says: str) -> N
 def test_a_style_ends_where_its_words_end() -> None:
     (block,) = blocks_of(to_html("Now **bold**, *slanted*, plain."))
     assert [(run.text, run.style) for run in block.runs] == [
-        ("Now ", ""), ("bold", "strong"), (", ", ""), ("slanted", "em"), (", plain.", ""),
-    ]  # fmt: skip
+        ("Now ", ""),
+        ("bold", "strong"),
+        (", ", ""),
+        ("slanted", "em"),
+        (", plain.", ""),
+    ]
 
 
 def test_a_heading_between_lists_is_no_entry_of_them() -> None:
     """A heading between two lists is no entry, and the paragraph after the lists is no heading."""
     blocks = blocks_of(to_html("- a\n\n## B\n\n- c\n\nD"))
     assert [(block.kind, block.depth) for block in blocks] == [
-        ("entry", 1), ("heading", 0), ("entry", 1), ("paragraph", 0),
-    ]  # fmt: skip
+        ("entry", 1),
+        ("heading", 0),
+        ("entry", 1),
+        ("paragraph", 0),
+    ]
 
 
 @pytest.mark.parametrize("name", ["*Star*", "# 1", "<b>Bold</b>", "1. One", "[a](https://b.example)", "A & B"])

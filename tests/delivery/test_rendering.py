@@ -153,7 +153,7 @@ def test_memory_that_no_sandbox_foresees_has_an_end() -> None:
             kept.append("x" * 1_000_000 + str(len(kept)))
 
     def work() -> None:
-        assert [one.code for one in findings(leak)] == ["E129"]
+        assert [finding.code for finding in findings(leak)] == ["E129"]
 
     assert taken_by(work)[1] < MOST_MEGABYTES
 
@@ -166,7 +166,7 @@ def test_a_large_process_counts_only_what_templates_take() -> None:
 
 
 def test_a_process_that_dies_gives_a_finding() -> None:
-    assert [one.code for one in findings(lambda: os._exit(3))] == ["E129"]
+    assert [finding.code for finding in findings(lambda: os._exit(3))] == ["E129"]
 
 
 def test_an_error_of_ours_comes_back_with_its_place() -> None:

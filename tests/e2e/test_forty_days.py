@@ -371,10 +371,18 @@ def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
 def test_every_notice_is_sent(weeks: Weeks) -> None:
     """The second word on the late photographs was drafted while nobody looked, and the third took its place."""
     assert {notice.id for notice in weeks.case.notices} == {
-        "first-notice", "update-1", "update-2", "survey-invitation", "promise-kept-account-recheck-1",
-        "promise-late-number-protection-1", "promise-late-photo-before-visit-1", "closing", "promise-late-number-protection-2",
-        "promise-late-photo-before-visit-3", "promise-late-security-fix-1",
-    }  # fmt: skip
+        "first-notice",
+        "update-1",
+        "update-2",
+        "survey-invitation",
+        "promise-kept-account-recheck-1",
+        "promise-late-number-protection-1",
+        "promise-late-photo-before-visit-1",
+        "closing",
+        "promise-late-number-protection-2",
+        "promise-late-photo-before-visit-3",
+        "promise-late-security-fix-1",
+    }
     assert {notice.stage for notice in weeks.case.notices} == {NoticeStage.SENT}
 
 

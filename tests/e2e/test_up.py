@@ -126,9 +126,7 @@ def test_prefect_is_private(installation: Installation) -> None:
     assert modes and not any(modes.values()), modes
 
 
-def test_runs_stand_again_after_prefect_lost_its_running_database(
-    installation: Installation,
-) -> None:
+def test_runs_stand_again_after_prefect_lost_its_running_database(installation: Installation) -> None:
     """When Prefect's database is deleted while Amends runs, the next runs stand in Prefect again once its server is
     back.
     """

@@ -66,7 +66,7 @@ async def test_claims_for_a_segment_that_nobody_has_are_an_alert(ledger: Ledger,
     ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"claims": rules}), wording, LEAD.name, clock.now)
     for _ in range(2):
         await sweep.fn(INCIDENT)
-    alerts = [one.what for one in ledger.views.timeline(INCIDENT, clock.now).alerts if "claim" in one.what]
+    alerts = [alert.what for alert in ledger.views.timeline(INCIDENT, clock.now).alerts if "claim" in alert.what]
     assert alerts == ["claims.audience: nobody may claim compensation: the list has no segment gold-members"]
 
 

@@ -57,7 +57,9 @@ async def test_the_next_update_says_what_people_told_us(tmp_path: Path) -> None:
         due = plan(ledger.cases.read(INCIDENT, clock.now), clock.now).due
         await collect_feedback.fn(INCIDENT, "feedback", next(one.number for one in due if one.step == "feedback"))
         await update.fn(INCIDENT, "update", 1)
-    text = next(one.text for one in ledger.notices.latest_draft(INCIDENT, "update-1").variants if one.locale == "en")
+    text = next(
+        variant.text for variant in ledger.notices.latest_draft(INCIDENT, "update-1").variants if variant.locale == "en"
+    )
     assert "You told us that you agree most with “I understood what happened.”" in text
     assert "You agree least with “I trust you to look after my data now.”" in text
     ledger.dispose()

@@ -15,13 +15,24 @@ from tests.story import INCIDENT, LEAD, approve_all
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 INVITE = {
-    "id": "invite", "phase": "collect_feedback", "after": "7d", "of": "opened", "session": "ask-us",
-    "notice": "question-hour", "channels": ["email"], "approvals": 1, "optional": True,
-}  # fmt: skip
+    "id": "invite",
+    "phase": "collect_feedback",
+    "after": "7d",
+    "of": "opened",
+    "session": "ask-us",
+    "notice": "question-hour",
+    "channels": ["email"],
+    "approvals": 1,
+    "optional": True,
+}
 ASK_US = {
-    "id": "ask-us", "title": {"en": "Ask our engineers", "zh-CN": "向工程师提问"}, "where": {"*": "+86 571 5550 0142"},
-    "after": "10d", "of": "opened", "at": "17:00",
-}  # fmt: skip
+    "id": "ask-us",
+    "title": {"en": "Ask our engineers", "zh-CN": "向工程师提问"},
+    "where": {"*": "+86 571 5550 0142"},
+    "after": "10d",
+    "of": "opened",
+    "at": "17:00",
+}
 
 
 def with_a_question_hour(ledger: Ledger, clock: PassedClock) -> None:

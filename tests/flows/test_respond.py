@@ -10,9 +10,7 @@ from tests.builders import story_of_few
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger
 
 
-async def test_the_audit_names_nobody_for_a_start_without_a_token(
-    tmp_path: Path,
-) -> None:
+async def test_the_audit_names_nobody_for_a_start_without_a_token(tmp_path: Path) -> None:
     """When a playbook is started in Prefect, where nobody shows a token, the audit chain names Prefect's start and no
     member as the actor.
     """

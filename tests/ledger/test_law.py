@@ -187,7 +187,7 @@ def test_a_second_substitute_notice_is_refused(owing: Ledger) -> None:
     owing.filings.give_substitute(INCIDENT, PEOPLE, "lena", NOW, note="in the evening news")
     with pytest.raises(NotAllowed, match="by lena: in the evening news"):
         owing.filings.give_substitute(INCIDENT, PEOPLE, "omar", NOW + HOUR, url="https://example.org/notice")
-    assert [one.by for one in owing.cases.read(INCIDENT).substitutes] == ["lena"]
+    assert [substitute.by for substitute in owing.cases.read(INCIDENT).substitutes] == ["lena"]
 
 
 @pytest.mark.parametrize(

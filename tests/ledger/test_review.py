@@ -26,7 +26,7 @@ def promised(ledger: Ledger) -> Ledger:
 def test_notes_are_kept_in_their_order(promised: Ledger) -> None:
     for kind, text in ((ReviewKind.WELL, "Fast."), (ReviewKind.BADLY, "Dear."), (ReviewKind.WELL, "Fast.")):
         promised.reviews.note(INCIDENT, kind, text, "mei", NOW)
-    assert [(one.number, one.text) for one in promised.reviews.notes(INCIDENT)] == [(1, "Fast."), (2, "Dear.")]
+    assert [(note.number, note.text) for note in promised.reviews.notes(INCIDENT)] == [(1, "Fast."), (2, "Dear.")]
     assert promised.audit.verify() == ()
 
 
@@ -40,7 +40,7 @@ def test_a_lesson_becomes_one_promise(promised: Ledger) -> None:
     number = a_lesson(promised)
     for _ in range(2):
         promised.reviews.becomes(INCIDENT, number, "audit", "mei", NOW)
-    assert [one.commitment for one in promised.reviews.notes(INCIDENT)] == ["audit"]
+    assert [note.commitment for note in promised.reviews.notes(INCIDENT)] == ["audit"]
     with pytest.raises(NotAllowed, match="became the commitment audit already"):
         promised.reviews.becomes(INCIDENT, number, "fix", "mei", NOW)
 

@@ -195,11 +195,19 @@ def home_of(setting: Setting) -> str:
 
 
 SESSION = {
-    "en": {"title": "Ask our engineers", "begins": "Tuesday, 8 December 2026, 17:00 (UTC+8)", "minutes": "60",
-           "where": "+86 571 5550 0142"},
-    "zh-CN": {"title": "向工程师提问", "begins": "2026年12月8日（星期二）17:00（UTC+8）", "minutes": "60",
-              "where": "+86 571 5550 0142"},
-}  # fmt: skip
+    "en": {
+        "title": "Ask our engineers",
+        "begins": "Tuesday, 8 December 2026, 17:00 (UTC+8)",
+        "minutes": "60",
+        "where": "+86 571 5550 0142",
+    },
+    "zh-CN": {
+        "title": "向工程师提问",
+        "begins": "2026年12月8日（星期二）17:00（UTC+8）",
+        "minutes": "60",
+        "where": "+86 571 5550 0142",
+    },
+}
 """The question hour of a notice that announces one."""
 
 
@@ -294,7 +302,7 @@ def _changes(words: Phrases) -> list[dict[str, str]]:
 
 def _revisions(words: Phrases) -> list[dict[str, Any]]:
     """A page that was published three times more: without a difference, with several, and with one overtaken since."""
-    listed = [{**one, "overtaken": "", "promise": ""} for one in _changes(words)]
+    listed = [{**change, "overtaken": "", "promise": ""} for change in _changes(words)]
     promise = {**listed[0], "promise": "yes"}
     found = [[], [*listed, promise], [{**listed[0], "overtaken": "yes"}]]
     return [{"date": say_date(words, TOLD, ZONE), "changes": changes} for changes in found]

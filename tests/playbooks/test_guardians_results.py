@@ -7,10 +7,7 @@ from amends.domain.notice.notice import Reader, Slot
 from amends.domain.notice.templates import environment, split_items, split_parts, split_statements
 from tests.playbooks.rendering import LOCALES, Setting, context_of, templates
 
-MEANT = {
-    "en": f"“you” and “your” in them mean {Slot.CHILD.mark}.",
-    "zh-CN": f"其中的“您”指{Slot.CHILD.mark}。",
-}
+MEANT = {"en": f"“you” and “your” in them mean {Slot.CHILD.mark}.", "zh-CN": f"其中的“您”指{Slot.CHILD.mark}。"}
 ABOUT_A_CHILD = {"en": "about your child", "zh-CN": "事关孩子"}
 
 
@@ -38,5 +35,5 @@ def test_a_guardian_reads_whom_a_result_is_about(notice: str, locale: str) -> No
 @pytest.mark.parametrize("notice", ["promise-made", "promise-kept", "promise-late", "result-corrected"])
 def test_an_sms_to_a_guardian_says_that_it_is_about_a_child(notice: str, state: str, locale: str) -> None:
     readers = (Reader.GUARDIAN, Reader.SELF)
-    said = [ABOUT_A_CHILD[locale] in text_of(notice, locale, one, ChannelKind.SMS, state) for one in readers]
+    said = [ABOUT_A_CHILD[locale] in text_of(notice, locale, reader, ChannelKind.SMS, state) for reader in readers]
     assert said == [True, False]

@@ -25,9 +25,7 @@ def first_notice(locale: str, fate: Fate, channel: ChannelKind = ChannelKind.EMA
     return told_late(locale, fate, channel)
 
 
-def told_late(
-    locale: str, fate: Fate, channel: ChannelKind = ChannelKind.EMAIL, notice: str = "first-notice"
-) -> str:  # fmt: skip
+def told_late(locale: str, fate: Fate, channel: ChannelKind = ChannelKind.EMAIL, notice: str = "first-notice") -> str:
     """The text of this notice when this has become of the promises."""
     setting = Setting(notice, locale, channel)
     words = phrases(locale).commitment_states[fate.state]

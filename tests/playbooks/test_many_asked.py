@@ -36,10 +36,16 @@ def update(case: Case) -> Draft:
     assert case.playbook
     wanted = Wanted("update-1", "update", EVERYONE)
     return draft(
-        case, shipped_wording(), step=case.playbook.step("update"), number=1, wanted=wanted,
-        readers=Readers("audience-1:everyone", 3, BOTH), links=LINKS, facts_digest="facts-1",
+        case,
+        shipped_wording(),
+        step=case.playbook.step("update"),
+        number=1,
+        wanted=wanted,
+        readers=Readers("audience-1:everyone", 3, BOTH),
+        links=LINKS,
+        facts_digest="facts-1",
         now=NOW + timedelta(days=3),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("channel", [ChannelKind.EMAIL, ChannelKind.WEBSITE])

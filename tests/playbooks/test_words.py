@@ -65,10 +65,7 @@ LOCALE = pytest.mark.parametrize("locale", LOCALES)
 
 
 def every_promise() -> list[PlannedCommitment]:
-    return [
-        *incident().commitments,
-        *picked(*shipped_commitments().entries),
-    ]
+    return [*incident().commitments, *picked(*shipped_commitments().entries)]
 
 
 def steps_with_channels(playbook: Playbook) -> list[Step]:
@@ -188,7 +185,10 @@ def test_no_step_leaves_it_to_the_reader_whether_it_is_theirs(locale: str) -> No
 def test_a_step_names_its_minutes_where_it_has_any(locale: str) -> None:
     """A step with minutes says at the head of the letter how long it takes."""
     said = re.compile({"en": r"(?:five|ten|fifteen) minutes", "zh-CN": "(?:五|十|十五)分钟"}[locale])
-    every = [*phrases(locale).steps.values(), *(step for one in helps() for step in one.steps.get(locale, {}).values())]
+    every = [
+        *phrases(locale).steps.values(),
+        *(step for help_ in helps() for step in help_.steps.get(locale, {}).values()),
+    ]
     assert [step.first for step in every if step.minutes and not said.search(step.first)] == []
 
 
@@ -196,9 +196,9 @@ def step_texts(locale: str) -> list[str]:
     """Every text of a step or of help, general and local."""
     known = phrases(locale)
     steps = [*known.steps.values(), known.step_words.beware]
-    steps += [step for one in helps() for step in one.steps.get(locale, {}).values()]
+    steps += [step for help_ in helps() for step in help_.steps.get(locale, {}).values()]
     said = [text for one in steps for text in (one.first, one.do, one.child_first, one.child_do) if text]
-    parts = [text_for(part.text, locale) for one in helps() for part in one.parts if part.text]
+    parts = [text_for(part.text, locale) for help_ in helps() for part in help_.parts if part.text]
     return [*said, *parts, known.help_elsewhere]
 
 

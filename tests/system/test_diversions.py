@@ -23,7 +23,7 @@ def test_a_link_is_named_with_its_target(tmp_path: Path) -> None:
 def test_a_link_to_nowhere_and_one_to_itself_are_named(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to("gone")
     (tmp_path / "self").symlink_to("self")
-    assert [one.place.name for name in ("nowhere", "self") for one in diversions(tmp_path / name)] == [
+    assert [diversion.place.name for name in ("nowhere", "self") for diversion in diversions(tmp_path / name)] == [
         "nowhere",
         "self",
     ]
@@ -59,7 +59,7 @@ def test_a_file_or_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
     (folder / "file").touch()
     folder.chmod(0o1777)
     os.chown(folder / "file", 1234, 1234)
-    assert [one.place for one in diversions(folder / "file")] == [folder]
+    assert [diversion.place for diversion in diversions(folder / "file")] == [folder]
     folder.chmod(0o755)
     os.chown(folder, 1234, 0)
     assert list(diversions(folder / "file")) == [Diversion(folder, None)]

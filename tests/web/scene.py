@@ -120,9 +120,11 @@ def release(ledger: Ledger, **changes: object) -> None:
 
 def _stating(draft: Draft) -> Draft:
     """The draft, each text of which states the commitments that it makes to everyone."""
-    stated = tuple(committed(one, NOW, "UTC") for one in draft.commitments if one.audience == EVERYONE)
+    stated = tuple(
+        committed(commitment, NOW, "UTC") for commitment in draft.commitments if commitment.audience == EVERYONE
+    )
     keys = tuple(sorted(one.key for one in stated))
-    variants = tuple(one.model_copy(update={"states": keys}) for one in draft.variants)
+    variants = tuple(variant.model_copy(update={"states": keys}) for variant in draft.variants)
     return draft.model_copy(update={"statements": stated, "variants": variants})
 
 

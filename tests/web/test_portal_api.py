@@ -56,9 +56,15 @@ def portal(settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest
 def address(portal: FastAPI) -> Iterator[str]:
     """The portal's address, as served in production."""
     config = uvicorn.Config(
-        portal, port=0, log_config=None, access_log=False, ws="none", server_header=False,
-        http=guarded(ConnectionLimits()), backlog=BACKLOG,
-    )  # fmt: skip
+        portal,
+        port=0,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        server_header=False,
+        http=guarded(ConnectionLimits()),
+        backlog=BACKLOG,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -101,10 +107,32 @@ def test_all_checks_of_schemathesis_pass(
     document.write_text(json.dumps(openapi(portal, known_values(ledger, clock))))
     expected.write_text(EXPECTED)
     command = [
-        sys.executable, "-m", "schemathesis.cli", "--config-file", expected, "--no-color", "run", document, "--url", address,
-        "--checks", "all", "--seed", str(SEED), "--max-examples", str(EXAMPLES), "--generation-database", "none",
-        "--max-redirects", "0", "--suppress-health-check", "all", "--continue-on-failure", "--workers", "2",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        expected,
+        "--no-color",
+        "run",
+        document,
+        "--url",
+        address,
+        "--checks",
+        "all",
+        "--seed",
+        str(SEED),
+        "--max-examples",
+        str(EXAMPLES),
+        "--generation-database",
+        "none",
+        "--max-redirects",
+        "0",
+        "--suppress-health-check",
+        "all",
+        "--continue-on-failure",
+        "--workers",
+        "2",
+    ]
     done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ledger.questions.all(INCIDENT), "no made-up form came further than the door"

@@ -54,25 +54,43 @@ PAPERS, DATA, VENDOR = "stolen-device-or-papers", "customer-data-theft", "vendor
 FULL = "ssn full_name home_address treatment"
 KEPT = (
     Letter("california-with-ssn", "dental", PAPERS, someone(1, "Maria Lopez", "US", "CA", FULL)),
-    Letter("new-york-without-ssn", "dental", PAPERS, someone(2, "Sam Reed", "US", "NY", "full_name home_address diagnosis")),
+    Letter(
+        "new-york-without-ssn", "dental", PAPERS, someone(2, "Sam Reed", "US", "NY", "full_name home_address diagnosis")
+    ),
     Letter("massachusetts-with-ssn", "dental", PAPERS, someone(3, "Ann Burke", "US", "MA", FULL)),
     Letter(
-        "texas-guardian-with-ssn", "dental", PAPERS,
+        "texas-guardian-with-ssn",
+        "dental",
+        PAPERS,
         someone(4, "Lily Tran", "US", "TX", "ssn full_name health_insurance_number", flags=frozenset({Flag.MINOR})),
         Reader.GUARDIAN,
     ),
     Letter(
-        "germany", "shop", DATA,
+        "germany",
+        "shop",
+        DATA,
         someone(5, "Jana Wolf", "DE", data="full_name home_address email_address account_number purchase"),
     ),
-    Letter("france", "shop", DATA, someone(6, "Luc Morel", "FR", data="full_name home_address email_address account_number")),
-    Letter("china", "insider", DATA, someone(7, "王芳", "CN", data="full_name phone_number home_address id_card", locale="zh-CN")),
+    Letter(
+        "france",
+        "shop",
+        DATA,
+        someone(6, "Luc Morel", "FR", data="full_name home_address email_address account_number"),
+    ),
+    Letter(
+        "china",
+        "insider",
+        DATA,
+        someone(7, "王芳", "CN", data="full_name phone_number home_address id_card", locale="zh-CN"),
+    ),
     Letter("hong-kong", "insider", DATA, someone(8, "陳志明", "HK", data="full_name phone_number", locale="zh-CN")),
     Letter(
-        "vendor-in-britain", "vendor", VENDOR,
+        "vendor-in-britain",
+        "vendor",
+        VENDOR,
         someone(9, "Grace Lowe", "GB", data="full_name home_address billing account_number"),
     ),
-)  # fmt: skip
+)
 
 
 def text_of(letter: Letter) -> str:
@@ -95,7 +113,7 @@ def _drafted(incident: str, playbook: str) -> Composer:
     people = [one.person for one in KEPT if one.incident == incident]
     guarded = [one.person for one in KEPT if one.incident == incident and one.reader is Reader.GUARDIAN]
     guardians = [someone(100 + one.number, "Kim Tran", one.country, one.region, guardian_of=one.ref) for one in guarded]
-    places = {f"{one.country}-{one.region}" if one.region else one.country: 1 for one in people}
+    places = {f"{person.country}-{person.region}" if person.region else person.country: 1 for person in people}
     counts = AudienceCounts(people=len(people), by_place=places)
     case = opened(file, counts, without_commitments(playbook), TOLD_AT)
     wording = shipped_wording()
@@ -117,9 +135,18 @@ def _claim(letter: Letter) -> Claim:
     to = about._replace(name="Kim Tran") if letter.reader is Reader.GUARDIAN else about
     addendum = shipped_wording().addenda.addendum_for(person.country, person.region)
     return Claim(
-        id=1, lease=1, key="key", bounce="", released=Released("first-notice", TOLD_AT), attempts=1,
-        channel=ChannelKind.EMAIL, text=TextName(person.locale, letter.reader, addendum), about=about, to=to, link=TOKEN,
-    )  # fmt: skip
+        id=1,
+        lease=1,
+        key="key",
+        bounce="",
+        released=Released("first-notice", TOLD_AT),
+        attempts=1,
+        channel=ChannelKind.EMAIL,
+        text=TextName(person.locale, letter.reader, addendum),
+        about=about,
+        to=to,
+        link=TOKEN,
+    )
 
 
 def row_of(letter: Letter) -> tuple[int, int, float | None, int]:
@@ -136,7 +163,9 @@ def row_of(letter: Letter) -> tuple[int, int, float | None, int]:
     )
     before, found, _ = own.partition(first)
     assert found
-    chinese = [one for one in sentences(own) if len(CHARACTER.findall(one)) > 40] if language == "zh" else []
+    chinese = (
+        [sentence for sentence in sentences(own) if len(CHARACTER.findall(sentence)) > 40] if language == "zh" else []
+    )
     return length(language, own), length(language, before), None if language == "zh" else grade(own), len(chinese)
 
 

@@ -72,7 +72,7 @@ def shipped_texts(locale: str) -> dict[str, str]:
     phrases = wording.phrases[locale].model_dump(exclude={"never_say", "admissions"})
     texts = {path: text for path, text in wording.templates.items() if path.split("/")[1].startswith(f"{locale}.")}
     texts["locale"] = "\n".join(_strings(phrases))
-    texts["help"] = "\n".join(_strings([one.model_dump() for one in wording.helps]))
+    texts["help"] = "\n".join(_strings([help_.model_dump() for help_ in wording.helps]))
     texts["commitments"] = "\n".join(_strings(shipped_commitments().model_dump()))
     return texts
 

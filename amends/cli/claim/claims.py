@@ -92,8 +92,7 @@ def add(
     person: ByRef = "",
     by_number: ByNumber = None,
     question: Annotated[
-        int | None,
-        typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim."),
+        int | None, typer.Option(metavar="QUESTION", parser=number, help="The mail or question that becomes the claim.")
     ] = None,
     text: Annotated[str, typer.Option(metavar="TEXT", help="What the money was for, in the person's words.")] = "",
     holder: Holder = "",
@@ -122,10 +121,18 @@ def add(
     once = once_for("desk claim", question or (whose, said, asked.minor, at.date()))
     found = take_evidence(desk, incident, once, question, evidence or ())
     new = NewClaim(
-        person=whose, text=said, asked=asked, locale=locale, source=ClaimWay.MAIL if question else ClaimWay.DESK,
-        once=once, at=at, due_at=at + terms.rules.reply_within, account=_account(holder, account, bank),
-        files=found.files, question=question,
-    )  # fmt: skip
+        person=whose,
+        text=said,
+        asked=asked,
+        locale=locale,
+        source=ClaimWay.MAIL if question else ClaimWay.DESK,
+        once=once,
+        at=at,
+        due_at=at + terms.rules.reply_within,
+        account=_account(holder, account, bank),
+        files=found.files,
+        question=question,
+    )
     claim = desk.ledger.claims.add(incident, new, terms, now(), by.name)
     tell_now(desk, incident)
     of_mail = f", {counted(found.of_mail, 'file')} of its mail as evidence" if found.of_mail else ""
@@ -209,9 +216,14 @@ def object_(
 
 @app.command()
 def account(
-    ctx: typer.Context, incident: IncidentId, claim: ClaimId, name: As, holder: Holder, account: AccountNumber,
+    ctx: typer.Context,
+    incident: IncidentId,
+    claim: ClaimId,
+    name: As,
+    holder: Holder,
+    account: AccountNumber,
     bank: Bank = "",
-) -> None:  # fmt: skip
+) -> None:
     """Note the account to which a claim is paid, also a new one after a payment came back or the claim has lapsed."""
     desk: Desk = ctx.obj
     by, rules = desk.member(name).name, terms_of_claims(desk, incident).rules
@@ -288,7 +300,7 @@ def _received(text: str) -> datetime:
 
 def _said_by(
     desk: Desk, incident: str, question: int, person: str, by_number: int | None, text: str
-) -> tuple[int, str, str]:  # fmt: skip
+) -> tuple[int, str, str]:
     """Return the person, the locale and the words of a claim. Raises BadParameter."""
     named = bool(person or by_number)
     if bool(question) == (named or bool(text)):

@@ -63,9 +63,11 @@ def pay(
 
 def _list(desk: Desk, incident: str) -> None:
     files = desk.ledger.payments.files(incident)
-    rows = [(one.id, one.state, one.made_by, one.released_by, one.count, _sum(one), one.message_id) for one in files]
-    desk.show([_values(one) for one in files], table(HEAD, rows))
-    if waiting := [one.id for one in files if one.state == "made"]:
+    rows = [
+        (file.id, file.state, file.made_by, file.released_by, file.count, _sum(file), file.message_id) for file in files
+    ]
+    desk.show([_values(file) for file in files], table(HEAD, rows))
+    if waiting := [file.id for file in files if file.state == "made"]:
         desk.hint(f"another member says `amends claims pay {incident} --release {waiting[0]} --out PATH --as NAME`")
 
 

@@ -28,7 +28,7 @@ def terms_of_claims(desk: Desk, incident: str) -> "ClaimTerms":
 
 def row(claim: CompensationClaim, signals: Mapping[int, tuple["Signal", ...]]) -> tuple[object, ...]:
     """Return a claim as a row under HEAD, without personal data."""
-    by = ", ".join(one.by for one in claim.decisions if one.round == claim.round)
+    by = ", ".join(decision.by for decision in claim.decisions if decision.round == claim.round)
     said = ", ".join(signals.get(claim.id, ()))
     granted = claim.granted or ""
     return claim.id, claim.due_at, claim.person, claim.state, claim.asked, granted, claim.files, by, said
@@ -38,7 +38,7 @@ def values(claim: CompensationClaim, signals: tuple["Signal", ...]) -> dict[str,
     """Return a claim as values for --json, without personal data."""
     hidden = {"text", "objection", "account", "asked", "granted", "decisions"}
     found = claim.model_dump(mode="json", exclude=hidden)
-    decisions = [one.model_dump(mode="json", exclude={"reason"}) for one in claim.decisions]
+    decisions = [decision.model_dump(mode="json", exclude={"reason"}) for decision in claim.decisions]
     amounts = {"asked": str(claim.asked), "granted": str(claim.granted) if claim.granted else None}
     return found | amounts | {"decisions": decisions, "signals": signals, "account_known": claim.account is not None}
 
@@ -59,13 +59,15 @@ def in_words(
     ]
     if claim.objected_at:
         lines += ["", f"objected {minute(claim.objected_at)}: {claim.objection or '(no words)'}"]
-    lines += [f"evidence {one.id}: {one.kind}, {one.size} bytes" for one in files]
+    lines += [f"evidence {file.id}: {file.kind}, {file.size} bytes" for file in files]
     lines += [
-        f"decision by {one.by}, {minute(one.at)}: {_granted(claim, one.granted)}{_why(one.reason)}{_unproven(one)}"
-        for one in claim.decisions
+        f"decision by {decision.by}, {minute(decision.at)}: {_granted(claim, decision.granted)}"
+        f"{_why(decision.reason)}{_unproven(decision)}"
+        for decision in claim.decisions
     ]
     lines += [
-        f"payment {one.end_to_end} in file {one.file}: {one.state} {one.reason}".rstrip() for one in claim.payments
+        f"payment {payment.end_to_end} in file {payment.file}: {payment.state} {payment.reason}".rstrip()
+        for payment in claim.payments
     ]
     if signals:
         lines += ["", f"signals, by which nobody decides: {', '.join(signals)}"]

@@ -83,7 +83,7 @@ def stock(ctx: typer.Context, incident: IncidentId) -> None:
         for x in lines
     ]
     desk.show(lines, table(STOCK, rows))
-    if empty := sorted(offered.keys() - {one.commitment for one in lines}):
+    if empty := sorted(offered.keys() - {line.commitment for line in lines}):
         desk.hint(f"no codes yet of {listed(empty)}: `amends codes import {incident} {empty[0]} FILE --as NAME`")
 
 
@@ -168,7 +168,9 @@ def _offers(desk: Desk, incident: str) -> dict[str, TakeUp]:
     case = desk.ledger.cases.read(incident, now())
     of_playbook = case.playbook.commitments if case.playbook else ()
     planned = planned_commitments(of_playbook, case.incident.commitments)
-    found = {one.id: one.take_up for one in planned} | {one.id: one.take_up for one in case.commitments}
+    found = {one.id: one.take_up for one in planned} | {
+        commitment.id: commitment.take_up for commitment in case.commitments
+    }
     return {name: take_up for name, take_up in found.items() if take_up.codes}
 
 
@@ -219,13 +221,4 @@ def _known(desk: Desk, incident: str, commitment: str, file: Path, mapped: objec
 
 def _row(one: OwnCode) -> tuple[object, ...]:
     ended = minute(one.ended_at) if one.ended_at else ""
-    return (
-        one.commitment,
-        one.code,
-        one.variant,
-        one.expires,
-        one.state,
-        minute(one.given_at),
-        ended,
-        one.reason,
-    )
+    return (one.commitment, one.code, one.variant, one.expires, one.state, minute(one.given_at), ended, one.reason)

@@ -68,10 +68,21 @@ def add(
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.views.drafting(incident, now())
     given = {
-        "id": commitment, "kind": kind, "owner": owner, "due": due, "promise": spelled_texts(promise),
-        "audience": audience, "place": place, "people": people, "complaint": complaint, "deputy": deputy,
-        "every": every, "until": until, "at_most": at_most, "budget": budget,
-    }  # fmt: skip
+        "id": commitment,
+        "kind": kind,
+        "owner": owner,
+        "due": due,
+        "promise": spelled_texts(promise),
+        "audience": audience,
+        "place": place,
+        "people": people,
+        "complaint": complaint,
+        "deputy": deputy,
+        "every": every,
+        "until": until,
+        "at_most": at_most,
+        "budget": budget,
+    }
     said = {key: value for key, value in given.items() if value}
     if (file is None) == (not said):
         raise typer.BadParameter("give either a FILE, or the promise with --id, --kind, --owner, --due and --promise")

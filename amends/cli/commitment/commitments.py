@@ -48,9 +48,12 @@ def show(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId) -> 
     spendings = desk.ledger.commitment_work.spendings(incident, commitment)
     proofs = desk.ledger.commitment_files.all(incident, commitment)
     values = {
-        "commitment": found, "stands": standing(found, now(), _remind_before(desk, incident)), "risks": why,
-        "spendings": spendings, "files": [one.model_dump(mode="json", exclude={"name"}) for one in proofs],
-    }  # fmt: skip
+        "commitment": found,
+        "stands": standing(found, now(), _remind_before(desk, incident)),
+        "risks": why,
+        "spendings": spendings,
+        "files": [proof.model_dump(mode="json", exclude={"name"}) for proof in proofs],
+    }
     lines = [
         f"{found.id} ({found.kind.replace('_', ' ')}): {values['stands']}",
         f"due {minute(found.new_due_at or found.due_at)}",
@@ -58,8 +61,11 @@ def show(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId) -> 
         *_lines(found),
         *(f"at risk: {one}" for one in why),
         *(["steps:", *work.step_lines(found)] if found.steps else []),
-        *(f"invoice {one.invoice}: {one.amount}, {minute(one.at)} by {one.by}" for one in spendings),
-        *(f"file {one.number}: {one.size:,} bytes, SHA-256 {one.digest}" for one in proofs),
+        *(
+            f"invoice {spending.invoice}: {spending.amount}, {minute(spending.at)} by {spending.by}"
+            for spending in spendings
+        ),
+        *(f"file {proof.number}: {proof.size:,} bytes, SHA-256 {proof.digest}" for proof in proofs),
     ]
     desk.show(values, "\n".join(lines))
     if found.waits_for_review:

@@ -117,7 +117,7 @@ def late(
 
 def drop(
     ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, reason: Reason, name: As, series: Series = False
-) -> None:  # fmt: skip
+) -> None:
     """Give up a promise before its date; those promised will be told why.
 
     Until they are, the same with another reason puts it in the place of the first.
@@ -127,7 +127,7 @@ def drop(
 
 def break_(
     ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, reason: Reason, name: As, series: Series = False
-) -> None:  # fmt: skip
+) -> None:
     """Say that a promise whose date has passed will not be kept any more; those promised will be told that, and why.
 
     Until they are, the same with another reason puts it in the place of the first.

@@ -43,7 +43,7 @@ def point_out_untranslated(desk: Desk, texts: Texts, incident: Incident, option:
 
 def point_out_owners(desk: Desk, names: Iterable[str]) -> None:
     """Say which of these owners and deputies no alert reaches, because they are no members or have no contact."""
-    known = {one.name: one for one in desk.ledger.team.members() if one.active}
+    known = {member.name: member for member in desk.ledger.team.members() if member.active}
     wanted = dict.fromkeys(names)
     if missing := [name for name in wanted if name not in known]:
         desk.hint(f"{listed(missing)}: no member of the team, so that the leads are reminded instead")

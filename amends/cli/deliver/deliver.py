@@ -44,8 +44,7 @@ def deliver(
         ),
     ] = None,
     held: Annotated[
-        int | None,
-        typer.Option(metavar="PERSON", parser=number, help="Write to this person after all, who was held."),
+        int | None, typer.Option(metavar="PERSON", parser=number, help="Write to this person after all, who was held.")
     ] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Try again what is parked for this person, or for `all`.")
@@ -71,9 +70,11 @@ def deliver(
         desk.hint("another send of this incident is under way: it and this one share what is left")
     try:
         with (
-            stopped_by_signals(), _server_watched(desk), _leads_alerted(desk, incident),
+            stopped_by_signals(),
+            _server_watched(desk),
+            _leads_alerted(desk, incident),
             _progress(desk, notice) as listener,
-        ):  # fmt: skip
+        ):
             tally = _send(desk, incident, notice, listener)
     except Stopped as stopped:
         desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
@@ -86,9 +87,16 @@ def deliver(
 
 
 def _decide(
-    desk: Desk, incident: str, notice: str, again: str | None, held: int | None, retry: str | None, give_up: str | None,
-    domain: str | None, name: str,
-) -> None:  # fmt: skip
+    desk: Desk,
+    incident: str,
+    notice: str,
+    again: str | None,
+    held: int | None,
+    retry: str | None,
+    give_up: str | None,
+    domain: str | None,
+    name: str,
+) -> None:
     if not name:
         raise typer.BadParameter("say with --as NAME who decides this")
     # All are parsed before anything is decided, so that a typo in one leaves the others undone.

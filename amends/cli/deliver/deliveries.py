@@ -38,9 +38,15 @@ HEAD = ("notice", "person", "country", "channel", "variant", "state", "reason", 
 FOR_PEOPLE = (DeliveryState.TO_PRINT, DeliveryState.PARKED)
 """States in which a person must act; they are counted apart from messages that wait, or are held, by themselves."""
 PEOPLE = (
-    PersonState.DELIVERED, PersonState.SENT, PersonState.WAITING, PersonState.UNCERTAIN, PersonState.UNREACHABLE,
-    PersonState.BOUNCED, PersonState.HELD, *FOR_PEOPLE,
-)  # fmt: skip
+    PersonState.DELIVERED,
+    PersonState.SENT,
+    PersonState.WAITING,
+    PersonState.UNCERTAIN,
+    PersonState.UNREACHABLE,
+    PersonState.BOUNCED,
+    PersonState.HELD,
+    *FOR_PEOPLE,
+)
 LARGEST = 20
 """Entries shown in a table; --json has all of them."""
 STAGES = ("reached", "waiting", "uncertain", "not reached")
@@ -71,9 +77,7 @@ def deliveries(
     channel: Annotated[
         ChannelKind | None,
         typer.Option(
-            metavar="CHANNEL",
-            parser=channel_kind,
-            help=f"List the messages on this channel: {any_of(ChannelKind)}.",
+            metavar="CHANNEL", parser=channel_kind, help=f"List the messages on this channel: {any_of(ChannelKind)}."
         ),
     ] = None,
     country: Annotated[
@@ -151,8 +155,16 @@ def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
 def _cells(notice: str, line: "DeliveryLine") -> Row:
     who = line.person or PUBLIC
     return (
-        notice, who, line.country, line.channel, line.variant, line.state, line.reason, line.attempts, line.updated_at,
-    )  # fmt: skip
+        notice,
+        who,
+        line.country,
+        line.channel,
+        line.variant,
+        line.state,
+        line.reason,
+        line.attempts,
+        line.updated_at,
+    )
 
 
 # Single messages

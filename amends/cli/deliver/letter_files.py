@@ -21,9 +21,14 @@ from amends.delivery.markdown import Block, plain_text
 from amends.domain.base.errors import AmendsError
 
 CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Serif CJK SC", "Source Han Sans SC", "Source Han Serif SC", "Microsoft YaHei",
-    "PingFang SC", "SimSun",
-)  # fmt: skip
+    "Noto Sans CJK SC",
+    "Noto Serif CJK SC",
+    "Source Han Sans SC",
+    "Source Han Serif SC",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "SimSun",
+)
 CHINESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
 HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
 LETTERS_PER_PDF = 500

@@ -41,12 +41,7 @@ def letters(
         ),
     ] = None,
     again: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=number,
-            help="With --out: write batch N once more, nothing new.",
-        ),
+        int | None, typer.Option(metavar="N", parser=number, help="With --out: write batch N once more, nothing new.")
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="With --out: also write the letters as pages to print.")] = False,
     returned: Annotated[
@@ -198,7 +193,7 @@ def _status(desk: Desk, incident: str, notice: str, due: Sequence["SubstituteDue
     draft = desk.ledger.notices.latest_draft(incident, notice)
     waiting, batches = desk.ledger.letters.to_print(incident, notice), desk.ledger.letters.batches(incident, notice)
     lines = [f"{waiting} letters wait to be handed over"]
-    lines += [f"batch {one.number}: {one.letters} letters, {one.returned} came back" for one in batches]
+    lines += [f"batch {batch.number}: {batch.letters} letters, {batch.returned} came back" for batch in batches]
     substitute = [as_values(one) for one in due]
     desk.show({"waiting": waiting, "batches": batches, "substitute": substitute}, "\n".join(lines))
     if not any(kind.printed for kind in draft.cascade):

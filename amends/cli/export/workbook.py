@@ -59,7 +59,7 @@ def _said(document: ReportDocument) -> Iterator[tuple[str, bool]]:
     for section in document.sections:
         if section.sentences:
             yield section.title, True
-            yield from ((one, False) for one in section.sentences)
+            yield from ((sentence, False) for sentence in section.sentences)
 
 
 def _write_table(book: "Workbook", name: str, table: ReportTable) -> "Worksheet":

@@ -18,14 +18,7 @@ from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotInLedger
 from amends.domain.base.text import counted, counts, minute
 from amends.domain.channel.outgoing import OutgoingState
-from amends.domain.feedback.answer import (
-    HANDFUL,
-    Answer,
-    AnswerKind,
-    AnswerStatus,
-    ReplyChannel,
-    ReplyLine,
-)
+from amends.domain.feedback.answer import HANDFUL, Answer, AnswerKind, AnswerStatus, ReplyChannel, ReplyLine
 
 if TYPE_CHECKING:
     from amends.ledger.feedback.replies import ByHand
@@ -212,7 +205,7 @@ def calls(
     """
     desk: Desk = ctx.obj
     by = desk.looker(name)
-    rows = [_row(one) for one in desk.ledger.replies.calls(incident)]
+    rows = [_row(call) for call in desk.ledger.replies.calls(incident)]
     desk.looked(incident, by, "people to call", count=len(rows))
     _by_hand(desk, incident, rows, file)
 
@@ -254,14 +247,14 @@ def _show_given(desk: Desk, incident: str, given: int) -> None:
         desk.hint(f"{why}: another member says `amends questions approve {incident} {given} --as NAME`")
         raise typer.Exit(Exit.WAITING)
     send_now(desk, incident)
-    lines = [one for one in desk.ledger.replies.all(incident) if one.answer == given]
+    lines = [reply for reply in desk.ledger.replies.all(incident) if reply.answer == given]
     verb = {AnswerKind.GIVEN: "answered", AnswerKind.CORRECTION: "corrected", AnswerKind.CLOSED: "closed"}[found.kind]
     _show_replies(desk, incident, given, verb, lines)
 
 
 def _show_replies(desk: Desk, incident: str, given: int, verb: str, lines: Sequence[ReplyLine]) -> None:
     ways = {f"{channel} {state}": _count(lines, channel, state) for channel in ReplyChannel for state in OutgoingState}
-    questions = [one.question for one in lines]
+    questions = [line.question for line in lines]
     said = f"question {questions[0]} is {verb}" if len(questions) == 1 else f"{len(questions)} questions are {verb}"
     values = {verb: questions[0] if len(questions) == 1 else questions, "answer": given, "replies": lines}
     desk.show(values, f"{said} (answer {given}): {counts(ways)}")
@@ -269,11 +262,11 @@ def _show_replies(desk: Desk, incident: str, given: int, verb: str, lines: Seque
 
 
 def _hint_at_replies(desk: Desk, incident: str, lines: Sequence[ReplyLine]) -> None:
-    if any(_needs_call(one) for one in lines):
+    if any(_needs_call(line) for line in lines):
         desk.hint(f"somebody must be called: `amends questions calls {incident}` says whom")
-    if any(one.channel is ReplyChannel.PUBLIC and one.state is OutgoingState.WAITING for one in lines):
+    if any(line.channel is ReplyChannel.PUBLIC and line.state is OutgoingState.WAITING for line in lines):
         desk.hint(f"`amends mentions list {incident}` shows what is to be posted, `amends mentions post` posts it")
-    if any(one.channel.kind and one.state is OutgoingState.UNCERTAIN for one in lines):
+    if any(line.channel.kind and line.state is OutgoingState.UNCERTAIN for line in lines):
         ask = f"`amends questions replies {incident} --again QUESTION --as NAME`"
         desk.hint(f"nobody knows whether a reply has left: ask the person, or send it once more with {ask}")
 
@@ -284,7 +277,7 @@ def _needs_call(line: ReplyLine) -> bool:
 
 
 def _count(lines: Iterable[ReplyLine], channel: ReplyChannel, state: OutgoingState) -> int:
-    return sum((one.channel, one.state) == (channel, state) for one in lines)
+    return sum((line.channel, line.state) == (channel, state) for line in lines)
 
 
 def _send_again(desk: Desk, incident: str, question: int, name: str) -> None:
@@ -316,9 +309,16 @@ def _row(one: "ByHand") -> tuple[str, ...]:
     sorry = f"(The answer of {minute(content.wrong_at)} was wrong: say sorry.) " if content.wrong_at else ""
     phone = one.to.address
     return (
-        str(one.question), str(one.answer), minute(content.asked_at), content.locale, one.to.name, phone, one.detail,
-        content.question or UNREADABLE, sorry + (content.text or UNREADABLE),
-    )  # fmt: skip
+        str(one.question),
+        str(one.answer),
+        minute(content.asked_at),
+        content.locale,
+        one.to.name,
+        phone,
+        one.detail,
+        content.question or UNREADABLE,
+        sorry + (content.text or UNREADABLE),
+    )
 
 
 def _inert(row: tuple[str, ...]) -> tuple[str, ...]:

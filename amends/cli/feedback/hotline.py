@@ -31,8 +31,7 @@ ColumnOptions = Annotated[
     Pairs, typer.Option("--column", metavar="NAME=HEADING", help="The file's heading of a column; repeat it.")
 ]
 ValueOptions = Annotated[
-    Pairs,
-    typer.Option("--value", metavar="NAME=VALUE", help="The value of a column that the file lacks; repeat it."),
+    Pairs, typer.Option("--value", metavar="NAME=VALUE", help="The value of a column that the file lacks; repeat it.")
 ]
 Zone = Annotated[
     str, typer.Option("--zone", metavar="ZONE", help="The time zone of times without one, as in Europe/Berlin.")
@@ -165,14 +164,7 @@ def _noted(
     # The words of one person in one minute are one question, should the form be filled in twice.
     once = once_for(QuestionSource.HOTLINE, "note", person, kind, at.replace(second=0, microsecond=0), text)
     return new_question(
-        playbook,
-        text,
-        person=person,
-        kind=kind,
-        source=QuestionSource.HOTLINE,
-        locale=locale,
-        once=once,
-        at=at,
+        playbook, text, person=person, kind=kind, source=QuestionSource.HOTLINE, locale=locale, once=once, at=at
     )
 
 

@@ -74,9 +74,15 @@ def load(
 
 
 def _outlook(
-    desk: Desk, incident: str, people: int | None, team: TeamOnDuty, share: float | None, phone: float | None, *,
+    desk: Desk,
+    incident: str,
+    people: int | None,
+    team: TeamOnDuty,
+    share: float | None,
+    phone: float | None,
+    *,
     named: bool,
-) -> Outlook:  # fmt: skip
+) -> Outlook:
     calls = None if phone is None else phone / 100
     if not incident:
         return outlook(people or 0, _curve(Curve(), share), calls, team, named=named)

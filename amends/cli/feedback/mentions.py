@@ -65,8 +65,7 @@ def import_(
     ctx: typer.Context,
     incident: IncidentId,
     file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Posts as CSV, XLSX or JSON (a list)."),
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Posts as CSV, XLSX or JSON (a list).")
     ],
     name: As,
     columns: ColumnOptions = None,
@@ -107,7 +106,7 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     """
     desk: Desk = ctx.obj
     answers = desk.ledger.mentions.answers(incident)
-    asked = [one for one in desk.ledger.questions.all(incident) if one.source is QuestionSource.SOCIAL]
+    asked = [question for question in desk.ledger.questions.all(incident) if question.source is QuestionSource.SOCIAL]
     lines = []
     for one in asked:
         post = desk.ledger.mentions.post_of(incident, one.id)

@@ -49,12 +49,7 @@ def show(ctx: typer.Context, incident: IncidentId, question: QuestionId, name: A
         found.text or UNREADABLE,
     ]
     if found.answered_at:
-        lines += [
-            "",
-            f"answered {minute(found.answered_at)} by {found.answered_by}:",
-            "",
-            found.answer or UNREADABLE,
-        ]
+        lines += ["", f"answered {minute(found.answered_at)} by {found.answered_by}:", "", found.answer or UNREADABLE]
     suggested = None if found.answered_at else desk.ledger.groups.suggestion(incident, question)
     if suggested:
         lines += ["", f"question {suggested[0]} asked the same and got this answer:", "", suggested[1]]

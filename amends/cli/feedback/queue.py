@@ -17,8 +17,18 @@ from amends.domain.feedback.queue.queue import PAGE, QuestionLine, QueueFilter, 
 HEAD = ("question", "due", "urgency", "kind", "source", "language", "topic", "group", "owner", "person", "answered")
 
 COLUMNS = (
-    "id", "reply_due_at", "urgency", "kind", "source", "locale", "topic", "together", "owner", "person", "answered_at",
-)  # fmt: skip
+    "id",
+    "reply_due_at",
+    "urgency",
+    "kind",
+    "source",
+    "locale",
+    "topic",
+    "together",
+    "owner",
+    "person",
+    "answered_at",
+)
 
 QUESTIONS = "questions"
 QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
@@ -79,9 +89,15 @@ def listed(
     desk: Desk = ctx.obj
     by = desk.looker(name)
     wanted = QueueFilter(
-        open=unanswered, overdue=overdue, topic=topic, urgency=urgency, owner=owner, locale=language, together=group,
+        open=unanswered,
+        overdue=overdue,
+        topic=topic,
+        urgency=urgency,
+        owner=owner,
+        locale=language,
+        together=group,
         kind=QuestionKind.COMPLAINT if complaints else None,
-    )  # fmt: skip
+    )
     window = Window.of(desk, limit, skip)
     page = desk.ledger.queue.page(incident, wanted, now(), window.limit, window.skip)
     desk.looked(incident, by, QUESTIONS, count=len(page.lines))

@@ -61,8 +61,10 @@ def show(ctx: typer.Context, incident: IncidentId, session: SessionId) -> None:
         f"asked beforehand: {', '.join(map(str, counts.questions)) or 'nothing yet'}",
     ]
     if hour.answers:
-        lines.append(f"{counted(len(hour.answers), 'answer')} by {hour.answers_by}, "
-                     + (f"approved by {hour.approved_by}" if hour.approved_by else "not approved yet"))  # fmt: skip
+        lines.append(
+            f"{counted(len(hour.answers), 'answer')} by {hour.answers_by}, "
+            + (f"approved by {hour.approved_by}" if hour.approved_by else "not approved yet")
+        )
     desk.show({"hour": hour, "counts": counts._asdict()}, "\n".join(lines))
     if counts.questions:
         desk.hint(f"`amends questions show {incident} {counts.questions[0]}` shows the words of a question")

@@ -43,9 +43,7 @@ def _rotate_master(desk: Desk, name: str) -> None:
     rotated = desk.ledger.keys.master(desk.member(name), now(), in_file=in_file)
     wrapped = f"the keys of {counted(rotated.incidents, 'case')} are wrapped by it"
     said = wrapped if rotated.incidents else "what an earlier rotation had left undone is done"
-    desk.show(
-        {"incidents": rotated.incidents, "old": str(rotated.old or "")}, f"the master key is a new one; {said}"
-    )  # fmt: skip
+    desk.show({"incidents": rotated.incidents, "old": str(rotated.old or "")}, f"the master key is a new one; {said}")
     key_file = desk.ledger.store.keys.file
     desk.hint(COPY_IT if in_file or key_file is None else IN_SETTING.format(path=key_file.next))
     if rotated.old:

@@ -71,11 +71,7 @@ def head(ctx: typer.Context) -> None:
 
 @app.command()
 def looked(
-    ctx: typer.Context,
-    incident: IncidentId,
-    person: ByRef = "",
-    by_number: ByNumber = None,
-    name: AsLooker = "",
+    ctx: typer.Context, incident: IncidentId, person: ByRef = "", by_number: ByNumber = None, name: AsLooker = ""
 ) -> None:
     """List who looked at whom: each look at personal data or questions, the oldest first, by ids and numbers.
 

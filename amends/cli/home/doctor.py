@@ -193,9 +193,9 @@ def _paths(desk: Desk) -> Iterator[CheckResult]:
     """Check that nobody can put another ledger, key or outbox in the place of ours."""
     home = desk.settings.home
     found = [
-        (what, where, one)
+        (what, where, diversion)
         for what, where, path in _kept_in(desk)
-        for one in diversions(path, home if path.is_relative_to(home) else path)
+        for diversion in diversions(path, home if path.is_relative_to(home) else path)
     ]
     yield from (_diverted(*one) for one in found)
     if not found:

@@ -82,7 +82,7 @@ def _show_missing(desk: Desk, case: ClosingView, found: Sequence[Missing]) -> No
 
 
 def _passed_over(case: ClosingView) -> tuple[str, ...]:
-    return tuple(one.in_words for one in overrides_in_force(case))
+    return tuple(override.in_words for override in overrides_in_force(case))
 
 
 def _close_at_once_or_later(desk: Desk, case: ClosingView, by: str) -> None:

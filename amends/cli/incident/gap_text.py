@@ -29,6 +29,7 @@ def go_hints(before: Case, incident: Incident) -> Iterator[str]:
     """Yield the command for each held step of the case, once this version of the file has filled the last gap."""
     if why_not_draft(before.incident) is None or why_not_draft(incident):
         return
-    for one in before.occurrences:
-        if one.state is OccurrenceState.HELD:
-            yield f"{one.step} is held: `amends step go {incident.id} {one.step} {one.number} --as NAME` lets it go on"
+    for occurrence in before.occurrences:
+        if occurrence.state is OccurrenceState.HELD:
+            step = f"{occurrence.step} {occurrence.number}"
+            yield f"{occurrence.step} is held: `amends step go {incident.id} {step} --as NAME` lets it go on"

@@ -127,15 +127,13 @@ def check(
     desk.hint(f"`amends assess {file}` works out how grave it is")
 
 
-def _advice_on_promises(
-    desk: Desk, case: Case | None, file: Path, incident: "Incident"
-) -> tuple[Finding, ...]:  # fmt: skip
+def _advice_on_promises(desk: Desk, case: Case | None, file: Path, incident: "Incident") -> tuple[Finding, ...]:
     """Return advice on promises of the file whose owner is no member here, or whose day has passed."""
     from amends.content.file.document import read_document
     from amends.content.incident.days import passed_days
     from amends.content.playbook.owners import check_owners
 
-    document, made = read_document(file), {one.id for one in case.commitments} if case else set()
+    document, made = read_document(file), {commitment.id for commitment in case.commitments} if case else set()
     try:
         members = desk.ledger.team.members()
     except SettingsError:
@@ -186,7 +184,7 @@ def facts(ctx: typer.Context) -> None:
 
     desk: Desk = ctx.obj
     known, times = facts_vocabulary(), times_vocabulary()
-    values = {"facts": [one._asdict() for one in known], "times": [one._asdict() for one in times]}
+    values = {"facts": [one._asdict() for one in known], "times": [time._asdict() for time in times]}
     desk.show(values, f"{fitted(FACTS_HEAD, known)}\n\n{fitted(TIMES_HEAD, times)}")
 
 
@@ -225,8 +223,10 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     if before.incident == incident:
         desk.show({"incident": incident.id, "version": before.version, "void": ()}, "nothing in it is new")
         return
-    known = {one.id for one in before.incident.commitments}
-    _refuse_never_told(before, file, incident, [one for one in incident.commitments if one.id not in known])
+    known = {commitment.id for commitment in before.incident.commitments}
+    _refuse_never_told(
+        before, file, incident, [commitment for commitment in incident.commitments if commitment.id not in known]
+    )
     version = desk.ledger.incidents.amend(incident, author, now())
     void = {notice.id: notice.approvals for notice in before.notices if _loses_approvals(notice)}
     lines = [f"{incident.id} is at version {version}"]
@@ -299,7 +299,10 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
 def _next_update_lines(updates: tuple[NextUpdate, ...]) -> Iterator[str]:
     """Yield a title and a table: what became of each time that people were given for the next update."""
     yield "\nnext news"
-    rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in updates)
+    rows = (
+        (update.until, ", ".join(update.named_by), update.fate, update.by, update.came_at, _late(update))
+        for update in updates
+    )
     yield table(("named for", "named by", "fate", "by", "at", "late"), rows)
 
 
@@ -363,12 +366,7 @@ def pause(ctx: typer.Context, incident: IncidentId, name: As) -> None:
 
 
 @app.command()
-def resume(
-    ctx: typer.Context,
-    incident: IncidentId,
-    name: As,
-    yes: Yes = False,
-) -> None:
+def resume(ctx: typer.Context, incident: IncidentId, name: As, yes: Yes = False) -> None:
     """Go on; what came due meanwhile is due now. Asks when the world has changed since it was paused."""
     from amends.cli.terminal.prefect import nudge
 

@@ -130,7 +130,11 @@ def report_source(
     from amends import __version__
 
     made = ((case.assessment,) if case.assessment else ()) if assessments is None else assessments
-    acts = (RecordedAct(one.at, one.actor, one.act, one.subject) for one in entries if one.act not in ONLY_NUMBERS)
+    acts = (
+        RecordedAct(entry.at, entry.actor, entry.act, entry.subject)
+        for entry in entries
+        if entry.act not in ONLY_NUMBERS
+    )
     file = case_file(case, by_day or CountsByDay(), made, at, f"amends {__version__}", stated_costs(reviews))
     return ReportSource(case, file, made, tuple(acts), at, reviews)
 

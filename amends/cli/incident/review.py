@@ -101,7 +101,7 @@ def _is_made(desk: Desk, incident: str, new: "NewCommitment") -> bool:
 
     Raises NotAllowed when another promise has its id.
     """
-    made = next((one for one in desk.ledger.commitments.all(incident) if one.id == new.id), None)
+    made = next((commitment for commitment in desk.ledger.commitments.all(incident) if commitment.id == new.id), None)
     if made and made.promise != new.promise:
         raise NotAllowed(f"incident {incident} has another commitment {new.id} already; choose another id")
     return made is not None
@@ -178,7 +178,11 @@ def _review_of(case: Case, step: str) -> RecordedOccurrence | None:
     if step and step not in reviews:
         raise NotAllowed(f"{step} is no review; reviews are: {', '.join(reviews) or 'none'}")
     asked = (OccurrenceState.WAITING, OccurrenceState.DONE)
-    begun = [one for one in case.occurrences if one.step in ([step] if step else reviews) and one.state in asked]
+    begun = [
+        occurrence
+        for occurrence in case.occurrences
+        if occurrence.step in ([step] if step else reviews) and occurrence.state in asked
+    ]
     begun.sort(key=lambda one: one.state is OccurrenceState.DONE)
     if not begun:
         raise NotAllowed(f"no review was begun; `amends timeline {case.incident.id}` says when it comes")
@@ -186,7 +190,7 @@ def _review_of(case: Case, step: str) -> RecordedOccurrence | None:
 
 
 def _figures(desk: Desk, case: ClosingView, other_costs: Sequence[Money]) -> ReviewFigures:
-    replies = [ReplyTime(*one) for one in desk.ledger.reviews.reply_times(case.incident.id)]
+    replies = [ReplyTime(*reply_time) for reply_time in desk.ledger.reviews.reply_times(case.incident.id)]
     return figures(case, replies, now(), other_costs)
 
 

@@ -286,7 +286,7 @@ def filed(
 def _say_how_it_stands(desk: Desk, incident: str, filing: Filing) -> None:
     """Show whether the filing was early or late, and whether something had to come first."""
     case = desk.ledger.cases.read(incident, now())
-    owed = next((one for one in case.assessment.duties if one.id == filing.duty), None) if case.assessment else None
+    owed = next((duty for duty in case.assessment.duties if duty.id == filing.duty), None) if case.assessment else None
     warnings = out_of_order(case, owed, filing.filed_at) if owed else ()
     early_by = owed.due_at - filing.filed_at if owed and owed.due_at else None
     when = f", {in_time(early_by)}" if early_by is not None else ""
@@ -364,9 +364,9 @@ def _duty(case: "Case", duty_id: str) -> Duty:
     set_aside, duties = (case.assessment.set_aside, case.assessment.duties) if case.assessment else ((), ())
     if aside := next((one for one in set_aside if one.id == duty_id), None):
         raise NotInLedger(f"{duty_id} does not apply: {aside.why}")
-    found = next((one for one in duties if one.id == duty_id), None)
+    found = next((duty for duty in duties if duty.id == duty_id), None)
     if found is None:
-        raise NotInLedger(no_such_duty(case.incident.id, duty_id, (one.id for one in duties)))
+        raise NotInLedger(no_such_duty(case.incident.id, duty_id, (duty.id for duty in duties)))
     return found
 
 

@@ -126,10 +126,10 @@ def rehearse(case: DraftView, wording: "Wording", kinds: Kinds, links: Links, no
     has_holding = wording.locales(HOLDING) and any(step.notice for step in case.playbook.steps)
     for step in (*case.playbook.steps, *((holding_step(case),) if has_holding else ())):
         for moment in _moments(case, step, commitments, now):
-            for one in _dry_runs(moment, wording, step, kinds, links, now):
-                if one.draft and one.draft.commitments:
-                    commitments = one.draft.commitments
-                yield one
+            for dry_run in _dry_runs(moment, wording, step, kinds, links, now):
+                if dry_run.draft and dry_run.draft.commitments:
+                    commitments = dry_run.draft.commitments
+                yield dry_run
 
 
 def _moments(case: DraftView, step: Step, commitments: tuple[Commitment, ...], now: datetime) -> Iterable[DraftView]:
@@ -147,9 +147,18 @@ def _moments(case: DraftView, step: Step, commitments: tuple[Commitment, ...], n
 def _after_missed_update(notified: DraftView, now: datetime) -> DraftView:
     """Return the case an hour after people expected the next update, so that the holding notice must say sorry."""
     first = NoticeStatus(
-        id="first", version=1, template="", step="", occurrence=1, stage=NoticeStage.SENT, binding="",
-        approvals_needed=0, drafted_at=now - DAY, sent_at=now - DAY, next_news_at=now - HOUR,
-    )  # fmt: skip
+        id="first",
+        version=1,
+        template="",
+        step="",
+        occurrence=1,
+        stage=NoticeStage.SENT,
+        binding="",
+        approvals_needed=0,
+        drafted_at=now - DAY,
+        sent_at=now - DAY,
+        next_news_at=now - HOUR,
+    )
     return notified.model_copy(update={"notices": (first,)})
 
 
@@ -160,7 +169,7 @@ def _fates(commitment: Commitment, at: datetime) -> tuple[Commitment, Commitment
 
 
 def _with_fate(case: DraftView, fate: Commitment) -> DraftView:
-    others = tuple(one for one in case.commitments if one.id != fate.id)
+    others = tuple(commitment for commitment in case.commitments if commitment.id != fate.id)
     return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
 
 
@@ -169,7 +178,7 @@ def _dry_runs(
 ) -> Iterator[DryRun]:
     if not step.channels:
         return
-    promised_to = {one.id: one.audience for one in case.commitments}
+    promised_to = {commitment.id: commitment.audience for commitment in case.commitments}
     for wanted in notices_wanted(case, step, 1):
         readers = kinds.of(promised_to.get(wanted.about, wanted.audience))
         try:

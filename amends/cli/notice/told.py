@@ -71,9 +71,16 @@ def _rows(ledger: "Ledger", incident: str, made: Sequence["ToldValue"]) -> Itera
         public = "yes" if one.public else "no"
         said = f"{one.statement.value} ({one.statement.certainty})"
         yield (
-            one.statement.key, said, people, uncertain, public, minute(one.first), minute(one.last),
-            ", ".join(one.notices), by_now,
-        )  # fmt: skip
+            one.statement.key,
+            said,
+            people,
+            uncertain,
+            public,
+            minute(one.first),
+            minute(one.last),
+            ", ".join(one.notices),
+            by_now,
+        )
 
 
 def _by_now(told: "ToldValue", known: Mapping[str, "Statement"]) -> str:

@@ -82,7 +82,7 @@ def language_lines(case: Case, words: Sequence[str]) -> Iterator[str]:
     without = without_words(case.audience.by_locale, usable_locales(case.incident, words), case.locale_rulings)
     if without:
         yield f"no words   {', '.join(f'{people} {locale}' for locale, people in without.items())}"
-    yield from (f"ruled      {one.says(case.audience.by_locale)}" for one in case.locale_rulings)
+    yield from (f"ruled      {locale_ruling.says(case.audience.by_locale)}" for locale_ruling in case.locale_rulings)
 
 
 def _lines(case: Case, words: Sequence[str]) -> Iterator[LocaleLine]:
@@ -113,6 +113,9 @@ def _go_on(desk: Desk, case: Case) -> None:
     from amends.cli.terminal.prefect import nudge
 
     nudge(desk, case.incident.id)
-    for one in case.occurrences:
-        if one.state is OccurrenceState.HELD:
-            desk.hint(f"{one.step} is held: `amends step go {case.incident.id} {one.step} {one.number} --as NAME`")
+    for occurrence in case.occurrences:
+        if occurrence.state is OccurrenceState.HELD:
+            desk.hint(
+                f"{occurrence.step} is held: "
+                f"`amends step go {case.incident.id} {occurrence.step} {occurrence.number} --as NAME`"
+            )

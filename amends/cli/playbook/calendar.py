@@ -75,13 +75,13 @@ def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
     """Return the calendar of the case's playbook for so many days. Raises LookupError when the case has no playbook."""
     playbook = _playbook(case)
     occurrences = forecast(case, now, now + timedelta(days=days))
-    dated = {one.step for one in occurrences}
+    dated = {occurrence.step for occurrence in occurrences}
     later = [step for step in _without_a_date(case) if step.id not in dated]
     waiting = {step.id for step in later}
     passed = [s for s in playbook.steps if s.id not in dated | waiting and not holds(case, s.when)]
     return PlaybookCalendar(
         zone=case.incident.organisation.timezone,
-        occurrences=tuple(_entry(case, one) for one in occurrences),
+        occurrences=tuple(_entry(case, occurrence) for occurrence in occurrences),
         later=tuple(_later(case, step) for step in later),
         not_taken=tuple(Passed(step=step.id, only_if=condition(step.when)) for step in passed),
         quiet=quiet_hours(playbook.quiet_hours) if playbook.quiet_hours else "",
@@ -91,8 +91,13 @@ def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
 def in_words(shown: PlaybookCalendar, now: datetime) -> Iterator[str]:
     """Yield the calendar in tables, with times in the organisation's zone and in UTC."""
     rows = [
-        (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
-        for one in shown.occurrences
+        (
+            there(occurrence.due_at, now, shown.zone),
+            minute(occurrence.due_at),
+            f"{occurrence.step} {occurrence.number}",
+            occurrence.what,
+        )
+        for occurrence in shown.occurrences
     ]
     yield table((f"when ({shown.zone})", "UTC", "step", "what, and to whom"), rows)
     if shown.later:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 WITH = "migrate --with"
 """The verb of the second person in the table of roles."""
 Lead = Annotated[
-    str,
-    typer.Option("--as", metavar="NAME", help="The lead who wants this; without it, it is shown and nothing more."),
+    str, typer.Option("--as", metavar="NAME", help="The lead who wants this; without it, it is shown and nothing more.")
 ]
 
 

@@ -92,13 +92,13 @@ def _task(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurren
 def _tasks(desk: Desk, incident: str) -> list[str]:
     """Return the ids of the steps that are tasks."""
     playbook = desk.ledger.cases.outline(incident).playbook
-    return [one.id for one in playbook.steps if one.task] if playbook else []
+    return [step.id for step in playbook.steps if step.task] if playbook else []
 
 
 def _reviews(desk: Desk, incident: str) -> list[str]:
     """Return the ids of the steps that are reviews."""
     playbook = desk.ledger.cases.outline(incident).playbook
-    return [one.id for one in playbook.steps if one.review] if playbook else []
+    return [step.id for step in playbook.steps if step.review] if playbook else []
 
 
 def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[RecordedOccurrence | None, str]:

@@ -30,7 +30,7 @@ def page(found: RehearsalReport) -> str:
         states=list(PersonState),
         kinds=[kind for kind in ChannelKind if not kind.printed],
         colours=COLOURS,
-        arrived={notice.id: {one.channel: one for one in notice.channels} for notice in found.notices},
+        arrived={notice.id: {channel.channel: channel for channel in notice.channels} for notice in found.notices},
         length=length,
         slow=by_waiting_time(found),
         sums=sums(found),

@@ -63,9 +63,17 @@ def rehearse(
 
 
 def _order(
-    playbook: str, incident: Path, audience: Path, inject: list[str], days: int, approve_after: str,
-    answers_a_day: int, seed: int, encoding: str | None, allow_bad_rows: bool,
-) -> "Order":  # fmt: skip
+    playbook: str,
+    incident: Path,
+    audience: Path,
+    inject: list[str],
+    days: int,
+    approve_after: str,
+    answers_a_day: int,
+    seed: int,
+    encoding: str | None,
+    allow_bad_rows: bool,
+) -> "Order":
     """Return the order for the rehearsal, with every path made absolute. Raises ContentError and BadParameter."""
     from amends.content.playbook.library import find_playbook
     from amends.content.rehearse import find_injects

@@ -48,12 +48,14 @@ def _read(document: Document) -> CannedAnswer:
         raise ContentError(*odd, *error.findings) from None
     unknown = tuple(
         Finding(
-            document.where(("text", locale)), Code.UNKNOWN_WORD, f"text.{locale}: nothing fills the slot {{{slot}}}",
+            document.where(("text", locale)),
+            Code.UNKNOWN_WORD,
+            f"text.{locale}: nothing fills the slot {{{slot}}}",
             f"known are {', '.join(SLOTS)}",
         )
         for locale, text in answer.text.items()
         for slot in unknown_slots(text)
-    )  # fmt: skip
+    )
     if odd or unknown:
         raise ContentError(*odd, *unknown)
     return answer

@@ -114,9 +114,7 @@ def read_map(path: Path, columns: Columns) -> ColumnMap:
     return found
 
 
-def mapped_rows(
-    path: Path, columns: Columns, by: ColumnMap, most: int = MOST_ROWS
-) -> Iterator[MappedRow | Rejected]:  # fmt: skip
+def mapped_rows(path: Path, columns: Columns, by: ColumnMap, most: int = MOST_ROWS) -> Iterator[MappedRow | Rejected]:
     """Yield each row of a CSV or XLSX file; empty rows are left out. Raises ContentError when the file has no table."""
     _check(path, by)
     wanted = [name for name in columns.all if name not in by.values]

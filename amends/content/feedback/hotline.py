@@ -106,9 +106,14 @@ def words_of(cell: str) -> str:
 
 
 def record_calls(
-    ledger: "Ledger", incident: str, playbook: Playbook, rows: tuple[Call | Rejected, ...], now: datetime,
-    source: QuestionSource = QuestionSource.HOTLINE, by: str = "",
-) -> ImportReport:  # fmt: skip
+    ledger: "Ledger",
+    incident: str,
+    playbook: Playbook,
+    rows: tuple[Call | Rejected, ...],
+    now: datetime,
+    source: QuestionSource = QuestionSource.HOTLINE,
+    by: str = "",
+) -> ImportReport:
     """Record the question of every good row. A question that the ledger has already stays as it is.
 
     The audit names `by`, who brought the file in.

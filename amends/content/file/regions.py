@@ -20,9 +20,7 @@ STATES = {
     """,
 }
 
-SEATS = {
-    "DE": "BB BE BW BY HB HE HH MV NI NW RP SH SL SN ST TH",
-}
+SEATS = {"DE": "BB BE BW BY HB HE HH MV NI NW RP SH SL SN ST TH"}
 """The parts of countries whose authority for data protection depends on the seat of a company, not on homes."""
 
 OTHER_SPELLINGS = {

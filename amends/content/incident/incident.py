@@ -50,14 +50,8 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
         {"restored": (Restored.FULL,), "permanent_loss": (True,)},
         "everything was restored, yet something is lost for good",
     ),
-    (
-        {"encrypted_at_rest": (False,), "encryption_key_safe": (True,)},
-        "nothing was encrypted, yet the key is safe",
-    ),
-    (
-        {"exfiltration": (Exfiltration.NO,), "misuse_observed": (True,)},
-        "nothing was taken, yet it was misused",
-    ),
+    ({"encrypted_at_rest": (False,), "encryption_key_safe": (True,)}, "nothing was encrypted, yet the key is safe"),
+    ({"exfiltration": (Exfiltration.NO,), "misuse_observed": (True,)}, "nothing was taken, yet it was misused"),
     (
         {
             "encrypted_at_rest": (True,),
@@ -66,14 +60,8 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
         },
         "it was used later, yet it was encrypted and the key is safe",
     ),
-    (
-        {"breach_types": ((),)},
-        "there was a breach, yet of no kind; leave it out while nobody knows",
-    ),
-    (
-        {"cause": (Cause.EXTERNAL_ATTACK,), "malicious": (False,)},
-        "it was an attack, yet nobody meant harm or gain",
-    ),
+    ({"breach_types": ((),)}, "there was a breach, yet of no kind; leave it out while nobody knows"),
+    ({"cause": (Cause.EXTERNAL_ATTACK,), "malicious": (False,)}, "it was an attack, yet nobody meant harm or gain"),
 )
 """Values of facts of which each may be confirmed, but never all together, with the contradiction in words."""
 

@@ -17,13 +17,7 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.text import listed, minute
 from amends.domain.base.value import Place, Value, text_for
 from amends.domain.case.outline import Outline
-from amends.domain.incident.commitment import (
-    Commitment,
-    CommitmentTerms,
-    due_by,
-    on_terms,
-    planned_commitments,
-)
+from amends.domain.incident.commitment import Commitment, CommitmentTerms, due_by, on_terms, planned_commitments
 
 Where = Callable[[int, str], str]
 """A function that returns the place of a key of the entry with this number, from 0 on."""
@@ -119,8 +113,10 @@ def _defects(new: NewCommitment, before: Iterable[str], case: Outline, now: date
 
 def _taken(case: Outline) -> Iterator[str]:
     of_playbook = case.playbook.commitments if case.playbook else ()
-    yield from (one.id for one in planned_commitments(of_playbook, case.incident.commitments))
-    yield from (one.id for one in case.commitments)
+    yield from (
+        planned_commitment.id for planned_commitment in planned_commitments(of_playbook, case.incident.commitments)
+    )
+    yield from (commitment.id for commitment in case.commitments)
 
 
 def _wrong_time(new: NewCommitment, case: Outline, now: datetime) -> Iterator[Defect]:

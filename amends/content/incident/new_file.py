@@ -169,8 +169,7 @@ def new_incident_file(answers: Answers, at: datetime) -> str:
             "residences": Noted(UNKNOWN, "people by country or state, until there is a list: {DE: 1200, US-WA: 40}"),
             "texts": _texts(),
             "commitments": Noted(
-                UNKNOWN,
-                "what you promise: [{use: account-recheck}]; `amends commitments library` lists what there is",
+                UNKNOWN, "what you promise: [{use: account-recheck}]; `amends commitments library` lists what there is"
             ),
         },
         HEAD,

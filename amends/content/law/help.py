@@ -31,10 +31,13 @@ def read_help(folder: Path, locales: Collection[str], items: Collection[str]) ->
             continue
         found.append((document, read))
         findings += (
-            *odd_characters(document), *_misnamed(document, read, path.stem), *_wrong_places(document, read),
-            *_unknown_items(document, read, items), *_untranslated(document, read, locales),
+            *odd_characters(document),
+            *_misnamed(document, read, path.stem),
+            *_wrong_places(document, read),
+            *_unknown_items(document, read, items),
+            *_untranslated(document, read, locales),
             *_unknown_locales(document, read, locales),
-        )  # fmt: skip
+        )
     findings += _twice(found)
     if findings:
         raise ContentError(*findings)
@@ -51,7 +54,9 @@ def _bound(document: Document) -> Help:
         read = bind(document, Help)
     except ContentError as error:
         whole = (document.where(()), Code.DOES_NOT_FIT) if placed else None
-        raise ContentError(*placed, *(one for one in error.findings if (one.where, one.code) != whole)) from None
+        raise ContentError(
+            *placed, *(finding for finding in error.findings if (finding.where, finding.code) != whole)
+        ) from None
     if placed:
         raise ContentError(*placed)
     return read

@@ -180,9 +180,12 @@ class _TablePass:
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
         """Each known column, the check of its cells, and its place in a row."""
         self._combined_checks = (
-            ("region", self._state), ("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child),
+            ("region", self._state),
+            ("phone", self._phone),
+            ("id", self._new_id),
+            ("guardian_of", self._known_child),
             ("consents_to_email", self._given_by_now),
-        )  # fmt: skip
+        )
         """The checks of a cell together with other cells or other rows, by column."""
 
     def persons(self) -> Iterator[Person]:
@@ -360,7 +363,9 @@ def _can_do_without(wrong: list[tuple[str, UnfitCell]], read: dict[str, Any]) ->
     These are a name that is none, and addresses beside a good one.
     """
     unfit = {column for column, why in wrong if why.code not in (columns.NO_NAME, columns.ODD_NAME)}
-    return not unfit or (unfit <= set(ADDRESSES) and any(read.get(one) for one in ADDRESSES if one not in unfit))
+    return not unfit or (
+        unfit <= set(ADDRESSES) and any(read.get(address) for address in ADDRESSES if address not in unfit)
+    )
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:

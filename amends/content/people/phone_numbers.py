@@ -15,9 +15,7 @@ LENGTHS = range(1, 16)
 """The possible lengths of a number without the country's code, where the country's plan names none (E.164: at most 15
 digits altogether)."""
 PREMIUM = "premium_rate"
-KINDS = (
-    "mobile", "fixed_line", "toll_free", "voip", "shared_cost", "personal_number", "pager", "uan", "voicemail",
-)  # fmt: skip
+KINDS = ("mobile", "fixed_line", "toll_free", "voip", "shared_cost", "personal_number", "pager", "uan", "voicemail")
 """The kinds of numbers, in the order in which their patterns are tried: first the kinds that people mostly have.
 
 A premium number is none of them: its owner is paid by whoever writes there.

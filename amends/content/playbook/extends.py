@@ -168,7 +168,7 @@ def _read_below(path: Path) -> Document:
         document = read_document(path)
     except ContentError as error:
         what = "what `extends` names cannot be read as a playbook"
-        raise ContentError(*(replace(one, what=what, advice=advice) for one in error.findings[:1])) from None
+        raise ContentError(*(replace(finding, what=what, advice=advice) for finding in error.findings[:1])) from None
     if not (isinstance(document.content, dict) and {"steps", "extends"} & document.content.keys()):
         raise ContentError(Finding(f"{path}:1:1", Code.WRONG_FORM, "what `extends` names is no playbook", advice))
     return document

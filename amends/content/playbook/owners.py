@@ -18,7 +18,7 @@ def check_owners(
 
     `where` returns the place of a value in the file that holds the promises.
     """
-    known = {one.name for one in members if one.active}
+    known = {member.name for member in members if member.active}
     if not known:
         return ()
     return tuple(

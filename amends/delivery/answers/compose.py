@@ -25,11 +25,23 @@ QUOTED = 400
 """The most characters of the question that a reply repeats."""
 NEEDED = frozenset(
     {
-        "hello", "reply_subject", "reply_hello", "reply_asked", "reply_answer", "reply_wrong", "reply_closed",
-        "reply_not_satisfied", "reply_not_satisfied_mail", "reply_thanks", "reply_sms", "reply_sms_wrong",
-        "reply_sms_correction", "contact_title", "we_never_ask",
+        "hello",
+        "reply_subject",
+        "reply_hello",
+        "reply_asked",
+        "reply_answer",
+        "reply_wrong",
+        "reply_closed",
+        "reply_not_satisfied",
+        "reply_not_satisfied_mail",
+        "reply_thanks",
+        "reply_sms",
+        "reply_sms_wrong",
+        "reply_sms_correction",
+        "contact_title",
+        "we_never_ask",
     }
-)  # fmt: skip
+)
 """The words of a locale that replies are made of."""
 OF_CLAIMS = {
     "reply_subject": "claim_reply_subject",
@@ -136,9 +148,7 @@ class ReplyComposer:
     def _reach(self, phrases: Phrases) -> str:
         contacts, locale = self._incident.organisation.contacts, phrases.locale
         ways = (contacts.phone, contacts.email, text_for(contacts.hours, locale))
-        return "\n".join(
-            (f"{phrases.portal['contact_title']}:", *filter(None, ways), phrases.portal["we_never_ask"])
-        )  # fmt: skip
+        return "\n".join((f"{phrases.portal['contact_title']}:", *filter(None, ways), phrases.portal["we_never_ask"]))
 
     def _sms(self, phrases: Phrases, content: ReplyContent, to: ReplyReader) -> str:
         """Return the whole answer when it fits, else where to read it. Raises TooLong."""

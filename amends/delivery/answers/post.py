@@ -11,9 +11,15 @@ from amends.ledger import Ledger
 
 
 async def post_answer(
-    ledger: Ledger, account: MentionedAccount, incident: str, question: int, by: str,
-    clock: Callable[[], datetime], *, again: bool = False,
-) -> Receipt:  # fmt: skip
+    ledger: Ledger,
+    account: MentionedAccount,
+    incident: str,
+    question: int,
+    by: str,
+    clock: Callable[[], datetime],
+    *,
+    again: bool = False,
+) -> Receipt:
     """Post an approved answer as a reply, and record where it stands; a lost answer of the server leaves it uncertain.
 
     Raises NotAllowed, ChannelError.

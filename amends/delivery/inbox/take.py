@@ -113,8 +113,10 @@ class MailTaker:
         read = dict(zip(new, read_apart(tuple(new.values())), strict=True))
         effects = self._settle_reports(read, now, total)
         replies = [one.reply for one in read.values() if isinstance(one, IncomingMail) and one.reply]
-        seen = set(self._ledger.sms_replies.recorded([self._ledger.replied.once(one) for one in replies]))
-        self._readers = self._ledger.replied.readers({one.sender for one in replies if one.sender and one.answered})
+        seen = set(self._ledger.sms_replies.recorded([self._ledger.replied.once(reply) for reply in replies]))
+        self._readers = self._ledger.replied.readers(
+            {reply.sender for reply in replies if reply.sender and reply.answered}
+        )
         found = {key: self._judge(one, effects.get(key), seen, now) for key, one in read.items()}
         numbers = self._ask({key: one for key, one in found.items() if isinstance(one, _Question)}, now)
         lines, taken = {}, []
@@ -188,7 +190,7 @@ class MailTaker:
     def _ask(self, questions: dict[str, _Question], now: datetime) -> dict[str, int]:
         """Store the questions, in one transaction for each incident, and return their numbers."""
         numbers: dict[str, int] = {}
-        for incident in sorted({one.incident for one in questions.values()}):
+        for incident in sorted({question.incident for question in questions.values()}):
             keys = [key for key, one in questions.items() if one.incident == incident]
             asked = self._ledger.questions.ask_all(incident, [questions[key].asked for key in keys], now)
             numbers |= dict(zip(keys, asked, strict=True))

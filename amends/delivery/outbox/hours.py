@@ -29,9 +29,13 @@ ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>#"})
 
 
 async def remind(
-    ledger: Ledger, settings: ChannelSettings, links: Links, incident: str, clock: Callable[[], datetime],
+    ledger: Ledger,
+    settings: ChannelSettings,
+    links: Links,
+    incident: str,
+    clock: Callable[[], datetime],
     shipped: Callable[[], Wording],
-) -> OutgoingSent:  # fmt: skip
+) -> OutgoingSent:
     """Send the reminders that are due. Safe to repeat, and to be killed at any moment."""
 
     def composer() -> HourReminderComposer:

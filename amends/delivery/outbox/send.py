@@ -33,9 +33,13 @@ class OutgoingSent:
 
 
 async def send_outgoing(
-    ledger: Ledger, settings: ChannelSettings, incident: str, kind: OutgoingKind,
-    composer: Callable[[], OutgoingComposer], clock: Callable[[], datetime],
-) -> OutgoingSent:  # fmt: skip
+    ledger: Ledger,
+    settings: ChannelSettings,
+    incident: str,
+    kind: OutgoingKind,
+    composer: Callable[[], OutgoingComposer],
+    clock: Callable[[], datetime],
+) -> OutgoingSent:
     """Send all messages of a kind that are due, over the channels of the installation.
 
     Nothing leaves while the incident is paused or under an embargo, the clock or the ledger is in doubt, or the disk is

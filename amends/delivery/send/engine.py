@@ -156,10 +156,18 @@ class EngineRun:
     """One run of the engine over one notice."""
 
     def __init__(
-        self, ledger: Ledger, channels: Channels, draft: Draft, composer: Composer, clock: Clock, tally: Tally,
-        progress: Callable[[Tally], None], paces: Mapping[ChannelKind, Pace], watch: Watch,
+        self,
+        ledger: Ledger,
+        channels: Channels,
+        draft: Draft,
+        composer: Composer,
+        clock: Clock,
+        tally: Tally,
+        progress: Callable[[Tally], None],
+        paces: Mapping[ChannelKind, Pace],
+        watch: Watch,
         during: During = undisturbed,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._during = during
         self._watch = watch
         self._ledger, self._channels, self._paces = ledger, channels, paces
@@ -168,10 +176,16 @@ class EngineRun:
         group_commit = GroupCommit(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = ClaimSource(
-            self._claim, self._give_back, self._domain_stopped, lambda: ledger.stops.domains(draft.incident),
-            composer, group_commit, self._report, self._canary_refused,
+            self._claim,
+            self._give_back,
+            self._domain_stopped,
+            lambda: ledger.stops.domains(draft.incident),
+            composer,
+            group_commit,
+            self._report,
+            self._canary_refused,
             not_yet if not_yet.decides else None,
-        )  # fmt: skip
+        )
         self._leases: Counter[int] = Counter()
         """The number of messages of each lease whose answers are not in the ledger yet."""
         self._answered: Counter[str] = Counter()

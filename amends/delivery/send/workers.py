@@ -38,13 +38,7 @@ from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.writer import Links
 from amends.domain.notice.notice import Draft
 from amends.ledger import Ledger
-from amends.system.processes import (
-    TERMINATION_SIGNALS,
-    few_cycles,
-    heeded_signals,
-    process_kind,
-    signals_deferred,
-)
+from amends.system.processes import TERMINATION_SIGNALS, few_cycles, heeded_signals, process_kind, signals_deferred
 
 SHARE = 5_000
 """The fewest people that are worth a process of their own."""
@@ -202,9 +196,18 @@ async def _run_engine(work: Work, rounds: Rounds, progress: Progress, shares: Sh
     clock = MonotonicClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
-            work.ledger, channels, *work.named, work.links, clock, progress,
-            _paces(work.channels, shares), rounds, work.limits, work.begun, work.during,
-        )  # fmt: skip
+            work.ledger,
+            channels,
+            *work.named,
+            work.links,
+            clock,
+            progress,
+            _paces(work.channels, shares),
+            rounds,
+            work.limits,
+            work.begun,
+            work.during,
+        )
 
 
 async def _put_up_page(work: Work, begun: Begun, progress: Progress) -> Tally:

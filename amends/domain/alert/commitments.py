@@ -121,13 +121,15 @@ def hearers(reached: StageReached, commitment: Commitment, members: Sequence[Mem
     The leads hear of a late commitment, and of a near date where neither owner nor deputy can be reached, by the alert
     that the follow-up records, which stays on the timeline.
     """
-    here = {one.name for one in members if one.can_be_reached}
+    here = {member.name for member in members if member.can_be_reached}
     reach = WithinReach(
         owner=tuple({reached.owner} & here),
         deputy=tuple({commitment.deputy} & here),
         reporter=tuple({commitment.reported_by} & here),
-        leads=tuple(one.name for one in members if one.hears_alerts),
-        executives=tuple(one.name for one in members if one.name in here and one.role is TeamRole.EXECUTIVE),
+        leads=tuple(member.name for member in members if member.hears_alerts),
+        executives=tuple(
+            member.name for member in members if member.name in here and member.role is TeamRole.EXECUTIVE
+        ),
         others=_others(members, commitment.reported_by),
     )
     return tuple(dict.fromkeys(HEARERS[reached.stage](reach)))
@@ -152,7 +154,7 @@ HEARERS: Mapping[CommitmentStage, Callable[[WithinReach], tuple[str, ...]]] = {
     CommitmentStage.AT_RISK: lambda to: (*to.owner, *to.leads),
     CommitmentStage.LATE: lambda to: (*to.owner, *to.deputy),
     CommitmentStage.LONG_LATE: lambda to: to.executives or to.leads,
-    CommitmentStage.REVIEW: lambda to: tuple(one for one in to.leads if one in to.others) or to.others,
+    CommitmentStage.REVIEW: lambda to: tuple(lead for lead in to.leads if lead in to.others) or to.others,
     CommitmentStage.REFUSED: lambda to: (*to.owner, *to.reporter) or to.leads,
     CommitmentStage.OVERSPENT: lambda to: (*to.owner, *to.leads),
 }
@@ -160,7 +162,7 @@ HEARERS: Mapping[CommitmentStage, Callable[[WithinReach], tuple[str, ...]]] = {
 
 
 def _others(members: Iterable[Member], reporter: str) -> tuple[str, ...]:
-    may = (one for one in members if one.can_be_reached and one.role is not TeamRole.AUDITOR)
+    may = (member for member in members if member.can_be_reached and member.role is not TeamRole.AUDITOR)
     return tuple(one.name for one in may if one.name != reporter)
 
 

@@ -64,8 +64,12 @@ def reply_alerts(
 def hearers(stage: ReplyStage, owner: str, members: Sequence[Member]) -> tuple[str, ...]:
     """Return the members who hear of a stage and can be reached; the leads where nobody else can."""
     role = {ReplyStage.DAY_LATE: TeamRole.LEAD, ReplyStage.THREE_DAYS_LATE: TeamRole.EXECUTIVE}.get(stage)
-    meant = [one.name for one in members if one.can_be_reached and (one.role is role if role else one.name == owner)]
-    leads = [one.name for one in members if one.hears_alerts]
+    meant = [
+        member.name
+        for member in members
+        if member.can_be_reached and (member.role is role if role else member.name == owner)
+    ]
+    leads = [member.name for member in members if member.hears_alerts]
     return tuple(dict.fromkeys([*meant, *leads] if stage is ReplyStage.DANGER or not meant else meant))
 
 

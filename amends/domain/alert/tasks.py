@@ -32,7 +32,7 @@ def task_alerts(case: Case, team: Iterable[Member], now: datetime) -> dict[str, 
 def _late(case: Case, now: datetime) -> Iterator[tuple[TeamRole, Alert]]:
     """Yield each late task of the last day with the role that hears of it, except the leads."""
     steps = {step.id: step for step in case.playbook.steps} if case.playbook else {}
-    done = {(one.step, one.number) for one in case.occurrences if one.state in OVER}
+    done = {(occurrence.step, occurrence.number) for occurrence in case.occurrences if occurrence.state in OVER}
     for told in case.recorded_reminders:
         step = steps.get(told.step)
         if told.kind is not OccurrenceKind.LATE or step is None or (told.step, told.number) in done:

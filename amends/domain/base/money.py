@@ -79,8 +79,8 @@ class Money:
 def by_currency(amounts: Iterable[Money]) -> tuple[Money, ...]:
     """Return one sum for each currency of these amounts, in the order of the codes."""
     found: dict[str, Money] = {}
-    for one in amounts:
-        found[one.currency] = found[one.currency].plus(one) if one.currency in found else one
+    for amount in amounts:
+        found[amount.currency] = found[amount.currency].plus(amount) if amount.currency in found else amount
     return tuple(found[code] for code in sorted(found))
 
 

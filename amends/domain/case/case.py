@@ -5,11 +5,7 @@ from datetime import datetime
 
 from amends.domain.base.value import Moment
 from amends.domain.case.outline import Outline
-from amends.domain.case.states import (
-    TOLD,
-    Reach,
-    RecordedOccurrence,
-)
+from amends.domain.case.states import TOLD, Reach, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
@@ -51,7 +47,7 @@ class Case(Outline):
 
         Somebody to whom a wrong result was told, and not the right one, has not been told.
         """
-        told = (self.notice(one.notice) for one in self.result_corrections)
+        told = (self.notice(result_correction.notice) for result_correction in self.result_corrections)
         to_be_corrected = any(one is None or not one.is_over for one in told)
         still_open = any(commitment.settled_at is None for commitment in self.commitments)
         return bool(self.untold) or to_be_corrected or still_open
@@ -73,7 +69,7 @@ class Case(Outline):
         Empty as long as nothing was sent to all.
         """
         until = self.told_news_until()
-        written = {one.drafted_at for notice in self.with_news() for one in notice.told_versions}
+        written = {told_version.drafted_at for notice in self.with_news() for told_version in notice.told_versions}
         return tuple(sorted(at for at in written if until and at >= until))
 
     def with_news(self) -> Iterator[NoticeStatus]:

@@ -37,7 +37,11 @@ def reminders(case: Case, wanted: tuple[Reminder, ...] | None = None) -> tuple[R
 
     `wanted` are the reminders of the open duties, where the caller knows them.
     """
-    given = {(one.step, one.number) for one in case.recorded_reminders if one.kind is OccurrenceKind.DEADLINE}
+    given = {
+        (recorded_reminder.step, recorded_reminder.number)
+        for recorded_reminder in case.recorded_reminders
+        if recorded_reminder.kind is OccurrenceKind.DEADLINE
+    }
     all_of_them = wanted_reminders(case) if wanted is None else wanted
     return tuple(reminder for reminder in all_of_them if (reminder.step, reminder.number) not in given)
 

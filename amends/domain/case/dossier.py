@@ -177,29 +177,32 @@ class Dossier(Value):
 
 
 def promises_told(
-    heard: Sequence[Heard], commitments: Sequence[Commitment], locale: str, now: datetime,
+    heard: Sequence[Heard],
+    commitments: Sequence[Commitment],
+    locale: str,
+    now: datetime,
     remedies: Mapping[str, Remedy] | None = None,
-) -> tuple[DossierPromise, ...]:  # fmt: skip
+) -> tuple[DossierPromise, ...]:
     """Return the commitments of which these messages tell, each with its texts in this locale where there are any.
 
     `remedies` has the state of the person's own part by commitment, of those that are kept for each person alone.
     """
-    told = {one.id: tuple(_tellings(heard, about(one.id))) for one in commitments}
+    told = {commitment.id: tuple(_tellings(heard, about(commitment.id))) for commitment in commitments}
     return tuple(
         DossierPromise(
-            id=one.id,
-            promise=some_text(one.promise, locale),
-            told=told[one.id],
-            fate=fate(one, now),
-            due_at=one.due_at,
-            new_due_at=one.new_due_at,
-            settled_at=one.settled_at,
-            evidence=some_text(one.evidence, locale),
-            reason=some_text(one.reason, locale),
-            **_own(one, (remedies or {}).get(one.id), locale),
+            id=commitment.id,
+            promise=some_text(commitment.promise, locale),
+            told=told[commitment.id],
+            fate=fate(commitment, now),
+            due_at=commitment.due_at,
+            new_due_at=commitment.new_due_at,
+            settled_at=commitment.settled_at,
+            evidence=some_text(commitment.evidence, locale),
+            reason=some_text(commitment.reason, locale),
+            **_own(commitment, (remedies or {}).get(commitment.id), locale),
         )
-        for one in commitments
-        if told[one.id]
+        for commitment in commitments
+        if told[commitment.id]
     )
 
 

@@ -9,11 +9,19 @@ from amends.domain.playbook.playbook import Playbook
 
 
 def new_question(
-    playbook: Playbook | None, text: str, *,
-    person: int | None, source: QuestionSource, locale: str, once: str, at: datetime,
-    kind: QuestionKind = QuestionKind.QUESTION, whole: str = "", own: tuple[str, ...] = (),
+    playbook: Playbook | None,
+    text: str,
+    *,
+    person: int | None,
+    source: QuestionSource,
+    locale: str,
+    once: str,
+    at: datetime,
+    kind: QuestionKind = QuestionKind.QUESTION,
+    whole: str = "",
+    own: tuple[str, ...] = (),
     sender: Sender | None = None,
-) -> NewQuestion:  # fmt: skip
+) -> NewQuestion:
     """Return the question with all that the playbook's rules and the shipped ones say of its words.
 
     Before a playbook runs there are defaults for the owner and the time.
@@ -22,11 +30,21 @@ def new_question(
     found = sort_question(text, topics)
     topic = topics.get(found.topic)
     return NewQuestion(
-        text=text, person=person, kind=kind, source=source, locale=locale, once=once, at=at, whole=whole, own=own,
-        sender=sender, topic=found.topic, urgency=found.urgency,
+        text=text,
+        person=person,
+        kind=kind,
+        source=source,
+        locale=locale,
+        once=once,
+        at=at,
+        whole=whole,
+        own=own,
+        sender=sender,
+        topic=found.topic,
+        urgency=found.urgency,
         reply_within=service_level(found, topics, urgent, playbook.reply_within if playbook else REPLY_WITHIN),
         owner=_owner(playbook, topic, kind),
-    )  # fmt: skip
+    )
 
 
 def _owner(playbook: Playbook | None, topic: Topic | None, kind: QuestionKind) -> str:

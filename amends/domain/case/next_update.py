@@ -80,8 +80,8 @@ class Silence(Value):
 def next_updates(case: Case, now: datetime) -> tuple[NextUpdate, ...]:
     """Return every time that people were given for the next update, the earliest first."""
     named: dict[datetime, list[_NamedTime]] = {}
-    for one in sorted(_named_times(case)):
-        named.setdefault(one.until, []).append(one)
+    for named_time in sorted(_named_times(case)):
+        named.setdefault(named_time.until, []).append(named_time)
     sent = _sent_news(case)
     return tuple(_next_update(case, sent, times, now) for _, times in sorted(named.items()))
 
@@ -89,7 +89,9 @@ def next_updates(case: Case, now: datetime) -> tuple[NextUpdate, ...]:
 def awaited(case: Case) -> datetime | None:
     """Return the earliest time named since people last had news, for which they still wait, or None."""
     last = max((one.key for one in _sent_news(case)), default=None)
-    return min((one.until for one in _named_times(case) if last is None or one.key >= last), default=None)
+    return min(
+        (named_time.until for named_time in _named_times(case) if last is None or named_time.key >= last), default=None
+    )
 
 
 def to_be_sorry_for(case: Case, now: datetime) -> NextUpdate | None:
@@ -98,10 +100,16 @@ def to_be_sorry_for(case: Case, now: datetime) -> NextUpdate | None:
     A missed time counts when it is later than the last notice that said sorry, and when at most one notice with news
     has come since.
     """
-    said = [(one.at, one.sorry_for) for notice in case.notices for one in notice.told_versions]
+    said = [
+        (told_version.at, told_version.sorry_for) for notice in case.notices for told_version in notice.told_versions
+    ]
     until = max((at for at, sorry_for in said if sorry_for), default=None)
     latest = [one.notice.id for one in _sent_news(case)][-1:]
-    missed = (one for one in next_updates(case, now) if one.fate is Fate.MISSED and one.by in ("", *latest))
+    missed = (
+        next_update
+        for next_update in next_updates(case, now)
+        if next_update.fate is Fate.MISSED and next_update.by in ("", *latest)
+    )
     return next((one for one in missed if until is None or one.until > until), None)
 
 
@@ -127,7 +135,11 @@ def as_news_stands(case: Case, now: datetime) -> Case:
 def is_needless(case: Case, number: int) -> bool:
     """Return True when people have had news since this holding statement was begun, so that nobody waits for one."""
     until, within = awaited(case), case.playbook.approve_within if case.playbook else timedelta()
-    begun = (one.due_at for one in case.occurrences if (one.step, one.number) == (HOLDING, number))
+    begun = (
+        occurrence.due_at
+        for occurrence in case.occurrences
+        if (occurrence.step, occurrence.number) == (HOLDING, number)
+    )
     return until is None or any(until - within > due_at for due_at in begun)
 
 
@@ -154,7 +166,9 @@ def warnings(case: Case, now: datetime) -> tuple[Alert, ...]:
 def set_aside(case: Case) -> frozenset[tuple[str, int]]:
     """Return step and number of occurrences that a person holds or skipped: none of their notices is sent."""
     states = (OccurrenceState.HELD, OccurrenceState.SKIPPED)
-    return frozenset((one.step, one.number) for one in case.occurrences if one.state in states)
+    return frozenset(
+        (occurrence.step, occurrence.number) for occurrence in case.occurrences if occurrence.state in states
+    )
 
 
 def missed_alert(missed: NextUpdate, zone: str, now: datetime) -> Alert:
@@ -232,9 +246,9 @@ class _SentNews:
 
 def _named_times(case: Case) -> Iterator[_NamedTime]:
     for place, notice in enumerate(case.notices):
-        for one in notice.told_versions:
-            if one.next_news_at:
-                yield _NamedTime(one.at, place, one.next_news_at, notice.id)
+        for told_version in notice.told_versions:
+            if told_version.next_news_at:
+                yield _NamedTime(told_version.at, place, told_version.next_news_at, notice.id)
 
 
 def _sent_news(case: Case) -> list[_SentNews]:
@@ -265,7 +279,9 @@ def _fate(
         return Fate.MISSED, notice.id, came_at
     if recorded:  # the notice was released in time, but no message could be sent by then
         return Fate.MISSED, notice.id, max(recorded, notice.sent_at or recorded)
-    replaced = any(one.next_news_at for one in notice.told_versions) and not _is_an_update(case, notice)
+    replaced = any(told_version.next_news_at for told_version in notice.told_versions) and not _is_an_update(
+        case, notice
+    )
     return Fate.REPLACED if replaced else Fate.KEPT, notice.id, came_at
 
 

@@ -7,13 +7,7 @@ from zoneinfo import ZoneInfo
 from amends.domain.assess.assessment import Assessment
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.states import (
-    LINKS_EXPIRE_AFTER,
-    OWNER,
-    REPLY_WITHIN,
-    Embargo,
-    IncidentState,
-)
+from amends.domain.case.states import LINKS_EXPIRE_AFTER, OWNER, REPLY_WITHIN, Embargo, IncidentState
 from amends.domain.feedback.hour import QuestionHour, why_not_there
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.incident.commitment import Commitment

@@ -9,13 +9,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.lawfully import LawfullyTold, told_under
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.means import is_in
-from amends.domain.law.substitute import (
-    PlaceCounts,
-    SubstituteDue,
-    SubstituteNotice,
-    living_in,
-    substitute_due,
-)
+from amends.domain.law.substitute import PlaceCounts, SubstituteDue, SubstituteNotice, living_in, substitute_due
 from amends.domain.playbook.playbook import Event
 
 SUBSTITUTE_DEMANDED = "the law demands a substitute notice, and none is recorded"
@@ -29,7 +23,7 @@ def told_at(case: Case, duty: Duty) -> datetime | None:
     if Event.NOTIFIED not in case.events or why_not_done(case, duty):
         return None
     letters = [at for place, at in case.reach.letters_at.items() if is_in(place, duty.places)]
-    given = [one.at for one in case.substitutes if one.duty == duty.id]
+    given = [substitute.at for substitute in case.substitutes if substitute.duty == duty.id]
     return max([case.events[Event.NOTIFIED], *letters, *given])
 
 
@@ -53,7 +47,7 @@ def substitutes_demanded(case: Case) -> tuple[SubstituteDue, ...]:
 
 def given_for(case: Case, duty_id: str) -> SubstituteNotice | None:
     """Return the substitute notice that was recorded for this duty, or None."""
-    return next((one for one in case.substitutes if one.duty == duty_id), None)
+    return next((substitute for substitute in case.substitutes if substitute.duty == duty_id), None)
 
 
 def why_not_substitute(case: Case, duty: Duty) -> Refusal | None:

@@ -18,9 +18,27 @@ LONGEST_BANK = 140
 NOT_IN_SEPA = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
 """A character outside of those that every bank in SEPA takes (EPC217-08)."""
 LETTERS = {
-    "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
-    "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "’": "'", "`": "'", "–": "-", "&": "+",
-}  # fmt: skip
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "AE",
+    "ø": "o",
+    "Ø": "O",
+    "œ": "oe",
+    "Œ": "OE",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "ð": "d",
+    "Ð": "D",
+    "þ": "th",
+    "Þ": "Th",
+    "ı": "i",
+    "’": "'",
+    "`": "'",
+    "–": "-",
+    "&": "+",
+}
 """Letters that no decomposition leads to a letter of SEPA, with what is written instead."""
 
 

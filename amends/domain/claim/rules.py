@@ -160,7 +160,7 @@ def lacks_evidence(rules: ClaimRules, asked_minor: int, files: int) -> bool:
 
 def why_not_decide(
     rules: ClaimRules, claim: CompensationClaim, by: Member, verdict: ClaimVerdict, others: GrantedSoFar
-) -> Refusal | None:  # fmt: skip
+) -> Refusal | None:
     """Return why this member may not decide so on the claim, or None."""
     if claim.state is not ClaimState.RECEIVED:
         return Refusal(f"claim {claim.id} is {claim.state}: there is nothing to decide")
@@ -173,7 +173,7 @@ def why_not_decide(
 
 def _vote_rule(claim: CompensationClaim) -> VoteRule:
     """Return the rule of votes on a claim: neither who entered it decides, nor who did before an objection."""
-    earlier = {one.by for one in claim.decisions if one.round < claim.round}
+    earlier = {decision.by for decision in claim.decisions if decision.round < claim.round}
     barred = {
         name: f"{name} decided claim {claim.id} before the objection: somebody else decides now" for name in earlier
     }

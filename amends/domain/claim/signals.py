@@ -35,7 +35,7 @@ class Trace:
 
 def signals(traces: Iterable[Trace]) -> dict[int, tuple[Signal, ...]]:
     """Return the signals of each claim that has any."""
-    ordered = sorted(traces, key=lambda one: (one.at, one.claim))
+    ordered = sorted(traces, key=lambda trace: (trace.at, trace.claim))
     found: dict[int, list[Signal]] = defaultdict(list)
     for signal, shared in (
         (Signal.SAME_ACCOUNT, _shared({one.claim: (one.account, one.person) for one in ordered})),

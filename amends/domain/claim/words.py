@@ -27,9 +27,15 @@ class ClaimWords:
         return said if account else f"{said}\n\n{self._say(locale, 'claim_reply_account_needed')}"
 
     def decided(
-        self, locale: str, asked: Money, granted: Money, reason: str, *,
-        account_until: datetime | None = None, object_until: datetime | None = None,
-    ) -> str:  # fmt: skip
+        self,
+        locale: str,
+        asked: Money,
+        granted: Money,
+        reason: str,
+        *,
+        account_until: datetime | None = None,
+        object_until: datetime | None = None,
+    ) -> str:
         """Return the message with the decision, and its reason when less is granted than was asked for.
 
         The message names the day until which the person can object, where they still can, and the last day to name an

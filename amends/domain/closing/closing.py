@@ -38,7 +38,11 @@ def is_at_its_end(case: Case) -> bool:
     resolved = Event.RESOLVED in case.events and Event.CLOSED not in case.events
     if case.playbook is None or case.state is not IncidentState.OPEN or not resolved:
         return False
-    skipped = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.SKIPPED}
+    skipped = {
+        (occurrence.step, occurrence.number)
+        for occurrence in case.occurrences
+        if occurrence.state is OccurrenceState.SKIPPED
+    }
     leaving = [
         notice
         for notice in case.notices
@@ -47,7 +51,11 @@ def is_at_its_end(case: Case) -> bool:
     if any((notice.step, notice.occurrence) not in skipped for notice in leaving):
         return False
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
-    done = {one.step for one in case.occurrences if one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
+    done = {
+        occurrence.step
+        for occurrence in case.occurrences
+        if occurrence.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
+    }
     return set(closing) <= done
 
 
@@ -143,7 +151,11 @@ def _people_wait(case: Case) -> bool:
 
     People whose letters nobody has handed over wait too.
     """
-    waiting = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
+    waiting = {
+        (occurrence.step, occurrence.number)
+        for occurrence in case.occurrences
+        if occurrence.state is OccurrenceState.WAITING
+    }
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in waiting)
     on_its_way = any(notice.is_on_its_way and not notice.only_parked for notice in begun)
     return on_its_way or any(notice.letters for notice in case.notices)
@@ -153,8 +165,12 @@ def _word_awaits_approval(case: Case) -> bool:
     """Return True when a correction, or word to people who are not affected after all, is drafted and not approved."""
     steps = case.playbook.steps if case.playbook else ()
     wanted = {step.id for step in steps if step.found_for and step.of in case.events}
-    begun = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
-    unapproved = (one for one in case.notices if one.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED))
+    begun = {
+        (occurrence.step, occurrence.number)
+        for occurrence in case.occurrences
+        if occurrence.state is OccurrenceState.WAITING
+    }
+    unapproved = (notice for notice in case.notices if notice.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED))
     return any(one.step in wanted and (one.step, one.occurrence) in begun for one in unapproved)
 
 

@@ -57,7 +57,7 @@ def overrides_waiting(case: ClosingView, now: datetime) -> tuple[ClosingOverride
 
     What two people pass over already waits for nobody.
     """
-    waiting = [one for one in case.closing_overrides if not one.in_force]
+    waiting = [closing_override for closing_override in case.closing_overrides if not closing_override.in_force]
     found = missing(case, now) if waiting else ()
     return tuple(one for one in waiting if _can_be_confirmed(case, one, found))
 
@@ -87,29 +87,38 @@ def _sent(case: ClosingView, _now: datetime) -> Iterator[Missing]:
         if not notice.is_over:
             parked = f" ({notice.parked} parked)" if notice.parked else ""
             yield Missing(
-                criterion=Criterion.SENT, about=notice.id, state=f"v{notice.version} {notice.stage} {notice.parked}",
-                what=f"not sent: {notice.id}{parked}", owner=TeamRole.COMMUNICATIONS,
+                criterion=Criterion.SENT,
+                about=notice.id,
+                state=f"v{notice.version} {notice.stage} {notice.parked}",
+                what=f"not sent: {notice.id}{parked}",
+                owner=TeamRole.COMMUNICATIONS,
                 ends=f"`amends deliveries {case.incident.id} {notice.id}` shows what it waits for",
-            )  # fmt: skip
+            )
 
 
 def _letters(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     for notice in case.notices:
         if notice.letters:
             yield Missing(
-                criterion=Criterion.LETTERS_HANDED_IN, about=notice.id, state=f"{notice.letters}",
-                what=f"letters wait to be handed over: {notice.id} ({notice.letters})", owner=TeamRole.COMMUNICATIONS,
+                criterion=Criterion.LETTERS_HANDED_IN,
+                about=notice.id,
+                state=f"{notice.letters}",
+                what=f"letters wait to be handed over: {notice.id} ({notice.letters})",
+                owner=TeamRole.COMMUNICATIONS,
                 ends=f"`amends letters {case.incident.id} {notice.id} --out DIR --as NAME`",
-            )  # fmt: skip
+            )
 
 
 def _duties(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     for duty in open_duties(case):
         if duty.standing is DutyStanding.APPLIES and not duty.waits and not why_not_done(case, duty):
             yield Missing(
-                criterion=Criterion.DUTIES_FILED, about=duty.id, what=f"no filing is recorded for {duty.id}",
-                owner=TeamRole.LEGAL, ends=f"`amends duty filed {case.incident.id} {duty.id} --receipt REF --as NAME`",
-            )  # fmt: skip
+                criterion=Criterion.DUTIES_FILED,
+                about=duty.id,
+                what=f"no filing is recorded for {duty.id}",
+                owner=TeamRole.LEGAL,
+                ends=f"`amends duty filed {case.incident.id} {duty.id} --receipt REF --as NAME`",
+            )
 
 
 def _root_cause(case: ClosingView, _now: datetime) -> Iterator[Missing]:
@@ -117,19 +126,24 @@ def _root_cause(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if cause.certainty is Certainty.CONFIRMED or (cause.certainty in STATED and cause.at):
         return
     yield Missing(
-        criterion=Criterion.ROOT_CAUSE_KNOWN, about="cause", state=cause.certainty,
+        criterion=Criterion.ROOT_CAUSE_KNOWN,
+        about="cause",
+        state=cause.certainty,
         what=f"the cause is {cause.certainty.replace('_', ' ')}, and no date says since when that is so",
         owner=TeamRole.SECURITY,
         ends="`amends incident amend FILE` with facts.cause, or with {certainty: unknown, at: DAY} under it",
-    )  # fmt: skip
+    )
 
 
 def _contained(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if case.incident.times.contained is None:
         yield Missing(
-            criterion=Criterion.CONTAINED, about="contained", what="the incident is not known to be contained",
-            owner=TeamRole.SECURITY, ends="`amends incident amend FILE` with times.contained",
-        )  # fmt: skip
+            criterion=Criterion.CONTAINED,
+            about="contained",
+            what="the incident is not known to be contained",
+            owner=TeamRole.SECURITY,
+            ends="`amends incident amend FILE` with times.contained",
+        )
 
 
 def _questions(case: ClosingView, _now: datetime) -> Iterator[Missing]:
@@ -142,29 +156,42 @@ def _questions(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     for about, count, how, command in waiting:
         if count:
             yield Missing(
-                criterion=Criterion.QUESTIONS_SETTLED, about=about, state=str(count), what=f"{count} {about} {how}",
-                owner=owner, ends=f"`amends {command.format(incident)}",
-            )  # fmt: skip
+                criterion=Criterion.QUESTIONS_SETTLED,
+                about=about,
+                state=str(count),
+                what=f"{count} {about} {how}",
+                owner=owner,
+                ends=f"`amends {command.format(incident)}",
+            )
 
 
 def _claims(case: ClosingView, _now: datetime) -> Iterator[Missing]:
     if case.open_claims:
         yield Missing(
-            criterion=Criterion.CLAIMS_SETTLED, about="claims", state=str(case.open_claims),
-            what=counted(case.open_claims, "claim is not settled", "claims are not settled"), owner=TeamRole.LEAD,
+            criterion=Criterion.CLAIMS_SETTLED,
+            about="claims",
+            state=str(case.open_claims),
+            what=counted(case.open_claims, "claim is not settled", "claims are not settled"),
+            owner=TeamRole.LEAD,
             ends=f"`amends claims list {case.incident.id} --open` shows each",
-        )  # fmt: skip
+        )
 
 
 def _commitments(case: ClosingView, now: datetime) -> Iterator[Missing]:
-    for one in case.commitments:
-        if one.state is CommitmentState.OPEN and (one.overdue(now) or not is_carried_over(case, one)):
-            due = minute(date_of(one))
-            late = f"late, and nobody was told: {one.id} was due {due}" if one.overdue(now) else ""
+    for commitment in case.commitments:
+        if commitment.state is CommitmentState.OPEN and (
+            commitment.overdue(now) or not is_carried_over(case, commitment)
+        ):
+            due = minute(date_of(commitment))
+            late = f"late, and nobody was told: {commitment.id} was due {due}" if commitment.overdue(now) else ""
             yield Missing(
-                criterion=Criterion.COMMITMENTS_SETTLED, about=one.id, state=date_of(one).isoformat(),
-                what=late or f"{one.id} is open and due {due}", owner=one.owner, ends=_ends_of(case, one, now),
-            )  # fmt: skip
+                criterion=Criterion.COMMITMENTS_SETTLED,
+                about=commitment.id,
+                state=date_of(commitment).isoformat(),
+                what=late or f"{commitment.id} is open and due {due}",
+                owner=commitment.owner,
+                ends=_ends_of(case, commitment, now),
+            )
 
 
 def _ends_of(case: ClosingView, one: Commitment, now: datetime) -> str:
@@ -179,15 +206,21 @@ def _surveys(case: ClosingView, now: datetime) -> Iterator[Missing]:
     for step in steps:
         if step.survey and _is_to_be_sent(case, step):
             yield Missing(
-                criterion=Criterion.SURVEY_OVER, about=step.id, what=f"the survey of {step.id} was not sent yet",
-                owner=TeamRole.COMMUNICATIONS, ends=f"`amends timeline {case.incident.id}` says when it comes",
-            )  # fmt: skip
-    for one in case.surveys:
-        if (until := one.released_at + closing_rules(case).survey_for) > now:
+                criterion=Criterion.SURVEY_OVER,
+                about=step.id,
+                what=f"the survey of {step.id} was not sent yet",
+                owner=TeamRole.COMMUNICATIONS,
+                ends=f"`amends timeline {case.incident.id}` says when it comes",
+            )
+    for survey in case.surveys:
+        if (until := survey.released_at + closing_rules(case).survey_for) > now:
             yield Missing(
-                criterion=Criterion.SURVEY_OVER, about=one.invitation, state=until.isoformat(),
-                what=f"people may answer {one.invitation} until {minute(until)}", owner=TeamRole.COMMUNICATIONS,
-            )  # fmt: skip
+                criterion=Criterion.SURVEY_OVER,
+                about=survey.invitation,
+                state=until.isoformat(),
+                what=f"people may answer {survey.invitation} until {minute(until)}",
+                owner=TeamRole.COMMUNICATIONS,
+            )
 
 
 def _is_to_be_sent(case: ClosingView, step: Step) -> bool:
@@ -196,7 +229,7 @@ def _is_to_be_sent(case: ClosingView, step: Step) -> bool:
     if later or not holds(case, step.when):
         return False
     ended = (OccurrenceState.DONE, OccurrenceState.SKIPPED)
-    return not any(one.step == step.id and one.state in ended for one in case.occurrences)
+    return not any(occurrence.step == step.id and occurrence.state in ended for occurrence in case.occurrences)
 
 
 def _calm(case: ClosingView, now: datetime) -> Iterator[Missing]:
@@ -209,9 +242,12 @@ def _calm(case: ClosingView, now: datetime) -> Iterator[Missing]:
         }
         which = listed([name for name, at in signs.items() if at == last])
         yield Missing(
-            criterion=Criterion.CALM, about="calm", state=last.isoformat(),
-            what=f"the last {which} came {minute(last)}, so it is calm enough on {minute(until)}", owner=TeamRole.LEAD,
-        )  # fmt: skip
+            criterion=Criterion.CALM,
+            about="calm",
+            state=last.isoformat(),
+            what=f"the last {which} came {minute(last)}, so it is calm enough on {minute(until)}",
+            owner=TeamRole.LEAD,
+        )
 
 
 Finder = Callable[[ClosingView, datetime], Iterator[Missing]]

@@ -39,7 +39,7 @@ def figures(
     first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
     told, silence = told_in_all(case), longest_silence(case, now)
     fates = [update.fate for update in next_updates(case, now)]
-    states = [one.state for one in case.commitments]
+    states = [commitment.state for commitment in case.commitments]
     return ReviewFigures(
         at=now,
         days_open=((case.events.get(Event.CLOSED) or now) - case.opened_at).days,
@@ -59,9 +59,10 @@ def figures(
         commitments_dropped=states.count(CommitmentState.DROPPED),
         commitments_open=states.count(CommitmentState.OPEN),
         commitments_carried_over=sum(
-            one.state is CommitmentState.OPEN and is_carried_over(case, one) for one in case.commitments
+            commitment.state is CommitmentState.OPEN and is_carried_over(case, commitment)
+            for commitment in case.commitments
         ),
-        passed_over=len({one.criterion for one in overrides_in_force(case)}),
+        passed_over=len({override.criterion for override in overrides_in_force(case)}),
         cost=case_cost(case, other_costs),
         trust=tuple(_trust(case)),
     )
@@ -69,7 +70,10 @@ def figures(
 
 def case_cost(case: ClosingView, other: Iterable[Money]) -> CaseCost:
     """Return what the case has cost: spent on commitments, paid on claims, and the other costs that the team states."""
-    spent, stated = by_currency(one.spent for one in case.commitments if one.spent), by_currency(other)
+    spent, stated = (
+        by_currency(commitment.spent for commitment in case.commitments if commitment.spent),
+        by_currency(other),
+    )
     paid = (Money(case.claims.paid, case.claims.currency),) if case.claims.paid else ()
     return CaseCost(
         spent=spent,
@@ -82,18 +86,18 @@ def case_cost(case: ClosingView, other: Iterable[Money]) -> CaseCost:
 
 def overrides_in_force(case: ClosingView) -> tuple[ClosingOverride, ...]:
     """Return the closing criteria that two people passed over, the first one first."""
-    return tuple(one for one in case.closing_overrides if one.in_force)
+    return tuple(closing_override for closing_override in case.closing_overrides if closing_override.in_force)
 
 
 def _deadlines(duties: Iterable[DutyStatus]) -> dict[str, int]:
     counts = {"deadlines_met": 0, "deadlines_late": 0, "deadlines_missed": 0, "deadlines_open": 0}
-    for one in duties:
-        if one.done_at:
+    for duty in duties:
+        if duty.done_at:
             counts[
-                "deadlines_late" if one.early_by is not None and one.early_by < timedelta() else "deadlines_met"
+                "deadlines_late" if duty.early_by is not None and duty.early_by < timedelta() else "deadlines_met"
             ] += 1
-        elif one.duty.standing.owed:
-            counts["deadlines_missed" if one.overdue else "deadlines_open"] += 1
+        elif duty.duty.standing.owed:
+            counts["deadlines_missed" if duty.overdue else "deadlines_open"] += 1
     return counts
 
 
@@ -103,11 +107,13 @@ def _people(notices: Iterable[NoticeStatus], states: Iterable[PersonState]) -> i
 
 
 def _replies(replies: Sequence[ReplyTime]) -> dict[str, int | float | None]:
-    took = sorted((one.answered_at - one.asked_at) / HOUR for one in replies if one.answered_at)
+    took = sorted((reply.answered_at - reply.asked_at) / HOUR for reply in replies if reply.answered_at)
     return {
         "questions": len(replies),
-        "questions_open": sum(one.answered_at is None for one in replies),
-        "replied_in_time": sum(one.answered_at is not None and one.answered_at <= one.due_at for one in replies),
+        "questions_open": sum(reply.answered_at is None for reply in replies),
+        "replied_in_time": sum(
+            reply.answered_at is not None and reply.answered_at <= reply.due_at for reply in replies
+        ),
         "reply_hours_median": median(took) if took else None,
         "reply_hours_slowest_tenth": took[9 * (len(took) - 1) // 10] if took else None,
     }
@@ -115,7 +121,7 @@ def _replies(replies: Sequence[ReplyTime]) -> dict[str, int | float | None]:
 
 def _trust(case: ClosingView) -> Iterator[TrustFigure]:
     """Yield the mean of the question about trust after each invitation with enough answers, the first one first."""
-    for results in sorted(case.surveys, key=lambda one: one.released_at):
+    for results in sorted(case.surveys, key=lambda survey: survey.released_at):
         found = (one for one in results.questions if one.question.startswith(TRUST) and one.mean)
         question = next(found, None)
         if question and question.mean:

@@ -44,10 +44,13 @@ def _waits(case: ClosingView, notice: NoticeStatus) -> Missing | None:
         f"{counted(held, 'person is', 'people are')} held back from {notice.id}" if held else "",
     )
     return Missing(
-        criterion=Criterion.EVERYONE_REACHED, about=notice.id, state=_people(case, notice),
-        what=", ".join(filter(None, said)), owner=TeamRole.COMMUNICATIONS,
+        criterion=Criterion.EVERYONE_REACHED,
+        about=notice.id,
+        state=_people(case, notice),
+        what=", ".join(filter(None, said)),
+        owner=TeamRole.COMMUNICATIONS,
         ends=f"`amends deliveries {case.incident.id} {notice.id}` shows why",
-    )  # fmt: skip
+    )
 
 
 def _surely_to_people(case: ClosingView) -> list[Duty]:
@@ -65,9 +68,13 @@ def _to_some(case: ClosingView, duty: Duty, *, demanded: bool) -> Missing:
     substitute = demanded or SUBSTITUTE_DEMANDED in why
     asked = f"no substitute notice is recorded for {duty.id}" if substitute else f"{duty.id}: {why}"
     return Missing(
-        criterion=Criterion.EVERYONE_REACHED, about=duty.id, state=why, what=asked, owner=TeamRole.LEGAL,
+        criterion=Criterion.EVERYONE_REACHED,
+        about=duty.id,
+        state=why,
+        what=asked,
+        owner=TeamRole.LEGAL,
         ends=f"`amends duty show {case.incident.id} {duty.id}` says how the others are told",
-    )  # fmt: skip
+    )
 
 
 def _substitutes_end(case: ClosingView) -> Iterator[tuple[str, datetime]]:
@@ -94,17 +101,23 @@ def _by_our_page(
         if notice.id in unreached:
             people = counted(unreached[notice.id], "person was", "people were")
             yield Missing(
-                criterion=Criterion.EVERYONE_REACHED, about=notice.id, state=_people(case, notice),
-                what=f"{people} not reached by {notice.id}, and {stays}", owner=TeamRole.COMMUNICATIONS,
+                criterion=Criterion.EVERYONE_REACHED,
+                about=notice.id,
+                state=_people(case, notice),
+                what=f"{people} not reached by {notice.id}, and {stays}",
+                owner=TeamRole.COMMUNICATIONS,
                 ends=f"`amends deliveries {case.incident.id} {notice.id}` says why; `amends audience correct` mends it",
-            )  # fmt: skip
+            )
 
 
 def _reached_when(about: str, what: str, until: datetime) -> Missing:
     return Missing(
-        criterion=Criterion.EVERYONE_REACHED, about=about, state=until.isoformat(),
-        what=f"{what} until {minute(until)}", owner=TeamRole.LEGAL,
-    )  # fmt: skip
+        criterion=Criterion.EVERYONE_REACHED,
+        about=about,
+        state=until.isoformat(),
+        what=f"{what} until {minute(until)}",
+        owner=TeamRole.LEGAL,
+    )
 
 
 def _count(notice: NoticeStatus, states: Iterable[PersonState]) -> int:

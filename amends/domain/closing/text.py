@@ -26,7 +26,7 @@ def closing_lines(case: ClosingView, now: datetime) -> Iterator[str]:
         yield f"Closed on {minute(closed)}."
     else:
         yield from (f"Missing: {one.what} ({one.owner})." for one in unmet(case, now))
-    yield from (f"Passed over by two people: {one.in_words}." for one in overrides_in_force(case))
+    yield from (f"Passed over by two people: {override.in_words}." for override in overrides_in_force(case))
     for one in case.carried_over:
         yield f"Carried over: {one.commitment}, {one.owner} answers for it, due {minute(one.due_at)}."
 
@@ -39,7 +39,7 @@ def note_sections(notes: Sequence[ReviewNote]) -> Iterator[tuple[str, tuple[str,
 
 
 def _said(notes: Iterable[ReviewNote], kind: ReviewKind) -> Iterator[str]:
-    for one in notes:
-        if one.kind is kind:
-            promised = f" → the promise {one.commitment}" if one.commitment else ""
-            yield f"{one.number}. {one.text} ({one.by}, {minute(one.at)}){promised}"
+    for note in notes:
+        if note.kind is kind:
+            promised = f" → the promise {note.commitment}" if note.commitment else ""
+            yield f"{note.number}. {note.text} ({note.by}, {minute(note.at)}){promised}"

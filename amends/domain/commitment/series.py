@@ -9,16 +9,26 @@ from amends.domain.base.value import to_utc
 from amends.domain.incident.commitment import Commitment, CommitmentState, CommitmentStep
 
 FRESH: Mapping[str, Any] = {
-    "state": CommitmentState.OPEN, "evidence": {}, "evidence_link": "", "reason": {}, "settled_at": None,
-    "new_due_at": None, "next_word_at": None, "reminded_at": None, "escalated_at": None, "spent": None,
-    "reported_at": None, "reported_by": "", "reviewed_at": None, "reviewed_by": "", "refusal": "",
-}  # fmt: skip
+    "state": CommitmentState.OPEN,
+    "evidence": {},
+    "evidence_link": "",
+    "reason": {},
+    "settled_at": None,
+    "new_due_at": None,
+    "next_word_at": None,
+    "reminded_at": None,
+    "escalated_at": None,
+    "spent": None,
+    "reported_at": None,
+    "reported_by": "",
+    "reviewed_at": None,
+    "reviewed_by": "",
+    "refusal": "",
+}
 """The values of a commitment of which nothing has become yet."""
 
 
-def following(
-    series: Iterable[Commitment], taken: Collection[str], now: datetime
-) -> tuple[Commitment, ...]:  # fmt: skip
+def following(series: Iterable[Commitment], taken: Collection[str], now: datetime) -> tuple[Commitment, ...]:
     """Return the occurrences that follow the last one of the series at this time; none as long as its turn lasts.
 
     `taken` holds the ids of all commitments of the incident. After a long outage several follow at once, so that no
@@ -44,9 +54,12 @@ def _after(last: Commitment, taken: Collection[str], now: datetime) -> Commitmen
         return None
     steps = tuple(_again(step, last) for step in last.steps)
     changes = {
-        "id": free_id(last.series, number, taken), "number": number, "due_at": due, "steps": steps,
+        "id": free_id(last.series, number, taken),
+        "number": number,
+        "due_at": due,
+        "steps": steps,
         "added_at": None if last.made_in else now,
-    }  # fmt: skip
+    }
     return last.model_copy(update={**FRESH, **changes})
 
 

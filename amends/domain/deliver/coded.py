@@ -16,8 +16,12 @@ class CodedTexts:
 
     def __init__(self, draft: Draft, stocks: Collection[str]) -> None:
         """Begin with the commitments that have a stock; the draft may name more, of which there is none yet."""
-        own = {one.id for one in draft.commitments if one.take_up.codes}
-        stated = {one.key.removeprefix(COMMITMENT) for one in draft.statements if one.key.startswith(COMMITMENT)}
+        own = {commitment.id for commitment in draft.commitments if commitment.take_up.codes}
+        stated = {
+            statement.key.removeprefix(COMMITMENT)
+            for statement in draft.statements
+            if statement.key.startswith(COMMITMENT)
+        }
         slots = {name for variant in draft.variants for name in CODE_SLOT.findall(variant.text)}
         self.reminds_of = reminded_of(draft.audience)
         self._draft, self.commitments = draft, tuple(sorted((own | {*stocks} & stated) | slots))
@@ -40,7 +44,9 @@ class CodedTexts:
             texts = (self._draft.nearest(name, channel.reads, name.locale),)
         except KeyError:
             texts = tuple(variant for variant in self._draft.variants if variant.channel is channel.reads)
-        return tuple(one for one in self.commitments if any(_tells_of(text, one) for text in texts))
+        return tuple(
+            commitment for commitment in self.commitments if any(_tells_of(text, commitment) for text in texts)
+        )
 
 
 def _tells_of(variant: Variant, commitment: str) -> bool:

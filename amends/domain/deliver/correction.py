@@ -16,9 +16,21 @@ from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Hold, Person
 
 FIELDS = (
-    "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
-    "guardian_of", "flags", "consents_to_email", "further",
-)  # fmt: skip
+    "name",
+    "email",
+    "phone",
+    "locale",
+    "country",
+    "region",
+    "postal_address",
+    "timezone",
+    "data",
+    "segment",
+    "guardian_of",
+    "flags",
+    "consents_to_email",
+    "further",
+)
 """The values of a person that two lists are compared by; the number and the company's own id are not among them."""
 _values = attrgetter(*FIELDS)
 
@@ -212,7 +224,7 @@ def course(
     `why_not` as its reason.
     """
     if hold:
-        return Course(tuple(_held(one, ReceiptCause(hold)) for one in messages if one.state in OPEN))
+        return Course(tuple(_held(message, ReceiptCause(hold)) for message in messages if message.state in OPEN))
     after = _redirected(messages, addresses)
     changed = tuple(new for old, new in zip(messages, after, strict=True) if new != old)
     if standing := [one.channel for one in after if one.state in OPEN or one.settled]:
@@ -243,19 +255,19 @@ def _held(message: Stored, hold: ReceiptCause) -> Stored:
 
 def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, bytes]) -> list[Stored]:
     """Return each message as it is from now on; none is redirected to an address that another message has."""
-    taken = {(one.channel, one.address) for one in messages}
+    taken = {(message.channel, message.address) for message in messages}
     after: list[Stored] = []
-    for one in messages:
-        address = addresses.get(one.channel)
-        if one.state not in OPEN or one.address == address:
-            after.append(one)
-        elif one.doubtful:
-            after.append(replace(one, state=DeliveryState.UNCERTAIN))
-        elif address is None or (one.channel, address) in taken:
-            after.append(replace(one, state=DeliveryState.FAILED, cause=ReceiptCause.ADDRESS_GONE, detail=""))
+    for message in messages:
+        address = addresses.get(message.channel)
+        if message.state not in OPEN or message.address == address:
+            after.append(message)
+        elif message.doubtful:
+            after.append(replace(message, state=DeliveryState.UNCERTAIN))
+        elif address is None or (message.channel, address) in taken:
+            after.append(replace(message, state=DeliveryState.FAILED, cause=ReceiptCause.ADDRESS_GONE, detail=""))
         else:
-            taken.add((one.channel, address))
+            taken.add((message.channel, address))
             after.append(
-                replace(one, address=address, state=starts_as(one.channel), cause=ReceiptCause.NONE, detail="")
+                replace(message, address=address, state=starts_as(message.channel), cause=ReceiptCause.NONE, detail="")
             )
     return after

@@ -19,9 +19,7 @@ from amends.domain.incident.gaps import gap_findings
 from amends.domain.notice.notice import Draft, Variant
 from amends.domain.notice.statement import about
 from amends.domain.notice.told import Pages
-from amends.domain.notice.wording import (
-    Wording,
-)
+from amends.domain.notice.wording import Wording
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.remedy.remedy import CORRECTED
@@ -82,7 +80,10 @@ def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ..
     commitments = {commitment.id: commitment for commitment in case.commitments}
     made = [notice_about(one, case.changes[one.id]) for one in to_be_made(case)]
     changed = [notice_about(commitments[commitment_id], change) for commitment_id, change in case.untold.items()]
-    corrected = [Wanted(one.notice, CORRECTED, one.audience) for one in case.result_corrections]
+    corrected = [
+        Wanted(result_correction.notice, CORRECTED, result_correction.audience)
+        for result_correction in case.result_corrections
+    ]
     wanted = []
     for notice in (*made, *_being_made(case), *changed, *corrected):
         drafted = case.notice(notice.id)
@@ -93,10 +94,10 @@ def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ..
 
 def _being_made(case: Case) -> Iterator[Wanted]:
     """Yield the notices that make commitments and that some people have and others still wait for."""
-    for one in case.commitments:
-        notice = case.notice(one.made_in)
-        if notice and notice.about == one.id and not notice.stage.is_over:
-            yield Wanted(notice.id, MADE, one.audience, one.id, int(notice.id.rpartition("-")[2]))
+    for commitment in case.commitments:
+        notice = case.notice(commitment.made_in)
+        if notice and notice.about == commitment.id and not notice.stage.is_over:
+            yield Wanted(notice.id, MADE, commitment.audience, commitment.id, int(notice.id.rpartition("-")[2]))
 
 
 def notice_about(commitment: Commitment, change: int) -> Wanted:
@@ -110,9 +111,16 @@ def notice_about(commitment: Commitment, change: int) -> Wanted:
 
 
 def draft(
-    case: DraftView, wording: Wording, step: Step, number: int, wanted: Wanted, readers: Readers, links: Links,
-    facts_digest: str, now: datetime,
-) -> Draft:  # fmt: skip
+    case: DraftView,
+    wording: Wording,
+    step: Step,
+    number: int,
+    wanted: Wanted,
+    readers: Readers,
+    links: Links,
+    facts_digest: str,
+    now: datetime,
+) -> Draft:
     """Return the notice, written in every variant that its audience needs.
 
     Raises ContentError when the incident file has a gap, a template or a language is missing, or a template asks for a
@@ -167,7 +175,7 @@ def draft(
 
 def _corrected(pages: Pages, variants: Iterable[Variant]) -> tuple[PageVersion, ...]:
     """Return the wrong pages of other notices of which the page among these variants says what is right."""
-    on_the_page = {key for one in variants if one.channel.page for key in one.states}
+    on_the_page = {key for variant in variants if variant.channel.page for key in variant.states}
     return tuple(page for page, wrong in pages.wrong.items() if wrong & on_the_page)
 
 
@@ -248,5 +256,10 @@ def _earlier_authors(case: DraftView, wanted: Wanted, made: Iterable[Commitment]
     Those who put a result right are authors of its correction.
     """
     added = {case.worded_by[one.id] for one in made if one.id in case.worded_by}
-    corrected = {name for one in case.result_corrections if one.notice == wanted.id for name in one.by}
+    corrected = {
+        name
+        for result_correction in case.result_corrections
+        if result_correction.notice == wanted.id
+        for name in result_correction.by
+    }
     return tuple(sorted({*case.earlier_authors_about(wanted.about), *added, *corrected} - {case.author}))

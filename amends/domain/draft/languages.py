@@ -85,7 +85,7 @@ def as_if_ruled(case: DraftView, words: Collection[str], by_locale: Mapping[str,
 
 def provisional(rules: Mapping[str, str]) -> tuple[LocaleRuling, ...]:
     """Return rulings for a dry run, which nobody has made."""
-    return tuple(LocaleRuling(locale=one, instead=rules[one], by="", at=NEVER) for one in rules)
+    return tuple(LocaleRuling(locale=rule, instead=rules[rule], by="", at=NEVER) for rule in rules)
 
 
 def _or_rule(incident: Incident, locales: Collection[str], usable: Collection[str]) -> str:

@@ -105,9 +105,17 @@ class _TemplateTrial:
         wanted = Wanted(self.notice, self.notice, audience, subject.id if subject else "", session=session)
         links, readers = Links("https://notices.example"), self._readers()
         Writer(
-            case, self.wording, wanted, links, readers, state.made, state.news_at, state.missed, self.now,
+            case,
+            self.wording,
+            wanted,
+            links,
+            readers,
+            state.made,
+            state.news_at,
+            state.missed,
+            self.now,
             (self.channel,),
-        ).variants()  # fmt: skip
+        ).variants()
 
     def _readers(self) -> Readers:
         known = self.state.known
@@ -116,7 +124,7 @@ class _TemplateTrial:
         if not known:
             return Readers("", len(kinds), frozenset(kinds))
         changes = tuple(_changes(known))
-        before = {one.key: one.was for one in changes if one.was}
+        before = {change.key: change.was for change in changes if change.was}
         versions = [PageVersion(self.notice, self.now - days * DAY) for days in (2, 1)]
         pages = Pages(earlier=dict(zip(versions, (before, known | {ONE_PERSON.key: ONE_PERSON}), strict=True)))
         return Readers("", len(kinds), frozenset(kinds), Differences(people={"": changes}, public=changes), pages)
@@ -129,7 +137,7 @@ def _faults_of(trials: Iterable[_TemplateTrial]) -> Iterator[Finding]:
             trial.render()
         except ContentError as error:
             yield from error.findings
-            if any(one.code == "E129" for one in error.findings):
+            if any(finding.code == "E129" for finding in error.findings):
                 return
 
 
@@ -158,11 +166,16 @@ def _answered(case: DraftView, now: datetime) -> tuple[SurveyResults, ...]:
     some = Estimate(value=4.0, low=3.5, high=4.5, answers=12)
     return tuple(
         SurveyResults(
-            survey=survey.id, invitation=survey.id, released_at=now, invited=40, answered=12, counted=12,
-            questions=tuple(QuestionResult(question=one.id, mean=some) for one in survey.scales),
+            survey=survey.id,
+            invitation=survey.id,
+            released_at=now,
+            invited=40,
+            answered=12,
+            counted=12,
+            questions=tuple(QuestionResult(question=scale.id, mean=some) for scale in survey.scales),
         )
         for survey in (case.playbook.surveys if case.playbook else ())
-    )  # fmt: skip
+    )
 
 
 def _many_asked(incident: Incident, now: datetime) -> tuple[ManyAsked, ...]:
@@ -248,9 +261,17 @@ def _changes(known: dict[str, Statement]) -> Iterator[Change]:
 
 def _sent(notice: str, at: datetime) -> NoticeStatus:
     return NoticeStatus(
-        id=notice, version=1, template=notice, step="", occurrence=1, stage=NoticeStage.SENT, binding="",
-        approvals_needed=0, drafted_at=at, sent_at=at,
-    )  # fmt: skip
+        id=notice,
+        version=1,
+        template=notice,
+        step="",
+        occurrence=1,
+        stage=NoticeStage.SENT,
+        binding="",
+        approvals_needed=0,
+        drafted_at=at,
+        sent_at=at,
+    )
 
 
 def _bare(incident: Incident) -> Incident:

@@ -152,10 +152,18 @@ class Writer:
     """A writer of one notice, which renders the notice's templates."""
 
     def __init__(
-        self, case: DraftView, wording: Wording, wanted: Wanted, links: Links, readers: Readers,
-        made: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
+        self,
+        case: DraftView,
+        wording: Wording,
+        wanted: Wanted,
+        links: Links,
+        readers: Readers,
+        made: tuple[Commitment, ...],
+        news_at: datetime | None,
+        missed: NextUpdate | None,
+        now: datetime,
         channels: Iterable[ChannelKind],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._readers, self._made, self._news_at, self._missed, self._now = readers, made, news_at, missed, now
         # People who were told otherwise may be of any segment: what was promised to everyone is for them all.
@@ -179,7 +187,9 @@ class Writer:
         """Yield the findings about the languages of these readers, if people read the notice, and of the texts."""
         people = self._case.audience.by_locale
         read = (
-            {one.locale for one in self._readers.kinds} if any(one.personal for one in self._channels) else set[str]()
+            {kind.locale for kind in self._readers.kinds}
+            if any(channel.personal for channel in self._channels)
+            else set[str]()
         )
         words = self._wording.locales(self._wanted.template)
         readers = {locale: people.get(locale, 0) for locale in sorted(read)}
@@ -189,14 +199,16 @@ class Writer:
         """Return the names of the texts on this channel; only a detailed one tells each cohort its difference."""
         if not channel.personal:
             return [TextName(locale, Reader.SELF) for locale in self._locales]
-        kinds = self._readers.kinds if channel.detailed else (one._replace(cohort="") for one in self._readers.kinds)
-        own = (one._replace(locale=self.locale_for(one.locale), addendum=self._addendum(one.addendum)) for one in kinds)
+        kinds = self._readers.kinds if channel.detailed else (kind._replace(cohort="") for kind in self._readers.kinds)
+        own = (
+            kind._replace(locale=self.locale_for(kind.locale), addendum=self._addendum(kind.addendum)) for kind in kinds
+        )
         return sorted(set(own))
 
     def _what_is_known(self) -> dict[str, Statement]:
         """Return each statement that the notice could make, by its key."""
         case, zone = self._case, self._case.incident.organisation.timezone
-        made = (committed(one, self._now, zone) for one in self._commitments())
+        made = (committed(commitment, self._now, zone) for commitment in self._commitments())
         news = [next_update(self._news_at)] if self._news_at else []
         none = [Statement(key=StatementKey.ELEMENTS, value="")] if isinstance(self._wanted.audience, NoLonger) else []
         return stated_by(case.incident, case.audience.people) | {one.key: one for one in (*made, *news, *none)}
@@ -210,7 +222,7 @@ class Writer:
 
     def instead(self) -> dict[str, str]:
         """Return the locale that was ruled for each locale of these readers without words."""
-        return ruled_instead((one.locale for one in self._readers.kinds), self._locales, self._case.locale_rulings)
+        return ruled_instead((kind.locale for kind in self._readers.kinds), self._locales, self._case.locale_rulings)
 
     def _missing_language(self) -> Finding:
         return Finding(
@@ -237,9 +249,15 @@ class Writer:
         heading, in_subject = split_statements(named.strip())
         subject, _ = split_items(heading)
         return Variant(
-            **name._asdict(), channel=channel, subject=subject, text=text, parts=parts, items=items,
-            states=self._known(states | in_subject), quotes=quotes,
-        )  # fmt: skip
+            **name._asdict(),
+            channel=channel,
+            subject=subject,
+            text=text,
+            parts=parts,
+            items=items,
+            states=self._known(states | in_subject),
+            quotes=quotes,
+        )
 
     def _changes(self, phrases: Phrases, name: TextName, channel: ChannelKind) -> list[dict[str, Any]]:
         """Return what these readers were told otherwise, as far as the laws of their home let a notice say it.
@@ -284,21 +302,21 @@ class Writer:
         for at, before, after in reversed([*zip(dates, told, told[1:], strict=False)]):
             changes = revision(before, after)
             found.append(self._revision(phrases, at, changes, changed_later))
-            changed_later |= {one.key for one in changes}
+            changed_later |= {change.key for change in changes}
         return found
 
     def _revision(
         self, phrases: Phrases, at: datetime, changes: Changes, changed_later: Collection[str]
     ) -> dict[str, Any]:
         date, in_words = self._date(phrases, at), []
-        for one in changes:
-            overtaken = one.key in changed_later
-            now = {"now": Quoted(_in_words(phrases, one.now))} if overtaken else {}
+        for change in changes:
+            overtaken = change.key in changed_later
+            now = {"now": Quoted(_in_words(phrases, change.now))} if overtaken else {}
             marks = {
                 "overtaken": "yes" if overtaken else "",
-                "promise": "yes" if one.key.startswith(COMMITMENT) else "",
+                "promise": "yes" if change.key.startswith(COMMITMENT) else "",
             }
-            in_words.append(self._change(phrases, one) | marks | now)
+            in_words.append(self._change(phrases, change) | marks | now)
         return {"date": date if at == self._now else Quoted(date), "changes": in_words}
 
     def _may_say(self, addendum: str, key: str) -> bool:
@@ -400,7 +418,7 @@ class Writer:
         survey = playbook.survey(done[-1].survey) if playbook and done else None
         if survey is None:
             return {}
-        means, words = done[-1].means, {one.id: one.words for one in survey.questions}
+        means, words = done[-1].means, {question.id: question.words for question in survey.questions}
         rated = [(mean, text_for(words[name], phrases.locale)) for name, mean in means.items() if name in words]
         said = sorted((mean, text) for mean, text in rated if text)
         if not said:
@@ -493,12 +511,14 @@ class Writer:
 
     def _commitments(self) -> tuple[Commitment, ...]:
         """Return the commitments that were made, and those that this notice makes."""
-        return (*(one for one in self._case.commitments if one.made_in), *self._made)
+        return (*(commitment for commitment in self._case.commitments if commitment.made_in), *self._made)
 
     @cached_property
     def results(self) -> dict[str, Texts]:
         """Return the words for each person's own result by its name; empty unless the notice tells these results."""
-        told = next((one for one in self._commitments() if one.id == self._wanted.tells_results_of), None)
+        told = next(
+            (commitment for commitment in self._commitments() if commitment.id == self._wanted.tells_results_of), None
+        )
         if told is None or told.per_person is None or told.state is not CommitmentState.KEPT:
             return {}
         declined = {locale: self._wording.phrases[locale].portal.get("remedy_declined", "") for locale in self._locales}
@@ -558,7 +578,9 @@ def _take_up(phrases: Phrases, locale: str, take_up: TakeUp) -> dict[str, str]:
 
 def _only_code(promises: Iterable[Mapping[str, Any]]) -> str:
     """Return the slot of the person's own code when one of these commitments has one, else ""."""
-    found = [one["take_up"]["code"] for one in promises if one["take_up"]["codes"] and one["take_up"]["code"]]
+    found = [
+        promise["take_up"]["code"] for promise in promises if promise["take_up"]["codes"] and promise["take_up"]["code"]
+    ]
     return found[0] if len(found) == 1 else ""
 
 

@@ -151,7 +151,7 @@ def cacao_playbook(playbook: Playbook, digest: str, created: datetime, modified:
         raise ValueError("modified is before created")
     work = _Workflow(playbook)
     start = work.whole()
-    activities = {one.playbook_activity for step in work.steps.values() for one in _commands(step)} - {None}
+    activities = {command.playbook_activity for step in work.steps.values() for command in _commands(step)} - {None}
     kinds = {step.type for step in work.steps.values()}
     delayed = any(isinstance(step, CacaoAction) and step.delay for step in work.steps.values())
     types = (PlaybookType.NOTIFICATION.value,)
@@ -286,9 +286,7 @@ class _Workflow:
         """Return an action that leads nowhere yet; its agent is defined."""
         agent = _made_id("group", f"{self._playbook.id}.{owner}")
         self.agents[agent] = CacaoAgent(name=str(owner), description=_who(owner))
-        return CacaoAction(
-            name=name, description=said, on_completion=UNLINKED, commands=tuple(commands), agent=agent
-        )  # fmt: skip
+        return CacaoAction(name=name, description=said, on_completion=UNLINKED, commands=tuple(commands), agent=agent)
 
     def _add(self, kind: str, place: str, step: CacaoStep) -> str:
         """Add a step under an id that hangs on its kind and place alone; return the id."""

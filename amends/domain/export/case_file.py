@@ -233,9 +233,9 @@ def case_file(
         duties=tuple(map(_duty, statuses(case, now))),
         notices=tuple(map(_notice, case.notices)),
         reach_by_day=reach_by_day(by_day.reached),
-        next_updates=tuple(_next_update(one, now) for one in next_updates(case, now)),
+        next_updates=tuple(_next_update(next_update, now) for next_update in next_updates(case, now)),
         longest_silence=_silence(case, now),
-        promises=tuple(_promise(one, now) for one in case.commitments),
+        promises=tuple(_promise(commitment, now) for commitment in case.commitments),
         promises_by_day=promises_by_day(case, now),
         cost=case_cost(case, other_costs),
         questions=_questions(case),
@@ -388,4 +388,4 @@ def _seconds(span: timedelta) -> int:
 
 def first_day(days: Iterable[ReachDay | QuestionsDay | PromisesDay]) -> date | None:
     """Return the earliest of these days, or None without any."""
-    return min((one.day for one in days), default=None)
+    return min((day.day for day in days), default=None)

@@ -89,13 +89,18 @@ def promises_by_day(case: Case, now: datetime) -> tuple[PromisesDay, ...]:
     Of an earlier day, a commitment counts as late from the end of the day for which it was promised first.
     """
     zone = case.calendar.zone
-    made = {one.id: _made_at(case, one) for one in case.commitments}
-    moments = [at for one in case.commitments for at in (made[one.id], one.due_at, one.settled_at) if at]
+    made = {commitment.id: _made_at(case, commitment) for commitment in case.commitments}
+    moments = [
+        at
+        for commitment in case.commitments
+        for at in (made[commitment.id], commitment.due_at, commitment.settled_at)
+        if at
+    ]
     today = now.astimezone(zone).date()
     days = sorted({today, *(at.astimezone(zone).date() for at in moments)}) if case.commitments else []
     by_day = [PromisesDay(day=day, states=_states(case, made, day, zone)) for day in days if day < today]
     if days:
-        by_day.append(PromisesDay(day=today, states=_counted(fate(one, now) for one in case.commitments)))
+        by_day.append(PromisesDay(day=today, states=_counted(fate(commitment, now) for commitment in case.commitments)))
     return tuple(by_day)
 
 
@@ -114,7 +119,7 @@ def _made_at(case: Case, commitment: Commitment) -> datetime:
 
 def _states(case: Case, made: dict[str, datetime], day: date, zone: ZoneInfo) -> dict[str, int]:
     end = end_of(day, zone)
-    return _counted(_state_at(one, end) for one in case.commitments if made[one.id] < end)
+    return _counted(_state_at(commitment, end) for commitment in case.commitments if made[commitment.id] < end)
 
 
 def _state_at(commitment: Commitment, end: datetime) -> str:

@@ -113,15 +113,17 @@ def _duties(source: ReportSource) -> ReportTable:
     zone = source.case.incident.organisation.timezone
     rows = (
         (
-            one.duty.id,
-            one.duty.recipient_name,
-            f"{one.duty.law}, {one.duty.citation}",
-            plain(one.duty.standing),
-            minute(one.duty.due_at) if one.done_at and one.duty.due_at else by_when(one.duty, source.now, zone),
-            minute(one.done_at),
-            in_time(one.early_by) if one.early_by is not None else one.missing,
+            status.duty.id,
+            status.duty.recipient_name,
+            f"{status.duty.law}, {status.duty.citation}",
+            plain(status.duty.standing),
+            minute(status.duty.due_at)
+            if status.done_at and status.duty.due_at
+            else by_when(status.duty, source.now, zone),
+            minute(status.done_at),
+            in_time(status.early_by) if status.early_by is not None else status.missing,
         )
-        for one in statuses(source.case, source.now)
+        for status in statuses(source.case, source.now)
     )
     head = columns("Duty", "Whom", "Law", "Standing", "By when", "Done", "In time")
     return ReportTable(title="Duties", columns=head, rows=tuple(rows))
@@ -158,10 +160,16 @@ def _notices(source: ReportSource) -> ReportSection:
         return _section("notices", "Notices", ["None was drafted yet."])
     states = tuple(map(say, PersonState))
     rows = (
-        (f"{one.id} v{one.version}", status.stands, minute(one.sent_at), ", ".join(status.approvals),
-         *(one.people[state] for state in PersonState), one.in_all)
+        (
+            f"{one.id} v{one.version}",
+            status.stands,
+            minute(one.sent_at),
+            ", ".join(status.approvals),
+            *(one.people[state] for state in PersonState),
+            one.in_all,
+        )
         for one, status in zip(source.file.notices, shown, strict=True)
-    )  # fmt: skip
+    )
     head = columns("Notice", "Stage", "Sent", "Approved by", *states, "all", numbers=states, total="all")
     tables = [ReportTable(title="Notices", columns=head, rows=tuple(rows)), *_told_lawfully(source)]
     emergencies = [
@@ -177,7 +185,9 @@ def _notices(source: ReportSource) -> ReportSection:
 
 
 def _told_lawfully(source: ReportSource) -> Iterator[ReportTable]:
-    rows = tuple((f"{one.recipient} {one.id}", str(one.told), one.missing) for one in source.file.duties if one.told)
+    rows = tuple(
+        (f"{duty.recipient} {duty.id}", str(duty.told), duty.missing) for duty in source.file.duties if duty.told
+    )
     if rows:
         head = columns("Duty", "Told lawfully", "Missing")
         yield ReportTable(title="Told lawfully", columns=head, rows=rows)
@@ -189,7 +199,7 @@ def _reach(source: ReportSource) -> ReportSection:
         return _section("reach", "Reach over time", ["Nobody was reached yet."])
     rows = tuple((one.notice, one.day.isoformat(), one.reached, one.in_all) for one in days)
     head = columns("Notice", "Day", "Reached", "In all", numbers=("Reached", "In all"))
-    most = sorted(source.file.notices, key=lambda one: -one.in_all)[:MOST_LINES]
+    most = sorted(source.file.notices, key=lambda notice: -notice.in_all)[:MOST_LINES]
     lines = (
         ChartLine(name=one.id, points=tuple((day.day, day.in_all) for day in days if day.notice == one.id))
         for one in most
@@ -244,11 +254,11 @@ def _promises(source: ReportSource) -> ReportSection:
     days = source.file.promises_by_day
     if not days:
         return _section("promises", "Promises", tables=tables)
-    states = tuple(dict.fromkeys(state for one in days for state in one.states))
-    by_day = tuple((one.day.isoformat(), *(one.states.get(state, 0) for state in states)) for one in days)
+    states = tuple(dict.fromkeys(state for day in days for state in day.states))
+    by_day = tuple((day.day.isoformat(), *(day.states.get(state, 0) for state in states)) for day in days)
     over_time = ReportTable(title="Promises over time", columns=columns("Day", *states, numbers=states), rows=by_day)
     lines = (
-        ChartLine(name=state, points=tuple((one.day, one.states.get(state, 0)) for one in days)) for state in states
+        ChartLine(name=state, points=tuple((day.day, day.states.get(state, 0)) for day in days)) for state in states
     )
     return _section("promises", "Promises", (), [*tables, over_time], [_chart(source, "Promises by state", lines)])
 
@@ -257,14 +267,12 @@ def _questions(source: ReportSource) -> ReportSection:
     asked, days = source.file.questions, source.file.questions_by_day
     said = f"{asked.asked} asked, {asked.open} open, {asked.overdue} overdue."
     numbers = ("Asked", "Open")
-    topics = tuple((one.topic.replace("_", " "), one.asked, one.open) for one in asked.topics)
-    by_topic = ReportTable(
-        title="Questions by topic", columns=columns("Topic", *numbers, numbers=numbers), rows=topics
-    )  # fmt: skip
+    topics = tuple((topic.topic.replace("_", " "), topic.asked, topic.open) for topic in asked.topics)
+    by_topic = ReportTable(title="Questions by topic", columns=columns("Topic", *numbers, numbers=numbers), rows=topics)
     if not days:
         return _section("questions", "Questions", [said], [by_topic])
     heads = ("Asked", "Answered", "Open in the evening")
-    rows = tuple((one.day.isoformat(), one.asked, one.answered, one.open) for one in days)
+    rows = tuple((day.day.isoformat(), day.asked, day.answered, day.open) for day in days)
     over_time = ReportTable(title="Questions over time", columns=columns("Day", *heads, numbers=heads), rows=rows)
     chart = _chart(source, "Questions asked, answered and open", _question_lines(source))
     return _section("questions", "Questions", [said], [by_topic, over_time], [chart])
@@ -273,10 +281,10 @@ def _questions(source: ReportSource) -> ReportSection:
 def _question_lines(source: ReportSource) -> Iterator[ChartLine]:
     asked = answered = 0
     lines: dict[str, list[tuple[date, int]]] = {"asked in all": [], "answered in all": [], "open": []}
-    for one in source.file.questions_by_day:
-        asked, answered = asked + one.asked, answered + one.answered
-        for line, number in zip(lines.values(), (asked, answered, one.open), strict=True):
-            line.append((one.day, number))
+    for question in source.file.questions_by_day:
+        asked, answered = asked + question.asked, answered + question.answered
+        for line, number in zip(lines.values(), (asked, answered, question.open), strict=True):
+            line.append((question.day, number))
     yield from (ChartLine(name=name, points=tuple(points)) for name, points in lines.items())
 
 
@@ -289,12 +297,12 @@ def _contacts(source: ReportSource) -> ReportSection:
     numbers = ("Told", "Contacts", "Expected", "At least", "At most")
     rows = tuple(
         (
-            one.day.isoformat(),
-            one.told or "",
-            "" if one.seen is None else one.seen,
-            *map(round, (one.expected, one.low, one.high)),
+            day.day.isoformat(),
+            day.told or "",
+            "" if day.seen is None else day.seen,
+            *map(round, (day.expected, day.low, day.high)),
         )
-        for one in days
+        for day in days
     )
     table = ReportTable(title="Contacts a day", columns=columns("Day", *numbers, numbers=numbers), rows=rows)
     said = f"By page, mail, SMS and telephone; seen, and expected {by}. Nine in ten days lie in the range."
@@ -318,7 +326,7 @@ def _surveys(source: ReportSource) -> ReportSection:
 
 def _timeline(source: ReportSource) -> ReportSection:
     planned = plan(source.case, source.now)
-    happened = tuple((minute(one.at), one.actor, one.act, one.subject) for one in source.acts)
+    happened = tuple((minute(act.at), act.actor, act.act, act.subject) for act in source.acts)
     coming = tuple((minute(one.due_at), one.step, one.number) for one in (*planned.due, *planned.upcoming))
     tables = [
         ReportTable(title="Timeline", columns=columns("When", "Who", "What", "About"), rows=happened),
@@ -357,9 +365,11 @@ def _review(source: ReportSource) -> ReportSection:
     head, noted = columns("Figure", "Value"), columns("Kind", "What the team said")
     tables = [
         ReportTable(
-            title=f"{one.step}, ended on {minute(one.at)} by {one.by}", columns=head, rows=figure_lines(one.figures)
+            title=f"{review.step}, ended on {minute(review.at)} by {review.by}",
+            columns=head,
+            rows=figure_lines(review.figures),
         )
-        for one in source.reviews
+        for review in source.reviews
     ]
     said = tuple((heading, line) for heading, lines in note_sections(source.notes) for line in lines)
     tables += [ReportTable(title="Notes of the team", columns=noted, rows=said)] if said else []

@@ -147,7 +147,7 @@ def best_locale(texts: Mapping[str, object], locale: str) -> str | None:
     if locale in texts:
         return locale
     language = locale.partition("-")[0]
-    return next((one for one in sorted(texts) if one.partition("-")[0] == language), None)
+    return next((text for text in sorted(texts) if text.partition("-")[0] == language), None)
 
 
 def needs_approval(questions: int) -> bool:

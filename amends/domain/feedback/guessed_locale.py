@@ -12,6 +12,6 @@ SHARE = 0.2
 def guessed_locale(words: str, offered: Sequence[str], default: str) -> str:
     """Return zh-CN for a text in Chinese characters, if it is among the offered locales; else the default."""
     letters = [ord(character) for character in words if character.isalpha()]
-    han, kana = sum(one in HAN for one in letters), sum(one in OTHER for one in letters)
+    han, kana = sum(letter in HAN for letter in letters), sum(letter in OTHER for letter in letters)
     is_chinese = bool(letters) and not kana and han >= SHARE * len(letters)
     return CHINESE if is_chinese and CHINESE in offered else default

@@ -389,8 +389,7 @@ WORDS: dict[str, FormQuestion] = {
     "data_subjects": _choice(DataSubject, subjects),
     "encrypted": _yes_or_no(lambda facts: facts.encrypted_at_rest),
     "established": _choice(
-        "in_area outside_area",
-        lambda context: "in_area" if _seat_country(context) in context.area else "outside_area",
+        "in_area outside_area", lambda context: "in_area" if _seat_country(context) in context.area else "outside_area"
     ),
     "everyone_told": _choice("all not_all", _everyone_told),
     "exfiltration": _choice(EXFILTRATION, _exfiltration),

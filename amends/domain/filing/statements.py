@@ -263,7 +263,10 @@ def _risk_text(context: FilingContext) -> str | None:
 def _measures(context: FilingContext) -> str | None:
     done = context.facts.mitigations
     mitigations = done.value or () if done.stands else ()
-    lines = [f"{spoken(one.what)}{f', {context.local(one.at)}' if one.at else ''}" for one in mitigations]
+    lines = [
+        f"{spoken(mitigation.what)}{f', {context.local(mitigation.at)}' if mitigation.at else ''}"
+        for mitigation in mitigations
+    ]
     return "\n".join(filter(None, (context.story.what_we_do, listed(lines))))
 
 
@@ -280,7 +283,7 @@ def _telling_planned_on(context: FilingContext) -> date | None:
     """Return the day for which the first notice is planned, or None when none is."""
     planned = plan(context.case, context.now)
     occurrences = (one for one in (*planned.due, *planned.upcoming) if one.phase is Phase.NOTIFY)
-    return next((context.local_date(max(one.due_at, context.now)) for one in occurrences), None)
+    return next((context.local_date(max(occurrence.due_at, context.now)) for occurrence in occurrences), None)
 
 
 def _telling_so_far(context: FilingContext) -> str | None:

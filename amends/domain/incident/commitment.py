@@ -153,11 +153,7 @@ def _due(given: object) -> Span | date:
 
 LastDay = Annotated[str, AfterValidator(_day)]
 """A day such as 2028-12-31, or nothing."""
-Due = Annotated[
-    Span | date,
-    PlainValidator(_due, json_schema_input_type=str),
-    PlainSerializer(str, return_type=str),
-]
+Due = Annotated[Span | date, PlainValidator(_due, json_schema_input_type=str), PlainSerializer(str, return_type=str)]
 """A span counted from when the people were told, such as 30d, or the last day, such as 2027-03-31."""
 
 
@@ -401,9 +397,9 @@ def to_foresee(
     Each comes with the time by which people hear of it again, which is `again` after the day that they were told.
     """
     return {
-        one.id: max(one.word_due_at, now) + again
-        for one in commitments
-        if one.state is CommitmentState.OPEN and one.made_in and one.word_due_at - before <= now
+        commitment.id: max(commitment.word_due_at, now) + again
+        for commitment in commitments
+        if commitment.state is CommitmentState.OPEN and commitment.made_in and commitment.word_due_at - before <= now
     }
 
 
@@ -454,7 +450,9 @@ def when_due(planned: PlannedCommitment) -> str:
 
 def planned_steps(steps: tuple[PlannedCommitmentStep, ...], told_at: datetime, zone: str) -> tuple[CommitmentStep, ...]:
     """Return the steps with their times, counted from `told_at`; days end in the time zone."""
-    return tuple(CommitmentStep(what=one.what, owner=one.owner, due_at=due_at(one.due, told_at, zone)) for one in steps)
+    return tuple(
+        CommitmentStep(what=step.what, owner=step.owner, due_at=due_at(step.due, told_at, zone)) for step in steps
+    )
 
 
 def commit(planned: PlannedCommitment, notified_at: datetime, notice: str, zone: str = "UTC") -> Commitment:

@@ -69,9 +69,13 @@ class StatementKey(StrEnum):
 
 
 NATURE = (
-    StatementKey.CAUSE, StatementKey.VECTOR, StatementKey.MALICIOUS, StatementKey.ENCRYPTED, StatementKey.EXFILTRATION,
+    StatementKey.CAUSE,
+    StatementKey.VECTOR,
+    StatementKey.MALICIOUS,
+    StatementKey.ENCRYPTED,
+    StatementKey.EXFILTRATION,
     StatementKey.RECIPIENT,
-)  # fmt: skip
+)
 """The statements that a text about what happened makes."""
 STORY_STATES: dict["StoryText", tuple[StatementKey, ...]] = {
     "what_happened": NATURE,

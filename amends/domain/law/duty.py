@@ -173,7 +173,7 @@ class Duty(Value):
     @property
     def ways(self) -> tuple[str, ...]:
         """Return in words how people may be told, or how an office takes what is filed."""
-        told = (one.value.replace("_", " ") for one in self.channels)
+        told = (channel.value.replace("_", " ") for channel in self.channels)
         return tuple(filter(None, (*told, self.channels_in_words, *self.filed_by)))
 
     def overdue(self, now: datetime) -> bool:

@@ -47,7 +47,9 @@ def remedies(proof: Proof) -> Iterator[Finding]:
     known, variant = proof.known, proof.variant
     if proof.draft.template not in known.addenda.whole or not (proof.detailed and variant.channel.personal):
         return
-    promised = [one.id for one in known.commitments if one.kind is CommitmentKind.CREDIT_MONITORING]
+    promised = [
+        commitment.id for commitment in known.commitments if commitment.kind is CommitmentKind.CREDIT_MONITORING
+    ]
     advice = f"check the promise {' and '.join(promised)}" if promised else "check it: no credit monitoring is promised"
     for duty in known.duties:
         owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing.owed

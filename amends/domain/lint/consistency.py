@@ -261,7 +261,7 @@ def counts_apart(known: LintContext) -> Iterator[Finding]:
     Nobody can say which of the two is wrong: a person amends the facts, with `min` or `max` where the number is open.
     """
     fact, listed = known.incident.facts.people, known.audience.people
-    states = any(one.key == StatementKey.PEOPLE for one in known.draft.statements)
+    states = any(statement.key == StatementKey.PEOPLE for statement in known.draft.statements)
     if not (states and listed and fact.value and fact.stands):
         return
     if fact.value.is_apart_from(listed):
@@ -273,7 +273,9 @@ def counts_apart(known: LintContext) -> Iterator[Finding]:
 def data_apart(known: LintContext) -> Iterator[Finding]:
     """Yield L158 when a notice names to people their own data, and the list has kinds that the facts do not name."""
     apart = known.audience.not_in_the_facts(known.incident.facts)
-    states = any(one.channel.personal and StatementKey.ELEMENTS in one.states for one in known.draft.variants)
+    states = any(
+        variant.channel.personal and StatementKey.ELEMENTS in variant.states for variant in known.draft.variants
+    )
     if states and apart:
         kinds = listed([f"{kind} ({counted(people, 'person', 'people')})" for kind, people in sorted(apart.items())])
         what = f"the list has {kinds}, which the facts rule out or do not name"
@@ -365,8 +367,12 @@ def _days_known(proof: Proof) -> frozenset[date]:
     ]
     moments += [fact.at for _, fact in facts if isinstance(fact, Fact)]
     moments += [done.at for done in facts.mitigations.value or ()]
-    moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.next_word_at, one.settled_at)]
-    tracked = "\n".join(line for one in commitments for line in _in_words(one, proof.variant.locale))
+    moments += [
+        at
+        for commitment in commitments
+        for at in (commitment.due_at, commitment.new_due_at, commitment.next_word_at, commitment.settled_at)
+    ]
+    tracked = "\n".join(line for commitment in commitments for line in _in_words(commitment, proof.variant.locale))
     in_texts = (day.as_date for day in days(tracked, proof.phrases))
     last_days = (date.fromisoformat(one.until) for one in _offered(proof) if one.until)
     return frozenset((*(known.day(at) for at in moments if at), *(day for day in in_texts if day), *last_days))
@@ -422,7 +428,7 @@ def commitments_tracked(proof: Proof) -> Iterator[Finding]:
     Sentences about the next update are left out, because the plan tracks its time.
     """
     locale = proof.variant.locale
-    tracked = [_dense(plain(text_for(one.promise, locale))) for one in proof.known.commitments]
+    tracked = [_dense(plain(text_for(commitment.promise, locale))) for commitment in proof.known.commitments]
     for sentence in dict.fromkeys(dated_promises(MARK.sub("…", proof.variant.text), proof.phrases)):
         said = _dense(sentence)
         if not NEXT_NEWS.search(sentence) and not any(text and (text in said or said in text) for text in tracked):
@@ -445,16 +451,17 @@ def commitments_said(proof: Proof) -> Iterator[Finding]:
 
 def offers_can_be_taken_up(known: LintContext) -> Iterator[Finding]:
     """Yield L162 for each offer of this notice that nobody could take up."""
-    planned = {one.id: one.needs for one in known.incident.commitments}
-    for one in known.draft.commitments:
-        if lacks := one.take_up.lacks(needs_of(one.kind, planned.get(one.id, ()))):
-            what = f"offers {one.id}, and nobody could take it up without {listed(lacks)}"
-            advice = f"write it under take_up of {one.id} in the incident file, or promise it once there is a contract"
+    planned = {commitment.id: commitment.needs for commitment in known.incident.commitments}
+    for commitment in known.draft.commitments:
+        if lacks := commitment.take_up.lacks(needs_of(commitment.kind, planned.get(commitment.id, ()))):
+            what = f"offers {commitment.id}, and nobody could take it up without {listed(lacks)}"
+            take_up = f"take_up of {commitment.id} in the incident file"
+            advice = f"write it under {take_up}, or promise it once there is a contract"
             yield Finding(known.draft.notice, "L162", what, advice)
 
 
 def _offered(proof: Proof) -> tuple[TakeUp, ...]:
-    return tuple(one.take_up for one in proof.known.commitments)
+    return tuple(commitment.take_up for commitment in proof.known.commitments)
 
 
 def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:

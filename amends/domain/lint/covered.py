@@ -17,7 +17,9 @@ def uncovered(proof: Proof) -> Iterator[Finding]:
     states = _states(proof)
     facts = _people(proof)
     if StatementKey.PEOPLE not in states:
-        for count in {one.words: one for one in proof.headcounts if one.number in facts}.values():
+        for count in {
+            headcount.words: headcount for headcount in proof.headcounts if headcount.number in facts
+        }.values():
             yield proof.finding("L159", f"names “{count.words}” and does not state people", ADVICE)
     for day in {one.words: one for one in proof.days}.values():
         keys = [key for key, known in _days(proof).items() if day.among(known)]
@@ -30,8 +32,8 @@ def _states(proof: Proof) -> frozenset[str]:
     own, channel = frozenset(proof.variant.states), proof.variant.channel
     if channel.detailed or not channel.personal:
         return own
-    pages = (one for one in proof.draft.variants if one.channel.page)
-    return own.union(*(one.states for one in pages if one.locale == proof.variant.locale))
+    pages = (variant for variant in proof.draft.variants if variant.channel.page)
+    return own.union(*(page.states for page in pages if page.locale == proof.variant.locale))
 
 
 def _people(proof: Proof) -> frozenset[int]:
@@ -45,7 +47,7 @@ def _days(proof: Proof) -> dict[StatementKey, frozenset[date]]:
     times = proof.incident.times
 
     def of(*moments: datetime | None) -> frozenset[date]:
-        return frozenset(proof.known.day(one) for one in moments if one)
+        return frozenset(proof.known.day(moment) for moment in moments if moment)
 
     return {
         StatementKey.OCCURRED: of(times.occurred.start, times.occurred.end),
@@ -59,5 +61,7 @@ def _own_days(proof: Proof) -> frozenset[date]:
     draft, commitments = proof.draft, proof.known.commitments
     moments = [draft.dated, draft.first_dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
     moments += [news.at for news in proof.incident.news]
-    moments += [at for one in commitments for at in (one.due_at, one.new_due_at, one.settled_at)]
+    moments += [
+        at for commitment in commitments for at in (commitment.due_at, commitment.new_due_at, commitment.settled_at)
+    ]
     return frozenset(proof.known.day(at) for at in moments if at)

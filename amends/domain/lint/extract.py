@@ -31,14 +31,43 @@ INNER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}:/|javascript:|data:|//|[/\\\
 HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 
 _SCALES = {
-    "": 1, "hundred": 100, "k": 1_000, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000,
-    "十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000,
-}  # fmt: skip
+    "": 1,
+    "hundred": 100,
+    "k": 1_000,
+    "thousand": 1_000,
+    "million": 1_000_000,
+    "billion": 1_000_000_000,
+    "十": 10,
+    "百": 100,
+    "千": 1_000,
+    "万": 10_000,
+    "亿": 100_000_000,
+}
 _WORDS = {
-    "half a": 0.5, "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "twenty": 20, "thirty": 30, "forty": 40,
-    "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
+    "half a": 0.5,
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+}
 _DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _NUMBER = r"(?:\d{1,3}(?:[,.' ]\d{3}){1,4}(?!\d)|\d{1,12}(?:\.\d{1,6})?)"

@@ -97,9 +97,14 @@ def lint_in(case: DraftView, draft: Draft, wording: Wording, page: str) -> tuple
 
 
 def lint(
-    draft: Draft, incident: Incident, wording: Wording, page: str, duties: tuple[Duty, ...] = (),
-    audience: AudienceCounts | None = None, commitments: tuple[Commitment, ...] = (),
-) -> tuple[Finding, ...]:  # fmt: skip
+    draft: Draft,
+    incident: Incident,
+    wording: Wording,
+    page: str,
+    duties: tuple[Duty, ...] = (),
+    audience: AudienceCounts | None = None,
+    commitments: tuple[Commitment, ...] = (),
+) -> tuple[Finding, ...]:
     """Return all findings about the draft; `page` is the beginning of the notice page's address in every locale.
 
     Raises KeyError when a variant is in a locale without phrases, or has an addendum that the wording does not have.

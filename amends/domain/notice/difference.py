@@ -50,7 +50,7 @@ def difference(told: Mapping[str, Statement], known: Mapping[str, Statement]) ->
     """Return what is new or different for readers who were told this; their own data elements are left out."""
     keys = (key for key in StatementKey if key in CAN_BE_WRONG - {StatementKey.ELEMENTS} and key in known)
     changes = (Change(was=told.get(key), now=known[key]) for key in keys if key in told or key in NAMED_ANYWAY)
-    return tuple(one for one in changes if _is_new(one))
+    return tuple(change for change in changes if _is_new(change))
 
 
 def wrong_changes(wrong: Mapping[str, Statement], known: Mapping[str, Statement]) -> Changes:
@@ -69,7 +69,7 @@ def revision(before: Mapping[str, Statement], after: Mapping[str, Statement]) ->
     commitments = sorted(key for key in after if key.startswith(COMMITMENT))
     keys = (key for key in (*StatementKey, *commitments) if key in after and key not in NEVER_WRONG)
     changes = (Change(was=before.get(key), now=after[key]) for key in keys if key in before or key in NAMED_ANYWAY)
-    return tuple(one for one in changes if _reads_otherwise(one))
+    return tuple(change for change in changes if _reads_otherwise(change))
 
 
 def cohort_of(changes: Changes) -> str:
@@ -77,7 +77,9 @@ def cohort_of(changes: Changes) -> str:
 
     Readers without a difference are a cohort too, where most have one.
     """
-    return digest([(one.key, *_as_read(one.was)) if one.was else (one.key, None) for one in changes])[:HEX_DIGITS]
+    return digest([(change.key, *_as_read(change.was)) if change.was else (change.key, None) for change in changes])[
+        :HEX_DIGITS
+    ]
 
 
 def _is_new(change: Change) -> bool:

@@ -228,7 +228,9 @@ class Draft(Value):
     def has_codes(self) -> bool:
         """Return True when each reader gets, or finds on their page, a code of their own."""
         mark = f"{SLOT_OPEN}{OWN_CODE}"
-        return any(one.take_up.codes for one in self.commitments) or any(mark in one.text for one in self.variants)
+        return any(commitment.take_up.codes for commitment in self.commitments) or any(
+            mark in variant.text for variant in self.variants
+        )
 
     @property
     def notes_in_words(self) -> str:
@@ -252,7 +254,7 @@ class Draft(Value):
         place forbid, or not say what those laws require, or correct what nobody told this reader.
         """
         kind = (name.reader, name.addendum, name.cohort if channel.detailed else "", channel)
-        drafted = {(*one.name[1:], one.channel, one.locale): one for one in self.variants}
+        drafted = {(*variant.name[1:], variant.channel, variant.locale): variant for variant in self.variants}
         offered = [locale for *others, locale in drafted if tuple(others) == kind]
         if not offered:
             raise KeyError(f"{name}/{channel}")
@@ -262,7 +264,7 @@ class Draft(Value):
 
     def said_in(self, variant: Variant) -> dict[str, Statement]:
         """Return the statements that this variant makes, by their keys."""
-        return {one.key: one for one in self.statements if one.key in variant.states}
+        return {statement.key: statement for statement in self.statements if statement.key in variant.states}
 
 
 def digest(content: object) -> str:
@@ -453,7 +455,7 @@ class NoticeStatus(Value):
         """Return the release of the first version that was sent, or None as long as nobody can have the notice."""
         if self.sent_at is None and not any(self.people.get(state) for state in SENT_STATES):
             return None
-        return min((one.at for one in self.releases if one.told), default=self.sent_at)
+        return min((release.at for release in self.releases if release.told), default=self.sent_at)
 
     @property
     def told_versions(self) -> tuple[NoticeRelease, ...]:
@@ -461,16 +463,19 @@ class NoticeStatus(Value):
         if self.begun_at is None:
             return ()
         as_sent = NoticeRelease(
-            at=self.begun_at, drafted_at=self.drafted_at, sent_at=self.sent_at,
-            next_news_at=self.next_news_at, sorry_for=self.sorry_for,
-        )  # fmt: skip
-        return tuple(one for one in self.releases if one.told) or (as_sent,)
+            at=self.begun_at,
+            drafted_at=self.drafted_at,
+            sent_at=self.sent_at,
+            next_news_at=self.next_news_at,
+            sorry_for=self.sorry_for,
+        )
+        return tuple(release for release in self.releases if release.told) or (as_sent,)
 
     @property
     def everybody_told(self) -> bool:
         """Return True when some version was sent to all; a later draft for remaining or added people does not count."""
         deferred = self.next_try_at is not None and self._all_were_tried
-        return any(self.has_gone or deferred or one.sent_at for one in self.told_versions)
+        return any(self.has_gone or deferred or told_version.sent_at for told_version in self.told_versions)
 
     @property
     def only_parked(self) -> bool:
@@ -481,7 +486,9 @@ class NoticeStatus(Value):
     @property
     def only_letters(self) -> bool:
         """Return True when only letters are left, whichever version of the notice they wait for."""
-        all_else_gone = any(one.sent_at for one in self.releases) and not (self.pending or self.parked or self.not_told)
+        all_else_gone = any(release.sent_at for release in self.releases) and not (
+            self.pending or self.parked or self.not_told
+        )
         return all_else_gone and self.letters > 0
 
     @property

@@ -156,7 +156,7 @@ def _word(value: object) -> str:
 
 
 def _measures(measures: Iterable[Mitigation]) -> str:
-    return BETWEEN.join(sorted(one.what for one in measures))
+    return BETWEEN.join(sorted(measure.what for measure in measures))
 
 
 PLAIN: Mapping[StatementKey, Callable[[Any], str]] = {

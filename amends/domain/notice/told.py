@@ -93,27 +93,27 @@ class ToldValue:
     @property
     def public(self) -> bool:
         """Return True when a page or a post makes, or made, the statement."""
-        return any(one.saying.public for one in self.texts)
+        return any(text.saying.public for text in self.texts)
 
     @property
     def personal(self) -> tuple[SaidTo, ...]:
         """Return the texts of messages to people."""
-        return tuple(one for one in self.texts if not one.saying.public)
+        return tuple(text for text in self.texts if not text.saying.public)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Return the notices that make the statement, the first one first."""
-        return tuple(dict.fromkeys(one.saying.notice for one in self.texts))
+        return tuple(dict.fromkeys(text.saying.notice for text in self.texts))
 
     @property
     def first(self) -> datetime:
         """Return when the statement was made for the first time."""
-        return min(one.first for one in self.texts)
+        return min(text.first for text in self.texts)
 
     @property
     def last(self) -> datetime:
         """Return when the statement was made for the last time."""
-        return max(one.last for one in self.texts)
+        return max(text.last for text in self.texts)
 
 
 def saying(
@@ -153,7 +153,7 @@ def commitments_stated(draft: Draft) -> frozenset[StatedCommitment]:
     A text counts as stating a commitment when it does so in any language: whoever may have read a promise hears how the
     promise ends.
     """
-    stated = [one for one in draft.statements if one.key.startswith(COMMITMENT)]
+    stated = [statement for statement in draft.statements if statement.key.startswith(COMMITMENT)]
     personal = [kind for kind in dict.fromkeys((*draft.channels, *draft.cascade)) if stated and kind.personal]
     return frozenset(
         StatedCommitment(one.key.removeprefix(COMMITMENT), channel.value, readers, one.value.partition(" ")[0])
@@ -168,9 +168,9 @@ def _keys_by_readers(draft: Draft, channel: ChannelKind) -> dict[str, set[str]]:
     """Return the keys of what messages on this channel say, by the part of a text's name behind its locale."""
     read = channel.reads
     keys: defaultdict[str, set[str]] = defaultdict(set)
-    for one in (one for one in draft.variants if one.channel is read):
-        name = str(one.name)
-        said = saying(draft, 0, channel, name, "", one.locale, public=False)
+    for variant in (variant for variant in draft.variants if variant.channel is read):
+        name = str(variant.name)
+        said = saying(draft, 0, channel, name, "", variant.locale, public=False)
         keys[name.partition("/")[2]].update(said.statements)
     return keys
 

@@ -204,13 +204,13 @@ class Wording(Value):
 
     def help_in(self, country: str) -> Help | None:
         """Return the help in this country, or None when there is no file for it."""
-        return next((one for one in self.helps if country in one.places), None)
+        return next((help_ for help_ in self.helps if country in help_.places), None)
 
     @cached_property
     def helpers(self) -> tuple[str, ...]:
         """Return the telephone numbers and hosts of all help, which every notice may name."""
-        contacts = [one for found in self.helps for one in found.contacts.values()]
-        return tuple(dict.fromkeys(part for one in contacts for part in (one.phone, *one.hosts) if part))
+        contacts = [contact for found in self.helps for contact in found.contacts.values()]
+        return tuple(dict.fromkeys(part for contact in contacts for part in (contact.phone, *contact.hosts) if part))
 
     def steps_in(self, locale: str, country: str) -> StepBook:
         """Return the steps of people who read this locale and live in this country."""

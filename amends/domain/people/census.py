@@ -34,11 +34,18 @@ class Census:
         """Add these people to the count."""
         self._sorts.update(
             (
-                _place_of(one.country, one.region), one.locale, one.segment, one.data, one.flags,
-                one.email != "", one.phone != "", one.guardian_of != "", one.consents_to_email is not None,
+                _place_of(person.country, person.region),
+                person.locale,
+                person.segment,
+                person.data,
+                person.flags,
+                person.email != "",
+                person.phone != "",
+                person.guardian_of != "",
+                person.consents_to_email is not None,
             )
-            for one in people
-        )  # fmt: skip
+            for person in people
+        )
 
     def add(self, sort: Sort, people: int) -> None:
         """Add a number of people with the same attributes to the count."""

@@ -34,7 +34,9 @@ class LocaleRuling(Value):
 def ruling_for(locale: str, rulings: Iterable[LocaleRuling]) -> LocaleRuling | None:
     """Return the ruling on readers of this locale, or None; the one on `de-AT` goes before one on `de`."""
     return max(
-        (one for one in rulings if _counts_for(one.locale, locale)), key=lambda one: len(one.locale), default=None
+        (ruling for ruling in rulings if _counts_for(ruling.locale, locale)),
+        key=lambda ruling: len(ruling.locale),
+        default=None,
     )
 
 

@@ -66,7 +66,10 @@ def changes(old: Playbook, new: Playbook) -> tuple[PlaybookChange, ...]:
         *_fields("the playbook", old, new, without=("steps", "commitments")),
         *_steps(before, after),
         *_order(before, after, new),
-        *_commitments({one.id: one for one in old.commitments}, {one.id: one for one in new.commitments}),
+        *_commitments(
+            {commitment.id: commitment for commitment in old.commitments},
+            {commitment.id: commitment for commitment in new.commitments},
+        ),
     )
 
 

@@ -27,7 +27,9 @@ def duties_missed(case: Case, now: datetime) -> tuple[Objection, ...]:
     if case.playbook is None:
         return ()
     occurrences = forecast(case, now, now + MONTH)
-    first = next(((s, one.due_at) for one in occurrences if (s := _telling_step(case, one.step))), None)
+    first = next(
+        ((s, occurrence.due_at) for occurrence in occurrences if (s := _telling_step(case, occurrence.step))), None
+    )
     if first is None:
         return tuple(_nobody_told(case))
     step, due_at = first

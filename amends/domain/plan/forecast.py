@@ -82,7 +82,7 @@ def _done(
 
 def _without_next_news(notice: NoticeStatus) -> NoticeStatus:
     """Return the notice without the time that it named for the next news, because people have had news since."""
-    releases = tuple(one.model_copy(update={"next_news_at": None}) for one in notice.releases)
+    releases = tuple(release.model_copy(update={"next_news_at": None}) for release in notice.releases)
     return notice.model_copy(update={"next_news_at": None, "releases": releases})
 
 
@@ -92,5 +92,5 @@ def _reminders(
     """Return the due reminders as recorded: one occurrence of DEADLINES gives them all; none for another step."""
     if occurrence.step != DEADLINES:
         return []
-    due = (one for one in reminders(case, wanted) if one.at <= at)
+    due = (reminder for reminder in reminders(case, wanted) if reminder.at <= at)
     return [_done(one.step, one.number, one.at, at, OccurrenceKind.DEADLINE) for one in due]

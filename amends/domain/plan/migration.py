@@ -107,9 +107,11 @@ def retire(step: Step, last: int) -> Step:
 def _stranded(case: Case, new: Playbook) -> Iterator[Stranded]:
     known = {step.id for step in new.steps} | BUILT_IN_STEPS.keys()
     mine = {step.id for step in case.playbook.steps} if case.playbook else set()
-    for one in case.occurrences:
-        if one.state in OPEN_OCCURRENCES and one.step in mine - known:
-            yield Stranded(step=one.step, number=one.number, state=one.state, left=_has_left(case, one))
+    for occurrence in case.occurrences:
+        if occurrence.state in OPEN_OCCURRENCES and occurrence.step in mine - known:
+            yield Stranded(
+                step=occurrence.step, number=occurrence.number, state=occurrence.state, left=_has_left(case, occurrence)
+            )
 
 
 def _has_left(case: Case, occurrence: RecordedOccurrence) -> bool:
@@ -143,7 +145,11 @@ def _shifts(case: Case, playbook: Playbook, now: datetime, ahead: timedelta) -> 
     renewed = case.model_copy(update={"playbook": at_severity(playbook, band)})
     before, after = (_calendar(one, now, now + 2 * ahead) for one in (case, renewed))
     shifts = (_shift(case, renewed, before.get(key), after.get(key)) for key in dict.fromkeys((*before, *after)))
-    near = (one for one in shifts if one and min(filter(None, (one.before, one.after)), default=now) <= now + ahead)
+    near = (
+        shift
+        for shift in shifts
+        if shift and min(filter(None, (shift.before, shift.after)), default=now) <= now + ahead
+    )
     return tuple(sorted(near, key=lambda one: (one.after or one.before or now, one.step, one.number)))
 
 

@@ -67,22 +67,22 @@ def plan(case: Case, now: datetime, wanted: tuple[Reminder, ...] | None = None) 
     """
     if case.playbook is None:
         return Plan()
-    begun = (_continued(case, one, now) for one in case.occurrences)
+    begun = (_continued(case, occurrence, now) for occurrence in case.occurrences)
     recorded = _by_step(case)
     fresh = (next_occurrence(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
     occurrences = sorted((one for one in (*begun, *fresh) if one and _outlives_closing(case, one)), key=_in_time)
     reminder = _next_reminder(case, wanted)
     unpaused = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
     paused = case.state is IncidentState.PAUSED
-    stopped = [one for one in occurrences if paused or case.clock_doubt]
+    stopped = [occurrence for occurrence in occurrences if paused or case.clock_doubt]
     stopped += unpaused if case.clock_doubt else []
-    due = (*(one for one in occurrences if not paused), *unpaused)
+    due = (*(occurrence for occurrence in occurrences if not paused), *unpaused)
     return Plan(
         due=() if case.clock_doubt else tuple(one for one in due if one.due_at <= now),
         waiting=(*_undecided(case, now), *(_stopped(one, now) for one in stopped if one.due_at <= now)),
         upcoming=tuple(sorted((one for one in (*occurrences, *unpaused) if one.due_at > now), key=_in_time)),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
-        held=tuple(one.step for one in case.occurrences if one.state is OccurrenceState.HELD),
+        held=tuple(occurrence.step for occurrence in case.occurrences if occurrence.state is OccurrenceState.HELD),
     )
 
 
@@ -92,11 +92,16 @@ def _undecided(case: Case, now: datetime) -> tuple[PlannedOccurrence, ...]:
     phases = {**steps, DEADLINES: Phase.FOLLOW_UP, HOLDING: Phase.UPDATE}
     found = (
         PlannedOccurrence(
-            step=one.step, phase=phases[one.step], number=one.number, due_at=now + LOOK_AGAIN, revision=one.revision,
+            step=occurrence.step,
+            phase=phases[occurrence.step],
+            number=occurrence.number,
+            due_at=now + LOOK_AGAIN,
+            revision=occurrence.revision,
             until_decided=True,
         )
-        for one in case.occurrences if one.step in phases and _needs_people(case, one, now)
-    )  # fmt: skip
+        for occurrence in case.occurrences
+        if occurrence.step in phases and _needs_people(case, occurrence, now)
+    )
     return tuple(one for one in found if one.step in (DEADLINES, HOLDING) or _outlives_closing(case, one))
 
 
@@ -127,12 +132,14 @@ def _next_reminder(case: Case, wanted: tuple[Reminder, ...] | None) -> PlannedOc
     Reminders go on in a pause, because the law does not pause. A held or skipped occurrence silences only the reminders
     that were due with it.
     """
-    mine = [one for one in case.occurrences if one.step == DEADLINES]
+    mine = [occurrence for occurrence in case.occurrences if occurrence.step == DEADLINES]
     waiting = next((one for one in mine if one.state is OccurrenceState.WAITING), None)
     if waiting:
         return _reminding(waiting.number, waiting.due_at, waiting.revision)
     silent = [one.due_at for one in mine if one.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
-    due_at = next((one.at for one in reminders(case, wanted) if not silent or one.at > max(silent)), None)
+    due_at = next(
+        (reminder.at for reminder in reminders(case, wanted) if not silent or reminder.at > max(silent)), None
+    )
     if due_at is None:
         return None
     number = max((one.number for one in mine if one.state is not OccurrenceState.PLANNED), default=0) + 1
@@ -145,7 +152,9 @@ def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrenc
 
 def _holdings(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
     """Return the holding statements to carry on, and the next one once each of these has begun to leave."""
-    waiting = [one for one in case.occurrences if one.step == HOLDING and _goes_on(case, one)]
+    waiting = [
+        occurrence for occurrence in case.occurrences if occurrence.step == HOLDING and _goes_on(case, occurrence)
+    ]
     found = [_continued_holding(case, one, now) for one in waiting]
     if all(any(notice.begun_at for notice in _notices_of(case, one)) for one in waiting):
         found.append(_next_holding(case, occurrences, now))
@@ -166,7 +175,7 @@ def _next_holding(case: Case, occurrences: list[PlannedOccurrence], now: datetim
     A holding statement is drafted in a pause too, and leaves after the pause. A held or skipped occurrence silences
     only the times before it.
     """
-    mine, until = [one for one in case.occurrences if one.step == HOLDING], awaited(case)
+    mine, until = [occurrence for occurrence in case.occurrences if occurrence.step == HOLDING], awaited(case)
     if until is None or case.playbook is None:
         return None
     due_at = until - case.playbook.approve_within
@@ -193,7 +202,7 @@ def _other_news_comes(case: Case, occurrences: list[PlannedOccurrence], by: date
     if not case.was_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
     paused = case.state is IncidentState.PAUSED
-    return not paused and any(one.step in with_news and one.due_at <= by for one in occurrences)
+    return not paused and any(occurrence.step in with_news and occurrence.due_at <= by for occurrence in occurrences)
 
 
 def _outlives_closing(case: Case, occurrence: PlannedOccurrence) -> bool:
@@ -289,7 +298,11 @@ def next_occurrence(
 def to_be_made(case: Case) -> tuple[Commitment, ...]:
     """Return the added commitments that no notice of the playbook will make, so that each needs a notice of its own."""
     coming = _audiences_to_come(case)
-    return tuple(one for one in case.commitments if one.waits_to_be_made and one.audience not in coming)
+    return tuple(
+        commitment
+        for commitment in case.commitments
+        if commitment.waits_to_be_made and commitment.audience not in coming
+    )
 
 
 def never_stated(case: Case, planned: Sequence[PlannedCommitment]) -> tuple[PlannedCommitment, ...]:
@@ -297,7 +310,7 @@ def never_stated(case: Case, planned: Sequence[PlannedCommitment]) -> tuple[Plan
 
     Empty before a playbook runs.
     """
-    known, coming = {one.id for one in case.commitments}, _audiences_to_come(case)
+    known, coming = {commitment.id for commitment in case.commitments}, _audiences_to_come(case)
     missed = (one for one in planned if one.id not in known and one.audience not in coming)
     return tuple(missed) if case.playbook else ()
 
@@ -326,7 +339,7 @@ def _makes_commitments(step: Step) -> bool:
 
 def _comes_again(case: Case, step: Step) -> bool:
     """Return True when an occurrence of the step will begin, as far as is known now."""
-    mine = [one for one in case.occurrences if one.step == step.id]
+    mine = [occurrence for occurrence in case.occurrences if occurrence.step == step.id]
     ended = bool(step.until) and step.until in case.events
     may_come = not ended and holds(case, step.when) and _is_chosen(case, step)
     begins = _base(case, step, mine) is not None or step.of in (Event.ASSESSED, Event.NOTIFIED)
@@ -360,7 +373,7 @@ def _is_chosen(case: Case, step: Step) -> bool:
     if step.one_of is None or case.playbook is None:
         return True
     choice = [other for other in case.playbook.steps if other.one_of == step.one_of]
-    taken = {one.step for one in case.occurrences if one.state.begun}
+    taken = {occurrence.step for occurrence in case.occurrences if occurrence.state.begun}
     begun = (other for other in choice if other.id in taken)
     return step == next(chain(begun, (other for other in choice if holds(case, other.when))), None)
 
@@ -399,7 +412,7 @@ def _came_early(step: Step, times: Series, mine: Sequence[RecordedOccurrence], l
 
 def _number_and_time(
     case: Case, step: Step, times: Series, last: int, early: int, now: datetime
-) -> tuple[int, datetime]:  # fmt: skip
+) -> tuple[int, datetime]:
     """Return the number and the time of the next occurrence; `early` of those before came between the series' times.
 
     After an outage only the latest of the occurrences that came due is made up for.
@@ -426,7 +439,11 @@ def _in_time_for_commitments(case: Case, step: Step, due_at: datetime) -> dateti
         return due_at
     drafted = {notice.about for notice in case.notices}
     added = (one.added_at for one in to_be_made(case) if one.added_at and one.id not in drafted)
-    corrected = (one.since for one in case.result_corrections if case.notice(one.notice) is None)
+    corrected = (
+        result_correction.since
+        for result_correction in case.result_corrections
+        if case.notice(result_correction.notice) is None
+    )
     return min((due_at, *added, *corrected))
 
 

@@ -89,12 +89,10 @@ def perhaps_never(playbook: Playbook) -> tuple[Objection, ...]:
     return tuple(Objection(step=step, key=key, why=NO_COMMITMENT, advice=advice) for step, key in waiting if key)
 
 
-def never_promised(
-    playbook: Playbook, commitments: Iterable[PlannedCommitment]
-) -> tuple[PlannedCommitment, ...]:  # fmt: skip
+def never_promised(playbook: Playbook, commitments: Iterable[PlannedCommitment]) -> tuple[PlannedCommitment, ...]:
     """Return those of the commitments that no notice ever makes, because none goes to exactly their audience."""
     told = {step.audience for step in playbook.steps if step.phase in PROMISES and step.notice and not step.found_for}
-    return tuple(one for one in commitments if one.audience not in told)
+    return tuple(commitment for commitment in commitments if commitment.audience not in told)
 
 
 def endless(playbook: Playbook) -> tuple[Objection, ...]:
@@ -166,7 +164,7 @@ class _PossibleEvents:
         """Yield the impossible events for which this event waits."""
         steps = [step for step in self.steps if step.id == word]
         waits = (step.of for step in steps) if steps else (step.id for step in self.causes_of(word) or ())
-        return (one for one in waits if one and one not in self.happens)
+        return (wait for wait in waits if wait and wait not in self.happens)
 
     def why_not(self, word: str) -> str:
         """Return in words that the event never happens, and why."""

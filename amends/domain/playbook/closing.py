@@ -121,7 +121,7 @@ class ClosingOverride(Value):
     @property
     def in_words(self) -> str:
         """Return the override in one sentence, with its people and their reasons."""
-        said = "; ".join(f"{one.by} ({one.role}): {one.reason}" for one in self.voices)
+        said = "; ".join(f"{voice.by} ({voice.role}): {voice.reason}" for voice in self.voices)
         stands = "passed over" if self.in_force else "not passed over yet, a second person is needed"
         return f"{self.criterion}, {stands}: {', '.join(self.what)}. {said}"
 

@@ -82,11 +82,11 @@ class CommitmentLibrary(Value):
     @property
     def entries(self) -> dict[str, tuple[CommitmentKind, LibraryCommitment]]:
         """Return each entry with its kind, by its id."""
-        return {one.id: (file.kind, one) for file in self.files for one in file.commitments}
+        return {commitment.id: (file.kind, commitment) for file in self.files for commitment in file.commitments}
 
     def for_place(self, place: str = "") -> list[tuple[CommitmentKind, LibraryCommitment]]:
         """Return the entries for a place, those for it alone first; all entries without a place."""
-        found = (one for one in self.entries.values() if not place or one[1].is_for(place))
+        found = (entry for entry in self.entries.values() if not place or entry[1].is_for(place))
         return sorted(found, key=lambda one: (-max(map(len, one[1].places), default=0), one[0], one[1].id))
 
     def picked(self, use: str, given: dict[str, Any]) -> dict[str, Any]:

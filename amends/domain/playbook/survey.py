@@ -70,7 +70,7 @@ class SurveyQuestion(Value):
     def _has_its_choices(self) -> "SurveyQuestion":
         if (self.kind is AnswerForm.CHOICE) != (len(self.choices) > 1):
             raise ValueError("choices belong to a question of kind choice, which has at least two")
-        _refuse_twins("choices", (one.id for one in self.choices))
+        _refuse_twins("choices", (choice.id for choice in self.choices))
         return self
 
     def accepts(self, answer: str) -> bool:
@@ -79,7 +79,7 @@ class SurveyQuestion(Value):
             case AnswerForm.SCALE:
                 return answer in SCORES
             case AnswerForm.CHOICE:
-                return any(answer == one.id for one in self.choices)
+                return any(answer == choice.id for choice in self.choices)
         return len(answer) <= LONGEST_COMMENT
 
 
@@ -112,7 +112,7 @@ class Survey(Value):
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Survey":
-        _refuse_twins("questions", (one.id for one in self.questions))
+        _refuse_twins("questions", (question.id for question in self.questions))
         if self.scales and not (self.low and self.high):
             raise ValueError("a scale needs the words of its ends: low and high")
         return self
@@ -125,12 +125,12 @@ class Survey(Value):
     @property
     def scales(self) -> tuple[SurveyQuestion, ...]:
         """Return the questions that are answered on a scale."""
-        return tuple(one for one in self.questions if one.kind is AnswerForm.SCALE)
+        return tuple(question for question in self.questions if question.kind is AnswerForm.SCALE)
 
     @property
     def texts(self) -> tuple[SurveyQuestion, ...]:
         """Return the questions that are answered in free text."""
-        return tuple(one for one in self.questions if one.kind is AnswerForm.TEXT)
+        return tuple(question for question in self.questions if question.kind is AnswerForm.TEXT)
 
     def lacking(self, locale: str) -> bool:
         """Return True when some words of the survey are missing for readers of this locale."""
@@ -141,12 +141,12 @@ class Survey(Value):
 
     def given(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Return the answers among these fields that the questions take; a blank text is no answer."""
-        asked = ((one, fields.get(one.id, "").strip()) for one in self.questions)
+        asked = ((question, fields.get(question.id, "").strip()) for question in self.questions)
         return {one.id: answer for one, answer in asked if answer and one.accepts(answer)}
 
     def too_long(self, fields: Mapping[str, str]) -> str:
         """Return the id of the first question whose free text is too long, or ""."""
-        return next((one.id for one in self.texts if not one.accepts(fields.get(one.id, "").strip())), "")
+        return next((text.id for text in self.texts if not text.accepts(fields.get(text.id, "").strip())), "")
 
 
 SCORES = tuple(str(score) for score in range(1, HIGHEST + 1))
@@ -154,7 +154,7 @@ SCORES = tuple(str(score) for score in range(1, HIGHEST + 1))
 
 def _refuse_twins(what: str, ids: Iterable[str]) -> None:
     known: set[str] = set()
-    for one in ids:
-        if one in known:
-            raise ValueError(f"two {what} have the id {one}")
-        known.add(one)
+    for id_ in ids:
+        if id_ in known:
+            raise ValueError(f"two {what} have the id {id_}")
+        known.add(id_)

@@ -76,13 +76,7 @@ class ReportKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-WORST_FIRST = (
-    ReportKind.FAILED,
-    ReportKind.GAVE_UP,
-    ReportKind.DELIVERED,
-    ReportKind.DELAYED,
-    ReportKind.UNKNOWN,
-)
+WORST_FIRST = (ReportKind.FAILED, ReportKind.GAVE_UP, ReportKind.DELIVERED, ReportKind.DELAYED, ReportKind.UNKNOWN)
 """The kinds of delivery reports, the worst first; final ones stand before those that are not final."""
 
 

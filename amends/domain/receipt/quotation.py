@@ -119,7 +119,7 @@ def _unescaped(text: str) -> str:
 def _without_disclaimers(words: str) -> str:
     """Return the words without the paragraphs that are legal disclaimers; a text that is nothing else stays."""
     paragraphs = EMPTY_LINES.split(words)
-    kept = [one for one in paragraphs[1:] if not _is_disclaimer(one)]
+    kept = [paragraph for paragraph in paragraphs[1:] if not _is_disclaimer(paragraph)]
     return words if len(kept) == len(paragraphs) - 1 else "\n\n".join((paragraphs[0], *kept)).strip()
 
 

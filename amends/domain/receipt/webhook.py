@@ -219,7 +219,7 @@ def read_reports(rules: ReportRules, report: WebhookReport, now: datetime) -> tu
         return _read_at_address(rules, report)
     if not signed_as_agreed(rules.secret, report, now):
         raise NotAllowed("the report is not signed by the provider")
-    read = (sms_receipt(rules.shape, one) for one in objects_of(report.body))
+    read = (sms_receipt(rules.shape, object_) for object_ in objects_of(report.body))
     return tuple(found for found in read if found)
 
 

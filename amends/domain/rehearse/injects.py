@@ -261,25 +261,25 @@ class Script:
 
     def refuses(self, channel: ChannelKind, address: str) -> bool:
         """Return True when the provider refuses this address."""
-        shares = (one.refused for one in self.injects.bounces if one.channel is channel)
+        shares = (bounce.refused for bounce in self.injects.bounces if bounce.channel is channel)
         return any(self.hits(f"refused {channel}", address, share) for share in shares)
 
     def comes_back_after(self, address: str) -> timedelta | None:
         """Return how long after it was taken over an email to this address bounces, or None when it does not."""
-        for one in self.injects.bounces:
-            if self.hits("comes back", address, one.come_back):
-                return one.come_back_after
+        for bounce in self.injects.bounces:
+            if self.hits("comes back", address, bounce.come_back):
+                return bounce.come_back_after
         return None
 
     def reports_as_spam(self, key: str) -> bool:
         """Return True when the recipient of this email reports it as spam."""
-        return any(self.hits("spam", key, one.reported_as_spam) for one in self.injects.angry_replies)
+        return any(self.hits("spam", key, angry_reply.reported_as_spam) for angry_reply in self.injects.angry_replies)
 
     # The audience.
 
     def found_late(self, ref: str) -> bool:
         """Return True when this person is not in the list at first."""
-        return any(self.hits("cohort", ref, one.share) for one in self.injects.late_cohorts)
+        return any(self.hits("cohort", ref, late_cohort.share) for late_cohort in self.injects.late_cohorts)
 
     def curious(self, people: Iterable[int], told_at: datetime) -> list[Asking]:
         """Return the questions of people who ask without an inject after they were told, in order of time."""
@@ -339,10 +339,10 @@ class Script:
         """Return the commitments that will be late, by their ids."""
         listed = sorted(commitments, key=lambda commitment: (commitment.due_at, commitment.id))
         late: dict[str, LateCommitment] = {}
-        for one in self.injects.late_commitments:
-            meant = next((c.id for c in listed if one.promise in ("", c.id) and c.id not in late), None)
+        for late_commitment in self.injects.late_commitments:
+            meant = next((c.id for c in listed if late_commitment.promise in ("", c.id) and c.id not in late), None)
             if meant:
-                late[meant] = one
+                late[meant] = late_commitment
         return late
 
     def forgotten(self, duties: Iterable[Duty]) -> frozenset[str]:
@@ -350,9 +350,9 @@ class Script:
         filed_by_hand = [duty for duty in duties if duty.addressee is not Addressee.PEOPLE and duty.due_at]
         listed = sorted(filed_by_hand, key=lambda duty: (duty.pressure, duty.id))
         found: set[str] = set()
-        for one in self.injects.forgotten_filings:
-            meant = [duty.id for duty in listed if one.recipient in ("", duty.recipient)]
-            found |= set(meant if one.recipient else meant[:1])
+        for forgotten_filing in self.injects.forgotten_filings:
+            meant = [duty.id for duty in listed if forgotten_filing.recipient in ("", duty.recipient)]
+            found |= set(meant if forgotten_filing.recipient else meant[:1])
         return frozenset(found)
 
 

@@ -259,7 +259,7 @@ class RehearsalReport(Value):
         )
         not_kept = sum(one.outcome.bad for listed in timed for one in listed)
         forgotten = sum(notice.forgets_people or notice.left_waiting > 0 for notice in self.notices)
-        owed = sum(one.is_owed for one in self.deadlines)
+        owed = sum(deadline.is_owed for deadline in self.deadlines)
         return not_kept + owed + forgotten + self.questions.late + self.questions.overdue
 
 
@@ -272,7 +272,7 @@ def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) ->
 
 def deadlines(case: Case, now: datetime) -> tuple[Deadline, ...]:
     """Return every duty that is owed, the most pressing first."""
-    listed = (one for one in statuses(case, now) if one.duty.standing.owed)
+    listed = (status for status in statuses(case, now) if status.duty.standing.owed)
     return tuple(_deadline(one, now) for one in sorted(listed, key=lambda one: (one.duty.pressure, one.duty.id)))
 
 
@@ -357,7 +357,7 @@ def asked(questions: Iterable[Question], complaints: int, now: datetime) -> Ques
 
 def rehearsed_commitments(case: Case, now: datetime) -> tuple[RehearsedCommitment, ...]:
     """Return every commitment with its outcome; one that was put off or dropped is late at best."""
-    return tuple(_rehearsed(case, one, now) for one in case.commitments)
+    return tuple(_rehearsed(case, commitment, now) for commitment in case.commitments)
 
 
 def _rehearsed(case: Case, commitment: Commitment, now: datetime) -> RehearsedCommitment:
@@ -384,9 +384,9 @@ def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
         if notice.left_waiting:
             who = "1 person still waits" if notice.left_waiting == 1 else f"{notice.left_waiting} people still wait"
             yield f"{who} for {notice.id}, which stands {notice.stands} in the end"
-    yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad or one.is_owed)
-    yield from (_named_time_missed(one) for one in report.named_times if one.outcome.bad)
-    yield from (_commitment_missed(one) for one in report.commitments if one.outcome.bad)
+    yield from (_deadline_missed(deadline) for deadline in report.deadlines if deadline.outcome.bad or deadline.is_owed)
+    yield from (_named_time_missed(named_time) for named_time in report.named_times if named_time.outcome.bad)
+    yield from (_commitment_missed(commitment) for commitment in report.commitments if commitment.outcome.bad)
     if late := report.questions.late:
         yield f"{late} questions were answered late"
     if overdue := report.questions.overdue:

@@ -11,7 +11,7 @@ NOTICE_HEAD = ("notice", "drafted", "approved after", "first arrived", "on", "pe
 
 def notice_row(notice: Noticed) -> tuple[object, ...]:
     """Return the cells of a notice under NOTICE_HEAD."""
-    on = ", ".join(f"{one.arrived} {one.channel}" for one in notice.channels if one.arrived)
+    on = ", ".join(f"{channel.arrived} {channel.channel}" for channel in notice.channels if channel.arrived)
     waited = length(notice.waited) if notice.waited else "waits"
     return notice.id, notice.drafted_at, waited, notice.first_at, on, counts(notice.people)
 
@@ -21,10 +21,10 @@ def sums(found: RehearsalReport) -> list[str]:
     asked = found.questions
     answered = f"{asked.answered} answered ({asked.late} late), {asked.open} open ({asked.overdue} overdue)"
     lines = [
-        f"legal deadlines     {_outcomes(one.outcome for one in found.deadlines)}",
+        f"legal deadlines     {_outcomes(deadline.outcome for deadline in found.deadlines)}",
         *([f"told lawfully       {found.told}"] if found.told else []),
-        f"next news named     {_outcomes(one.outcome for one in found.named_times)}",
-        f"promises            {_outcomes(one.outcome for one in found.commitments)}",
+        f"next news named     {_outcomes(named_time.outcome for named_time in found.named_times)}",
+        f"promises            {_outcomes(commitment.outcome for commitment in found.commitments)}",
         f"questions           {asked.asked} asked ({counted(asked.complaints, 'complaint')}), {answered}",
         f"messages            {found.messages} arrived, {found.twice} twice",
     ]

@@ -222,7 +222,11 @@ def standing(
     """
     binding, asked, authors = wanted
     role_of = {member.name: member.role for member in members if why_not_approve(member, authors) is None}
-    decided = [one for one in approvals if one.binding == binding and {one.member, one.by} <= role_of.keys()]
+    decided = [
+        approval
+        for approval in approvals
+        if approval.binding == binding and {approval.member, approval.by} <= role_of.keys()
+    ]
     approving = [one for one in decided if one.decision is Decision.APPROVE]
     expired = {
         one.member: one.at + expires_after for one in approving if now is not None and one.at + expires_after <= now

@@ -57,13 +57,13 @@ def contact_rows(days: Iterable[ForecastDay]) -> Rows:
     """Return a row for each day: people told, contacts seen, and contacts expected with their range."""
     return [
         (
-            f"{one.day:%a} {one.day.day} {one.day:%b}",
-            f"{one.told:,}" if one.told else "",
-            "" if one.seen is None else f"{one.seen:,}",
-            f"{two_digits(one.expected):,}",
-            f"{two_digits(one.low):,} to {two_digits(one.high):,}",
+            f"{day.day:%a} {day.day.day} {day.day:%b}",
+            f"{day.told:,}" if day.told else "",
+            "" if day.seen is None else f"{day.seen:,}",
+            f"{two_digits(day.expected):,}",
+            f"{two_digits(day.low):,} to {two_digits(day.high):,}",
         )
-        for one in days
+        for day in days
     ]
 
 

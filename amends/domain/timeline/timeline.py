@@ -329,12 +329,13 @@ def _step(case: TimelineView, step_id: str) -> Step | None:
 
 def sends_stopped(case: TimelineView) -> Iterator[tuple[str, WaitingTask]]:
     """Yield each send that has stopped, by its notice; one that is over may still find what was altered since."""
-    for one in case.stopped_sends:
-        notice = case.notice(one.notice)
-        if notice is None or not notice.is_over or (notice.sent_at and one.at >= notice.sent_at):
-            what = f"{one.notice} has stopped since {minute(one.at)} ({one.part}): {one.why}"
-            do = f"amends deliver {case.incident.id} {one.notice}"
-            yield one.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
+    for stopped_send in case.stopped_sends:
+        notice = case.notice(stopped_send.notice)
+        if notice is None or not notice.is_over or (notice.sent_at and stopped_send.at >= notice.sent_at):
+            since = f"{minute(stopped_send.at)} ({stopped_send.part}): {stopped_send.why}"
+            what = f"{stopped_send.notice} has stopped since {since}"
+            do = f"amends deliver {case.incident.id} {stopped_send.notice}"
+            yield stopped_send.notice, WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 
 def domains_stopped(case: TimelineView) -> Iterator[WaitingTask]:
@@ -342,10 +343,11 @@ def domains_stopped(case: TimelineView) -> Iterator[WaitingTask]:
     waiting = [notice for notice in case.notices if notice.for_domains]
     left = counted(sum(notice.for_domains for notice in waiting), "message waits", "messages wait")
     named = waiting[0].id if waiting else "NOTICE"
-    for one in case.stopped_domains:
+    for stopped_domain in case.stopped_domains:
         left_there = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
-        what = f"{one.domain} refuses our mail by its policy since {minute(one.at)} ({one.why}): {left_there}"
-        do = f"amends deliver {case.incident.id} {named} --domain {one.domain} --as NAME"
+        since = f"{minute(stopped_domain.at)} ({stopped_domain.why}): {left_there}"
+        what = f"{stopped_domain.domain} refuses our mail by its policy since {since}"
+        do = f"amends deliver {case.incident.id} {named} --domain {stopped_domain.domain} --as NAME"
         yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 
@@ -384,13 +386,13 @@ def _owed(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
 
 def _own_results(case: TimelineView, now: datetime) -> Iterator[WaitingTask]:
     """Yield each commitment that is kept for each person alone and of which persons have no result yet."""
-    for one in case.commitments:
-        if owed := case.remedies_owed.get(one.id):
-            by = one.new_due_at or one.due_at
-            what = f"{counted(owed, 'person has', 'people have')} no result of {one.id} yet"
-            do = f"amends remedies list {case.incident.id} {one.id} --open"
+    for commitment in case.commitments:
+        if owed := case.remedies_owed.get(commitment.id):
+            by = commitment.new_due_at or commitment.due_at
+            what = f"{counted(owed, 'person has', 'people have')} no result of {commitment.id} yet"
+            do = f"amends remedies list {case.incident.id} {commitment.id} --open"
             yield WaitingTask(
-                wait=Wait.PROMISE, what=what, whom=one.owner, by=by, overdue=by < now, missing=owed, do=do
+                wait=Wait.PROMISE, what=what, whom=commitment.owner, by=by, overdue=by < now, missing=owed, do=do
             )
 
 
@@ -542,10 +544,10 @@ def _past(case: TimelineView, now: datetime) -> Iterator[TimelineLine]:
         if _step(case, name) is None:
             yield TimelineLine(at=at, kind=LineKind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
-    for one in case.occurrences:
-        over = one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
-        if over and (one.step, one.number) not in sent:
-            yield _finished(one)
+    for occurrence in case.occurrences:
+        over = occurrence.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
+        if over and (occurrence.step, occurrence.number) not in sent:
+            yield _finished(occurrence)
     for notice in case.notices:
         if notice.sent_at:
             yield TimelineLine(

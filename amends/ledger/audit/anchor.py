@@ -50,7 +50,7 @@ def read_anchors(text: str, file: str) -> list[AnchoredHead]:
 
 def not_in_chain(session: Session, anchors: Iterable[AnchoredHead]) -> Iterator[str]:
     """Yield in words each anchor whose entry the chain lacks, or has with another MAC."""
-    for one in anchors:
-        mac = session.exec(SEALED, params={"seq": one.seq}).first()
-        if one.seq and (mac is None or mac.hex() != one.mac):
-            yield NOT_ANCHORED.format(seq=one.seq, at=one.at)
+    for anchor in anchors:
+        mac = session.exec(SEALED, params={"seq": anchor.seq}).first()
+        if anchor.seq and (mac is None or mac.hex() != anchor.mac):
+            yield NOT_ANCHORED.format(seq=anchor.seq, at=anchor.at)

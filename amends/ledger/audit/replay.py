@@ -169,7 +169,11 @@ class Replay:
                 *self._wrong(session, IncidentRow, id=incident),
                 *(one for table in OF_THE_CASE for one in self._wrong(session, table, **of_case)),
                 *(one for table in OF_THE_NOTICE for one in self._wrong(session, table, **of_notice)),
-                *(one for kind in VOTES_ON_A_NOTICE for one in self._wrong_votes(session, incident, kind, notice)),
+                *(
+                    wrong_vote
+                    for kind in VOTES_ON_A_NOTICE
+                    for wrong_vote in self._wrong_votes(session, incident, kind, notice)
+                ),
             ]
         if wrong:
             raise LedgerAltered(f"{'; '.join(wrong[:MOST_NAMED])}: {ALTERED}")

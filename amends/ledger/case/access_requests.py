@@ -7,13 +7,7 @@ from sqlmodel import Session, col, func, select
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
 from amends.domain.base.text import day
 from amends.domain.incident.alert import Alert, AlertId, AlertKind
-from amends.domain.people.access_request import (
-    OFFERED_FOR,
-    AccessRequest,
-    RequestCounts,
-    RequestState,
-    one_month_after,
-)
+from amends.domain.people.access_request import OFFERED_FOR, AccessRequest, RequestCounts, RequestState, one_month_after
 from amends.domain.people.report import LONGEST_REPORT, PageReportKind, PageReportState
 from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import note_alert
@@ -45,10 +39,16 @@ class AccessRequests:
             due = one_month_after(now)
             write.session.add(
                 AccessRequestRow(
-                    incident=incident, id=number, once=once, person=person, locale=locale,
-                    state=RequestState.OPEN.value, at=now, due_at=due,
+                    incident=incident,
+                    id=number,
+                    once=once,
+                    person=person,
+                    locale=locale,
+                    state=RequestState.OPEN.value,
+                    at=now,
+                    due_at=due,
                 )
-            )  # fmt: skip
+            )
             write.note(now, incident, "data requested", f"request {number}", by_person=person, due=due.isoformat())
             note_alert(write, incident, _waits(incident, now))
             return number
@@ -111,9 +111,10 @@ class AccessRequests:
     def offered(self, incident: str, person: int, now: datetime) -> str:
         """Return the file of the person's latest dossier as long as it is offered, or "". Raises KeyMissing."""
         query = select(AccessRequestRow).where(
-            AccessRequestRow.incident == incident, AccessRequestRow.person == person,
+            AccessRequestRow.incident == incident,
+            AccessRequestRow.person == person,
             AccessRequestRow.state == RequestState.APPROVED,
-        )  # fmt: skip
+        )
         with self._store.read() as session:
             row = session.exec(query.order_by(col(AccessRequestRow.id).desc()).limit(1)).first()
             if row is None or row.sealed_file is None or row.offered_until is None or now >= row.offered_until:
@@ -123,9 +124,10 @@ class AccessRequests:
     def clear(self, incident: str, now: datetime) -> int:
         """Delete the dossiers that are not offered any more, and return how many."""
         over = (
-            AccessRequestRow.incident == incident, col(AccessRequestRow.sealed_file).is_not(None),
+            AccessRequestRow.incident == incident,
+            col(AccessRequestRow.sealed_file).is_not(None),
             col(AccessRequestRow.offered_until) <= now,
-        )  # fmt: skip
+        )
         with self._store.read() as session:
             if session.exec(select(AccessRequestRow.id).where(*over).limit(1)).first() is None:
                 return 0
@@ -185,10 +187,17 @@ def _waits(incident: str, now: datetime) -> Alert:
 
 def _request(row: AccessRequestRow, seal: Seal) -> AccessRequest:
     return AccessRequest(
-        id=row.id, person=row.person, locale=row.locale, state=RequestState(row.state), at=row.at,
-        due_at=row.due_at, words=_opened(seal, row), decided_by=row.decided_by, decided_at=row.decided_at,
+        id=row.id,
+        person=row.person,
+        locale=row.locale,
+        state=RequestState(row.state),
+        at=row.at,
+        due_at=row.due_at,
+        words=_opened(seal, row),
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
         offered_until=row.offered_until if row.sealed_file else None,
-    )  # fmt: skip
+    )
 
 
 def _opened(seal: Seal, row: AccessRequestRow) -> str:

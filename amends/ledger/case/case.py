@@ -190,7 +190,10 @@ class Cases:
         once said something wrong may be read.
         """
         asked = (session, self._notices, case.incident, case.audience.people)
-        sent = tuple((one.id, one.version, one.stage, one.pending, *one.people.values()) for one in case.notices)
+        sent = tuple(
+            (notice.id, notice.version, notice.stage, notice.pending, *notice.people.values())
+            for notice in case.notices
+        )
 
         def look() -> _ToldWrongly:
             left = people_no_longer_affected(session, self._notices, case.incident)
@@ -282,9 +285,13 @@ class Cases:
             said = self._notices.drafted(row)
             told = versions[row.notice] == 1 or self._was_sent(session, row, said)
             one = NoticeRelease(
-                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, told=told,
-                next_news_at=said.next_news_at, sorry_for=said.sorry_for,
-            )  # fmt: skip
+                at=release.at,
+                drafted_at=row.drafted_at,
+                sent_at=row.sent_at,
+                told=told,
+                next_news_at=said.next_news_at,
+                sorry_for=said.sorry_for,
+            )
             found[release.notice].append(one)
         return found
 

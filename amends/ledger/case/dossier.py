@@ -73,9 +73,16 @@ class Dossiers:
     """The dossiers of the people of all incidents."""
 
     def __init__(
-        self, store: Store, notices: Notices, claims: Claims, cases: Cases, told: ToldRecord, questions: Questions,
-        answers: GivenAnswers, remedies: Remedies,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        notices: Notices,
+        claims: Claims,
+        cases: Cases,
+        told: ToldRecord,
+        questions: Questions,
+        answers: GivenAnswers,
+        remedies: Remedies,
+    ) -> None:
         self._store, self._notices, self._claims = store, notices, claims
         self._cases, self._told, self._questions, self._answers = cases, told, questions, answers
         self._remedies = remedies
@@ -104,7 +111,7 @@ class Dossiers:
                 promises=promises_told(heard, commitments_of(session, incident), row.locale, now, own),
                 corrections=tuple(corrections_told(heard, known)),
                 questions=tuple(_question(one, answers.get(one.id, ())) for one in asked),
-                public=tuple(self._post(session, incident, one, file.default_locale) for one in posts),
+                public=tuple(self._post(session, incident, post, file.default_locale) for post in posts),
             )
             return PersonRecord(dossier, tuple(messages_of(session, self._notices, self._claims, row, now)))
 

@@ -62,10 +62,17 @@ class PersonReports:
             sealed = self._store.seal(write.session, incident).close(said, report_place(incident, number, "said"))
             write.session.add(
                 PersonReportRow(
-                    incident=incident, id=number, once=new.once, person=new.person, kind=new.kind.value,
-                    locale=new.locale, sealed_said=sealed, state=PageReportState.OPEN.value, at=now,
+                    incident=incident,
+                    id=number,
+                    once=new.once,
+                    person=new.person,
+                    kind=new.kind.value,
+                    locale=new.locale,
+                    sealed_said=sealed,
+                    state=PageReportState.OPEN.value,
+                    at=now,
                 )
-            )  # fmt: skip
+            )
             held = hold_reader(write.session, incident, new.person, new.kind.hold, now)
             self._follow(write.session, incident, free_without_copy(write.session, incident), now)
             write.note(now, incident, "reported", f"report {number}", kind=new.kind, by_person=new.person, held=held)
@@ -171,8 +178,10 @@ class PersonReports:
         session, waiting = write.session, 0
         released_ones = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
         held = (
-            DeliveryRow.incident == incident, col(DeliveryRow.notice).in_(released_ones), DeliveryRow.person == person,
-        )  # fmt: skip
+            DeliveryRow.incident == incident,
+            col(DeliveryRow.notice).in_(released_ones),
+            DeliveryRow.person == person,
+        )
         causes = (col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.cause).in_(HELD_FOR))
         notices = session.exec(select(DeliveryRow.notice).where(*held, *causes).distinct()).all()
         for released in _released(session, incident, notices):
@@ -237,10 +246,19 @@ def _report(row: PersonReportRow, seal: Seal) -> PersonReport:
     text, email, phone = json.loads(said) if said else ("", "", "")
     words = _opened(seal, row.sealed_words, report_place(row.incident, row.id, "words"))
     return PersonReport(
-        id=row.id, person=row.person, kind=PageReportKind(row.kind), locale=row.locale,
-        state=PageReportState(row.state), at=row.at, text=text, email=email, phone=phone, words=words,
-        decided_by=row.decided_by, decided_at=row.decided_at,
-    )  # fmt: skip
+        id=row.id,
+        person=row.person,
+        kind=PageReportKind(row.kind),
+        locale=row.locale,
+        state=PageReportState(row.state),
+        at=row.at,
+        text=text,
+        email=email,
+        phone=phone,
+        words=words,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+    )
 
 
 def _opened(seal: Seal, sealed: bytes | None, place: str) -> str:

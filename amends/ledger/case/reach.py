@@ -77,9 +77,11 @@ def _people(
         _is_one_of(DeliveryRow, states),
     )
     better = exists().where(
-        col(other.incident) == incident, col(other.notice).in_(notices), col(other.person) == DeliveryRow.person,
+        col(other.incident) == incident,
+        col(other.notice).in_(notices),
+        col(other.person) == DeliveryRow.person,
         _is_one_of(other, but),
-    )  # fmt: skip
+    )
     found = sql(col(DeliveryRow.person)).where(*here, col(DeliveryRow.person) != PUBLIC, ~better).distinct().subquery()
     in_list = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == found.c.person)
     return sql(*PLACE).select_from(found).join(PersonRow, and_(in_list, col(PersonRow.gone_at).is_(None)))
@@ -145,10 +147,7 @@ def _letters_at(session: Session, incident: str, notices: Sequence[str]) -> dict
         return {}
     lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
     here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(notices))
-    letters = (
-        col(DeliveryRow.channel).in_(PRINTED),
-        col(DeliveryRow.state) == DeliveryState.SENT,
-    )
+    letters = (col(DeliveryRow.channel).in_(PRINTED), col(DeliveryRow.state) == DeliveryState.SENT)
     last = sql(*PLACE, func.max(col(DeliveryRow.updated_at))).select_from(DeliveryRow).join(PersonRow, lives)
     found: dict[str, datetime] = {}
     for country, region, at in session.execute(last.where(*here, *letters).group_by(*PLACE)):
@@ -160,11 +159,7 @@ def _letters_at(session: Session, incident: str, notices: Sequence[str]) -> dict
 def _page_up_since(session: Session, incident: str, notices: Sequence[str]) -> datetime | None:
     """Return when the first page of these notices was put up on the website, or None."""
     up = col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED])
-    page = (
-        col(DeliveryRow.notice).in_(notices),
-        DeliveryRow.person == PUBLIC,
-        col(DeliveryRow.channel).in_(PAGES),
-    )
+    page = (col(DeliveryRow.notice).in_(notices), DeliveryRow.person == PUBLIC, col(DeliveryRow.channel).in_(PAGES))
     return session.exec(
         select(func.min(DeliveryRow.updated_at)).where(DeliveryRow.incident == incident, *page, up)
     ).one()

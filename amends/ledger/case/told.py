@@ -11,15 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.deliver.correction import OPEN
 from amends.domain.incident.incident import StatementKey
-from amends.domain.notice.difference import (
-    OWN,
-    OWN_BEFORE,
-    Changes,
-    Differences,
-    cohort_of,
-    difference,
-    wrong_changes,
-)
+from amends.domain.notice.difference import OWN, OWN_BEFORE, Changes, Differences, cohort_of, difference, wrong_changes
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement, stated_by
 from amends.domain.notice.told import Heard, Pages, SaidTo, Saying, last_told, pages_for
@@ -218,7 +210,7 @@ def _said_to(text: Saying, parts: Sequence[tuple[DeliveryState, int, datetime, d
     states: Counter[DeliveryState] = Counter()
     for state, people, _, _ in parts:
         states[state] += people
-    first, last = min(one[2] for one in parts), max(one[3] for one in parts)
+    first, last = min(part[2] for part in parts), max(part[3] for part in parts)
     return SaidTo(text, states.total(), states[DeliveryState.UNCERTAIN], first, last)
 
 

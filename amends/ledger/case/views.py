@@ -44,10 +44,7 @@ from amends.ledger.tables.incident import IncidentVersionRow
 
 CAME = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
 """The states of people to whom a notice came, or may have come."""
-WATCHED = (
-    EventKind.ALARM, EventKind.MAILBOXES, EventKind.STOPPED_SEND, EventKind.STOPPED_DOMAIN,
-    EventKind.LEAK,
-)  # fmt: skip
+WATCHED = (EventKind.ALARM, EventKind.MAILBOXES, EventKind.STOPPED_SEND, EventKind.STOPPED_DOMAIN, EventKind.LEAK)
 Values = dict[str, Any]
 
 

@@ -73,9 +73,11 @@ class Visits:
         with self._store.read() as session:
             released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
             theirs = (
-                DeliveryRow.incident == incident, col(DeliveryRow.notice).in_(released), DeliveryRow.person == number,
+                DeliveryRow.incident == incident,
+                col(DeliveryRow.notice).in_(released),
+                DeliveryRow.person == number,
                 col(DeliveryRow.state).in_(CAME_TO_THEM),
-            )  # fmt: skip
+            )
             query = select(DeliveryRow.notice, func.max(DeliveryRow.version)).where(*theirs)
             return dict(session.exec(query.group_by(col(DeliveryRow.notice))).all())
 

@@ -88,9 +88,15 @@ class CompensationClaims:
             has = new.account is not None
             change.tell((row, lambda locale: terms.words.received(locale, new.asked, new.due_at, account=has)))
             change.note(
-                "claimed", f"claim {row.id}", by_person=new.person, source=new.source.value, question=question,
-                minor=new.asked.minor, currency=new.asked.currency, files=len(new.files),
-            )  # fmt: skip
+                "claimed",
+                f"claim {row.id}",
+                by_person=new.person,
+                source=new.source.value,
+                question=question,
+                minor=new.asked.minor,
+                currency=new.asked.currency,
+                files=len(new.files),
+            )
             return row.id
 
     def give_account(
@@ -141,9 +147,11 @@ class CompensationClaims:
         """Grant the claims that need no person by the rules, page by page, and return how many. Safe to repeat."""
         row, rules = CompensationClaimRow, terms.rules
         which = (
-            row.state == ClaimState.RECEIVED, row.round == 1, row.asked <= rules.minor("by_rule_up_to"),
+            row.state == ClaimState.RECEIVED,
+            row.round == 1,
+            row.asked <= rules.minor("by_rule_up_to"),
             row.currency == rules.currency,
-        )  # fmt: skip
+        )
         return self._page_by_page(incident, which, now, lambda change, rows: _decide_page(change, rows, terms))
 
     def object(
@@ -182,9 +190,12 @@ class CompensationClaims:
         )
 
     def _page_by_page(
-        self, incident: str, which: Sequence[ColumnElement[bool] | bool], now: datetime,
+        self,
+        incident: str,
+        which: Sequence[ColumnElement[bool] | bool],
+        now: datetime,
         change_page: Callable[[ClaimChange, Sequence[CompensationClaimRow]], int],
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Change these claims by the rules, a page in each transaction, and return the sum of what changed."""
         row, last, changed = CompensationClaimRow, 0, 0
         here = (row.incident == incident, *which)
@@ -257,9 +268,17 @@ def _known(session: Session, incident: str, new: NewClaim) -> int | None:
 def _add_words(change: ClaimChange, new: NewClaim, owner: str) -> int:
     """Store what the person says as a question, and return its id."""
     asked = NewQuestion(
-        text=new.text, person=new.person, kind=QuestionKind.CLAIM, source=SOURCES[new.source], locale=new.locale,
-        once=f"claim {new.once}", reply_within=new.due_at - new.at, owner=owner, at=new.at, topic=TOPIC,
-    )  # fmt: skip
+        text=new.text,
+        person=new.person,
+        kind=QuestionKind.CLAIM,
+        source=SOURCES[new.source],
+        locale=new.locale,
+        once=f"claim {new.once}",
+        reply_within=new.due_at - new.at,
+        owner=owner,
+        at=new.at,
+        topic=TOPIC,
+    )
     return add_claim_words(change.write, change.store, change.incident, asked, change.now, change.by)
 
 
@@ -270,12 +289,22 @@ def _add_row(change: ClaimChange, new: NewClaim, question: int) -> CompensationC
         select(func.max(CompensationClaimRow.id)).where(CompensationClaimRow.incident == change.incident)
     ).one()
     row = CompensationClaimRow(
-        incident=change.incident, id=(last or 0) + 1, once=new.once, person=new.person,
-        question=question, locale=new.locale, source=new.source.value, entered_by=change.by,
-        currency=new.asked.currency, asked=new.asked.minor, state=ClaimState.RECEIVED.value, files=len(new.files),
-        at=new.at, due_at=new.due_at,
+        incident=change.incident,
+        id=(last or 0) + 1,
+        once=new.once,
+        person=new.person,
+        question=question,
+        locale=new.locale,
+        source=new.source.value,
+        entered_by=change.by,
+        currency=new.asked.currency,
+        asked=new.asked.minor,
+        state=ClaimState.RECEIVED.value,
+        files=len(new.files),
+        at=new.at,
+        due_at=new.due_at,
         device_index=index(change.incident, "claim device", new.device) if new.device else b"",
-    )  # fmt: skip
+    )
     if new.account:
         _set_account(change, row, new.account)
     change.session.add(row)
@@ -294,9 +323,15 @@ def _vote(change: ClaimChange, row: CompensationClaimRow, verdict: ClaimVerdict,
     subject = subject_of(row)
     take_back(change.session, [vote for vote in votes_on(change.session, subject) if vote.member == by.name])
     cast(
-        change.session, subject, member=by.name, role=by.role, binding="", at=change.now,
-        reason=verdict.without_evidence.strip(), detail={"granted": verdict.granted},
-    )  # fmt: skip
+        change.session,
+        subject,
+        member=by.name,
+        role=by.role,
+        binding="",
+        at=change.now,
+        reason=verdict.without_evidence.strip(),
+        detail={"granted": verdict.granted},
+    )
     reasons = reasons_of(row, change.seal) | {f"{row.round} {by.name}": verdict.reason.strip()}
     place = claim_place(row.incident, row.id, "reasons")
     row.sealed_reasons = change.seal.close(json.dumps(reasons, ensure_ascii=False), place)
@@ -330,10 +365,15 @@ def _decide_page(change: ClaimChange, rows: Sequence[CompensationClaimRow], term
         sums[row.person], in_all = others.to_person + verdict.granted, in_all + verdict.granted
         session.add(
             VoteRow(
-                **subject_of(row)._asdict(), member=BY_RULE, role="", binding="", reason="", at=change.now,
+                **subject_of(row)._asdict(),
+                member=BY_RULE,
+                role="",
+                binding="",
+                reason="",
+                at=change.now,
                 detail={"granted": verdict.granted},
             )
-        )  # fmt: skip
+        )
         news.append(_settle(row, verdict, terms, change.now))
     return _tell_page(change, news, "claims decided by rule")
 

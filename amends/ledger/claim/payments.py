@@ -143,10 +143,16 @@ def _make_file(
     last = session.exec(select(func.max(PaymentFileRow.id)).where(PaymentFileRow.incident == incident)).one()
     number, rows = (last or 0) + 1, [row for row, _ in payable]
     file = PaymentFileRow(
-        incident=incident, id=number, made_by=change.by, made_at=change.now, currency=rules.currency, count=len(rows),
-        total=sum(row.granted or 0 for row in rows), message_id=f"AM{_mark(incident)}-F{number}",
+        incident=incident,
+        id=number,
+        made_by=change.by,
+        made_at=change.now,
+        currency=rules.currency,
+        count=len(rows),
+        total=sum(row.granted or 0 for row in rows),
+        message_id=f"AM{_mark(incident)}-F{number}",
         pay_from=rules.pay_from.model_dump(mode="json") if rules.pay_from else {},
-    )  # fmt: skip
+    )
     session.add(file)
     session.flush()
     for row, account in payable:
@@ -162,11 +168,17 @@ def _add_payment(change: ClaimChange, row: CompensationClaimRow, account: Accoun
     sealed = change.seal.close(account.model_dump_json(), payment_place(row.incident, row.id, attempt))
     change.session.add(
         ClaimPaymentRow(
-            incident=row.incident, claim=row.id, attempt=attempt, file=file,
-            end_to_end=end_to_end(_mark(row.incident), row.id, attempt), minor=row.granted or 0,
-            sealed_account=sealed, state=PaymentState.PREPARED.value, at=change.now,
+            incident=row.incident,
+            claim=row.id,
+            attempt=attempt,
+            file=file,
+            end_to_end=end_to_end(_mark(row.incident), row.id, attempt),
+            minor=row.granted or 0,
+            sealed_account=sealed,
+            state=PaymentState.PREPARED.value,
+            at=change.now,
         )
-    )  # fmt: skip
+    )
     row.state = ClaimState.IN_PAYMENT.value
 
 
@@ -227,13 +239,16 @@ def _payable(  # type: ignore[no-untyped-def]  # noqa: ANN202
     return (
         select(CompensationClaimRow)
         .where(
-            CompensationClaimRow.incident == incident, CompensationClaimRow.state == ClaimState.GRANTED,
-            CompensationClaimRow.currency == currency, col(CompensationClaimRow.sealed_account).is_not(None), is_final,
+            CompensationClaimRow.incident == incident,
+            CompensationClaimRow.state == ClaimState.GRANTED,
+            CompensationClaimRow.currency == currency,
+            col(CompensationClaimRow.sealed_account).is_not(None),
+            is_final,
         )
         .order_by(col(CompensationClaimRow.id))
         .limit(MOST_IN_FILE)
         .with_for_update()
-    )  # fmt: skip
+    )
 
 
 def _next_attempt(session: Session, row: CompensationClaimRow) -> int:

@@ -89,9 +89,12 @@ def as_values(session: Session, seal: Seal, rows: Sequence[CompensationClaimRow]
 
 
 def _claim(
-    row: CompensationClaimRow, seal: Seal, question: QuestionRow, votes: Sequence[VoteRow],
+    row: CompensationClaimRow,
+    seal: Seal,
+    question: QuestionRow,
+    votes: Sequence[VoteRow],
     payments: Sequence[ClaimPaymentRow],
-) -> CompensationClaim:  # fmt: skip
+) -> CompensationClaim:
     reasons = reasons_of(row, seal)
     return row.as_value(
         CompensationClaim,
@@ -101,7 +104,9 @@ def _claim(
         decisions=tuple(_decision(vote, reasons) for vote in votes),
         objection=opened(seal, row.sealed_objection, claim_place(row.incident, row.id, "objection")) or "",
         account=account_of(row, seal),
-        payments=tuple(one.as_value(ClaimPayment) for one in sorted(payments, key=lambda one: one.attempt)),
+        payments=tuple(
+            payment.as_value(ClaimPayment) for payment in sorted(payments, key=lambda payment: payment.attempt)
+        ),
     )
 
 

@@ -10,15 +10,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.base.text import listed as in_words
-from amends.domain.codes.code import (
-    CodeState,
-    CodeVariant,
-    NewCode,
-    OwnCode,
-    StockLine,
-    why_no_variant,
-    why_short,
-)
+from amends.domain.codes.code import CodeState, CodeVariant, NewCode, OwnCode, StockLine, why_no_variant, why_short
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
 from amends.ledger.codes.giving import give_to, these
@@ -42,10 +34,18 @@ KNOWN = "SELECT code_index, incident, commitment FROM code WHERE code_index IN :
 OF_THESE = "incident = :incident AND commitment = :commitment AND code_index IN :indexes"
 OF_PERSON = "incident = :incident AND person = :person"
 INSERT = "INSERT INTO code (incident, commitment, variant, expires, code_index, sealed, state, told_in)"
-LEFT = frozenset({*DeliveryState} - {
-    DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
-    DeliveryState.UNREACHABLE, DeliveryState.CLAIMED,
-})  # fmt: skip
+LEFT = frozenset(
+    {*DeliveryState}
+    - {
+        DeliveryState.WAITING,
+        DeliveryState.DEFERRED,
+        DeliveryState.TO_PRINT,
+        DeliveryState.PARKED,
+        DeliveryState.HELD,
+        DeliveryState.UNREACHABLE,
+        DeliveryState.CLAIMED,
+    }
+)
 """The states of messages that have left, or may have."""
 
 Item = TypeVar("Item")
@@ -109,7 +109,7 @@ class CodeStocks:
         Raises AlreadyInLedger when one of them is known; NotAllowed for variants that do not fit those in the stock;
         NotInLedger.
         """
-        variants = {one.variant for one in codes}
+        variants = {code.variant for code in codes}
         with self._store.write() as write:
             write.incident(incident)
             known = {line.variant for line in stock_of(write.session, incident, now) if line.commitment == commitment}
@@ -118,7 +118,7 @@ class CodeStocks:
             self._begin_stock(write, incident, commitment, CodeVariant.EVERYONE not in variants, now)
             with changing(write.session, "code", (incident, commitment)):
                 self._insert(write.session, incident, commitment, codes)
-            counts = Counter(one.variant.value for one in codes)
+            counts = Counter(code.variant.value for code in codes)
             write.note(now, incident, "codes imported", commitment, actor=by, codes=len(codes), **counts)
 
     def _begin_stock(self, write: Write, incident: str, commitment: str, by_variant: bool, now: datetime) -> None:
@@ -153,9 +153,7 @@ class CodeStocks:
             write.note(now, incident, "codes looked at", f"person {person}", actor=by.name, codes=[x.id for x in found])
         return found
 
-    def reissue(
-        self, incident: str, commitment: str, person: int, reason: str, by: Member, now: datetime
-    ) -> OwnCode:  # fmt: skip
+    def reissue(self, incident: str, commitment: str, person: int, reason: str, by: Member, now: datetime) -> OwnCode:
         """Make the person's code void and give them the next one of the stock; return the new one.
 
         Raises NotAllowed without a reason, for a code that is redeemed, while a message to the person is being sent,
@@ -178,7 +176,7 @@ class CodeStocks:
 
     def void(
         self, incident: str, commitment: str, codes: Sequence[str], reason: str, by: Member, now: datetime
-    ) -> Voided:  # fmt: skip
+    ) -> Voided:
         """Make these codes void, all or none, as when a provider withdraws a batch.
 
         Codes that are void already stay as they are. Raises NotAllowed without a reason, for a redeemed code, and while
@@ -244,7 +242,7 @@ class CodeStocks:
 
     def _rows_of(
         self, session: Session, incident: str, commitment: str, codes: Sequence[str]
-    ) -> list[tuple[Sequence[Any], int]]:  # fmt: skip
+    ) -> list[tuple[Sequence[Any], int]]:
         """Return the rows of these codes, each with its position. Raises NotInLedger when the stock lacks some."""
         at = {index_of(self._store.keys, code): position for position, code in enumerate(codes)}
         found: list[tuple[Sequence[Any], int]] = []

@@ -77,9 +77,7 @@ class Given(NamedTuple):
 NOTHING = Given(0, {})
 
 
-def give_for(
-    session: Session, incident: str, messages: Sequence[CodedMessage], wanted: Wanted, now: datetime
-) -> Given:  # fmt: skip
+def give_for(session: Session, incident: str, messages: Sequence[CodedMessage], wanted: Wanted, now: datetime) -> Given:
     """Give a code to each person of these messages who has none yet of a commitment that the message tells of."""
     codes, lacking = 0, dict[int, str]()
     for commitment, theirs in _entitled(messages, wanted):
@@ -92,12 +90,19 @@ def give_for(
 
 def _entitled(messages: Sequence[CodedMessage], wanted: Wanted) -> Iterable[tuple[str, Sequence[CodedMessage]]]:
     """Yield each commitment with the messages whose readers are to have a code; nearly always those of all."""
-    kinds = {(one.variant, one.channel) for one in messages if one.person}
+    kinds = {(message.variant, message.channel) for message in messages if message.person}
     tells = {kind: wanted(*kind) for kind in kinds}
     for commitment in sorted({one for told in tells.values() for one in told}):
         those = {kind for kind, told in tells.items() if commitment in told}
         all_alike = len(those) == len(kinds)
-        yield commitment, [one for one in messages if one.person and (all_alike or (one.variant, one.channel) in those)]
+        yield (
+            commitment,
+            [
+                message
+                for message in messages
+                if message.person and (all_alike or (message.variant, message.channel) in those)
+            ],
+        )
 
 
 def these(session: Session, people: Collection[int]) -> PeopleQuery:
@@ -109,7 +114,7 @@ def these(session: Session, people: Collection[int]) -> PeopleQuery:
 
 def give_to(
     session: Session, incident: str, commitment: str, people: PeopleQuery, now: datetime
-) -> tuple[int, dict[int, str]]:  # fmt: skip
+) -> tuple[int, dict[int, str]]:
     """Return how many of these people got a code, and the part of the stock that was empty for each of the others.
 
     Most pages find that everybody has a code, and then lock nothing.
@@ -144,7 +149,7 @@ def _lacking(session: Session, incident: str, commitment: str, people: PeopleQue
 
 def _free(
     session: Session, incident: str, commitment: str, variant: str, most: int, now: datetime
-) -> list[tuple[int, bytes]]:  # fmt: skip
+) -> list[tuple[int, bytes]]:
     """Return the first free codes of this variant, as many as there are up to `most`, each with its sealed text."""
     asked = {"incident": incident, "commitment": commitment, "variant": variant, "today": f"{now:%Y-%m-%d}"}
     return [(code, sealed) for code, sealed in session.connection().execute(statement(FREE), asked | {"most": most})]
@@ -152,7 +157,7 @@ def _free(
 
 def _give(
     session: Session, stock: tuple[str, str], codes: Sequence[tuple[int, bytes]], people: Sequence[int], now: datetime
-) -> None:  # fmt: skip
+) -> None:
     """Store that each of these people has the code at their place in the list."""
     connection = session.connection()
     given = json.dumps(dict(zip((code for code, _ in codes), people, strict=True)))

@@ -64,12 +64,12 @@ def held_by(
         return found
     connection = session.connection()
     these, numbers = around(connection, "person", people)
-    for one in commitments:
-        asked = {"incident": incident, "commitment": one, **numbers}
+    for commitment in commitments:
+        asked = {"incident": incident, "commitment": commitment, **numbers}
         for person, variant, expires, index, sealed in connection.execute(statement(HELD + these), asked):
             if sealed and person in people:  # nothing is sealed when the person's data was erased
-                code = seal.open(sealed, place_of(incident, one, variant, expires, index))
-                found.setdefault(person, OwnCodes())[one] = code
+                code = seal.open(sealed, place_of(incident, commitment, variant, expires, index))
+                found.setdefault(person, OwnCodes())[commitment] = code
     return found
 
 

@@ -46,9 +46,7 @@ class Commitments:
             raise not_given(incident, commitment)
         return given[commitment]
 
-    def add(
-        self, incident: str, added: Iterable[tuple[Commitment, Collection[int]]], by: str, now: datetime
-    ) -> None:  # fmt: skip
+    def add(self, incident: str, added: Iterable[tuple[Commitment, Collection[int]]], by: str, now: datetime) -> None:
         """Record commitments that nobody was told yet, all or none; the next notice that states each one makes it.
 
         Each comes with the numbers of the persons to whom it is made, empty unless it is for some persons only. Raises
@@ -70,9 +68,16 @@ class Commitments:
                 write.note(now, incident, "commitment added", one.id, actor=by, **detail)
 
     def keep(
-        self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime, *, link: str = "",
+        self,
+        incident: str,
+        commitment: str,
+        evidence: Texts,
+        by: str,
+        now: datetime,
+        *,
+        link: str = "",
         files: Iterable[NewFile] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record that a member reports the commitment as kept; it stays open until another member reviews the evidence.
 
         Other evidence may replace the evidence, even after a review, until a notice about it is released: then it is
@@ -146,7 +151,7 @@ class Commitments:
 
     def drop(
         self, incident: str, commitment: str, reason: Texts, by: str, now: datetime, *, series: bool = False
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record that a commitment is given up before its date; its audience will be told the reason.
 
         With `series`, no further occurrence follows. Until a notice about it is released, another reason may replace
@@ -156,7 +161,7 @@ class Commitments:
 
     def break_word(
         self, incident: str, commitment: str, reason: Texts, by: str, now: datetime, *, series: bool = False
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Record that a commitment whose date has passed will not be kept; its audience will be told that, and why.
 
         With `series`, no further occurrence follows. Until a notice about it is released, another reason may replace
@@ -165,9 +170,16 @@ class Commitments:
         self._give_up(incident, commitment, CommitmentState.BROKEN, reason, by, now, series=series)
 
     def _give_up(
-        self, incident: str, commitment: str, state: CommitmentState, reason: Texts, by: str, now: datetime, *,
+        self,
+        incident: str,
+        commitment: str,
+        state: CommitmentState,
+        reason: Texts,
+        by: str,
+        now: datetime,
+        *,
         series: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         why_not = why_not_break if state is CommitmentState.BROKEN else why_not_drop
         with self._store.write() as write:
             write.incident(incident)

@@ -69,7 +69,7 @@ class CommitmentFiles:
 
 def store_files(
     session: Session, seal: Seal, row: CommitmentRow, files: Iterable[NewFile], by: str, now: datetime
-) -> int:  # fmt: skip
+) -> int:
     """Store the files that the commitment does not have yet, and return how many. Raises NotAllowed."""
     mine = (CommitmentFileRow.incident == row.incident, CommitmentFileRow.commitment == row.id)
     known = {

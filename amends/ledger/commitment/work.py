@@ -41,9 +41,15 @@ class CommitmentWork:
         self._change(incident, commitment, lambda one: moved(one, number, due_at), "step moved", by, now, **detail)
 
     def _change(
-        self, incident: str, commitment: str, change: Callable[[Commitment], Commitment], act: str, by: str,
-        now: datetime, **detail: Any,
-    ) -> Commitment:  # fmt: skip
+        self,
+        incident: str,
+        commitment: str,
+        change: Callable[[Commitment], Commitment],
+        act: str,
+        by: str,
+        now: datetime,
+        **detail: Any,
+    ) -> Commitment:
         with self._store.write() as write:
             write.incident(incident)
             row = locked_row(write.session, incident, commitment)

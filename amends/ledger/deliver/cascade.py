@@ -114,11 +114,7 @@ def _next_message(session: Session, draft: Draft, version: int, person: int, nam
 
 
 def _taking_over(
-    session: Session,
-    draft: Draft,
-    person: int,
-    known: Mapping[ChannelKind, bytes],
-    lawful: frozenset[ChannelKind],
+    session: Session, draft: Draft, person: int, known: Mapping[ChannelKind, bytes], lawful: frozenset[ChannelKind]
 ) -> tuple[ChannelKind, ...]:
     """Return the channels on which a message is to be stored for a person whom a channel has failed."""
     here = (DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person)

@@ -199,10 +199,16 @@ class Claims:
         return tuple([_addressed_to(claim, names[row.notice].get(row.person, ())) for row, claim in pairs])
 
     def _claim(
-        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"],
-        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]], held: Mapping[int, OwnCodes],
-        named: Callable[[str, str, str], TextName], released: Released, lease: int,
-    ) -> Claim:  # fmt: skip
+        self,
+        incident: str,
+        row: WaitingMessage,
+        known: dict[int, "KnownPerson"],
+        earlier: Mapping[tuple[str, int], tuple[DataCategory, ...]],
+        held: Mapping[int, OwnCodes],
+        named: Callable[[str, str, str], TextName],
+        released: Released,
+        lease: int,
+    ) -> Claim:
         key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
         person, channel = known.get(row.person), ChannelKind(row.channel)
         to = known[person.guardian or row.person].contact if person else None
@@ -254,7 +260,7 @@ def _with_stand_ins(
     session: Session, incident: str, claims: Sequence[Claim], people: Collection[int], coded: CodedTexts
 ) -> Iterator[Claim]:
     """Yield the claims of a preview, each with a stand-in for every code that its person will get with a message."""
-    needs = {one: people_without(session, incident, one, people) for one in coded.commitments}
+    needs = {commitment: people_without(session, incident, commitment, people) for commitment in coded.commitments}
     for claim in claims:
         number = claim.about.number if claim.about else PUBLIC
         parts = {one: part_of(one, without[number]) for one, without in needs.items() if number in without}
@@ -308,16 +314,26 @@ def _earlier_data(
     notices, people = {row.notice for row in rows}, [row.person for row in rows]
     columns = (ToldOtherwiseRow.notice, ToldOtherwiseRow.person, ToldOtherwiseRow.elements)
     query = sql(*map(col, columns)).where(
-        col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice).in_(notices),
-        col(ToldOtherwiseRow.person).between(min(people), max(people)), col(ToldOtherwiseRow.elements) != "",
-    )  # fmt: skip
+        col(ToldOtherwiseRow.incident) == incident,
+        col(ToldOtherwiseRow.notice).in_(notices),
+        col(ToldOtherwiseRow.person).between(min(people), max(people)),
+        col(ToldOtherwiseRow.elements) != "",
+    )
     return {(notice, person): categories(elements) for notice, person, elements in session.execute(query)}
 
 
 def _opened(
-    incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
-    guardian: int, link_version: int,
-) -> KnownPerson:  # fmt: skip
+    incident: str,
+    seal: Seal,
+    number: int,
+    sealed: bytes,
+    data: str,
+    country: str,
+    region: str,
+    timezone: str,
+    guardian: int,
+    link_version: int,
+) -> KnownPerson:
     try:
         said = (data, country, region, timezone)
         ref, name, email, phone, postal, child, *further, _ = opened_contact(incident, number, sealed, seal, said)

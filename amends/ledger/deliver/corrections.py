@@ -213,8 +213,10 @@ class Corrections:
 
 def _may_lose_addresses(correction: Correction) -> frozenset[int]:
     """Return the people whose messages may go to another address from now on, or who may be guardians no longer."""
-    changed = {one.person for one in correction.difference.changes if set(one.fields) & set(ADDRESSES.values())}
-    gone = {one.person for one in correction.difference.changes if one.kind is DifferenceKind.GONE}
+    changed = {
+        change.person for change in correction.difference.changes if set(change.fields) & set(ADDRESSES.values())
+    }
+    gone = {change.person for change in correction.difference.changes if change.kind is DifferenceKind.GONE}
     return correction.anew | changed | gone
 
 
@@ -282,7 +284,7 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
 def _with_other_data(correction: Correction) -> list[int]:
     """Return the people whose data elements changed, and those who came back, whose data elements may have changed."""
     changes = correction.difference.changes
-    return [one.person for one in changes if one.kind is DifferenceKind.BACK or "data" in one.fields]
+    return [change.person for change in changes if change.kind is DifferenceKind.BACK or "data" in change.fields]
 
 
 def _pages(numbers: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:
@@ -300,7 +302,7 @@ def _children_of(connection: Connection, incident: str, guardians: Iterable[int]
 
 def _named(correction: Correction, people: Iterable[int]) -> list[Values]:
     """Return the new values of these people by column; none of these people is gone."""
-    return [{**dict(zip(PEOPLE_COLUMNS, correction.rows[one], strict=True)), "gone_at": None} for one in people]
+    return [{**dict(zip(PEOPLE_COLUMNS, correction.rows[person], strict=True)), "gone_at": None} for person in people]
 
 
 def _set(connection: Connection, rows: Sequence[Values], columns: Sequence[str]) -> None:

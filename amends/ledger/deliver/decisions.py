@@ -188,10 +188,13 @@ def _address_now(session: Session, message: DeliveryRow) -> bytes | None:
         raise NotAllowed(f"person {message.person} is not written to any more, by a corrected list: {why}")
     address = reachable_at(session, message.incident, message.person).get(ChannelKind(message.channel))
     same = (
-        DeliveryRow.incident == message.incident, DeliveryRow.notice == message.notice,
-        DeliveryRow.person == message.person, DeliveryRow.channel == message.channel,
-        DeliveryRow.address_index == address, DeliveryRow.id != message.id,
-    )  # fmt: skip
+        DeliveryRow.incident == message.incident,
+        DeliveryRow.notice == message.notice,
+        DeliveryRow.person == message.person,
+        DeliveryRow.channel == message.channel,
+        DeliveryRow.address_index == address,
+        DeliveryRow.id != message.id,
+    )
     return None if session.exec(select(DeliveryRow.id).where(*same)).first() is not None else address
 
 

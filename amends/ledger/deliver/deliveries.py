@@ -441,9 +441,14 @@ def _pending(session: Session, incident: str, notice: str) -> int:
 
 
 def _due(
-    session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
+    session: Session,
+    incident: str,
+    notice: str,
+    channels: list[ChannelKind],
+    limit: int,
+    now: datetime,
     people: int | None,
-) -> list[WaitingMessage]:  # fmt: skip
+) -> list[WaitingMessage]:
     """Return the next due messages: first deferred ones, which must not wait for the end of a send of many hours.
 
     Deferred messages make a page of their own, with ids close together, because the messages of a lease are searched

@@ -87,8 +87,7 @@ class Previews:
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
         """Return the first messages of people chosen at random, as claims that cannot be sent."""
         has_address = or_(
-            *(col(getattr(PersonRow, name)).is_not(None) for name in SENT_TO),
-            col(PersonRow.guardian) > 0,
+            *(col(getattr(PersonRow, name)).is_not(None) for name in SENT_TO), col(PersonRow.guardian) > 0
         )
         free = [hold for hold in ("", Hold.GONE.value) if not hold_within(draft, hold)]
         with self._store.read() as session:
@@ -125,8 +124,12 @@ class Previews:
         rows = (row for person in people for row in writer.first_rows(person))
         waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row[STATE] in states]
         released = Released(
-            draft.template, draft.dated, optional=draft.optional, has_cohorts=draft.has_cohorts,
+            draft.template,
+            draft.dated,
+            optional=draft.optional,
+            has_cohorts=draft.has_cohorts,
             has_results=bool(draft.results),
-            coded=self._coded(session, draft), preview=True,
-        )  # fmt: skip
+            coded=self._coded(session, draft),
+            preview=True,
+        )
         return self._claims.of_rows(session, draft.incident, waiting, released)

@@ -29,9 +29,14 @@ from amends.ledger.tables.people import PersonRow
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
-    DeliveryState.DEFERRED, DeliveryState.UNCERTAIN, DeliveryState.PARKED, DeliveryState.HELD, DeliveryState.BOUNCED,
-    DeliveryState.FAILED, DeliveryState.UNREACHABLE,
-)  # fmt: skip
+    DeliveryState.DEFERRED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.PARKED,
+    DeliveryState.HELD,
+    DeliveryState.BOUNCED,
+    DeliveryState.FAILED,
+    DeliveryState.UNREACHABLE,
+)
 """The states whose reasons are counted."""
 CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
@@ -410,10 +415,26 @@ def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: On
 
 
 def _line(
-    person: int, country: str | None, channel: str, variant: str, state: str, cause: str, detail: str, doubtful: bool,
-    tries: int, at: datetime,
-) -> DeliveryLine:  # fmt: skip
+    person: int,
+    country: str | None,
+    channel: str,
+    variant: str,
+    state: str,
+    cause: str,
+    detail: str,
+    doubtful: bool,
+    tries: int,
+    at: datetime,
+) -> DeliveryLine:
     return DeliveryLine(
-        person, country or "", ChannelKind(channel), variant, DeliveryState(state), ReceiptCause(cause), detail,
-        doubtful, tries, at,
-    )  # fmt: skip
+        person,
+        country or "",
+        ChannelKind(channel),
+        variant,
+        DeliveryState(state),
+        ReceiptCause(cause),
+        detail,
+        doubtful,
+        tries,
+        at,
+    )

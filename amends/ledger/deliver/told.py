@@ -78,8 +78,10 @@ def messages_to(session: Session, incident: str, person: int) -> tuple[Any, ...]
     """Return the conditions for all messages of one person, or of the public, in a form that an index answers."""
     released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
     return (
-        col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(released), col(DeliveryRow.person) == person,
-    )  # fmt: skip
+        col(DeliveryRow.incident) == incident,
+        col(DeliveryRow.notice).in_(released),
+        col(DeliveryRow.person) == person,
+    )
 
 
 class ElementSet(NamedTuple):
@@ -224,7 +226,7 @@ def told_by_all(session: Session, notices: Notices, file: Incident) -> Known:
 def _mixed(sayings: Iterable[Saying], known: Known) -> frozenset[str]:
     """Return the keys of what some of these texts say otherwise than is known now."""
     asked = {key: known[key] for key in CAN_BE_WRONG - {StatementKey.ELEMENTS} if key in known}
-    made = (one for text in sayings for one in text.statements.values() if one.key in asked)
+    made = (statement for text in sayings for statement in text.statements.values() if statement.key in asked)
     return frozenset(one.key for one in made if _differs(one, asked[one.key]))
 
 

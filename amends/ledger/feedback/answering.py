@@ -43,9 +43,17 @@ MOST_IDS = 500
 
 
 def give_answer(
-    write: Write, store: Store, incident: str, kind: AnswerKind, questions: Collection[int], texts: Mapping[str, str],
-    by: str, now: datetime, *, corrects: int | None = None,
-) -> AnswerRow:  # fmt: skip
+    write: Write,
+    store: Store,
+    incident: str,
+    kind: AnswerKind,
+    questions: Collection[int],
+    texts: Mapping[str, str],
+    by: str,
+    now: datetime,
+    *,
+    corrects: int | None = None,
+) -> AnswerRow:
     """Store an answer to these questions; it is given at once, or waits for approval when it answers many.
 
     Raises NotAllowed when a question was answered already, or the answer has no text in its language.
@@ -189,19 +197,26 @@ def _put_reply(write: Write, keys: Keys, seal: Seal, answer: AnswerRow, row: Que
     incident, sender = answer.incident, sender_of(row, seal)
     email, phone = addresses(write.session, seal, incident, row.person) if row.person else ("", "")
     channel, to = way_of(
-        QuestionSource(row.source), sender.address if sender else "", email, phone, has_page=row.person is not None,
+        QuestionSource(row.source),
+        sender.address if sender else "",
+        email,
+        phone,
+        has_page=row.person is not None,
         in_private=is_private(QuestionSource(row.source), sender),
-    )  # fmt: skip
+    )
     on_page, name = channel is ReplyChannel.PAGE, reply_name(incident, answer.id, row.id)
     put(
-        write, keys, name, now,
+        write,
+        keys,
+        name,
+        now,
         person=row.person,
         channel=channel.value,
         state=(OutgoingState.DELIVERED if on_page else OutgoingState.WAITING).value,
         apologises=answer.corrects is not None and _heard(write.session, incident, answer.corrects, row),
         sealed_address=seal.close(to, address_place(name)) if to else None,
         next_try_at=None if on_page else now,
-    )  # fmt: skip
+    )
 
 
 def addresses(session: Session, seal: Seal, incident: str, person: int) -> tuple[str, str]:

@@ -7,14 +7,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.channel.outgoing import OutgoingState
-from amends.domain.feedback.answer import (
-    LONGEST_REASON,
-    Answer,
-    AnswerKind,
-    AnswerStatus,
-    HeardAnswer,
-    ReplyChannel,
-)
+from amends.domain.feedback.answer import LONGEST_REASON, Answer, AnswerKind, AnswerStatus, HeardAnswer, ReplyChannel
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.team.member import Member, TeamRole
 from amends.domain.team.vote import VoteRule, why_not_vote
@@ -43,9 +36,7 @@ class GivenAnswers:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def give(
-        self, incident: str, questions: Collection[int], texts: Mapping[str, str], by: str, now: datetime
-    ) -> int:  # fmt: skip
+    def give(self, incident: str, questions: Collection[int], texts: Mapping[str, str], by: str, now: datetime) -> int:
         """Store one answer to one or many questions, with a text for each locale, and return its id.
 
         An answer to more than HANDFUL questions waits for `approve`. Raises NotAllowed, NotInLedger.
@@ -98,9 +89,14 @@ class GivenAnswers:
             reject_answer(write, self._waiting(write, incident, answer), why.strip(), by, now)
 
     def reopen(
-        self, incident: str, question: int, now: datetime, objection: str = "", within: timedelta | None = None,
+        self,
+        incident: str,
+        question: int,
+        now: datetime,
+        objection: str = "",
+        within: timedelta | None = None,
         owner: str = "",
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Reopen an answered question as a complaint of the person, with what they say; return False if it is open.
 
         The reply is due `within` this time, else within the time that the question had. The `owner` of complaints is
@@ -190,7 +186,7 @@ class GivenAnswers:
 
 def correct_answer(
     write: Write, store: Store, incident: str, answer: int, texts: Mapping[str, str], by: str, now: datetime
-) -> int:  # fmt: skip
+) -> int:
     """Replace a wrong answer in the caller's transaction; see `GivenAnswers.correct`."""
     write.incident(incident)
     wrong = _answer(write.session, incident, answer)

@@ -59,10 +59,17 @@ class QuestionHours:
             title, where, begins, minutes = _essentials(hour)
             write.session.add(
                 QuestionHourRow(
-                    incident=incident, id=hour.id, title=title, where=where, begins_at=begins, minutes=minutes,
-                    announced_at=now, announced_by=by, answers=[],
+                    incident=incident,
+                    id=hour.id,
+                    title=title,
+                    where=where,
+                    begins_at=begins,
+                    minutes=minutes,
+                    announced_at=now,
+                    announced_by=by,
+                    answers=[],
                 )
-            )  # fmt: skip
+            )
             write.note(now, incident, "question hour announced", hour.id, actor=by, begins=begins.isoformat())
             return True
 
@@ -146,7 +153,7 @@ class QuestionHours:
             _refuse_published(row)
             if row.begins_at > now:
                 raise NotAllowed(f"{hour} has not begun: answers are published afterwards")
-            row.answers, row.answers_by, row.approved_by = [one.model_dump() for one in answers], by, ""
+            row.answers, row.answers_by, row.approved_by = [answer.model_dump() for answer in answers], by, ""
             write.note(now, incident, "question hour answered", hour, actor=by, answers=len(answers))
 
     def approve(self, incident: str, hour: str, by: Member, now: datetime) -> None:

@@ -60,7 +60,7 @@ class Leaks:
 
     def others_in_all(self, incident: str, texts: Sequence[Written]) -> list[int]:
         """Return of each text how many other people it names, as `others_in`; the list of people is read once."""
-        found = [mentioned(one.text) for one in texts]
+        found = [mentioned(text.text) for text in texts]
         if not any(found):
             return [0] * len(texts)
         with self._store.read() as session:

@@ -92,9 +92,7 @@ class Mentions:
             _withdraw_waiting(write, incident, question, by, now)
             row = question_row(write.session, incident, question, locked=True)
             if row.answered_at is None:
-                return give_answer(
-                    write, self._store, incident, AnswerKind.GIVEN, (question,), texts, by, now
-                ).id  # fmt: skip
+                return give_answer(write, self._store, incident, AnswerKind.GIVEN, (question,), texts, by, now).id
             return correct_answer(write, self._store, incident, _not_posted(write.session, row), texts, by, now)
 
     def approve(self, incident: str, question: int, by: Member, now: datetime) -> PublicAnswer:
@@ -162,7 +160,7 @@ def _replies_to_posts(session: Session, incident: str) -> list[OutgoingRow]:
 
 def _public_answer(
     row: AnswerRow, question: int, locales: Mapping[int, str], seal: Seal, reply: OutgoingRow | None = None
-) -> PublicAnswer:  # fmt: skip
+) -> PublicAnswer:
     return PublicAnswer(
         question=question,
         answer=row.id,

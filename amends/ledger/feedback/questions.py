@@ -10,12 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.feedback.answer import AnswerKind
-from amends.domain.feedback.question import (
-    NewQuestion,
-    Question,
-    QuestionCounts,
-    Sender,
-)
+from amends.domain.feedback.question import NewQuestion, Question, QuestionCounts, Sender
 from amends.domain.feedback.queue.topics import shipped_topic
 from amends.ledger.feedback.answering import answer_texts, give_answer
 from amends.ledger.feedback.leaks import Leaks, Written, note_leak
@@ -128,9 +123,15 @@ def _wording(asked: NewQuestion) -> str:
 def _note(write: Write, incident: str, number: int, asked: NewQuestion, others: int, now: datetime, by: str) -> None:
     """Record in the audit chain that a question came, with an alert when it holds data of other people."""
     write.note(
-        now, incident, "asked", f"question {number}",
-        actor=by or ENGINE, source=asked.source, kind=asked.kind, by_person=asked.person,
-    )  # fmt: skip
+        now,
+        incident,
+        "asked",
+        f"question {number}",
+        actor=by or ENGINE,
+        source=asked.source,
+        kind=asked.kind,
+        by_person=asked.person,
+    )
     if others:
         note_leak(write, incident, number, others, now)
 

@@ -9,14 +9,7 @@ from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
 from amends.domain.channel.outgoing import IN_HAND, LEASE, TAKES_RECEIPT, OutgoingName, OutgoingState
 from amends.domain.feedback.answer import NOT_HEARD, AnswerKind, ReplyChannel, ReplyLine, best_locale
 from amends.domain.feedback.question import Sender
-from amends.ledger.feedback.answering import (
-    addresses,
-    correction_of,
-    replies_of,
-    reply_name,
-    sender_of,
-    texts_of,
-)
+from amends.ledger.feedback.answering import addresses, correction_of, replies_of, reply_name, sender_of, texts_of
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.outbox.effects import named
 from amends.ledger.outbox.outbox import (
@@ -238,9 +231,7 @@ def _refuse_to_post(session: Session, row: OutgoingRow, *, again: bool) -> None:
         )
 
 
-def _content(
-    session: Session, seal: Seal, asked: QuestionRow, answer: AnswerRow, row: OutgoingRow
-) -> ReplyContent:  # fmt: skip
+def _content(session: Session, seal: Seal, asked: QuestionRow, answer: AnswerRow, row: OutgoingRow) -> ReplyContent:
     texts = texts_of(answer, seal)
     locale = best_locale(texts, asked.locale) or asked.locale
     wrong = session.get(AnswerRow, (row.incident, answer.corrects)) if row.apologises and answer.corrects else None

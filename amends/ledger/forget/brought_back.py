@@ -62,18 +62,18 @@ class RestoredData:
             done = set(session.exec(select(ForgottenRow.incident, ForgottenRow.kind)).all())
         readable = {incident for incident, key in keys.items() if key}
         kinds = [
-            BroughtBack(one.incident, one.at, kind=DataKind(one.kind))
-            for one in sorted(noted.kinds)
-            if one.incident in readable and (one.incident, one.kind) not in done
+            BroughtBack(kind.incident, kind.at, kind=DataKind(kind.kind))
+            for kind in sorted(noted.kinds)
+            if kind.incident in readable and (kind.incident, kind.kind) not in done
         ]
-        over = {one.incident for one in kinds if one.kind is DataKind.WHOLE_CASE}
+        over = {kind.incident for kind in kinds if kind.kind is DataKind.WHOLE_CASE}
         people = [
             BroughtBack(one.incident, one.at, person=number)
             for one in sorted(noted.erased)
             if one.incident in readable - over and (one.incident, one.person) not in erased
             if (number := self._again(one.incident, one.ref)) is not None
         ]
-        return (*(one for one in kinds if one.incident not in over or one.kind is DataKind.WHOLE_CASE), *people)
+        return (*(kind for kind in kinds if kind.incident not in over or kind.kind is DataKind.WHOLE_CASE), *people)
 
     def _again(self, incident: str, ref: str) -> int | None:
         """Return the number of a person who is in the ledger again, by their keyed hash in hex, or None."""

@@ -102,9 +102,7 @@ class Erasure:
     def _erase_in(self, write: Write, row: PersonRow, now: datetime, by: str, second: str) -> ErasedPersonRow:
         """Erase the person in this transaction, and return the line of the suppression list."""
         incident, person = row.incident, row.number
-        line = ErasedPersonRow(
-            incident=incident, person=person, ref_index=row.ref_index, by=by, second=second, at=now
-        )  # fmt: skip
+        line = ErasedPersonRow(incident=incident, person=person, ref_index=row.ref_index, by=by, second=second, at=now)
         write.session.expunge(row)
         write.session.add(line)
         seal, whose = self._store.seal(write.session, incident), Whose(incident, person)
@@ -129,9 +127,10 @@ class Erasure:
         open_report = select(PersonReportRow.id).where(*report, PersonReportRow.state == PageReportState.OPEN)
         open_request = select(AccessRequestRow.id).where(*request, AccessRequestRow.state == RequestState.OPEN)
         open_claim = select(CompensationClaimRow.id).where(
-            CompensationClaimRow.incident == incident, CompensationClaimRow.person == person,
+            CompensationClaimRow.incident == incident,
+            CompensationClaimRow.person == person,
             col(CompensationClaimRow.state).in_([state.value for state in ClaimState if state.is_open]),
-        )  # fmt: skip
+        )
         for what, query in (("reports", open_report), ("requests", open_request), ("claims", open_claim)):
             if (number := session.exec(query.limit(1)).first()) is not None:
                 listed = f"`amends {what} list {incident} --open`"

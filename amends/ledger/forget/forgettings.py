@@ -12,7 +12,7 @@ class Forgettings:
 
     def __init__(
         self, store: Store, erasure: Erasure, retention: Retentions, holds: LegalHolds, tombstones: Tombstones
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store = store
         self._erasure = erasure
         self._retention = retention

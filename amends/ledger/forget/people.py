@@ -70,9 +70,7 @@ def in_hand(session: Session, incident: str, numbers: Sequence[int]) -> bool:
     return session.exec(select(DeliveryRow.id).where(*claimed).limit(1)).first() is not None
 
 
-def _forget_rows(
-    session: Session, keys: Keys, seal: Seal, incident: str, numbers: Sequence[int]
-) -> list[bytes]:  # fmt: skip
+def _forget_rows(session: Session, keys: Keys, seal: Seal, incident: str, numbers: Sequence[int]) -> list[bytes]:
     """Empty the rows of these people, and return the keyed hashes of the references that they had."""
     with changing_these(session, "person", (incident,), "number", numbers):
         columns = [col(getattr(PersonRow, name)) for name in (*KEPT, "ref_index")]

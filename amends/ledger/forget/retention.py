@@ -37,7 +37,7 @@ class Retentions:
 
     def __init__(
         self, store: Store, destruction: Destruction, surveys: Surveys, holds: LegalHolds, tombstones: Tombstones
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store = store
         self._destruction = destruction
         self._surveys = surveys

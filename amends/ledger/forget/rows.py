@@ -66,9 +66,7 @@ def _empty_all(session: Session, table: PersonalTable, incident: str) -> None:
             session.execute(update(rows).where(tuple_(*by) == tuple_(*group)).values(values))
 
 
-def _forget_table(
-    store: Store, whose: Whose, table: PersonalTable, now: datetime, *, destroyed: bool = False
-) -> int:  # fmt: skip
+def _forget_table(store: Store, whose: Whose, table: PersonalTable, now: datetime, *, destroyed: bool = False) -> int:
     with store.read() as session:
         names = iter(keys_of(session, table, whose))
     changed = 0

@@ -10,13 +10,7 @@ from amends.domain.base.text import minute
 from amends.domain.case.states import LastSigns
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.playbook.closing import (
-    CarriedOver,
-    ClosingOverride,
-    Criterion,
-    UnmetCriterion,
-    why_not_override,
-)
+from amends.domain.playbook.closing import CarriedOver, ClosingOverride, Criterion, UnmetCriterion, why_not_override
 from amends.domain.team.member import Member
 from amends.domain.team.vote import Subject, Vote, VoteKind
 from amends.ledger.store.session import Store
@@ -38,9 +32,7 @@ class Closing:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def override(
-        self, incident: str, unmet: UnmetCriterion, by: Member, reason: str, now: datetime
-    ) -> ClosingOverride:  # fmt: skip
+    def override(self, incident: str, unmet: UnmetCriterion, by: Member, reason: str, now: datetime) -> ClosingOverride:
         """Record the member's word that a criterion is passed over, and return the override as it stands now.
 
         The word counts for what is missing now alone. The same member's word again changes nothing. Raises NotAllowed
@@ -113,9 +105,12 @@ def _override(votes: Sequence[VoteRow]) -> ClosingOverride:
     voices = tuple(Vote(by=vote.member, role=vote.role, reason=vote.reason, at=vote.at) for vote in votes)
     first = votes[0]
     return ClosingOverride(
-        criterion=Criterion(first.about), binding=first.binding, covers=tuple(first.detail["covers"]),
-        what=tuple(first.detail["what"]), voices=voices,
-    )  # fmt: skip
+        criterion=Criterion(first.about),
+        binding=first.binding,
+        covers=tuple(first.detail["covers"]),
+        what=tuple(first.detail["what"]),
+        voices=voices,
+    )
 
 
 def carried_over(session: Session, incident: str) -> tuple[CarriedOver, ...]:

@@ -33,7 +33,7 @@ class LegalHolds:
             write.incident(incident)
             if person is not None:
                 person_row(write.session, incident, person)
-            lost = [one.id for one in self._tombstones.read().holds if one.incident == incident]
+            lost = [hold.id for hold in self._tombstones.read().holds if hold.incident == incident]
             number = max((_last(write.session, incident), *lost)) + 1
             write.session.add(
                 LegalHoldRow(incident=incident, id=number, person=person, reason=reason, by=by.name, at=now)

@@ -34,7 +34,7 @@ class RecordedStops:
     def sends(self, incident: str, notice: str) -> frozenset[str]:
         """Return the parts of this notice's send that have stopped."""
         with self._store.read() as session:
-            return frozenset(one.part for one in _sends(session, incident) if one.notice == notice)
+            return frozenset(send.part for send in _sends(session, incident) if send.notice == notice)
 
     def any_of(self, incident: str) -> bool:
         """Return True when a send of the incident has stopped, or mail to a domain."""
@@ -49,7 +49,7 @@ class RecordedStops:
                 return False
         with self._store.write() as write:
             write.incident(incident)
-            _forget(write, incident, (one for one in _sends(write.session, incident) if one[:2] == stop[:2]))
+            _forget(write, incident, (send for send in _sends(write.session, incident) if send[:2] == stop[:2]))
             if happened(write.session, incident, stop.name, now, EventKind.STOPPED_SEND):
                 what = f"{notice} has stopped ({part}) at {minute(now)}: {stop.why}"
                 note_alert(write, incident, Alert(stop.alert, what, now))
@@ -59,7 +59,7 @@ class RecordedStops:
         """Record that these parts of the send go on."""
         with self._store.write() as write:
             write.incident(incident)
-            ended = [one for one in _sends(write.session, incident) if one.notice == notice and one.part in parts]
+            ended = [send for send in _sends(write.session, incident) if send.notice == notice and send.part in parts]
             _forget(write, incident, ended)
             if ended:
                 write.note(now, incident, "send goes on", notice, parts=sorted(one.part for one in ended))
@@ -67,7 +67,7 @@ class RecordedStops:
     def domains(self, incident: str) -> frozenset[str]:
         """Return the domains to which nothing is sent."""
         with self._store.read() as session:
-            return frozenset(one.domain for one in _domains(session, incident))
+            return frozenset(domain.domain for domain in _domains(session, incident))
 
     def stop_domain(self, incident: str, notice: str, domain: str, why: str, now: datetime) -> bool:
         """Record that nothing is sent to this domain, with an alert, and return True; False when it has stopped."""
@@ -120,8 +120,8 @@ def _stops(session: Session, incident: str, kind: EventKind) -> list[tuple[str, 
 
 
 def _forget(write: Write, incident: str, stops: Iterable[StoppedSend]) -> None:
-    for one in stops:
-        write.session.delete(write.session.get_one(EventRow, (incident, EventKind.STOPPED_SEND, one.name)))
+    for stop in stops:
+        write.session.delete(write.session.get_one(EventRow, (incident, EventKind.STOPPED_SEND, stop.name)))
 
 
 def resumed_at(session: Session, incident: str) -> datetime | None:

@@ -57,7 +57,9 @@ class TombstoneLines(NamedTuple):
 
     def holds_of(self, incident: str) -> list[HoldTombstone]:
         """Return the holds of this incident that were not lifted."""
-        return sorted(one for one in self.holds if one.incident == incident and (incident, one.id) not in self.lifted)
+        return sorted(
+            hold for hold in self.holds if hold.incident == incident and (incident, hold.id) not in self.lifted
+        )
 
 
 class Tombstones:

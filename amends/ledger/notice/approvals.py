@@ -39,9 +39,17 @@ class Approvals:
         self._notices = notices
 
     def decide(
-        self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime,
-        *, in_place_of: str = "",
-    ) -> NoticeStage:  # fmt: skip
+        self,
+        incident: str,
+        notice: str,
+        member: Member,
+        decision: Decision,
+        binding: str,
+        note: str,
+        now: datetime,
+        *,
+        in_place_of: str = "",
+    ) -> NoticeStage:
         """Record a member's decision on exactly the draft with this binding, and return the notice's new stage.
 
         A deputy decides in the place of an absent member. Raises NotAllowed when this member may not decide, when the
@@ -64,9 +72,14 @@ class Approvals:
                 whose = _whose(write.session, member, in_place_of)
                 deputy = member.name if in_place_of else ""
                 word = Approval(
-                    member=whose.name, role=whose.role, decision=decision, binding=binding, at=now, note=note,
+                    member=whose.name,
+                    role=whose.role,
+                    decision=decision,
+                    binding=binding,
+                    at=now,
+                    note=note,
                     given_by=deputy,
-                )  # fmt: skip
+                )
                 keep_word(write.session, row, word)
                 _take_stage(write.session, row, draft, now)
                 write.note(now, incident, decision, _subject(row), actor=member.name, note=note, **detail)
@@ -100,9 +113,14 @@ class Approvals:
             )
             if refusal is None:
                 emergency = Emergency(
-                    first=first.name, second=second.name, why=why, binding=binding, at=now,
-                    given=len(stands.approved_by), needed=draft.approvals.needed,
-                )  # fmt: skip
+                    first=first.name,
+                    second=second.name,
+                    why=why,
+                    binding=binding,
+                    at=now,
+                    given=len(stands.approved_by),
+                    needed=draft.approvals.needed,
+                )
                 _keep_emergency(write, row, draft, emergency, (first, second))
                 _take_stage(write.session, row, draft, now)
             else:
@@ -151,7 +169,7 @@ def _why_not_by_authors(session: Session, draft: Draft, *members: Member) -> Ref
 
     When too few other members are left, the refusal also says how to add members.
     """
-    author = next((one for one in members if one.name in draft.authors), None)
+    author = next((member for member in members if member.name in draft.authors), None)
     refusal = why_not_approve(author, draft.authors) if author else None
     if refusal is None:
         return None
@@ -193,7 +211,7 @@ def _as_now(session: Session, member: Member) -> Member:
 
 def _keep_emergency(
     write: Write, row: NoticeRow, draft: Draft, emergency: Emergency, two: tuple[Member, Member]
-) -> None:  # fmt: skip
+) -> None:
     subject, why, now = subject_of(row, VoteKind.EMERGENCY), emergency.why, emergency.at
     take_back(write.session, votes_on(write.session, subject))  # of an emergency that has expired
     stood = {"given": emergency.given, "needed": emergency.needed}

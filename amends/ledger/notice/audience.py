@@ -116,8 +116,9 @@ def _told_of_series(incident: str, commitment: str) -> Any:
     said, this, earlier = StatedCommitmentRow, aliased(CommitmentRow), aliased(CommitmentRow)
     here = (col(this.incident) == incident, col(this.id) == commitment, col(this.series) != "")
     before = (
-        col(earlier.incident) == incident, col(earlier.series) == col(this.series),
+        col(earlier.incident) == incident,
+        col(earlier.series) == col(this.series),
         col(earlier.number) < col(this.number),
-    )  # fmt: skip
+    )
     stated = (col(said.incident) == incident, col(said.commitment) == col(earlier.id))
     return exists().where(*here, *before, *stated, told_to(PERSON)).correlate(PersonRow)

@@ -124,9 +124,12 @@ def _give(
     write: Write, incident: str, notice: str, waiting: Sequence[CodedMessage], coded: CodedTexts, now: datetime
 ) -> Given:
     given = give_for(
-        write.session, incident, waiting,
-        lambda variant, channel: coded.of(name_parts(variant), ChannelKind(channel)), now,
-    )  # fmt: skip
+        write.session,
+        incident,
+        waiting,
+        lambda variant, channel: coded.of(name_parts(variant), ChannelKind(channel)),
+        now,
+    )
     if given.codes:
         write.note(now, incident, "codes given", notice, codes=given.codes)
     return given

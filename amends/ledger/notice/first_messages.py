@@ -177,8 +177,8 @@ def _locales_to_wish_for(draft: Draft) -> tuple[str, ...]:
     if not draft.optional:
         return ()
     texts: dict[str, set[tuple[str, ...]]] = {}
-    for one in draft.variants:
-        texts.setdefault(one.locale, set()).add((one.channel, one.reader, one.addendum))
+    for variant in draft.variants:
+        texts.setdefault(variant.locale, set()).add((variant.channel, variant.reader, variant.addendum))
     every = set().union(*texts.values())
     return tuple(sorted(locale for locale, found in texts.items() if found == every))
 

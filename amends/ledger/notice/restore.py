@@ -35,9 +35,14 @@ Pair = tuple[str, str]
 """The ids of an incident and of a notice."""
 PAGE = 2_000
 OPEN = (
-    DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
-    DeliveryState.TO_PRINT, DeliveryState.PARKED, DeliveryState.HELD,
-)  # fmt: skip
+    DeliveryState.WAITING,
+    DeliveryState.DEFERRED,
+    DeliveryState.CLAIMED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.TO_PRINT,
+    DeliveryState.PARKED,
+    DeliveryState.HELD,
+)
 """The states of messages that may have been sent all the same; a held one too, because a corrected list may hold what
 was tried before."""
 STAY = (DeliveryState.UNCERTAIN, DeliveryState.HELD)
@@ -150,9 +155,8 @@ class Restore:
             self._store.stays_here(write.session)
             _skip_leases(write.session)
             write.note(
-                now, "", "reconciled", actor=by.name,
-                keys=len(keys), may_have_left=sorted(doubt), found=asdict(found),
-            )  # fmt: skip
+                now, "", "reconciled", actor=by.name, keys=len(keys), may_have_left=sorted(doubt), found=asdict(found)
+            )
         if write.head:
             self._store.chain.keep(write.head, anew=True)
         self._store.mark_notes.drop(lacking.marks | lacking.leases)

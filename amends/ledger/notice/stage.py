@@ -63,9 +63,13 @@ def standing_of(
     words, emergency = said.words.get(version, ()), said.emergencies.get(version)
     expiring = now is not None and bool(words or emergency) and not released
     stands = standing(
-        WantedApprovals(row.binding, draft.approvals, draft.authors), words, said.members,
-        now if expiring else None, _expires_after(session, row) if expiring else EXPIRES_AFTER, emergency,
-    )  # fmt: skip
+        WantedApprovals(row.binding, draft.approvals, draft.authors),
+        words,
+        said.members,
+        now if expiring else None,
+        _expires_after(session, row) if expiring else EXPIRES_AFTER,
+        emergency,
+    )
     # An emergency release stays one when the members who released the version leave the team.
     return stands.model_copy(update={"emergency": emergency}) if released else stands
 

@@ -23,9 +23,7 @@ class SurveySamples:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def draw(
-        self, incident: str, notice: str, survey: str, sample: Sample, audience: str, now: datetime
-    ) -> int:  # fmt: skip
+    def draw(self, incident: str, notice: str, survey: str, sample: Sample, audience: str, now: datetime) -> int:
         """Draw the sample that an invitation goes to, and return its size; people drawn before stay in it.
 
         The draw is a keyed hash of survey and person: nobody can steer it, and it is the same for each invitation.

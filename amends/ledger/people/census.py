@@ -33,9 +33,17 @@ def count_sharing(session: Session, incident: str) -> int:
 
 
 def _sort(
-    country: str, region: str, locale: str, segment: str, data: str, flags: str, email: bool, phone: bool, child: bool,
+    country: str,
+    region: str,
+    locale: str,
+    segment: str,
+    data: str,
+    flags: str,
+    email: bool,
+    phone: bool,
+    child: bool,
     consents: bool,
-) -> Sort:  # fmt: skip
+) -> Sort:
     place = place_of(country, region)
     return Sort(place, locale, segment, _words(data), frozenset(_words(flags)), email, phone, child, consents)
 

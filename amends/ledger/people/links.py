@@ -16,9 +16,7 @@ from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import ReleaseRow
 from amends.ledger.tables.people import PersonRow
 
-CAME_TO_THEM = (
-    DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN,
-)  # fmt: skip
+CAME_TO_THEM = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN)
 """The states of messages that somebody has or may have, whether or not their attempts are in doubt."""
 
 Held = Mapping[int, frozenset[bytes]]

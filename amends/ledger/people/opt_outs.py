@@ -171,9 +171,8 @@ def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
 
 
 def _withdraw(
-    session: Session, incident: str, people: Iterable[int], now: datetime,
-    cause: ReceiptCause = ReceiptCause.OPTED_OUT,
-) -> int:  # fmt: skip
+    session: Session, incident: str, people: Iterable[int], now: datetime, cause: ReceiptCause = ReceiptCause.OPTED_OUT
+) -> int:
     if not (numbers := tuple(people)):
         return 0
     connection = session.connection()

@@ -31,10 +31,25 @@ ADDRESS_INDEXES = tuple(address.index for address in addresses())
 OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
 """The columns from which a person is made."""
 PEOPLE_COLUMNS = (
-    "incident", "number", "sealed", "ref_index", *ADDRESS_INDEXES, "link_index",
-    "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "consents_to_email",
-    "child_index", "guardian", "hold",
-)  # fmt: skip
+    "incident",
+    "number",
+    "sealed",
+    "ref_index",
+    *ADDRESS_INDEXES,
+    "link_index",
+    "link_version",
+    "locale",
+    "country",
+    "region",
+    "timezone",
+    "data",
+    "segment",
+    "flags",
+    "consents_to_email",
+    "child_index",
+    "guardian",
+    "hold",
+)
 
 NEW_ELEMENT_SETS = """
 INSERT INTO element_set (incident, elements, country, region)
@@ -259,10 +274,18 @@ def spelled_person(person: Person) -> str:
     data, flags, _ = _spelled(person.data, person.flags, person.guardian_of != "")
     return SEPARATOR.join(
         (
-            str(person.number), *_parts(person), person.locale, person.country, person.region, person.timezone,
-            data, person.segment, flags, "",
+            str(person.number),
+            *_parts(person),
+            person.locale,
+            person.country,
+            person.region,
+            person.timezone,
+            data,
+            person.segment,
+            flags,
+            "",
         )
-    )  # fmt: skip
+    )
 
 
 def insert_people(session: Session) -> str:

@@ -83,9 +83,8 @@ class Occurrences:
             write.note(now, incident, "step reopened", f"{step} {number}", why="letters wait for a new version")
 
     def revise(
-        self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str,
-        after: int | None = None,
-    ) -> int:  # fmt: skip
+        self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str, after: int | None = None
+    ) -> int:
         """Record that the occurrence's run must be set up again, under a new key; return the new revision.
 
         Two processes that find this at the same time both pass the old revision as `after`, and get the same new one.
@@ -137,8 +136,14 @@ def _begun(
 ) -> OccurrenceRow:
     """Add the first row of an occurrence or of a reminder, and return the row."""
     row = OccurrenceRow(
-        incident=incident, kind=kind, step=step, number=number, due_at=due_at,
-        state=OccurrenceState.PLANNED, revision=0, note="",
-    )  # fmt: skip
+        incident=incident,
+        kind=kind,
+        step=step,
+        number=number,
+        due_at=due_at,
+        state=OccurrenceState.PLANNED,
+        revision=0,
+        note="",
+    )
     session.add(row)
     return row

@@ -135,10 +135,7 @@ class Replied:
 
 def _emails_about(session: Session, incident: str, people: Iterable[int]) -> Iterator[StoredMessage]:
     for person in people:
-        here = (
-            *messages_to(session, incident, person),
-            col(DeliveryRow.channel).in_(MAIL),
-        )
+        here = (*messages_to(session, incident, person), col(DeliveryRow.channel).in_(MAIL))
         for row in session.execute(select(*COLUMNS).where(*here)):
             yield StoredMessage(*row)
 

@@ -85,9 +85,7 @@ class Remedies:
             incident_row(session, incident)
             return remedy_counts(session, incident)
 
-    def all(
-        self, incident: str, commitment: str, *, states: Collection[RemedyState] = ()
-    ) -> tuple[Remedy, ...]:  # fmt: skip
+    def all(self, incident: str, commitment: str, *, states: Collection[RemedyState] = ()) -> tuple[Remedy, ...]:
         """Return the remedies of a commitment by person, or those in one of these states. Raises NotInLedger."""
         with self._store.read() as session:
             row = _row(session, incident, commitment)
@@ -118,7 +116,7 @@ class Remedies:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
             words = _words(row)
-            for refusal in filter(None, (why_not(one, words) for one in set(outcomes.values()))):
+            for refusal in filter(None, (why_not(outcome, words) for outcome in set(outcomes.values()))):
                 raise NotAllowed(f"{commitment}: {refusal}")
             if not _dropped(row):
                 enrol_in(write, row, now)
@@ -239,9 +237,7 @@ def _with_gone() -> Any:
 
 def _remedy(row: RemedyRow, gone_at: datetime | None) -> Remedy:
     state = RemedyState.SET_ASIDE if gone_at else RemedyState(row.state)
-    return Remedy(
-        person=row.person, state=state, word=row.word, changed_at=row.changed_at, settled_by=row.settled_by
-    )  # fmt: skip
+    return Remedy(person=row.person, state=state, word=row.word, changed_at=row.changed_at, settled_by=row.settled_by)
 
 
 def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
@@ -289,9 +285,11 @@ def _refused(
 def _store(write: Write, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime) -> None:
     numbers = sorted(outcomes)
     mine = (*_of(row), col(RemedyRow.person) == bindparam("whose"))
-    change = update(RemedyRow).where(*mine).values(
-        state=bindparam("now_state"), word=bindparam("now_word"), changed_at=now, settled_by=by
-    )  # fmt: skip
+    change = (
+        update(RemedyRow)
+        .where(*mine)
+        .values(state=bindparam("now_state"), word=bindparam("now_word"), changed_at=now, settled_by=by)
+    )
     for start in range(0, len(numbers), CHUNK):
         page = numbers[start : start + CHUNK]
         said = [{"whose": one, "now_state": outcomes[one].state.value, "now_word": outcomes[one].word} for one in page]

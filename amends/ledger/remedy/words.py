@@ -41,16 +41,17 @@ def words_of(
         **_at_present(session, incident, commitments, people),
         **_corrected(session, incident, commitments, people),
     }
-    known = ((one, found.get((told.get(one[0], ("", 0)), one[1]), NOTHING_TOLD)) for one in messages)
+    known = ((message, found.get((told.get(message[0], ("", 0)), message[1]), NOTHING_TOLD)) for message in messages)
     return {one: result for one, result in known if result.word}
 
 
 def _at_present(session: Session, incident: str, commitments: Collection[str], people: Collection[int]) -> Found:
     """Return the present results, as the notices tell them that the commitments are kept."""
     query = select(RemedyRow.commitment, RemedyRow.person, RemedyRow.word).where(
-        RemedyRow.incident == incident, col(RemedyRow.commitment).in_(commitments),
+        RemedyRow.incident == incident,
+        col(RemedyRow.commitment).in_(commitments),
         col(RemedyRow.person).between(min(people), max(people)),
-    )  # fmt: skip
+    )
     return {((commitment, 0), person): ToldResult(word) for commitment, person, word in session.exec(query)}
 
 
@@ -58,9 +59,10 @@ def _corrected(session: Session, incident: str, commitments: Collection[str], pe
     """Return the results that corrections tell, and those that the notices had told before their first correction."""
     row = ResultCorrectionRow
     query = select(row).where(
-        row.incident == incident, col(row.commitment).in_(commitments),
+        row.incident == incident,
+        col(row.commitment).in_(commitments),
         col(row.person).between(min(people), max(people)),
-    )  # fmt: skip
+    )
     found: dict[tuple[Told, int], ToldResult] = {}
     for one in session.exec(query.order_by(col(row.number))):
         found.setdefault(((one.commitment, 0), one.person), ToldResult(one.was))
@@ -72,8 +74,9 @@ def _told_by(session: Session, incident: str, notices: Collection[str]) -> dict[
     """Return the commitment, and the correction of its results, that each of these notices is about, if it is."""
     about, audience = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["audience"].as_string()
     query = select(NoticeRow.notice, about, audience).where(
-        NoticeRow.incident == incident, col(NoticeRow.notice).in_(notices),
+        NoticeRow.incident == incident,
+        col(NoticeRow.notice).in_(notices),
         or_(about != "", audience.startswith(ToldWrongly.word)),
-    )  # fmt: skip
+    )
     found = session.exec(query.distinct()).all()
     return {notice: (name, 0) if name else corrected_by(audience_of(readers)) for notice, name, readers in found}

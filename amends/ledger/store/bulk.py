@@ -12,9 +12,20 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, bindparam, text
 
 DELIVERY = (
-    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "cause",
-    "one_of_several", "provider_id", "attempts", "updated_at",
-)  # fmt: skip
+    "incident",
+    "notice",
+    "version",
+    "person",
+    "channel",
+    "address_index",
+    "variant",
+    "state",
+    "cause",
+    "one_of_several",
+    "provider_id",
+    "attempts",
+    "updated_at",
+)
 """Columns of a new message; all other columns have their defaults."""
 KEEP_MARK = """
 INSERT INTO mark (lease, messages)

@@ -104,11 +104,7 @@ def put_in_doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
     A late answer of the worker that held the lease still counts.
     """
     connection = session.connection()
-    asked = {
-        "now": spelled(connection, now),
-        "lease": lease.id,
-        "ids": listed(connection, open_marks(session, lease)),
-    }
+    asked = {"now": spelled(connection, now), "lease": lease.id, "ids": listed(connection, open_marks(session, lease))}
     return connection.execute(statement(DOUBT + among(connection, "id")), asked).rowcount
 
 

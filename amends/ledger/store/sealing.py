@@ -31,10 +31,15 @@ SEALER, JOURNAL = "sealer", "journal"
 SEAL_BYTES = 16
 SETTLED = frozenset(
     {
-        DeliveryState.DELIVERED, DeliveryState.SENT, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN,
-        DeliveryState.BOUNCED, DeliveryState.FAILED, DeliveryState.UNREACHABLE,
+        DeliveryState.DELIVERED,
+        DeliveryState.SENT,
+        DeliveryState.COMPLAINED,
+        DeliveryState.UNCERTAIN,
+        DeliveryState.BOUNCED,
+        DeliveryState.FAILED,
+        DeliveryState.UNREACHABLE,
     }
-)  # fmt: skip
+)
 """The states of messages that no worker may send, as the audit chain knows them."""
 OPEN = ""
 """The word of the audit chain for a message that may leave, perhaps once more."""

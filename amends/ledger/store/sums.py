@@ -231,7 +231,7 @@ def store_messages(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def note_given(
     session: Session, stock: tuple[str, str], codes: Sequence[tuple[int, bytes]], people: Sequence[int]
-) -> None:  # fmt: skip
+) -> None:
     """Note that these codes, free until now and each with its sealed text, are given to these people, in this order."""
     summer = summer_of(session)
     before, after = summer.of_codes(codes, repeat(0), CodeState.FREE), summer.of_codes(codes, people, CodeState.GIVEN)

@@ -164,10 +164,7 @@ class CommitmentFileRow(Sealed, table=True):
     sealed_name: bytes | None = sealed_column(nullable=True)
     sealed_content: bytes | None = sealed_column(nullable=True)
     """The content in Base64; like the name, empty once the incident's personal data was destroyed."""
-    __table_args__ = (
-        ForeignKeyConstraint(*COMMITMENT),
-        declares(personal=Personal(DataKind.WHOLE_CASE)),
-    )
+    __table_args__ = (ForeignKeyConstraint(*COMMITMENT), declares(personal=Personal(DataKind.WHOLE_CASE)))
 
 
 class CodeStockRow(Sealed, table=True):

@@ -86,9 +86,13 @@ def declares(
     is only a number. The seals of an `unchained` table do not go into the audit chain.
     """
     said = {
-        "append_only": append_only, "summed": summed, "personal": personal, "numbers_only": numbers_only,
-        "named_by": named_by, "unchained": unchained,
-    }  # fmt: skip
+        "append_only": append_only,
+        "summed": summed,
+        "personal": personal,
+        "numbers_only": numbers_only,
+        "named_by": named_by,
+        "unchained": unchained,
+    }
     return {"info": {name: value for name, value in said.items() if value}, **options}
 
 

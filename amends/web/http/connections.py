@@ -151,7 +151,7 @@ class GuardedConnection(H11Protocol):
         An honest request is complete at once, so slow ones go in its place. When all requests are complete and being
         worked on, the new connection is refused.
         """
-        everybody = [one for one in self.connections if isinstance(one, GuardedConnection)]
+        everybody = [connection for connection in self.connections if isinstance(connection, GuardedConnection)]
         neighbours = [one for one in everybody if one.network == self.network]
         if self.limits.per_address and len(neighbours) > self.limits.per_address:
             self._let_one_go(neighbours)

@@ -35,7 +35,9 @@ class PromiseBoard:
         except NotInLedger:
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
         voice = known.voice(locale)
-        shown = [(one, fate(one, now)) for one in known.commitments if one.audience == EVERYONE]
+        shown = [
+            (commitment, fate(commitment, now)) for commitment in known.commitments if commitment.audience == EVERYONE
+        ]
         return self._pages.show(
             "board.html",
             incident=incident,

@@ -88,7 +88,7 @@ class CachedCase:
     @property
     def commitments(self) -> tuple[Commitment, ...]:
         """Return the commitments that were made, as they stand now, without words that no released notice has said."""
-        given = (one.reviewed_only() for one in self.case.commitments if one.made_in)
+        given = (commitment.reviewed_only() for commitment in self.case.commitments if commitment.made_in)
         return tuple(one if self._is_said(one) else one.unsaid() for one in given)
 
     def _is_said(self, commitment: Commitment) -> bool:

@@ -29,9 +29,13 @@ class FaqPage:
     """The page of questions and answers that everybody can read."""
 
     def __init__(
-        self, ledger: Ledger, pages: PortalPages, notices: NoticePages, recent: RecentCases,
+        self,
+        ledger: Ledger,
+        pages: PortalPages,
+        notices: NoticePages,
+        recent: RecentCases,
         clock: Callable[[], datetime],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._ledger, self._pages, self._notices, self._recent, self._clock = ledger, pages, notices, recent, clock
 
     def show(self, incident: str, locale: str) -> Response:

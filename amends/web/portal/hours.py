@@ -51,7 +51,7 @@ class HourPages:
             hour=found,
             state=found.state(now),
             states=HourState,
-            times=times(found, voice, next(filter(None, (zones("", one) for one in countries)), ())),
+            times=times(found, voice, next(filter(None, (zones("", country) for country in countries)), ())),
         )
 
     def _find(self, incident: str, hour: str) -> QuestionHour:

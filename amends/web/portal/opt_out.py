@@ -62,9 +62,13 @@ class OptOutPages:
     """
 
     def __init__(
-        self, ledger: Ledger, pages: PortalPages, trusted_proxies: int, clock: Callable[[], datetime],
+        self,
+        ledger: Ledger,
+        pages: PortalPages,
+        trusted_proxies: int,
+        clock: Callable[[], datetime],
         write_slots: asyncio.Semaphore,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._ledger, self._pages, self._trusted_proxies, self._clock = ledger, pages, trusted_proxies, clock
         self._limits, self._write_slots = PostLimits(), write_slots
 

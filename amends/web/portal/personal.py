@@ -51,9 +51,17 @@ class PersonalPages:
     """
 
     def __init__(
-        self, ledger: Ledger, pages: PortalPages, notices: NoticePages, recent: RecentCases,
-        public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits, home: Path,
-    ) -> None:  # fmt: skip
+        self,
+        ledger: Ledger,
+        pages: PortalPages,
+        notices: NoticePages,
+        recent: RecentCases,
+        public_url: str,
+        trusted_proxies: int,
+        clock: Callable[[], datetime],
+        limits: PostLimits,
+        home: Path,
+    ) -> None:
         self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
         self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
         self._tokens = FormTokens(ledger.store.keys.form_key)
@@ -143,7 +151,9 @@ class PersonalPages:
                 self._ledger.visits.versions_got(incident, number),
             )
             promised = self._ledger.visits.commitments_told(incident, number)
-            alone = any(one.per_person for one in known.commitments)  # nothing is read where no result is anybody's own
+            alone = any(
+                commitment.per_person for commitment in known.commitments
+            )  # nothing is read where no result is anybody's own
             remedies = self._ledger.remedies.of_person(incident, number) if alone else {}
         except DataDamaged:  # the link is right, so the person gets the page about an error of ours, with our contacts
             damage = AlertId(AlertKind.PERSON_DAMAGED, str(number), day(now))

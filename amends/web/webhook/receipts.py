@@ -89,8 +89,9 @@ class Inbox:
         if bounces:
             log.warning(
                 "%s: bounces that name no message of ours: %d; somebody may not have been told (docs/channels.md)",
-                self._provider, len(bounces),
-            )  # fmt: skip
+                self._provider,
+                len(bounces),
+            )
 
     async def _record(self, reports: Sequence[Report]) -> list[Report]:
         """Record reports, and return the reports that name no message of ours."""

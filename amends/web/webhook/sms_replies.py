@@ -39,9 +39,13 @@ LONGEST_NUMBER = 40
 
 
 def add_incoming(
-    app: FastAPI, settings: Settings, ledger: Ledger, recent: RecentCases, clock: Callable[[], datetime],
+    app: FastAPI,
+    settings: Settings,
+    ledger: Ledger,
+    recent: RecentCases,
+    clock: Callable[[], datetime],
     write_slots: asyncio.Semaphore,
-) -> None:  # fmt: skip
+) -> None:
     """Accept what people write back on each channel whose provider forwards replies that can be authenticated."""
     for kind in ChannelKind:
         rules = of_channel(settings, kind, "incoming_texts") if kind.incoming else None

@@ -75,10 +75,18 @@ def test_any_other_address_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://[a.test", "https://a.test:80a", "https://a.test:0", "https://a.test:99999", " https://a.test",
-        "https://a.test ", "https://a.test\n", "https://a b.test", "https://a.test/\u00a0", "https://\u2100.test",
+        "https://[a.test",
+        "https://a.test:80a",
+        "https://a.test:0",
+        "https://a.test:99999",
+        " https://a.test",
+        "https://a.test ",
+        "https://a.test\n",
+        "https://a b.test",
+        "https://a.test/\u00a0",
+        "https://\u2100.test",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_address_is_said_of_its_setting(url: str) -> None:
     with pytest.raises(ChannelMisconfigured, match="channel sample: host is no address"):
         read(host=url).url("host")

@@ -251,8 +251,12 @@ def test_the_signature_says_how_when_for_whom_and_covers_the_body(signer: Signer
     tags = signature_of(signed(signer))
     assert tags.pop("a") in {"ed25519-sha256", "rsa-sha256"}
     assert {name: tags[name] for name in "vcdst"} == {
-        "v": "1", "c": "relaxed/relaxed", "d": DOMAIN, "s": SELECTOR, "t": str(NOW)
-    }  # fmt: skip
+        "v": "1",
+        "c": "relaxed/relaxed",
+        "d": DOMAIN,
+        "s": SELECTOR,
+        "t": str(NOW),
+    }
     assert set(tags) == {"v", "c", "d", "s", "t", "h", "bh", "b"}
 
 

@@ -160,9 +160,7 @@ async def hung_up_on(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> tuple[Ht
         return await posted(server.url, bell), bell.rung, len(server.heard)
 
 
-async def test_a_server_that_hung_up_in_the_last_call_is_connected_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_server_that_hung_up_in_the_last_call_is_connected_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server closed the connection while the ledger was busy in the last call, the message goes over a new
     connection, once and with one last call.
     """
@@ -170,9 +168,7 @@ async def test_a_server_that_hung_up_in_the_last_call_is_connected_anew(
     assert (answer.code, rung, heard) == (200, 1, 1)
 
 
-async def test_nothing_has_left_if_the_server_went_away_in_the_last_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_nothing_has_left_if_the_server_went_away_in_the_last_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server has gone away while the ledger was busy in the last call, nothing has left: the message is
     deferred as not sent, to be tried at once.
     """
@@ -310,9 +306,7 @@ async def test_a_certificate_is_not_trusted_by_the_environments_word(
     assert server.heard == []
 
 
-async def test_an_idle_connection_is_not_used_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that stood idle for too long is not used again, because the server may close it at any moment."""
     monkeypatch.setattr(client, "IDLE_SECONDS", 0.01)
     async with scripted_http({"POST /": TAKEN}) as server:

@@ -32,13 +32,29 @@ texts:
   en: {what_happened: Something., in_short: Something., what_it_means: We do not know., what_we_do: We look.}
 """
 FIELDS = {
-    "severity": dict, "risk": str, "document": bool, "notify_authority": bool, "tell_people": bool, "rules": list,
-    "duties": list, "set_aside": list, "open_questions": list, "changes": list,
-}  # fmt: skip
+    "severity": dict,
+    "risk": str,
+    "document": bool,
+    "notify_authority": bool,
+    "tell_people": bool,
+    "rules": list,
+    "duties": list,
+    "set_aside": list,
+    "open_questions": list,
+    "changes": list,
+}
 DUTY_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "id": str, "recipient": str, "due_at": (str, type(None)), "clock": str, "why": str, "content": list,
-    "must_not": list, "confidence": str, "standing": str, "lawyer_needed": list,
-}  # fmt: skip
+    "id": str,
+    "recipient": str,
+    "due_at": (str, type(None)),
+    "clock": str,
+    "why": str,
+    "content": list,
+    "must_not": list,
+    "confidence": str,
+    "standing": str,
+    "lawyer_needed": list,
+}
 
 
 @pytest.fixture
@@ -77,8 +93,9 @@ def test_a_program_gets_every_field_by_its_name(nowhere: Office) -> None:
 
 def test_a_program_gets_every_field_of_every_duty(nowhere: Office) -> None:
     duties = story(nowhere)["duties"]
-    wrong = [(duty["id"], name) for duty in duties for name, kind in DUTY_FIELDS.items()
-             if not isinstance(duty[name], kind)]  # fmt: skip
+    wrong = [
+        (duty["id"], name) for duty in duties for name, kind in DUTY_FIELDS.items() if not isinstance(duty[name], kind)
+    ]
     assert duties
     assert wrong == []
     assert any(duty["due_at"] is None for duty in duties)
@@ -160,8 +177,10 @@ def test_what_is_due_when_the_three_days_end_is_to_be_done_now() -> None:
     assert "nothing" in do_now(a_duty(due_at=NOW + SOON + timedelta(minutes=1)))
 
 
-@pytest.mark.parametrize("changes", [{"waits": True, "due_at": None}, {"waits": True, "due_at": NOW + HOUR},
-                                     {"standing": DutyStanding.EXEMPT}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [{"waits": True, "due_at": None}, {"waits": True, "due_at": NOW + HOUR}, {"standing": DutyStanding.EXEMPT}],
+)
 def test_what_waits_or_is_exempt_is_not_among_what_to_do_now(changes: dict[str, Any]) -> None:
     duty = a_duty(**changes)
     assert duty.id not in do_now(duty)
@@ -292,10 +311,7 @@ def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
         ("exemptions not claimed", "no harm is likely"),
         ("comes before", "other.duty"),
         ("permitted channels", "written; electronic with consent; and a log of each"),
-        (
-            "substitute notice",
-            "if any of (cost > USD 250,000; no addresses): do all of (website; media), for 30 days",
-        ),
+        ("substitute notice", "if any of (cost > USD 250,000; no addresses): do all of (website; media), for 30 days"),
         ("form", "plain language"),
         ("must not", "ask for a card number"),
         ("must be given", "credit monitoring"),
@@ -348,8 +364,15 @@ def test_authorities_of_many_countries_are_one_line_naming_each() -> None:
     once and each country's own reason beside it.
     """
     places = ("DE", "FR", "IT", "ES")
-    duties = [a_duty(id=f"eu-gdpr-33.supervisory_authority@{place}", places=(place,), recipient_name=f"DPA of {place}",
-                     why=f"5 people live in {place}; the risk is high") for place in places]  # fmt: skip
+    duties = [
+        a_duty(
+            id=f"eu-gdpr-33.supervisory_authority@{place}",
+            places=(place,),
+            recipient_name=f"DPA of {place}",
+            why=f"5 people live in {place}; the risk is high",
+        )
+        for place in places
+    ]
     shown = " ".join(said(*duties).split())
     assert "4 × DPA: DE, FR, IT, ES" in shown
     assert shown.count("[eu-gdpr-33.supervisory_authority@PLACE]") == 2
@@ -388,8 +411,17 @@ def test_the_page_goes_from_decisions_to_duties_to_reasons(nowhere: Office, tmp_
     out = tmp_path / "assessment.html"
     story(nowhere, "--report", out)
     page = out.read_text(encoding="utf-8")
-    order = ("Tell an authority", "<h3>Do now", "may apply, and soon", 'class="cards owed"', "permitted channels:",
-             "<h3>Open questions", "<h3>Why this risk", "<h3>Why this severity", "<h3>Looked at")  # fmt: skip
+    order = (
+        "Tell an authority",
+        "<h3>Do now",
+        "may apply, and soon",
+        'class="cards owed"',
+        "permitted channels:",
+        "<h3>Open questions",
+        "<h3>Why this risk",
+        "<h3>Why this severity",
+        "<h3>Looked at",
+    )
     assert sorted(order, key=page.index) == list(order)
 
 

@@ -68,10 +68,7 @@ def test_from_the_file_to_the_letter(promising: Office, tmp_path: Path) -> None:
     assert (
         refused.exit_code,
         "2 people of first-notice need a code of number-protection/everyone" in refused.output,
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
     assert (
         "nobody can approve it: 2 people of first-notice need" in promising.amends("preview", INCIDENT, NOTICE).output
     )
@@ -80,7 +77,7 @@ def test_from_the_file_to_the_letter(promising: Office, tmp_path: Path) -> None:
     assert approve(promising, "omar", "wei").exit_code == 0
     promising.amends("deliver", INCIDENT, NOTICE)
     letters = [path.read_text(encoding="utf-8") for path in (promising.home / "outbox").iterdir()]
-    assert [sum(f"CANARY-{number}" in one for one in letters) for number in (1, 2, 3)] == [1, 1, 0]
+    assert [sum(f"CANARY-{number}" in letter for letter in letters) for number in (1, 2, 3)] == [1, 1, 0]
     (line,) = promising.values("codes", "stock", INCIDENT)
     assert (line["free"], line["given"]) == (1, 2)
     shown = promising.values("codes", "show", INCIDENT, "C-1", by="lena")
@@ -150,7 +147,7 @@ def test_a_workbook_is_taken_in_with_its_kinds(promising: Office, tmp_path: Path
             sheet.write_row(number, 0, row)
     assert import_(promising, tmp_path / "codes.xlsx", "--column", "code=Activation")[0] == 0
     lines = promising.values("codes", "stock", INCIDENT)
-    assert [(one["variant"], one["free"]) for one in lines] == [("adult", 1), ("minor", 1)]
+    assert [(line["variant"], line["free"]) for line in lines] == [("adult", 1), ("minor", 1)]
 
 
 def test_a_stock_by_kind_counts_the_people_of_each_kind(promising: Office, tmp_path: Path) -> None:

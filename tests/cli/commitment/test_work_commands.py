@@ -71,8 +71,21 @@ def test_to_nobody_a_promise_is_not_handed_over(sent: Office) -> None:
     assert sent.amends("commitments", "give", INCIDENT, "audit", by="lena").exit_code == 2
 
 
-ADD = ("commitments", "add", INCIDENT, "--kind", "training", "--owner", "omar", "--promise", "en=We will train our staff each quarter.",
-       "--promise", "zh-CN=我们将每季度培训员工。", "--due", "2099-03-31")  # fmt: skip
+ADD = (
+    "commitments",
+    "add",
+    INCIDENT,
+    "--kind",
+    "training",
+    "--owner",
+    "omar",
+    "--promise",
+    "en=We will train our staff each quarter.",
+    "--promise",
+    "zh-CN=我们将每季度培训员工。",
+    "--due",
+    "2099-03-31",
+)
 
 
 def test_a_promise_that_recurs_is_added_with_its_end(sent: Office) -> None:

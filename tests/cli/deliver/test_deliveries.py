@@ -270,9 +270,15 @@ def test_a_line_says_who_where_how_why_and_since_when(office: Office, ledger: Le
     assert line["since"]
     del line["since"]
     assert line == {
-        "notice": NOTICE, "person": 3, "country": "CN", "channel": "email", "variant": "zh-CN/self",
-        "state": "bounced", "reason": "550 5.1.1 nobody here", "tries": 0,
-    }  # fmt: skip
+        "notice": NOTICE,
+        "person": 3,
+        "country": "CN",
+        "channel": "email",
+        "variant": "zh-CN/self",
+        "state": "bounced",
+        "reason": "550 5.1.1 nobody here",
+        "tries": 0,
+    }
 
 
 def test_a_list_names_nobody(office: Office, ledger: Ledger) -> None:

@@ -227,7 +227,7 @@ def test_the_same_batch_again_leaves_out_people_who_moved(office: Office, ledger
     person is left out and named with its reference, and the number of letters says so.
     """
     first = hand_over(office, tmp_path / "out")
-    people = [one._replace(postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
+    people = [person._replace(postal_address="Neue Straße 5") if person.number == 2 else person for person in PEOPLE]
     found = ledger.corrections.compare(INCIDENT, people)
     ledger.corrections.apply(found, {Ask.CHANGED: 1}, "f" * 64, "maya", NOW)
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]

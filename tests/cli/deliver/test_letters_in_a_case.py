@@ -11,17 +11,7 @@ from amends.domain.channel.message import Receipt, ReceiptCause, Status
 from amends.domain.playbook.playbook import Event
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment, story_of_few
-from tests.cli.conftest import (
-    AUDIENCE_HEAD,
-    INCIDENT,
-    NOTICE,
-    PLAYBOOK,
-    TEAM,
-    Office,
-    a_copy,
-    make_home,
-    write_draft,
-)
+from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, TEAM, Office, a_copy, make_home, write_draft
 from tests.cli.deliver.test_deliveries import set_fate
 from tests.domain.law.test_substitute import HIPAA, a_duty
 
@@ -52,7 +42,7 @@ def by_post(tmp_path_factory: pytest.TempPathFactory) -> Office:
     while claims := ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW):
         ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
         ledger.deliveries.record(
-            (), [(one, Receipt(one.key, Status.DELIVERED)) for one in claims], INCIDENT, NOTICE, NOW
+            (), [(claim, Receipt(claim.key, Status.DELIVERED)) for claim in claims], INCIDENT, NOTICE, NOW
         )
     ledger.dispose()
     return office

@@ -161,9 +161,9 @@ def crashed(ready_template: Office, tmp_path_factory: pytest.TempPathFactory) ->
     ledger.notices.release(INCIDENT, NOTICE, now())
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
     ledger.deliveries.record(
-        claims, [(one, Receipt(one.key, Status.UNCERTAIN)) for one in claims], INCIDENT, NOTICE, now()
+        claims, [(claim, Receipt(claim.key, Status.UNCERTAIN)) for claim in claims], INCIDENT, NOTICE, now()
     )
-    ledger.deliveries.end_leases([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
+    ledger.deliveries.end_leases([claim.lease for claim in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
     ledger.dispose()
     return office, claims[0]
 

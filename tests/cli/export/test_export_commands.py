@@ -59,7 +59,9 @@ def test_the_numbers_of_a_case_are_those_of_its_report(told: Office, tmp_path: P
     ledger.dispose()
     tables = {table.title: table for section in report_document(source).sections for table in section.tables}
     (notice,) = document["notices"]
-    by_column = dict(zip((one.title for one in tables["Notices"].columns), tables["Notices"].rows[0], strict=True))
+    by_column = dict(
+        zip((column.title for column in tables["Notices"].columns), tables["Notices"].rows[0], strict=True)
+    )
     assert {state: by_column[state] for state in notice["people"]} == notice["people"]
     assert by_column["all"] == notice["in_all"] == 3
     assert [row[-1] for row in tables["Reach over time"].rows] == [one["in_all"] for one in document["reach_by_day"]]

@@ -22,9 +22,10 @@ HOSTILE = ("=1+1", "+49 30 1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x.e
 
 def a_document(*cells: str, title: str = "Cells") -> ReportDocument:
     table = ReportTable(
-        title=title, columns=columns("Text", "Number", numbers=("Number",)),
+        title=title,
+        columns=columns("Text", "Number", numbers=("Number",)),
         rows=tuple((cell, place) for place, cell in enumerate(cells)),
-    )  # fmt: skip
+    )
     section = ReportSection(id="cells", title="All cells", sentences=("- no list",), tables=(table,))
     return ReportDocument(title="A title", written_at=NOW, opening=("Hello.",), sections=(section,))
 
@@ -115,9 +116,13 @@ def test_a_workbook_draws_each_chart_from_numbers_by_day() -> None:
     file = workbook(ReportDocument(title="A title", written_at=NOW, opening=(), sections=(section,)))
     sheet = CalamineWorkbook.from_filelike(BytesIO(file)).get_sheet_by_name("Chart, People reached")
     assert sheet.to_python() == [
-        ["Day", "=one", "two"], ["2026-06-01", 3, 0], ["2026-06-02", 3, 4], ["2026-06-03", 10, 4],
-        ["2026-06-04", 10, 4], ["2026-06-05", 10, 4],
-    ]  # fmt: skip
+        ["Day", "=one", "two"],
+        ["2026-06-01", 3, 0],
+        ["2026-06-02", 3, 4],
+        ["2026-06-03", 10, 4],
+        ["2026-06-04", 10, 4],
+        ["2026-06-05", 10, 4],
+    ]
     with zipfile.ZipFile(BytesIO(file)) as parts:
         drawing = parts.read("xl/charts/chart1.xml").decode()
     assert "'Chart, People reached'!$B$2:$B$6" in drawing
@@ -126,9 +131,10 @@ def test_a_workbook_draws_each_chart_from_numbers_by_day() -> None:
 
 def test_a_line_stays_level_until_its_next_day() -> None:
     chart = TimeChart(
-        title="People", until=date(2026, 6, 5),
+        title="People",
+        until=date(2026, 6, 5),
         lines=(ChartLine(name="first", points=((date(2026, 6, 1), 0), (date(2026, 6, 3), 10))),),
-    )  # fmt: skip
+    )
     found = drawn(chart)
     assert found
     assert found.most == 10

@@ -19,10 +19,12 @@ def ask(office: Office, *sources: QuestionSource, locale: str = "en", person: in
     at = now()
     asked = [
         ledger.questions.ask(
-            INCIDENT, an_asked(f"Question {place}", source=source, locale=locale, person=person, at=at, once=f"{place}{locale}"), at
+            INCIDENT,
+            an_asked(f"Question {place}", source=source, locale=locale, person=person, at=at, once=f"{place}{locale}"),
+            at,
         )
         for place, source in enumerate(sources)
-    ]  # fmt: skip
+    ]
     ledger.dispose()
     return asked
 

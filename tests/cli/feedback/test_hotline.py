@@ -107,9 +107,13 @@ def test_a_byte_that_is_no_text_is_named_by_its_place(office: Office, tmp_path: 
 
 @pytest.mark.parametrize(
     "options",
-    [("--column", "words=x"), ("--value", "kind"), ("--zone", "Mars/Olympus"),
-     ("--column", "text=a", "--value", "text=b")],
-)  # fmt: skip
+    [
+        ("--column", "words=x"),
+        ("--value", "kind"),
+        ("--zone", "Mars/Olympus"),
+        ("--column", "text=a", "--value", "text=b"),
+    ],
+)
 def test_a_wrong_map_is_a_usage_error(office: Office, tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / "calls.csv").write_text("text\nHello\n", encoding="utf-8")
     answer = office.amends("questions", "import", INCIDENT, tmp_path / "calls.csv", *options)
@@ -132,8 +136,11 @@ def test_the_desk_finds_a_caller_by(office: Office, who: str) -> None:
     noted(office, who, "", "", "Is my card safe?", "", "")
     question = asked(office)
     assert (question["person"], question["source"], question["locale"], question["answered_at"]) == (
-        2, "hotline", "en", None,
-    )  # fmt: skip
+        2,
+        "hotline",
+        "en",
+        None,
+    )
 
 
 def test_who_was_found_at_the_desk_is_a_look(office: Office) -> None:

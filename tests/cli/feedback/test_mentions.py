@@ -116,8 +116,11 @@ def test_an_approved_answer_is_posted_once_as_a_reply(office: Office, tmp_path: 
     server, (first, second) = talk(office, {STATUSES: taken}, post, post)
     assert (first.exit_code, second.exit_code, len(server.heard)) == (0, 1, 1), first.output
     assert server.heard[0].fields == {
-        "status": f"@kim@social.example {ANSWER}", "visibility": "public", "language": "zh", "in_reply_to_id": "95",
-    }  # fmt: skip
+        "status": f"@kim@social.example {ANSWER}",
+        "visibility": "public",
+        "language": "zh",
+        "in_reply_to_id": "95",
+    }
     assert server.heard[0].headers["idempotency-key"]
     assert (shown(office)["answer"], listed(office)[0]["answer"]) == (ANSWER, "posted")
 

@@ -11,9 +11,13 @@ from tests.cli.conftest import AUDIENCE, INCIDENT, Office
 from tests.cli.terminal.test_command_line import modules_after
 
 NOT_TO_LOOK = (
-    "amends.domain.case.case", "amends.ledger.claim.claims", "amends.ledger.forget.erasure",
-    "amends.ledger.forget.retention", "amends.ledger.forget.personal", "amends.ledger.notice.notices",
-)  # fmt: skip
+    "amends.domain.case.case",
+    "amends.ledger.claim.claims",
+    "amends.ledger.forget.erasure",
+    "amends.ledger.forget.retention",
+    "amends.ledger.forget.personal",
+    "amends.ledger.notice.notices",
+)
 """Rooms that forget what was brought back, and rooms that those import."""
 
 
@@ -30,11 +34,11 @@ def in_home(office: Office) -> bytes:
 def test_no_file_of_the_home_holds_an_erased_person(sent: Office) -> None:
     """The outbox had the message with name, address and link; the letter of nobody else goes with it."""
     canaries = [b"Kim Example", b"kim@mail.example", b"+493055500001"]
-    assert all(one in in_home(sent) for one in canaries[:2])
+    assert all(canary in in_home(sent) for canary in canaries[:2])
     answer = erase(sent)
     assert answer.exit_code == 0, answer.output
     assert "person 2 was erased" in answer.stdout
-    assert [one for one in canaries if one in in_home(sent)] == []
+    assert [canary for canary in canaries if canary in in_home(sent)] == []
     assert b"lilei@mail.example" in in_home(sent)
     assert sent.amends("audit", "verify").exit_code == 0
     assert sent.amends("deliveries", INCIDENT).exit_code == 0

@@ -172,12 +172,7 @@ def test_it_rings_a_day_and_two_hours_before() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [
-        with_duty(due_at=None),
-        with_duty(DUE + HOUR),
-        with_duty(standing=DutyStanding.EXEMPT),
-        only(filed(NOW), NOW),
-    ],
+    [with_duty(due_at=None), with_duty(DUE + HOUR), with_duty(standing=DutyStanding.EXEMPT), only(filed(NOW), NOW)],
     ids=["at once", "passed", "exempt", "done"],
 )
 def test_nothing_rings_where_there_is_nothing_to_wait_for(entry: CalendarEntry) -> None:

@@ -121,12 +121,7 @@ def test_it_can_be_called_again_and_keeps_its_date(closed: Office) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ["incident", "show", INCIDENT],
-        ["incident", "list"],
-        ["timeline", INCIDENT],
-        ["incident", "timeline", INCIDENT],
-    ],
+    [["incident", "show", INCIDENT], ["incident", "list"], ["timeline", INCIDENT], ["incident", "timeline", INCIDENT]],
 )
 def test_what_can_still_be_read_says_that_it_was_destroyed(closed: Office, command: list[str]) -> None:
     destroy(closed)

@@ -23,8 +23,12 @@ residences: {DE: 3}
 """
 WHOLE = STORY / "incident.yaml"
 KEYS = [
-    "organisation.name", "organisation.own_domains", "organisation.contacts.email", "organisation.contacts.phone", "texts",
-]  # fmt: skip
+    "organisation.name",
+    "organisation.own_domains",
+    "organisation.contacts.email",
+    "organisation.contacts.phone",
+    "texts",
+]
 NEEDED = "needed_before_the_first_notice"
 AUTHORITY = "eu-gdpr-33.supervisory_authority@DE"
 

@@ -119,9 +119,14 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         environment = {**os.environ, "AMENDS_HOME": ""}
         self.process = subprocess.Popen(
-            call, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+            call,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
             preexec_fn=hears_all,
-        )  # fmt: skip
+        )
         os.close(theirs)
         self.said = b""
 
@@ -155,9 +160,21 @@ def at_a_terminal(file: Path, *words: str) -> Iterator[Terminal]:
 def test_ten_answers_make_a_file_that_lacks_only_its_texts(nowhere: Office, file: Path) -> None:
     with at_a_terminal(file) as terminal:
         terminal.answer(
-            "Customer database copied", "Beispiel GmbH", "de", "Europe/Berlin", "theft", "2026-03-02 08:00", "2026-03-01",
-            "contact, payment_card", "200", "300", "no", "care@beispiel.example", "+49 30 5550100", "beispiel.example",
-        )  # fmt: skip
+            "Customer database copied",
+            "Beispiel GmbH",
+            "de",
+            "Europe/Berlin",
+            "theft",
+            "2026-03-02 08:00",
+            "2026-03-01",
+            "contact, payment_card",
+            "200",
+            "300",
+            "no",
+            "care@beispiel.example",
+            "+49 30 5550100",
+            "beispiel.example",
+        )
         said = terminal.end()
     assert f"{file} is written" in said
     incident = read_incident(file)
@@ -183,18 +200,56 @@ def test_every_answer_may_be_unknown(nowhere: Office, file: Path, nobody_knows: 
 def test_a_wrong_answer_is_asked_for_again_with_the_reason(file: Path) -> None:
     with at_a_terminal(file) as terminal:
         terminal.answer(
-            "ab", "Copied", "", "germany", "DE", "Berlin", "Europe/Berlin", "fire", "insider",
-            "2026-03-02", "2299-01-01 08:00", "2026-03-02 08:00", "2299-01-01", "2026-02-30", "2026-03-03", "2026-03-01 23:30",
-            "card", "payment_card", "many", "5", "3", "9", "perhaps", "yes", "nobody", "", "call us", "", "com", "",
-        )  # fmt: skip
+            "ab",
+            "Copied",
+            "",
+            "germany",
+            "DE",
+            "Berlin",
+            "Europe/Berlin",
+            "fire",
+            "insider",
+            "2026-03-02",
+            "2299-01-01 08:00",
+            "2026-03-02 08:00",
+            "2299-01-01",
+            "2026-02-30",
+            "2026-03-03",
+            "2026-03-01 23:30",
+            "card",
+            "payment_card",
+            "many",
+            "5",
+            "3",
+            "9",
+            "perhaps",
+            "yes",
+            "nobody",
+            "",
+            "call us",
+            "",
+            "com",
+            "",
+        )
         said = " ".join(terminal.end().split())
     reasons = (
-        "title: at least 3 characters", "two capital letters as in DE", "no IANA time zone", "one of theft, ransomware",
-        "has no hour", "2299-01-01 08:00 is still to come", "> 2299-01-01 2299-01-01 is still to come",
-        "times.occurred: a time is expected here", "discovered is before occurred.from", "'card' is not a known word",
-        "must be a whole number", "min is above max", "yes or no is meant", "an email address is expected",
-        "this is not a phone number", "a domain of the organisation is meant",
-    )  # fmt: skip
+        "title: at least 3 characters",
+        "two capital letters as in DE",
+        "no IANA time zone",
+        "one of theft, ransomware",
+        "has no hour",
+        "2299-01-01 08:00 is still to come",
+        "> 2299-01-01 2299-01-01 is still to come",
+        "times.occurred: a time is expected here",
+        "discovered is before occurred.from",
+        "'card' is not a known word",
+        "must be a whole number",
+        "min is above max",
+        "yes or no is meant",
+        "an email address is expected",
+        "this is not a phone number",
+        "a domain of the organisation is meant",
+    )
     assert [reason for reason in reasons if reason not in said] == []
     incident = read_incident(file)
     assert (incident.facts.cause.value, incident.facts.encrypted_at_rest.value) == ("insider", True)

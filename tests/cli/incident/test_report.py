@@ -80,7 +80,7 @@ def test_the_forms_hold_the_same_numbers(office: Office, tmp_path: Path) -> None
         assert [len(sheet) - 1, sheet[0]] == [len(table.rows), [one.title for one in table.columns]] or not table.rows
         for row, cells in zip(table.rows, sheet[1:], strict=True):
             numbers = [one for one in row if not isinstance(one, str)]
-            assert [one for one in cells if not isinstance(one, str)] == numbers
+            assert [cell for cell in cells if not isinstance(cell, str)] == numbers
             assert (
                 f"| {' | '.join(markdown_cell(one, column) for one, column in zip(row, table.columns, strict=True))} |"
                 in text

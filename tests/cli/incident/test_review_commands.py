@@ -23,7 +23,9 @@ def begin(office: Office) -> None:
 
 def state_of_review(office: Office) -> OccurrenceState:
     ledger = office.ledger()
-    found = next(one.state for one in ledger.cases.read(INCIDENT).occurrences if one.step == "review")
+    found = next(
+        occurrence.state for occurrence in ledger.cases.read(INCIDENT).occurrences if occurrence.step == "review"
+    )
     ledger.dispose()
     return found
 
@@ -107,9 +109,12 @@ def test_the_cost_is_counted_and_stated(sent: Office, tmp_path: Path) -> None:
     stated = ("--cost", "9000 EUR", "--cost", "100 JPY", "--cost", "3000 EUR")
     ended = sent.values("review", "end", INCIDENT, *stated, by="lena")["figures"]["cost"]
     assert ended == {
-        "spent": ["400.00 EUR"], "paid": [], "recorded": ["400.00 EUR"],
-        "other": ["12000.00 EUR", "100 JPY"], "in_all": ["12400.00 EUR", "100 JPY"],
-    }  # fmt: skip
+        "spent": ["400.00 EUR"],
+        "paid": [],
+        "recorded": ["400.00 EUR"],
+        "other": ["12000.00 EUR", "100 JPY"],
+        "in_all": ["12400.00 EUR", "100 JPY"],
+    }
     assert sent.values("review", "show", INCIDENT)["figures"]["cost"] == ended
     sent.values("export", "case", INCIDENT, "--out", tmp_path / "case.json")
     assert json.loads((tmp_path / "case.json").read_text(encoding="utf-8"))["cost"] == ended

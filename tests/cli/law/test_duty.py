@@ -68,9 +68,16 @@ def listed(office: Office) -> dict[str, Any]:
 def test_the_list_shows_each_duty_with_its_time_and_its_standing(owing: Office) -> None:
     head, *rows = owing.amends("duty", "list", INCIDENT).stdout.split("\n\n")[0].splitlines()
     assert re.split(r"\s{2,}", head) == [
-        "duty", "due (UTC)", "due (Asia/Shanghai)", "recipient", "places", "standing", "earliest", "done",
+        "duty",
+        "due (UTC)",
+        "due (Asia/Shanghai)",
+        "recipient",
+        "places",
+        "standing",
+        "earliest",
+        "done",
         "lawyer needed",
-    ]  # fmt: skip
+    ]
     at_once, authority, market = rows[0], rows[1], rows[-1]
     assert at_once.startswith(PEOPLE)
     assert "at once" in at_once
@@ -134,12 +141,23 @@ def test_an_overdue_duty_is_told_and_what_to_do(office: Office) -> None:
 def test_a_duty_is_shown_with_all_that_is_known_about_it(owing: Office) -> None:
     text = owing.amends("duty", "show", INCIDENT, AUTHORITY).stdout
     for said in (
-        "GDPR (EU) 2016/679, Art. 33", "2 people live in Germany", "within 72 hours", f"must come before\n  {PEOPLE}",
-        "no marketing", "lead authority", "verified", "it must stay up for 90 days", "encrypted (claimed, shown by: encrypted at rest; a lawyer must agree)",
-        "if any of:\n    - too costly", "do all of:\n    - publish it", "What kind of breach it is\n  What was done",
-        "from when the controller became aware of the breach: ", "secret (not claimed)", "is it a trade?",
+        "GDPR (EU) 2016/679, Art. 33",
+        "2 people live in Germany",
+        "within 72 hours",
+        f"must come before\n  {PEOPLE}",
+        "no marketing",
+        "lead authority",
+        "verified",
+        "it must stay up for 90 days",
+        "encrypted (claimed, shown by: encrypted at rest; a lawyer must agree)",
+        "if any of:\n    - too costly",
+        "do all of:\n    - publish it",
+        "What kind of breach it is\n  What was done",
+        "from when the controller became aware of the breach: ",
+        "secret (not claimed)",
+        "is it a trade?",
         "the earliest to this recipient",
-    ):  # fmt: skip
+    ):
         assert said in text
     assert "must be given" not in text
 

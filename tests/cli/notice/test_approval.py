@@ -18,17 +18,7 @@ from typer.testing import Result
 from amends.cli.deliver.deliveries import inert
 from amends.content.file.shipped import library
 from tests.builders import story_of_few
-from tests.cli.conftest import (
-    AUDIENCE,
-    AUDIENCE_HEAD,
-    INCIDENT,
-    NOTICE,
-    PLAYBOOK,
-    TEAM,
-    Office,
-    approve,
-    write_draft,
-)
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, TEAM, Office, approve, write_draft
 
 
 def test_a_preview_counts_who_will_be_written_to(office: Office) -> None:
@@ -55,8 +45,11 @@ def test_a_preview_without_people_shows_no_personal_data(office: Office) -> None
 def test_a_preview_of_people_shows_their_messages(office: Office) -> None:
     messages = office.values("preview", INCIDENT, NOTICE, "--people", 3)["messages"]
     assert {message["to"] for message in messages} == {
-        "kim@mail.example", "lilei@mail.example", "+493055500001", "+8613800138000",
-    }  # fmt: skip
+        "kim@mail.example",
+        "lilei@mail.example",
+        "+493055500001",
+        "+8613800138000",
+    }
 
 
 def test_a_preview_says_how_to_approve_exactly_this(office: Office) -> None:
@@ -358,8 +351,11 @@ def test_a_delivered_notice_is_in_the_outbox_once_per_person(ready: Office) -> N
     assert ready.amends("deliver", INCIDENT, NOTICE).exit_code == 0
     messages = [json.loads(path.read_text()) for path in (ready.home / "outbox").glob("*.json")]
     assert sorted(message["to"] for message in messages if message["to"]) == [
-        "+493055500001", "+8613800138000", "kim@mail.example", "lilei@mail.example",
-    ]  # fmt: skip
+        "+493055500001",
+        "+8613800138000",
+        "kim@mail.example",
+        "lilei@mail.example",
+    ]
 
 
 def test_delivering_again_sends_nothing_twice(sent: Office) -> None:

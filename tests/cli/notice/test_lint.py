@@ -148,9 +148,7 @@ def test_each_place_has_its_letter_read(faulty: tuple[int, set[tuple[str, str]]]
     assert (f"first-notice {variant}", "L142") in faulty[1]
 
 
-def test_a_childs_notice_is_linted_for_its_guardian_at_its_home(
-    faulty: tuple[int, set[tuple[str, str]]],
-) -> None:
+def test_a_childs_notice_is_linted_for_its_guardian_at_its_home(faulty: tuple[int, set[tuple[str, str]]]) -> None:
     """The notice about a child is linted as read by the guardian, under the laws of the child's home."""
     assert ("first-notice en/guardian/us/email", "L142") in faulty[1]
 

@@ -36,10 +36,7 @@ def test_a_check_lists_changes_by_person_and_row_and_stores_none(office: Office,
     assert (code, errors, people(office)) == (0, "", 3)
     lines = [line.split() for line in shown.splitlines()]
     head = lines.index(["row", "person", "what", "fields"])
-    assert lines[head + 1 : head + 3] == [
-        ["3", "2", "changed", "email"],
-        ["2", "5", "new", "–"],
-    ]
+    assert lines[head + 1 : head + 3] == [["3", "2", "changed", "email"], ["2", "5", "new", "–"]]
     assert "3 people before, 4 after: 1 new, 1 changed (1 email)" in shown
 
 

@@ -45,9 +45,18 @@ def changed(random_: random.Random, file: bytes) -> bytes:
     piece, made_up = file[first:last], random_.randbytes(len(file[first:last]))
     before, after = file[:first], file[last:]
     return random_.choice(
-        (before + made_up + after, before + after, before + made_up + piece + after, before + piece * 2 + after,
-         after + piece + before, before, before + piece.swapcase() + after, file + made_up, made_up + file)
-    )  # fmt: skip
+        (
+            before + made_up + after,
+            before + after,
+            before + made_up + piece + after,
+            before + piece * 2 + after,
+            after + piece + before,
+            before,
+            before + piece.swapcase() + after,
+            file + made_up,
+            made_up + file,
+        )
+    )
 
 
 def test_an_altered_file_is_found_whatever_was_altered(made: tuple[Office, Path]) -> None:

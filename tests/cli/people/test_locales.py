@@ -45,7 +45,10 @@ def test_a_ruling_is_taken_and_shown(opened: Office, tmp_path: Path) -> None:
     """A ruling is in the list, the counts, the timeline and the report, with who ruled."""
     rules = ("--rule", "de=en", "--rule", "zh-HK=zh-CN")
     lines = opened.values("audience", "locales", INCIDENT, *rules, by="lena")
-    assert [(one["locale"], one["written_in"]) for one in lines if one["ruling"]] == [("de", "en"), ("zh-HK", "zh-CN")]
+    assert [(line["locale"], line["written_in"]) for line in lines if line["ruling"]] == [
+        ("de", "en"),
+        ("zh-HK", "zh-CN"),
+    ]
     said = "2 people who read de are written to in en, as lena ruled on"
     assert said in opened.amends("audience", "stats", INCIDENT).stdout
     assert said in " ".join(opened.amends("timeline", INCIDENT).stdout.split())

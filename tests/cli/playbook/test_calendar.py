@@ -33,7 +33,7 @@ def shown(case: Case, days: int = 10) -> PlaybookCalendar:
 
 
 def entry(case: Case, step: str = "tell") -> PlannedEntry:
-    return next(one for one in shown(case).occurrences if one.step == step)
+    return next(occurrence for occurrence in shown(case).occurrences if occurrence.step == step)
 
 
 def test_a_turn_says_what_goes_to_whom() -> None:

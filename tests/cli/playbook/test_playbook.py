@@ -106,8 +106,7 @@ def test_an_audience_file_sharpens_the_assessment(nowhere: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "file"),
-    [("incident", STORY / "incident.yaml"), ("playbook", STORY.parents[1] / f"{PLAYBOOK}.yaml")],
+    ("kind", "file"), [("incident", STORY / "incident.yaml"), ("playbook", STORY.parents[1] / f"{PLAYBOOK}.yaml")]
 )
 def test_the_shipped_files_fit_the_schema(nowhere: Office, kind: str, file: Path) -> None:
     jsonschema.validate(read_document(file).content, nowhere.values("schema", kind))

@@ -46,9 +46,7 @@ def mails(message: Claim, tmp_path: Path) -> Path:
 def test_a_folder_of_mails_in_one_line(office: Office, message: Claim, mails: Path) -> None:
     told = office.amends("inbox", mails, "--incident", INCIDENT)
     assert told.exit_code == 0, told.output
-    assert told.stdout.splitlines()[-1] == (
-        "12 mails: 7 questions, 1 stop, 2 automatic, 1 bounce, 1 kept aside"
-    )  # fmt: skip
+    assert told.stdout.splitlines()[-1] == ("12 mails: 7 questions, 1 stop, 2 automatic, 1 bounce, 1 kept aside")
     assert not [word for word in (STRANGER, "mail.example", "Hello", "safe", "happened") if word in told.output]
     assert message.about
     assert f"by person {message.about.number}, about first-notice" in told.stdout

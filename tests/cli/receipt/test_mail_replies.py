@@ -113,7 +113,9 @@ def test_a_stranger_learns_nothing(office: Office, message: Claim) -> None:
     )
     before = acts(office)
     answers = [office.amends("bounces", "-", stdin=mail) for mail in mails]
-    assert {(one.exit_code, one.stdout, one.stderr) for one in answers} == {(0, "1 report: 1 foreign\n", "")}
+    assert {(answer.exit_code, answer.stdout, answer.stderr) for answer in answers} == {
+        (0, "1 report: 1 foreign\n", "")
+    }
     assert (opted_out(office, message), acts(office)) == (False, before)
 
 

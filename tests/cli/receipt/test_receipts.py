@@ -82,9 +82,7 @@ def test_a_gateway_that_knows_none_of_the_messages_is_no_success(empty: Office) 
     assert "SM1" not in answer.output
 
 
-def test_one_forgotten_sms_does_not_make_the_gateways_url_suspect(
-    empty: Office,
-) -> None:
+def test_one_forgotten_sms_does_not_make_the_gateways_url_suspect(empty: Office) -> None:
     """When the gateway has forgotten one SMS and has reported on others, its URL is right: the command names the
     forgotten SMS and succeeds. Else every run would fail until this SMS is three days old.
     """

@@ -23,12 +23,25 @@ from tests.rewriting import rewrite
 
 SLOW = ("sqlmodel", "prefect", "fastapi", "rich", "sqlalchemy")
 NOT_FOR_A_TIMELINE = (
-    "prefect", "fastapi", "rich", "jinja2", "httpx2", "phonenumbers", "sqlalchemy.dialects.postgresql",
-    "amends.ledger.audit.audit", "amends.ledger.case.dossier", "amends.ledger.case.visits", "amends.ledger.claim.payments",
-    "amends.ledger.deliver.letters", "amends.ledger.deliver.previews", "amends.ledger.feedback.mentions",
-    "amends.ledger.forget.erasure", "amends.ledger.forget.rotation", "amends.ledger.forget.personal",
+    "prefect",
+    "fastapi",
+    "rich",
+    "jinja2",
+    "httpx2",
+    "phonenumbers",
+    "sqlalchemy.dialects.postgresql",
+    "amends.ledger.audit.audit",
+    "amends.ledger.case.dossier",
+    "amends.ledger.case.visits",
+    "amends.ledger.claim.payments",
+    "amends.ledger.deliver.letters",
+    "amends.ledger.deliver.previews",
+    "amends.ledger.feedback.mentions",
+    "amends.ledger.forget.erasure",
+    "amends.ledger.forget.rotation",
+    "amends.ledger.forget.personal",
     "amends.ledger.review",
-)  # fmt: skip
+)
 """Libraries, and rooms of the ledger, of which a timeline shows nothing."""
 
 
@@ -52,8 +65,11 @@ def words_after(said: str, *args: object, home: Path | None = None) -> list[str]
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *(("--home", str(home)) if home else ()), *map(str, args)],
-        capture_output=True, text=True, check=False, timeout=180,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()[-1].split()[3:]
 

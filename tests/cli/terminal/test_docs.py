@@ -38,7 +38,7 @@ def unknown(page: Path) -> Iterator[str]:
     for call in CALL.finditer(page.read_text(encoding="utf-8")):
         command = called(call["words"].split())
         parameters = getattr(command, "params", ())
-        known = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
+        known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
         if command is None or set(OPTION.findall(call["words"])) - known - OF_ALL:
             yield call[0]
 

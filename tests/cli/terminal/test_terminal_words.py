@@ -57,9 +57,7 @@ def test_at_a_terminal_a_table_is_no_wider_than_that(columns: int, monkeypatch: 
 def test_a_narrow_terminal_has_each_row_as_a_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amends.cli.terminal.text.terminal_columns", lambda: 24)
     shown = fitted(HEAD, [("Fri 11:00", "first-notice", ""), ("Sat", "b", "as found out")])
-    assert shown.splitlines() == [
-        "when  what  note", "Fri 11:00", "  first-notice  –", "Sat  b  as found out",
-    ]  # fmt: skip
+    assert shown.splitlines() == ["when  what  note", "Fri 11:00", "  first-notice  –", "Sat  b  as found out"]
 
 
 def test_long_names_of_columns_are_wrapped_when_only_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +66,11 @@ def test_long_names_of_columns_are_wrapped_when_only_they_are_long(monkeypatch: 
     """
     monkeypatch.setattr("amends.cli.terminal.text.terminal_columns", lambda: 20)
     assert fitted(("messages by channel", "not reached"), [("email", 3)]).splitlines() == [
-        "messages  not", "by        reached", "channel", "email     3",
-    ]  # fmt: skip
+        "messages  not",
+        "by        reached",
+        "channel",
+        "email     3",
+    ]
 
 
 def test_a_command_is_left_whole_to_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,18 +32,28 @@ REPEATED = {"CdtTrfTxInf"}
 def lines(*amounts: str, currency: str = "EUR", holder: str = "Jürgen & <Söhne>") -> tuple[PaymentLine, ...]:
     return tuple(
         PaymentLine(
-            claim=number, end_to_end=f"AM0-{number}-1", money=read_money(amount, currency),
+            claim=number,
+            end_to_end=f"AM0-{number}-1",
+            money=read_money(amount, currency),
             account=read_account(holder, IBANS[number % 4], "DEUTDEFF"),
         )
         for number, amount in enumerate(amounts, start=1)
-    )  # fmt: skip
+    )
 
 
 def a_file(paid: tuple[PaymentLine, ...], currency: str = "EUR") -> PaymentFile:
     return PaymentFile(
-        id=1, made_by="omar", made_at=NOW, currency=currency, count=len(paid), message_id="AM0-F1", pay_from=OURS,
-        total=sum(line.money.minor for line in paid), released_by="wei", released_at=NOW,
-    )  # fmt: skip
+        id=1,
+        made_by="omar",
+        made_at=NOW,
+        currency=currency,
+        count=len(paid),
+        message_id="AM0-F1",
+        pay_from=OURS,
+        total=sum(line.money.minor for line in paid),
+        released_by="wei",
+        released_at=NOW,
+    )
 
 
 def bare(element: ET.Element) -> str:
@@ -114,6 +124,13 @@ def test_a_csv_has_no_formula() -> None:
         .splitlines()
     )
     assert dict(zip(head, row, strict=True)) == {
-        "end_to_end": "AM0-1-1", "holder": "'=HYPERLINK(\"x\"),Kim", "iban": "", "bic": "", "account": "12345678",
-        "bank": "'@bank", "amount": "20.00", "currency": "USD", "purpose": "Compensation",
-    }  # fmt: skip
+        "end_to_end": "AM0-1-1",
+        "holder": '\'=HYPERLINK("x"),Kim',
+        "iban": "",
+        "bic": "",
+        "account": "12345678",
+        "bank": "'@bank",
+        "amount": "20.00",
+        "currency": "USD",
+        "purpose": "Compensation",
+    }

@@ -41,8 +41,12 @@ def test_a_good_document_becomes_a_value(write):
 def test_all_errors_come_at_once_in_the_order_of_the_file(write):
     path = write("a.yaml", "size: many\ncolor: red\nlabels:\n  a: blue\ninner: {}\n")
     assert places(findings(path), path) == [
-        ("1:1", "E103"), ("1:7", "E104"), ("2:1", "E101"), ("4:6", "E102"), ("5:8", "E103"),
-    ]  # fmt: skip
+        ("1:1", "E103"),
+        ("1:7", "E104"),
+        ("2:1", "E101"),
+        ("4:6", "E102"),
+        ("5:8", "E103"),
+    ]
 
 
 def test_an_unknown_key_names_the_nearest_known_one(write):

@@ -17,8 +17,11 @@ def refusals(path):
 
 def test_words_for_yes_and_no_stay_words(write):
     assert read_document(write("a.yaml", "a: yes\nb: no\nc: NO\nd: on")).content == {
-        "a": "yes", "b": "no", "c": "NO", "d": "on",
-    }  # fmt: skip
+        "a": "yes",
+        "b": "no",
+        "c": "NO",
+        "d": "on",
+    }
 
 
 def test_a_time_keeps_its_zone_because_it_stays_a_text(write):
@@ -47,8 +50,12 @@ def test_a_table_that_is_taken_for_yaml_is_asked_about(write):
 def test_every_value_has_its_place(write, name):
     document = read_document(write(name, '{"a":\n  [1,\n   {"b": 2}]}'))
     assert document.values == {
-        (): Place(1, 1), ("a",): Place(2, 3), ("a", 0): Place(2, 4), ("a", 1): Place(3, 4), ("a", 1, "b"): Place(3, 10),
-    }  # fmt: skip
+        (): Place(1, 1),
+        ("a",): Place(2, 3),
+        ("a", 0): Place(2, 4),
+        ("a", 1): Place(3, 4),
+        ("a", 1, "b"): Place(3, 10),
+    }
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.json"])

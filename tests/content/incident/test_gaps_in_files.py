@@ -106,7 +106,7 @@ def test_what_is_wrong_is_an_error_at_its_place(write, old, new, found):
     path = write("night.yaml", FACTS.replace(old, new, 1))
     with pytest.raises(ContentError) as caught:
         read_incident(path)
-    assert [(one.where.removeprefix(f"{path}:"), str(one.code)) for one in caught.value.findings] == [found]
+    assert [(finding.where.removeprefix(f"{path}:"), str(finding.code)) for finding in caught.value.findings] == [found]
 
 
 def test_an_event_before_a_bare_date_is_refused(write):

@@ -95,8 +95,11 @@ def test_misuse_with_a_safe_key_contradicts_and_names_each_place(incident):
         read_incident(path)
     (finding,) = caught.value.findings
     assert (finding.code, finding.where, f"{path}:20:22" in finding.advice, f"{path}:21:24" in finding.advice) == (
-        "E111", f"{path}:22:20", True, True,
-    )  # fmt: skip
+        "E111",
+        f"{path}:22:20",
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,10 +133,18 @@ def test_a_number_with_a_country_code_has_the_length_of_its_plan(incident, phone
 @pytest.mark.parametrize(
     "email",
     [
-        "care@example", "care@exa mple.org", "care,press@example.org", "care@example..org", "a@b@example.org",
-        "care@localhost", "Care <care@example.org>", "care@-example.org", "care@exаmple.org", "关怀@example.org",
+        "care@example",
+        "care@exa mple.org",
+        "care,press@example.org",
+        "care@example..org",
+        "a@b@example.org",
+        "care@localhost",
+        "Care <care@example.org>",
+        "care@-example.org",
+        "care@exаmple.org",
+        "关怀@example.org",
     ],
-)  # fmt: skip
+)
 def test_a_contact_address_to_which_nobody_can_write_is_refused(incident, email):
     assert findings(incident("care@example.org", f"'{email}'")) == [("7:21", "E104")]
 

@@ -38,19 +38,31 @@ TAKEN = {"breach_types": ("confidentiality",), "data_subjects": ("customers",)}
 KNOWN: dict[Example | None, dict[str, object]] = {
     None: {},
     Example.THEFT: {
-        **TAKEN, "cause": "external_attack", "malicious": True, "exfiltration": "possible", "recipient": "unknown_attacker",
+        **TAKEN,
+        "cause": "external_attack",
+        "malicious": True,
+        "exfiltration": "possible",
+        "recipient": "unknown_attacker",
     },
     Example.RANSOMWARE: {
-        **TAKEN, "breach_types": ("confidentiality", "availability"), "cause": "external_attack",
-        "vector": "ransomware", "malicious": True, "exfiltration": "possible", "recipient": "unknown_attacker",
+        **TAKEN,
+        "breach_types": ("confidentiality", "availability"),
+        "cause": "external_attack",
+        "vector": "ransomware",
+        "malicious": True,
+        "exfiltration": "possible",
+        "recipient": "unknown_attacker",
     },
     Example.INSIDER: {**TAKEN, "cause": "insider", "vector": "privilege_misuse", "exfiltration": "possible"},
     Example.LOST_DEVICE: {
-        **TAKEN, "cause": "loss", "vector": "lost_device", "exfiltration": "possible",
+        **TAKEN,
+        "cause": "loss",
+        "vector": "lost_device",
+        "exfiltration": "possible",
         "exfiltration_evidence": "device_gone_content_uncertain",
     },
     Example.VENDOR: {**TAKEN, "cause": "vendor"},
-}  # fmt: skip
+}
 """What follows from each example; everything else must be looked up."""
 
 

@@ -77,7 +77,9 @@ def test_what_people_need_to_take_it_up_is_asked_for(tmp_path: Path) -> None:
 def test_a_wrong_way_is_named_with_its_place(tmp_path: Path, wrong: dict[str, str], why: str) -> None:
     with pytest.raises(ContentError) as error:
         read_incident(file_with(tmp_path, {"use": "monitoring-us-ma", "take_up": wrong}))
-    assert any(why in str(one) and f"{tmp_path}/incident.yaml:" in one.where for one in error.value.findings)
+    assert any(
+        why in str(finding) and f"{tmp_path}/incident.yaml:" in finding.where for finding in error.value.findings
+    )
 
 
 def test_what_is_not_known_yet_may_be_unknown(tmp_path: Path) -> None:

@@ -39,12 +39,21 @@ from tests.content.incident.test_veris import incident as incident_of
 
 OPENED = datetime(2026, 5, 4, tzinfo=UTC)
 DEMANDED = {
-    "": {"actor", "action", "discovery_method", "schema_version", "asset", "timeline", "incident_id",
-         "security_incident", "summary"},
+    "": {
+        "actor",
+        "action",
+        "discovery_method",
+        "schema_version",
+        "asset",
+        "timeline",
+        "incident_id",
+        "security_incident",
+        "summary",
+    },
     "timeline": {"incident"},
     "victim": {"country", "employee_count", "industry", "government"},
     "asset": {"assets", "cloud"},
-}  # fmt: skip
+}
 """The keys that a record must have (verisc.json of VERIS 1.4.1)."""
 OF_ACTIONS = {"social": {"vector", "variety", "target"}}
 """The keys of an action; of the others, variety and vector."""
@@ -161,16 +170,25 @@ def test_words_for_data_causes_and_people_are_those_of_veris() -> None:
 
 def test_a_theft_of_a_laptop_is_told_in_full() -> None:
     facts = facts_with(
-        cause="theft", vector="stolen_device", breach_types=["confidentiality", "availability", "integrity"],
-        exfiltration="yes", data_categories=["ssn", "contact"], data_subjects=["customers"], people=1200,
-        encrypted_at_rest=False, sector="banking",
-    )  # fmt: skip
+        cause="theft",
+        vector="stolen_device",
+        breach_types=["confidentiality", "availability", "integrity"],
+        exfiltration="yes",
+        data_categories=["ssn", "contact"],
+        data_subjects=["customers"],
+        people=1200,
+        encrypted_at_rest=False,
+        sector="banking",
+    )
     record = record_of(facts)
     assert record["action"] == {"physical": {"variety": ["Theft"], "vector": ["Unknown"]}}
     assert record["attribute"]["confidentiality"] == {
-        "data_disclosure": "Yes", "data_victim": ["Customer"], "data_total": 1200, "state": ["Stored unencrypted"],
+        "data_disclosure": "Yes",
+        "data_victim": ["Customer"],
+        "data_total": 1200,
+        "state": ["Stored unencrypted"],
         "data": [{"variety": "Sensitive Personal"}, {"variety": "Personal"}],
-    }  # fmt: skip
+    }
     assert meanings().sectors[record["victim"]["industry"]] == "banking"
 
 

@@ -110,8 +110,11 @@ def test_where_no_channel_is_named_every_message_counts():
 
 def unchecked() -> str:
     """The table that docs/duties.md must have."""
-    rows = sorted((regime for regime in TABLE.all_regimes() if not regime.confidence.verified), key=lambda one: one.id)
-    lines = (f"| `{one.id}` | {one.law} | {_where(one)} | {one.confidence} |" for one in rows)
+    rows = sorted(
+        (regime for regime in TABLE.all_regimes() if not regime.confidence.verified),
+        key=lambda all_regime: all_regime.id,
+    )
+    lines = (f"| `{row.id}` | {row.law} | {_where(row)} | {row.confidence} |" for row in rows)
     return "\n".join(("| id | law | where | confidence |", "|---|---|---|---|", *lines))
 
 
@@ -169,9 +172,18 @@ def test_what_must_come_first_never_comes_first_the_other_way_round():
 
 def test_steps_of_our_own_are_those_that_nobody_else_takes():
     assert {name for name, clock in TABLE.clock_events.items() if clock.ours} == {
-        "agencies_named", "handling_finished", "hhs_notified", "incident_notification_submitted", "individuals_notified", "initial_notification_submitted",
-        "intermediate_report_submitted", "ordered_by_commissioner", "pdpc_notified", "ransom_paid", "statement_prepared",
-    }  # fmt: skip
+        "agencies_named",
+        "handling_finished",
+        "hhs_notified",
+        "incident_notification_submitted",
+        "individuals_notified",
+        "initial_notification_submitted",
+        "intermediate_report_submitted",
+        "ordered_by_commissioner",
+        "pdpc_notified",
+        "ransom_paid",
+        "statement_prepared",
+    }
 
 
 def test_what_a_person_must_judge_is_put_so_that_a_question_mark_fits():
@@ -215,7 +227,7 @@ def test_the_market_hears_before_anybody_at_all():
 
 def test_one_authority_leads_for_whoever_sits_in_the_union():
     ids = {duty.id for duty in ruled({"FR": 10, "PL": 10}).duties}
-    assert {one for one in ids if "supervisory" in one} == {"eu-gdpr-33.supervisory_authority@DE"}
+    assert {id_ for id_ in ids if "supervisory" in id_} == {"eu-gdpr-33.supervisory_authority@DE"}
 
 
 def test_unreadable_data_exempts_in_california_not_in_china():
@@ -255,9 +267,12 @@ def test_whoever_keeps_data_for_another_tells_them_by_whatever_name(word):
     found = ruled({"FR": 10, "US-MD": 10, "US-OR": 10, "US-GU": 10}, organisation=organisation)
     told = {duty.id.split("@")[0] for duty in found.duties if duty.addressee is Addressee.PARTNER}
     assert told == {
-        "eu-gdpr-33.controller", "us-hipaa.covered_entity", "us-md.data_owner", "us-or.covered_entity",
+        "eu-gdpr-33.controller",
+        "us-hipaa.covered_entity",
+        "us-md.data_owner",
+        "us-or.covered_entity",
         "us-unknown-state.data_owner",
-    }  # fmt: skip
+    }
 
 
 # Places
@@ -396,9 +411,9 @@ def test_no_state_is_due_before_the_stand_in_for_a_state(regime, row):
 
     A row that counts from when people were told is later than the stand-in's, which comes before the people.
     """
-    ours = [one for one in TABLE.unknown_state["US"].duties if _addressee(one) is _addressee(row)]
+    ours = [duty for duty in TABLE.unknown_state["US"].duties if _addressee(duty) is _addressee(row)]
     assert ours
-    if row.within and row.of != "individuals_notified" and all(one.within for one in ours):
+    if row.within and row.of != "individuals_notified" and all(our.within for our in ours):
         assert min(map(_due, ours)) <= _due(row)
 
 
@@ -409,7 +424,7 @@ def test_the_stand_in_tells_the_authority_first_as_some_states_want():
 
 
 def test_nothing_spares_a_state_whose_law_nobody_has_read():
-    assert not [one for regime in STAND_INS for one in regime.exemptions if one.when]
+    assert not [exemption for regime in STAND_INS for exemption in regime.exemptions if exemption.when]
 
 
 def _addressee(row: DutyRow) -> Addressee:
@@ -447,29 +462,95 @@ def broken(tmp_path):
 @pytest.mark.parametrize(
     ("name", "old", "new", "column", "said"),
     [
-        ("china.yaml", "recipient: users", "recipent: users", 9, "E101 'recipent' is not a known key (Did you mean 'recipient'?"),
-        ("china.yaml", "recipient: users", "recipient: user", 20, "E102 no recipient is called 'user' (Did you mean 'users'?"),
-        ("canada.yaml", "in_person, telephone", "in_person, telefone", 31, "'telefone' is not a known word (Did you mean 'telephone'?"),
-        ("us-states.yaml", "filed_by: [AG web form]", "channels: [email]", 9, "E107 channels stands in the row of a duty to an office: email"),
-        ("us-states.yaml", "of: detected", "of: detect", 13, "E102 no clock event is called 'detect' (Did you mean 'detected'?"),
-        ("european-union.yaml", "of: aware}", "of: awar}", 50, "E102 no clock event is called 'awar' (Did you mean 'aware'?"),
-        ("asia-pacific.yaml", "sets: pdpc_notified", "sets: pdpc_notify", 15, "E102 no clock event is called 'pdpc_notify'"),
-        ("clock-events.yaml", "same_as: [controller_aware]", "same_as: [controler_aware]", 15, "Did you mean 'controller_aware'?"),
+        (
+            "china.yaml",
+            "recipient: users",
+            "recipent: users",
+            9,
+            "E101 'recipent' is not a known key (Did you mean 'recipient'?",
+        ),
+        (
+            "china.yaml",
+            "recipient: users",
+            "recipient: user",
+            20,
+            "E102 no recipient is called 'user' (Did you mean 'users'?",
+        ),
+        (
+            "canada.yaml",
+            "in_person, telephone",
+            "in_person, telefone",
+            31,
+            "'telefone' is not a known word (Did you mean 'telephone'?",
+        ),
+        (
+            "us-states.yaml",
+            "filed_by: [AG web form]",
+            "channels: [email]",
+            9,
+            "E107 channels stands in the row of a duty to an office: email",
+        ),
+        (
+            "us-states.yaml",
+            "of: detected",
+            "of: detect",
+            13,
+            "E102 no clock event is called 'detect' (Did you mean 'detected'?",
+        ),
+        (
+            "european-union.yaml",
+            "of: aware}",
+            "of: awar}",
+            50,
+            "E102 no clock event is called 'awar' (Did you mean 'aware'?",
+        ),
+        (
+            "asia-pacific.yaml",
+            "sets: pdpc_notified",
+            "sets: pdpc_notify",
+            15,
+            "E102 no clock event is called 'pdpc_notify'",
+        ),
+        (
+            "clock-events.yaml",
+            "same_as: [controller_aware]",
+            "same_as: [controler_aware]",
+            15,
+            "Did you mean 'controller_aware'?",
+        ),
         ("us-states.yaml", "before: [individuals]", "before: [individual]", 18, "Did you mean 'individuals'?"),
-        ("united-kingdom.yaml", "spares: [data_subjects]", "spares: [data_subject]", 18, "Did you mean 'data_subjects'?"),
-        ("us-states.yaml", "data: [ssn", "data: [snn", 18, "E102 regimes.0.when.any_of.0.data.0: 'snn' is not a known word"),
+        (
+            "united-kingdom.yaml",
+            "spares: [data_subjects]",
+            "spares: [data_subject]",
+            18,
+            "Did you mean 'data_subjects'?",
+        ),
+        (
+            "us-states.yaml",
+            "data: [ssn",
+            "data: [snn",
+            18,
+            "E102 regimes.0.when.any_of.0.data.0: 'snn' is not a known word",
+        ),
         ("us-states.yaml", "places: [US-CA]", "places: [US-XX]", 14, "E104 US-XX is no country"),
         ("us-states.yaml", "America/Denver", "America/Boulder", 15, "America/Boulder is no IANA time zone"),
         ("us-states.yaml", "id: us-co", "id: us-ca", 9, "E106 another regime is called 'us-ca'"),
-        ("china.yaml", "id: department_cyberspace_office", "id: protection_department_and_police", 13, "E106 another duty of the regime"),
+        (
+            "china.yaml",
+            "id: department_cyberspace_office",
+            "id: protection_department_and_police",
+            13,
+            "E106 another duty of the regime",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_named_with_its_place_and_what_was_meant(broken, name, old, new, column, said):
     """A mistake in the table of duties is reported with file, line and column, and where a near word is known with the
     word that was probably meant.
     """
     findings, line = broken(name, old, new)
-    assert any(one.startswith(f"{name}:{line}:{column} ") and said in one for one in findings), findings
+    assert any(finding.startswith(f"{name}:{line}:{column} ") and said in finding for finding in findings), findings
 
 
 def test_what_stands_in_two_files_names_both(broken):
@@ -484,7 +565,7 @@ def test_what_stands_in_two_files_names_both(broken):
 
 def test_a_place_without_a_name_is_a_mistake(broken):
     findings, _ = broken("recipients.yaml", "  SG: Singapore\n", "", "asia-pacific.yaml")
-    assert [one.split(" ", 1)[1] for one in findings] == ["E103 SG has no name (write it under place_names)"]
+    assert [finding.split(" ", 1)[1] for finding in findings] == ["E103 SG has no name (write it under place_names)"]
     assert findings[0].startswith("asia-pacific.yaml:")
 
 
@@ -500,7 +581,7 @@ def test_mistakes_in_two_files_come_at_once(tmp_path):
         path.write_text(path.read_text().replace("citation:", "citaton:", 1))
     with pytest.raises(ContentError) as caught:
         read_duties(tmp_path)
-    assert Counter(Path(one.where.split(":")[0]).name for one in caught.value.findings) == {
+    assert Counter(Path(finding.where.split(":")[0]).name for finding in caught.value.findings) == {
         "canada.yaml": 2,
         "china.yaml": 2,
     }

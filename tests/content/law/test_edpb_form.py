@@ -84,9 +84,16 @@ def test_every_question_is_read_by_some_field(form: Form) -> None:
 
 
 NO = {
-    "field_57": "c", "field_38": "b", "field_56": "c", "field_109": "b", "field_110": "b", "field_113": "b",
-    "field_97": "d", "field_89": "c", "field_14": "a",
-}  # fmt: skip
+    "field_57": "c",
+    "field_38": "b",
+    "field_56": "c",
+    "field_109": "b",
+    "field_110": "b",
+    "field_113": "b",
+    "field_97": "d",
+    "field_89": "c",
+    "field_14": "a",
+}
 """The fields with the option that says no."""
 
 

@@ -23,8 +23,10 @@ def refusal(path, encoding=None):
 
 def test_rows_are_numbered_as_a_spreadsheet_shows_them(write):
     assert rows(write("a.csv", 'id,name\n1,"two\nlines"\n3,C\n')) == [
-        (1, ["id", "name"]), (2, ["1", "two\nlines"]), (3, ["3", "C"]),
-    ]  # fmt: skip
+        (1, ["id", "name"]),
+        (2, ["1", "two\nlines"]),
+        (3, ["3", "C"]),
+    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -63,8 +65,7 @@ BAD = b"\xff"
 
 @pytest.mark.parametrize("rows_before", [2, 200_000])
 @pytest.mark.parametrize(
-    ("encoding", "bad"),
-    [("utf-8", BAD), ("gb18030", BAD), ("utf-16-le", b"\x00\xdc"), ("utf-16-be", b"\xdc\x00")],
+    ("encoding", "bad"), [("utf-8", BAD), ("gb18030", BAD), ("utf-16-le", b"\x00\xdc"), ("utf-16-be", b"\xdc\x00")]
 )
 def test_what_cannot_be_read_is_named_by_its_line(write, encoding, bad, rows_before):
     """Whether it stands in the first piece of the file that is read, or in a later one."""

@@ -30,7 +30,10 @@ def test_the_holidays_of_the_country_are_filled_in() -> None:
     assert date(2026, 10, 3) not in days  # a Saturday is free anyhow
 
 
-@pytest.mark.parametrize(("day", "known"), [(date(2024, 12, 25), False), (date(2025, 12, 25), True), (date(2028, 12, 25), True), (date(2029, 12, 25), False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("day", "known"),
+    [(date(2024, 12, 25), False), (date(2025, 12, 25), True), (date(2028, 12, 25), True), (date(2029, 12, 25), False)],
+)
 def test_they_reach_from_the_year_before_to_two_years_ahead(day: date, known: bool) -> None:
     assert (day in with_days_off(counting(), seated_in("DE"), NOW).days_off) is known
 

@@ -192,16 +192,25 @@ def test_a_step_waiting_for_a_left_out_one_says_where_it_went(top: Write) -> Non
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("without: [surve]\n", "ours.yaml:3:11 E102 without: no step or promise below is called 'surve' (Did you mean 'survey'?"),
+        (
+            "without: [surve]\n",
+            "ours.yaml:3:11 E102 without: no step or promise below is called 'surve' (Did you mean 'survey'?",
+        ),
         ("without: survey\n", "ours.yaml:3:10 E104 without: a list is expected here, as in [survey]"),
-        (f"steps:\n  - {{id: a, {NEW}, before: updat}}\n", "ours.yaml:4:53 E102 before: there is no step 'updat' (Did you mean 'update'?"),
+        (
+            f"steps:\n  - {{id: a, {NEW}, before: updat}}\n",
+            "ours.yaml:4:53 E102 before: there is no step 'updat' (Did you mean 'update'?",
+        ),
         (
             f"steps:\n  - {{id: a, {NEW}, before: update, behind: assess}}\n",
             "ours.yaml:4:69 E107 say before or behind, not both",
         ),
-        (f"steps:\n  - {{id: a, {NEW}}}\n  - {{id: a, {NEW}}}\n", f"ours.yaml:5:10 E107 steps.{len(SHIPPED.steps) + 1}.id: another step or an event is called 'a'"),
+        (
+            f"steps:\n  - {{id: a, {NEW}}}\n  - {{id: a, {NEW}}}\n",
+            f"ours.yaml:5:10 E107 steps.{len(SHIPPED.steps) + 1}.id: another step or an event is called 'a'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_between_two_files_is_named(top: Write, more: str, said: str) -> None:
     (only,) = found(top(more))
     assert only.startswith(said)

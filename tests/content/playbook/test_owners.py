@@ -11,8 +11,8 @@ STEPS = [{"what": "Choose the firm", "due": "3d", "owner": "wei"}, {"what": "Rea
 
 def found(**changes: object) -> list[str]:
     findings = check_owners([a_promise(**changes)], (MEI, GONE), lambda trail: ".".join(map(str, trail)))
-    assert all(not one.blocks and one.code == "E130" for one in findings)
-    return [one.where for one in findings]
+    assert all(not finding.blocks and finding.code == "E130" for finding in findings)
+    return [finding.where for finding in findings]
 
 
 def test_a_member_may_own_a_promise() -> None:

@@ -15,11 +15,31 @@ from amends.domain.notice.wording import Phrases, Wording
 from tests.builders import HAPPENED, HEADINGS, STEP_WORDS
 
 PHRASES = Phrases(
-    locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7, happened=HAPPENED,
-    statements=HEADINGS, values={}, no_data="none", not_so="No.", denied="not {value}",
-    moment="{date}", at_least="{number}", at_most="{number}", between="{first}-{last}", list_comma=", ",
-    list_and=" and ", data={}, step_words=STEP_WORDS, steps={}, help_elsewhere="Call.", commitment_states={}, never_say=(), portal={},
-)  # fmt: skip
+    locale="en",
+    language="English",
+    date="{day} {month} {year}",
+    months=("m",) * 12,
+    weekdays=("d",) * 7,
+    happened=HAPPENED,
+    statements=HEADINGS,
+    values={},
+    no_data="none",
+    not_so="No.",
+    denied="not {value}",
+    moment="{date}",
+    at_least="{number}",
+    at_most="{number}",
+    between="{first}-{last}",
+    list_comma=", ",
+    list_and=" and ",
+    data={},
+    step_words=STEP_WORDS,
+    steps={},
+    help_elsewhere="Call.",
+    commitment_states={},
+    never_say=(),
+    portal={},
+)
 
 LETTERS = Addenda(addenda=(Addendum(id="us", places=("US",)),))
 
@@ -44,8 +64,10 @@ def test_an_unknown_event_names_its_place_and_the_nearest_word(playbook):
         read_playbook(path)
     (finding,) = caught.value.findings
     assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
-        f"{path}:9:47", "E102", "Did you mean 'assessed'",
-    )  # fmt: skip
+        f"{path}:9:47",
+        "E102",
+        "Did you mean 'assessed'",
+    )
 
 
 def test_spans_of_retention_are_read(playbook):
@@ -54,8 +76,7 @@ def test_spans_of_retention_are_read(playbook):
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
-    [("{contact: 90d}", ("10:13", "E101")), ("{contacts: 3months}", ("10:23", "E104"))],
+    ("said", "found"), [("{contact: 90d}", ("10:13", "E101")), ("{contacts: 3months}", ("10:23", "E104"))]
 )
 def test_a_mistake_in_retention_names_its_place(playbook, said, found):
     assert findings(playbook(more=f"retention: {said}\n")) == [found]
@@ -75,8 +96,11 @@ def test_an_unknown_survey_names_its_place(playbook):
 def test_all_unknown_events_come_at_once_and_with_the_other_errors(playbook):
     more = "  - {id: more, phase: update, after: 1d, of: tel, every: 1d, at_most: 2, until: solved, chanels: []}\n"
     assert findings(playbook("remind_before: 3d", "remind_before: 1M", more)) == [
-        ("10:46", "E102"), ("10:81", "E102"), ("6:16", "E104"), ("10:89", "E101"),
-    ]  # fmt: skip
+        ("10:46", "E102"),
+        ("10:81", "E102"),
+        ("6:16", "E104"),
+        ("10:89", "E101"),
+    ]
 
 
 def test_a_missing_key_is_named_beside_an_unknown_event(playbook):
@@ -121,12 +145,16 @@ def test_a_span_that_leaves_the_calendar_is_refused_at_its_place(playbook, span)
         ("channels: [email]", "channels: [email], when: {people_at_least: 1000000000000}", "9:122"),
         ("channels: [email]", "channels: [email], when: {open_questions: 'yes'}", "9:121"),
         ("channels: [email]", "channels: [email, null]", "9:97"),
-        ("after: 0h, of: opened}", "after: 0h, of: opened}\n  - {id: call, phase: follow_up, of: opened, task: Call., owner: us, within: 0}", "9:78"),
+        (
+            "after: 0h, of: opened}",
+            "after: 0h, of: opened}\n  - {id: call, phase: follow_up, of: opened, task: Call., owner: us, within: 0}",
+            "9:78",
+        ),
         ("after: 0h, of: opened}", "after: 0h, of: opened, within: 0h}", "8:64"),
         ("after: 0h, of: opened}", "on: 2126-01-01T00:00:00Z}", "8:37"),
         ("after: 0h, of: opened}", "on: 1989-01-01T00:00:00Z}", "8:37"),
     ],
-)  # fmt: skip
+)
 def test_a_length_that_nobody_can_mean_is_refused_at_its_place(playbook, old, new, where):
     """Spans of nothing where something must last, absurd numbers and years, words for truth values, empty items."""
     assert [place for place, _ in findings(playbook(old, new))] == [where]
@@ -147,8 +175,10 @@ def test_a_template_for_each_channel_is_enough(playbook):
 def test_a_notice_without_any_template_is_found_with_the_nearest_name(playbook):
     (finding,) = check_playbook(read_playbook(playbook()), wording("first-notices/en.email.md"))
     assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
-        "plain: steps.tell", "E120", "Did you mean 'first-notices'",
-    )  # fmt: skip
+        "plain: steps.tell",
+        "E120",
+        "Did you mean 'first-notices'",
+    )
 
 
 def test_every_locale_that_is_begun_needs_every_channel(playbook):

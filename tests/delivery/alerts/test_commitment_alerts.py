@@ -14,9 +14,7 @@ from tests.delivery.sending import INCIDENT
 from tests.desks import Desks, served
 
 DAY = timedelta(days=1)
-TEAM = (
-    ("mei", TeamRole.LEAD), ("omar", TeamRole.SECURITY), ("wei", TeamRole.PRIVACY), ("xenia", TeamRole.EXECUTIVE)
-)  # fmt: skip
+TEAM = (("mei", TeamRole.LEAD), ("omar", TeamRole.SECURITY), ("wei", TeamRole.PRIVACY), ("xenia", TeamRole.EXECUTIVE))
 
 
 @pytest.fixture

@@ -176,10 +176,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "F9": (
         "a full mailbox is tried for three days, then the next channel",
-        (
-            *at(HERE, "a_person_deferred_for_three_days_gets_the_next_channel"),
-            *at(MAIL, "a_reply_means"),
-        ),
+        (*at(HERE, "a_person_deferred_for_three_days_gets_the_next_channel"), *at(MAIL, "a_reply_means")),
     ),
     "F10": (
         "whatever goes wrong before the dot, or is put off after it, goes out later and once",
@@ -273,10 +270,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *at("domain/draft/test_draft.py", "a_fault_in_a_template_is_named_with_its_line"),
             *at("domain/lint/test_lint.py", "no_part_can_be_emptied_unseen"),
-            *at(
-                "content/test_notice.py",
-                "a_template_hiding_gaps_or_using_null_names_file_and_line",
-            ),
+            *at("content/test_notice.py", "a_template_hiding_gaps_or_using_null_names_file_and_line"),
             *at(COMPOSE, "no_slot_is_left_over_in_any_form"),
             *at(COMPOSE, "a_person_without_listed_data_reads_what_was_touched"),
             *at("playbooks/test_templates.py", "nothing_of_the_template_is_left_in_the_text"),
@@ -287,10 +281,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at("ledger/notice/test_preflight.py", "nobody_approves_before_everybodys_message_was_looked_at"),
             *at("ledger/notice/test_preflight.py", "nobody_approves_what_cannot_be_put_together"),
             *at("flows/run/test_occurrence.py", "what_is_drafted_is_looked_over_at_once"),
-            *at(
-                "cli/notice/test_approval.py",
-                "a_gap_in_one_message_blocks_approval_until_corrected",
-            ),
+            *at("cli/notice/test_approval.py", "a_gap_in_one_message_blocks_approval_until_corrected"),
         ),
     ),
     "F20": (

@@ -50,10 +50,7 @@ def test_a_flooded_portal_loses_no_person_and_no_question_it_took(rig: Rig, tmp_
     sent = threading.Event()
     (tmp_path / ANCHOR_FILE).parent.mkdir()
     key = {"AMENDS_MASTER_KEY": base64.b64encode(KEY).decode()}
-    with (
-        running_portal(tmp_path, "trusted_proxies = 1\n", key) as portal,
-        ThreadPoolExecutor(CLIENTS) as clients,
-    ):
+    with running_portal(tmp_path, "trusted_proxies = 1\n", key) as portal, ThreadPoolExecutor(CLIENTS) as clients:
         assert os.getpriority(os.PRIO_PROCESS, portal.pid) > os.getpriority(os.PRIO_PROCESS, 0), "a send goes first"
         floods = [clients.submit(post_until, sent, rig, portal.url, client) for client in range(CLIENTS)]
         try:

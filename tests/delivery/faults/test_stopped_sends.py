@@ -64,10 +64,7 @@ def guarded(ledger: Ledger, tmp_path: Path) -> Iterator[Rig]:
     """A relay that wants encryption and a login; the settings have both."""
     certificate, server_tls = self_signed(tmp_path), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server_tls.load_cert_chain(certificate)
-    with (
-        MailServer(tmp_path / "mail", tls=server_tls, passwords=True) as server,
-        WebServices(tmp_path / "web") as web,
-    ):
+    with MailServer(tmp_path / "mail", tls=server_tls, passwords=True) as server, WebServices(tmp_path / "web") as web:
         username, password = CREDENTIALS
         given = {"host": "localhost", "security": "starttls", "ca_file": str(certificate)}
         settings = channel_settings(server.port, web.url, tmp_path, **given, username=username, password=password)

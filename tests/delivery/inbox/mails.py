@@ -23,10 +23,10 @@ def told(ledger: Ledger, people: int = 3) -> tuple[Claim, ...]:
     sent: list[Claim] = []
     while claims := ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW):
         ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-        answers = [(one, Receipt(one.key, Status.SENT)) for one in claims]
+        answers = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
         ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
-        ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, NOTICE, NOW)
-        sent += [one for one in claims if one.channel is ChannelKind.EMAIL]
+        ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
+        sent += [claim for claim in claims if claim.channel is ChannelKind.EMAIL]
     return tuple(sorted(sent, key=lambda one: one.about.number if one.about else 0))
 
 
@@ -140,17 +140,28 @@ def stop_of_several(by: Attacker) -> bytes:
 def machine(by: Attacker) -> bytes:
     """An automatic answer from the person's own address, to a message of ours, that holds the word stop."""
     line = by.chance.choice(
-        ["Auto-Submitted: auto-replied", "Precedence: bulk", "X-Autoreply: yes", "Return-Path: <>", "List-Id: <a.b>",
-         "X-Auto-Response-Suppress: All", "Auto-Submitted: auto-generated"]
-    )  # fmt: skip
+        [
+            "Auto-Submitted: auto-replied",
+            "Precedence: bulk",
+            "X-Autoreply: yes",
+            "Return-Path: <>",
+            "List-Id: <a.b>",
+            "X-Auto-Response-Suppress: All",
+            "Auto-Submitted: auto-generated",
+        ]
+    )
     return a_reply(by.victim, "stop", line, name=f"h{by.number}")
 
 
 def header_injection(by: Attacker) -> bytes:
     line = by.chance.choice(
-        ["Subject: =?utf-8?q?x=0D=0ABcc:_kim2=40mail.example?=", "References: <a@b>\r\n\tBcc: kim2@mail.example",
-         "Reply-To: kim2@mail.example\r\nBcc: kim3@mail.example", "References: <a\x00b@c>\x0b<d@e\x7f>"]
-    )  # fmt: skip
+        [
+            "Subject: =?utf-8?q?x=0D=0ABcc:_kim2=40mail.example?=",
+            "References: <a@b>\r\n\tBcc: kim2@mail.example",
+            "Reply-To: kim2@mail.example\r\nBcc: kim3@mail.example",
+            "References: <a\x00b@c>\x0b<d@e\x7f>",
+        ]
+    )
     return by.text(by.words(), line)
 
 
@@ -176,9 +187,25 @@ def many_parts(by: Attacker) -> bytes:
 
 def odd_charset(by: Attacker) -> bytes:
     charset = by.chance.choice(
-        ["utf-7", "punycode", "idna", "zip", "bz2", "rot13", "hex", "utf-16", "unicode_escape", "x" * 5000, "utf-8\x00",
-         "raw_unicode_escape", "undefined", "mbcs", "iso-2022-jp-3", "\udcff"]
-    )  # fmt: skip
+        [
+            "utf-7",
+            "punycode",
+            "idna",
+            "zip",
+            "bz2",
+            "rot13",
+            "hex",
+            "utf-16",
+            "unicode_escape",
+            "x" * 5000,
+            "utf-8\x00",
+            "raw_unicode_escape",
+            "undefined",
+            "mbcs",
+            "iso-2022-jp-3",
+            "\udcff",
+        ]
+    )
     coding = by.chance.choice(["base64", "quoted-printable", "x-uuencode", "8bit", "binary", "bz2", "x-gzip"])
     head = f"{by.head}Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: {coding}\n\n"
     return head.encode(errors="surrogateescape") + by.noise(20_000)
@@ -186,10 +213,17 @@ def odd_charset(by: Attacker) -> bytes:
 
 def odd_parameters(by: Attacker) -> bytes:
     line = by.chance.choice(
-        ["Content-Type: text/plain; charset*0*=utf-8''a; charset*1=b; charset*=c", "Content-Type: ;;;=;", "Content-Type: \x00/\x00",
-         "Content-Type: multipart/mixed", 'Content-Type: multipart/mixed; boundary=""', "Content-Type: text/html; charset*=''",
-         "Content-Disposition: attachment; filename*0*=utf-8''%00%2e%2e; filename*2=x", "Content-Type: message/rfc822"]
-    )  # fmt: skip
+        [
+            "Content-Type: text/plain; charset*0*=utf-8''a; charset*1=b; charset*=c",
+            "Content-Type: ;;;=;",
+            "Content-Type: \x00/\x00",
+            "Content-Type: multipart/mixed",
+            'Content-Type: multipart/mixed; boundary=""',
+            "Content-Type: text/html; charset*=''",
+            "Content-Disposition: attachment; filename*0*=utf-8''%00%2e%2e; filename*2=x",
+            "Content-Type: message/rfc822",
+        ]
+    )
     return by.text(by.words(), line, "MIME-Version: 1.0")
 
 
@@ -200,9 +234,13 @@ def attached(by: Attacker) -> bytes:
     files = by.chance.choice([1, 3, 60])
     bomb = base64.b64encode(b"PK\x03\x04" + b"\0" * by.chance.choice([10, 2000, 300_000 // files]))
     part = (
-        f'--b\nContent-Type: application/zip; name="{name}"\nContent-Disposition: attachment; filename="{name}"\n'
-        "Content-Transfer-Encoding: base64\n\n"
-    ).encode() + bomb + b"\n"  # fmt: skip
+        (
+            f'--b\nContent-Type: application/zip; name="{name}"\nContent-Disposition: attachment; filename="{name}"\n'
+            "Content-Transfer-Encoding: base64\n\n"
+        ).encode()
+        + bomb
+        + b"\n"
+    )
     head = f"{by.head}Content-Type: multipart/mixed; boundary=b\n\n--b\n\nsee file\n".encode()
     return head + part * files + by.chance.choice([b"--b--\n", b""])
 
@@ -235,11 +273,28 @@ def broken_copy(by: Attacker) -> bytes:
 
 
 KINDS: tuple[Callable[[Attacker], bytes], ...] = (
-    forged_bounce, contradicting_bounce, forged_complaint, stop_with_another_s_message, stop_to_another_s_address,
-    stop_in_another_s_name, stop_in_one_s_name_with_another_s_message, stop_with_a_link, stop_of_several, machine,
-    header_injection, huge_headers, nested, many_parts, odd_charset, odd_parameters, attached, hostile_html,
-    quoted_without_end, noise, broken_copy,
-)  # fmt: skip
+    forged_bounce,
+    contradicting_bounce,
+    forged_complaint,
+    stop_with_another_s_message,
+    stop_to_another_s_address,
+    stop_in_another_s_name,
+    stop_in_one_s_name_with_another_s_message,
+    stop_with_a_link,
+    stop_of_several,
+    machine,
+    header_injection,
+    huge_headers,
+    nested,
+    many_parts,
+    odd_charset,
+    odd_parameters,
+    attached,
+    hostile_html,
+    quoted_without_end,
+    noise,
+    broken_copy,
+)
 
 
 def hostile_mails(count: int, mine: Claim, victim: Claim, seed: int = 32) -> list[bytes]:

@@ -14,11 +14,7 @@ from tests.delivery.inbox.conftest import Take
 from tests.delivery.inbox.mails import STRANGER, a_reply, hostile_mails, machine
 from tests.delivery.sending import INCIDENT
 
-STATES = (
-    "SELECT * FROM delivery ORDER BY id",
-    "SELECT number, opted_out_at FROM person",
-    "SELECT * FROM outgoing",
-)
+STATES = ("SELECT * FROM delivery ORDER BY id", "SELECT number, opted_out_at FROM person", "SELECT * FROM outgoing")
 HARMLESS = {MailOutcome.QUESTION, MailOutcome.AUTOMATIC, MailOutcome.REPEATED, MailOutcome.KEPT, MailOutcome.BOUNCE}
 
 

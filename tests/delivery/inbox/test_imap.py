@@ -40,9 +40,7 @@ def server(running: Dovecot) -> Iterator[Dovecot]:
 
 
 def settings_of(server: Dovecot, **changes: object) -> InboxSettings:
-    given = {
-        "host": "127.0.0.1", "port": server.port, "security": "none", "username": "care", "password": PASSWORD
-    }  # fmt: skip
+    given = {"host": "127.0.0.1", "port": server.port, "security": "none", "username": "care", "password": PASSWORD}
     return InboxSettings.model_validate(given | changes)
 
 
@@ -92,7 +90,7 @@ def test_each_mail_is_taken_in_once_and_marked(
     server.deliver(a_reply(messages[0]))
     server.deliver(b"\xff\x00 no mail")
     assert looks().outcomes == {MailOutcome.QUESTION: 2}
-    assert all(MARK.encode() in one and rb"\Seen" in one for one in flags(server))
+    assert all(MARK.encode() in flag and rb"\Seen" in flag for flag in flags(server))
     assert looks().outcomes == {}
     server.deliver(a_reply(messages[1], name="2"))
     assert looks().outcomes == {MailOutcome.QUESTION: 1}
@@ -127,7 +125,7 @@ def test_a_mail_is_marked_only_when_the_ledger_has_it(
         patch.setattr(ledger.inbox, "record", gone)
         with pytest.raises(OSError, match="the disk is gone"):
             looks()
-    assert not any(MARK.encode() in one for one in flags(server))
+    assert not any(MARK.encode() in flag for flag in flags(server))
     assert looks().outcomes == {MailOutcome.QUESTION: 1}
 
 

@@ -38,17 +38,27 @@ def test_a_reply_is_the_question_of_the_person(ledger: Ledger, messages: tuple[C
     total = take(a_reply(messages[1], "Is my card safe?", "References: <a@x.example>"))
     (line,) = total.lines
     assert (line.outcome, line.incident, line.question, line.person, line.notice) == (
-        MailOutcome.QUESTION, INCIDENT, 1, 2, NOTICE
-    )  # fmt: skip
+        MailOutcome.QUESTION,
+        INCIDENT,
+        1,
+        2,
+        NOTICE,
+    )
     asked = only_question(ledger)
     assert (asked.text, asked.person, asked.source, asked.locale) == (
-        "Is my card safe?", 2, QuestionSource.MAILBOX, "en"
-    )  # fmt: skip
+        "Is my card safe?",
+        2,
+        QuestionSource.MAILBOX,
+        "en",
+    )
     sender = ledger.questions.sender(INCIDENT, 1)
     assert sender
     assert (sender.address, sender.message_id, sender.references, sender.subject) == (
-        "kim2@mail.example", "<1@mail.example>", "<a@x.example>", "Re: Your data"
-    )  # fmt: skip
+        "kim2@mail.example",
+        "<1@mail.example>",
+        "<a@x.example>",
+        "Re: Your data",
+    )
 
 
 def test_a_person_keeps_their_language(ledger: Ledger, messages: tuple[Claim, ...], take: Take) -> None:

@@ -33,9 +33,13 @@ ASK_US = QuestionHour(
     minutes=60,
 )
 EMAIL = {
-    "use": "email_smtp", "host": "127.0.0.1", "security": "none", "sender": "care@betapai.example",
-    "bounce_domain": "bounces.betapai.example", "final_timeout": "5",
-}  # fmt: skip
+    "use": "email_smtp",
+    "host": "127.0.0.1",
+    "security": "none",
+    "sender": "care@betapai.example",
+    "bounce_domain": "bounces.betapai.example",
+    "final_timeout": "5",
+}
 LENA, OMAR = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
 
 
@@ -143,8 +147,15 @@ def test_people_are_led_to_a_place_of_our_own(where: str) -> None:
 
 @pytest.mark.parametrize(
     "where",
-    ["https://evil.example", "https://notbetapai.example", "http://betapai.example", "javascript:1", "call us",
-     "https://betapai.example@evil.example", "https://betapai.example.evil.example/"],
-)  # fmt: skip
+    [
+        "https://evil.example",
+        "https://notbetapai.example",
+        "http://betapai.example",
+        "javascript:1",
+        "call us",
+        "https://betapai.example@evil.example",
+        "https://betapai.example.evil.example/",
+    ],
+)
 def test_people_are_led_nowhere_else(where: str) -> None:
     assert why_not_there(where, ("betapai.example",))

@@ -25,9 +25,17 @@ SOON = 20.0
 
 def a_claim(number: int) -> Claim:
     return Claim(
-        id=number, lease=1, key=f"key-{number}", bounce="", released=Released("first-notice", NOW), attempts=1,
-        channel=ChannelKind.EMAIL, text=TextName("en", "self"), about=None, to=None,
-    )  # fmt: skip
+        id=number,
+        lease=1,
+        key=f"key-{number}",
+        bounce="",
+        released=Released("first-notice", NOW),
+        attempts=1,
+        channel=ChannelKind.EMAIL,
+        text=TextName("en", "self"),
+        about=None,
+        to=None,
+    )
 
 
 async def marked(group_commit: GroupCommit, claim: Claim) -> None:

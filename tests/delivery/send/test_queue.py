@@ -541,7 +541,14 @@ def test_and_with_whoever_begins_meanwhile(rig: Rig, relay: WatchedRelay) -> Non
 
 def test_an_sms_in_several_parts_counts_for_as_many_in_the_rate(rig: Rig) -> None:
     sms = a_variant(channel=ChannelKind.SMS, text="Betapai: your data was copied. " * 6)  # two parts
-    texts = (*(one for one in personal_variants("en") if one.channel is not ChannelKind.SMS), sms)
+    texts = (
+        *(
+            personal_variant
+            for personal_variant in personal_variants("en")
+            if personal_variant.channel is not ChannelKind.SMS
+        ),
+        sms,
+    )
     by_sms = (ChannelKind.WEBSITE, ChannelKind.SMS)
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=by_sms, cascade=(), variants=texts)
     looks = count()

@@ -29,22 +29,17 @@ from amends.domain.channel.message import Status
 from amends.domain.notice.notice import PersonState
 from amends.ledger.store.leases import LEASE
 from tests.builders import a_person
-from tests.delivery.sending import (
-    APPROVERS,
-    INCIDENT,
-    LINKS,
-    NOTICE,
-    Rig,
-    approved,
-    approved_again,
-    personal_variants,
-)
+from tests.delivery.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved, approved_again, personal_variants
 
 PROCESSES, PEOPLE = 2, 240
 CONNECTIONS = 4
 STOP_SECONDS = 1.0
 EMAIL_ONLY = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
-WITHOUT_A_PAGE = tuple(one for one in personal_variants("en") if one.channel is not ChannelKind.WEBSITE)
+WITHOUT_A_PAGE = tuple(
+    personal_variant
+    for personal_variant in personal_variants("en")
+    if personal_variant.channel is not ChannelKind.WEBSITE
+)
 EVERYBODY = {f"kim{number}@mail.example": 1 for number in range(1, PEOPLE + 1)}
 
 

@@ -40,10 +40,19 @@ def a_waiting(
     """The first notice, drafted at NOW by lena, with these words on it."""
     stands = standing(WantedApprovals(BINDING, ApprovalRule.model_validate(asked), ("lena",)), words, team, now)
     given_: dict[str, Any] = {
-        "id": "first-notice", "version": 1, "template": "first-notice", "step": "first-notice", "occurrence": 1,
-        "authors": ("lena",), "stage": NoticeStage.DRAFTED, "binding": BINDING, "approvals_needed": 2,
-        "approvals": stands.approved_by, "standing": stands, "drafted_at": NOW,
-    }  # fmt: skip
+        "id": "first-notice",
+        "version": 1,
+        "template": "first-notice",
+        "step": "first-notice",
+        "occurrence": 1,
+        "authors": ("lena",),
+        "stage": NoticeStage.DRAFTED,
+        "binding": BINDING,
+        "approvals_needed": 2,
+        "approvals": stands.approved_by,
+        "standing": stands,
+        "drafted_at": NOW,
+    }
     return NoticeStatus(**(given_ | changes))
 
 
@@ -52,8 +61,8 @@ def due(notice: NoticeStatus, now: datetime, team: tuple[Member, ...] = TEAM, **
 
 
 def who(reminders: list[ApprovalReminder]) -> dict[str, Occasion]:
-    assert len({one.to for one in reminders}) == len(reminders)
-    return {one.to: one.occasion for one in reminders}
+    assert len({reminder.to for reminder in reminders}) == len(reminders)
+    return {reminder.to: reminder.occasion for reminder in reminders}
 
 
 def test_who_can_approve_is_told_at_once_and_nobody_else() -> None:

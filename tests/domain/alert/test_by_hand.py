@@ -12,9 +12,17 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def the_alert(letters: int, after: timedelta) -> tuple[AlertId, str]:
     notice = NoticeStatus(
-        id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1, binding="b",
-        stage=NoticeStage.SENT, approvals_needed=2, drafted_at=NOW, letters=letters,
-    )  # fmt: skip
+        id="first-notice",
+        version=1,
+        template="first-notice",
+        step="first-notice",
+        occurrence=1,
+        binding="b",
+        stage=NoticeStage.SENT,
+        approvals_needed=2,
+        drafted_at=NOW,
+        letters=letters,
+    )
     (alert,) = work_by_hand(a_case(notices=(notice,)), NOW + after)
     return alert.id, alert.what
 

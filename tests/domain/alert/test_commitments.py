@@ -28,7 +28,7 @@ def heard(commitment: Commitment, day: float, team: tuple[Member, ...] = TEAM) -
     """The members who hear on this day, each with the stages."""
     case = a_case(commitments=(commitment,), playbook=a_playbook(remind_before="7d"))
     found = commitment_alerts(case, team, NOW + day * DAY)
-    return {name: [one.id.window.rsplit(" ", 1)[0] for one in alerts] for name, alerts in found.items()}
+    return {name: [alert.id.window.rsplit(" ", 1)[0] for alert in alerts] for name, alerts in found.items()}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ HELD = a_case(alerts=ALERTS, events={"assessed": NOW})
 
 
 def test_only_alerts_are_told_and_for_a_day() -> None:
-    assert [one.what for one in lead_alerts(HELD, NOW + DAY - HOUR, doubts=True)] == ["update 1 is held"]
+    assert [lead_alert.what for lead_alert in lead_alerts(HELD, NOW + DAY - HOUR, doubts=True)] == ["update 1 is held"]
     assert lead_alerts(HELD, NOW + DAY, doubts=True) == ()
 
 
@@ -22,10 +22,10 @@ def test_a_doubt_that_stops_everything_is_told_once_a_day() -> None:
     """
     case = a_case(clock_doubt="it jumped by 3 h", ledger_doubt="it is an older copy")
     first, soon, tomorrow = (
-        {one.id for one in lead_alerts(case, NOW + after, doubts=True)} for after in (0 * HOUR, HOUR, DAY)
+        {lead_alert.id for lead_alert in lead_alerts(case, NOW + after, doubts=True)} for after in (0 * HOUR, HOUR, DAY)
     )
     assert (len(first), soon, len(first | tomorrow)) == (2, first, 4)
-    assert [one.what for one in lead_alerts(case, NOW, doubts=True)] == [
+    assert [lead_alert.what for lead_alert in lead_alerts(case, NOW, doubts=True)] == [
         "nothing falls due and nothing leaves: it jumped by 3 h",
         "nothing is sent: it is an older copy",
     ]

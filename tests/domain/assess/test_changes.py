@@ -58,6 +58,4 @@ def test_a_deadline_counted_from_now_does_not_count_as_moved() -> None:
 def test_letters_and_questions_are_compared() -> None:
     old = an_assessment(addenda=("general",), open_questions=("Who has it?",))
     new = an_assessment(addenda=("general", "us-ma"), open_questions=("Which states?",))
-    assert changes(old, new) == (
-        "letters needed now: us-ma", "answered: Who has it?", "open now: Which states?",
-    )  # fmt: skip
+    assert changes(old, new) == ("letters needed now: us-ma", "answered: Who has it?", "open now: Which states?")

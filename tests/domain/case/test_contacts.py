@@ -32,11 +32,20 @@ def a_told_case(people: dict[PersonState, int], waves: Waves | None = None, **ch
         step.model_copy(update={"waves": waves}) if step.id == "first-notice" else step for step in playbook.steps
     )
     notice = NoticeStatus(
-        id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1,
-        stage=NoticeStage.SENDING, binding="b" * 64, approvals_needed=1, drafted_at=NOW,
-        releases=(NoticeRelease(at=NOW, drafted_at=NOW),), people=people,
-        more_waves=bool(waves), next_try_at=NOW + 2 * DAY if waves else None,
-    )  # fmt: skip
+        id="first-notice",
+        version=1,
+        template="first-notice",
+        step="first-notice",
+        occurrence=1,
+        stage=NoticeStage.SENDING,
+        binding="b" * 64,
+        approvals_needed=1,
+        drafted_at=NOW,
+        releases=(NoticeRelease(at=NOW, drafted_at=NOW),),
+        people=people,
+        more_waves=bool(waves),
+        next_try_at=NOW + 2 * DAY if waves else None,
+    )
     return a_case(playbook=playbook.model_copy(update={"steps": steps}), notices=(notice,), **changes)
 
 

@@ -30,7 +30,7 @@ def given(number: int, duty: Duty) -> RecordedOccurrence:
 
 def test_a_long_deadline_has_a_reminder_a_day_before_and_when_due() -> None:
     """A long deadline is reminded of a day before it comes and when it has come."""
-    assert [(one.number, one.at) for one in reminders(case_with(a_duty()))] == [
+    assert [(reminder.number, reminder.at) for reminder in reminders(case_with(a_duty()))] == [
         (SOON, DUE - timedelta(days=1)),
         (OVERDUE, DUE),
     ]
@@ -43,13 +43,13 @@ def test_a_short_deadline_is_reminded_of_at_half_time() -> None:
 
 def test_a_reminder_that_was_given_is_not_given_again() -> None:
     case = case_with(a_duty(), recorded_reminders=(given(SOON, a_duty()),))
-    assert [one.number for one in reminders(case)] == [OVERDUE]
+    assert [reminder.number for reminder in reminders(case)] == [OVERDUE]
 
 
 def test_a_deadline_that_moves_is_reminded_of_anew() -> None:
     moved = a_duty(due_at=DUE + timedelta(days=2))
     case = case_with(moved, recorded_reminders=(given(SOON, a_duty()), given(OVERDUE, a_duty())))
-    assert [one.number for one in reminders(case)] == [SOON, OVERDUE]
+    assert [reminder.number for reminder in reminders(case)] == [SOON, OVERDUE]
 
 
 def test_what_is_filed_exempt_told_or_waits_is_not_reminded_of() -> None:
@@ -68,7 +68,7 @@ def test_a_duty_that_only_may_apply_is_said_to() -> None:
 
 def test_what_is_due_at_once_is_reminded_of_at_once_and_a_day_later() -> None:
     at_once = a_duty(due_at=None)
-    assert [one.at for one in reminders(case_with(at_once))] == [AWARE, AWARE + timedelta(days=1)]
+    assert [reminder.at for reminder in reminders(case_with(at_once))] == [AWARE, AWARE + timedelta(days=1)]
     assert "must be told at once" in deadline_alert(case_with(at_once), reminders(case_with(at_once))[0], NOW).what
 
 

@@ -20,7 +20,7 @@ SUSPECTED = Statement(key="cause", value="theft", certainty=Certainty.SUSPECTED)
 
 def heard(notice: str, day: int, *statements: Statement, channel: ChannelKind = ChannelKind.EMAIL) -> Heard:
     """A message of this notice, written and sent on this day."""
-    at, made = NOW + day * DAY, {one.key: one for one in statements}
+    at, made = NOW + day * DAY, {statement.key: statement for statement in statements}
     return Heard(Saying(notice, 1, channel, "en/self", "", False, at, made), DeliveryState.SENT, at)
 
 

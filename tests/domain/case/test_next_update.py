@@ -274,13 +274,7 @@ def test_of_several_missed_times_the_first_is_named() -> None:
 
 def test_a_draft_without_an_apology_is_redrafted_after_a_missed_time() -> None:
     """A draft that does not apologise is drafted afresh once the named time was missed, and its step is due again."""
-    case = told(
-        a_notice("update-1"),
-        occurrences=(
-            *TOLD,
-            a_turn("update", 1, WAITING),
-        ),
-    )
+    case = told(a_notice("update-1"), occurrences=(*TOLD, a_turn("update", 1, WAITING)))
     assert as_news_stands(case, FRIDAY) == case
     after = as_news_stands(case, FRIDAY + SECOND)
     assert [notice.id for notice in after.notices if not notice.current] == ["update-1"]
@@ -402,42 +396,21 @@ def test_in_a_pause_it_is_drafted_all_the_same() -> None:
 
 def test_in_a_pause_it_is_not_tried_to_be_sent() -> None:
     drafted = a_notice("holding-1", HOLDING, stage=NoticeStage.APPROVED)
-    turns = (
-        *TOLD,
-        a_turn(HOLDING, 1, WAITING),
-    )
+    turns = (*TOLD, a_turn(HOLDING, 1, WAITING))
     assert due(told(drafted, state=IncidentState.PAUSED, occurrences=turns), BY + HOUR) == set()
     assert (HOLDING, 1) in due(told(drafted, occurrences=turns), BY + HOUR)
 
 
 def test_an_update_that_is_drafted_already_needs_none_in_a_pause() -> None:
     drafted = a_notice("update-1")
-    case = told(
-        drafted,
-        state=IncidentState.PAUSED,
-        occurrences=(
-            *TOLD,
-            a_turn("update", 1, WAITING),
-        ),
-    )
+    case = told(drafted, state=IncidentState.PAUSED, occurrences=(*TOLD, a_turn("update", 1, WAITING)))
     assert holding_at(case, BY) is None
 
 
 @pytest.mark.parametrize("state", [HELD, WAITING])
 def test_an_update_that_is_held_or_rejected_does_not_keep_the_time(state: OccurrenceState) -> None:
     stage = NoticeStage.REJECTED if state is WAITING else NoticeStage.DRAFTED
-    assert (
-        holding_at(
-            told(
-                a_notice("update-1", stage=stage),
-                occurrences=(
-                    *TOLD,
-                    a_turn("update", 1, state),
-                ),
-            )
-        )
-        == BY
-    )
+    assert holding_at(told(a_notice("update-1", stage=stage), occurrences=(*TOLD, a_turn("update", 1, state)))) == BY
 
 
 def test_an_update_that_was_left_out_for_good_does_not_keep_the_time() -> None:
@@ -465,27 +438,14 @@ def test_a_sent_holding_statement_keeps_the_time_and_names_the_next() -> None:
     The next holding statement is planned early enough to keep the time that the sent one names.
     """
     said = sent("holding-1", FRIDAY - HOUR, FRIDAY + 7 * DAY, HOLDING)
-    case = told(
-        said,
-        playbook=without_updates(),
-        occurrences=(
-            *TOLD,
-            a_turn(HOLDING, 1),
-        ),
-    )
+    case = told(said, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1)))
     assert the_clock(case, FRIDAY + DAY).fate is Fate.KEPT
     planned = [turn for turn in plan(case, FRIDAY).upcoming if turn.step == HOLDING]
     assert [(turn.number, turn.due_at) for turn in planned] == [(2, FRIDAY + 6 * DAY)]
 
 
 def test_one_that_was_skipped_is_not_asked_for_again_for_this_time() -> None:
-    skipped = told(
-        playbook=without_updates(),
-        occurrences=(
-            *TOLD,
-            a_turn(HOLDING, 1, SKIPPED, due_at=BY),
-        ),
-    )
+    skipped = told(playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, SKIPPED, due_at=BY)))
     assert holding_at(skipped, FRIDAY) is None
 
 
@@ -494,14 +454,7 @@ def test_a_holding_statement_that_nobody_awaits_is_dropped() -> None:
     occurrence is due again to end.
     """
     drafted = a_notice("holding-1", HOLDING)
-    case = told(
-        drafted,
-        sent("update-1", BY + HOUR),
-        occurrences=(
-            *TOLD,
-            a_turn(HOLDING, 1, WAITING),
-        ),
-    )
+    case = told(drafted, sent("update-1", BY + HOUR), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
     after = as_news_stands(case, BY + 2 * HOUR)
     assert "holding-1" not in {notice.id for notice in after.notices}
     assert (HOLDING, 1) in due(after, BY + 2 * HOUR)
@@ -523,12 +476,7 @@ def test_an_awaited_or_sent_holding_statement_stays() -> None:
 
 def test_while_it_waits_for_approval_nothing_of_it_is_due() -> None:
     case = told(
-        a_notice("holding-1", HOLDING),
-        playbook=without_updates(),
-        occurrences=(
-            *TOLD,
-            a_turn(HOLDING, 1, WAITING),
-        ),
+        a_notice("holding-1", HOLDING), playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING))
     )
     assert HOLDING not in {step for step, _ in due(case, BY + HOUR)}
 
@@ -581,8 +529,11 @@ def test_a_forecast_has_each_update_and_no_holding_statement() -> None:
     """A forecast has each update at its time, and no holding statement while updates keep the named times."""
     turns = [turn for turn in forecast(told(), NOW, NOW + 12 * DAY) if turn.step in ("update", HOLDING)]
     assert [(turn.step, turn.due_at - NOW) for turn in turns] == [
-        ("update", 2 * DAY), ("update", 6 * DAY), ("update", 9 * DAY), ("update", 12 * DAY)
-    ]  # fmt: skip
+        ("update", 2 * DAY),
+        ("update", 6 * DAY),
+        ("update", 9 * DAY),
+        ("update", 12 * DAY),
+    ]
 
 
 def test_a_forecast_without_updates_has_one_holding_statement() -> None:
@@ -596,9 +547,13 @@ def test_a_notice_names_its_time_although_one_mailbox_defers_it() -> None:
     people have read already.
     """
     first = a_notice(
-        "first-notice", "first-notice", stage=NoticeStage.SENDING, next_news_at=NOW + 2 * DAY,
-        people={PersonState.SENT: 2, PersonState.WAITING: 1}, releases=(NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
-    )  # fmt: skip
+        "first-notice",
+        "first-notice",
+        stage=NoticeStage.SENDING,
+        next_news_at=NOW + 2 * DAY,
+        people={PersonState.SENT: 2, PersonState.WAITING: 1},
+        releases=(NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
+    )
     assert ("update", 1) in due(told(notices=(first,)), NOW + DAY)
 
 
@@ -634,9 +589,14 @@ def test_a_notice_kept_back_overnight_is_not_followed_by_another() -> None:
     Nobody has it yet, so the time that people were told is still owed, and this statement keeps it.
     """
     at_night = a_notice(
-        "holding-1", HOLDING, stage=NoticeStage.SENDING, releases=(NoticeRelease(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
-        people={PersonState.WAITING: 9}, kept_back=9, next_try_at=BY + 9 * HOUR,
-    )  # fmt: skip
+        "holding-1",
+        HOLDING,
+        stage=NoticeStage.SENDING,
+        releases=(NoticeRelease(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
+        people={PersonState.WAITING: 9},
+        kept_back=9,
+        next_try_at=BY + 9 * HOUR,
+    )
     case = told(at_night, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
     planned = plan(case, BY + HOUR)
     assert {turn.number for turn in (*planned.due, *planned.upcoming) if turn.step == HOLDING} == {1}

@@ -106,7 +106,7 @@ def test_surprise_7_a_lead_is_alerted_once_a_day() -> None:
 def test_surprise_7_closing_names_the_missing_substitute_notice() -> None:
     reasons = reasons_not_to_close(told(unreached={"US-CA": 14}), NOW)
     assert "no substitute notice is recorded for us-ca.individuals" in reasons
-    assert not [one for one in reasons if one.startswith("no filing")]
+    assert not [reason for reason in reasons if reason.startswith("no filing")]
     given = reasons_not_to_close(told(given=(GIVEN,), unreached={"US-CA": 14}), NOW)
     (stays,) = [one for one in given if "substitute" in one]
     assert stays.startswith("the substitute notice for us-ca.individuals must stay up until")

@@ -53,9 +53,16 @@ def test_a_case_is_not_over_while_a_correction_is_unapproved(stage: NoticeStage,
     """People wait for a correction as long as it is drafted and somebody is told wrongly; a draft for nobody is none."""
     step = {"id": "correction", "phase": "notify", "after": 0, "of": "facts_changed", "notice": "correction"}
     notice = NoticeStatus(
-        id="correction-1", version=1, template="correction", step="correction", occurrence=1,
-        stage=stage, binding="b", approvals_needed=2, drafted_at=NOW,
-    )  # fmt: skip
+        id="correction-1",
+        version=1,
+        template="correction",
+        step="correction",
+        occurrence=1,
+        stage=stage,
+        binding="b",
+        approvals_needed=2,
+        drafted_at=NOW,
+    )
     begun = RecordedOccurrence(step="correction", number=1, due_at=NOW, state=OccurrenceState.WAITING)
     case = a_case(
         state=IncidentState.CLOSED,

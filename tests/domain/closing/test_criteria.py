@@ -37,10 +37,18 @@ TELL = {"id": "first-notice", "phase": "notify", "of": "assessed", "notice": "fi
 def a_notice(**changes: Any) -> NoticeStatus:
     """The first notice, which left a day ago to three people."""
     given: dict[str, Any] = {
-        "id": "first-notice", "version": 1, "template": "first-notice", "step": "first-notice", "occurrence": 1,
-        "stage": NoticeStage.SENT, "binding": "b", "approvals_needed": 2, "drafted_at": NOW, "sent_at": NOW,
+        "id": "first-notice",
+        "version": 1,
+        "template": "first-notice",
+        "step": "first-notice",
+        "occurrence": 1,
+        "stage": NoticeStage.SENT,
+        "binding": "b",
+        "approvals_needed": 2,
+        "drafted_at": NOW,
+        "sent_at": NOW,
         "people": {PersonState.DELIVERED: 3},
-    }  # fmt: skip
+    }
     return NoticeStatus(**(given | changes))
 
 
@@ -84,8 +92,16 @@ UNKNOWN = an_incident(facts={"cause": None})
     [
         ({"events": {"opened": NOW}}, "told", "lead"),
         ({"notices": (a_notice(stage=NoticeStage.SENDING),)}, "sent", "communications"),
-        ({"notices": (a_notice(people={PersonState.WAITING: 1, PersonState.SENT: 2}),)}, "everyone_reached", "communications"),
-        ({"notices": (a_notice(people={PersonState.HELD: 1, PersonState.SENT: 2}),)}, "everyone_reached", "communications"),
+        (
+            {"notices": (a_notice(people={PersonState.WAITING: 1, PersonState.SENT: 2}),)},
+            "everyone_reached",
+            "communications",
+        ),
+        (
+            {"notices": (a_notice(people={PersonState.HELD: 1, PersonState.SENT: 2}),)},
+            "everyone_reached",
+            "communications",
+        ),
         ({"notices": (a_notice(not_told=1),)}, "everyone_reached", "communications"),
         ({"notices": (a_notice(letters=2, people={PersonState.WAITING: 2}),)}, "letters_handed_in", "communications"),
         ({"assessment": an_assessment(duties=(a_duty(),))}, "duties_filed", "legal"),
@@ -96,7 +112,7 @@ UNKNOWN = an_incident(facts={"cause": None})
         ({"claims": ClaimTotals(claims={"received": 2})}, "claims_settled", "lead"),
         ({"commitments": (a_commitment(),)}, "commitments_settled", "security"),
     ],
-)  # fmt: skip
+)
 def test_what_is_missing_is_named_with_its_owner(changes: dict[str, Any], criterion: str, owner: str) -> None:
     (found,) = unmet(a_told_case("root_cause_known", "contained", **changes), NOW)
     assert (found.criterion, found.owner) == (criterion, owner)

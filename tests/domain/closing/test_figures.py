@@ -102,7 +102,7 @@ def test_the_report_names_who_passed_over_what_and_why() -> None:
     case = a_reviewed_case(closing_overrides=(over, alone), carried_over=(carried,))
     lines = list(closing_lines(case, NOW))
     assert "Closed on 2026-12-04 09:00 UTC." in lines
-    assert [one for one in lines if one.startswith("Passed over")] == [
+    assert [line for line in lines if line.startswith("Passed over")] == [
         "Passed over by two people: calm, passed over: no calm. mei (lead): it is enough; omar (lead): it is enough."
     ]
     assert lines[-1] == "Carried over: fix, ruth answers for it, due 2026-11-25 09:00 UTC."

@@ -189,8 +189,7 @@ def test_an_answer_that_decides_is_kept_as_it_is(status: Status, state: Delivery
 
 
 @pytest.mark.parametrize(
-    ("attempts", "minutes"),
-    [(0, 7.5), (1, 7.5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (7, 240), (1000, 240)],
+    ("attempts", "minutes"), [(0, 7.5), (1, 7.5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (7, 240), (1000, 240)]
 )
 def test_a_deferred_message_waits_twice_as_long_up_to_four_hours(attempts: int, minutes: float) -> None:
     """A deferred message waits about twice as long after each try, from 7.5 minutes up to four hours, with up to 20 %
@@ -217,8 +216,7 @@ def test_a_message_at_fault_itself_is_parked_after_three_tries(attempts: int, st
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
-    [(90, 90), (0, 30), (-5, 30), (1, 30), (math.nan, 30), (math.inf, 4 * 3600), (10**9, 4 * 3600)],
+    ("said", "seconds"), [(90, 90), (0, 30), (-5, 30), (1, 30), (math.nan, 30), (math.inf, 4 * 3600), (10**9, 4 * 3600)]
 )
 def test_a_providers_own_wait_is_kept_within_reason(said: float, seconds: int) -> None:
     assert an_outcome(Status.DEFERRED, attempts=4, wait=said).next_try_at == NOW + timedelta(seconds=seconds)

@@ -80,9 +80,13 @@ some_channels = st.sets(st.sampled_from((EMAIL, SMS)))
 
 
 @given(
-    st.data(), some_channels, st.permutations((EMAIL, SMS)), st.integers(0, 2), st.integers(1, 6),
+    st.data(),
+    some_channels,
+    st.permutations((EMAIL, SMS)),
+    st.integers(0, 2),
+    st.integers(1, 6),
     st.sampled_from((EVERY_CHANNEL, frozenset((EMAIL,)), frozenset((SMS,)), frozenset())),
-)  # fmt: skip
+)
 def test_what_the_cascade_really_plans_is_never_an_alarm(
     data: st.DataObject,
     channels: set[ChannelKind],

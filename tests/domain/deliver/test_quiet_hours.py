@@ -15,14 +15,31 @@ NOON_BREAK = QuietHours.model_validate({"from": "12:00", "until": "14:00"})
 LONG_NIGHT = QuietHours.model_validate({"from": "20:00", "until": "10:00"})
 SIESTA = QuietHours.model_validate({"from": "13:00", "until": "14:00"})
 ZONES = (
-    "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Asia/Kolkata", "Pacific/Chatham", "Europe/Berlin",
-    "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "America/Santiago",
-)  # fmt: skip
+    "Pacific/Kiritimati",
+    "Pacific/Pago_Pago",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Pacific/Chatham",
+    "Europe/Berlin",
+    "America/St_Johns",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "America/Santiago",
+)
 """From +14 to -11, with half and quarter hours, and with changes of the clock at midnight and by half an hour."""
 RUSSIA = (
-    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk", "Asia/Krasnoyarsk",
-    "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka",
-)  # fmt: skip
+    "Europe/Kaliningrad",
+    "Europe/Moscow",
+    "Europe/Samara",
+    "Asia/Yekaterinburg",
+    "Asia/Omsk",
+    "Asia/Krasnoyarsk",
+    "Asia/Irkutsk",
+    "Asia/Yakutsk",
+    "Asia/Vladivostok",
+    "Asia/Magadan",
+    "Asia/Kamchatka",
+)
 minutes = st.integers(0, 2 * 365 * 24 * 60)
 moments = minutes.map(lambda count: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=count))
 

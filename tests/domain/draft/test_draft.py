@@ -39,7 +39,7 @@ from tests.builders import (
     an_audience,
     an_incident,
     variant_of,
-)  # fmt: skip
+)
 
 DAY = timedelta(days=1)
 LINKS = Links("https://betapai.example")
@@ -176,7 +176,7 @@ def test_no_variant_is_drafted_twice() -> None:
 
 def readers_of(*locales: str) -> Readers:
     """Readers of these locales, all by the general law."""
-    return Readers("a", len(locales), frozenset(TextName(one, Reader.SELF, GENERAL) for one in locales))
+    return Readers("a", len(locales), frozenset(TextName(locale, Reader.SELF, GENERAL) for locale in locales))
 
 
 @pytest.mark.parametrize(("reads", "written_to_in"), [("en-GB", "en"), ("zh", "zh-CN"), ("zh-CN", "zh-CN")])
@@ -242,7 +242,7 @@ def test_no_notice_is_drafted_from_a_file_with_a_gap() -> None:
     silent = an_incident(texts={"en": {"what_happened": "Data was copied."}})
     with pytest.raises(ContentError) as caught:
         drafted(words("{{ nothing }}"), case=a_case(incident=silent))
-    assert [(one.where, one.code, one.what.split()[0]) for one in caught.value.findings] == [
+    assert [(finding.where, finding.code, finding.what.split()[0]) for finding in caught.value.findings] == [
         ("incident file of november-breach", "E112", f"texts.en.{name}")
         for name in ("in_short", "what_it_means", "what_we_do")
     ]
@@ -350,7 +350,7 @@ def test_a_promise_planned_later_is_given_by_an_update() -> None:
     case = a_case(incident=incident, events=events, assessment=an_assessment(), commitments=(a_commitment(),))
     (given,) = update_of(case).commitments
     assert (given.id, given.made_in, given.due_at) == ("new-locks", "update-1", NOW + 7 * DAY)
-    assert "new-locks" in " ".join(one.key for one in update_of(case).statements)
+    assert "new-locks" in " ".join(statement.key for statement in update_of(case).statements)
 
 
 def test_a_survey_or_a_follow_up_gives_no_promises() -> None:
@@ -744,7 +744,7 @@ def test_a_draft_states_what_its_variants_print() -> None:
     assert email.states == ("discovered", "elements")
     assert {"cause", "vector"} <= set(page.states)
     assert told.said_in(email)["discovered"].value == f"{an_incident().times.events['discovered']:%Y-%m-%d}"
-    assert {one.key for one in told.statements} == {*email.states, *page.states}
+    assert {statement.key for statement in told.statements} == {*email.states, *page.states}
 
 
 def test_what_the_incident_file_says_of_a_text_is_what_it_states() -> None:

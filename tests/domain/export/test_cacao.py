@@ -129,13 +129,19 @@ def test_business_days_are_said_and_not_counted_wrongly() -> None:
 def test_roles_that_must_approve_each_have_an_action() -> None:
     document = made(a_book(telling(approvals={"needed": 3, "roles": ["legal", "security"]})))
     approvals = [one for one in document["workflow"].values() if one.get("name") == "tell: approve"]
-    agents = {document["agent_definitions"][one["agent"]]["name"] for one in approvals}
+    agents = {document["agent_definitions"][approval["agent"]]["name"] for approval in approvals}
     assert agents == {"legal", "security", "approvers"}
 
 
 def test_a_task_has_its_owner_and_its_time() -> None:
-    task = {"id": "file", "phase": "follow_up", "of": "assessed", "task": "Hand in the form", "owner": "Privacy office",
-            "within": "2d"}  # fmt: skip
+    task = {
+        "id": "file",
+        "phase": "follow_up",
+        "of": "assessed",
+        "task": "Hand in the form",
+        "owner": "Privacy office",
+        "within": "2d",
+    }
     document = made(a_book(task))
     found = action(document, "file")
     assert found["timeout"] == timedelta(days=2) // timedelta(milliseconds=1)

@@ -37,10 +37,22 @@ def test_case_width_accents_spaces_and_signs_make_no_difference(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "?!", "\U0001f620", "Please cancel my card", "When does it end?", "stop the thief", "START where?", "no",
-        "Is my T-shirt size in it?", "退款", "HELP", "info", "STOP sending me the wrong name",
+        "",
+        " ",
+        "?!",
+        "\U0001f620",
+        "Please cancel my card",
+        "When does it end?",
+        "stop the thief",
+        "START where?",
+        "no",
+        "Is my T-shirt size in it?",
+        "退款",
+        "HELP",
+        "info",
+        "STOP sending me the wrong name",
     ],
-)  # fmt: skip
+)
 def test_what_says_more_or_something_else_is_for_a_person(text: str) -> None:
     assert wish_of(text) is None
 

@@ -42,27 +42,27 @@ def seen_by(curve: Curve, waves: list[ToldWave], days: int, noise: tuple[float, 
 
 def test_a_wave_fades_by_the_decay_of_the_curve() -> None:
     days = forecast(Curve(), [ToldWave(MIDNIGHT, 100_000)], (), ZONE, NOW, MIDNIGHT + 3 * DAY)
-    assert [one.expected for one in days] == pytest.approx([750, 562.5, 421.875, 316.40625])
-    assert [one.told for one in days] == [100_000, 0, 0, 0]
+    assert [day.expected for day in days] == pytest.approx([750, 562.5, 421.875, 316.40625])
+    assert [day.told for day in days] == [100_000, 0, 0, 0]
 
 
 def test_waves_add_up() -> None:
     waves = [ToldWave(MIDNIGHT, 1_000), ToldWave(MIDNIGHT + DAY, 1_000)]
     days = forecast(Curve(), waves, (), ZONE, NOW, MIDNIGHT + 2 * DAY)
-    assert [one.expected for one in days] == pytest.approx([7.5, 7.5 + 5.625, 5.625 + 4.21875])
+    assert [day.expected for day in days] == pytest.approx([7.5, 7.5 + 5.625, 5.625 + 4.21875])
 
 
 def test_a_wave_late_in_the_day_brings_most_contacts_the_next_day() -> None:
     days = forecast(Curve(), [ToldWave(MIDNIGHT + timedelta(hours=18), 1_000)], (), ZONE, NOW, MIDNIGHT + DAY)
     assert days[0].expected < days[1].expected
-    assert sum(one.expected for one in days) < 1_000 * Curve().rate
+    assert sum(day.expected for day in days) < 1_000 * Curve().rate
 
 
 @given(st.integers(1, 10_000_000), st.floats(0.4, 0.97), st.floats(0, 24))
 def test_no_more_contacts_come_than_the_share(people: int, keep: float, hours: float) -> None:
     waves = [ToldWave(MIDNIGHT + timedelta(hours=hours), people)]
     days = forecast(Curve(keep=keep), waves, (), ZONE, NOW, MIDNIGHT + 200 * DAY)
-    assert sum(one.expected for one in days) == pytest.approx(people * Curve().rate, rel=0.01)
+    assert sum(day.expected for day in days) == pytest.approx(people * Curve().rate, rel=0.01)
 
 
 def test_the_own_curve_is_found_again() -> None:
@@ -150,7 +150,7 @@ def test_no_day_of_the_waves_has_more_than_the_team_takes(contacts_a_day: int) -
     starts = [MIDNIGHT + n * plan.pause * DAY for n in range(plan.waves)]
     waves = [ToldWave(at, min(plan.size, 100_000 - n * plan.size)) for n, at in enumerate(starts)]
     days = forecast(Curve(), waves, (), ZONE, NOW, MIDNIGHT + plan.last_after * DAY)
-    assert max(one.expected for one in days) <= contacts_a_day * (1 + 1e-9)
+    assert max(day.expected for day in days) <= contacts_a_day * (1 + 1e-9)
     assert plan.size * plan.waves >= 100_000
 
 

@@ -316,10 +316,18 @@ def test_when_it_happened_is_as_exact_as_the_times(times: Any, answer: Any) -> N
 
 def sent(**people: int) -> Case:
     notice = NoticeStatus(
-        id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1, binding="b",
-        approvals_needed=2, drafted_at=NOW, sent_at=NOW, stage=NoticeStage.SENT,
+        id="first-notice",
+        version=1,
+        template="first-notice",
+        step="first-notice",
+        occurrence=1,
+        binding="b",
+        approvals_needed=2,
+        drafted_at=NOW,
+        sent_at=NOW,
+        stage=NoticeStage.SENT,
         people={PersonState(state): count for state, count in people.items()},
-    )  # fmt: skip
+    )
     return a_case(notices=(notice,), events={"opened": NOW, "notified": NOW})
 
 

@@ -98,10 +98,15 @@ def test_a_duty_without_a_date_says_why(form: Form, waits: bool, says: str) -> N
 
 def test_doubts_about_the_duty_stand_on_its_page(form: Form) -> None:
     made = packed(
-        form, assumed="counted from when it began", standing=DutyStanding.MAY_APPLY, before=("eu-gdpr-34.data_subjects",),
+        form,
+        assumed="counted from when it began",
+        standing=DutyStanding.MAY_APPLY,
+        before=("eu-gdpr-34.data_subjects",),
         exemptions=(Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",)),),
-        must_not=("no marketing",), lawyer_needed=("lead authority",), confidence=Confidence.MEMORY_LOW,
-    )  # fmt: skip
+        must_not=("no marketing",),
+        lawyer_needed=("lead authority",),
+        confidence=Confidence.MEMORY_LOW,
+    )
     for line in ("counted from when it began", "May apply", "must come before eu-gdpr-34.data_subjects"):
         assert line in section(made, "By when")
     for line in (

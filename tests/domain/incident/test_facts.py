@@ -60,11 +60,7 @@ def test_an_empty_list_is_known_to_be_nothing() -> None:
 
 
 def test_categories_are_those_confirmed_or_suspected() -> None:
-    given = [
-        "contact",
-        {"value": "health", "certainty": "suspected"},
-        {"value": "photo", "certainty": "ruled_out"},
-    ]
+    given = ["contact", {"value": "health", "certainty": "suspected"}, {"value": "photo", "certainty": "ruled_out"}]
     facts = Facts.model_validate({"data_categories": given})
     assert facts.categories() == (DataCategory.CONTACT, DataCategory.HEALTH)
 

@@ -25,9 +25,12 @@ def test_a_complete_file_has_no_gap() -> None:
 
 def test_facts_alone_leave_every_gap() -> None:
     assert keys(FACTS_ALONE) == [
-        "organisation.name", "organisation.own_domains", "organisation.contacts.email", "organisation.contacts.phone",
+        "organisation.name",
+        "organisation.own_domains",
+        "organisation.contacts.email",
+        "organisation.contacts.phone",
         "texts",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

@@ -250,8 +250,11 @@ def test_a_state_without_a_row_and_an_unknown_state_get_the_stand_in() -> None:
     table = a_table(a_regime(id="federal", places=["US"]), a_regime(places=["US-WA"]), unknown_state={"US": stand_in})
     found = ruled(table, {"US": 1, "US-KS": 2, "US-WA": 3}, seat="US")
     assert {duty.id for duty in found.duties} == {
-        "federal.authority", "law.authority", "state.authority@US", "state.authority@US-KS",
-    }  # fmt: skip
+        "federal.authority",
+        "law.authority",
+        "state.authority@US",
+        "state.authority@US-KS",
+    }
 
 
 def test_a_country_that_nobody_wrote_a_row_for_needs_a_lawyer() -> None:
@@ -332,10 +335,17 @@ def test_a_law_that_names_elements_is_not_met_by_others(known: str, named: list[
 @pytest.mark.parametrize(
     "when",
     [
-        {"data": ["health"]}, {"cause": ["loss"]}, {"vector": ["other"]}, {"malicious": False}, {"unreadable": True},
-        {"people_over": 500}, {"residents_over": 500}, {"role": ["processor"]}, {"not_regulated": ["us_listed"]},
+        {"data": ["health"]},
+        {"cause": ["loss"]},
+        {"vector": ["other"]},
+        {"malicious": False},
+        {"unreadable": True},
+        {"people_over": 500},
+        {"residents_over": 500},
+        {"role": ["processor"]},
+        {"not_regulated": ["us_listed"]},
     ],
-)  # fmt: skip
+)
 def test_what_nobody_knows_never_makes_a_duty_disappear(when: dict[str, Any]) -> None:
     found = ruled(a_table(a_regime(duties=[a_row(when=when)])), {"FR": 0}, facts={}, organisation={"role": None})
     assert only(found).standing is DutyStanding.MAY_APPLY
@@ -379,7 +389,7 @@ def test_a_judgement_in_a_condition_is_asked_only_if_it_decides() -> None:
 
 def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
     table = a_table(a_regime(places=["US"], regulated=["us_listed"]))
-    assert not [one for one in ruled(table).duties if one.id.startswith("law.")]
+    assert not [duty for duty in ruled(table).duties if duty.id.startswith("law.")]
     assert only(ruled(table, organisation={"regulated": ["us_listed"]})).standing is DutyStanding.APPLIES
 
 
@@ -586,7 +596,7 @@ def test_a_seat_in_a_us_state_brings_in_federal_law_only() -> None:
         ({"PR": 1, "": 2}, {"US-PR": 3}, None, {"US-PR": 3}),
         ({}, {}, 10, {}),
     ],
-)  # fmt: skip
+)
 def test_the_file_places_people_whom_no_list_places(
     listed: dict[str, int], stated: dict[str, int], at_most: int | None, found: dict[str, int]
 ) -> None:
@@ -622,7 +632,7 @@ def test_what_is_only_recommended_is_no_duty_and_never_late() -> None:
         ({"vulnerable_subjects": False}, 0, None),
         ({"vulnerable_subjects": False}, 1, "applies"),
     ],
-)  # fmt: skip
+)
 def test_minors_are_seen_by_the_facts_or_by_the_list(facts: dict[str, Any], listed: int, standing: str | None) -> None:
     table = a_table(a_regime(duties=[a_row(when={"minors": True})]))
     audience = an_audience(people=3, by_place={"FR": 3}, by_flag={"minor": listed})

@@ -31,11 +31,23 @@ EUROPE = Substitute(
 
 def a_duty(substitute: Substitute | None, *places: str, **changes: object) -> Duty:
     given: dict[str, object] = {
-        "id": "a-law.individuals", "regime": "a-law", "law": "A law", "citation": "s. 1", "recipient": "individuals",
-        "recipient_name": "the people", "addressee": Addressee.PEOPLE, "places": places or ("US",), "people": None,
-        "standing": DutyStanding.APPLIES, "due_at": None, "standard": "", "clock": "discovered", "why": "",
-        "confidence": Confidence.VERIFIED, "substitute": substitute,
-    }  # fmt: skip
+        "id": "a-law.individuals",
+        "regime": "a-law",
+        "law": "A law",
+        "citation": "s. 1",
+        "recipient": "individuals",
+        "recipient_name": "the people",
+        "addressee": Addressee.PEOPLE,
+        "places": places or ("US",),
+        "people": None,
+        "standing": DutyStanding.APPLIES,
+        "due_at": None,
+        "standard": "",
+        "clock": "discovered",
+        "why": "",
+        "confidence": Confidence.VERIFIED,
+        "substitute": substitute,
+    }
     return Duty.model_validate(given | changes)
 
 
@@ -100,12 +112,7 @@ def test_people_who_live_elsewhere_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "duty",
-    [
-        a_duty(None),
-        a_duty(HIPAA, standing=DutyStanding.EXEMPT),
-        a_duty(HIPAA, addressee=Addressee.AUTHORITY),
-    ],
+    "duty", [a_duty(None), a_duty(HIPAA, standing=DutyStanding.EXEMPT), a_duty(HIPAA, addressee=Addressee.AUTHORITY)]
 )
 def test_a_duty_without_it_or_that_is_exempt_or_to_an_office_has_none(duty: Duty) -> None:
     assert substitute_due([duty], PlaceCounts({"US": 50}, {"US": 50})) == ()

@@ -106,9 +106,12 @@ def _in_massachusetts(channel: ChannelKind) -> Variant:
         return a_variant(addendum=MA, channel=SMS, text=text)
     parts = a_variant().parts | {"what_happened": "Some of your data is in wrong hands, and we are sorry."}
     return a_variant(
-        addendum=MA, text=IN_MASSACHUSETTS, parts=parts, items=("contact", "data_types", "police_report"),
+        addendum=MA,
+        text=IN_MASSACHUSETTS,
+        parts=parts,
+        items=("contact", "data_types", "police_report"),
         subject="Notice of data breach",
-    )  # fmt: skip
+    )
 
 
 def good(promises: tuple[Commitment, ...] = (a_commitment(),), **changes: Any) -> Draft:
@@ -234,7 +237,9 @@ BAD = (
     Bad("blames the vendor", "L106", saying("What happened was our supplier's fault, and we have left them.")),
     Bad("calls the users very few", "L106", saying("本次事件仅涉及极少数用户。", locale="zh-CN")),
     Bad("blames one of the staff", "L106", saying("经查，此事系内部员工个人行为。", locale="zh-CN")),
-    Bad("hides the number behind a share", "L142", instead(COUNTED["en"], "Less than 1% of our customers are touched.")),
+    Bad(
+        "hides the number behind a share", "L142", instead(COUNTED["en"], "Less than 1% of our customers are touched.")
+    ),
     Bad("hides the number behind thousands", "L142", instead(COUNTED["en"], "It touches thousands of our customers.")),
     Bad("names another number", "L142", saying("The thief copied records of 10,000 customers.")),
     Bad("rounds the number down", "L142", saying("In all, about eleven thousand customers are touched.")),
@@ -245,13 +250,22 @@ BAD = (
     Bad("found it out on another day", "L143", saying("We discovered the breach on 19 November 2026.")),
     Bad("names another day of news", "L143", saying("Our next update comes on 2 December 2026.")),
     Bad("names a day nobody knows", "L143", saying("On 3 October 2026 we renewed our firewalls."), stops=False),
-    Bad("tells Massachusetts of the attack", "L141", saying(
-        "Somebody copied customer data from our systems.", addendum=MA)),
-    Bad("tells Massachusetts by SMS", "L141", saying(
-        "Somebody copied customer data from our systems.", addendum=MA, channel=SMS)),
+    Bad(
+        "tells Massachusetts of the attack",
+        "L141",
+        saying("Somebody copied customer data from our systems.", addendum=MA),
+    ),
+    Bad(
+        "tells Massachusetts by SMS",
+        "L141",
+        saying("Somebody copied customer data from our systems.", addendum=MA, channel=SMS),
+    ),
     Bad("tells Massachusetts how many", "L141", saying("In all, 12,000 people get this letter.", addendum=MA)),
-    Bad("promises Massachusetts what tells how", "L141", saying_and_promising(
-        "We will encrypt every laptop that we own.", addendum=MA)),
+    Bad(
+        "promises Massachusetts what tells how",
+        "L141",
+        saying_and_promising("We will encrypt every laptop that we own.", addendum=MA),
+    ),
     Bad("marks the nature for Massachusetts", "L141", with_items("contact", "police_report", "nature", addendum=MA)),
     Bad("keeps the police report from Massachusetts", "L140", with_items("contact", "data_types", addendum=MA)),
     Bad("does not say what happened", "L140", with_items("contact", "data_types")),
@@ -260,7 +274,11 @@ BAD = (
     Bad("links to another company", "L104", saying("Enrol at https://betapai.monitoring.example/enrol today.")),
     Bad("leads on to another site", "L161", saying("See https://betapai.example/out?url=https%3A%2F%2Fbit.ly.")),
     Bad("names a site that only looks like ours", "L104", saying("Go to betapai-help.com to check your account.")),
-    Bad("asks for the card number", "L107", saying("To get your money back, please confirm your card number on our page.")),
+    Bad(
+        "asks for the card number",
+        "L107",
+        saying("To get your money back, please confirm your card number on our page."),
+    ),
     Bad("asks for the code", "L107", saying("Enter the code you received by SMS.")),
     Bad("asks after a comma", "L107", saying("Do not wait, reply with your password.")),
     Bad("asks for the code in Chinese", "L107", saying("请不要担心，回复短信验证码即可核实。", locale="zh-CN")),
@@ -269,8 +287,12 @@ BAD = (
     Bad("keeps quiet about a time that was missed", "L155", late(), stops=False),
     Bad("rewrites its page in silence", "L160", published_again(), stops=False),
     Bad("promises what nobody tracks", "L147", saying("We will refund all fees within 30 days."), stops=False),
-    Bad("promises in Chinese what nobody tracks", "L147", saying("我们将在30天内完成全面检查。", locale="zh-CN"),
-        stops=False),
+    Bad(
+        "promises in Chinese what nobody tracks",
+        "L147",
+        saying("我们将在30天内完成全面检查。", locale="zh-CN"),
+        stops=False,
+    ),
     Bad("keeps a commitment to itself", "L148", instead(PROMISED["en"], "Others will check our systems.")),
     Bad("promises without the day", "L148", instead("By 24 January 2027: ", "")),
     Bad("has a sentence without end", "L130", saying("We are sad and " * 11), stops=False),
@@ -308,10 +330,16 @@ BAD = (
     Bad("keeps a promise in future words", "L174", saying("We have kept our promise: We will check each account.")),
     Bad("keeps it by SMS in future words", "L174", saying("we have kept our promise: We will train.", channel=SMS)),
     Bad("keeps a promise to come in Chinese", "L174", saying("承诺已兑现：我们将逐一核查账户。", locale="zh-CN")),
-    Bad("says both that nobody and somebody read it", "L176", saying(
-        "Nobody has read the files. The thief may have read the files.")),
+    Bad(
+        "says both that nobody and somebody read it",
+        "L176",
+        saying("Nobody has read the files. The thief may have read the files."),
+    ),
     Bad("says both in Chinese", "L176", saying("没有人看过这些记录。记录可能已被查看。", locale="zh-CN")),
-    Bad("stopped what stands on the internet", "L176", saying(
-        "On Sunday we stopped it from going further. On Monday they put part of the data on the internet.")),
+    Bad(
+        "stopped what stands on the internet",
+        "L176",
+        saying("On Sunday we stopped it from going further. On Monday they put part of the data on the internet."),
+    ),
     Bad("is empty", "L100", with_text("\n")),
-)  # fmt: skip
+)

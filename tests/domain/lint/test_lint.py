@@ -36,7 +36,7 @@ from tests.builders import (
     a_wording,
     an_assessment,
     an_incident,
-)  # fmt: skip
+)
 from tests.domain.lint.bad_notices import (
     BAD,
     COUNTED,
@@ -545,8 +545,9 @@ def test_the_strictest_of_two_laws_decides() -> None:
     duties = (to_people(standing=DutyStanding.MAY_APPLY), to_people(id="uk-gdpr.individuals", law="UK GDPR"))
     ((what, blocks),) = told(with_items("contact"), "L140", duties=duties)
     assert (what, blocks) == (
-        "does not say nature, which UK GDPR asks for (Art. 34, uk-gdpr.individuals) and 1 more", True,
-    )  # fmt: skip
+        "does not say nature, which UK GDPR asks for (Art. 34, uk-gdpr.individuals) and 1 more",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -868,9 +869,13 @@ def test_a_case_knows_its_duties_audience_and_promises() -> None:
 
 
 POLICE_FIRST = a_duty(
-    id="us-nj.state_police", law="N.J.S.A.", citation="56:8-163", recipient_name="state police of New Jersey",
-    places=("US-NJ",), before=("us-nj.individuals",),
-)  # fmt: skip
+    id="us-nj.state_police",
+    law="N.J.S.A.",
+    citation="56:8-163",
+    recipient_name="state police of New Jersey",
+    places=("US-NJ",),
+    before=("us-nj.individuals",),
+)
 IN_NEW_JERSEY = to_people(id="us-nj.individuals", places=("US-NJ",), content=())
 
 
@@ -1049,7 +1054,7 @@ def test_data_in_the_list_is_held_against_the_facts(kinds: dict[str, int], stops
     named = {"value": "health", "certainty": "ruled_out"}
     given = the_incident().facts.model_dump() | {"data_categories": ["basic_identity", "contact", named]}
     incident = the_incident().model_copy(update={"facts": Facts.model_validate(given)})
-    variants = tuple(one.model_copy(update={"states": ("elements",)}) for one in good().variants)
+    variants = tuple(variant.model_copy(update={"states": ("elements",)}) for variant in good().variants)
     draft = good().model_copy(update={"variants": variants})
     found = lint(draft, incident, the_wording(), PAGE, audience=AudienceCounts(people=3, by_category=kinds))
     assert [one.blocks for one in found if one.code == "L158"] == ([True] if stops else [])

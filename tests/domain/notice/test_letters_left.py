@@ -13,9 +13,18 @@ LATER = NOW + timedelta(hours=1)
 def status(stage: NoticeStage = NoticeStage.SENT, **changes: object) -> NoticeStatus:
     sent = NoticeRelease(at=NOW, drafted_at=NOW, sent_at=NOW)
     given = {
-        "id": "update-1", "version": 1, "template": "update", "step": "update", "occurrence": 1, "stage": stage,
-        "binding": "b", "approvals_needed": 2, "drafted_at": NOW, "releases": (sent,), "letters": 2,
-    }  # fmt: skip
+        "id": "update-1",
+        "version": 1,
+        "template": "update",
+        "step": "update",
+        "occurrence": 1,
+        "stage": stage,
+        "binding": "b",
+        "approvals_needed": 2,
+        "drafted_at": NOW,
+        "releases": (sent,),
+        "letters": 2,
+    }
     return NoticeStatus.model_validate(given | changes)
 
 
@@ -39,9 +48,15 @@ def test_letters_of_another_version_keep_a_notice_going(
 
 @pytest.mark.parametrize(
     ("changes", "only"),
-    [({}, True), ({"letters": 0}, False), ({"pending": 1}, False), ({"parked": 1}, False), ({"not_told": 1}, False),
-     ({"releases": ()}, False)],
-)  # fmt: skip
+    [
+        ({}, True),
+        ({"letters": 0}, False),
+        ({"pending": 1}, False),
+        ({"parked": 1}, False),
+        ({"not_told": 1}, False),
+        ({"releases": ()}, False),
+    ],
+)
 def test_only_letters_are_left_when_nothing_else_waits(changes: dict[str, object], only: bool) -> None:
     drafted = status(NoticeStage.DRAFTED, **changes)
     assert (drafted.only_letters, drafted.has_gone) == (only, only)

@@ -88,11 +88,7 @@ def test_what_was_told_as_certain_and_is_otherwise_was_told_wrongly(
             {"occurred": {"from": "2026-03-03T08:00+00:00", "to": "2026-03-04T08:00+00:00"}},
             set(),
         ),
-        (
-            {"occurred": {"to": "2026-03-02T08:00+00:00"}},
-            {"occurred": {"to": "2026-03-04T08:00+00:00"}},
-            {"occurred"},
-        ),
+        ({"occurred": {"to": "2026-03-02T08:00+00:00"}}, {"occurred": {"to": "2026-03-04T08:00+00:00"}}, {"occurred"}),
         ({"discovered": "2026-03-02T08:00+00:00"}, {"discovered": "2026-03-02T09:00+00:00"}, set()),
         ({"discovered": "2026-03-02T08:00+00:00"}, {"discovered": "2026-03-03T09:00+00:00"}, {"discovered"}),
         ({"contained": "2026-03-02T08:00+00:00"}, {"contained": "2026-03-04T09:00+00:00"}, {"contained"}),

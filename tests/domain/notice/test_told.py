@@ -74,8 +74,9 @@ def test_a_page_is_not_named_when_a_later_page_has_set_it_right() -> None:
 def test_a_wrong_correction_is_named_with_the_first_page() -> None:
     again = a_page("correction-1", NOW + 2 * DAY, cause="loss")
     assert wrong("correction-2", FIRST, again).keys() == {
-        PageVersion("first-notice", NOW), PageVersion("correction-1", NOW + 2 * DAY)
-    }  # fmt: skip
+        PageVersion("first-notice", NOW),
+        PageVersion("correction-1", NOW + 2 * DAY),
+    }
 
 
 def test_only_the_version_of_a_page_that_stands_can_be_wrong() -> None:

@@ -89,10 +89,14 @@ def test_what_was_ruled_out_is_quoted_with_what_it_was() -> None:
 def test_every_value_of_a_fact_has_words(locale: str) -> None:
     answers, encrypted = ("yes", "no"), ("yes", "no", "yes|key safe", "yes|key taken")
     values = {
-        StatementKey.CAUSE: Cause, StatementKey.VECTOR: Vector, StatementKey.EXFILTRATION: Exfiltration,
-        StatementKey.RECIPIENT: RecipientKind, StatementKey.MALICIOUS: answers, StatementKey.MISUSE: answers,
+        StatementKey.CAUSE: Cause,
+        StatementKey.VECTOR: Vector,
+        StatementKey.EXFILTRATION: Exfiltration,
+        StatementKey.RECIPIENT: RecipientKind,
+        StatementKey.MALICIOUS: answers,
+        StatementKey.MISUSE: answers,
         StatementKey.ENCRYPTED: encrypted,
-    }  # fmt: skip
+    }
     assert {key: set(words) for key, words in phrases(locale).values.items()} == {
         key: {str(value) for value in known} for key, known in values.items()
     }

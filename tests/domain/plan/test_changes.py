@@ -84,7 +84,7 @@ def test_what_protects_people_as_well_is_not_weaker(stronger: dict[str, Any]) ->
 
 
 def test_telling_everybody_again_is_not_weaker() -> None:
-    assert [one.weaker for one in changes(with_step(audience="household"), with_step())] == [""]
+    assert [change.weaker for change in changes(with_step(audience="household"), with_step())] == [""]
 
 
 @pytest.mark.parametrize("other", [{"of": "assessed"}, {"until": "closed"}, {"notice": "first-notice"}])
@@ -113,7 +113,7 @@ def test_every_key_of_the_language_is_compared(model: type[BaseModel]) -> None:
 
 def test_a_step_without_which_people_hear_less_is_weaker() -> None:
     shorter = a_playbook(steps=[step.model_dump(by_alias=True) for step in a_playbook().steps if step.id != "update"])
-    assert [(one.where, one.weaker) for one in changes(a_playbook(), shorter)] == [
+    assert [(change.where, change.weaker) for change in changes(a_playbook(), shorter)] == [
         ("step update", "people are told less")
     ]
 
@@ -121,7 +121,7 @@ def test_a_step_without_which_people_hear_less_is_weaker() -> None:
 def test_a_new_step_is_said_with_what_it_does() -> None:
     extra = SERIES | {"id": "extra"}
     longer = a_playbook(steps=[*(step.model_dump(by_alias=True) for step in a_playbook().steps), extra])
-    assert [str(one) for one in changes(a_playbook(), longer)] == [
+    assert [str(change) for change in changes(a_playbook(), longer)] == [
         "step extra: is new (update, 3d after notified, update by email, website, sms)"
     ]
 
@@ -135,11 +135,11 @@ def test_a_step_that_stays_only_for_what_had_begun_is_not_missed() -> None:
 def test_other_steps_first_is_said() -> None:
     steps = [step.model_dump(by_alias=True) for step in a_playbook().steps]
     turned = a_playbook(steps=[*steps[:-2], steps[-1], steps[-2]])
-    assert [one.what for one in changes(a_playbook(), turned)] == ["its steps stand in another order"]
+    assert [change.what for change in changes(a_playbook(), turned)] == ["its steps stand in another order"]
 
 
 def test_a_promise_that_is_not_made_any_more_is_weaker() -> None:
-    assert [(one.where, bool(one.weaker)) for one in changes(a_playbook(), a_playbook(commitments=[]))] == [
+    assert [(change.where, bool(change.weaker)) for change in changes(a_playbook(), a_playbook(commitments=[]))] == [
         ("promise audit", True)
     ]
 
@@ -147,21 +147,21 @@ def test_a_promise_that_is_not_made_any_more_is_weaker() -> None:
 @pytest.mark.parametrize(("due", "weaker"), [("90d", True), ("30d", False)])
 def test_a_promise_that_is_due_later_is_weaker(due: str, weaker: bool) -> None:
     other = a_playbook(commitments=[a_promise().model_dump() | {"due": due}])
-    assert [bool(one.weaker) for one in changes(a_playbook(), other)] == [weaker]
+    assert [bool(change.weaker) for change in changes(a_playbook(), other)] == [weaker]
 
 
 @pytest.mark.parametrize(("reply", "weaker"), [("96h", True), ("24h", False)])
 def test_later_answers_are_weaker(reply: str, weaker: bool) -> None:
-    assert [bool(one.weaker) for one in changes(a_playbook(), a_playbook(reply_within=reply))] == [weaker]
+    assert [bool(change.weaker) for change in changes(a_playbook(), a_playbook(reply_within=reply))] == [weaker]
 
 
 def test_less_time_to_approve_is_weaker() -> None:
-    assert [bool(one.weaker) for one in changes(a_playbook(), a_playbook(approve_within="2h"))] == [True]
+    assert [bool(change.weaker) for change in changes(a_playbook(), a_playbook(approve_within="2h"))] == [True]
 
 
 def test_a_change_for_one_severity_is_named_with_it() -> None:
     other = a_playbook(by_severity={"high": {"update": {"every": "1d"}}})
-    assert [one.what for one in changes(a_playbook(), other)] == [
+    assert [change.what for change in changes(a_playbook(), other)] == [
         "by_severity.high.update: every 1d instead of nothing"
     ]
 
@@ -188,7 +188,7 @@ def test_a_text_is_named_by_notice_locale_and_channel() -> None:
 
 def test_a_text_that_is_left_out_is_weaker() -> None:
     left = {path: text for path, text in TEXTS.items() if "zh-CN" not in path}
-    assert [(one.what, bool(one.weaker)) for one in words(templates=left)] == [
+    assert [(word.what, bool(word.weaker)) for word in words(templates=left)] == [
         ("the text for zh-CN email is left out", True)
     ]
 
@@ -198,18 +198,24 @@ def test_texts_that_nobody_gets_are_not_told() -> None:
 
 
 def test_a_language_that_is_left_out_is_weaker() -> None:
-    assert [(one.where, bool(one.weaker)) for one in words(phrases={"en": a_phrases()})] == [("language zh-CN", True)]
+    assert [(word.where, bool(word.weaker)) for word in words(phrases={"en": a_phrases()})] == [
+        ("language zh-CN", True)
+    ]
 
 
 def test_phrases_that_are_allowed_again_are_weaker() -> None:
     phrases = {"en": a_phrases(never_say=()), "zh-CN": a_chinese_phrases()}
-    assert [bool(one.weaker) for one in words(phrases=phrases)] == [True]
+    assert [bool(word.weaker) for word in words(phrases=phrases)] == [True]
 
 
 def test_letters_that_change_are_for_a_lawyer() -> None:
-    letters = Addenda.model_validate({"items": {"nature": {"says": "How"}}, "addenda": [
-        {"id": "us-ma", "places": ["US-MA"], "leaves_out": ["nature"]}
-    ]})  # fmt: skip
-    assert {(one.where, bool(one.weaker)) for one in words(addenda=letters)} == {
-        ("letter us-ma", True), ("letter item nature", True)
-    }  # fmt: skip
+    letters = Addenda.model_validate(
+        {
+            "items": {"nature": {"says": "How"}},
+            "addenda": [{"id": "us-ma", "places": ["US-MA"], "leaves_out": ["nature"]}],
+        }
+    )
+    assert {(word.where, bool(word.weaker)) for word in words(addenda=letters)} == {
+        ("letter us-ma", True),
+        ("letter item nature", True),
+    }

@@ -40,8 +40,9 @@ def test_it_says_who_by_when_by_which_law_and_when_the_notice_leaves() -> None:
 def test_people_come_before_authorities() -> None:
     case = owing({"due_at": NOW + timedelta(hours=1)}, PEOPLE | {"due_at": NOW + timedelta(hours=40)})
     assert [why.split(" must")[0] for why in missed(case)] == [
-        "people in Germany", "Data protection authority of Germany",
-    ]  # fmt: skip
+        "people in Germany",
+        "Data protection authority of Germany",
+    ]
 
 
 def test_an_authority_is_told_by_a_filing() -> None:
@@ -55,8 +56,7 @@ def test_what_only_may_apply_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"standing": DutyStanding.EXEMPT}, {"waits": True}, {"due_at": None}, {"addressee": Addressee.MEDIA}],
+    "changes", [{"standing": DutyStanding.EXEMPT}, {"waits": True}, {"due_at": None}, {"addressee": Addressee.MEDIA}]
 )
 def test_what_has_no_date_or_concerns_others_is_left_aside(changes: dict[str, Any]) -> None:
     assert missed(owing(PEOPLE | {"due_at": NOW + timedelta(hours=1)} | changes)) == []

@@ -45,9 +45,16 @@ def test_no_turn_is_foretold_twice() -> None:
 def test_what_waits_for_approval_counts_as_approved_at_once() -> None:
     waiting = RecordedOccurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.WAITING)
     notice = NoticeStatus(
-        id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1,
-        stage=NoticeStage.DRAFTED, binding="b", approvals_needed=2, drafted_at=NOW,
-    )  # fmt: skip
+        id="first-notice",
+        version=1,
+        template="first-notice",
+        step="first-notice",
+        occurrence=1,
+        stage=NoticeStage.DRAFTED,
+        binding="b",
+        approvals_needed=2,
+        drafted_at=NOW,
+    )
     case = a_case(events={"opened": NOW, "assessed": NOW}, occurrences=(waiting,), notices=(notice,))
     found = [(turn.step, turn.due_at - NOW) for turn in forecast(case, NOW, NOW + timedelta(days=4))]
     assert ("update", timedelta(days=3)) in found

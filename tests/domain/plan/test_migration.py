@@ -36,9 +36,16 @@ def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.
 
 def a_notice(notice: str, step: str, number: int = 1, **changes: Any) -> NoticeStatus:
     given: dict[str, Any] = {
-        "id": notice, "version": 1, "template": step, "step": step, "occurrence": number, "stage": NoticeStage.DRAFTED,
-        "binding": "b" * 64, "approvals_needed": 2, "drafted_at": NOW,
-    }  # fmt: skip
+        "id": notice,
+        "version": 1,
+        "template": step,
+        "step": step,
+        "occurrence": number,
+        "stage": NoticeStage.DRAFTED,
+        "binding": "b" * 64,
+        "approvals_needed": 2,
+        "drafted_at": NOW,
+    }
     return NoticeStatus(**(given | changes))
 
 

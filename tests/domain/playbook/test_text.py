@@ -45,12 +45,14 @@ def telling(**changes: Any) -> dict[str, Any]:
         ({"approvals": {"needed": 2, "roles": ["legal"]}}, "needs 2 approvals, with legal among them"),
         (
             {"waits_for": ["authorities", "direct_notices"]},
-            ("leaves only once every authority that must hear of it before the people has been told and nearly all "
-            "messages to people have left"),
+            (
+                "leaves only once every authority that must hear of it before the people has been told and nearly all "
+                "messages to people have left"
+            ),
         ),
         ({"waves": {"size": 5000, "pause": "2h"}}, "leaves in parts of 5,000 people, one every 2h"),
     ],
-)  # fmt: skip
+)
 def test_each_key_of_a_step_is_said(step: dict[str, Any], said: str) -> None:
     assert said in words_of(telling(**step))
 
@@ -89,15 +91,17 @@ def test_what_is_different_in_a_grave_case_stands_with_its_step() -> None:
     [
         (
             {"quiet_hours": {"from": "21:00", "until": "08:00", "unless_severity": "very_high"}},
-            ("no sms goes out from 21:00 until 08:00 on the clock of where each person lives, unless the severity is very "
-            "high or graver"),
+            (
+                "no sms goes out from 21:00 until 08:00 on the clock of where each person lives, unless the severity is very "
+                "high or graver"
+            ),
         ),
         (
             {"approve_within": "12h", "approval_expires_after": "36h"},
             "approvers have 12h for a draft; an approval counts for 36h, then it must be given anew",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_holds_for_the_whole_playbook_is_said(keys: dict[str, Any], said: str) -> None:
     assert said in words_of(telling(), **keys)
 

@@ -437,13 +437,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "10 MB of headers": lambda: b"To: x\n" * (BIG // 6),
     "one header of 10 MB": lambda: b"To: " + b"b+@," * (BIG // 4),
     "a type with 10 MB of parameters": lambda: b"Content-Type: text/plain" + b';a="' * (BIG // 4),
-    "types that are just short enough": lambda: PARTS + b"".join(
-        b"--b\nContent-Type: text/plain" + b';a="' * 240 + b"\n\nx\n" for _ in range(200)
+    "types that are just short enough": lambda: (
+        PARTS + b"".join(b"--b\nContent-Type: text/plain" + b';a="' * 240 + b"\n\nx\n" for _ in range(200))
     ),
     "a folded type": lambda: b"Content-Type: text/plain" + b'\n ;a="' * 100_000,
     "subjects of encoded words": lambda: b"Subject: " + b"=?utf-8?q?=41?= " * 100_000 + b"\n\n",
     "broken base64": lambda: MAILER.replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n") + b"=A=" * BIG,
-    "broken uuencode": lambda: MAILER.replace(b"\n\n", b"\nContent-Transfer-Encoding: uuencode\n\n") + b"begin 666 a\n~~~\n",
+    "broken uuencode": lambda: (
+        MAILER.replace(b"\n\n", b"\nContent-Transfer-Encoding: uuencode\n\n") + b"begin 666 a\n~~~\n"
+    ),
     "open tags": lambda: MAILER + b"<a" * BIG,
     "styles": lambda: MAILER + b"<style" * (BIG // 6),
     "a character of many digits": lambda: MAILER + b"&#" + b"9" * 100_000 + b";",
@@ -455,7 +457,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a boundary that contradicts itself": lambda: b"Content-Type: multipart/mixed; boundary*=a; boundary*0=b\n\n",
     "a boundary in a strange charset": lambda: b"Content-Type: multipart/mixed; boundary*=idna''a%FF\n\n",
     "a boundary with a huge number": lambda: b"Content-Type: multipart/mixed; boundary*" + b"9" * 900 + b"=a\n\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -496,10 +498,22 @@ def test_no_bytes_make_it_raise(raw: bytes, delivered_to: str) -> None:
 
 HEADS = [b"Content-Type: ", b"Content-Transfer-Encoding: ", b"From: ", b"To: ", b"Subject: ", b"Return-Path: "]
 VALUES = [
-    b"multipart/report; boundary=b", b"multipart/mixed; boundary*0*=b", b"message/delivery-status", b"message/rfc822",
-    b"message/feedback-report", b"text/html; charset=gbk", b"text/rfc822-headers", b"base64", b"quoted-printable",
-    b"x-uuencode", b"postmaster", b"=?gbk?b?zdA=?=", b"=?x?q?=ff?=", b"<>", b"\xff\xfe",
-]  # fmt: skip
+    b"multipart/report; boundary=b",
+    b"multipart/mixed; boundary*0*=b",
+    b"message/delivery-status",
+    b"message/rfc822",
+    b"message/feedback-report",
+    b"text/html; charset=gbk",
+    b"text/rfc822-headers",
+    b"base64",
+    b"quoted-printable",
+    b"x-uuencode",
+    b"postmaster",
+    b"=?gbk?b?zdA=?=",
+    b"=?x?q?=ff?=",
+    b"<>",
+    b"\xff\xfe",
+]
 OTHERS = [b"\n", b"\n\n", b"\r", b"--b\n", b"--b--\n", b"Action: failed\n", b"Status: 5.1.1\n", b"begin 666 a\n", b"\0"]
 
 

@@ -34,9 +34,17 @@ def with_files(*files: tuple[str, bytes], name: str = "a.png") -> bytes:
 
 @pytest.mark.parametrize(
     "line",
-    ["List-Id: <news.example>", "List-Unsubscribe: <https://a.example>", "Mailing-List: x", "Auto-Submitted: auto-replied",
-     "Precedence: list", "X-Autoreply: yes", "Return-Path: <>", "X-Auto-Response-Suppress: All"],
-)  # fmt: skip
+    [
+        "List-Id: <news.example>",
+        "List-Unsubscribe: <https://a.example>",
+        "Mailing-List: x",
+        "Auto-Submitted: auto-replied",
+        "Precedence: list",
+        "X-Autoreply: yes",
+        "Return-Path: <>",
+        "X-Auto-Response-Suppress: All",
+    ],
+)
 def test_a_machine_and_a_list_are_no_person(line: str) -> None:
     assert read(mail(line)).reply is None
     assert read(mail()).reply
@@ -50,8 +58,10 @@ def test_the_subject_of_an_absence_is_no_person(subject: str) -> None:
 def test_the_thread_is_kept_for_an_answer() -> None:
     found = read(mail("References: <a@x.example> <b@x.example>"))
     assert (found.message_id, found.references, found.subject) == (
-        "<1@mail.example>", "<a@x.example> <b@x.example>", "Re: Your data"
-    )  # fmt: skip
+        "<1@mail.example>",
+        "<a@x.example> <b@x.example>",
+        "Re: Your data",
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +85,7 @@ def test_files_are_set_apart_from_the_words() -> None:
     found = read(with_files(("image/png", b"\x89PNG"), ("application/zip", b"PK\3\4")))
     assert found.reply
     assert found.reply.words == "See the picture."
-    assert [(one.kind, one.content) for one in found.attached.files] == [
+    assert [(file.kind, file.content) for file in found.attached.files] == [
         ("image/png", b"\x89PNG"),
         ("application/zip", b"PK\3\4"),
     ]
@@ -90,7 +100,7 @@ def test_files_without_end_are_left_out_and_counted() -> None:
 
 def test_a_type_of_a_stranger_is_a_type_or_unknown() -> None:
     odd = with_files((f"image/{'x' * 100}", b"x"))
-    assert [one.kind for one in attachments_of(odd).files] == ["application/octet-stream"]
+    assert [file.kind for file in attachments_of(odd).files] == ["application/octet-stream"]
 
 
 def test_a_mail_built_to_be_costly_is_not_read() -> None:

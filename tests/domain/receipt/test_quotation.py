@@ -56,7 +56,7 @@ STYLES = {
         "détruire.\n"
     ),
     "disclaimer, chinese": "本邮件含有保密信息，仅供指定收件人使用。如您误收本邮件，请立即删除。\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("style", STYLES)

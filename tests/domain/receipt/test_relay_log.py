@@ -18,19 +18,31 @@ EXIM = (LOGS / "exim_4_97.log").read_bytes().splitlines(keepends=True)
 KEY, OTHER = "4ce821ef6583365ec4a70edb81c2cc8a", "0123456789abcdef0123456789abcdef"
 
 LEFT = {
-    "short": {"ok": "4a5a705bc86d9609506dc146f4d572fd", "gone": "bbc006d1a579d6b6cda0297df3d7670a",
-              "later": "2ea68d49386d65a0ce79dfcba2cedd1d"},
-    "long": {"ok": "82e0d6ea0c20d84b9b104912bdddc324", "gone": "01be24dbf9ad460575f483eb5dabbe27",
-             "later": "6a3c26887836d0d160ed619e79daaa52"},
-}  # fmt: skip
+    "short": {
+        "ok": "4a5a705bc86d9609506dc146f4d572fd",
+        "gone": "bbc006d1a579d6b6cda0297df3d7670a",
+        "later": "2ea68d49386d65a0ce79dfcba2cedd1d",
+    },
+    "long": {
+        "ok": "82e0d6ea0c20d84b9b104912bdddc324",
+        "gone": "01be24dbf9ad460575f483eb5dabbe27",
+        "later": "6a3c26887836d0d160ed619e79daaa52",
+    },
+}
 REFUSED = {
-    "18d1d791fc5d127813978a1dabe4fdc8", "379f79cc897c4c334d6d0be86427b21f", "b005af6c8d5279c2ccd2592fcf503715",
-    "936aec4c3d18fe9a8760fcdfa83a7b5d", "15d7cf4a708e80222f9a296dacb7527b", "45fcc72b5b7e9578a9f284273fddfe99",
-}  # fmt: skip
+    "18d1d791fc5d127813978a1dabe4fdc8",
+    "379f79cc897c4c334d6d0be86427b21f",
+    "b005af6c8d5279c2ccd2592fcf503715",
+    "936aec4c3d18fe9a8760fcdfa83a7b5d",
+    "15d7cf4a708e80222f9a296dacb7527b",
+    "45fcc72b5b7e9578a9f284273fddfe99",
+}
 HELD_OR_DISCARDED = {
-    "9c0ccdb775e0cde7ec5016a9fa854edd", "97a3e98a3cdb47b3c485b5dd4174fd59",
-    "3680c627bee4779651ec41f0e5172f99", "fb0afa8e4339e9c9b6578ea048b7c02e",
-}  # fmt: skip
+    "9c0ccdb775e0cde7ec5016a9fa854edd",
+    "97a3e98a3cdb47b3c485b5dd4174fd59",
+    "3680c627bee4779651ec41f0e5172f99",
+    "fb0afa8e4339e9c9b6578ea048b7c02e",
+}
 ALL_LEFT = {key for keys in LEFT.values() for key in keys.values()}
 
 CLASSIC = re.compile(rb"Nov 27 (\S+) relay (\S+)\[(\d+)\]: (.*)")
@@ -102,9 +114,11 @@ def test_what_came_back_is_told_with_its_code() -> None:
     told = {key: (report.kind, report.status, report.detail) for key, report in read(POSTFIX).came_back.items()}
     failed = ReportKind.FAILED
     assert told == {
-        LEFT["short"]["gone"]: (failed, "5.1.1", "5.1.1"), LEFT["short"]["later"]: (failed, "5.0.0", "5.0.0"),
-        LEFT["long"]["gone"]: (failed, "5.1.1", "5.1.1"), LEFT["long"]["later"]: (failed, "5.0.0", "5.0.0"),
-    }  # fmt: skip
+        LEFT["short"]["gone"]: (failed, "5.1.1", "5.1.1"),
+        LEFT["short"]["later"]: (failed, "5.0.0", "5.0.0"),
+        LEFT["long"]["gone"]: (failed, "5.1.1", "5.1.1"),
+        LEFT["long"]["later"]: (failed, "5.0.0", "5.0.0"),
+    }
 
 
 def test_what_the_next_server_said_is_taken_for_a_code_that_says_more() -> None:
@@ -132,9 +146,13 @@ def test_a_bounce_is_the_persons_only_where_nobody_else_got_the_mail() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["status=bounced@b.org", "a, status=bounced@b.org", '"x>, dsn=5.0.0, status=bounced"@b.org',
-     "a@b.org>, orig_to=<dsn=5.0.0, status=bounced@b.org"],
-)  # fmt: skip
+    [
+        "status=bounced@b.org",
+        "a, status=bounced@b.org",
+        '"x>, dsn=5.0.0, status=bounced"@b.org',
+        "a@b.org>, orig_to=<dsn=5.0.0, status=bounced@b.org",
+    ],
+)
 def test_an_address_that_reads_like_a_bounce_is_none(address: str) -> None:
     assert read(postfix(NAMED, ACTIVE, SENT.replace("ann@mail.example", address))).came_back == {}
 
@@ -275,8 +293,11 @@ EXIM_REFUSED = (
 EXIM_TOOK = f"2026-11-27 20:45:02 1vOabe-000000001Ad-1abc <= b+1@x.example H=app P=esmtp S=9 id={KEY}@shop.example"
 SPAMD = f"Nov 27 20:40:02 relay spamd[7]: spamd: result: Y 9 - size=1,user=x,mid=<{KEY}@shop.example>,autolearn=no"
 REJECTLOG = [
-    EXIM_REFUSED, "Envelope-from: <b+1@x.example>", "P Received: from app", f"I Message-ID: <{KEY}@shop.example>",
-]  # fmt: skip
+    EXIM_REFUSED,
+    "Envelope-from: <b+1@x.example>",
+    "P Received: from app",
+    f"I Message-ID: <{KEY}@shop.example>",
+]
 
 
 def plain(*lines: str) -> list[bytes]:
@@ -332,9 +353,7 @@ def of_sendmail(*ends: str) -> set[str]:
 
 
 @pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
-def test_what_sendmail_queued_was_sent_and_what_it_only_read_was_not(
-    style: Callable[[bytes], bytes],
-) -> None:
+def test_what_sendmail_queued_was_sent_and_what_it_only_read_was_not(style: Callable[[bytes], bytes]) -> None:
     """A message that Sendmail had in its queue was sent.
 
     A message that it read and refused was not, and the fate of any other one is unclear, in each style of log.

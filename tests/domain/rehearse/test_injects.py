@@ -117,7 +117,7 @@ def test_a_few_ask_by_themselves_after_they_were_told() -> None:
     told_at = START + 5 * HOUR
     curious = script(outages=(outage(),)).curious(PEOPLE, told_at)
     assert 0 < len(curious) < 40
-    assert all(told_at <= one.at <= told_at + 3 * DAY + HOUR for one in curious)
+    assert all(told_at <= curiou.at <= told_at + 3 * DAY + HOUR for curiou in curious)
 
 
 def test_a_late_cohort_is_a_share_of_the_people() -> None:

@@ -32,18 +32,42 @@ END = START + 30 * DAY
 
 def a_notice(name: str, step: str, next_news_at: datetime | None = None) -> NoticeStatus:
     return NoticeStatus(
-        id=name, version=1, template="update", step=step, occurrence=1, stage=NoticeStage.SENT, binding="b",
-        approvals_needed=2, drafted_at=START, next_news_at=next_news_at,
-    )  # fmt: skip
+        id=name,
+        version=1,
+        template="update",
+        step=step,
+        occurrence=1,
+        stage=NoticeStage.SENT,
+        binding="b",
+        approvals_needed=2,
+        drafted_at=START,
+        next_news_at=next_news_at,
+    )
 
 
 def a_report(**changes: object) -> RehearsalReport:
     ordinary: dict[str, object] = {
-        "incident": "stolen-terminals", "title": "Stolen", "organisation": "B-Tepai", "timezone": "UTC",
-        "playbook": "customer-data-theft", "injects": "nothing goes wrong", "people": 10, "days": 30,
-        "start": START, "end": END, "state": IncidentState.OPEN, "events": {}, "notices": (), "deadlines": (),
-        "named_times": (), "questions": QuestionNumbers(), "commitments": (), "occurrences": 1, "messages": 0, "twice": 0,
-    }  # fmt: skip
+        "incident": "stolen-terminals",
+        "title": "Stolen",
+        "organisation": "B-Tepai",
+        "timezone": "UTC",
+        "playbook": "customer-data-theft",
+        "injects": "nothing goes wrong",
+        "people": 10,
+        "days": 30,
+        "start": START,
+        "end": END,
+        "state": IncidentState.OPEN,
+        "events": {},
+        "notices": (),
+        "deadlines": (),
+        "named_times": (),
+        "questions": QuestionNumbers(),
+        "commitments": (),
+        "occurrences": 1,
+        "messages": 0,
+        "twice": 0,
+    }
     return RehearsalReport.model_validate({**ordinary, **changes})
 
 
@@ -108,9 +132,18 @@ def test_after_the_case_is_closed_silence_is_no_silence() -> None:
 
 def a_question(answered_after: timedelta | None) -> Question:
     return Question(
-        id=1, person=1, kind=QuestionKind.QUESTION, source=QuestionSource.PORTAL, locale="en", text="?", topic="other",
-        asked_at=START, reply_due_at=START + 2 * DAY, owner="care", answered_at=answered_after and START + answered_after,
-    )  # fmt: skip
+        id=1,
+        person=1,
+        kind=QuestionKind.QUESTION,
+        source=QuestionSource.PORTAL,
+        locale="en",
+        text="?",
+        topic="other",
+        asked_at=START,
+        reply_due_at=START + 2 * DAY,
+        owner="care",
+        answered_at=answered_after and START + answered_after,
+    )
 
 
 def test_questions_are_answered_late_or_overdue() -> None:
@@ -134,9 +167,14 @@ def test_a_promise_that_nobody_keeps_is_missed() -> None:
 
 def test_whoever_was_never_told_stands_first_among_what_was_not_kept() -> None:
     notice = Noticed(
-        id="first-notice", template="first-notice", step="first-notice", stands="approved", drafted_at=START,
-        people={PersonState.SENT: 9}, not_told=1,
-    )  # fmt: skip
+        id="first-notice",
+        template="first-notice",
+        step="first-notice",
+        stands="approved",
+        drafted_at=START,
+        people={PersonState.SENT: 9},
+        not_told=1,
+    )
     late = Deadline(
         duty="x.office",
         recipient="the office",
@@ -157,9 +195,14 @@ def test_people_who_still_wait_at_the_end_are_named() -> None:
     named.
     """
     notice = Noticed(
-        id="update-1", template="update", step="update", stands="sending", drafted_at=START, first_at=START,
+        id="update-1",
+        template="update",
+        step="update",
+        stands="sending",
+        drafted_at=START,
+        first_at=START,
         people={PersonState.SENT: 7, PersonState.WAITING: 3},
-    )  # fmt: skip
+    )
     report = a_report(notices=(notice,))
     assert list(what_was_not_kept(report)) == ["3 people still wait for update-1, which stands sending in the end"]
     assert report.bad == 1

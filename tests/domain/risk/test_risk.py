@@ -733,8 +733,16 @@ def test_notes_and_times_change_nothing(facts: Facts, people: int | None) -> Non
     assert risk_to_people(facts.model_copy(update=noted), people) == risk_to_people(facts, people)
 
 
-@pytest.mark.parametrize(("sector", "cared_for"), [("hospital", True), ("private_hospital", True), ("healthcare", True),
-                                                   ("hospitality", False), ("health_food_retail", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sector", "cared_for"),
+    [
+        ("hospital", True),
+        ("private_hospital", True),
+        ("healthcare", True),
+        ("hospitality", False),
+        ("health_food_retail", False),
+    ],
+)
 def test_only_a_place_where_people_are_treated_is_in_health_care(sector: str, cared_for: bool) -> None:
     assert ("HIPAA-4F" in ids(STOLEN | {"sector": sector})) is cared_for
 

@@ -196,9 +196,11 @@ def test_what_is_missing_is_said_in_words() -> None:
         for needed in (1, 2, {"needed": 3, "roles": ["legal"]}, {"needed": 2, "roles": ["legal", "security"]})
     ]
     assert said == [
-        "1 more approval", "2 more approvals", "3 more approvals, with legal among them",
+        "1 more approval",
+        "2 more approvals",
+        "3 more approvals, with legal among them",
         "2 more approvals, by legal and security",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("written", [2, "2", {"needed": 2}, {"needed": 2, "roles": []}])

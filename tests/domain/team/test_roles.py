@@ -7,9 +7,15 @@ from amends.domain.team.verbs import VERBS, rule_of, why_not_call, why_not_call_
 from tests.builders import a_member
 
 HELD_FROM_RESPONDERS = (
-    "incident open", "run", "incident amend", "audience correct", "commitments drop", "commitments late",
-    "incident close", "incident destroy",
-)  # fmt: skip
+    "incident open",
+    "run",
+    "incident amend",
+    "audience correct",
+    "commitments drop",
+    "commitments late",
+    "incident close",
+    "incident destroy",
+)
 
 
 @pytest.mark.parametrize("verb", HELD_FROM_RESPONDERS)

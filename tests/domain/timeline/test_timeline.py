@@ -6,12 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.case.case import Case
-from amends.domain.case.states import (
-    IncidentState,
-    OccurrenceKind,
-    OccurrenceState,
-    RecordedOccurrence,
-)
+from amends.domain.case.states import IncidentState, OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty
@@ -60,7 +55,7 @@ def expected(case: Case, now: datetime, ahead: timedelta = 14 * DAY) -> dict[str
 
 def test_a_notice_waits_for_as_many_as_have_not_approved_it() -> None:
     case = an_assessed_case(notices=(a_notice(approvals=("omar",)),))
-    assert [(one.missing, one.whom) for one in waits(case, NOW, Wait.APPROVAL)] == [(1, "1 who may approve")]
+    assert [(wait.missing, wait.whom) for wait in waits(case, NOW, Wait.APPROVAL)] == [(1, "1 who may approve")]
 
 
 def test_nobody_of_the_team_is_named() -> None:
@@ -76,16 +71,16 @@ def test_the_roles_that_must_be_among_the_approvers_are_said() -> None:
 
 
 def test_approvers_have_the_time_that_the_playbook_gives_them() -> None:
-    assert [one.by for one in waits(an_assessed_case(), NOW, Wait.APPROVAL)] == [NOW + 24 * HOUR]
+    assert [wait.by for wait in waits(an_assessed_case(), NOW, Wait.APPROVAL)] == [NOW + 24 * HOUR]
 
 
 def test_a_first_notice_is_wanted_before_the_law_wants_people_told() -> None:
     duty = a_duty(id="eu.people", addressee=Addressee.PEOPLE, due_at=NOW + 5 * HOUR)
-    assert [one.by for one in waits(an_assessed_case(duty), NOW, Wait.APPROVAL)] == [NOW + 5 * HOUR]
+    assert [wait.by for wait in waits(an_assessed_case(duty), NOW, Wait.APPROVAL)] == [NOW + 5 * HOUR]
 
 
 def test_an_approval_that_is_late_is_overdue() -> None:
-    assert [one.overdue for one in waits(an_assessed_case(), LATER, Wait.APPROVAL)] == [True]
+    assert [wait.overdue for wait in waits(an_assessed_case(), LATER, Wait.APPROVAL)] == [True]
 
 
 def test_a_rejected_notice_waits_to_be_written_anew() -> None:
@@ -132,7 +127,7 @@ def test_messages_on_which_only_a_person_may_decide_are_said(changes: dict[str, 
 
 def test_an_overdue_promise_waits_for_its_owner() -> None:
     late = a_commitment(due_at=NOW)
-    assert [one.whom for one in waits(a_told_case(commitments=(late,)), LATER, Wait.PROMISE)] == ["security"]
+    assert [wait.whom for wait in waits(a_told_case(commitments=(late,)), LATER, Wait.PROMISE)] == ["security"]
 
 
 def test_a_promise_that_is_not_due_yet_waits_for_nobody() -> None:
@@ -147,7 +142,7 @@ def test_open_questions_wait_for_who_answers_them() -> None:
 
 def test_a_legal_deadline_that_nobody_has_recorded_is_overdue() -> None:
     case = an_assessed_case(a_duty(due_at=NOW))
-    assert [one.overdue for one in waits(case, LATER, Wait.DEADLINE)] == [True]
+    assert [wait.overdue for wait in waits(case, LATER, Wait.DEADLINE)] == [True]
 
 
 def test_what_was_filed_is_not_asked_for_again() -> None:
@@ -160,7 +155,7 @@ def test_what_was_filed_is_not_asked_for_again() -> None:
 
 def test_duties_of_the_same_time_stand_in_one_line() -> None:
     duties = (a_duty(id=f"law-{n}", recipient_name=f"Office {n}", due_at=NOW) for n in range(4))
-    assert [(one.missing, one.what) for one in waits(an_assessed_case(*duties), LATER, Wait.DEADLINE)] == [
+    assert [(wait.missing, wait.what) for wait in waits(an_assessed_case(*duties), LATER, Wait.DEADLINE)] == [
         (4, "Office 0, Office 1 and 2 more: nothing is recorded")
     ]
 
@@ -229,7 +224,7 @@ def test_a_missed_update_waits_for_the_lead_until_one_has_come() -> None:
     sent = a_notice(stage=NoticeStage.SENT, sent_at=NOW, next_news_at=NOW + 3 * DAY)
     late = a_notice(id="update-1", step="update", stage=NoticeStage.SENT, sent_at=NOW + 3 * DAY + 2 * HOUR)
     after = NOW + 4 * DAY
-    assert [one.overdue for one in waits(a_told_case(notices=(sent,)), after, Wait.NEWS)] == [True]
+    assert [wait.overdue for wait in waits(a_told_case(notices=(sent,)), after, Wait.NEWS)] == [True]
     assert waits(a_told_case(notices=(sent, late)), after, Wait.NEWS) == []
     missed = "the time for news that first-notice named was missed: update-1 came 2 h late"
     assert missed in the_news(late, now=after)

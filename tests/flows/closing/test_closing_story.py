@@ -92,7 +92,7 @@ async def test_closing_is_refused_until_its_criteria_are_met(told: Closing) -> N
     told.file()
     await told.work_until(START + 13 * DAY)
     told.file()
-    for soon in (one for one in told.case().commitments if one.overdue(START + 20 * DAY)):
+    for soon in (commitment for commitment in told.case().commitments if commitment.overdue(START + 20 * DAY)):
         told.keep(soon.id)
     await told.work_until(START + 15 * DAY)
     assert told.close() == ["commitments_settled"]
@@ -114,7 +114,7 @@ async def test_two_people_pass_over_what_is_missing_by_name(told: Closing) -> No
         told.override(criterion, OMAR)
     assert told.close() == []
     assert await told.swept() is IncidentState.CLOSED
-    said = [one for one in told.ledger.audit.entries(INCIDENT) if one.act == "closing override"]
+    said = [entry for entry in told.ledger.audit.entries(INCIDENT) if entry.act == "closing override"]
     assert {(one.actor, one.subject) for one in said} == {(who.name, one) for who in (LEAD, OMAR) for one in left}
 
 
@@ -153,12 +153,12 @@ async def test_a_review_follows_and_its_lesson_is_told(told: Closing) -> None:
     assert await told.swept() is IncidentState.CLOSED
     told.clock.now = told.case().events["closed"] + 31 * DAY
     await told.work()
-    (review,) = [one for one in told.case().occurrences if one.step == "review"]
+    (review,) = [occurrence for occurrence in told.case().occurrences if occurrence.step == "review"]
     assert review.state is OccurrenceState.WAITING
     told.add("new-locks")
     note = told.ledger.reviews.note(INCIDENT, ReviewKind.LESSON, "Locks first.", LEAD.name, told.clock.now)
     told.ledger.reviews.becomes(INCIDENT, note.number, "new-locks", LEAD.name, told.clock.now)
-    replies = [ReplyTime(*one) for one in told.ledger.reviews.reply_times(INCIDENT)]
+    replies = [ReplyTime(*reply_time) for reply_time in told.ledger.reviews.reply_times(INCIDENT)]
     ended = told.ledger.reviews.end(
         INCIDENT, "review", figures(told.case(), replies, told.clock.now), LEAD.name, told.clock.now
     )

@@ -23,7 +23,7 @@ MOVED_AWAY = RemedyOutcome(RemedyState.NOT_POSSIBLE, "moved")
 
 async def told_sound(locks: Locks) -> list[Person]:
     """The people with a mailbox, all of whom were told that their lock is sound."""
-    locks.settle({one.number: SOUND for one in locks.people[:FEW]})
+    locks.settle({person.number: SOUND for person in locks.people[:FEW]})
     await locks.kept()
     return locks.by_mail()
 
@@ -32,7 +32,7 @@ def correct(locks: Locks, person: Person, outcome: RemedyOutcome = REPLACED) -> 
     why = "two doors were mixed up"
     return locks.ledger.remedies.correct(
         INCIDENT, "locks", person.number, RightOutcome(outcome, why), LEAD.name, locks.clock.now
-    )  # fmt: skip
+    )
 
 
 async def tell(locks: Locks) -> None:
@@ -79,7 +79,7 @@ async def test_the_record_keeps_what_each_message_told(locks: Locks) -> None:
     assert correct(locks, person, MOVED_AWAY).notice == SECOND
     await tell(locks)
     record = locks.ledger.dossiers.read(INCIDENT, person.number, locks.clock.now)
-    texts = {one.notice: one.text for one in with_words(record, locks.context.links).messages}
+    texts = {message.notice: message.text for message in with_words(record, locks.context.links).messages}
     clean, changed, moved = (words[person.locale] for words in (CLEAN, CHANGED, MOVED))
     said = {name: [words in texts[name] for words in (clean, changed, moved)] for name in (FIRST, SECOND)}
     assert said == {FIRST: [True, True, False], SECOND: [False, True, True]}

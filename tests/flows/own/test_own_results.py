@@ -41,11 +41,15 @@ class Locks(Promising):
     async def promise(self, persons: tuple[int, ...] = ()) -> None:
         """Tell everybody in the list of the promise, or these persons only."""
         one = Commitment(
-            id="locks", kind=CommitmentKind.OTHER, owner="Facilities", per_person=WORDS, kept=KEPT,
+            id="locks",
+            kind=CommitmentKind.OTHER,
+            owner="Facilities",
+            per_person=WORDS,
+            kept=KEPT,
             audience=Persons("locks") if persons else EVERYONE,
             promise={"en": "We will look at your lock.", "zh-CN": "我们将检查您的门锁。"},
             due_at=self.clock.now + timedelta(days=20),
-        )  # fmt: skip
+        )
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
         await self.work_until(self.clock.now + timedelta(days=4))
 
@@ -73,7 +77,7 @@ class Locks(Promising):
 
     def heard(self) -> set[int]:
         """The people who have a message that the promise is kept."""
-        return set().union(*(self.got(one) for one in self.notices() if one.startswith("promise-kept-locks")))
+        return set().union(*(self.got(notice) for notice in self.notices() if notice.startswith("promise-kept-locks")))
 
 
 @pytest.fixture
@@ -115,12 +119,14 @@ async def test_two_people_read_different_results(locks: Locks) -> None:
 
 async def test_the_dossier_repeats_a_result_word_for_word(locks: Locks) -> None:
     first = locks.by_mail()[0]
-    locks.settle({one.number: SOUND for one in locks.people[:FEW]} | {first.number: REPLACED})
+    locks.settle({person.number: SOUND for person in locks.people[:FEW]} | {first.number: REPLACED})
     await locks.kept()
     refused = locks.ledger.remedies.settle(INCIDENT, "locks", {first.number: SOUND}, LEAD.name, locks.clock.now)
     assert refused.refused == {first.number: f"the result replaced was told already; {CORRECT}"}
     record = locks.ledger.dossiers.read(INCIDENT, first.number, locks.clock.now)
-    texts = [one.text for one in with_words(record, locks.context.links).messages if "promise-kept" in one.notice]
+    texts = [
+        message.text for message in with_words(record, locks.context.links).messages if "promise-kept" in message.notice
+    ]
     assert CHANGED[first.locale] in "".join(texts)
 
 
@@ -159,7 +165,7 @@ async def test_a_latecomer_hears_their_result_when_it_is_known(locks: Locks) -> 
 
 async def told_after_the_end(locks: Locks) -> int:
     """The number of somebody to whom the promise was told after it was kept."""
-    locks.settle({one.number: SOUND for one in locks.people[:FEW]})
+    locks.settle({person.number: SOUND for person in locks.people[:FEW]})
     await locks.kept()
     locks.list_is(locks.people[: FEW + 1])
     await locks.work_until(locks.clock.now + timedelta(days=8))
@@ -192,10 +198,10 @@ async def test_a_latecomer_does_not_read_that_theirs_is_kept(locks: Locks) -> No
 
 async def test_approvers_read_every_result_that_can_be_told(locks: Locks) -> None:
     """The draft binds the words of all results, so that other words are another draft."""
-    locks.settle({one.number: SOUND for one in locks.people[:FEW]})
+    locks.settle({person.number: SOUND for person in locks.people[:FEW]})
     locks.keep("locks")
     await locks.work_until(locks.clock.now + timedelta(days=1), approve=False)
-    (news,) = (one for one in locks.notices() if one.startswith("promise-kept-locks"))
+    (news,) = (notice for notice in locks.notices() if notice.startswith("promise-kept-locks"))
     draft = locks.ledger.notices.latest_draft(INCIDENT, news)
     assert set(draft.results) == {"sound", "replaced", "moved", "declined"}
     assert f"replaced, zh-CN: {CHANGED['zh-CN']}" in draft.results_in_words

@@ -56,9 +56,7 @@ texts:
     what_it_means: Somebody could use the records to open an account in your name.
     what_we_do: We closed the hole and told the police.
 """
-COLUMNS = (
-    "id", "name", "email", "phone", "locale", "country", "region", "postal_address", "consents_to_email",
-)  # fmt: skip
+COLUMNS = ("id", "name", "email", "phone", "locale", "country", "region", "postal_address", "consents_to_email")
 STATES = ("CA", "NY", "TX", "MA")
 PEOPLE = 60
 Row = dict[str, str]
@@ -116,7 +114,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> RehearsalReport:
 
 
 def duty(found: RehearsalReport, state: str) -> Deadline:
-    return next(one for one in found.deadlines if one.duty == f"us-{state.lower()}.individuals")
+    return next(deadline for deadline in found.deadlines if deadline.duty == f"us-{state.lower()}.individuals")
 
 
 def test_the_list_is_as_it_should_be() -> None:
@@ -156,7 +154,10 @@ def test_letters_go_to_whom_no_email_tells(played: RehearsalReport) -> None:
     letters = sum(bool(row["postal_address"]) and not row["consents_to_email"] for row in ROWS)
     (act,) = [one.what for one in played.team if "print shop" in one.what and "first-notice" in one.what]
     assert act == f"hands {letters} letters of first-notice to the print shop"
-    arrived = {one.channel: one.arrived for one in next(n for n in played.notices if n.id == "first-notice").channels}
+    arrived = {
+        channel.channel: channel.arrived
+        for channel in next(n for n in played.notices if n.id == "first-notice").channels
+    }
     assert arrived[ChannelKind.SMS] == PEOPLE and arrived[ChannelKind.EMAIL] == sum(bool(row["email"]) for row in ROWS)
 
 

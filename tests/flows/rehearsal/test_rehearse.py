@@ -111,7 +111,7 @@ def notice(found: RehearsalReport, name: str) -> Noticed:
 
 
 def on(found: RehearsalReport, name: str, kind: ChannelKind) -> ChannelNumbers:
-    return next(one for one in notice(found, name).channels if one.channel is kind)
+    return next(channel for channel in notice(found, name).channels if channel.channel is kind)
 
 
 def told_after(found: RehearsalReport, moment: datetime) -> list[Noticed]:
@@ -127,12 +127,12 @@ def an_outage_delays_and_loses_nothing(found: RehearsalReport) -> None:
     assert on(found, "first-notice", SMS).first_at == found.start + 2 * HOUR
     assert notice(found, "first-notice").people.get(PersonState.WAITING, 0) <= 2  # those are letters
     assert mails.arrived > PEOPLE * 3 / 4
-    assert any("down" in one.what for one in found.troubles)
+    assert any("down" in trouble.what for trouble in found.troubles)
 
 
 def addresses_bounce_and_others_take_over(found: RehearsalReport) -> None:
     channels = notice(found, "first-notice").channels
-    assert sum(one.refused for one in channels) > 0 or any("came back" in one.what for one in found.injected)
+    assert sum(channel.refused for channel in channels) > 0 or any("came back" in one.what for one in found.injected)
 
 
 def a_leak_is_answered(found: RehearsalReport) -> None:
@@ -163,19 +163,19 @@ def others_step_in(found: RehearsalReport) -> None:
 def the_cohort_gets_the_first_notice(found: RehearsalReport) -> None:
     first = notice(found, "first-notice")
     assert sum(first.people.values()) == found.people == PEOPLE
-    last = max(one.last_at for one in first.channels if one.last_at)
+    last = max(channel.last_at for channel in first.channels if channel.last_at)
     assert last >= found.start + 4 * DAY
     assert any("more people are found" in one.what for one in found.injected)
 
 
 def those_promised_are_told_that_it_is_late(found: RehearsalReport) -> None:
-    late = [one for one in found.commitments if one.outcome is RehearsedOutcome.LATE]
+    late = [commitment for commitment in found.commitments if commitment.outcome is RehearsedOutcome.LATE]
     assert [one.new_due_at - one.due_at for one in late if one.new_due_at] == [7 * DAY]
     assert notice(found, f"promise-late-{late[0].id}-1").first_at
 
 
 def the_missed_deadline_is_named(found: RehearsalReport) -> None:
-    late = [one for one in found.deadlines if one.outcome.bad]
+    late = [deadline for deadline in found.deadlines if deadline.outcome.bad]
     assert late
     assert found.bad >= len(late)
     assert any(late[0].duty in one.what for one in found.injected)
@@ -235,7 +235,7 @@ def test_everybody_who_can_be_told_is_told_by_every_notice(whole: RehearsalRepor
 
 def test_updates_come_by_the_time_that_was_named(whole: RehearsalReport) -> None:
     assert len(whole.named_times) > 4
-    assert {one.outcome for one in whole.named_times} == {RehearsedOutcome.MET}
+    assert {named_time.outcome for named_time in whole.named_times} == {RehearsedOutcome.MET}
 
 
 def test_people_never_wait_longer_than_the_playbook_says(whole: RehearsalReport) -> None:
@@ -243,7 +243,7 @@ def test_people_never_wait_longer_than_the_playbook_says(whole: RehearsalReport)
     first.
     """
     assert whole.silences[0].length <= 7 * DAY + 12 * HOUR
-    assert [one.length for one in whole.silences] == sorted((s.length for s in whole.silences), reverse=True)
+    assert [silence.length for silence in whole.silences] == sorted((s.length for s in whole.silences), reverse=True)
 
 
 def test_the_same_order_gives_the_same_report(rehearsed: Rehearse) -> None:
@@ -254,7 +254,7 @@ def test_the_same_order_gives_the_same_report(rehearsed: Rehearse) -> None:
 
 def test_a_slow_team_misses_deadlines_and_the_report_names_them(rehearsed: Rehearse) -> None:
     found = rehearsed("customer-data-theft", days=5, approve_after=Span(days=3), file_after=Span(days=3))
-    assert [one.duty for one in found.deadlines if one.outcome.bad]
+    assert [deadline.duty for deadline in found.deadlines if deadline.outcome.bad]
 
 
 def test_a_team_that_cannot_answer_so_many_answers_late(rehearsed: Rehearse, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_the_team_does_tasks_in_time_and_the_next_ones_follow(rehearsed: Rehears
 
 
 def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: RehearsalReport) -> None:
-    kept = [one for one in whole.commitments if one.settled_at]
+    kept = [commitment for commitment in whole.commitments if commitment.settled_at]
     assert len(kept) >= 4
     assert all(one.told and one.settled_at and one.settled_at < one.due_at for one in kept)
     assert {CommitmentState.KEPT.value} == {"kept"}
@@ -430,9 +430,12 @@ def test_nor_when_its_process_is_told_of_the_home(
     environment = {**os.environ, "AMENDS_HOME": str(home), "PREFECT_HOME": str(tmp_path / "prefect")}
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
     done = subprocess.run(
-        [sys.executable, "-m", "flows.rehearsal", str(folder)], env=environment, capture_output=True, text=True,
+        [sys.executable, "-m", "flows.rehearsal", str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     found = RehearsalReport.model_validate_json((folder / FOUND).read_text())
     assert on(found, "first-notice", EMAIL).arrived == len(CANARIES)

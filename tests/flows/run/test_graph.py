@@ -47,7 +47,11 @@ class Story:
 
     async def _latest(self) -> tuple[FlowRun, dict[str, TaskRun]]:
         async with get_client() as client:
-            begun = {one.start_time: one for one in await client.read_flow_runs() if one.start_time}
+            begun = {
+                read_flow_run.start_time: read_flow_run
+                for read_flow_run in await client.read_flow_runs()
+                if read_flow_run.start_time
+            }
             run = begun[max(begun)]
             return run, await _tasks(client, run)
 
@@ -57,8 +61,12 @@ class Story:
 
     async def _standing(self, step: str) -> FlowRun:
         async with get_client() as client:
-            runs = [one for one in await client.read_flow_runs() if tag_of(INCIDENT) in one.tags]
-        mine = [one for one in runs if str(one.idempotency_key).startswith(f"{INCIDENT}:{step}:")]
+            runs = [
+                read_flow_run
+                for read_flow_run in await client.read_flow_runs()
+                if tag_of(INCIDENT) in read_flow_run.tags
+            ]
+        mine = [run for run in runs if str(run.idempotency_key).startswith(f"{INCIDENT}:{step}:")]
         (found,) = (one for one in mine if one.state_type is StateType.SCHEDULED)
         return found
 
@@ -66,16 +74,18 @@ class Story:
 async def _tasks(client: PrefectClient, run: FlowRun) -> dict[str, TaskRun]:
     """Return the tasks of the run, which Prefect's server stores a moment after they ended."""
     for _ in range(200):
-        tasks = [one for one in await client.read_task_runs() if one.flow_run_id == run.id]
+        tasks = [
+            read_task_run for read_task_run in await client.read_task_runs() if read_task_run.flow_run_id == run.id
+        ]
         if _are_over(run, tasks):
-            return {one.name: one for one in sorted(tasks, key=lambda one: one.start_time or START)}
+            return {task.name: task for task in sorted(tasks, key=lambda task: task.start_time or START)}
         await asyncio.sleep(0.1)
     raise AssertionError(f"the tasks of {run.name} are not all there")
 
 
 def _are_over(run: FlowRun, tasks: list[TaskRun]) -> bool:
-    last = run.name.startswith("look after") or END in {one.name for one in tasks}
-    return last and all(one.state and one.state.is_final() for one in tasks)
+    last = run.name.startswith("look after") or END in {task.name for task in tasks}
+    return last and all(task.state and task.state.is_final() for task in tasks)
 
 
 @pytest.fixture
@@ -89,7 +99,7 @@ def story(server: None, tmp_path: Path) -> Iterator[Story]:
 
 async def _logged(run: FlowRun) -> list[str]:
     async with get_client() as client:
-        return [one.message for one in await client.read_logs() if one.flow_run_id == run.id]
+        return [read_log.message for read_log in await client.read_logs() if read_log.flow_run_id == run.id]
 
 
 async def _delete_all() -> None:

@@ -180,9 +180,7 @@ def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) ->
     ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
 
 
-async def test_a_notice_to_an_empty_segment_alerts_and_tells_nobody(
-    context: Context,
-) -> None:
+async def test_a_notice_to_an_empty_segment_alerts_and_tells_nobody(context: Context) -> None:
     """When a notice goes to a segment in which nobody is, the lead gets an alert that names the segment, and nobody
     counts as told.
     """
@@ -210,9 +208,7 @@ def correct(ledger: Ledger, people: Iterable[Person]) -> None:
     ledger.corrections.apply(correction, said, "", "lena", START)
 
 
-async def test_told_people_count_though_a_new_list_lacks_their_segment(
-    context: Context,
-) -> None:
+async def test_told_people_count_though_a_new_list_lacks_their_segment(context: Context) -> None:
     """People who were told stay told when a corrected list has nobody in their segment any more: the case counts as
     notified and its updates are planned.
     """
@@ -242,9 +238,7 @@ async def test_people_a_new_list_dropped_before_sending_are_not_told(context: Co
     assert "notified" not in context.ledger.cases.read(INCIDENT, START).events
 
 
-async def test_an_email_to_a_vanished_segment_ends_without_approval(
-    context: Context,
-) -> None:
+async def test_an_email_to_a_vanished_segment_ends_without_approval(context: Context) -> None:
     """A released email notice to a segment that a corrected list has no more ends without another approval, and nobody
     counts as notified. When a list brings people of the segment again, the notice waits for approval.
     """
@@ -316,9 +310,7 @@ async def released_but_to_one(context: Context) -> int:
     return waits
 
 
-async def test_a_notice_that_reached_all_of_a_new_list_ends_unapproved(
-    context: Context,
-) -> None:
+async def test_a_notice_that_reached_all_of_a_new_list_ends_unapproved(context: Context) -> None:
     """A notice that has reached everybody whom the corrected list still has ends as sent without another approval, and
     the lead hears that nobody in the list waits for it.
     """
@@ -347,9 +339,7 @@ async def test_a_version_for_newcomers_dropped_by_a_list_is_dropped(context: Con
     assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
-async def test_a_notice_not_stored_in_full_does_not_end(
-    context: Context,
-) -> None:
+async def test_a_notice_not_stored_in_full_does_not_end(context: Context) -> None:
     """A notice of which not every message was stored does not end, although no message waits, but is drafted again for
     approval.
     """
@@ -363,9 +353,7 @@ async def test_a_notice_not_stored_in_full_does_not_end(
     assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
-async def test_a_lead_hears_at_once_of_a_notice_too_few_may_approve(
-    context: Context,
-) -> None:
+async def test_a_lead_hears_at_once_of_a_notice_too_few_may_approve(context: Context) -> None:
     """When too few members may approve a notice because the others wrote its facts or its list, the lead gets an alert
     at once that names the authors.
     """
@@ -573,7 +561,7 @@ async def test_what_stops_one_commitments_notice_stops_no_other(
     the run names the blocked notice only, and the occurrence waits.
     """
     by_evidence = dict(zip(evidence, kept(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
-    fits, stops = (f"promise-kept-{by_evidence[one]}-1" for one in SAYS)
+    fits, stops = (f"promise-kept-{by_evidence[say]}-1" for say in SAYS)
     for _ in range(2):
         with pytest.raises(ContentError, match=f"{stops} .* L104") as refused:
             await follow_up.fn(INCIDENT, "promises", 1)

@@ -953,9 +953,14 @@ def test_closing_a_case_removes_the_runs_that_were_to_come(lead: Lead, tmp_path:
 def test_a_follow_up_after_closing_is_set_up_again_in_prefect(lead: Lead, tmp_path: Path) -> None:
     """A follow-up that outlives its closed case is set up again after Prefect has lost its database."""
     renew = {
-        "id": "renew", "phase": "follow_up", "after": "90d", "of": "opened", "task": "Renew the monitoring.",
-        "owner": "Privacy office", "within": "5d",
-    }  # fmt: skip
+        "id": "renew",
+        "phase": "follow_up",
+        "after": "90d",
+        "of": "opened",
+        "task": "Renew the monitoring.",
+        "owner": "Privacy office",
+        "within": "5d",
+    }
     playbook, wording = load_playbook("customer-data-theft")
     steps = (step for step in playbook.steps if not step.review)
     longer = playbook.model_copy(update={"steps": (*steps, Step.model_validate(renew))})

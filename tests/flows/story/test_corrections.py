@@ -191,7 +191,7 @@ async def test_a_draft_overtaken_by_the_facts_leaves_nobody_a_correction(told: T
     approve_all(told.ledger, told.clock.now)
     await sweep.fn(INCIDENT)
     assert told.got(f"correction-{number}") == set()
-    (one,) = [one for one in told.ledger.cases.read(INCIDENT).notices if one.id == f"correction-{number}"]
+    (one,) = [notice for notice in told.ledger.cases.read(INCIDENT).notices if notice.id == f"correction-{number}"]
     assert one.stage in (NoticeStage.DRAFTED, NoticeStage.DROPPED)
 
 
@@ -212,15 +212,18 @@ async def test_a_promise_decided_later_is_given_by_the_next_update(told: Told) -
     told.clock.now += DAY
     file = told.ledger.cases.incident_file(INCIDENT)
     locks = PlannedCommitment(
-        id="new-locks", kind=CommitmentKind.SECURITY_FIX, owner="Facilities", due=Span.parse("7d"),
+        id="new-locks",
+        kind=CommitmentKind.SECURITY_FIX,
+        owner="Facilities",
+        due=Span.parse("7d"),
         promise={"en": "We will put new locks on every van.", "zh-CN": "我们将为每辆车更换新锁。"},
-    )  # fmt: skip
+    )
     amended = file.model_copy(update={"commitments": (*file.commitments, locks)})
     told.ledger.incidents.amend(amended, LEAD.name, told.clock.now)
-    assert "new-locks" not in {one.id for one in told.ledger.commitments.all(INCIDENT)}
+    assert "new-locks" not in {commitment.id for commitment in told.ledger.commitments.all(INCIDENT)}
     told.clock.now = START + 3 * DAY
     await told.tell("update")
-    made = {one.id: one for one in told.ledger.commitments.all(INCIDENT)}["new-locks"]
+    made = {commitment.id: commitment for commitment in told.ledger.commitments.all(INCIDENT)}["new-locks"]
     assert made.made_in == "update-1"
     values = {one.statement.key: one for one in by_statement(told.ledger.told.sayings(INCIDENT))}
     assert values["commitment:new-locks"].notices == ("update-1",)
@@ -229,7 +232,11 @@ async def test_a_promise_decided_later_is_given_by_the_next_update(told: Told) -
 def texts_of(told: Told, notice: str, channel: ChannelKind) -> dict[str, str]:
     """The English texts of this notice on a channel, by cohort."""
     draft = told.ledger.notices.latest_draft(INCIDENT, notice)
-    return {one.cohort: one.text for one in draft.variants if (one.locale, one.channel) == ("en", channel)}
+    return {
+        variant.cohort: variant.text
+        for variant in draft.variants
+        if (variant.locale, variant.channel) == ("en", channel)
+    }
 
 
 async def test_a_correction_says_what_was_wrong_and_what_is_right(told: Told) -> None:
@@ -252,8 +259,9 @@ async def test_whoever_was_told_something_else_reads_another_correction(told: To
     await told.tell("correction", number)
     emails = texts_of(told, f"correction-{number}", ChannelKind.EMAIL)
     assert sorted(text.split("We wrote: ")[1].split("\n")[0] for text in emails.values()) == [
-        "a theft", "somebody who works for us"
-    ]  # fmt: skip
+        "a theft",
+        "somebody who works for us",
+    ]
     assert told.got(f"correction-{number}") == told.got("first-notice")
     assert told.wrong() == ()
 

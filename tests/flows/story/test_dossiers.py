@@ -26,7 +26,12 @@ def dossier(told: Told, number: int) -> Dossier:
 
 def shown(dossiers: list[Dossier]) -> Words:
     """Channel, subject and text of every message in the dossiers."""
-    return Counter((one.channel, one.subject, one.text) for each in dossiers for one in each.messages if one.text)
+    return Counter(
+        (message.channel, message.subject, message.text)
+        for each in dossiers
+        for message in each.messages
+        if message.text
+    )
 
 
 def left(told: Told, folder: Path, numbers: list[int]) -> Words:
@@ -63,13 +68,15 @@ async def test_all_dossiers_together_are_what_left(told: Told, tmp_path: Path) -
     keep(told.ledger, INCIDENT, "audit", {"en": "It is done.", "zh-CN": "已完成。"}, LEAD.name, told.clock.now)
     told.clock.now += timedelta(days=1)
     await follow_up_due(told)
-    numbers = [one.number for one in told.people[: FEW + 1]]
+    numbers = [person.number for person in told.people[: FEW + 1]]
     dossiers = [dossier(told, number) for number in numbers]
     assert shown(dossiers) == left(told, tmp_path, numbers)
-    assert {one.notice for one in dossiers[0].messages} >= {"first-notice", "correction-1", "update-1"}
-    (corrected,) = [one for one in dossiers[0].corrections if one.about == "cause"]
+    assert {message.notice for message in dossiers[0].messages} >= {"first-notice", "correction-1", "update-1"}
+    (corrected,) = [correction for correction in dossiers[0].corrections if correction.about == "cause"]
     assert (corrected.was, corrected.now, corrected.corrected_in) == ("theft", "insider", "correction-1")
-    assert [one for one in dossiers[-1].corrections if one.about == "cause"] == [], "found late, told rightly"
-    kept = {one.id: one for one in dossiers[0].promises}["audit"]
+    assert [correction for correction in dossiers[-1].corrections if correction.about == "cause"] == [], (
+        "found late, told rightly"
+    )
+    kept = {promise.id: promise for promise in dossiers[0].promises}["audit"]
     assert (kept.fate, [one.notice for one in kept.told][-1]) == ("kept", "promise-kept-audit-1")
     assert kept.evidence in ("It is done.", "已完成。")

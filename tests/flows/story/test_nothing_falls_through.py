@@ -174,11 +174,11 @@ async def test_surprise_1_a_run_killed_before_the_draft_is_made_up(story: Story)
     """The occurrence was reopened and its run died: the ledger says that the draft is still due."""
     story.news()
     story.ledger.occurrences.reopen(INCIDENT, FIRST, 1, story.clock.now)
-    (first,) = [one for one in story.case.occurrences if one.step == FIRST]
+    (first,) = [occurrence for occurrence in story.case.occurrences if occurrence.step == FIRST]
     assert (first.state, FIRST in story.due()) == (OccurrenceState.WAITING, True)
     await story.tell(FIRST)
     assert story.hand_over() == 2
-    (first,) = [one for one in story.case.occurrences if one.step == FIRST]
+    (first,) = [occurrence for occurrence in story.case.occurrences if occurrence.step == FIRST]
     assert first.state is OccurrenceState.DONE
 
 
@@ -225,7 +225,7 @@ async def california(tmp_path: Path) -> AsyncIterator[Story]:
 
 
 def california_law(story: Story) -> DutyStatus:
-    return next(one for one in statuses(story.case, story.clock.now) if one.duty.id == CA)
+    return next(status for status in statuses(story.case, story.clock.now) if status.duty.id == CA)
 
 
 async def test_surprise_7_letters_and_substitute_notice_are_asked_for(california: Story) -> None:

@@ -69,11 +69,16 @@ class Promising:
 
     def add(
         self, name: str, audience: str = EVERYONE, persons: tuple[int, ...] = (), days: int = 20, **more: Any
-    ) -> None:  # fmt: skip
+    ) -> None:
         one = Commitment(
-            id=name, kind=CommitmentKind.OTHER, promise=LOCKS, owner="Facilities", audience=audience,
-            due_at=self.clock.now + days * DAY, **more,
-        )  # fmt: skip
+            id=name,
+            kind=CommitmentKind.OTHER,
+            promise=LOCKS,
+            owner="Facilities",
+            audience=audience,
+            due_at=self.clock.now + days * DAY,
+            **more,
+        )
         self.ledger.commitments.add(INCIDENT, [(one, persons)], LEAD.name, self.clock.now)
 
     def keep(self, name: str) -> None:
@@ -101,7 +106,7 @@ class Promising:
         return {line.person for line in self.ledger.statistics.lines(INCIDENT, notice) if line.person}
 
     def notices(self) -> dict[str, NoticeStage]:
-        return {one.id: one.stage for one in self.ledger.cases.read(INCIDENT, self.clock.now).notices}
+        return {notice.id: notice.stage for notice in self.ledger.cases.read(INCIDENT, self.clock.now).notices}
 
 
 def of_segment(people: list[Person], segment: str) -> set[int]:
@@ -268,9 +273,11 @@ async def test_each_round_of_a_promise_is_told_by_itself(told: Promising) -> Non
     await told.work_until(begin + 13 * DAY)
     told.keep("courses-3")
     await told.work_until(begin + 15 * DAY)
-    assert {one.id: one.state.value for one in told.ledger.commitments.all(INCIDENT) if one.series} == {
-        "courses": "kept", "courses-2": "broken", "courses-3": "kept",
-    }  # fmt: skip
+    assert {
+        commitment.id: commitment.state.value
+        for commitment in told.ledger.commitments.all(INCIDENT)
+        if commitment.series
+    } == {"courses": "kept", "courses-2": "broken", "courses-3": "kept"}
     about = [name for name in told.notices() if "courses" in name]
     assert [name for name in about if name.startswith("promise-made")] == ["promise-made-courses-1"]
     ends = [name for name in about if name.startswith(("promise-kept", "promise-late"))]

@@ -24,8 +24,10 @@ KINDS = (DataCategory.BASIC_IDENTITY, DataCategory.CONTACT, DataCategory.CREDENT
 ELEMENTS = tuple(some for size in (1, 2, 3) for some in combinations(KINDS, size))
 PHRASES = a_phrases(
     values={"cause": {word: said for said, word in CAUSES.items()}},
-    no_data=NO_DATA, not_so=NOT_SO, commitment_states={fate: fate for fate in FATES},
-)  # fmt: skip
+    no_data=NO_DATA,
+    not_so=NOT_SO,
+    commitment_states={fate: fate for fate in FATES},
+)
 ITEM = re.compile(r"^\W*(people|discovered|cause|data|promise|wrong) [=:] (.*)$", re.MULTILINE)
 """A line of a message that states something: `people = up to 20`."""
 
@@ -142,6 +144,11 @@ def statement(key: str, said: str, certainty: str) -> Statement:
 def person(number: int, mailbox: int, elements: int) -> Person:
     """Somebody with this mailbox, of whom some data were stolen; every second one is a merchant."""
     return a_person(
-        number=number, ref=f"C-{number}", name=f"C-{number}", email=f"box{mailbox}@mail.example", phone="",
-        data=ELEMENTS[elements % len(ELEMENTS)], segment="merchants" if number % 2 else "",
-    )  # fmt: skip
+        number=number,
+        ref=f"C-{number}",
+        name=f"C-{number}",
+        email=f"box{mailbox}@mail.example",
+        phone="",
+        data=ELEMENTS[elements % len(ELEMENTS)],
+        segment="merchants" if number % 2 else "",
+    )

@@ -64,7 +64,7 @@ def made(folder: Path) -> Path:
 
 def drafted(case: Case) -> list[NoticeStatus]:
     """The notices that wait for approval."""
-    return [one for one in case.notices if one.stage is NoticeStage.DRAFTED and one.current]
+    return [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
 
 
 def stands(commitment: Commitment) -> str:
@@ -177,10 +177,12 @@ class Team(RuleBasedStateMachine):
 
     def approve(self, notices: Sequence[NoticeStatus]) -> None:
         self.now += MINUTE
-        for one in notices:
-            draft = self.ledger.notices.latest_draft(INCIDENT, one.id)
+        for notice in notices:
+            draft = self.ledger.notices.latest_draft(INCIDENT, notice.id)
             self.ledger.notices.keep_preflight(draft, Preflight(messages=1), self.now)
-            self.ledger.approvals.decide(INCIDENT, one.id, APPROVERS[0], Decision.APPROVE, draft.binding, "", self.now)
+            self.ledger.approvals.decide(
+                INCIDENT, notice.id, APPROVERS[0], Decision.APPROVE, draft.binding, "", self.now
+            )
 
     def send(self, notice: str, most: int, fates: Iterator[str]) -> None:
         """Send so many messages, or all of them, and recover those of workers that died."""
@@ -260,9 +262,9 @@ class Team(RuleBasedStateMachine):
         for number in self.numbers.values():
             dossier = with_words(self.ledger.dossiers.read(INCIDENT, number, self.now), LINKS)
             held = Counter(
-                (one.notice, one.version, one.text, one.state is DeliveryState.UNCERTAIN)
-                for one in dossier.messages
-                if one.text
+                (message.notice, message.version, message.text, message.state is DeliveryState.UNCERTAIN)
+                for message in dossier.messages
+                if message.text
             )
             log = (one for one in self.relay.of(number) if one.back_at != NOW)
             assert held == Counter((one.notice, one.version, one.words, not one.answered) for one in log)

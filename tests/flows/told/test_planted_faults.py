@@ -42,7 +42,7 @@ def everybody_is_corrected(planting: pytest.MonkeyPatch) -> None:
 
 
 def what_may_have_arrived_tells_nobody(planting: pytest.MonkeyPatch) -> None:
-    planting.setattr(told, "TELLS", tuple(one for one in told.TELLS if one is not DeliveryState.UNCERTAIN))
+    planting.setattr(told, "TELLS", tuple(tell for tell in told.TELLS if tell is not DeliveryState.UNCERTAIN))
 
 
 def what_is_suspected_counts_as_confirmed(planting: pytest.MonkeyPatch) -> None:

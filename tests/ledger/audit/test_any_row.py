@@ -214,9 +214,11 @@ def _send(ledger: Ledger) -> None:
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-    answers = [(one, Receipt(one.key, Status.SENT, "250", "Q1")) for one in claims]
+    answers = [(claim, Receipt(claim.key, Status.SENT, "250", "Q1")) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
-    ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {"sent": len(claims)}, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases(
+        sorted({claim.lease for claim in claims}), {"sent": len(claims)}, INCIDENT, NOTICE, NOW
+    )
     ledger.deliveries.finish(INCIDENT, NOTICE, NOW)
 
 

@@ -115,12 +115,7 @@ def test_an_approval_that_was_taken_back_does_not_come_back(ledger: Ledger, draf
     ledger.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, draft.binding, "no", NOW)
     with pytest.raises(ApprovalMissing, match="rejected"):
         release(ledger)
-    forge(
-        ledger,
-        "DELETE FROM vote WHERE member = 'omar'",
-        "INSERT INTO vote SELECT * FROM kept",
-        "DROP TABLE kept",
-    )
+    forge(ledger, "DELETE FROM vote WHERE member = 'omar'", "INSERT INTO vote SELECT * FROM kept", "DROP TABLE kept")
     with pytest.raises(LedgerAltered, match=r"omar, [0-9a-f]+ of table vote is not what the audit chain knows"):
         release(ledger)
     assert re.search("omar, [0-9a-f]+ of table vote is not what the audit chain knows", found(ledger))

@@ -28,8 +28,7 @@ def ask(ledger: Ledger, person: int = 1, once: str = "a") -> int:
 
 
 @pytest.mark.parametrize(
-    ("asked", "due"),
-    [("2026-11-24", "2026-12-24"), ("2027-01-31", "2027-02-28"), ("2026-12-15", "2027-01-15")],
+    ("asked", "due"), [("2026-11-24", "2026-12-24"), ("2027-01-31", "2027-02-28"), ("2026-12-15", "2027-01-15")]
 )
 def test_a_request_is_due_after_a_calendar_month(asked: str, due: str) -> None:
     at, until = (datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=UTC) for day in (asked, due))

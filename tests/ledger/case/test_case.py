@@ -78,9 +78,7 @@ def test_a_person_with_two_messages_counts_by_the_better_one(ledger_on_sqlite: L
     assert notice.people == {PersonState.SENT: 1}
 
 
-def test_a_next_try_is_named_only_when_nothing_else_is_left(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_next_try_is_named_only_when_nothing_else_is_left(ledger_on_sqlite: Ledger) -> None:
     """A notice names the time of its next try only when every other message has its answer."""
     ledger = sending(ledger_on_sqlite)
     assert ledger.cases.read(INCIDENT).notices[0].next_try_at is None

@@ -61,11 +61,8 @@ def test_a_dossier_has_each_answer_and_how_it_came(ledger: Ledger) -> None:
     ledger.answers.correct(INCIDENT, wrong, {"en": "Yes."}, "mei", LATER)
     ledger.answers.reopen(INCIDENT, question, LATER, "Which card?")
     (asked,) = ledger.dossiers.read(INCIDENT, 1, LATER).dossier.questions
-    said = [(one.kind, one.text, one.corrected, one.channel, one.state) for one in asked.answers]
-    assert said == [
-        ("given", "No.", True, "email", "withdrawn"),
-        ("correction", "Yes.", False, "email", "waiting"),
-    ]
+    said = [(answer.kind, answer.text, answer.corrected, answer.channel, answer.state) for answer in asked.answers]
+    assert said == [("given", "No.", True, "email", "withdrawn"), ("correction", "Yes.", False, "email", "waiting")]
     assert asked.objection == "Which card?"
 
 

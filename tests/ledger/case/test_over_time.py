@@ -20,9 +20,7 @@ from tests.ledger.deliver.test_statistics import EMAIL, MESSAGES, WEBSITE, relea
 BERLIN = "Europe/Berlin"
 REACHED = (PersonState.DELIVERED, PersonState.SENT)
 SENT = DeliveryState.SENT
-fates = st.lists(
-    st.tuples(st.sampled_from(DeliveryState), st.integers(0, 3)), min_size=MESSAGES, max_size=MESSAGES
-)  # fmt: skip
+fates = st.lists(st.tuples(st.sampled_from(DeliveryState), st.integers(0, 3)), min_size=MESSAGES, max_size=MESSAGES)
 
 
 @pytest.fixture

@@ -20,10 +20,7 @@ LATER = NOW + timedelta(hours=1)
 
 
 STATING: dict[str, Any] = {
-    "variants": (
-        a_variant(states=("cause", "elements")),
-        a_variant(channel=ChannelKind.SMS, states=("cause",)),
-    ),
+    "variants": (a_variant(states=("cause", "elements")), a_variant(channel=ChannelKind.SMS, states=("cause",))),
     "channels": (ChannelKind.EMAIL,),
     "statements": (CAUSE, ELEMENTS),
 }
@@ -67,7 +64,7 @@ def test_a_message_that_was_refused_tells_nobody(ledger: Ledger) -> None:
 
 def test_a_message_that_still_waits_tells_nobody(ledger: Ledger) -> None:
     sent(ledger, Status.DEFERRED, Status.SENT)
-    assert [one.people for one in ledger.told.sayings(INCIDENT)] == [1]
+    assert [saying.people for saying in ledger.told.sayings(INCIDENT)] == [1]
 
 
 def test_a_person_was_told_their_own_data(ledger: Ledger) -> None:

@@ -29,9 +29,16 @@ DUE = NOW + timedelta(days=14)
 def claim_rules(**changes: Any) -> ClaimRules:
     """Euros: 25 by rule, one approver up to 100, evidence above 250, at most 200 for a claim, 300 for a person, 1000 in all."""
     given: dict[str, Any] = {
-        "currency": "EUR", "last_day": date(2027, 3, 31), "one_approver_up_to": 100, "by_rule_up_to": 25,
-        "evidence_above": 250, "cap": 200, "cap_per_person": 300, "budget": 1000, "pay_from": OURS.model_dump(),
-    }  # fmt: skip
+        "currency": "EUR",
+        "last_day": date(2027, 3, 31),
+        "one_approver_up_to": 100,
+        "by_rule_up_to": 25,
+        "evidence_above": 250,
+        "cap": 200,
+        "cap_per_person": 300,
+        "budget": 1000,
+        "pay_from": OURS.model_dump(),
+    }
     return ClaimRules.model_validate(given | changes)
 
 
@@ -70,9 +77,17 @@ def in_china(holder: str = "李雷") -> Account:
 def a_claim(amount: str = "50", **changes: Any) -> NewClaim:
     """A claim of person 1 from their page, with an account."""
     given: dict[str, Any] = {
-        "person": 1, "text": "A new bank card.", "asked": euros(amount), "locale": "en", "source": ClaimWay.PAGE,
-        "once": "a", "at": NOW, "due_at": DUE, "account": an_account(), "device": "192.0.2.7",
-    }  # fmt: skip
+        "person": 1,
+        "text": "A new bank card.",
+        "asked": euros(amount),
+        "locale": "en",
+        "source": ClaimWay.PAGE,
+        "once": "a",
+        "at": NOW,
+        "due_at": DUE,
+        "account": an_account(),
+        "device": "192.0.2.7",
+    }
     return NewClaim(**(given | changes))
 
 
@@ -82,9 +97,15 @@ def claimed(ledger: Ledger, amount: str = "50", by: str = "", **changes: Any) ->
 
 
 def decided(
-    ledger: Ledger, claim: int, amount: str, by: Member = OMAR, reason: str = "", rules: ClaimRules = RULES,
-    now: datetime = NOW, unproven: str = "",
-) -> CompensationClaim:  # fmt: skip
+    ledger: Ledger,
+    claim: int,
+    amount: str,
+    by: Member = OMAR,
+    reason: str = "",
+    rules: ClaimRules = RULES,
+    now: datetime = NOW,
+    unproven: str = "",
+) -> CompensationClaim:
     """Record a decision; an amount of 0 rejects."""
     verdict = ClaimVerdict(euros(amount).minor, reason, unproven)
     return ledger.claims.decide(INCIDENT, claim, verdict, terms(ledger, rules), by, now)

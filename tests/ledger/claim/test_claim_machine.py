@@ -137,21 +137,25 @@ class Claiming(RuleBasedStateMachine):
     @invariant()
     def no_claim_is_paid_twice(self) -> None:
         for claim in self.state():
-            assert sum(one.state in UNDER_WAY for one in claim.payments) <= 1
+            assert sum(payment.state in UNDER_WAY for payment in claim.payments) <= 1
             assert claim.state is not ClaimState.PAID or claim.payments[-1].state is PaymentState.PAID
 
     @invariant()
     def none_is_granted_without_its_approvals(self) -> None:
         for claim in self.state():
             if claim.granted is None:
-                assert not any(one.state in UNDER_WAY for one in claim.payments)
+                assert not any(payment.state in UNDER_WAY for payment in claim.payments)
                 continue
-            last = [one for one in claim.decisions if one.round == claim.round and one.granted == claim.granted.minor]
+            last = [
+                decision
+                for decision in claim.decisions
+                if decision.round == claim.round and decision.granted == claim.granted.minor
+            ]
             people = {one.by for one in last} - {BY_RULE}
             needed = RULES.approvers(claim.asked.minor)
             assert last[-1].by == BY_RULE or len(people) >= needed
             assert claim.entered_by not in people or not claim.entered_by
-            assert not people & {one.by for one in claim.decisions if one.round < claim.round}
+            assert not people & {decision.by for decision in claim.decisions if decision.round < claim.round}
 
     @invariant()
     def sums_are_equal_and_within_the_caps(self) -> None:
@@ -164,7 +168,7 @@ class Claiming(RuleBasedStateMachine):
             mine = sum(one.granted.minor for one in granted if one.person == person and one.granted)
             assert mine <= RULES.minor("cap_per_person")
         for file in files:
-            inside = [one for claim in claims for one in claim.payments if one.file == file.id]
+            inside = [payment for claim in claims for payment in claim.payments if payment.file == file.id]
             assert (file.count, file.total) == (len(inside), sum(one.minor for one in inside))
 
     @invariant()

@@ -102,9 +102,10 @@ def test_a_new_decision_replaces_the_members_earlier_one(ledger: Ledger) -> None
     decided(ledger, 1, "0", WEI, "No receipt.")
     found = decided(ledger, 1, "0", OMAR, "No receipt, alas.")
     assert found.state is ClaimState.REJECTED
-    assert [(one.by, one.granted, one.reason) for one in found.decisions] == [
-        ("wei", 0, "No receipt."), ("omar", 0, "No receipt, alas."),
-    ]  # fmt: skip
+    assert [(decision.by, decision.granted, decision.reason) for decision in found.decisions] == [
+        ("wei", 0, "No receipt."),
+        ("omar", 0, "No receipt, alas."),
+    ]
 
 
 def test_who_entered_a_claim_never_decides_it(ledger: Ledger) -> None:
@@ -176,7 +177,7 @@ def test_members_need_evidence_or_a_reason_that_stands(ledger: Ledger) -> None:
         decided(ledger, 1, "50", WEI, rules=strict)
     found = decided(ledger, 1, "50", WEI, rules=strict, unproven="I know the shop.")
     assert found.state is ClaimState.GRANTED
-    assert [one.without_evidence for one in found.decisions] == ["The shop has closed.", "I know the shop."]
+    assert [decision.without_evidence for decision in found.decisions] == ["The shop has closed.", "I know the shop."]
     said = [entry.detail.get("without_evidence") for entry in ledger.audit.entries(INCIDENT)[-2:]]
     assert said == ["The shop has closed.", "I know the shop."]
 
@@ -268,8 +269,9 @@ def test_signals_are_shown_and_decide_nothing(ledger: Ledger) -> None:
     for number in (1, 2):
         claimed(ledger, "20", person=number, once=f"{number}")
     assert ledger.claims.signals(INCIDENT) == {
-        1: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE), 2: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE)
-    }  # fmt: skip
+        1: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE),
+        2: (Signal.SAME_ACCOUNT, Signal.SAME_DEVICE),
+    }
     assert ledger.claims.decide_by_rules(INCIDENT, terms(ledger), NOW) == 2
 
 

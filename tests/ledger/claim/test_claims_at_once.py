@@ -66,7 +66,7 @@ def test_the_two_of_a_large_claim_decide_at_once(opened: Ledger) -> None:
     at_once(*(lambda by=by: decided(opened, 1, "150", by) for by in (OMAR, WEI, MEI)))  # type: ignore[misc]
     found = opened.claims.get(INCIDENT, 1)
     assert found.state is ClaimState.GRANTED
-    assert len({one.by for one in found.decisions}) == len(found.decisions) == 2
+    assert len({decision.by for decision in found.decisions}) == len(found.decisions) == 2
 
 
 def test_the_budget_holds_for_all_who_decide_at_once(opened: Ledger) -> None:

@@ -29,14 +29,16 @@ def test_a_killed_team_pays_nobody_twice(tmp_path: Path) -> None:
     claims = ledger.claims.all(INCIDENT)
     assert len(claims) > 3
     for claim in claims:
-        assert sum(one.state in UNDER_WAY for one in claim.payments) <= 1
-        people = {one.by for one in claim.decisions if claim.granted and one.granted == claim.granted.minor}
+        assert sum(payment.state in UNDER_WAY for payment in claim.payments) <= 1
+        people = {
+            decision.by for decision in claim.decisions if claim.granted and decision.granted == claim.granted.minor
+        }
         assert not claim.granted or BY_RULE in people or len(people) >= RULES.approvers(claim.asked.minor)
-        steps = 1 + (claim.granted is not None) + sum(one.state is PaymentState.PAID for one in claim.payments)
+        steps = 1 + (claim.granted is not None) + sum(payment.state is PaymentState.PAID for payment in claim.payments)
         assert len(heard(ledger, claim.id)) >= steps
     files = ledger.payments.files(INCIDENT)
-    inside = [one for claim in claims for one in claim.payments]
-    assert [one.total for one in files] == [sum(p.minor for p in inside if p.file == one.id) for one in files]
+    inside = [payment for claim in claims for payment in claim.payments]
+    assert [file.total for file in files] == [sum(p.minor for p in inside if p.file == file.id) for file in files]
     granted = sum(claim.granted.minor for claim in claims if claim.granted)
     assert ledger.claims.totals(INCIDENT, RULES, NOW).granted == granted <= RULES.minor("budget")
     assert not ledger.audit.verify()

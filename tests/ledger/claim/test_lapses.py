@@ -125,4 +125,4 @@ def test_an_undecided_or_objected_claim_never_lapses(ledger: Ledger) -> None:
     objected(ledger, 2)
     claimed(ledger, person=3, once="c", account=None)
     assert end_due(ledger, 46) == Lapses(1, 0)
-    assert {one.id: one.account_due_at for one in ledger.claims.all(INCIDENT)} == {1: day(60), 2: None, 3: None}
+    assert {claim.id: claim.account_due_at for claim in ledger.claims.all(INCIDENT)} == {1: day(60), 2: None, 3: None}

@@ -50,8 +50,11 @@ def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
     (made,) = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
     assert (made.count, made.total, made.state) == (2, 10_000, "made")
     assert [claim.state for claim in ledger.claims.all(INCIDENT)] == [
-        ClaimState.IN_PAYMENT, ClaimState.IN_PAYMENT, ClaimState.GRANTED, ClaimState.RECEIVED
-    ]  # fmt: skip
+        ClaimState.IN_PAYMENT,
+        ClaimState.IN_PAYMENT,
+        ClaimState.GRANTED,
+        ClaimState.RECEIVED,
+    ]
     with pytest.raises(NotAllowed, match="waits for a payment"):
         ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
 
@@ -59,7 +62,7 @@ def test_a_file_has_all_that_is_granted_and_can_be_paid(ledger: Ledger) -> None:
 def test_what_pain001_cannot_name_has_a_file_of_its_own(ledger: Ledger) -> None:
     named(ledger, 3, in_china())
     files = ledger.payments.make(INCIDENT, RULES, OMAR, NOW)
-    assert [(one.id, one.count, one.total) for one in files] == [(1, 2, 10_000), (2, 1, 5000)]
+    assert [(file.id, file.count, file.total) for file in files] == [(1, 2, 10_000), (2, 1, 5000)]
     released(ledger, 2)
     (line,) = ledger.payments.lines(INCIDENT, 2)[1]
     assert (line.claim, line.account) == (3, in_china())
@@ -77,8 +80,9 @@ def test_a_file_is_released_by_another_member(ledger: Ledger) -> None:
         released(ledger, made.id, MEI)
     _, lines = ledger.payments.lines(INCIDENT, made.id)
     assert [(line.claim, line.account, line.money.minor) for line in lines] == [
-        (1, an_account(0), 5000), (2, an_account(1), 5000)
-    ]  # fmt: skip
+        (1, an_account(0), 5000),
+        (2, an_account(1), 5000),
+    ]
 
 
 def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None:
@@ -87,9 +91,10 @@ def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None
     with pytest.raises(NotAllowed, match="was dropped"):
         released(ledger, made.id)
     assert paid_file(ledger).id == 2
-    assert [one.state for one in ledger.claims.get(INCIDENT, 1).payments] == [
-        PaymentState.DROPPED, PaymentState.RELEASED
-    ]  # fmt: skip
+    assert [payment.state for payment in ledger.claims.get(INCIDENT, 1).payments] == [
+        PaymentState.DROPPED,
+        PaymentState.RELEASED,
+    ]
     with pytest.raises(NotAllowed, match="released by wei"):
         ledger.payments.drop(INCIDENT, 2, OMAR, NOW)
 
@@ -97,7 +102,7 @@ def test_a_dropped_file_never_leaves_and_its_claims_wait(ledger: Ledger) -> None
 def test_the_bank_says_paid_and_the_person_hears_it_once(ledger: Ledger) -> None:
     paid_file(ledger)
     answers = [bank_says(ledger, reference(ledger, 1), BankStatus.PAID, minor=5000) for _ in range(2)]
-    assert [(one.paid, one.unchanged) for one in answers] == [(1, 0), (0, 1)]
+    assert [(answer.paid, answer.unchanged) for answer in answers] == [(1, 0), (0, 1)]
     assert ledger.claims.get(INCIDENT, 1).state is ClaimState.PAID
     assert heard(ledger, 1)[-1] == "We have paid you 50.00 EUR, to your account that ends in 3000."
     assert len(heard(ledger, 1)) == 3

@@ -87,12 +87,12 @@ def claimed(ledger: Ledger, draft: Draft, limit: int = 1000, now: datetime = NOW
 def sent(ledger: Ledger, draft: Draft, claims: Sequence[Claim], now: datetime = NOW) -> None:
     """The relay takes all of these messages."""
     ledger.deliveries.record(claims, (), INCIDENT, draft.notice, now)
-    answers = [(one, Receipt(one.key, Status.SENT, "250", "Q1")) for one in claims]
+    answers = [(claim, Receipt(claim.key, Status.SENT, "250", "Q1")) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, draft.notice, now)
-    leases = sorted({one.lease for one in claims})
+    leases = sorted({claim.lease for claim in claims})
     ledger.deliveries.end_leases(leases, {"sent": len(claims)}, INCIDENT, draft.notice, now)
 
 
 def codes_of(claims: Iterable[Claim]) -> dict[int, str]:
     """The code that each message brings, by the number of the person."""
-    return {one.about.number: one.codes[OFFER] for one in claims if one.about}
+    return {claim.about.number: claim.codes[OFFER] for claim in claims if claim.about}

@@ -18,17 +18,7 @@ from amends.ledger.forget.personal import Whose
 from amends.ledger.forget.rows import forget_all
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
-from tests.ledger.codes.stocked import (
-    OFFER,
-    approve,
-    claimed,
-    codes_of,
-    drafted,
-    new_codes,
-    opened,
-    sent,
-    stocked,
-)
+from tests.ledger.codes.stocked import OFFER, approve, claimed, codes_of, drafted, new_codes, opened, sent, stocked
 
 LATER = NOW + timedelta(hours=1)
 OMAR = APPROVERS[0]
@@ -74,9 +64,11 @@ def test_a_child_gets_the_code_for_minors(ledger: Ledger) -> None:
 
 def test_an_estate_gets_its_own_kind_when_it_is_told(ledger: Ledger) -> None:
     gone = a_person(number=1, flags=frozenset({Flag.DECEASED}))
-    draft = stocked(ledger, [gone, a_person(number=2)], [
-        *new_codes(1, variant=CodeVariant.ADULT), *new_codes(2, variant=CodeVariant.ESTATE),
-    ])  # fmt: skip
+    draft = stocked(
+        ledger,
+        [gone, a_person(number=2)],
+        [*new_codes(1, variant=CodeVariant.ADULT), *new_codes(2, variant=CodeVariant.ESTATE)],
+    )
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     sent(ledger, draft, claimed(ledger, draft))
     ledger.decisions.release_held(INCIDENT, NOTICE, 1, OMAR, NOW)
@@ -130,7 +122,7 @@ def test_a_stock_that_runs_out_parks_only_those_left(ledger: Ledger) -> None:
     (line,) = [one for one in ledger.statistics.lines(INCIDENT, NOTICE) if one.state is DeliveryState.PARKED]
     assert line.person == 3
     assert "no code is left of monitoring/everyone" in line.reason
-    assert any("no code of monitoring/everyone" in one.subject for one in ledger.audit.entries(INCIDENT))
+    assert any("no code of monitoring/everyone" in entry.subject for entry in ledger.audit.entries(INCIDENT))
     ledger.codes.add(INCIDENT, OFFER, new_codes(4), "lena", NOW)
     ledger.decisions.try_parked(INCIDENT, NOTICE, 3, OMAR, NOW)
     assert codes_of(claimed(ledger, draft)) == {3: "CANARY-000004"}
@@ -240,7 +232,7 @@ def test_people_of_one_mailbox_get_a_message_each(ledger: Ledger) -> None:
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = claimed(ledger, draft)
     assert codes_of(claims) == {1: "CANARY-000001", 2: "CANARY-000002"}
-    assert [one.to.name for one in claims if one.to] == ["Kim Example 1", "Kim Example 2"]
+    assert [claim.to.name for claim in claims if claim.to] == ["Kim Example 1", "Kim Example 2"]
 
 
 def test_no_error_record_or_file_has_a_code_in_the_clear(ledger: Ledger) -> None:

@@ -91,9 +91,9 @@ class World:
     def check(self) -> None:
         """Nobody shares a code, nobody has two, and every code ever imported is somewhere."""
         known = {number: self.ledger.codes.of_person(INCIDENT, number) for number in range(1, PEOPLE + 1)}
-        held = {number: [one for one in codes if one.state.held] for number, codes in known.items()}
+        held = {number: [code for code in codes if code.state.held] for number, codes in known.items()}
         assert max(map(len, held.values())) <= 1
-        owners = Counter(one.code for codes in known.values() for one in codes)
+        owners = Counter(code.code for codes in known.values() for code in codes)
         assert max(owners.values(), default=1) == 1, "a code belongs, or belonged, to two people"
         for number, codes in self.told.items():
             assert codes <= {one.code for one in known[number]}, "somebody was told a code that is not theirs"
@@ -101,7 +101,7 @@ class World:
         assert minors <= {CodeVariant.MINOR}
         assert sum(line.codes for line in self.ledger.codes.stock(INCIDENT, self.now)) == self.imported
         assert [*self.ledger.audit.verify(), *self.ledger.audit.disagreements()] == []
-        assert {one.state for codes in held.values() for one in codes} <= {CodeState.GIVEN, CodeState.REDEEMED}
+        assert {code.state for codes in held.values() for code in codes} <= {CodeState.GIVEN, CodeState.REDEEMED}
 
 
 def play(made: Path, acts: list[Act]) -> None:

@@ -57,7 +57,7 @@ def test_those_who_redeemed_or_heard_nothing_are_not_reminded(ledger: Ledger) ->
     assert draft.people == 2
     claims = claimed(ledger, draft)
     assert codes_of(claims) == {1: "CANARY-000001", 3: "CANARY-000003"}
-    assert {type(one.codes) for one in claims} == {OwnCodes}
+    assert {type(claim.codes) for claim in claims} == {OwnCodes}
     sent(ledger, draft, claims)
     ledger.codes.redeem(INCIDENT, OFFER, ["CANARY-000001"], APPROVERS[0].name, NOW)
     assert ledger.deliveries.finish(INCIDENT, REMINDER, NOW)
@@ -85,7 +85,9 @@ def test_a_reminder_of_a_redeemed_code_is_not_tried_again(ledger: Ledger) -> Non
     draft = reminding(ledger)
     claims = claimed(ledger, draft)
     ledger.deliveries.record(claims, (), INCIDENT, REMINDER, NOW)
-    later = [(one, Receipt(one.key, Status.DEFERRED, "451", doubtful=one.about == claims[1].about)) for one in claims]
+    later = [
+        (claim, Receipt(claim.key, Status.DEFERRED, "451", doubtful=claim.about == claims[1].about)) for claim in claims
+    ]
     ledger.deliveries.record((), later, INCIDENT, REMINDER, NOW)
     ledger.deliveries.end_leases([claims[0].lease], {}, INCIDENT, REMINDER, NOW)
     redeem(ledger, 1)

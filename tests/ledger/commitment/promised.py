@@ -17,7 +17,9 @@ def promise(ledger: Ledger, *promises: dict[str, Any], people: int = 1, told: in
     """Promise these, each with the keys that differ from an outside audit; the first `told` people are told of them."""
     given = tuple(commit(a_promise(**one), NOW, NOTICE) for one in promises)
     keys = tuple(about(one.id) for one in given)
-    variants = tuple(one.model_copy(update={"states": keys}) for one in personal_variants("en", "zh-CN"))
+    variants = tuple(
+        personal_variant.model_copy(update={"states": keys}) for personal_variant in personal_variants("en", "zh-CN")
+    )
     stated = tuple(committed(one, NOW, "UTC") for one in given)
     listed = [a_person(number=number) for number in range(1, people + 1)]
     approved(ledger, listed, commitments=given, statements=stated, variants=variants)
@@ -29,8 +31,8 @@ def promise(ledger: Ledger, *promises: dict[str, Any], people: int = 1, told: in
 def tell(ledger: Ledger, *persons: int, notice: str = NOTICE) -> None:
     """Let the messages of these persons leave."""
     claims = ledger.deliveries.claim(INCIDENT, notice, tuple(ChannelKind), 100, NOW)
-    theirs = [one for one in claims if one.about is None or one.about.number in persons]
+    theirs = [claim for claim in claims if claim.about is None or claim.about.number in persons]
     sent = [(one, Receipt(one.key, Status.SENT)) for one in theirs]
     ledger.deliveries.record((), sent, INCIDENT, notice, NOW)
-    ledger.deliveries.give_back([one for one in claims if one not in theirs], NOW)
+    ledger.deliveries.give_back([claim for claim in claims if claim not in theirs], NOW)
     ledger.deliveries.finish(INCIDENT, notice, NOW)

@@ -224,9 +224,7 @@ def correct(ledger: Ledger, *people: Person) -> tuple[Followed, ...]:
     return ledger.corrections.apply(correction, said, "", "lena", NOW)
 
 
-def test_a_commitment_notice_follows_the_people_left_on_the_list(
-    ledger: Ledger,
-) -> None:
+def test_a_commitment_notice_follows_the_people_left_on_the_list(ledger: Ledger) -> None:
     """A notice about a commitment is dropped when a corrected list leaves nobody to tell.
 
     The notice is drafted afresh when a later list brings somebody back.

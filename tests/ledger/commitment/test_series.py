@@ -27,7 +27,7 @@ def promised(ledger_on_sqlite: Ledger) -> Ledger:
 
 
 def known(ledger: Ledger) -> dict[str, Commitment]:
-    return {one.id: one for one in ledger.commitments.all(INCIDENT)}
+    return {commitment.id: commitment for commitment in ledger.commitments.all(INCIDENT)}
 
 
 def test_the_next_one_appears_with_the_end_of_the_last(promised: Ledger) -> None:
@@ -127,9 +127,14 @@ def test_whoever_is_told_late_hears_of_each_round(promised_to_two: Ledger) -> No
     audience = Promised("training-2")
     to = {"audience": audience, "audience_digest": ledger.notices.audience(INCIDENT, audience).digest}
     news = approved_again(
-        ledger, notice="promise-kept-training-2-1", template="promise-kept", step="chase", about="training-2", change=1,
+        ledger,
+        notice="promise-kept-training-2-1",
+        template="promise-kept",
+        step="chase",
+        about="training-2",
+        change=1,
         **to,
-    )  # fmt: skip
+    )
     ledger.notices.release(INCIDENT, news.notice, NOW)
     tell(ledger, 1, notice=news.notice)
     assert heard(ledger, news.notice) == {1}

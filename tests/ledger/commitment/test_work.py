@@ -60,7 +60,10 @@ def test_each_invoice_counts_once(promised: Ledger) -> None:
     assert spend(INCIDENT, "audit", "2027-11", Money.parse("400 EUR"), "mei", NOW) == Money.parse("400 EUR")
     assert spend(INCIDENT, "audit", "2027-11", Money.parse("400 EUR"), "mei", NOW) == Money.parse("400 EUR")
     assert spend(INCIDENT, "audit", "2027-12", Money.parse("700.50 EUR"), "mei", NOW) == Money.parse("1100.50 EUR")
-    assert [one.invoice for one in promised.commitment_work.spendings(INCIDENT, "audit")] == ["2027-11", "2027-12"]
+    assert [spending.invoice for spending in promised.commitment_work.spendings(INCIDENT, "audit")] == [
+        "2027-11",
+        "2027-12",
+    ]
     assert promised.commitments.get(INCIDENT, "audit").spent == Money.parse("1100.50 EUR")
 
 
@@ -87,7 +90,7 @@ def test_a_file_of_evidence_is_kept_with_its_hash(promised: Ledger) -> None:
     assert (file.number, file.name, file.size) == (1, REPORT.name, len(REPORT.content))
     assert file.digest == hashlib.sha256(REPORT.content).hexdigest()
     assert promised.commitment_files.content(INCIDENT, "audit", 1, "omar", NOW) == REPORT
-    acts = [(one.actor, one.act) for one in promised.audit.entries(INCIDENT)]
+    acts = [(entry.actor, entry.act) for entry in promised.audit.entries(INCIDENT)]
     assert ("omar", "evidence file read") in acts
 
 

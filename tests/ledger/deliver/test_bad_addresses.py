@@ -43,9 +43,9 @@ def answer(ledger: Ledger, cause: ReceiptCause) -> None:
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 100, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-    refused = [(one, Receipt(one.key, Status.REJECTED, "550", cause=cause)) for one in claims]
+    refused = [(claim, Receipt(claim.key, Status.REJECTED, "550", cause=cause)) for claim in claims]
     ledger.deliveries.record((), refused, INCIDENT, NOTICE, NOW)
-    ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
 
 
 def test_surprise_14_a_later_failure_passes_the_bad_address_over(ledger: Ledger) -> None:

@@ -66,9 +66,7 @@ def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: L
     assert len(claimed) == len(set(claimed)) == 2 * PEOPLE
 
 
-def test_only_the_worker_whose_lease_holds_marks_a_message(
-    approved_ledger: Ledger,
-) -> None:
+def test_only_the_worker_whose_lease_holds_marks_a_message(approved_ledger: Ledger) -> None:
     """When several workers believe to hold the same message, only the worker whose lease holds may mark the message."""
     approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
     held_before = approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
@@ -209,10 +207,7 @@ def test_an_amendment_amid_releases_leaves_no_outdated_approval(ledger: Ledger) 
 
 def test_a_form_sent_ten_times_at_once_is_one_question(ledger: Ledger) -> None:
     ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
-    numbers = at_once(
-        10,
-        lambda _: ledger.questions.ask(INCIDENT, an_asked("Why?", once="form"), NOW),
-    )
+    numbers = at_once(10, lambda _: ledger.questions.ask(INCIDENT, an_asked("Why?", once="form"), NOW))
     assert numbers == [1] * 10
 
 

@@ -282,9 +282,7 @@ def test_a_link_that_came_back_is_kept_when_the_address_is_replaced(ledger_on_sq
     assert works(ledger, *before) == [True]
 
 
-def test_a_link_is_kept_when_only_an_unused_address_changes(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_link_is_kept_when_only_an_unused_address_changes(ledger_on_sqlite: Ledger) -> None:
     """A personal link works on when a corrected list adds an address or removes one to which nothing was sent."""
     ledger = ledger_on_sqlite
     sent(released(ledger, people(2)))
@@ -369,9 +367,7 @@ def test_messages_of_a_corrected_list_are_uncertain_after_a_restore(ledger_on_sq
     assert states(ledger)[1] == ["failed", "uncertain"]
 
 
-def test_a_person_maybe_told_is_not_told_again_after_an_absence(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_person_maybe_told_is_not_told_again_after_an_absence(ledger_on_sqlite: Ledger) -> None:
     """A person whom a gateway may have told stays uncertain when one list leaves the person out and the next does not.
 
     So the person is not told a second time.
@@ -634,9 +630,7 @@ def test_whose_mail_bounced_is_written_to_at_the_corrected_address(ledger_on_sql
     assert states(ledger_on_sqlite) == {1: ["failed", "sent"], 2: ["failed"]}
 
 
-def test_an_uncertain_message_sent_again_goes_to_the_new_address(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_an_uncertain_message_sent_again_goes_to_the_new_address(ledger_on_sqlite: Ledger) -> None:
     """An uncertain message stays uncertain after a corrected list until a team member has the message sent again.
 
     Then it goes to the corrected address and has a new key.
@@ -651,9 +645,7 @@ def test_an_uncertain_message_sent_again_goes_to_the_new_address(
     assert claim.key not in old
 
 
-def test_a_message_cannot_be_sent_again_without_an_address(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_message_cannot_be_sent_again_without_an_address(ledger_on_sqlite: Ledger) -> None:
     """When a corrected list removes a person's addresses, sending the uncertain message again is refused.
 
     The refusal names the person and the command that helps; neither the message nor the audit chain changes.
@@ -751,9 +743,7 @@ def test_giving_up_the_last_parked_message_leaves_people_to_be_told(ledger_on_sq
     assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
 
 
-def test_a_mandatory_version_reaches_an_opted_out_person_at_last(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_mandatory_version_reaches_an_opted_out_person_at_last(ledger_on_sqlite: Ledger) -> None:
     """A person who opted out and got a corrected address gets no optional version of a notice.
 
     The mandatory version goes to that address.

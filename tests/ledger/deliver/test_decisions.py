@@ -166,8 +166,9 @@ def test_whose_message_is_given_up_is_written_to_on_the_next_channel(parked: Led
     assert parked.decisions.give_up_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
     lines = [line for line in parked.statistics.lines(INCIDENT, "first-notice") if line.person == 1]
     assert {(line.channel, line.state.value, line.reason) for line in lines} == {
-        (EMAIL, "failed", "given up: fault KeyError"), (SMS, "waiting", ""),
-    }  # fmt: skip
+        (EMAIL, "failed", "given up: fault KeyError"),
+        (SMS, "waiting", ""),
+    }
 
 
 def test_the_notice_is_sent_when_the_last_of_them_is_given_up(parked: Ledger) -> None:

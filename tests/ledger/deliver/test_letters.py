@@ -65,7 +65,9 @@ def states(ledger: Ledger, channel: ChannelKind = LETTER) -> dict[int, str]:
 def answer(ledger: Ledger, status: Status, *channels: ChannelKind) -> None:
     while claims := ledger.deliveries.claim(INCIDENT, NOTICE, channels, 100, LATER):
         ledger.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
-        ledger.deliveries.record((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record(
+            (), [(claim, Receipt(claim.key, status, "x")) for claim in claims], INCIDENT, NOTICE, LATER
+        )
 
 
 def taken(ledger: Ledger) -> int:
@@ -134,8 +136,11 @@ def test_a_notice_finishes_although_letters_wait_to_be_printed(ledger: Ledger) -
     assert notice
     assert notice.stage is NoticeStage.SENT
     assert notice.people == {
-        PersonState.SENT: 1, PersonState.WAITING: 3, PersonState.UNREACHABLE: 1, PersonState.HELD: 2,
-    }  # fmt: skip
+        PersonState.SENT: 1,
+        PersonState.WAITING: 3,
+        PersonState.UNREACHABLE: 1,
+        PersonState.HELD: 2,
+    }
 
 
 # What binds.
@@ -184,7 +189,10 @@ def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
     answer(ledger, Status.REJECTED, EMAIL)
     answer(ledger, Status.REJECTED, SMS)
     assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == LetterBatch(2, 1, 0)
-    assert [[one.about.number for one in letters(ledger, batch) if one.about] for batch in (1, 2)] == [[2, 3, 6], [1]]
+    assert [[letter.about.number for letter in letters(ledger, batch) if letter.about] for batch in (1, 2)] == [
+        [2, 3, 6],
+        [1],
+    ]
 
 
 def test_two_who_hand_over_at_once_never_hand_over_the_same_letter(ledger: Ledger) -> None:
@@ -201,7 +209,7 @@ def test_a_batch_of_many_pages_holds_everybody_once(ledger: Ledger, monkeypatch:
     released(ledger, [by_post(number) for number in range(1, 24)])
     taken(ledger)
     monkeypatch.setattr("amends.ledger.deliver.letters.CHUNK", 5)
-    assert [one.about.number for one in letters(ledger) if one.about] == list(range(1, 24))
+    assert [letter.about.number for letter in letters(ledger) if letter.about] == list(range(1, 24))
 
 
 def test_a_batch_written_again_keeps_its_words_despite_new_approvals(ledger: Ledger) -> None:
@@ -216,12 +224,12 @@ def test_a_batch_written_again_keeps_its_words_despite_new_approvals(ledger: Led
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert ledger.letters.printed_from(INCIDENT, NOTICE, 1) == old
     assert old.incident.title != "Two databases copied"
-    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger)] == first
+    assert [(letter.key, letter.link, letter.text.addendum) for letter in letters(ledger)] == first
 
 
 def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
     taken(ledger)
-    return [(one.key, one.link, one.text.addendum) for one in letters(ledger)]
+    return [(letter.key, letter.link, letter.text.addendum) for letter in letters(ledger)]
 
 
 def test_waiting_letters_are_printed_with_a_new_versions_text(ledger: Ledger) -> None:
@@ -277,7 +285,7 @@ def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Le
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(addendum="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 2
-    assert [one.text.addendum for one in letters(ledger)] == ["general", "us"]
+    assert [letter.text.addendum for letter in letters(ledger)] == ["general", "us"]
 
 
 def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
@@ -323,7 +331,7 @@ def test_a_batch_with_damaged_data_names_the_person_and_the_remedy(ledger_on_sql
     with pytest.raises(KeyMissing, match=r"person 2 .*`amends audience correct` with a list that has them mends it"):
         letters(ledger_on_sqlite)
     corrected(ledger_on_sqlite, by_post(1), by_post(2))
-    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger_on_sqlite)] == before
+    assert [(letter.key, letter.link, letter.text.addendum) for letter in letters(ledger_on_sqlite)] == before
     assert ledger_on_sqlite.letters.moved_since(INCIDENT, NOTICE, 1) == ()
 
 
@@ -334,7 +342,11 @@ def test_letters_leave_in_the_waves_of_their_notice(ledger: Ledger) -> None:
     released(ledger, [by_post(number) for number in range(1, 6)], waves=IN_WAVES)
     taken_at = [ledger.letters.take(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
     assert taken_at == [LetterBatch(1, 2, 0), None, LetterBatch(2, 2, 0), LetterBatch(3, 1, 0)]
-    assert [[one.about.number for one in letters(ledger, n) if one.about] for n in (1, 2, 3)] == [[1, 2], [3, 4], [5]]
+    assert [[letter.about.number for letter in letters(ledger, n) if letter.about] for n in (1, 2, 3)] == [
+        [1, 2],
+        [3, 4],
+        [5],
+    ]
 
 
 def test_whose_wave_has_not_begun_is_not_parked_either(ledger_on_sqlite: Ledger) -> None:
@@ -353,12 +365,12 @@ def test_a_batch_leaves_out_letters_whose_address_was_corrected(ledger: Ledger) 
     guardian = by_post(4, guardian_of="C-00003", data=())
     released(ledger, [by_post(1), by_post(2), child, guardian])
     taken(ledger)
-    references = {one.about.number: reference_of(one.key) for one in letters(ledger) if one.about}
+    references = {letter.about.number: reference_of(letter.key) for letter in letters(ledger) if letter.about}
     moved, elsewhere = guardian._replace(postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
     corrected(ledger, by_post(1), elsewhere, child, moved)
     left_out = tuple(Moved(person, references[person]) for person in (2, 3))
     assert ledger.letters.moved_since(INCIDENT, NOTICE, 1) == left_out
-    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+    assert [letter.about.number for letter in letters(ledger) if letter.about] == [1]
 
 
 def test_a_letter_to_a_corrected_address_has_its_own_reference(ledger: Ledger) -> None:
@@ -374,7 +386,7 @@ def test_a_letter_to_a_corrected_address_has_its_own_reference(ledger: Ledger) -
     assert taken(ledger) == 1
     (fresh,) = letters(ledger, 2)
     assert reference_of(fresh.key) != moved.reference
-    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+    assert [letter.about.number for letter in letters(ledger) if letter.about] == [1]
     assert ledger.letters.moved_since(INCIDENT, NOTICE, 1) == ()
     assert not ledger.letters.returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
 
@@ -398,7 +410,9 @@ def test_who_handed_over_stands_in_the_audit(ledger_on_sqlite: Ledger) -> None:
 
 
 def reference(ledger: Ledger, person: int) -> str:
-    return next(reference_of(one.key) for one in letters(ledger) if one.about and one.about.number == person)
+    return next(
+        reference_of(letter.key) for letter in letters(ledger) if letter.about and letter.about.number == person
+    )
 
 
 def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> None:
@@ -428,7 +442,7 @@ def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> No
     released(ledger_on_sqlite)
     before = letters_taken(ledger_on_sqlite)
     ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
-    assert [(one.key, one.link, one.text.addendum) for one in letters(ledger_on_sqlite)] == before
+    assert [(letter.key, letter.link, letter.text.addendum) for letter in letters(ledger_on_sqlite)] == before
 
 
 def corrected(ledger: Ledger, *people: Person) -> None:
@@ -439,9 +453,7 @@ def corrected(ledger: Ledger, *people: Person) -> None:
     ledger.notices.release(INCIDENT, NOTICE, LATER)
 
 
-def test_a_returned_letter_is_written_again_to_a_corrected_address(
-    ledger: Ledger,
-) -> None:
+def test_a_returned_letter_is_written_again_to_a_corrected_address(ledger: Ledger) -> None:
     """A letter that comes back after its address was corrected is written again, to the corrected address."""
     released(ledger, [by_post(2)])
     taken(ledger)
@@ -449,7 +461,7 @@ def test_a_returned_letter_is_written_again_to_a_corrected_address(
     corrected(ledger, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
     ledger.letters.returned(INCIDENT, NOTICE, came_back, LATER)
     assert taken(ledger) == 1
-    assert [one.to.postal_address for one in letters(ledger, 2) if one.to] == ["Neue Straße 5\n20095 Hamburg"]
+    assert [letter.to.postal_address for letter in letters(ledger, 2) if letter.to] == ["Neue Straße 5\n20095 Hamburg"]
 
 
 def test_a_returned_letter_is_followed_by_the_next_channel_once(ledger: Ledger) -> None:
@@ -464,9 +476,7 @@ def test_a_returned_letter_is_followed_by_the_next_channel_once(ledger: Ledger) 
     assert states(ledger, EMAIL) == {2: "waiting"}
 
 
-def test_a_sent_notice_goes_on_when_a_returned_letter_hands_over(
-    ledger: Ledger,
-) -> None:
+def test_a_sent_notice_goes_on_when_a_returned_letter_hands_over(ledger: Ledger) -> None:
     """A notice that was sent is being sent again when a letter comes back and another channel takes over."""
     released(ledger, [by_post(2)])
     taken(ledger)
@@ -493,9 +503,7 @@ def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sql
     assert [alert for alert in alerts if "came back after the end" in alert]
 
 
-def test_a_returned_letter_says_when_the_next_message_is_in_doubt(
-    ledger_on_sqlite: Ledger,
-) -> None:
+def test_a_returned_letter_says_when_the_next_message_is_in_doubt(ledger_on_sqlite: Ledger) -> None:
     """When a letter comes back, the answer says so if the next message may have been sent before a restore.
 
     That message is uncertain and does not go out by itself.

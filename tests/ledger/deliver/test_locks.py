@@ -510,7 +510,7 @@ def test_two_members_cannot_become_each_others_deputy_at_once(team: Ledger, seco
     """When two members name each other as deputy at the same moment, the second delegation is refused."""
     with pytest.raises(NotAllowed):
         just_before(team, "INSERT INTO audit", second, stand_in(team, "omar", "wei"), stand_in(team, "wei", "omar"))
-    assert {one.name: one.deputy for one in team.team.members()} == {"omar": "wei", "wei": ""}
+    assert {member.name: member.deputy for member in team.team.members()} == {"omar": "wei", "wei": ""}
 
 
 def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger, second: Second) -> None:
@@ -519,7 +519,7 @@ def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger
         said = second(stand_in(team, "omar", "wei"))
         write.session.get(MemberRow, "wei", with_for_update=True)
     said.result()
-    assert {one.name: one.deputy for one in team.team.members()} == {"omar": "", "wei": "omar"}
+    assert {member.name: member.deputy for member in team.team.members()} == {"omar": "", "wei": "omar"}
 
 
 # What is put in force while messages are prepared or taken.

@@ -28,9 +28,12 @@ def drafted(ledger: Ledger) -> Draft:
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     audience, pinned = ledger.notices.audience(INCIDENT, "everyone"), ledger.cases.read(INCIDENT).pinned
     draft = a_draft(
-        audience_digest=audience.digest, people=audience.people, facts_digest=ledger.incidents.facts_digest(INCIDENT),
-        pinned=pinned, variants=variants_for(audience.readers),
-    )  # fmt: skip
+        audience_digest=audience.digest,
+        people=audience.people,
+        facts_digest=ledger.incidents.facts_digest(INCIDENT),
+        pinned=pinned,
+        variants=variants_for(audience.readers),
+    )
     ledger.notices.draft(draft, NOW)
     return draft
 

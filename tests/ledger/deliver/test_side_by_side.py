@@ -67,10 +67,16 @@ def release(ledger: Ledger, incident: str, **changes: Any) -> None:
 def drafted(ledger: Ledger, incident: str, **changes: Any) -> Draft:
     audience = ledger.notices.audience(incident, "everyone")
     draft = a_draft(
-        incident=incident, audience_digest=audience.digest, people=audience.people,
-        facts_digest=ledger.incidents.facts_digest(incident), pinned=ledger.cases.read(incident).pinned, optional=True,
-        variants=personal_variants("en", "zh-CN"), next_news_at=FAR_AHEAD, **changes,
-    )  # fmt: skip
+        incident=incident,
+        audience_digest=audience.digest,
+        people=audience.people,
+        facts_digest=ledger.incidents.facts_digest(incident),
+        pinned=ledger.cases.read(incident).pinned,
+        optional=True,
+        variants=personal_variants("en", "zh-CN"),
+        next_news_at=FAR_AHEAD,
+        **changes,
+    )
     ledger.notices.draft(draft, NOW)
     return draft
 

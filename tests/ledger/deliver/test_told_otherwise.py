@@ -62,16 +62,25 @@ class Now(NamedTuple):
 people = st.integers(1, PEOPLE)
 messages = st.lists(
     st.builds(
-        Message, people, st.sampled_from(TEXTS), st.sampled_from([EMAIL, SMS]),
-        st.sampled_from([DeliveryState.SENT] * 4 + [DeliveryState.UNCERTAIN, DeliveryState.BOUNCED, DeliveryState.HELD]),
+        Message,
+        people,
+        st.sampled_from(TEXTS),
+        st.sampled_from([EMAIL, SMS]),
+        st.sampled_from(
+            [DeliveryState.SENT] * 4 + [DeliveryState.UNCERTAIN, DeliveryState.BOUNCED, DeliveryState.HELD]
+        ),
         st.integers(0, 1),
     ),
-    unique_by=lambda one: (one.person, one.text[0], one.channel), max_size=12,
-)  # fmt: skip
+    unique_by=lambda one: (one.person, one.text[0], one.channel),
+    max_size=12,
+)
 nows = st.builds(
-    Now, st.sampled_from([Cause.INSIDER, Cause.THEFT]), st.sampled_from([Vector.PHISHING, Vector.RANSOMWARE]),
-    st.frozensets(people, max_size=2), st.frozensets(people, max_size=1),
-)  # fmt: skip
+    Now,
+    st.sampled_from([Cause.INSIDER, Cause.THEFT]),
+    st.sampled_from([Vector.PHISHING, Vector.RANSOMWARE]),
+    st.frozensets(people, max_size=2),
+    st.frozensets(people, max_size=1),
+)
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -54,7 +54,7 @@ def send(ledger: Ledger, status: Status = Status.SENT) -> OutgoingState:
     assert claim is not None
     assert ledger.outbox.record([claim], (), NOW)
     ledger.outbox.record((), [(claim, Receipt(claim.key, status))], NOW)
-    return next(one.state for one in ledger.replies.all(INCIDENT) if str(one.question) == claim.name.reader)
+    return next(reply.state for reply in ledger.replies.all(INCIDENT) if str(reply.question) == claim.name.reader)
 
 
 def test_each_is_answered_by_the_way_in_which_they_asked(opened: Ledger) -> None:
@@ -150,10 +150,12 @@ def test_a_correction_reaches_exactly_those_who_had_the_wrong_one(opened: Ledger
     first = opened.answers.correct(INCIDENT, wrong, {"en": "Right."}, "mei", LATER)
     second = opened.answers.correct(INCIDENT, late, {"en": "Right."}, "mei", LATER)
     corrected = {
-        (one.answer, one.question): one.apologises for one in opened.replies.all(INCIDENT) if one.answer > late
+        (reply.answer, reply.question): reply.apologises
+        for reply in opened.replies.all(INCIDENT)
+        if reply.answer > late
     }
     assert corrected == {(first, heard): True, (first, sent): True, (second, unsent): False}
-    states = {(one.answer, one.question): one.state for one in opened.replies.all(INCIDENT)}
+    states = {(reply.answer, reply.question): reply.state for reply in opened.replies.all(INCIDENT)}
     assert states[late, unsent] is OutgoingState.WITHDRAWN
 
 
@@ -191,8 +193,10 @@ def test_a_person_who_is_not_satisfied_reopens_as_a_complaint(opened: Ledger) ->
     assert opened.answers.reopen(INCIDENT, asked, LATER, "That is not what I asked.")
     question = opened.questions.get(INCIDENT, asked)
     assert (question.kind, question.answered_at, question.objection) == (
-        QuestionKind.COMPLAINT, None, "That is not what I asked.",
-    )  # fmt: skip
+        QuestionKind.COMPLAINT,
+        None,
+        "That is not what I asked.",
+    )
     assert question.reply_due_at == LATER + timedelta(hours=48)
     assert not opened.answers.reopen(INCIDENT, asked, LATER)
     opened.questions.answer(INCIDENT, asked, "Your address, too.", "mei", LATER)

@@ -26,7 +26,7 @@ def complain(ledger: Ledger, kind: QuestionKind = QuestionKind.COMPLAINT) -> int
 
 def written_to(ledger: Ledger) -> set[int]:
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, LATER)
-    return {one.about.number for one in claims if one.about}
+    return {claim.about.number for claim in claims if claim.about}
 
 
 def test_an_open_complaint_pauses_optional_messages(ledger: Ledger) -> None:

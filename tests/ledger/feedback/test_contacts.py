@@ -32,7 +32,9 @@ def ask(ledger: Ledger, at: datetime, source: QuestionSource = QuestionSource.PO
 
 def counted(ledger: Ledger, zone: str) -> dict[date, dict[QuestionSource, int]]:
     with ledger.store.read() as session:
-        return {one.day: one.by_source for one in contact_days(session, Memory(), INCIDENT, zone)}
+        return {
+            contact_day.day: contact_day.by_source for contact_day in contact_days(session, Memory(), INCIDENT, zone)
+        }
 
 
 def test_a_day_ends_at_midnight_where_the_organisation_is(opened: Ledger) -> None:
@@ -59,9 +61,9 @@ def test_nobody_asked_nothing_is_counted(opened: Ledger) -> None:
 
 def test_the_case_counts_again_once_somebody_asks(opened: Ledger) -> None:
     ask(opened, NOW)
-    assert [one.contacts for one in opened.views.timeline(INCIDENT, NOW).contacts] == [1]
+    assert [contact.contacts for contact in opened.views.timeline(INCIDENT, NOW).contacts] == [1]
     ask(opened, NOW + timedelta(seconds=1))
-    assert [one.contacts for one in opened.views.timeline(INCIDENT, NOW).contacts] == [2]
+    assert [contact.contacts for contact in opened.views.timeline(INCIDENT, NOW).contacts] == [2]
 
 
 def test_a_date_typed_wrong_does_not_count_centuries(opened: Ledger) -> None:
@@ -76,14 +78,25 @@ def test_many_questions_are_counted_each_once(ledger_on_sqlite: Ledger) -> None:
         connection.execute(insert(QuestionRow), [_row(number) for number in range(1, MANY + 1)])
     with ledger_on_sqlite.store.read() as session:
         days = contact_days(session, Memory(), INCIDENT, SHANGHAI)
-    assert sum(one.contacts for one in days) == MANY
+    assert sum(day.contacts for day in days) == MANY
 
 
 def _row(number: int) -> dict[str, Any]:
     at = NOW + timedelta(minutes=number)
     sources = list(QuestionSource)
     return {
-        "incident": INCIDENT, "id": number, "once": str(number), "person": number, "kind": "question",
-        "source": sources[number % len(sources)].value, "locale": "en", "sealed_text": b"x" * 300, "topic": "other",
-        "asked_at": at, "reply_due_at": at, "owner": "support", "answered_by": "", "seal": b"",
-    }  # fmt: skip
+        "incident": INCIDENT,
+        "id": number,
+        "once": str(number),
+        "person": number,
+        "kind": "question",
+        "source": sources[number % len(sources)].value,
+        "locale": "en",
+        "sealed_text": b"x" * 300,
+        "topic": "other",
+        "asked_at": at,
+        "reply_due_at": at,
+        "owner": "support",
+        "answered_by": "",
+        "seal": b"",
+    }

@@ -132,7 +132,7 @@ def test_a_crash_before_the_post_is_forgotten_and_after_it_not(opened: Ledger) -
     with pytest.raises(NotAllowed, match="is being posted"):
         opened.replies.claim_post(INCIDENT, 2, "lena", NOW, again=True)
     assert opened.outbox.recover(INCIDENT, NOW + HOUR) == (1, 1)
-    assert [one.state for one in opened.mentions.answers(INCIDENT).values()] == ["approved", "uncertain"]
+    assert [answer.state for answer in opened.mentions.answers(INCIDENT).values()] == ["approved", "uncertain"]
     with pytest.raises(NotAllowed, match="may have been"):
         opened.replies.claim_post(INCIDENT, 2, "lena", NOW + HOUR)
     assert opened.replies.claim_post(INCIDENT, 2, "lena", NOW + HOUR, again=True).key == second.key
@@ -160,7 +160,7 @@ def test_one_answer_to_several_posts_is_approved_once(opened: Ledger) -> None:
     with pytest.raises(NotAllowed, match="2 questions waits"):
         opened.mentions.answer(INCIDENT, 1, "No.", "lena", NOW)
     assert opened.mentions.approve(INCIDENT, 2, OMAR, NOW).answer == given
-    assert {one.state for one in opened.mentions.answers(INCIDENT).values()} == {"approved"}
+    assert {answer.state for answer in opened.mentions.answers(INCIDENT).values()} == {"approved"}
     assert opened.outbox.due(INCIDENT, OutgoingKind.ANSWER, NOW) == {}, "nothing is posted by itself"
 
 

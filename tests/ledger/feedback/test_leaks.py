@@ -129,7 +129,11 @@ def test_no_data_stand_in_the_alarm(opened: Ledger) -> None:
 def test_the_alarm_stands_until_the_question_is_answered(opened: Ledger) -> None:
     ask(opened, "Why do you write to me about C-00002?", person=ADA, once="a")
     ask(opened, "Why do you write to me about C-00002?", person=ADA, once="a")
-    (task,) = (one for one in waiting_tasks(opened.views.timeline(INCIDENT, SOON), SOON) if one.wait is Wait.LEAK)
+    (task,) = (
+        waiting_task
+        for waiting_task in waiting_tasks(opened.views.timeline(INCIDENT, SOON), SOON)
+        if waiting_task.wait is Wait.LEAK
+    )
     assert (task.whom, task.do) == ("the lead", f"amends questions show {INCIDENT} 1")
     assert len(alerts(opened)) == 1
     opened.questions.answer(INCIDENT, 1, "We look into it", "lena", SOON)

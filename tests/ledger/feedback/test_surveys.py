@@ -28,7 +28,7 @@ def counted(ledger: Ledger) -> tuple[int, int]:
 @pytest.fixture
 def asked(ledger_on_sqlite: Ledger) -> Ledger:
     """Fifteen in Germany and ten in China were invited."""
-    abroad = [one._replace(country="CN", locale="zh-CN") for one in customers(25)[15:]]
+    abroad = [customer._replace(country="CN", locale="zh-CN") for customer in customers(25)[15:]]
     invited(ledger_on_sqlite, [*customers(15, country="DE"), *abroad])
     return ledger_on_sqlite
 
@@ -79,7 +79,7 @@ def test_what_the_survey_did_not_ask_is_refused(asked: Ledger, given: dict[str, 
 def test_ten_of_one_country_are_opened_with_their_country(asked: Ledger) -> None:
     for person in range(1, 26):
         answer(asked, person, understood="2" if person > 15 else "4")
-    groups = {(one.dimension, one.value): one.mean.value for one in results(asked).groups}
+    groups = {(group.dimension, group.value): group.mean.value for group in results(asked).groups}
     assert groups == {("country", "CN"): 2, ("country", "DE"): 4, ("variant", "en"): 4, ("variant", "zh-CN"): 2}
     assert counted(asked) == (25, 20)
 
@@ -116,7 +116,7 @@ def test_the_same_survey_at_two_times_is_compared(asked: Ledger) -> None:
     invite(asked, AGAIN, NOW + 20 * DAY)
     for person in range(1, 13):
         answer(asked, person, NOW + 21 * DAY, AGAIN, understood="4" if person % 2 else "5", **{"best-way": "email"})
-    by = {(one.question, one.choice): one.by for one in results(asked).differences}
+    by = {(difference.question, difference.choice): difference.by for difference in results(asked).differences}
     assert by["understood", ""].value == pytest.approx(2.0)
     assert by["understood", ""].low > 1
     assert (by["best-way", "sms"].value, results(asked, 0).differences) == (-1, ())
@@ -164,12 +164,7 @@ def test_the_invitation_goes_to_the_sample_alone(ledger_on_sqlite: Ledger) -> No
     approved(ledger_on_sqlite, customers(40))
     chosen = drawn(ledger_on_sqlite, Sample(people=12))
     audience = ledger_on_sqlite.notices.audience(INCIDENT, f"sample:{INVITATION}")
-    invite(
-        ledger_on_sqlite,
-        audience=f"sample:{INVITATION}",
-        audience_digest=audience.digest,
-        people=audience.people,
-    )
+    invite(ledger_on_sqlite, audience=f"sample:{INVITATION}", audience_digest=audience.digest, people=audience.people)
     assert [person for person in range(1, 41) if ledger_on_sqlite.visits.versions_got(INCIDENT, person)] == sorted(
         chosen
     )

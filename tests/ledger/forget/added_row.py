@@ -80,9 +80,12 @@ def stored(ledger: Ledger) -> dict[str, list[Any]]:
         visits = session.exec(select(VisitRow).order_by(VisitRow.person)).all()
         marks = [row.shop_index == b"nest" for row in visits]
         return {
-            "wishes": wishes, "shops": [row.shop for row in vouchers], "once": [row.once for row in vouchers],
-            "notes": [row.note for row in visits], "indexes": marks,
-        }  # fmt: skip
+            "wishes": wishes,
+            "shops": [row.shop for row in vouchers],
+            "once": [row.once for row in vouchers],
+            "notes": [row.note for row in visits],
+            "indexes": marks,
+        }
 
 
 def wrong(ledger: Ledger) -> list[str]:

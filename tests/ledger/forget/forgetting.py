@@ -25,9 +25,13 @@ from tests.remembered import remembered
 LENA, OMAR = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
 LATER = NOW + timedelta(days=500)
 ZOE = a_person(
-    number=1, ref="CANARY-1", name="Zoë Canary", email="zoe@canary.example", phone="+4930555999",
+    number=1,
+    ref="CANARY-1",
+    name="Zoë Canary",
+    email="zoe@canary.example",
+    phone="+4930555999",
     postal_address="Canary Road 7",
-)  # fmt: skip
+)
 KIM = a_person(number=2, ref="OTHER-2", name="Kim Other", email="kim@other.example", phone="+4930555998")
 SAID = {
     "question": "Is my canary safe?",
@@ -53,9 +57,9 @@ def send(ledger: Ledger) -> None:
     for kind in ChannelKind:
         while claims := ledger.deliveries.claim(INCIDENT, NOTICE, [kind], 100, NOW):
             ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-            answers = [(one, _receipt(one)) for one in claims]
+            answers = [(claim, _receipt(claim)) for claim in claims]
             ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
-            ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, NOTICE, NOW)
+            ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
     ledger.deliveries.finish(INCIDENT, NOTICE, NOW)
 
 
@@ -115,7 +119,7 @@ def canaries(ledger: Ledger, person: Person = ZOE) -> list[bytes]:
 
 def found_in_rows(
     ledger: Ledger, wanted: list[bytes], *, incident: str = INCIDENT, but: tuple[str, ...] = ("erased_person",)
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Every value of every row of every table that holds one of these, opened where it is sealed."""
     seal, found = None, []
     with ledger.store.read() as session:
@@ -145,9 +149,9 @@ def opened_words(ledger: Ledger) -> str:
     numbers = range(1, 10)
     people_now = ledger.people.get_many(INCIDENT, numbers)
     said = [str(tuple(person)) for person in people_now.values()]
-    said += [one.model_dump_json() for one in ledger.questions.all(INCIDENT)]
-    said += [one.model_dump_json() for one in ledger.answers.all(INCIDENT)]
-    said += [one.model_dump_json() for one in ledger.reports.all(INCIDENT)]
-    said += [one.model_dump_json() for one in ledger.requests.all(INCIDENT)]
+    said += [question.model_dump_json() for question in ledger.questions.all(INCIDENT)]
+    said += [answer.model_dump_json() for answer in ledger.answers.all(INCIDENT)]
+    said += [report.model_dump_json() for report in ledger.reports.all(INCIDENT)]
+    said += [request.model_dump_json() for request in ledger.requests.all(INCIDENT)]
     said += [ledger.requests.offered(INCIDENT, number, NOW) for number in numbers]
     return "\n".join(said)

@@ -37,13 +37,19 @@ def test_a_new_row_is_sealed_summed_rotated_and_forgotten(told: dict[str, Any]) 
         "indexes": [True] * 3,
     }
     without_one = {
-        "wishes": ["", WISH, WISH], "shops": ["", "nest", "nest"], "once": ["erased 1", "2", "3"],
-        "notes": ["", "came", "came"], "indexes": [False, True, True],
-    }  # fmt: skip
+        "wishes": ["", WISH, WISH],
+        "shops": ["", "nest", "nest"],
+        "once": ["erased 1", "2", "3"],
+        "notes": ["", "came", "came"],
+        "indexes": [False, True, True],
+    }
     nothing = {
-        "wishes": [""] * 3, "shops": [""] * 3, "once": ["erased 1", "erased 2", "erased 3"], "notes": [""] * 3,
+        "wishes": [""] * 3,
+        "shops": [""] * 3,
+        "once": ["erased 1", "erased 2", "erased 3"],
+        "notes": [""] * 3,
         "indexes": [False] * 3,
-    }  # fmt: skip
+    }
     assert told["first"] == [full, []]
     assert told["altered"] == {
         "amount": [f"the row {INCIDENT}, 1 of table voucher was altered, moved or forged"],

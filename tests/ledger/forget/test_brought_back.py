@@ -52,7 +52,7 @@ def test_an_erased_person_is_erased_again(ledger_on_sqlite: Ledger, tmp_path: Pa
     assert ledger.erasure.erased(INCIDENT) == {1: LATER}
     assert ledger.audit.disagreements() == ()
     assert forget_again(ledger, DataPlaces({})) == ()
-    assert len([one for one in ledger.audit.entries(INCIDENT) if one.act == "person erased"]) == 1
+    assert len([entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "person erased"]) == 1
     ledger.dispose()
 
 

@@ -74,7 +74,7 @@ def test_that_the_person_was_told_stays_proven(ledger: Ledger) -> None:
 
 
 def counts(case: Case) -> tuple[object, ...]:
-    return case.audience, [(one.id, one.people) for one in case.notices], case.questions.asked, case.reach
+    return case.audience, [(notice.id, notice.people) for notice in case.notices], case.questions.asked, case.reach
 
 
 def test_the_audit_chain_and_the_tables_still_agree(ledger: Ledger) -> None:
@@ -121,7 +121,7 @@ def test_a_corrected_list_does_not_bring_the_person_back(ledger: Ledger) -> None
     ledger.corrections.apply(more, {}, "f", "lena", LATER)
     assert ledger.people.number_of(INCIDENT, ZOE.ref) is None
     assert ledger.people.number_of(INCIDENT, "NEW-9") == 4
-    assert not [one for one in lines(ledger) if one[0] == 1 and one[2] == "waiting"]
+    assert not [line for line in lines(ledger) if line[0] == 1 and line[2] == "waiting"]
 
 
 def test_a_list_without_the_person_says_nothing_of_them(ledger_on_sqlite: Ledger) -> None:

@@ -65,7 +65,7 @@ def texts(ledger: Ledger, person: int) -> list[str]:
 def test_an_erased_person_has_no_claim_that_names_them(paid: Ledger) -> None:
     before = paid.claims.totals(INCIDENT, None, LATER)
     erase(paid)
-    said = "".join(one.model_dump_json() for one in paid.claims.all(INCIDENT) if one.person == 1)
+    said = "".join(claim.model_dump_json() for claim in paid.claims.all(INCIDENT) if claim.person == 1)
     assert not any(word in said for word in (WORD, WHY, an_account().iban, an_account().holder))
     assert paid.claims.totals(INCIDENT, None, LATER) == before
     assert paid.claims.get(INCIDENT, 3).account == an_account()
@@ -91,7 +91,7 @@ def test_an_erased_person_has_no_result(ledger: Ledger) -> None:
     promised(ledger)
     ledger.remedies.settle(INCIDENT, LOCKS, {1: MOVED, 2: SOUND}, "lena", NOW)
     erase(ledger)
-    stands = {one.person: (one.state, one.word) for one in ledger.remedies.all(INCIDENT, LOCKS)}
+    stands = {remedy.person: (remedy.state, remedy.word) for remedy in ledger.remedies.all(INCIDENT, LOCKS)}
     assert stands[1] == (RemedyState.NOT_POSSIBLE, "")
     assert stands[2] == (RemedyState.DONE, SOUND.word)
     assert sound(ledger)

@@ -177,8 +177,14 @@ STEPS = st.lists(
 
 def kept_of(ledger: Ledger, person: int) -> tuple[object, ...]:
     """All that is known of one person."""
-    said = [(one.id, one.text, one.objection) for one in ledger.questions.all(INCIDENT) if one.person == person]
-    reports = [(one.id, one.text, one.words) for one in ledger.reports.all(INCIDENT) if one.person == person]
+    said = [
+        (question.id, question.text, question.objection)
+        for question in ledger.questions.all(INCIDENT)
+        if question.person == person
+    ]
+    reports = [
+        (report.id, report.text, report.words) for report in ledger.reports.all(INCIDENT) if report.person == person
+    ]
     return ledger.people.get(INCIDENT, person), sorted(said), sorted(reports), ledger.people.link_of(INCIDENT, person)
 
 

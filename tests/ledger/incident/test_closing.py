@@ -49,7 +49,7 @@ def test_two_members_pass_over_a_criterion(promised: Ledger) -> None:
     assert [pass_over(promised, MEI), pass_over(promised, OMAR)] == [False, True]
     (over,) = case(promised).closing_overrides
     assert (over.covers, over.what) == (("letters 3",), ("3 letters wait",))
-    assert [(one.by, one.role, one.reason) for one in over.voices] == [
+    assert [(voice.by, voice.role, voice.reason) for voice in over.voices] == [
         ("mei", "lead", REASON),
         ("omar", "legal", REASON),
     ]

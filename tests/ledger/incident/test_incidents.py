@@ -38,9 +38,17 @@ def test_opening_says_how_many_people_there_are(ledger: Ledger) -> None:
 
 def test_a_person_with_everything_is_read_back_as_handed_in(ledger: Ledger) -> None:
     whole = a_person(
-        number=7, name="王爱达", email="Ada@Mail.example", locale="zh-Hant-TW", region="台北", timezone="Asia/Taipei",
-        postal_address="1 Road\nTown", segment="patients", guardian_of="C-00008", flags=frozenset(Flag),
-    )  # fmt: skip
+        number=7,
+        name="王爱达",
+        email="Ada@Mail.example",
+        locale="zh-Hant-TW",
+        region="台北",
+        timezone="Asia/Taipei",
+        postal_address="1 Road\nTown",
+        segment="patients",
+        guardian_of="C-00008",
+        flags=frozenset(Flag),
+    )
     assert opened(ledger, whole).people.get(INCIDENT, 7) == whole
 
 
@@ -318,10 +326,25 @@ def test_a_person_is_found_by_the_companys_own_reference(ledger_on_sqlite: Ledge
 
 
 CANARY = a_person(
-    number=1, ref="CANARYREF", name="Canaryname", email="canary@secret.example", phone="+4917699999999",
-    postal_address="Canarystreet 5", guardian_of="CANARYCHILD",
-)  # fmt: skip
-SECRETS = ("CANARYREF", "Canaryname", "canary@secret", "4917699999999", "Canarystreet", "CANARYCHILD", "Canaryquestion", "Canaryanswer", "Canarycomment")  # fmt: skip
+    number=1,
+    ref="CANARYREF",
+    name="Canaryname",
+    email="canary@secret.example",
+    phone="+4917699999999",
+    postal_address="Canarystreet 5",
+    guardian_of="CANARYCHILD",
+)
+SECRETS = (
+    "CANARYREF",
+    "Canaryname",
+    "canary@secret",
+    "4917699999999",
+    "Canarystreet",
+    "CANARYCHILD",
+    "Canaryquestion",
+    "Canaryanswer",
+    "Canarycomment",
+)
 
 
 def ask_and_answer(ledger: Ledger) -> None:

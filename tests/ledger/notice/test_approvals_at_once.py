@@ -182,8 +182,9 @@ def test_an_emergency_is_declared_once_however_many_do_so(ledger: Ledger, draft:
     assert answers.count("emergency") == 1
     assert sum("without an emergency" in answer for answer in answers) == MANY - 1
     assert Counter(entry.act for entry in tries(ledger)) == {
-        "EMERGENCY RELEASE": 1, "emergency release refused": MANY - 1,
-    }  # fmt: skip
+        "EMERGENCY RELEASE": 1,
+        "emergency release refused": MANY - 1,
+    }
 
 
 def test_an_emergency_and_a_rejection_at_once_end_rejected(ledger: Ledger, draft: Draft, at_once: AtOnce) -> None:

@@ -285,8 +285,10 @@ def test_a_deputy_approves_in_the_role_of_the_absent_member(ledger: Ledger) -> N
     approve(ledger, draft, WEI)
     stands = status(ledger).standing
     assert (status(ledger).stage, stands.approved_by, stands.deputies) == (
-        NoticeStage.APPROVED, ("omar", "wei"), {"omar": "priya"},
-    )  # fmt: skip
+        NoticeStage.APPROVED,
+        ("omar", "wei"),
+        {"omar": "priya"},
+    )
 
 
 def test_a_member_without_a_name_takes_nobodys_word_away(ledger_on_sqlite: Ledger) -> None:
@@ -406,7 +408,7 @@ def test_a_deputy_of_a_member_who_left_may_name_a_deputy(ledger: Ledger) -> None
     ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
     ledger.team.remove("omar", "mei", NOW)
     ledger.team.delegate("wei", "priya", NOW + DAY, NOW)
-    assert [one.name for one in ledger.team.members() if one.deputy_at(NOW)] == ["wei"]
+    assert [member.name for member in ledger.team.members() if member.deputy_at(NOW)] == ["wei"]
 
 
 def test_who_gave_their_word_to_somebody_that_left_may_be_a_deputy(ledger: Ledger) -> None:
@@ -414,7 +416,7 @@ def test_who_gave_their_word_to_somebody_that_left_may_be_a_deputy(ledger: Ledge
     ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
     ledger.team.remove("wei", "mei", NOW)
     ledger.team.delegate("priya", "omar", NOW + DAY, NOW)
-    assert [one.name for one in ledger.team.members() if one.deputy_at(NOW)] == ["priya"]
+    assert [member.name for member in ledger.team.members() if member.deputy_at(NOW)] == ["priya"]
 
 
 def test_a_delegation_ends_when_the_deputy_leaves_the_team(ledger: Ledger) -> None:

@@ -71,7 +71,9 @@ def messages(ledger: Ledger) -> dict[int, dict[str, str]]:
 def answer(ledger: Ledger, status: Status, *channels: ChannelKind) -> None:
     while claims := ledger.deliveries.claim(INCIDENT, NOTICE, channels, 100, LATER):
         ledger.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
-        ledger.deliveries.record((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record(
+            (), [(claim, Receipt(claim.key, status, "x")) for claim in claims], INCIDENT, NOTICE, LATER
+        )
 
 
 def corrected(ledger: Ledger, *audience: Person) -> None:

@@ -238,9 +238,7 @@ def test_a_crash_frees_a_page_in_whatever_order_it_was_found(opened: Ledger) -> 
     assert {claim.id for claim in again} == set(page)
 
 
-def test_the_audit_counts_what_crashed_workers_left(
-    opened: Ledger,
-) -> None:
+def test_the_audit_counts_what_crashed_workers_left(opened: Ledger) -> None:
     """The audit chain says how many messages crashed workers had not tried and how many are uncertain.
 
     One entry counts the messages of all channels.
@@ -659,9 +657,7 @@ def test_an_answer_counts_although_the_notice_was_drafted_afresh(opened: Ledger)
     assert "sent" in {line.state for line in opened.statistics.lines(INCIDENT, "first-notice")}
 
 
-def test_a_refusal_hands_over_as_approved_despite_a_fresh_draft(
-    opened: Ledger,
-) -> None:
+def test_a_refusal_hands_over_as_approved_despite_a_fresh_draft(opened: Ledger) -> None:
     """A refusal hands over to the next channel that was approved, although a fresh draft names another cascade."""
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(ChannelKind.SMS,))
     (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
@@ -809,8 +805,10 @@ def test_the_audience_names_the_letters_that_it_needs(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "CA"), at_home(3, "MA", locale="zh-CN"), at_home(4, "nowhere"))
     audience = ledger.notices.audience(INCIDENT, "everyone")
     assert audience.readers == {
-        TextName("en", Reader.SELF), TextName("en", Reader.SELF, "us"), TextName("zh-CN", Reader.SELF, "us-ma"),
-    }  # fmt: skip
+        TextName("en", Reader.SELF),
+        TextName("en", Reader.SELF, "us"),
+        TextName("zh-CN", Reader.SELF, "us-ma"),
+    }
     assert audience.people == 4
 
 
@@ -913,7 +911,7 @@ def test_no_message_about_a_child_is_sent_when_data_is_damaged(opened: Ledger, d
     assert written_to(opened, INCIDENT) == [(1, "kim1@mail.example"), (2, "kim2@mail.example")]
     lines = opened.statistics.lines(INCIDENT, "first-notice")
     child = (5, ChannelKind.EMAIL)
-    assert [(one.state, one.cause, one.reason) for one in lines if (one.person, one.channel) == child] == [
+    assert [(line.state, line.cause, line.reason) for line in lines if (line.person, line.channel) == child] == [
         ("parked", ReceiptCause.FAULT, "fault KeyMissing")
     ]
 
@@ -939,9 +937,13 @@ def release_elsewhere(ledger: Ledger, incident: str, affected: list[Person]) -> 
     ledger.playbooks.pin(incident, a_playbook(), a_wording(), "lena", NOW)
     audience = ledger.notices.audience(incident, "everyone")
     draft = current_draft(
-        ledger, incident=incident, audience_digest=audience.digest, people=audience.people,
-        facts_digest=ledger.incidents.facts_digest(incident), variants=variants_for(audience.readers),
-    )  # fmt: skip
+        ledger,
+        incident=incident,
+        audience_digest=audience.digest,
+        people=audience.people,
+        facts_digest=ledger.incidents.facts_digest(incident),
+        variants=variants_for(audience.readers),
+    )
     ledger.notices.draft(draft, NOW)
     approve(ledger, draft, "omar", "wei")
     ledger.notices.release(incident, draft.notice, NOW)

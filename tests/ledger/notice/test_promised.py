@@ -23,7 +23,9 @@ OPEN, KEPT = "open 2027-01-24", "kept 2027-01-24"
 def stating(variants: Iterable[Variant], *readers: Reader) -> tuple[Variant, ...]:
     """These texts; those for these readers state the audit."""
     keys = (about("audit"),)
-    return tuple(one.model_copy(update={"states": keys if one.reader in readers else ()}) for one in variants)
+    return tuple(
+        variant.model_copy(update={"states": keys if variant.reader in readers else ()}) for variant in variants
+    )
 
 
 def states(value: str) -> tuple[Statement, ...]:
@@ -130,9 +132,13 @@ def test_whoever_is_told_only_the_end_hears_no_news_of_it(promised: Ledger) -> N
     send(promised, NOTICE, {1})
     keep(promised, INCIDENT, "audit", {"*": "Report 17"}, "lena", NOW)
     update = approved_again(
-        promised, notice="update-1", template="update", step="update", statements=states(KEPT),
+        promised,
+        notice="update-1",
+        template="update",
+        step="update",
+        statements=states(KEPT),
         variants=stating(personal_variants("en", "zh-CN"), *Reader),
-    )  # fmt: skip
+    )
     promised.notices.release(INCIDENT, update.notice, NOW)
     send(promised, update.notice, {1, 2, 3, 4})
     assert told(promised) == 1
@@ -163,7 +169,7 @@ def test_promises_are_added_all_or_none(promised: Ledger) -> None:
     new = [(a_commitment(id=name, made_in=""), ()) for name in ("doors", "audit")]
     with pytest.raises(NotAllowed, match="a commitment audit already"):
         promised.commitments.add(INCIDENT, new, "lena", NOW)
-    assert [one.id for one in promised.commitments.all(INCIDENT)] == ["audit"]
+    assert [commitment.id for commitment in promised.commitments.all(INCIDENT)] == ["audit"]
 
 
 def test_people_of_a_place_are_those_who_live_there(ledger: Ledger) -> None:

@@ -443,9 +443,7 @@ def test_a_held_message_that_the_log_names_counts_as_sent(tmp_path: Path) -> Non
 # What the log only names, and what it refused
 
 
-def test_messages_that_the_log_only_names_wait_for_a_person(
-    restored: tuple[Ledger, list[str]],
-) -> None:
+def test_messages_that_the_log_only_names_wait_for_a_person(restored: tuple[Ledger, list[str]]) -> None:
     """A message that the log names without its outcome is uncertain, also where the log is complete.
 
     A team member decides about the message.
@@ -474,7 +472,7 @@ def test_a_later_release_does_not_send_what_the_log_only_names(tmp_path: Path) -
     old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(sent := send(old, 6)) == 1
     assert set(sent).isdisjoint(left)
-    states = {(one.person, one.channel): one.state for one in old.statistics.lines(INCIDENT, NOTICE)}
+    states = {(line.person, line.channel): line.state for line in old.statistics.lines(INCIDENT, NOTICE)}
     assert [states[person, ChannelKind.EMAIL] for person in (1, 2, 3)] == ["sent", "uncertain", "sent"]
     old.dispose()
 
@@ -538,9 +536,7 @@ def test_a_second_word_without_emails_leaves_unclear_emails_unclear(tmp_path: Pa
     old.dispose()
 
 
-def test_an_uncertain_message_the_log_names_is_not_sent_in_bulk(
-    tmp_path: Path,
-) -> None:
+def test_an_uncertain_message_the_log_names_is_not_sent_in_bulk(tmp_path: Path) -> None:
     """A message that is uncertain anyway records that the log names it without its outcome.
 
     So it stays behind when all uncertain messages are sent again at once.

@@ -126,9 +126,7 @@ def test_an_opt_out_withdraws_what_was_put_off(opened: Ledger) -> None:
     assert opened.deliveries.pending(INCIDENT, SURVEY) == 4
 
 
-def test_an_opted_out_message_maybe_sent_stays_uncertain(
-    opened: Ledger,
-) -> None:
+def test_an_opted_out_message_maybe_sent_stays_uncertain(opened: Ledger) -> None:
     """After an opt-out, a message that a provider may have is uncertain.
 
     The message stays so, and is not sent again, when the notice becomes mandatory.
@@ -354,9 +352,7 @@ def test_a_returned_message_is_as_optional_as_the_current_version(opened: Ledger
     assert (1 in told, withheld(opened)) == ((False, {1}) if optional else (True, set()))
 
 
-def test_an_opt_out_holds_a_returned_message_that_became_optional(
-    opened: Ledger,
-) -> None:
+def test_an_opt_out_holds_a_returned_message_that_became_optional(opened: Ledger) -> None:
     """A person opted out while the notice was mandatory, and the notice is optional by now.
 
     A message to the person that a worker gives back is held.

@@ -13,11 +13,7 @@ from tests.delivery.sending import INCIDENT, NOTICE, approved, personal_variants
 
 @pytest.mark.parametrize(
     ("optional", "locales", "expected"),
-    [
-        (True, ("en", "zh-CN"), "zh-CN"),
-        (False, ("en", "zh-CN"), "en"),
-        (True, ("en",), "en"),
-    ],
+    [(True, ("en", "zh-CN"), "zh-CN"), (False, ("en", "zh-CN"), "en"), (True, ("en",), "en")],
 )
 def test_an_optional_message_is_in_the_chosen_language(
     ledger: Ledger, optional: bool, locales: tuple[str, ...], expected: str
@@ -27,14 +23,14 @@ def test_an_optional_message_is_in_the_chosen_language(
     ledger.choices.prefer(INCIDENT, 1, Preference(locale="zh-CN", channel="sms"), NOW)
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (ChannelKind.EMAIL,), 100, NOW)
-    assert {one.about.number: one.text.locale for one in claims if one.about} == {1: expected, 2: "en"}
+    assert {claim.about.number: claim.text.locale for claim in claims if claim.about} == {1: expected, 2: "en"}
 
 
 def test_the_same_wish_again_is_noted_once(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
     for _ in range(2):
         ledger_on_sqlite.choices.prefer(INCIDENT, 1, Preference(channel="sms"), NOW)
-    assert [one.act for one in ledger_on_sqlite.audit.entries(INCIDENT)].count("preference") == 1
+    assert [entry.act for entry in ledger_on_sqlite.audit.entries(INCIDENT)].count("preference") == 1
 
 
 def test_the_statements_of_a_hold_find_their_people_by_an_index(ledger_on_sqlite: Ledger) -> None:

@@ -63,7 +63,7 @@ def test_one_copy_reaches_a_mailbox_and_names_all(ledger: Ledger) -> None:
     assert ruled(ledger, at_home(1), at_home(2), a_person(number=3)) == 1
     assert released(ledger) == {1: NAMED, 2: WAITS, 3: WAITS}
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 10, NOW)
-    names = {one.about.number: one.to.name for one in claims if one.about and one.to}
+    names = {claim.about.number: claim.to.name for claim in claims if claim.about and claim.to}
     assert names == {2: "Kim Example 1, Kim Example 2", 3: "Kim Example 3"}
     assert ledger.audit.verify() == ()
 
@@ -97,7 +97,7 @@ def test_of_whom_the_copy_would_not_be_true_gets_their_own(ledger_on_sqlite: Led
 def test_nobody_with_a_flag_is_in_a_copy(ledger_on_sqlite: Ledger, flag: Flag) -> None:
     assert ruled(ledger_on_sqlite, at_home(1, flags=frozenset({flag})), at_home(2)) == 0
     claims = released(ledger_on_sqlite) and ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 10, NOW)
-    assert [one.to.name for one in claims if one.to] == ["Kim Example 2"]
+    assert [claim.to.name for claim in claims if claim.to] == ["Kim Example 2"]
 
 
 def test_a_guardian_and_a_child_are_in_no_copy(ledger_on_sqlite: Ledger) -> None:
@@ -159,7 +159,7 @@ def test_when_the_copy_fails_each_is_written_to_elsewhere(ledger: Ledger) -> Non
     released(ledger)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 10, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-    refused = [(one, Receipt(one.key, Status.REJECTED, "550", cause=ReceiptCause.BAD_ADDRESS)) for one in claims]
+    refused = [(claim, Receipt(claim.key, Status.REJECTED, "550", cause=ReceiptCause.BAD_ADDRESS)) for claim in claims]
     ledger.deliveries.record((), refused, INCIDENT, NOTICE, NOW)
     lost, by_sms = ("email", "failed"), ("sms", "waiting")
     assert stands(ledger) == {1: [lost, by_sms], 2: [lost, by_sms], 3: [lost]}
@@ -171,9 +171,11 @@ def test_when_the_copy_bounces_days_later_each_is_written_to(ledger: Ledger) -> 
     released(ledger)
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, (EMAIL,), 10, NOW)
     ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
-    ledger.deliveries.record((), [(one, Receipt(one.key, Status.SENT, "250")) for one in claims], INCIDENT, NOTICE, NOW)
-    ledger.deliveries.end_leases(sorted({one.lease for one in claims}), {}, INCIDENT, NOTICE, NOW)
-    (copy,) = (one for one in claims if one.about and one.about.number == 2)
+    ledger.deliveries.record(
+        (), [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims], INCIDENT, NOTICE, NOW
+    )
+    ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
+    (copy,) = (claim for claim in claims if claim.about and claim.about.number == 2)
     said = {"token": copy.bounce, "message_id": message_id(copy.key, "betapai.example")}
     report = MailReport(ReportKind.FAILED, **said, status="5.1.1", detail="550 5.1.1")
     ledger.receipts.take([report], LATER)
@@ -187,7 +189,7 @@ def test_in_a_later_notice_a_bad_mailbox_has_no_copy(ledger: Ledger) -> None:
     approved_again(ledger, notice="update-1", **BY_MAIL)
     ledger.notices.release(INCIDENT, "update-1", LATER)
     lines = {
-        one.person: (one.channel, one.state) for one in ledger.statistics.lines(INCIDENT, "update-1") if one.person
+        line.person: (line.channel, line.state) for line in ledger.statistics.lines(INCIDENT, "update-1") if line.person
     }
     assert lines[1] == lines[2] == (SMS, DeliveryState.WAITING)
 

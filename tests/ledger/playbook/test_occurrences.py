@@ -12,8 +12,11 @@ from tests.delivery.sending import INCIDENT
 
 LATER = NOW + timedelta(hours=1)
 WAITING, DONE, HELD, PLANNED = (
-    OccurrenceState.WAITING, OccurrenceState.DONE, OccurrenceState.HELD, OccurrenceState.PLANNED,
-)  # fmt: skip
+    OccurrenceState.WAITING,
+    OccurrenceState.DONE,
+    OccurrenceState.HELD,
+    OccurrenceState.PLANNED,
+)
 
 
 @pytest.fixture

@@ -59,8 +59,8 @@ def send(ledger: Ledger, people: int, notice: str = NOTICE) -> None:
     """The channel takes so many messages to people, one each by email."""
     while people and (claims := ledger.deliveries.claim(INCIDENT, notice, [ChannelKind.EMAIL], min(people, 500), NOW)):
         ledger.deliveries.record(claims, (), INCIDENT, notice, NOW)
-        answers = [(one, Receipt(one.key, Status.SENT, "250", "Q1")) for one in claims]
+        answers = [(claim, Receipt(claim.key, Status.SENT, "250", "Q1")) for claim in claims]
         ledger.deliveries.record((), answers, INCIDENT, notice, NOW)
-        leases = sorted({one.lease for one in claims})
+        leases = sorted({claim.lease for claim in claims})
         ledger.deliveries.end_leases(leases, {"sent": len(claims)}, INCIDENT, notice, NOW)
         people -= len(claims)

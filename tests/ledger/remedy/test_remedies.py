@@ -27,7 +27,7 @@ def settle(ledger: Ledger, outcomes: dict[int, RemedyOutcome], by: str = "lena")
 
 
 def states(ledger: Ledger) -> dict[int, RemedyOutcome]:
-    return {one.person: one.outcome for one in ledger.remedies.all(INCIDENT, LOCKS)}
+    return {remedy.person: remedy.outcome for remedy in ledger.remedies.all(INCIDENT, LOCKS)}
 
 
 def owed(ledger: Ledger) -> int:
@@ -160,6 +160,6 @@ def test_a_forgotten_result_stays_counted(ledger_on_sqlite: Ledger) -> None:
     promised(ledger_on_sqlite)
     settle(ledger_on_sqlite, {1: SOUND, 2: MOVED})
     forget_whole(ledger_on_sqlite.store, INCIDENT, LATER)
-    assert {one.word for one in ledger_on_sqlite.remedies.all(INCIDENT, LOCKS)} == {""}
+    assert {remedy.word for remedy in ledger_on_sqlite.remedies.all(INCIDENT, LOCKS)} == {""}
     assert ledger_on_sqlite.remedies.counts(INCIDENT)[LOCKS].in_words == "2 open, 1 done, 1 not possible"
     assert ledger_on_sqlite.audit.disagreements() == ()

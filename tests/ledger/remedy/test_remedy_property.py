@@ -79,7 +79,7 @@ class Model:
         for one in self.told:
             if one <= self.listed:
                 self.known.setdefault(one, RemedyOutcome(RemedyState.OPEN))
-        rows = {one.person: one for one in self.ledger.remedies.all(INCIDENT, LOCKS)}
+        rows = {remedy.person: remedy for remedy in self.ledger.remedies.all(INCIDENT, LOCKS)}
         assert {person: one.word for person, one in rows.items()} == {p: one.word for p, one in self.known.items()}
         aside = {person for person, one in rows.items() if one.state is RemedyState.SET_ASIDE}
         assert aside == {person for person in rows if person > self.listed}

@@ -173,7 +173,7 @@ def test_a_version_sent_only_after_the_backup_is_not_told(url: str, sender: Ledg
     """A version that was sent after the backup, and by the restored copy was not, does not count as told."""
 
     def heard() -> list[bool]:
-        return [one.told for notice in sender.cases.read(INCIDENT).notices for one in notice.releases]
+        return [release.told for notice in sender.cases.read(INCIDENT).notices for release in notice.releases]
 
     approved_again(sender, channels=EMAIL, next_news_at=None)
     sender.notices.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))

@@ -55,9 +55,15 @@ def an_app() -> FastAPI:
 @contextmanager
 def serving(limits: ConnectionLimits, trusted_proxies: int = 0) -> Iterator[int]:
     config = uvicorn.Config(
-        an_app(), port=0, log_config=None, access_log=False, ws="none", lifespan="off",
-        http=guarded(limits, trusted_proxies), backlog=BACKLOG,
-    )  # fmt: skip
+        an_app(),
+        port=0,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        http=guarded(limits, trusted_proxies),
+        backlog=BACKLOG,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

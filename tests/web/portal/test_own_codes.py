@@ -20,14 +20,21 @@ UPDATE = "update-1"
 def told(ledger: Ledger, clock: Clock, place: CodePlace, expires: str = "") -> None:
     """Everybody is told of the offer, and has a code of their own."""
     ledger.codes.add(INCIDENT, OFFER, new_codes(*range(1, 9), expires=expires), "lena", clock())
-    variants = (*coded_variants(place), *(one.model_copy(update={"locale": "zh-CN"}) for one in coded_variants(place)))
+    variants = (
+        *coded_variants(place),
+        *(coded_variant.model_copy(update={"locale": "zh-CN"}) for coded_variant in coded_variants(place)),
+    )
     release(
-        ledger, notice=UPDATE, variants=variants, channels=(ChannelKind.EMAIL,), commitments=(an_offer(place, made_in=UPDATE),),
+        ledger,
+        notice=UPDATE,
+        variants=variants,
+        channels=(ChannelKind.EMAIL,),
+        commitments=(an_offer(place, made_in=UPDATE),),
         statements=(Statement(key=about(OFFER), value="open"),),
-    )  # fmt: skip
+    )
     claims = ledger.deliveries.claim(INCIDENT, UPDATE, [ChannelKind.EMAIL], 100, clock())
     ledger.deliveries.record(claims, (), INCIDENT, UPDATE, clock())
-    answers = [(one, Receipt(one.key, Status.SENT)) for one in claims]
+    answers = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, UPDATE, clock())
     clock.forward(hours=1)
 

@@ -121,7 +121,7 @@ def test_a_refused_request_says_why_and_may_be_made_again(ledger: Ledger, ada: V
     ledger.requests.refuse(INCIDENT, 1, "Please call us first.", OMAR, clock())
     assert "Please call us first." in ada.look().text
     assert fill(ada, "data") == 303
-    assert [one.state.value for one in ledger.requests.all(INCIDENT)] == ["refused", "open"]
+    assert [request.state.value for request in ledger.requests.all(INCIDENT)] == ["refused", "open"]
 
 
 @pytest.mark.parametrize("form", FORMS)

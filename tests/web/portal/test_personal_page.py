@@ -210,18 +210,21 @@ def test_a_person_reads_the_version_sent_else_the_newest(
 
 def headed(subject: str) -> tuple[Variant, ...]:
     """What a draft says, under another heading."""
-    return tuple(one.model_copy(update={"subject": subject}) if one.subject else one for one in a_draft().variants)
+    return tuple(
+        variant.model_copy(update={"subject": subject}) if variant.subject else variant
+        for variant in a_draft().variants
+    )
 
 
 def sent(ledger: Ledger, person: int) -> None:
     """The email of the first notice to this person has left, and nothing else."""
     claims = ledger.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
-    theirs = [one for one in claims if one.about and one.about.number == person]
+    theirs = [claim for claim in claims if claim.about and claim.about.number == person]
     ledger.deliveries.record(theirs, (), INCIDENT, "first-notice", NOW)
     receipts = [(one, Receipt(one.key, Status.SENT, "250")) for one in theirs]
     ledger.deliveries.record((), receipts, INCIDENT, "first-notice", NOW)
-    ledger.deliveries.give_back([one for one in claims if one not in theirs], NOW)
-    ledger.deliveries.end_leases([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
+    ledger.deliveries.give_back([claim for claim in claims if claim not in theirs], NOW)
+    ledger.deliveries.end_leases([claim.lease for claim in claims[:1]], {}, INCIDENT, "first-notice", NOW)
 
 
 NOT_INVOLVED = {"en": "none of your data was involved", "zh-CN": "您的信息没有受到影响"}

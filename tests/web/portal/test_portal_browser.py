@@ -188,7 +188,7 @@ def test_a_question_is_asked_without_javascript(desk: Desk, locale: str) -> None
 @pytest.mark.parametrize("locale", READERS)
 def test_an_objection_is_sent_from_a_phone_without_javascript(desk: Desk, told_more: None, locale: str) -> None:
     """The conversation with a corrected answer fits a phone, and its answer can be objected to."""
-    wrong = next(one for one in desk.ledger.answers.all(INCIDENT) if locale in one.texts)
+    wrong = next(answer for answer in desk.ledger.answers.all(INCIDENT) if locale in answer.texts)
     right = {"en": "Only its last four digits.", "zh-CN": "只有卡号后四位。"}[locale]
     desk.clock.forward(days=1)
     desk.ledger.answers.correct(INCIDENT, wrong.id, {locale: right}, "wei", desk.clock())
@@ -200,7 +200,7 @@ def test_an_objection_is_sent_from_a_phone_without_javascript(desk: Desk, told_m
     desk.clock.forward(seconds=30)
     page.locator(".objecting button").click()
     expect(page.locator("#objection .thanks")).to_be_visible()
-    assert [one.objection for one in desk.ledger.questions.all(INCIDENT) if one.objection] == ["?"]
+    assert [question.objection for question in desk.ledger.questions.all(INCIDENT) if question.objection] == ["?"]
 
 
 def test_reloading_after_asking_asks_nothing_again(desk: Desk) -> None:
@@ -225,7 +225,7 @@ def test_the_survey_is_answered_without_javascript(desk: Desk) -> None:
     page.locator("#survey button").click()
     expect(page.locator("#survey .thanks")).to_be_visible()
     take_picture(page, "survey-thanks")
-    assert [one.answered for one in desk.ledger.views.closing(INCIDENT).surveys] == [1]
+    assert [survey.answered for survey in desk.ledger.views.closing(INCIDENT).surveys] == [1]
 
 
 @pytest.mark.parametrize("locale", READERS)
@@ -244,7 +244,7 @@ def test_an_outdated_address_is_said_on_a_small_screen(desk: Desk, locale: str) 
     page.locator("#email").fill("ada@new.example")
     page.locator("#address button").click()
     expect(page.locator("#address .thanks")).to_be_visible()
-    assert [one.email for one in desk.ledger.reports.all(INCIDENT)] == ["ada@new.example"]
+    assert [report.email for report in desk.ledger.reports.all(INCIDENT)] == ["ada@new.example"]
 
 
 def test_a_step_is_ticked_without_javascript(desk: Desk) -> None:

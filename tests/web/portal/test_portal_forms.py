@@ -51,7 +51,9 @@ def test_another_s_data_raise_an_alarm_that_the_writer_does_not_see(ledger: Ledg
     """Whoever tries addresses on the page learns nothing about who is in the list."""
     li = ledger.people.get(INCIDENT, LI)
     answers = [ada.ask(text) for text in (f"Why do you know {li.email}?", "Why do you know x@elsewhere.example?")]
-    assert {(one.status_code, one.headers["location"]) for one in answers} == {(303, f"{ada.page}?sent=ask#ask")}
+    assert {(answer.status_code, answer.headers["location"]) for answer in answers} == {
+        (303, f"{ada.page}?sent=ask#ask")
+    }
     assert ledger.views.timeline(INCIDENT, clock()).leaks == (1,)
 
 
@@ -282,11 +284,7 @@ def test_a_form_on_another_site_is_refused(ledger: Ledger, ada: Visitor, headers
 
 @pytest.mark.parametrize(
     "headers",
-    [
-        {"Origin": "https://betapai.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
-    ],
+    [{"Origin": "https://betapai.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-origin", "Origin": "null"}],
 )
 def test_a_form_on_our_own_page_is_taken(ada: Visitor, headers: dict[str, str]) -> None:
     fields = {"form": ada.token(), "text": "Hello?"}
@@ -373,7 +371,7 @@ def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient,
 
 
 def answered(ledger: Ledger) -> int:
-    return sum(one.answered for one in ledger.views.closing(INCIDENT).surveys)
+    return sum(survey.answered for survey in ledger.views.closing(INCIDENT).surveys)
 
 
 @pytest.fixture

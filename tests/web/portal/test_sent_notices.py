@@ -17,7 +17,7 @@ def sent(ledger: Ledger, clock: Clock) -> None:
     release(ledger, notice=UPDATE, variants=variants, channels=(ChannelKind.EMAIL, ChannelKind.SMS))
     claims = ledger.deliveries.claim(INCIDENT, UPDATE, tuple(ChannelKind), 100, clock())
     ledger.deliveries.record(claims, (), INCIDENT, UPDATE, clock())
-    answers = [(one, Receipt(one.key, Status.SENT)) for one in claims]
+    answers = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
     ledger.deliveries.record((), answers, INCIDENT, UPDATE, clock())
 
 

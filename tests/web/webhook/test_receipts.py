@@ -270,11 +270,7 @@ async def _post(client: httpx2.AsyncClient, fields: dict[str, str]) -> httpx2.Re
 
 
 def test_a_report_is_put_off_while_the_ledger_cannot_be_written(
-    gateway: TestClient,
-    ledger: Ledger,
-    settings: Settings,
-    texts: dict[int, Claim],
-    monkeypatch: pytest.MonkeyPatch,
+    gateway: TestClient, ledger: Ledger, settings: Settings, texts: dict[int, Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the ledger cannot be written, a report is answered with 503 and a Retry-After, and is taken when the
     gateway sends it again.

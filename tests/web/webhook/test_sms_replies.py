@@ -67,7 +67,7 @@ def hand(settings: Settings, ledger: Ledger) -> Hand:
 
 
 def asked(ledger: Ledger) -> list[tuple[int | None, str]]:
-    return [(one.person, one.text) for one in questions(ledger)]
+    return [(question.person, question.text) for question in questions(ledger)]
 
 
 def questions(ledger: Ledger) -> list[Question]:
@@ -152,7 +152,9 @@ def test_every_word_that_ends_it_does(hand: Hand, ledger: Ledger, sender: str, t
 def test_the_audit_says_how_they_opted_out_and_in_again(hand: Hand, ledger: Ledger) -> None:
     hand(ADAS, "STOP", "m1")
     hand(ADAS, "START", "m2")
-    ways = [(one.act, one.detail["how"]) for one in ledger.audit.entries(INCIDENT) if one.act.startswith("opted")]
+    ways = [
+        (entry.act, entry.detail["how"]) for entry in ledger.audit.entries(INCIDENT) if entry.act.startswith("opted")
+    ]
     assert ways == [("opted out", "SMS"), ("opted in", "SMS")]
 
 

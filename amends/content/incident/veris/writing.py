@@ -118,8 +118,15 @@ ACTORS: dict[Cause, Part] = {
     Cause.LOSS: INTERNAL,
     Cause.VENDOR: PARTNER,
 }
-STAFF = {10: "1 to 10", 100: "11 to 100", 1000: "101 to 1000", 10_000: "1001 to 10000", 25_000: "10001 to 25000",
-         50_000: "25001 to 50000", 100_000: "50001 to 100000"}  # fmt: skip
+STAFF = {
+    10: "1 to 10",
+    100: "11 to 100",
+    1000: "101 to 1000",
+    10_000: "1001 to 10000",
+    25_000: "10001 to 25000",
+    50_000: "25001 to 50000",
+    100_000: "50001 to 100000",
+}
 UNITS = (("Days", timedelta(days=1)), ("Hours", timedelta(hours=1)), ("Minutes", timedelta(minutes=1)))
 
 

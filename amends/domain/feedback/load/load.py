@@ -147,10 +147,15 @@ def forecast(
     expected = zip(*(_expected(shape, waves, days, zone) for shape in shapes), strict=True)
     today = _day(now, zone)
     return tuple(
-        _forecast_day(curve, day, sum(people for people, _ in told.get(day, ())), means,
-                      found.get(day, 0) if day < today else None)
+        _forecast_day(
+            curve,
+            day,
+            sum(people for people, _ in told.get(day, ())),
+            means,
+            found.get(day, 0) if day < today else None,
+        )
         for day, means in zip(days, expected, strict=True)
-    )  # fmt: skip
+    )
 
 
 def in_range(curve: Curve, expected: float, doubt: float = 0) -> tuple[float, float]:
@@ -182,7 +187,7 @@ def phone_share(seen: Iterable[ContactDay]) -> float | None:
 def by_source(seen: Iterable[ContactDay]) -> dict[QuestionSource, int]:
     """Return the contacts of all days by the way by which they came."""
     days = tuple(seen)
-    sums = {source: sum(one.by_source.get(source, 0) for one in days) for source in QuestionSource}
+    sums = {source: sum(day.by_source.get(source, 0) for day in days) for source in QuestionSource}
     return {source: count for source, count in sums.items() if count}
 
 
@@ -252,9 +257,13 @@ def _curve(contacts: Sequence[int], potential: Callable[[float], list[float]], s
     squares = sum(weight * (_odds(keep) - mean) ** 2 for weight, keep in zip(weights, KEEPS, strict=True))
     away, best = math.sqrt(squares / sum(weights)), shape(mean)
     return Curve(
-        rate=best.rate, keep=best.keep, spread=spread, seen=sum(contacts),
-        faster=shape(mean - away), slower=shape(mean + away),
-    )  # fmt: skip
+        rate=best.rate,
+        keep=best.keep,
+        spread=spread,
+        seen=sum(contacts),
+        faster=shape(mean - away),
+        slower=shape(mean + away),
+    )
 
 
 def _odds(keep: float) -> float:

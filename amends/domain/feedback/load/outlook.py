@@ -66,10 +66,16 @@ class Outlook(Value):
 
 
 def outlook(
-    people: int, curve: Curve, phone: float | None, team: TeamOnDuty, *,
-    named: bool, days: tuple[ForecastDay, ...] = (), seen: Mapping[QuestionSource, int] | None = None,
+    people: int,
+    curve: Curve,
+    phone: float | None,
+    team: TeamOnDuty,
+    *,
+    named: bool,
+    days: tuple[ForecastDay, ...] = (),
+    seen: Mapping[QuestionSource, int] | None = None,
     tomorrow: ForecastDay | None = None,
-) -> Outlook:  # fmt: skip
+) -> Outlook:
     """Return the outlook; a team that was not `named` only says how fast people work."""
     share = DEFAULT_PHONE if phone is None else phone
     first = people * curve.first_day

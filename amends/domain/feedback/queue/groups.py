@@ -82,7 +82,7 @@ def marks(of: frozenset[str], key: bytes) -> tuple[int, ...]:
     hashes = sorted(int.from_bytes(blake2b(one.encode(), key=key, digest_size=8).digest()) for one in of)
     if not hashes:
         return ()
-    least = [min((step * one + begin) % PRIME for one in hashes[:MOST_SHINGLES]) for step, begin in STEPS]
+    least = [min((step * hash_ + begin) % PRIME for hash_ in hashes[:MOST_SHINGLES]) for step, begin in STEPS]
     return tuple(_mark(band, least[band * ROWS : (band + 1) * ROWS], key) for band in range(BANDS))
 
 

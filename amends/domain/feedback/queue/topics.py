@@ -60,7 +60,7 @@ URGENT: dict[Urgency, re.Pattern[str]] = {
         r"|unverschämt|empör|wütend|skandal|unerhört|frechheit|nie wieder"
         r"|scandale|inadmissible|inacceptable|furieu|honteu|marre\b|indign",
     }.items()
-}  # fmt: skip
+}
 """Patterns of urgency, the gravest first; the first match wins."""
 
 FURTHER_TOPICS: dict[str, re.Pattern[str]] = {

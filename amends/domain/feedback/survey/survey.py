@@ -104,7 +104,7 @@ class SurveyResults(Value):
     @property
     def means(self) -> dict[str, float]:
         """Return the mean of each question on a scale."""
-        return {one.question: one.mean.value for one in self.questions if one.mean}
+        return {question.question: question.mean.value for question in self.questions if question.mean}
 
 
 class SurveyComments(Value):
@@ -134,7 +134,7 @@ def group_means(ballots: Sequence[Ballot], scales: Iterable[str]) -> list[GroupM
     for question in scales:
         for dimension in DIMENSIONS:
             values = sorted({ballot.cell[dimension] for ballot in ballots if ballot.cell.get(dimension)})
-            counts = {one: _counts(ballots, question, _among(dimension, one)) for one in values}
+            counts = {value: _counts(ballots, question, _among(dimension, value)) for value in values}
             shown = {one: mean(of) for one, of in counts.items() if sum(of.values()) >= FEWEST}
             if len(shown) > 1:
                 found += [

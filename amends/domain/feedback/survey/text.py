@@ -20,15 +20,24 @@ def in_short(results: SurveyResults) -> str:
 
 def result_tables(results: SurveyResults) -> Iterator[Table]:
     """Yield the tables of means, shares, groups and differences that have rows; each with its 95 % interval."""
-    means = [(one.question, str(one.mean), one.mean.answers) for one in results.questions if one.mean]
-    shares = [
-        (one.question, choice, share.in_percent)
-        for one in results.questions
-        if not one.mean
-        for choice, share in one.shares.items()
+    means = [
+        (question.question, str(question.mean), question.mean.answers)
+        for question in results.questions
+        if question.mean
     ]
-    groups = [(one.question, one.dimension, one.value, str(one.mean), one.mean.answers) for one in results.groups]
-    changed = [(one.question, one.choice, one.since, str(one.by)) for one in results.differences]
+    shares = [
+        (question.question, choice, share.in_percent)
+        for question in results.questions
+        if not question.mean
+        for choice, share in question.shares.items()
+    ]
+    groups = [
+        (group.question, group.dimension, group.value, str(group.mean), group.mean.answers) for group in results.groups
+    ]
+    changed = [
+        (difference.question, difference.choice, difference.since, str(difference.by))
+        for difference in results.differences
+    ]
     tables: tuple[Table, ...] = (
         (("measure", "mean of 5 (95 %)", "answers"), [*means]),
         (("question", "choice", "share (95 %)"), [*shares]),

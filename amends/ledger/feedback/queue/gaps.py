@@ -25,11 +25,15 @@ def many_asked(session: Session, incident: str, at_least: int) -> tuple[ManyAske
     topics, entries = _topics(session, incident, [group for group, *_ in groups]), _entries(session, incident)
     return tuple(
         ManyAsked(
-            group=group, topic=topics.get(group, ""), questions=questions, answered=answers > 0,
-            public=_texts(entries.get(group)), public_at=entries[group].approved_at if group in entries else None,
+            group=group,
+            topic=topics.get(group, ""),
+            questions=questions,
+            answered=answers > 0,
+            public=_texts(entries.get(group)),
+            public_at=entries[group].approved_at if group in entries else None,
         )
         for group, questions, answers in groups
-    )  # fmt: skip
+    )
 
 
 def _topics(session: Session, incident: str, groups: list[int]) -> dict[int, str]:

@@ -97,7 +97,7 @@ class QuestionGroups:
         """
         with self._store.write() as write:
             write.incident(incident)
-            rows = [question_row(write.session, incident, one, locked=True) for one in sorted(set(questions))]
+            rows = [question_row(write.session, incident, question, locked=True) for question in sorted(set(questions))]
             before = {row.together for row in rows}
             if not rows or len(before) != 1 or None in before:
                 raise NotAllowed("name questions of one group")
@@ -173,12 +173,18 @@ def group_lines(session: Session, incident: str) -> tuple[GroupLine, ...]:
     answered = _answered_last(session, incident)
     lines = [
         GroupLine(
-            id=group, topic=topics.get(examples[group], ""), questions=questions, open=waiting, first_at=first,
-            last_at=last, example=examples[group], answered=answered.get(group),
+            id=group,
+            topic=topics.get(examples[group], ""),
+            questions=questions,
+            open=waiting,
+            first_at=first,
+            last_at=last,
+            example=examples[group],
+            answered=answered.get(group),
         )
         for group, questions, waiting, first, last in session.connection().execute(counts)
         if group in examples
-    ]  # fmt: skip
+    ]
     return tuple(sorted(lines, key=lambda line: (-line.questions, line.id)))
 
 

@@ -111,9 +111,13 @@ def check_row(sealer: Sealer, row: RowMapping) -> None:
 
 def _conditions(incident: str, wanted: QueueFilter, now: datetime) -> tuple[ColumnElement[bool], ...]:
     equal = {
-        "topic": wanted.topic, "urgency": wanted.urgency, "owner": wanted.owner, "locale": wanted.locale,
-        "together": wanted.together, "kind": wanted.kind,
-    }  # fmt: skip
+        "topic": wanted.topic,
+        "urgency": wanted.urgency,
+        "owner": wanted.owner,
+        "locale": wanted.locale,
+        "together": wanted.together,
+        "kind": wanted.kind,
+    }
     chosen = [QUESTION.c.incident == incident]
     chosen += [QUESTION.c[name] == value for name, value in equal.items() if value is not None]
     if wanted.open:
@@ -162,9 +166,18 @@ def _lines(session: Session, incident: str, seal: Seal, rows: Iterable[RowMappin
 def _line(row: RowMapping, seal: Seal, sound: Collection[int]) -> QuestionLine:
     readable = bool(seal.peek(row["sealed_text"], question_place(row["incident"], row["id"], "text")))
     return QuestionLine(
-        id=row["id"], person=row["person"], kind=row["kind"], source=row["source"], locale=row["locale"],
-        topic=row["topic"], urgency=Urgency(row["urgency"]) if row["urgency"] else None, together=row["together"],
-        asked_at=row["asked_at"], reply_due_at=row["reply_due_at"], owner=row["owner"],
-        answered_at=row["answered_at"], answered_by=row["answered_by"],
+        id=row["id"],
+        person=row["person"],
+        kind=row["kind"],
+        source=row["source"],
+        locale=row["locale"],
+        topic=row["topic"],
+        urgency=Urgency(row["urgency"]) if row["urgency"] else None,
+        together=row["together"],
+        asked_at=row["asked_at"],
+        reply_due_at=row["reply_due_at"],
+        owner=row["owner"],
+        answered_at=row["answered_at"],
+        answered_by=row["answered_by"],
         readable=readable and (row["answered_at"] is None or row["answer_id"] in sound),
-    )  # fmt: skip
+    )

@@ -156,7 +156,7 @@ def batches_of(held: Sequence[HeldBallot], today: str) -> tuple[list[Batch], lis
     """
     by_cell: dict[tuple[str, ...], list[HeldBallot]] = defaultdict(list)
     for ballot in held:
-        by_cell[tuple(ballot.cell.get(one, "") for one in DIMENSIONS)].append(ballot)
+        by_cell[tuple(ballot.cell.get(dimension, "") for dimension in DIMENSIONS)].append(ballot)
     whole = [Batch(ballots, ballots[0].cell) for ballots in by_cell.values() if len(ballots) >= FEWEST]
     rest = [ballot for ballots in by_cell.values() if len(ballots) < FEWEST for ballot in ballots]
     waited = any(ballot.day < today for ballot in rest) or len(rest) >= MOST_HELD

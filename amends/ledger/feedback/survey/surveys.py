@@ -45,7 +45,7 @@ class Surveys:
 
     def answer(
         self, incident: str, notice: str, person: int, survey: Survey, given: Mapping[str, str], now: datetime
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Take a person's answers, which count once and cannot be changed; return False when they have answered.
 
         Raises NotAllowed for answers that the survey does not ask for, and for a person who was not invited.
@@ -144,16 +144,22 @@ def _counted(
     )
     invited = max(invited, answered)  # somebody may have answered whose invitation came back since
     return SurveyResults(
-        survey=survey, invitation=notice, released_at=released_at, invited=invited, answered=answered, counted=opened,
-        texts=texts, rate=wilson(answered, invited) if invited else None,
-    )  # fmt: skip
+        survey=survey,
+        invitation=notice,
+        released_at=released_at,
+        invited=invited,
+        answered=answered,
+        counted=opened,
+        texts=texts,
+        rate=wilson(answered, invited) if invited else None,
+    )
 
 
 def _evaluated(
     results: SurveyResults, survey: Survey, ballots: list[Ballot], before: str, earlier: list[Ballot]
 ) -> SurveyResults:
-    scales = [one.id for one in survey.scales]
-    choices = [one.id for one in survey.questions if one.kind is AnswerForm.CHOICE]
+    scales = [scale.id for scale in survey.scales]
+    choices = [question.id for question in survey.questions if question.kind is AnswerForm.CHOICE]
     found = {
         "questions": tuple(question_results(ballots, scales, choices)),
         "groups": tuple(group_means(ballots, scales)),

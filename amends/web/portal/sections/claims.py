@@ -10,14 +10,7 @@ from amends.domain.base.audience import EVERYONE
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.money import Money, read_money
 from amends.domain.claim.account import Account, UnfitAccount, UnfitLetters, read_account
-from amends.domain.claim.claim import (
-    LONGEST_CLAIM,
-    ClaimState,
-    ClaimWay,
-    CompensationClaim,
-    NewClaim,
-    why_not_object,
-)
+from amends.domain.claim.claim import LONGEST_CLAIM, ClaimState, ClaimWay, CompensationClaim, NewClaim, why_not_object
 from amends.domain.claim.words import ClaimTerms
 from amends.web.portal.sections.section import EXPIRED, Mistake, PageForm, PageSection, PageView, PortalParts, SentForm
 from amends.web.portal.visit import Visit

@@ -87,9 +87,7 @@ def last_reopened(questions: Iterable[Question], now: datetime) -> datetime | No
     return last.reply_due_at if last else None
 
 
-def conversations(
-    questions: Iterable[Question], said: Mapping[int, Sequence[HeardAnswer]]
-) -> tuple[Conversation, ...]:  # fmt: skip
+def conversations(questions: Iterable[Question], said: Mapping[int, Sequence[HeardAnswer]]) -> tuple[Conversation, ...]:
     """Return the conversation about each question, the one with the latest contribution first.
 
     Claims are left out: the page has a section of its own for them.
@@ -100,7 +98,7 @@ def conversations(
 
 
 def _turns(question: Question, answers: Sequence[HeardAnswer]) -> tuple[Turn, ...]:
-    turns = [Turn(HEADS[one.kind], one.at, one.text, wrong=one.corrected) for one in answers]
+    turns = [Turn(HEADS[answer.kind], answer.at, answer.text, wrong=answer.corrected) for answer in answers]
     if question.reopened_at:
         turns.append(Turn(OBJECTED, question.reopened_at, question.objection, ours=False))
     return tuple(sorted(turns, key=lambda turn: turn.at))

@@ -43,13 +43,7 @@ ANGER = {
     "de": "Das ist eine Frechheit.",
     "fr": "C'est inadmissible.",
 }
-SAID = {
-    Urgency.SAFETY: SAFETY,
-    Urgency.MONEY: MONEY,
-    Urgency.LEGAL: LEGAL,
-    Urgency.PRESS: PRESS,
-    Urgency.ANGER: ANGER,
-}
+SAID = {Urgency.SAFETY: SAFETY, Urgency.MONEY: MONEY, Urgency.LEGAL: LEGAL, Urgency.PRESS: PRESS, Urgency.ANGER: ANGER}
 DELIVERY = Topic(keywords={"en": ("parcel", "delivery"), "de": ("Paket",), "zh-CN": ("包裹",)}, owner="rosa")
 
 

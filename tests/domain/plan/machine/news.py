@@ -32,12 +32,22 @@ def the_playbook() -> Playbook:
     steps: list[dict[str, Any]] = [
         {"id": "assess", "phase": "assess", "after": 0, "of": "opened"},
         {"id": "first", "phase": "notify", "after": "1h", "of": "assessed", "notice": "first", **by_email},
-        {"id": "update", "phase": "update", "after": "1d", "of": "notified", "every": "2d", "until": "resolved",
-         "at_most": 2, "notice": "update", "when": {"open_questions": True}, **by_email},
+        {
+            "id": "update",
+            "phase": "update",
+            "after": "1d",
+            "of": "notified",
+            "every": "2d",
+            "until": "resolved",
+            "at_most": 2,
+            "notice": "update",
+            "when": {"open_questions": True},
+            **by_email,
+        },
         {"id": "correction", "phase": "notify", "after": 0, "of": "facts_changed", "notice": "correction", **by_email},
         {"id": "survey", "phase": "collect_feedback", "after": "3d", "of": "notified", "notice": "survey", **by_email},
         {"id": "closing", "phase": "notify", "after": 0, "of": "resolved", "notice": "closing", **by_email},
-    ]  # fmt: skip
+    ]
     return a_playbook(steps=steps, commitments=[], approve_within="24h")
 
 

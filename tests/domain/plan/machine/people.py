@@ -35,13 +35,31 @@ def the_playbook() -> Playbook:
     by_email = {"channels": ["email"], "cascade": ["email"]}
     steps: list[dict[str, Any]] = [
         {"id": "assess", "phase": "assess", "after": 0, "of": "opened"},
-        {"id": "first", "phase": "notify", "after": "1h", "of": "assessed", "notice": "first",
-         "channels": ["email", "social"], "cascade": ["email"], "waits_for": ["authorities", "direct_notices"],
-         "waves": {"size": BATCH, "pause": "3h"}},
-        {"id": "update", "phase": "update", "after": "1d", "of": "notified", "every": "2d", "until": "resolved",
-         "at_most": 9, "notice": "update", "waves": {"size": BATCH, "pause": "3h"}, **by_email},
+        {
+            "id": "first",
+            "phase": "notify",
+            "after": "1h",
+            "of": "assessed",
+            "notice": "first",
+            "channels": ["email", "social"],
+            "cascade": ["email"],
+            "waits_for": ["authorities", "direct_notices"],
+            "waves": {"size": BATCH, "pause": "3h"},
+        },
+        {
+            "id": "update",
+            "phase": "update",
+            "after": "1d",
+            "of": "notified",
+            "every": "2d",
+            "until": "resolved",
+            "at_most": 9,
+            "notice": "update",
+            "waves": {"size": BATCH, "pause": "3h"},
+            **by_email,
+        },
         {"id": "closing", "phase": "notify", "after": 0, "of": "resolved", "notice": "closing", **by_email},
-    ]  # fmt: skip
+    ]
     night = {"from": "21:00", "until": "08:00", "channels": ["email"]}
     return a_playbook(steps=steps, commitments=[], quiet_hours=night)
 
@@ -92,7 +110,7 @@ class People(Sending):
         """With one notice and those to come; here with each that keeps a place for them."""
         for notice, person in self._held_of():
             self.people[person] = ""
-            notice.messages = [one for one in notice.messages if one.person != person]
+            notice.messages = [message for message in notice.messages if message.person != person]
             notice.messages += self._first_messages(notice, person)
             self._reopen(notice)
 
@@ -173,7 +191,7 @@ class People(Sending):
         comes = {(turn.step, turn.number): turn.due_at for turn in self.plan.upcoming}
         for notice in self._stage(NoticeStage.SENDING):
             opens = self._opens_at(notice) if self._goes_on(notice) else None
-            waiting = [one.person for one in notice.to_people if one.state is DeliveryState.WAITING]
+            waiting = [to_person.person for to_person in notice.to_people if to_person.state is DeliveryState.WAITING]
             if opens and waiting:
                 turn, begins = (notice.step.id, notice.number), self._part_begins(notice, min(waiting))
                 assert turn in due or (turn in comes and comes[turn] <= max(opens, begins)), turn
@@ -183,7 +201,7 @@ class People(Sending):
         """Who is in the list when a version is let go has a message of it, if only one that is held."""
         for notice in self.notices.values():
             if notice.stage in RELEASED and notice.facts == self.case.version:
-                assert self.people.keys() <= {one.person for one in notice.to_people}
+                assert self.people.keys() <= {to_person.person for to_person in notice.to_people}
 
     # What must be so in the end.
 
@@ -217,8 +235,8 @@ class People(Sending):
 
     def _everybody_has_it(self) -> None:
         for notice in self.notices.values():
-            kept_back = {one.person for one in notice.messages if one.state in KEPT_BACK}
-            theirs = {one.person for one in notice.to_people}
+            kept_back = {message.person for message in notice.messages if message.state in KEPT_BACK}
+            theirs = {to_person.person for to_person in notice.to_people}
             for person in self.people if notice.step.phase is Phase.NOTIFY else theirs:
                 told = self.got[notice.id, person, ChannelKind.EMAIL]
                 assert told == (person not in kept_back), (notice.id, person)
@@ -227,11 +245,11 @@ class People(Sending):
     def _held_of(self) -> list[tuple[Written, int]]:
         """The notices that were let go and the people for whom they hold a message."""
         return [
-            (notice, one.person)
+            (notice, message.person)
             for notice in self.notices.values()
             if notice.stage in RELEASED
-            for one in notice.messages
-            if one.state is DeliveryState.HELD
+            for message in notice.messages
+            if message.state is DeliveryState.HELD
         ]
 
     # Counted on fingers.
@@ -263,7 +281,9 @@ class People(Sending):
         if Event.NOTIFIED in self.case.events and not noted:
             for notice in self.notices.values():
                 if (notice.step.id, notice.number) == (turn.step, turn.number):
-                    self.untried += [one.person for one in notice.to_people if one.state is DeliveryState.WAITING]
+                    self.untried += [
+                        to_person.person for to_person in notice.to_people if to_person.state is DeliveryState.WAITING
+                    ]
 
     def _assessed(self) -> Any:
         return an_assessment(duties=(a_duty(first=True, due_at=self.now + 400 * DAY),))

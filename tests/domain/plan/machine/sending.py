@@ -112,15 +112,28 @@ class Written:
         outdated = self.stage not in RELEASED and self.next_news_at is not None and self.next_news_at <= now
         wave = self._next_wave_at(now)
         return NoticeStatus(
-            id=self.id, version=self.version, template="update", step=self.step.id, occurrence=self.number,
-            stage=self.stage, binding=f"{self.id}-{self.version}", approvals_needed=2, drafted_at=self.drafted_at,
-            sent_at=self.sent_at, next_news_at=self.next_news_at, sorry_for=self.sorry_for, releases=tuple(self.let_go),
-            people=self._people(), pending=sum(message.state in DUE for message in self.messages),
+            id=self.id,
+            version=self.version,
+            template="update",
+            step=self.step.id,
+            occurrence=self.number,
+            stage=self.stage,
+            binding=f"{self.id}-{self.version}",
+            approvals_needed=2,
+            drafted_at=self.drafted_at,
+            sent_at=self.sent_at,
+            next_news_at=self.next_news_at,
+            sorry_for=self.sorry_for,
+            releases=tuple(self.let_go),
+            people=self._people(),
+            pending=sum(message.state in DUE for message in self.messages),
             not_told=len(people.keys() - {message.person for message in self.messages}) if self.let_go else 0,
             kept_back=sum(message.kept_back for message in self.to_people),
-            next_try_at=self._only_deferred_until(wave), more_waves=wave is not None, waits_for=self.step.waits_for,
+            next_try_at=self._only_deferred_until(wave),
+            more_waves=wave is not None,
+            waits_for=self.step.waits_for,
             current=self.facts == facts and not outdated,
-        )  # fmt: skip
+        )
 
     def _people(self) -> dict[PersonState, int]:
         best: dict[int, DeliveryState] = {}
@@ -227,7 +240,7 @@ class Sending(World):
 
     def _stage(self, stage: NoticeStage) -> list[Written]:
         """Those that stand so and are as the facts are."""
-        return [self.notices[one.id] for one in self.seen.notices if one.current and one.stage is stage]
+        return [self.notices[notice.id] for notice in self.seen.notices if notice.current and notice.stage is stage]
 
     def _amend(self) -> None:
         self.amended_at = self.now
@@ -268,7 +281,7 @@ class Sending(World):
         self._change()
 
     def _of(self, turn: PlannedOccurrence) -> list[NoticeStatus]:
-        return [one for one in self.seen.notices if (one.step, one.occurrence) == (turn.step, turn.number)]
+        return [notice for notice in self.seen.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
 
     def _send_what_may_leave(self, turn: PlannedOccurrence, most: int) -> None:
         for one in self._of(turn):
@@ -321,8 +334,10 @@ class Sending(World):
         """What may leave now, the public last."""
         waves = notice.step.waves
         begun = waves.people(notice.goes_on_at, self.now, notice.had_their_turn) if waves else sys.maxsize
-        yield from (one for one in notice.to_people if one.is_due(self.now) and one.person <= begun)
-        yield from (one for one in notice.messages if one.person == PUBLIC and one.is_due(self.now))
+        yield from (
+            to_person for to_person in notice.to_people if to_person.is_due(self.now) and to_person.person <= begun
+        )
+        yield from (message for message in notice.messages if message.person == PUBLIC and message.is_due(self.now))
 
     def _attempt(self, notice: Written, message: Message) -> None:
         draft = a_draft(notice=notice.id, waits_for=notice.step.waits_for, quiet_hours=self.book.quiet_hours)

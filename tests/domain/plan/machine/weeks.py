@@ -27,20 +27,51 @@ def the_playbook() -> Playbook:
     steps: list[dict[str, Any]] = [
         {"id": "assess", "phase": "assess", "after": 0, "of": "opened"},
         {"id": "first", "phase": "notify", "after": "1h", "of": "assessed", **by_email},
-        {"id": "nightly", "phase": "update", "after": "1d", "of": "notified", "every": "1d", "at": "02:30",
-         "until": "resolved", "at_most": 300, **by_email},
-        {"id": "weekly", "phase": "update", "after": "2 business days", "of": "notified", "every": "5 business days",
-         "at": "09:00", "until": "resolved", "at_most": 40, **by_email},
+        {
+            "id": "nightly",
+            "phase": "update",
+            "after": "1d",
+            "of": "notified",
+            "every": "1d",
+            "at": "02:30",
+            "until": "resolved",
+            "at_most": 300,
+            **by_email,
+        },
+        {
+            "id": "weekly",
+            "phase": "update",
+            "after": "2 business days",
+            "of": "notified",
+            "every": "5 business days",
+            "at": "09:00",
+            "until": "resolved",
+            "at_most": 40,
+            **by_email,
+        },
         {"id": "correction", "phase": "notify", "after": 0, "of": "facts_changed", **by_email},
         {"id": "late", "phase": "follow_up", "after": "1d", "of": "commitment_late"},
-        {"id": "bank", "phase": "follow_up", "after": "2h", "of": "opened", "task": "Call the bank.",
-         "owner": "Finance", "within": "1 business day"},
-        {"id": "loud", "phase": "collect_feedback", "after": "1d", "of": "first", "one_of": "tone",
-         "when": {"open_questions": True}},
+        {
+            "id": "bank",
+            "phase": "follow_up",
+            "after": "2h",
+            "of": "opened",
+            "task": "Call the bank.",
+            "owner": "Finance",
+            "within": "1 business day",
+        },
+        {
+            "id": "loud",
+            "phase": "collect_feedback",
+            "after": "1d",
+            "of": "first",
+            "one_of": "tone",
+            "when": {"open_questions": True},
+        },
         {"id": "calm", "phase": "collect_feedback", "after": "1d", "of": "first", "one_of": "tone"},
         {"id": "dated", "phase": "collect_feedback", "on": "2026-04-01T09:00:00+02:00"},
         {"id": "closing", "phase": "notify", "after": 0, "of": "resolved", **by_email},
-    ]  # fmt: skip
+    ]
     return a_playbook(steps=steps, commitments=[])
 
 
@@ -160,7 +191,11 @@ class Weeks(World):
 
     @invariant()
     def no_approval_is_jumped(self) -> None:
-        waiting = {(n.step, n.occurrence) for n in self.case.notices if n.current and n.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED)}  # fmt: skip
+        waiting = {
+            (n.step, n.occurrence)
+            for n in self.case.notices
+            if n.current and n.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED)
+        }
         assert waiting.isdisjoint((turn.step, turn.number) for turn in self.plan.due)
 
     @invariant()
@@ -250,9 +285,16 @@ class Weeks(World):
 
     def _drafted(self, name: str, step: Step, turn: PlannedOccurrence, version: int) -> NoticeStatus:
         return NoticeStatus(
-            id=name, version=version, template="update", step=step.id, occurrence=turn.number, stage=NoticeStage.DRAFTED,
-            binding=f"{name}-{version}", approvals_needed=2, drafted_at=self.now,
-        )  # fmt: skip
+            id=name,
+            version=version,
+            template="update",
+            step=step.id,
+            occurrence=turn.number,
+            stage=NoticeStage.DRAFTED,
+            binding=f"{name}-{version}",
+            approvals_needed=2,
+            drafted_at=self.now,
+        )
 
     def _keep(self, notice: NoticeStatus) -> None:
         self._change(notices=(*(n for n in self.case.notices if n.id != notice.id), notice))

@@ -34,16 +34,7 @@ from amends.ledger.store.leases import LEASE
 from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.databases import empty
-from tests.delivery.sending import (
-    APPROVERS,
-    FOR_EVER,
-    INCIDENT,
-    NOTICE,
-    a_ledger,
-    bound,
-    sqlite_url,
-    variants_for,
-)
+from tests.delivery.sending import APPROVERS, FOR_EVER, INCIDENT, NOTICE, a_ledger, bound, sqlite_url, variants_for
 
 EMAIL, SMS, LETTER = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER
 CASCADE = (EMAIL, SMS, LETTER)
@@ -81,7 +72,7 @@ class Hand:
     @property
     def fresh(self) -> list[Piece]:
         """Those of which nothing can have left, and of which nothing is to be said."""
-        return [one for one in self.pieces if not one.marked and not one.receipt]
+        return [piece for piece in self.pieces if not piece.marked and not piece.receipt]
 
 
 @dataclass
@@ -129,9 +120,16 @@ def first_people() -> list[Person]:
 
 def drafted(ledger: Ledger, now: datetime, *, optional: bool) -> Draft:
     readers = ledger.notices.audience(INCIDENT, "everyone").readers
-    draft = a_draft(**bound(ledger) | {
-        "variants": tuple(one for one in variants_for(readers) if one.channel.personal), "channels": (EMAIL,), "cascade": CASCADE, "optional": optional, "dated": now,
-    })  # fmt: skip
+    draft = a_draft(
+        **bound(ledger)
+        | {
+            "variants": tuple(variant for variant in variants_for(readers) if variant.channel.personal),
+            "channels": (EMAIL,),
+            "cascade": CASCADE,
+            "optional": optional,
+            "dated": now,
+        }
+    )
     ledger.notices.draft(draft, now)
     ledger.notices.keep_preflight(draft, Preflight(messages=1), now)
     for member in APPROVERS:
@@ -200,7 +198,7 @@ class World(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=self.place))
         self.ledger = self.opened(optional=optional)
         self.now = NOW
-        self.books = Books({one.ref: one for one in first_people()}, optional)
+        self.books = Books({first_person.ref: first_person for first_person in first_people()}, optional)
         self.copies: list[Copy] = []
         self.words: Counter[str] = Counter()
         """How many more copies each may get, because somebody said so."""
@@ -315,7 +313,7 @@ class World(RuleBasedStateMachine):
 
     def give_back(self, hand: Hand, pieces: list[Piece]) -> None:
         if pieces:
-            self.ledger.deliveries.give_back([one.claim for one in pieces], self.now)
+            self.ledger.deliveries.give_back([piece.claim for piece in pieces], self.now)
             self.drop(hand, pieces)
 
     def drop(self, hand: Hand, pieces: list[Piece]) -> None:
@@ -379,7 +377,7 @@ class World(RuleBasedStateMachine):
         """Twice when it did not hear that the first time was written down."""
         if hand := self.some_hand(which):
             if twice:
-                answers = [(one.claim, one.receipt) for one in hand.pieces if one.receipt]
+                answers = [(piece.claim, piece.receipt) for piece in hand.pieces if piece.receipt]
                 self.ledger.deliveries.record((), answers, INCIDENT, NOTICE, self.now)
             self.answer(hand)
 
