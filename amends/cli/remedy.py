@@ -219,7 +219,7 @@ def _say_what_is_left(desk: Desk, incident: str, commitment: str) -> None:
     """Let the news of a promise that is kept go out to people with late results, and hint at what is left to do."""
     from amends.cli.terminal.prefect import nudge
 
-    if desk.ledger.late_news.send_results(incident, now()):
+    if desk.ledger.latecomer_news.send_results(incident, now()):
         nudge(desk, incident)
         desk.hint("those who have a result since the notice left get the notice now")
     owed = desk.ledger.remedies.counts(incident)[commitment].owed

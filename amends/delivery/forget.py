@@ -15,8 +15,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.forget.plan import due
 from amends.domain.forget.retention import DataKind
 from amends.ledger import Ledger
-from amends.ledger.forget.brought_back import BroughtBack, EmptiedFolder
 from amends.ledger.forget.folders import FOLDERS
+from amends.ledger.forget.restored_data import EmptiedFolder, RestoredTombstone
 from amends.ledger.store.encryption import Seal
 from amends.system.files import changed_at, replace_file, sync_folder
 
@@ -77,7 +77,7 @@ def forget_again(ledger: Ledger, places: DataPlaces) -> tuple[str, ...]:
     Return in words what could not be forgotten, and why.
     """
     troubles = []
-    for one in ledger.brought_back.found():
+    for one in ledger.restored_data.found():
         try:
             _forget_one_again(ledger, places, one)
         except AmendsError as error:
@@ -90,7 +90,7 @@ def forget_again(ledger: Ledger, places: DataPlaces) -> tuple[str, ...]:
     return tuple(troubles)
 
 
-def _forget_one_again(ledger: Ledger, places: DataPlaces, one: BroughtBack) -> None:
+def _forget_one_again(ledger: Ledger, places: DataPlaces, one: RestoredTombstone) -> None:
     if one.person is not None:
         ledger.erasure.refuse_kept(one.incident, one.person)
         _remove_files_of(ledger, places, one.incident, one.person)
@@ -146,7 +146,7 @@ def _remove_files_gone(ledger: Ledger, places: DataPlaces) -> None:
     home = places.home
     if home is None or not any((home / folder).is_dir() for folder in FOLDERS.values()):
         return
-    for emptied in ledger.brought_back.folders():
+    for emptied in ledger.restored_data.folders():
         if (folder := home / emptied.path).is_dir() and (files := sorted(folder.iterdir())):
             _remove(_forgotten(ledger, emptied, files))
 

@@ -15,7 +15,7 @@ from amends.domain.law.filing import Filing, Part, standing_filings
 from amends.domain.law.substitute import SubstituteNotice
 from amends.ledger.incident.incidents import version_row
 from amends.ledger.store.cache import Memory
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.playbook import AssessmentRow, FilingRow, SubstituteRow
 
 
@@ -117,7 +117,7 @@ def _assessment(session: Session, incident: str, version: int) -> Assessment:
     return Assessment.model_validate(row.content)
 
 
-def _times(write: Write, incident: str) -> Times:
+def _times(write: Transaction, incident: str) -> Times:
     row = write.incident(incident)
     return Times.model_validate(version_row(write.session, incident, row.version).content["times"])
 
@@ -204,7 +204,7 @@ def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Fili
     )
 
 
-def _stored(write: Write, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:
+def _stored(write: Transaction, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:
     """Store the filing and return it. Raises NotInLedger for a correction of a filing that does not stand."""
     _refuse_uncorrectable(known, incident, filing)
     write.session.add(FilingRow(incident=incident, **filing.model_dump()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from sqlalchemy import Connection, inspect
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
+from amends.ledger.store.database import SCHEMA_LOCK, lock_exclusive, revision_of
 from amends.ledger.store.disk_reserve import SIZE
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.session import Store, refuse_other_tables
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from amends.ledger.deliver.corrections import Corrections
     from amends.ledger.deliver.decisions import Decisions
     from amends.ledger.deliver.deliveries import Deliveries
-    from amends.ledger.deliver.late_news import LateNews
+    from amends.ledger.deliver.latecomer_news import LatecomerNews
     from amends.ledger.deliver.letters import PaperLetters
     from amends.ledger.deliver.previews import Previews
     from amends.ledger.deliver.statistics import Statistics
@@ -56,10 +56,10 @@ if TYPE_CHECKING:
     from amends.ledger.feedback.replies import Replies
     from amends.ledger.feedback.sms_replies import SmsReplies
     from amends.ledger.feedback.survey.surveys import Surveys
-    from amends.ledger.forget.brought_back import RestoredData
     from amends.ledger.forget.destruction import Destruction
     from amends.ledger.forget.erasure import Erasure
     from amends.ledger.forget.forgettings import Forgettings
+    from amends.ledger.forget.restored_data import RestoredData
     from amends.ledger.forget.retention import Retentions
     from amends.ledger.forget.rotation import Rotation
     from amends.ledger.incident.clock import MachineClocks
@@ -126,7 +126,7 @@ ROOMS = {
     "filings": Room("law:Filings"),
     "alerts": Room("alert:Alerts"),
     "remedies": Room("remedy.remedies:Remedies"),
-    "late_news": Room("deliver.late_news:LateNews"),
+    "latecomer_news": Room("deliver.latecomer_news:LatecomerNews"),
     "commitment_work": Room("commitment.work:CommitmentWork"),
     "commitment_files": Room("commitment.files:CommitmentFiles"),
     "questions": Room("feedback.questions:Questions"),
@@ -174,7 +174,7 @@ ROOMS = {
     "retention": Room("forget.retention:Retentions", "store destruction surveys holds tombstones"),
     "keys": Room("forget.rotation:Rotation"),
     "forgettings": Room("forget.forgettings:Forgettings", "store erasure retention holds tombstones"),
-    "brought_back": Room("forget.brought_back:RestoredData", "store tombstones"),
+    "restored_data": Room("forget.restored_data:RestoredData", "store tombstones"),
     "reports": Room("case.person_reports:PersonReports", "store notices"),
     "requests": Room("case.access_requests:AccessRequests"),
     "over_time": Room("case.over_time:CountsOverTime"),
@@ -211,7 +211,7 @@ class Ledger:
         filings: Filings
         alerts: Alerts
         remedies: Remedies
-        late_news: LateNews
+        latecomer_news: LatecomerNews
         commitment_work: CommitmentWork
         commitment_files: CommitmentFiles
         questions: Questions
@@ -259,7 +259,7 @@ class Ledger:
         retention: Retentions
         keys: Rotation
         forgettings: Forgettings
-        brought_back: RestoredData
+        restored_data: RestoredData
         reports: PersonReports
         requests: AccessRequests
         over_time: CountsOverTime
@@ -325,7 +325,7 @@ class Ledger:
         from amends.ledger.schema import create
 
         with self.store.engine.execution_options(writes=True).begin() as connection:
-            alone(connection, SCHEMA_LOCK)
+            lock_exclusive(connection, SCHEMA_LOCK)
             if not _revision(connection):
                 create(connection)
 

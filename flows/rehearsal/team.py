@@ -244,7 +244,7 @@ def record_results(ledger: Ledger, incident: str, commitment: Commitment, now: d
     outcome = RemedyOutcome(RemedyState.DONE, next(iter(commitment.per_person.results)))
     waiting = {remedy.person: outcome for remedy in ledger.remedies.all(incident, commitment.id, states=OWED)}
     done = ledger.remedies.settle(incident, commitment.id, waiting, LEAD.name, now) if waiting else None
-    ledger.late_news.send_results(incident, now)
+    ledger.latecomer_news.send_results(incident, now)
     return done.changed if done else 0
 
 

@@ -170,7 +170,7 @@ def _own_results(ledger: Ledger, case: Case, now: datetime) -> bool:
     incident = case.incident.id
     if not any(commitment.per_person for commitment in case.commitments):
         return False
-    return bool(ledger.remedies.enrol(incident, now) + ledger.late_news.send_results(incident, now))
+    return bool(ledger.remedies.enrol(incident, now) + ledger.latecomer_news.send_results(incident, now))
 
 
 def _renew_promises(ledger: Ledger, case: Case, now: datetime) -> bool:

@@ -177,7 +177,7 @@ class KeptYear(Year):
         waiting = [remedy.person for remedy in self.ledger.remedies.all(INCIDENT, name, states=OWED)]
         found = {person: OUTCOMES[person % len(OUTCOMES)] for person in waiting}
         self.ledger.remedies.settle(INCIDENT, name, found, LEAD.name, self.clock.now)
-        self.ledger.late_news.send_results(INCIDENT, self.clock.now)
+        self.ledger.latecomer_news.send_results(INCIDENT, self.clock.now)
         self.results |= found
 
     def break_word(self, name: str) -> None:

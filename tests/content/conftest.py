@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-Write = Callable[..., Path]
+Transaction = Callable[..., Path]
 
 INCIDENT = """\
 id: lost-laptop
@@ -44,7 +44,7 @@ steps:
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Write:
+def write(tmp_path: Path) -> Transaction:
     """Writes a file and gives its path."""
 
     def to(name: str, content: str | bytes) -> Path:
@@ -57,7 +57,7 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def incident(write: Write) -> Callable[..., Path]:
+def incident(write: Transaction) -> Callable[..., Path]:
     """An incident file, with lines replaced or added."""
 
     def with_(old: str = "", new: str = "", more: str = "") -> Path:
@@ -68,7 +68,7 @@ def incident(write: Write) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def playbook(write: Write) -> Callable[..., Path]:
+def playbook(write: Transaction) -> Callable[..., Path]:
     """A playbook file, with a part replaced or steps added."""
 
     def with_(old: str = "", new: str = "", more: str = "") -> Path:
@@ -82,7 +82,7 @@ HEADER = "id,name,email,phone,locale,country"
 
 
 @pytest.fixture
-def audience(write: Write) -> Callable[..., Path]:
+def audience(write: Transaction) -> Callable[..., Path]:
     """A CSV file of persons below the usual header."""
 
     def of(*rows: str, header: str = HEADER) -> Path:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from amends.cli.terminal.desk import Desk
 from amends.delivery.claims import MOST_FILE_BYTES, MOST_FILES, EvidenceFolder, kind_of_file
-from amends.delivery.inbox.aside import Aside
+from amends.delivery.inbox.quarantine import Quarantine
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.home_file import NewHomeFile
 from amends.domain.receipt.attachment import MOST_FILES as MOST_OF_MAIL
@@ -48,11 +48,11 @@ def _start_of(path: Path) -> bytes:
 
 
 def _of_mail(desk: Desk, incident: str, question: int) -> Iterator[_FileOfMail]:
-    aside = Aside(desk.settings.home, desk.ledger)
+    aside = Quarantine(desk.settings.home, desk.ledger)
     return (_read(aside, incident, file) for file in desk.ledger.mail_files.all(incident, question))
 
 
-def _read(aside: Aside, incident: str, file: MailFile) -> _FileOfMail:
+def _read(aside: Quarantine, incident: str, file: MailFile) -> _FileOfMail:
     try:
         content = aside.content(incident, file)
     except NotAllowed:

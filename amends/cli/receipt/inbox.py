@@ -141,12 +141,12 @@ def save(
 
     `amends inbox files INCIDENT` lists the files.
     """
-    from amends.delivery.inbox.aside import Aside
+    from amends.delivery.inbox.quarantine import Quarantine
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
     found = desk.ledger.mail_files.get(incident, file)
-    content = Aside(desk.settings.home, desk.ledger).content(incident, found)
+    content = Quarantine(desk.settings.home, desk.ledger).content(incident, found)
     desk.ledger.mail_files.note_opened(incident, file, by, now())
     with whole(to) as written:
         written.write(content)
@@ -157,10 +157,10 @@ def save(
 @app.command()
 def kept(ctx: typer.Context, name: AsLooker = "") -> None:
     """List the mails that were kept aside, because they could not be read. Look at them, then remove them by hand."""
-    from amends.delivery.inbox.aside import Aside
+    from amends.delivery.inbox.quarantine import Quarantine
 
     desk: Desk = ctx.obj
-    by, aside = desk.looker(name), Aside(desk.settings.home, desk.ledger)
+    by, aside = desk.looker(name), Quarantine(desk.settings.home, desk.ledger)
     found = aside.kept()
     desk.looked("", by, "mails kept aside", count=len(found))
     desk.show(found, table(("mail", "bytes"), [(one.name, one.size) for one in found]))

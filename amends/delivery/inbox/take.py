@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.delivery.inbox.apart import read_apart
-from amends.delivery.inbox.aside import Aside
+from amends.delivery.inbox.child_parser import read_in_child
 from amends.delivery.inbox.places import FoundMail
+from amends.delivery.inbox.quarantine import Quarantine
 from amends.delivery.inbox.replies import BY_MAIL, NO_WORDS, carry_out
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.case.intake import new_question
@@ -88,7 +88,7 @@ class MailTaker:
     def __init__(self, ledger: Ledger, home: Path, incident: str = "", own: Iterable[str] = ()) -> None:
         """Take mails of strangers for questions of this incident; `own` has the addresses from which we write."""
         self._ledger = ledger
-        self._aside = Aside(home, ledger)
+        self._aside = Quarantine(home, ledger)
         self._incident = incident
         self._own = frozenset(address.lower() for address in own)
         self._outlines: dict[str, Outline] = {}
@@ -110,7 +110,7 @@ class MailTaker:
         return tuple(line.outcome for line in each)
 
     def _take_new(self, new: dict[str, FoundMail], now: datetime, total: Intake) -> dict[str, MailLine]:
-        read = dict(zip(new, read_apart(tuple(new.values())), strict=True))
+        read = dict(zip(new, read_in_child(tuple(new.values())), strict=True))
         effects = self._settle_reports(read, now, total)
         replies = [one.reply for one in read.values() if isinstance(one, IncomingMail) and one.reply]
         seen = set(self._ledger.sms_replies.recorded([self._ledger.replied.once(reply) for reply in replies]))

@@ -33,14 +33,14 @@ class Markable(Protocol):
 
 
 Claim = TypeVar("Claim", bound=Markable)
-Write = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], Collection[Hashable]]
+CommitMany = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], Collection[Hashable]]
 """A function that records marks and answers in one commit, and returns the ids of the messages that may leave."""
 
 
 class GroupCommit(Generic[Claim]):
     """A group commit of one engine run: gathers marks and answers and writes them together."""
 
-    def __init__(self, write: Write[Claim], report: Callable[[str], None]) -> None:
+    def __init__(self, write: CommitMany[Claim], report: Callable[[str], None]) -> None:
         """Begin without marks; `report` gets the reason when the ledger cannot be written, and "" after each commit."""
         self._write, self._report = write, report
         self._loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from amends.domain.team.refused import REFUSED, RefusedAttempt
 from amends.ledger.audit.audit import as_entry, entry_columns
 from amends.ledger.store.chain import IN_PAGES
-from amends.ledger.store.database import CHAIN_LOCK, alone
+from amends.ledger.store.database import CHAIN_LOCK, lock_exclusive
 from amends.ledger.store.session import Store
 from amends.ledger.tables.audit import AuditRow
 from amends.ledger.tables.incident import IncidentRow
@@ -29,7 +29,7 @@ class RefusedAttempts:
             if _is_known(session, attempt):
                 return
         with self._store.write() as write:
-            alone(write.session.connection(), CHAIN_LOCK)  # two calls at once give one entry
+            lock_exclusive(write.session.connection(), CHAIN_LOCK)  # two calls at once give one entry
             if not _is_known(write.session, attempt):
                 incident = attempt.incident if write.session.get(IncidentRow, attempt.incident) else ""
                 write.note(attempt.at, incident, REFUSED, attempt.verb, actor=attempt.by, role=attempt.role)

@@ -24,7 +24,7 @@ from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import PARTS, SEPARATOR, contact_indexes, contact_place, link_index, opened_row
 from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.declared import place
 from amends.ledger.tables.deliver import DeliveryRow
@@ -126,7 +126,7 @@ class PersonReports:
             return self._let_go(write, incident, row.person, now)
 
     def _decide(
-        self, write: Write, incident: str, report: int, state: PageReportState, words: str, by: str, now: datetime
+        self, write: Transaction, incident: str, report: int, state: PageReportState, words: str, by: str, now: datetime
     ) -> PersonReportRow:
         if len(words) > LONGEST_REPORT:
             raise NotAllowed(f"the words for the person have at most {LONGEST_REPORT} characters")
@@ -163,7 +163,7 @@ class PersonReports:
         session.expire_all()
         return [name for name, given in (("email", said.email), ("phone", said.phone)) if given]
 
-    def _let_go(self, write: Write, incident: str, person: int, now: datetime) -> int:
+    def _let_go(self, write: Transaction, incident: str, person: int, now: datetime) -> int:
         """End the hold, and make the messages that were held for it wait; return how many wait.
 
         While another report of the person is open, the hold stays.
@@ -174,7 +174,7 @@ class PersonReports:
             return 0
         return sum(self._release(write, incident, one, now) for one in end_hold(write.session, incident, person))
 
-    def _release(self, write: Write, incident: str, person: int, now: datetime) -> int:
+    def _release(self, write: Transaction, incident: str, person: int, now: datetime) -> int:
         session, waiting = write.session, 0
         released_ones = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
         held = (

@@ -36,7 +36,7 @@ from amends.ledger.deliver.told import (
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.remedy.entitled import TELLS
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing, settle
 from amends.ledger.tables.deliver import ONE_OF_SEVERAL, DeliveryRow
 from amends.ledger.tables.notice import ToldOtherwiseRow
@@ -227,7 +227,7 @@ def _with_own_data(wrong: Mapping[str, Statement], known: Mapping[str, Statement
     return wrong_changes(earlier, {**known, StatementKey.ELEMENTS: now}), told.value
 
 
-def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tuple[str, str]]) -> None:
+def _replace(write: Transaction, incident: str, notice: str, people: Mapping[int, tuple[str, str]]) -> None:
     """Store these people with their cohorts and earlier data elements, in place of those of an earlier draft.
 
     Those to whom a message of the notice has left stay as they are: their message keeps its words.
@@ -243,7 +243,7 @@ def _replace(write: Write, incident: str, notice: str, people: Mapping[int, tupl
             write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
 
 
-def _drop_unwritten(write: Write, incident: str, notice: str) -> set[int]:
+def _drop_unwritten(write: Transaction, incident: str, notice: str) -> set[int]:
     """Delete those told otherwise to whom no message of the notice has left, and return the others."""
     mine = (col(ToldOtherwiseRow.incident) == incident, col(ToldOtherwiseRow.notice) == notice)
     theirs = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
@@ -252,7 +252,7 @@ def _drop_unwritten(write: Write, incident: str, notice: str) -> set[int]:
     return set(write.session.exec(select(ToldOtherwiseRow.person).where(*mine)).all())
 
 
-def _drop_unsent(write: Write, incident: str, notice: str, *, everything_public: bool) -> None:
+def _drop_unsent(write: Transaction, incident: str, notice: str, *, everything_public: bool) -> None:
     """Delete the messages that have not left of people who are not in the audience any more.
 
     A message that a provider may have becomes uncertain. With `everything_public`, delete pages and posts too.

@@ -11,7 +11,7 @@ from amends.domain.claim.claim import BY_RULE, CompensationClaim
 from amends.ledger.claim.rows import as_values, claim_row, questions_of
 from amends.ledger.feedback.answering import tell_of_claims
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.store.session import ENGINE, Store, Transaction
 from amends.ledger.tables.claim import CompensationClaimRow
 from amends.ledger.tables.people import PersonRow
 
@@ -23,7 +23,7 @@ class ClaimChange(NamedTuple):
     """An open transaction on the claims of one incident, by one member, the person or the rules, at one time."""
 
     store: Store
-    write: Write
+    write: Transaction
     incident: str
     now: datetime
     by: str

@@ -16,7 +16,7 @@ from amends.domain.team.member import Member
 from amends.ledger.codes.giving import give_to, these
 from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
 from amends.ledger.store.bulk import on_postgresql, spelled, statement
-from amends.ledger.store.session import Store, Write, incident_row, must_approve
+from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.commitment import CodeStockRow
 from amends.ledger.tables.deliver import DeliveryRow
@@ -121,7 +121,7 @@ class CodeStocks:
             counts = Counter(code.variant.value for code in codes)
             write.note(now, incident, "codes imported", commitment, actor=by, codes=len(codes), **counts)
 
-    def _begin_stock(self, write: Write, incident: str, commitment: str, by_variant: bool, now: datetime) -> None:
+    def _begin_stock(self, write: Transaction, incident: str, commitment: str, by_variant: bool, now: datetime) -> None:
         if write.session.get(CodeStockRow, (incident, commitment), with_for_update=True) is None:
             row = CodeStockRow(incident=incident, commitment=commitment, by_variant=by_variant, at=now)
             write.session.add(row)
@@ -221,7 +221,7 @@ class CodeStocks:
                 found |= {of(row, "code_index"): of(row, "state") for row in rows}
         return tuple(CodeState(found[index]) if index in found else None for index in indexes)
 
-    def _lock(self, write: Write, incident: str, commitment: str) -> None:
+    def _lock(self, write: Transaction, incident: str, commitment: str) -> None:
         """Lock the stock until the transaction ends. Raises NotInLedger, DataDestroyed."""
         write.incident(incident)
         if write.session.get(CodeStockRow, (incident, commitment), with_for_update=True) is None:
@@ -255,7 +255,7 @@ class CodeStocks:
         return sorted(found, key=lambda one: one[1])
 
     def _make_void(
-        self, write: Write, incident: str, commitment: str, rows: Sequence[Any], reason: str, now: datetime
+        self, write: Transaction, incident: str, commitment: str, rows: Sequence[Any], reason: str, now: datetime
     ) -> None:
         """Make the codes of these rows void. Raises NotAllowed."""
         if not reason.strip():
@@ -280,7 +280,7 @@ class CodeStocks:
             self._change(write, incident, commitment, [row], now, **changed)
 
     def _change(
-        self, write: Write, incident: str, commitment: str, rows: Sequence[Any], now: datetime, **changed: Any
+        self, write: Transaction, incident: str, commitment: str, rows: Sequence[Any], now: datetime, **changed: Any
     ) -> None:
         """Store the new values of these rows, with the time at which they ended."""
         connection = write.session.connection()

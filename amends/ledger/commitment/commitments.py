@@ -22,7 +22,7 @@ from amends.ledger.commitment.files import NewFile, store_files
 from amends.ledger.commitment.rows import as_commitment, columns_of, commitments_of
 from amends.ledger.commitment.told import locked_row, may_be_read, not_given
 from amends.ledger.remedy.remedies import refuse_owed
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.commitment import CommitmentPersonRow, CommitmentRow
 
@@ -284,12 +284,12 @@ def _end_series(session: Session, row: CommitmentRow) -> None:
     row.every = None
 
 
-def _renew(write: Write, row: CommitmentRow, now: datetime) -> None:
+def _renew(write: Transaction, row: CommitmentRow, now: datetime) -> None:
     if row.series:
         _renew_series(write, row.incident, row.series, now)
 
 
-def _renew_series(write: Write, incident: str, series: str, now: datetime) -> list[str]:
+def _renew_series(write: Transaction, incident: str, series: str, now: datetime) -> list[str]:
     """Store the occurrences that follow in the series at this time, and return their ids."""
     write.session.flush()
     given = commitments_of(write.session, incident)

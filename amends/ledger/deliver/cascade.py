@@ -22,7 +22,7 @@ from amends.ledger.notice.notices import PUBLIC, notice_row
 from amends.ledger.people.shared_mailboxes import in_copies_to
 from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.store.bulk import spelled
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.store.sums import store_messages
 from amends.ledger.tables.deliver import MAIL, DeliveryRow
 from amends.ledger.tables.incident import IncidentRow
@@ -53,7 +53,7 @@ def pass_on(session: Session, draft: Draft, version: int, gone: Sequence[Deliver
     return handed_over
 
 
-def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: datetime) -> None:
+def call_after_the_end(write: Transaction, case: IncidentRow, notice: str, now: datetime) -> None:
     """Alert a person to a message for the next channel in a closed case, at which nobody may look any more."""
     if case.state == IncidentState.CLOSED:
         which = f"{case.id} {notice}"

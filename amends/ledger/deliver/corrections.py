@@ -29,7 +29,7 @@ from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, i
 from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.deliver import LeaseRow
 from amends.ledger.tables.incident import ForgottenRow, IncidentRow, IncidentVersionRow
@@ -145,7 +145,9 @@ class Corrections:
         with self._store.read() as session:
             return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
 
-    def _put_in_force(self, write: Write, row: IncidentRow, correction: Correction, by: str, now: datetime) -> None:
+    def _put_in_force(
+        self, write: Transaction, row: IncidentRow, correction: Correction, by: str, now: datetime
+    ) -> None:
         """Store the new list and a new version of the facts with the same content, so that the case is assessed anew.
 
         Messages claimed under the earlier version may not leave any more, and the version's author, who handed in the

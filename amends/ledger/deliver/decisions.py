@@ -23,7 +23,7 @@ from amends.ledger.notice.notices import PUBLIC, Notices, notice_row
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.store.bulk import DELIVERY, spelled
-from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.session import Store, Transaction, must_approve
 from amends.ledger.store.sums import changing, store_messages
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import NoticeRow
@@ -204,7 +204,7 @@ def _of(incident: str, notice: str, state: DeliveryState, person: int | None) ->
     return here if person is None else [*here, col(DeliveryRow.person) == person]
 
 
-def _parked(write: Write, incident: str, notice: str, person: int | None) -> Sequence[DeliveryRow]:
+def _parked(write: Transaction, incident: str, notice: str, person: int | None) -> Sequence[DeliveryRow]:
     """Return the parked messages, locked. Raises NotInLedger when there are none."""
     write.incident(incident)
     query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.PARKED, person))
@@ -218,7 +218,7 @@ def _subject(notice: str, person: int | None) -> str:
     return notice if person is None else f"{notice} person {person}"
 
 
-def put_in_place(write: Write, row: NoticeRow, person: int, addenda: Addenda, now: datetime) -> int:
+def put_in_place(write: Transaction, row: NoticeRow, person: int, addenda: Addenda, now: datetime) -> int:
     """Replace the person's held messages by the messages of a person without a hold; return how many of them wait.
 
     A person whom the channels of the step had failed before gets a message on the next channel. Raises NotAllowed for

@@ -16,7 +16,7 @@ from amends.ledger.audit.replay import Replay
 from amends.ledger.commitment.told import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
-from amends.ledger.deliver.late_news import send_news_again
+from amends.ledger.deliver.latecomer_news import send_news_again
 from amends.ledger.deliver.statistics import message_states
 from amends.ledger.notice.codes import give_codes
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
@@ -24,7 +24,7 @@ from amends.ledger.notice.restore import as_the_log_says, left_among
 from amends.ledger.people.holds import withhold
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import ELEMENTS
-from amends.ledger.store.bulk import Kept, Swift, among, listed, on_postgresql, spelled, statement
+from amends.ledger.store.bulk import DriverTransaction, Kept, among, listed, on_postgresql, spelled, statement
 from amends.ledger.store.leases import (
     HELD,
     LEASE,
@@ -40,7 +40,7 @@ from amends.ledger.store.leases import (
     this_process,
 )
 from amends.ledger.store.sealing import ALTERED, SETTLED, Run, journal_of
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.store.sums import settle
 from amends.ledger.tables.deliver import DUE, PAGES, DeliveryRow, LeaseRow
 from amends.ledger.tables.incident import IncidentRow
@@ -235,13 +235,13 @@ class Deliveries:
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
         self._store.mark_notes.begin({claim.lease for claim in leaving})
-        with self._store.swift_write() as swift:
+        with self._store.driver_write() as transaction:
             # Each lease is locked before its messages, as in `recover`: otherwise the two could deadlock.
             leases = {claim.lease for claim, _ in answers}
-            marks = _mark(swift, leaving, leases, now)
-            late = swift.ended(leases)
-            swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
-            swift.keep_answers(_kept(swift, [one for one in outcomes if one[0].lease not in late], now))
+            marks = _mark(transaction, leaving, leases, now)
+            late = transaction.ended(leases)
+            transaction.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
+            transaction.keep_answers(_kept(transaction, [one for one in outcomes if one[0].lease not in late], now))
         self._store.mark_notes.add(marks)
         self._remember([(claim.lease, claim.id, answer.state) for claim, answer in outcomes if answer.state in TAKEN])
         if late:
@@ -390,7 +390,7 @@ class Deliveries:
             write.incident(incident)
             return self.finish_in(write, incident, notice, now)
 
-    def finish_in(self, write: Write, incident: str, notice: str, now: datetime) -> bool:
+    def finish_in(self, write: Transaction, incident: str, notice: str, now: datetime) -> bool:
         row = notice_row(write.session, incident, notice)
         if row is None or row.stage != NoticeStage.SENDING:
             return row is not None and row.stage == NoticeStage.SENT
@@ -423,7 +423,7 @@ class Deliveries:
             return session.exec(missing.limit(1)).first() is None
 
 
-def park(write: Write, messages: Collection[int], now: datetime) -> None:
+def park(write: Transaction, messages: Collection[int], now: datetime) -> None:
     """Park messages of people whose data cannot be opened. The caller holds these messages."""
     why = {"cause": ReceiptCause.FAULT.value, "detail": "KeyMissing"}
     parked = {"state": DeliveryState.PARKED, **why, "updated_at": now}
@@ -507,7 +507,9 @@ def _ids(rows: Iterable[WaitingMessage]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _mark(swift: Swift, claims: Sequence[Claim], answered: set[int], now: datetime) -> dict[int, list[int]]:
+def _mark(
+    transaction: DriverTransaction, claims: Sequence[Claim], answered: set[int], now: datetime
+) -> dict[int, list[int]]:
     """Record commit marks, and return by lease the ids of the messages whose lease is still valid.
 
     The leases of the answered messages are locked too.
@@ -515,10 +517,10 @@ def _mark(swift: Swift, claims: Sequence[Claim], answered: set[int], now: dateti
     marks: dict[int, list[int]] = {}
     for lease in sorted({claim.lease for claim in claims} | answered):
         messages = [claim.id for claim in claims if claim.lease == lease]
-        if messages and swift.keep_mark(lease, messages, now):
+        if messages and transaction.keep_mark(lease, messages, now):
             marks[lease] = messages
         elif lease in answered:
-            swift.lock(lease)
+            transaction.lock(lease)
     return marks
 
 
@@ -526,15 +528,15 @@ def _outcome(claim: Claim, receipt: Receipt, now: datetime) -> Outcome:
     return outcome(receipt, claim.attempts, claim.released.at, now, doubtful=claim.doubtful)
 
 
-def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:
+def _kept(transaction: DriverTransaction, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:
     """Return the answers that are not handed over to the next channel, as they are stored."""
     alike: dict[tuple[DeliveryState, ReceiptCause, str, bool, datetime | None, int], dict[int, str]] = {}
     for claim, (state, cause, detail, doubtful, name, again_at) in outcomes:
         same = alike.setdefault((state, cause, detail, doubtful, again_at, claim.lease), {})
         same.setdefault(claim.id, name)  # the first of two answers to a message counts
-    at = swift.spelled(now)
+    at = transaction.spelled(now)
     return [
-        Kept(state.value, cause.value, detail, doubtful, swift.spelled(again_at), at, messages, lease)
+        Kept(state.value, cause.value, detail, doubtful, transaction.spelled(again_at), at, messages, lease)
         for (state, cause, detail, doubtful, again_at, lease), messages in alike.items()
         if not state.gone_wrong
     ]

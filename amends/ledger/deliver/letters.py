@@ -24,14 +24,14 @@ from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.deliveries import Deliveries, park
-from amends.ledger.deliver.late_news import send_news_again
+from amends.ledger.deliver.latecomer_news import send_news_again
 from amends.ledger.notice.codes import coded_texts, give_codes
 from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.holds import withhold
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK, ELEMENTS
-from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
+from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import settle
 from amends.ledger.tables.deliver import PRINTED, DeliveryRow
 from amends.ledger.tables.incident import IncidentVersionRow
@@ -141,7 +141,7 @@ class PaperLetters:
             return frozenset(row.id for row in rows).difference(*self._unreadable(session, draft, rows, now))
 
     def _park_unreadable(
-        self, write: Write, draft: Draft, waiting: Conditions, readable: Collection[int], now: datetime
+        self, write: Transaction, draft: Draft, waiting: Conditions, readable: Collection[int], now: datetime
     ) -> None:
         """Park the letters that cannot be written, so that no person counts as told by such a letter."""
         others = [row for row in _rows(write.session, waiting) if row.id not in readable]
@@ -157,7 +157,7 @@ class PaperLetters:
             )
             yield [claim.id for claim in page if not claim.readable]
 
-    def _choose_addenda_anew(self, write: Write, draft: Draft) -> None:
+    def _choose_addenda_anew(self, write: Transaction, draft: Draft) -> None:
         """Store the present text's name for each waiting letter: the addenda in force may have changed meanwhile."""
         here = _to_print(draft.incident, draft.notice)
         homes = (PersonRow.country, PersonRow.region)
@@ -315,7 +315,7 @@ def _rows(session: Session, letters: Conditions) -> list[WaitingMessage]:
     return [WaitingMessage(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
 
 
-def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: int, version: int, now: datetime) -> int:
+def _hand_over(write: Transaction, draft: Draft, waiting: Conditions, batch: int, version: int, now: datetime) -> int:
     """Mark the waiting letters that have an approved text as sent in this batch, and return how many they are."""
     names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
     approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])

@@ -29,7 +29,7 @@ from amends.ledger.outbox.outbox import address_place, put, settle
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import opened_person
 from amends.ledger.store.encryption import Keys, Seal
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.declared import place
 from amends.ledger.tables.feedback import AnswerRow, OutgoingRow, QuestionRow
 from amends.ledger.tables.people import PersonRow
@@ -43,7 +43,7 @@ MOST_IDS = 500
 
 
 def give_answer(
-    write: Write,
+    write: Transaction,
     store: Store,
     incident: str,
     kind: AnswerKind,
@@ -86,7 +86,7 @@ def give_answer(
     return answer
 
 
-def hand_out(write: Write, store: Store, answer: AnswerRow, rows: Sequence[QuestionRow], now: datetime) -> None:
+def hand_out(write: Transaction, store: Store, answer: AnswerRow, rows: Sequence[QuestionRow], now: datetime) -> None:
     """Mark these questions as answered, and store a reply for each."""
     incident, seal = answer.incident, store.seal(write.session, answer.incident)
     for row in rows:
@@ -104,7 +104,7 @@ def hand_out(write: Write, store: Store, answer: AnswerRow, rows: Sequence[Quest
 
 
 def tell_of_claims(
-    write: Write, store: Store, incident: str, news: Sequence[tuple[QuestionRow, str]], by: str, now: datetime
+    write: Transaction, store: Store, incident: str, news: Sequence[tuple[QuestionRow, str]], by: str, now: datetime
 ) -> None:
     """Store, for the question of each claim, the word how the claim stands, with its reply; the caller notes it."""
     number, seal = _next_number(write.session, incident), store.seal(write.session, incident)
@@ -193,7 +193,7 @@ def replies_of(incident: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]
     return col(OutgoingRow.incident) == incident, col(OutgoingRow.kind) == OutgoingKind.ANSWER
 
 
-def _put_reply(write: Write, keys: Keys, seal: Seal, answer: AnswerRow, row: QuestionRow, now: datetime) -> None:
+def _put_reply(write: Transaction, keys: Keys, seal: Seal, answer: AnswerRow, row: QuestionRow, now: datetime) -> None:
     incident, sender = answer.incident, sender_of(row, seal)
     email, phone = addresses(write.session, seal, incident, row.person) if row.person else ("", "")
     channel, to = way_of(

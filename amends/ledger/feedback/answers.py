@@ -23,7 +23,7 @@ from amends.ledger.feedback.answering import (
 )
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.session import Store, Transaction, must_approve
 from amends.ledger.tables.feedback import AnswerRow, OutgoingRow, QuestionRow
 
 LONGEST_OBJECTION = 4_000
@@ -164,7 +164,7 @@ class GivenAnswers:
             found[question] = (*found.get(question, ()), said)
         return found
 
-    def _waiting(self, write: Write, incident: str, answer: int) -> AnswerRow:
+    def _waiting(self, write: Transaction, incident: str, answer: int) -> AnswerRow:
         """Lock the incident and return an answer that waits for approval. Raises NotAllowed, NotInLedger."""
         write.incident(incident)
         row = _answer(write.session, incident, answer)
@@ -185,7 +185,7 @@ class GivenAnswers:
 
 
 def correct_answer(
-    write: Write, store: Store, incident: str, answer: int, texts: Mapping[str, str], by: str, now: datetime
+    write: Transaction, store: Store, incident: str, answer: int, texts: Mapping[str, str], by: str, now: datetime
 ) -> int:
     """Replace a wrong answer in the caller's transaction; see `GivenAnswers.correct`."""
     write.incident(incident)
@@ -199,7 +199,7 @@ def correct_answer(
     return give_answer(write, store, incident, kind, whose, texts, by, now, corrects=answer).id
 
 
-def reject_answer(write: Write, row: AnswerRow, why: str, by: str, now: datetime) -> None:
+def reject_answer(write: Transaction, row: AnswerRow, why: str, by: str, now: datetime) -> None:
     """Reject an answer that waits in the caller's transaction; nobody hears it."""
     row.status, row.approved_by, row.approved_at = AnswerStatus.REJECTED.value, by, now
     if row.corrects is not None:

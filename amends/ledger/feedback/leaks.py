@@ -15,7 +15,7 @@ from amends.domain.incident.event_kind import EventKind
 from amends.domain.incident.incident import Incident
 from amends.ledger.incident.incidents import happened, note_alert, version_row
 from amends.ledger.people.opt_outs import people_of, reader_of
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.people import PersonRow
 
@@ -98,7 +98,7 @@ class Leaks:
         }
 
 
-def note_leak(write: Write, incident: str, question: int, others: int, now: datetime) -> None:
+def note_leak(write: Transaction, incident: str, question: int, others: int, now: datetime) -> None:
     """Record in the caller's transaction, with an alert, that a question holds data of other people."""
     if happened(write.session, incident, f"question {question}", now, EventKind.LEAK):
         people = counted(others, "other person", "other people")
@@ -107,7 +107,7 @@ def note_leak(write: Write, incident: str, question: int, others: int, now: date
         note_alert(write, incident, Alert(AlertId(AlertKind.QUESTION_LEAKS, str(question)), words, now))
 
 
-def note_leak_in_texts(write: Write, incident: str, invitation: str, others: int, now: datetime) -> None:
+def note_leak_in_texts(write: Transaction, incident: str, invitation: str, others: int, now: datetime) -> None:
     """Record in the caller's transaction an alert to texts in a survey, of nobody, that hold data of other people.
 
     Texts are read once, when their ballots are opened, so each call is an alert of its own.

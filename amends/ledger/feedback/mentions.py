@@ -19,7 +19,7 @@ from amends.ledger.feedback.answers import GivenAnswers, correct_answer, reject_
 from amends.ledger.feedback.question_rows import question_row
 from amends.ledger.feedback.questions import LONGEST_QUESTION, Questions, once_for
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.feedback import AnswerRow, MentionCursorRow, OutgoingRow, QuestionRow
 
 CUT = " …"
@@ -130,7 +130,7 @@ class Mentions:
             return session.exec(query).first() is not None
 
 
-def _withdraw_waiting(write: Write, incident: str, question: int, by: str, now: datetime) -> None:
+def _withdraw_waiting(write: Transaction, incident: str, question: int, by: str, now: datetime) -> None:
     """Reject the answer that waits for this question alone. Raises NotAllowed for one that waits for several."""
     waiting = (AnswerRow.incident == incident, AnswerRow.status == AnswerStatus.WAITING)
     for row in write.session.exec(select(AnswerRow).where(*waiting)).all():

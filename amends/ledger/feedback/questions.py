@@ -17,7 +17,7 @@ from amends.ledger.feedback.leaks import Leaks, Written, note_leak
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.feedback.queue.groups import QuestionGroups
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.store.session import ENGINE, Store, Transaction
 from amends.ledger.tables.feedback import QuestionRow
 
 LONGEST_QUESTION = 4_000
@@ -120,7 +120,9 @@ def _wording(asked: NewQuestion) -> str:
     return wording
 
 
-def _note(write: Write, incident: str, number: int, asked: NewQuestion, others: int, now: datetime, by: str) -> None:
+def _note(
+    write: Transaction, incident: str, number: int, asked: NewQuestion, others: int, now: datetime, by: str
+) -> None:
     """Record in the audit chain that a question came, with an alert when it holds data of other people."""
     write.note(
         now,
@@ -173,7 +175,7 @@ def once_for(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
-def add_claim_words(write: Write, store: Store, incident: str, asked: NewQuestion, now: datetime, by: str) -> int:
+def add_claim_words(write: Transaction, store: Store, incident: str, asked: NewQuestion, now: datetime, by: str) -> int:
     """Store the words of a claim as a question that joins no group, and return its id. Raises NotAllowed."""
     number = _next_number(write.session, incident)
     write.session.add(_new_row(store.seal(write.session, incident), incident, number, asked, asked.topic))

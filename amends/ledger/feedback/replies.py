@@ -24,7 +24,7 @@ from amends.ledger.outbox.outbox import (
 from amends.ledger.people.opt_outs import reader_of
 from amends.ledger.people.people import opened_person
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.feedback import AnswerRow, OutgoingRow, QuestionRow
 from amends.ledger.tables.people import PersonRow
 
@@ -208,7 +208,7 @@ def _is_call(row: OutgoingRow) -> bool:
     return row.state in NOT_HEARD or (row.channel == ReplyChannel.CALL and row.state == OutgoingState.WAITING)
 
 
-def _newest_post(write: Write, incident: str, question: int) -> OutgoingRow:
+def _newest_post(write: Transaction, incident: str, question: int) -> OutgoingRow:
     """Lock the incident and return the public reply with the newest answer to this question. Raises NotAllowed."""
     write.incident(incident)
     for row in _of_question(write.session, incident, question):

@@ -23,7 +23,7 @@ from amends.ledger.forget.rows import forget_whole
 from amends.ledger.incident.incidents import happened
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.people.people import ADDRESS_INDEXES
-from amends.ledger.store.session import ENGINE, Store, Write, incident_row
+from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.deliver import DeliveryRow, on_kinds
 from amends.ledger.tables.incident import EventRow, IncidentRow
@@ -98,7 +98,7 @@ class Destruction:
         self._finish(incident, at)
 
     @staticmethod
-    def _locked(write: Write, incident: str) -> IncidentRow:
+    def _locked(write: Transaction, incident: str) -> IncidentRow:
         row = incident_row(write.session, incident)
         write.session.refresh(row, with_for_update={"key_share": True})
         return row
@@ -116,7 +116,7 @@ class Destruction:
         self._surveys.forget(incident)
         self._store.leave_no_old_pages(f"the key of incident {incident} is destroyed")
 
-    def _destroy_key(self, write: Write, row: IncidentRow, now: datetime, **detail: str) -> None:
+    def _destroy_key(self, write: Transaction, row: IncidentRow, now: datetime, **detail: str) -> None:
         """Destroy the key in the caller's transaction. Raises NotAllowed while a legal hold keeps any of the data."""
         self._holds.refuse_held(write.session, row.id)
         row.wrapped_key = row.next_key = b""

@@ -13,13 +13,13 @@ from amends.domain.team.member import Member
 from amends.domain.team.vote import to_act, why_not_together
 from amends.ledger.deliver.deliveries import Deliveries
 from amends.ledger.forget.people import forget_people, in_hand, message_keys
-from amends.ledger.forget.personal import Whose, kinds_of_persons
+from amends.ledger.forget.personal import PeopleFilter, kinds_of_persons
 from amends.ledger.forget.rows import files_of, forget_all
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.tombstones import ErasedTombstone, TombstoneLines, Tombstones
 from amends.ledger.outbox.outbox import key_of, name_of
 from amends.ledger.people.people import person_row
-from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.store.session import ENGINE, Store, Transaction
 from amends.ledger.tables.claim import CompensationClaimRow
 from amends.ledger.tables.deliver import DeliveryRow, LeaseRow
 from amends.ledger.tables.feedback import OutgoingRow
@@ -55,7 +55,9 @@ class Erasure:
             theirs = (OutgoingRow.incident == incident, OutgoingRow.person == person)
             for row in session.exec(select(OutgoingRow).where(*theirs)):
                 keys.add(key_of(self._store.keys, name_of(row)))
-            return PersonFiles(frozenset(keys), tuple(files_of(session, Whose(incident, person), *kinds_of_persons())))
+            return PersonFiles(
+                frozenset(keys), tuple(files_of(session, PeopleFilter(incident, person), *kinds_of_persons()))
+            )
 
     def refuse(self, incident: str, person: int, first: Member, second: Member) -> None:
         """Raise NotAllowed when these two may not erase the person, or when a hold or an open request keeps them.
@@ -99,13 +101,13 @@ class Erasure:
         self._tombstones.add(TombstoneLines(erased=frozenset({_tombstone(known)})))
         self._store.leave_no_old_pages(f"person {person} of {incident} is erased")
 
-    def _erase_in(self, write: Write, row: PersonRow, now: datetime, by: str, second: str) -> ErasedPersonRow:
+    def _erase_in(self, write: Transaction, row: PersonRow, now: datetime, by: str, second: str) -> ErasedPersonRow:
         """Erase the person in this transaction, and return the line of the suppression list."""
         incident, person = row.incident, row.number
         line = ErasedPersonRow(incident=incident, person=person, ref_index=row.ref_index, by=by, second=second, at=now)
         write.session.expunge(row)
         write.session.add(line)
-        seal, whose = self._store.seal(write.session, incident), Whose(incident, person)
+        seal, whose = self._store.seal(write.session, incident), PeopleFilter(incident, person)
         rows = sum(forget_all(write, seal, whose, kind, now, by) for kind in sorted(kinds_of_persons()))
         forget_people(write, self._store.keys, seal, incident, [person], now)
         sent = select(func.count()).where(DeliveryRow.incident == incident, DeliveryRow.person == person)

@@ -22,7 +22,7 @@ from amends.ledger.people.people import (
 )
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Keys, Seal
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.store.sums import changing, changing_these
 from amends.ledger.tables.deliver import DeliveryRow, LoggedMessageRow
 from amends.ledger.tables.notice import ReleaseRow
@@ -41,7 +41,9 @@ GUARDIAN_PARTS = 5
 """The place of the child's reference among the parts of the contact data."""
 
 
-def forget_people(write: Write, keys: Keys, seal: Seal, incident: str, numbers: Sequence[int], now: datetime) -> None:
+def forget_people(
+    write: Transaction, keys: Keys, seal: Seal, incident: str, numbers: Sequence[int], now: datetime
+) -> None:
     """Replace the contact data of these people by nothing, in the caller's transaction.
 
     Messages that wait are held, links end, children told through them are held, and no keyed index leads to them. Their

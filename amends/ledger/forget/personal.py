@@ -23,7 +23,7 @@ RowKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Whose:
+class PeopleFilter:
     """The people whose rows are meant: one person of an incident, or everybody but some."""
 
     incident: str
@@ -111,7 +111,7 @@ def kinds_of_persons() -> frozenset[DataKind]:
     return frozenset(table.declared.kind for table in personal_tables() if not table.of_nobody)
 
 
-def keys_of(session: Session, table: PersonalTable, whose: Whose) -> list[RowKey]:
+def keys_of(session: Session, table: PersonalTable, whose: PeopleFilter) -> list[RowKey]:
     """Return the primary keys of the rows of these people; a row of several people is not theirs alone."""
     rows = session.exec(rows_of(table, whose))
     if not _has_several(table):
@@ -121,11 +121,11 @@ def keys_of(session: Session, table: PersonalTable, whose: Whose) -> list[RowKey
     return [table.key_of(row) for row in rows if _all_covered(getattr(row, column), owners, whose)]
 
 
-def _all_covered(numbers: Collection[int], owners: Mapping[int, int | None], whose: Whose) -> bool:
+def _all_covered(numbers: Collection[int], owners: Mapping[int, int | None], whose: PeopleFilter) -> bool:
     return all(whose.covers(owners.get(number)) for number in numbers)
 
 
-def rows_of(table: PersonalTable, whose: Whose) -> Any:
+def rows_of(table: PersonalTable, whose: PeopleFilter) -> Any:
     """Return the query for the rows of a table that belong to these people, and for those of several people."""
     row: Any = table.row
     here = select(row).where(row.incident == whose.incident)
@@ -134,13 +134,13 @@ def rows_of(table: PersonalTable, whose: Whose) -> Any:
     return here if _has_several(table) else here.where(_belongs(table, whose))
 
 
-def names_of_files(session: Session, table: PersonalTable, whose: Whose) -> Iterator[str]:
+def names_of_files(session: Session, table: PersonalTable, whose: PeopleFilter) -> Iterator[str]:
     """Yield the names of the sealed files of these people."""
     row: Any = table.row
     yield from session.exec(select(row.name).where(row.incident == whose.incident, _belongs(table, whose)))
 
 
-def _belongs(table: PersonalTable, whose: Whose) -> ColumnElement[bool]:
+def _belongs(table: PersonalTable, whose: PeopleFilter) -> ColumnElement[bool]:
     """Return the condition that a row is one of these people's, by its own column or by the row that it leads to."""
     row: Any = table.row
     if whose.is_everybody:

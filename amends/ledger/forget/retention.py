@@ -18,7 +18,7 @@ from amends.domain.team.member import Member
 from amends.ledger.feedback.survey.surveys import Surveys
 from amends.ledger.forget.destruction import Destruction
 from amends.ledger.forget.people import forget_people, message_keys
-from amends.ledger.forget.personal import Whose
+from amends.ledger.forget.personal import PeopleFilter
 from amends.ledger.forget.rows import files_of, forget_rows
 from amends.ledger.incident.legal_holds import LegalHolds
 from amends.ledger.incident.tombstones import KindTombstone, TombstoneLines, Tombstones
@@ -84,12 +84,12 @@ class Retentions:
         with self._store.read() as session:
             held = people_held(self._holds.all_in(session, incident))
             kinds = tuple(DataKind) if kind is DataKind.WHOLE_CASE else (kind,)
-            return tuple(files_of(session, Whose(incident, but=held), *kinds))
+            return tuple(files_of(session, PeopleFilter(incident, but=held), *kinds))
 
     def files_listed(self, incident: str, kind: DataKind) -> frozenset[str]:
         """Return the paths in the home of the sealed files of this kind that are not forgotten."""
         with self._store.read() as session:
-            return frozenset(files_of(session, Whose(incident), kind))
+            return frozenset(files_of(session, PeopleFilter(incident), kind))
 
     def forget(self, incident: str, kind: DataKind, now: datetime, *, again: bool = False) -> None:
         """Forget this kind of data of a case, except of people under hold; a call after a crash finishes the work.
@@ -101,7 +101,7 @@ class Retentions:
             (self._destruction.again if again else self._destruction.by_retention)(incident, now)
         else:
             held = self._held(incident)
-            self._forget_kind(Whose(incident, but=held), kind, now)
+            self._forget_kind(PeopleFilter(incident, but=held), kind, now)
             self._record(incident, kind, held, now)
         self._tombstones.add(TombstoneLines(kinds=frozenset({KindTombstone(incident, kind.value, now)})))
         self._store.leave_no_old_pages(f"{kind} of {incident} are forgotten")
@@ -120,7 +120,7 @@ class Retentions:
         _refuse_whole(incident, holds)
         return people_held(holds)
 
-    def _forget_kind(self, whose: Whose, kind: DataKind, now: datetime) -> None:
+    def _forget_kind(self, whose: PeopleFilter, kind: DataKind, now: datetime) -> None:
         forget_rows(self._store, whose, kind, now)
         if kind is DataKind.CONTACTS:
             for page in self._people(whose):
@@ -128,7 +128,7 @@ class Retentions:
         if kind is DataKind.SURVEY_TEXTS:
             self._surveys.forget(whose.incident)
 
-    def _people(self, whose: Whose) -> Iterator[Sequence[int]]:
+    def _people(self, whose: PeopleFilter) -> Iterator[Sequence[int]]:
         """Yield the people who are not forgotten yet, page by page."""
         known, last = PersonRow.incident == whose.incident, 0
         while True:
@@ -141,7 +141,7 @@ class Retentions:
             yield page
             last = page[-1]
 
-    def _forget_people(self, whose: Whose, page: Sequence[int], now: datetime) -> None:
+    def _forget_people(self, whose: PeopleFilter, page: Sequence[int], now: datetime) -> None:
         """Forget a page of people, without those who have come under hold meanwhile."""
         with self._store.write() as write:
             write.incident(whose.incident)

@@ -20,13 +20,20 @@ from amends.domain.base.errors import KeyMissing, LedgerUnavailable, NotAllowed
 from amends.domain.feedback.queue.groups import marks, shingles
 from amends.domain.team.member import Member
 from amends.ledger.feedback.queue.groups import store_marks
-from amends.ledger.forget.personal import PersonalTable, Whose, file_tables, names_of_files, personal_tables, rows_of
+from amends.ledger.forget.personal import (
+    PeopleFilter,
+    PersonalTable,
+    file_tables,
+    names_of_files,
+    personal_tables,
+    rows_of,
+)
 from amends.ledger.forget.rows import noting_sum
 from amends.ledger.people.people import contact_place
 from amends.ledger.store.bulk import among, listed
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.schema import all_rows
-from amends.ledger.store.session import Store, Write, incident_row, must_approve
+from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.audit import KeyCheckRow
 from amends.ledger.tables.declared import sealed_columns, sealed_place
@@ -154,7 +161,7 @@ class Rotation:
 
     def _seal_table(self, incident: str, table: PersonalTable) -> int:
         with self._store.read() as session:
-            rows = session.exec(rows_of(table, Whose(incident)))
+            rows = session.exec(rows_of(table, PeopleFilter(incident)))
             seal = self._store.seal(session, incident)
             names = iter([table.key_of(row) for row in rows if _stale(seal, table, row)])
         sealed = 0
@@ -186,7 +193,7 @@ class Rotation:
             write.note(now, incident, "key rotated", actor=by.name)
         self._store.seals.pop(incident, None)
 
-    def _seal_the_rest(self, write: Write, incident: str) -> None:
+    def _seal_the_rest(self, write: Transaction, incident: str) -> None:
         """Seal what was written with the old key while the pages were sealed; mostly nothing."""
         seal, last = self._store.seal(write.session, incident), 0
         while True:
@@ -197,7 +204,7 @@ class Rotation:
             _seal_people(write.session, seal, incident, page)
             last = page[-1]
         for table in _sealed_tables():
-            for row in write.session.exec(rows_of(table, Whose(incident))).all():
+            for row in write.session.exec(rows_of(table, PeopleFilter(incident))).all():
                 _seal_row(write.session, seal, table, row)
         write.session.flush()
 
@@ -220,7 +227,7 @@ def _sealed_tables() -> Iterator[PersonalTable]:
 
 def _listed(session: Session, incident: str, table: PersonalTable) -> list[tuple[str, str]]:
     """Return the files of a table, each with its path in the home and its place."""
-    names = names_of_files(session, table, Whose(incident))
+    names = names_of_files(session, table, PeopleFilter(incident))
     return [(table.path(incident, name), table.place(incident, name)) for name in names]
 
 

@@ -16,16 +16,16 @@ from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.forget.retention import DataKind
 from amends.ledger.forget.people import RANDOM_BYTES
 from amends.ledger.forget.personal import (
+    PeopleFilter,
     PersonalTable,
     RowKey,
-    Whose,
     file_tables,
     keys_of,
     names_of_files,
     personal_tables,
 )
 from amends.ledger.store.encryption import INDEX_BYTES, Seal
-from amends.ledger.store.session import ENGINE, Store, Write
+from amends.ledger.store.session import ENGINE, Store, Transaction
 from amends.ledger.store.sums import changing, changing_these
 from amends.ledger.tables.declared import RANDOM, forgotten_values, found_by, sealed_place, summed
 from amends.ledger.tables.feedback import OutgoingRow, QuestionLikenessRow, QuestionRow
@@ -36,7 +36,7 @@ ERASED = "erased {}"
 """The idempotency key of a row that is emptied; the former one is a hash of the person's words."""
 
 
-def forget_rows(store: Store, whose: Whose, kind: DataKind, now: datetime) -> int:
+def forget_rows(store: Store, whose: PeopleFilter, kind: DataKind, now: datetime) -> int:
     """Forget the rows of these people of one kind, page by page, and return how many rows changed.
 
     Rows that were forgotten before are left alone, so that a call after a crash goes on where it was.
@@ -51,7 +51,7 @@ def forget_whole(store: Store, incident: str, now: datetime) -> None:
             with store.write() as write:
                 _empty_all(write.session, table, incident)
         else:
-            _forget_table(store, Whose(incident), table, now, destroyed=True)
+            _forget_table(store, PeopleFilter(incident), table, now, destroyed=True)
 
 
 def _empty_all(session: Session, table: PersonalTable, incident: str) -> None:
@@ -66,7 +66,9 @@ def _empty_all(session: Session, table: PersonalTable, incident: str) -> None:
             session.execute(update(rows).where(tuple_(*by) == tuple_(*group)).values(values))
 
 
-def _forget_table(store: Store, whose: Whose, table: PersonalTable, now: datetime, *, destroyed: bool = False) -> int:
+def _forget_table(
+    store: Store, whose: PeopleFilter, table: PersonalTable, now: datetime, *, destroyed: bool = False
+) -> int:
     with store.read() as session:
         names = iter(keys_of(session, table, whose))
     changed = 0
@@ -77,14 +79,19 @@ def _forget_table(store: Store, whose: Whose, table: PersonalTable, now: datetim
     return changed
 
 
-def forget_all(write: Write, seal: Seal, whose: Whose, kind: DataKind, now: datetime, by: str) -> int:
+def forget_all(write: Transaction, seal: Seal, whose: PeopleFilter, kind: DataKind, now: datetime, by: str) -> int:
     """Forget the rows of one person of one kind in the caller's transaction, and return how many rows changed."""
     tables = personal_tables(kind)
     return sum(forget_page(write, seal, table, keys_of(write.session, table, whose), now, by) for table in tables)
 
 
 def forget_page(
-    write: Write, seal: Seal | None, table: PersonalTable, names: Sequence[RowKey], now: datetime, by: str = ENGINE
+    write: Transaction,
+    seal: Seal | None,
+    table: PersonalTable,
+    names: Sequence[RowKey],
+    now: datetime,
+    by: str = ENGINE,
 ) -> int:
     """Forget these rows of a table, and return how many changed; a question without an answer is closed.
 
@@ -168,7 +175,7 @@ def _settle(session: Session, row: SQLModel, now: datetime, by: str) -> None:
             row.state, row.next_try_at, row.leased_until = OutgoingState.WITHDRAWN.value, None, None
 
 
-def files_of(session: Session, whose: Whose, *kinds: DataKind) -> Iterator[str]:
+def files_of(session: Session, whose: PeopleFilter, *kinds: DataKind) -> Iterator[str]:
     """Yield the paths in the home, as texts, of the sealed files of these people; only of these kinds of data."""
     for table in file_tables(*kinds):
         yield from (table.path(whose.incident, name) for name in names_of_files(session, table, whose))

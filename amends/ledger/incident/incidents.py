@@ -31,7 +31,7 @@ from amends.ledger.people.people import (
 from amends.ledger.store.bulk import make_room, take_stock
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
-from amends.ledger.store.session import ENGINE, Store, Write, incident_row
+from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row
 from amends.ledger.store.sums import add_up
 from amends.ledger.tables.audit import AuditRow
 from amends.ledger.tables.deliver import LeaseRow
@@ -227,7 +227,7 @@ class Incidents:
             return tuple(_line(session, row) for row in rows)
 
 
-def note_alert(write: Write, incident: str, alert: Alert) -> None:
+def note_alert(write: Transaction, incident: str, alert: Alert) -> None:
     """Record an alert in the caller's transaction, unless one of the same identity is recorded already."""
     if not alerted(write.session, incident, alert.id):
         write.session.add(AlertRow(incident=incident, **alert.id._asdict(), what=alert.what, at=alert.at))
@@ -250,7 +250,7 @@ def alerted(session: Session, incident: str, alert: AlertId) -> bool:
 
 
 def _set_state(
-    write: Write, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime
+    write: Transaction, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime
 ) -> None:
     row = write.incident(incident)
     if row.state not in old:

@@ -19,7 +19,7 @@ from amends.domain.incident.stops import LONGEST_REASON, StoppedDomain, StoppedS
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import happened, note_alert
-from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.session import Store, Transaction, must_approve
 from amends.ledger.tables.audit import AuditRow
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.incident import EventRow
@@ -119,7 +119,7 @@ def _stops(session: Session, incident: str, kind: EventKind) -> list[tuple[str, 
     return [(name, at) for name, at in session.exec(query)]
 
 
-def _forget(write: Write, incident: str, stops: Iterable[StoppedSend]) -> None:
+def _forget(write: Transaction, incident: str, stops: Iterable[StoppedSend]) -> None:
     for stop in stops:
         write.session.delete(write.session.get_one(EventRow, (incident, EventKind.STOPPED_SEND, stop.name)))
 

@@ -25,7 +25,7 @@ from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.notice.codes import why_not_enough_codes
 from amends.ledger.notice.notices import Notices, existing_row, why_not_fit, why_not_release
 from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of, subject_of
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.notice import NoticeRow, ReleaseRow
 from amends.ledger.team import team
 from amends.ledger.votes import cast, take_back, votes_on
@@ -143,7 +143,7 @@ def _subject(row: NoticeRow) -> str:
 
 
 def _note_refusal(
-    write: Write, row: NoticeRow, act: str, member: Member, detail: dict[str, str], now: datetime
+    write: Transaction, row: NoticeRow, act: str, member: Member, detail: dict[str, str], now: datetime
 ) -> None:
     """Record a refused decision in the audit chain, because an attempt is part of the history of the incident."""
     write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, **detail)
@@ -210,7 +210,7 @@ def _as_now(session: Session, member: Member) -> Member:
 
 
 def _keep_emergency(
-    write: Write, row: NoticeRow, draft: Draft, emergency: Emergency, two: tuple[Member, Member]
+    write: Transaction, row: NoticeRow, draft: Draft, emergency: Emergency, two: tuple[Member, Member]
 ) -> None:
     subject, why, now = subject_of(row, VoteKind.EMERGENCY), emergency.why, emergency.at
     take_back(write.session, votes_on(write.session, subject))  # of an emergency that has expired

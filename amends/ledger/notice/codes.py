@@ -20,7 +20,7 @@ from amends.ledger.codes.giving import CodedMessage, Given, PeopleQuery, give_fo
 from amends.ledger.codes.rows import stocks_of
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.store.bulk import among, listed, statement
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.store.sums import settle
 from amends.ledger.tables.commitment import CodeRow
 from amends.ledger.tables.deliver import DeliveryRow
@@ -50,7 +50,7 @@ def coded_texts(session: Session, draft: Draft) -> CodedTexts:
 
 
 def give_codes(
-    write: Write, incident: str, notice: str, rows: Sequence[Row], coded: CodedTexts | None, now: datetime
+    write: Transaction, incident: str, notice: str, rows: Sequence[Row], coded: CodedTexts | None, now: datetime
 ) -> list[Row]:
     """Give codes to the people of these messages, and return the messages whose people have what the text promises.
 
@@ -69,7 +69,7 @@ def give_codes(
     return [row for row in rows if row.id not in given.lacking]
 
 
-def give_codes_to_page(write: Write, draft: Draft, first: int, last: int, now: datetime) -> None:
+def give_codes_to_page(write: Transaction, draft: Draft, first: int, last: int, now: datetime) -> None:
     """Give codes to the people with these numbers whose messages of the draft were just stored.
 
     Where the stock is too small, the message is stored all the same, and parked when somebody would send it.
@@ -97,7 +97,7 @@ def why_not_enough_codes(session: Session, row: NoticeRow, now: datetime) -> Ref
 
 
 def _without_redeemed(
-    write: Write, incident: str, rows: Sequence[Row], commitment: str, now: datetime
+    write: Transaction, incident: str, rows: Sequence[Row], commitment: str, now: datetime
 ) -> Sequence[Row]:
     """Hold the reminders to people whose code of this commitment is redeemed by now, and return the others.
 
@@ -121,7 +121,7 @@ def _without_redeemed(
 
 
 def _give(
-    write: Write, incident: str, notice: str, waiting: Sequence[CodedMessage], coded: CodedTexts, now: datetime
+    write: Transaction, incident: str, notice: str, waiting: Sequence[CodedMessage], coded: CodedTexts, now: datetime
 ) -> Given:
     given = give_for(
         write.session,
@@ -135,7 +135,7 @@ def _give(
     return given
 
 
-def _park(write: Write, given: Given, incident: str, notice: str, now: datetime) -> None:
+def _park(write: Transaction, given: Given, incident: str, notice: str, now: datetime) -> None:
     for part in sorted({*given.lacking.values()}):
         messages = [number for number, lacks in given.lacking.items() if lacks == part]
         why = {"cause": ReceiptCause.NO_CODE.value, "detail": part}

@@ -25,7 +25,7 @@ from amends.ledger.notice.first_messages import addressees
 from amends.ledger.store.bulk import on_postgresql
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.marker_files import missed
-from amends.ledger.store.session import Store, Write, must_approve
+from amends.ledger.store.session import Store, Transaction, must_approve
 from amends.ledger.store.sums import changing, changing_these, settle
 from amends.ledger.tables.deliver import MAIL, PAGES, DeliveryRow, LoggedMessageRow
 from amends.ledger.tables.incident import IncidentRow
@@ -189,7 +189,12 @@ class Restore:
             ]
 
     def _settle(
-        self, write: Write, keys: set[str], unclear: Collection[str], doubt: Collection[ChannelKind], now: datetime
+        self,
+        write: Transaction,
+        keys: set[str],
+        unclear: Collection[str],
+        doubt: Collection[ChannelKind],
+        now: datetime,
     ) -> tuple[int, int, int]:
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
@@ -272,7 +277,7 @@ def _sent_an_email(session: Session) -> bool:
     return session.exec(select(DeliveryRow.id).where(*WAS_SENT).limit(1)).first() is not None
 
 
-def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
+def settle_left(write: Transaction, keys: Keys, incident: str, notice: str, now: datetime) -> int:
     """Give the notice's uncertain messages that a relay's log names the state in the log, and return their number."""
     if not (named := dict(write.session.exec(select(LoggedMessageRow.key, LoggedMessageRow.unclear)).all())):
         return 0
@@ -281,7 +286,7 @@ def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datet
     return sum(as_the_log_says(write, page, named, now) for page in pages)
 
 
-def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[str, bool], now: datetime) -> int:
+def as_the_log_says(write: Transaction, messages: Mapping[int, str], named: Mapping[str, bool], now: datetime) -> int:
     """Record these messages as sent, or as uncertain when the log only names them, and return how many changed.
 
     The key of an uncertain one is forgotten, so that a person who sends the message again has decided about it.
@@ -347,7 +352,7 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
 
 
 def _set_state(
-    write: Write, numbers: Collection[int | None], state: DeliveryState, cause: ReceiptCause, now: datetime
+    write: Transaction, numbers: Collection[int | None], state: DeliveryState, cause: ReceiptCause, now: datetime
 ) -> int:
     changed = (
         update(DeliveryRow)

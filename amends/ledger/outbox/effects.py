@@ -9,7 +9,7 @@ from amends.domain.channel.outgoing import OutgoingKind, OutgoingState
 from amends.domain.feedback.answer import ReplyChannel
 from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.ledger.incident.incidents import note_alert
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.tables.feedback import OutgoingRow
 
 BY_HAND = frozenset({ReplyChannel.PUBLIC.value})
@@ -17,7 +17,7 @@ BY_HAND = frozenset({ReplyChannel.PUBLIC.value})
 NOT_ARRIVED = (OutgoingState.FAILED, OutgoingState.BOUNCED)
 
 
-def note_outcomes(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> None:
+def note_outcomes(write: Transaction, rows: Sequence[OutgoingRow], now: datetime) -> None:
     """Note the new states of messages of one kind to one reader, and alert the team to what it must do."""
     effects = EFFECTS[OutgoingKind(rows[0].kind)]
     effects.note(write, rows, now)
@@ -28,7 +28,7 @@ def note_outcomes(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> N
             note_doubt(write, row, now)
 
 
-def note_doubt(write: Write, row: OutgoingRow, now: datetime) -> None:
+def note_doubt(write: Transaction, row: OutgoingRow, now: datetime) -> None:
     """Alert the team to a message of which nobody knows whether it has left."""
     _alert(write, row, EFFECTS[OutgoingKind(row.kind)].doubtful(row, now), now)
 
@@ -42,7 +42,7 @@ Calls = tuple[AlertKind, str]
 """The kind and the words of an alert that calls a person."""
 
 
-def _alert(write: Write, row: OutgoingRow, calls: Calls | None, now: datetime) -> None:
+def _alert(write: Transaction, row: OutgoingRow, calls: Calls | None, now: datetime) -> None:
     """Record an alert to this attempt at the message: an answer may be sent again, and a reminder is one of several."""
     if calls:
         kind, what = calls
@@ -57,7 +57,7 @@ def _nobody_alerted(_row: OutgoingRow, _now: datetime) -> None:
 class Effects(NamedTuple):
     """The effects of the outcomes of messages of one kind."""
 
-    note: Callable[[Write, Sequence[OutgoingRow], datetime], None]
+    note: Callable[[Transaction, Sequence[OutgoingRow], datetime], None]
     """Notes the new states of messages to one reader in the audit chain."""
     failed: Callable[[OutgoingRow, datetime], Calls | None] = _nobody_alerted
     """Returns the alert to a message that did not arrive, so that somebody calls the reader; None for none."""
@@ -65,7 +65,7 @@ class Effects(NamedTuple):
     """Returns the alert to a message of which nobody knows whether it has left; None for none."""
 
 
-def _note_answers(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> None:
+def _note_answers(write: Transaction, rows: Sequence[OutgoingRow], now: datetime) -> None:
     for row in rows:
         write.note(now, row.incident, "reply", named(row), state=row.state, channel=row.channel)
 
@@ -80,13 +80,13 @@ def _answer_doubtful(row: OutgoingRow, now: datetime) -> Calls:
     return AlertKind.ANSWER_UNCERTAIN, f"nobody knows whether {named(row)} has left at {minute(now)}; {see}"
 
 
-def _note_hour_reminders(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> None:
+def _note_hour_reminders(write: Transaction, rows: Sequence[OutgoingRow], now: datetime) -> None:
     for row in rows:
         about = {"hour": row.subject, "which": row.window, "state": row.state}
         write.note(now, row.incident, "reminder of a question hour", f"person {row.reader}", **about)
 
 
-def _note_approval_reminders(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> None:
+def _note_approval_reminders(write: Transaction, rows: Sequence[OutgoingRow], now: datetime) -> None:
     for row in rows:
         act = "approver not reminded" if row.state in NOT_ARRIVED else "approver reminded"
         about = {"to": row.reader, "occasion": row.words} | ({"why": row.detail} if row.detail else {})
@@ -103,7 +103,7 @@ def _approval_reminder_doubtful(row: OutgoingRow, _now: datetime) -> Calls:
     return AlertKind.REMINDER_UNCERTAIN, what
 
 
-def _note_alerts(write: Write, rows: Sequence[OutgoingRow], now: datetime) -> None:
+def _note_alerts(write: Transaction, rows: Sequence[OutgoingRow], now: datetime) -> None:
     """Note that a member was alerted, or, once, why not; a further alert would not reach the member either."""
     lead, waiting = rows[0].reader, [row for row in rows if row.state == OutgoingState.WAITING]
     if sent := len(rows) - len(waiting):

@@ -27,7 +27,7 @@ from amends.domain.channel.outgoing import (
 )
 from amends.ledger.outbox.effects import BY_HAND, note_doubt, note_outcomes
 from amends.ledger.store.encryption import Keys
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.tables.declared import place
 from amends.ledger.tables.deliver import LoggedMessageRow
 from amends.ledger.tables.feedback import OutgoingRow
@@ -132,7 +132,7 @@ class OutgoingMessages:
             waiting = [row for row in rows if row.state == OutgoingState.WAITING]
             return tuple(claim for row in waiting if (claim := self.take(write, row, now)))
 
-    def take(self, write: Write, row: OutgoingRow, now: datetime) -> OutgoingClaim | None:
+    def take(self, write: Transaction, row: OutgoingRow, now: datetime) -> OutgoingClaim | None:
         """Return the claim on this message in the caller's transaction; None when it has left by a relay's log."""
         name = name_of(row)
         key = key_of(self._store.keys, name)
@@ -197,7 +197,7 @@ class OutgoingMessages:
             return recovered
 
 
-def put(write: Write, keys: Keys, name: OutgoingName, now: datetime, **values: object) -> OutgoingRow:
+def put(write: Transaction, keys: Keys, name: OutgoingName, now: datetime, **values: object) -> OutgoingRow:
     """Store a message that waits, in the caller's transaction, and return its row; `values` are further columns."""
     half = None if name.kind.traits.to_team else key_index(keys, key_of(keys, name)[:16])
     first = {"state": OutgoingState.WAITING.value, "next_try_at": now, "at": now}
@@ -234,7 +234,7 @@ def settle(
     row.leased_until = row.next_try_at = None
 
 
-def locked(write: Write, name: OutgoingName) -> OutgoingRow:
+def locked(write: Transaction, name: OutgoingName) -> OutgoingRow:
     """Lock the incident and return the message. Raises NotInLedger, DataDestroyed."""
     write.incident(name.incident)
     row = _row(write, name)
@@ -243,7 +243,7 @@ def locked(write: Write, name: OutgoingName) -> OutgoingRow:
     return row
 
 
-def require_open(write: Write, incident: str, now: datetime) -> None:
+def require_open(write: Transaction, incident: str, now: datetime) -> None:
     """Raise NotAllowed while the incident is paused or under an embargo."""
     if why := why_shut_now(write.incident(incident), now):
         raise NotAllowed(why)
@@ -258,7 +258,7 @@ def why_shut_now(row: IncidentRow, now: datetime) -> str:
     return ""
 
 
-def _row(write: Write, name: OutgoingName) -> OutgoingRow | None:
+def _row(write: Transaction, name: OutgoingName) -> OutgoingRow | None:
     return write.session.get(OutgoingRow, tuple(name), with_for_update=True)
 
 
@@ -272,7 +272,7 @@ def _waits(now: datetime) -> ColumnElement[bool]:
     return (col(OutgoingRow.state) == OutgoingState.WAITING) & (col(OutgoingRow.next_try_at) <= now) & in_time
 
 
-def _mark(write: Write, claim: OutgoingClaim, *, shut: bool, now: datetime) -> bool:
+def _mark(write: Transaction, claim: OutgoingClaim, *, shut: bool, now: datetime) -> bool:
     row = locked(write, claim.name)
     if row.tries != claim.tries or row.state != OutgoingState.SENDING or (shut and not claim.name.kind.traits.to_team):
         return False
@@ -280,7 +280,7 @@ def _mark(write: Write, claim: OutgoingClaim, *, shut: bool, now: datetime) -> b
     return True
 
 
-def _answer(write: Write, answers: Sequence[tuple[OutgoingClaim, Receipt]], now: datetime) -> None:
+def _answer(write: Transaction, answers: Sequence[tuple[OutgoingClaim, Receipt]], now: datetime) -> None:
     changed: dict[tuple[OutgoingKind, str], list[OutgoingRow]] = defaultdict(list)
     for claim, receipt in answers:
         row = locked(write, claim.name)

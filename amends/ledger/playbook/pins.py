@@ -11,7 +11,7 @@ from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.notice.notice import digest
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Playbook
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.tables.claim import CompensationClaimRow
 from amends.ledger.tables.playbook import PinRow
 
@@ -29,7 +29,7 @@ def content_hash(playbook: Playbook, wording: Wording) -> str:
     return digest(_spelled(playbook, wording))
 
 
-def pin(write: Write, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
+def pin(write: Transaction, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
     """Put this content in force for the incident, and return its hash.
 
     Raises NotAllowed for claims in another currency than that in which claims were made.

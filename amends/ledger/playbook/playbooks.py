@@ -17,7 +17,7 @@ from amends.domain.team.vote import VoteRule, why_not_together
 from amends.ledger.playbook.occurrences import occurrence_row
 from amends.ledger.playbook.pins import content_hash, pin, pin_row
 from amends.ledger.store.leases import recall
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.playbook import OccurrenceRow, PinRow
 
@@ -157,7 +157,7 @@ def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Re
     )
 
 
-def _hold(write: Write, incident: str, step: str, number: int, now: datetime) -> None:
+def _hold(write: Transaction, incident: str, step: str, number: int, now: datetime) -> None:
     row = occurrence_row(write.session, incident, step, number)
     if row is not None and row.state == OccurrenceState.WAITING:
         row.state, row.note = OccurrenceState.HELD, HELD_WHY

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from amends.domain.base.home_file import NewHomeFile
 from amends.domain.receipt.incoming import MailOutcome
 from amends.ledger.home_files import list_files, listed
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.feedback import IncomingMailRow, MailFileRow, SmsReplyRow
 
 
@@ -59,7 +59,7 @@ class IncomingMails:
                 outcomes = Counter(mail.outcome.value for mail in new if mail.incident == incident)
                 write.note(now, incident, "mails taken in", outcomes=dict(sorted(outcomes.items())))
 
-    def _record(self, write: Write, mail: TakenMail, now: datetime) -> None:
+    def _record(self, write: Transaction, mail: TakenMail, now: datetime) -> None:
         write.add_once(
             IncomingMailRow(
                 once=mail.once,

@@ -29,7 +29,7 @@ from amends.ledger.outbox.reports import OutgoingReports
 from amends.ledger.people.opt_outs import opted_out
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.leases import lock, recall
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.deliver import DUE, MAIL, TRACKED, TROUBLED, DeliveryRow, LeaseRow, MarkRow
 from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.notice import RestoredNoticeRow
@@ -460,7 +460,7 @@ def _may_have_left(session: Session, row: DeliveryRow) -> bool:
 
 
 def _call(
-    write: Write, case: IncidentRow, notice: str, changed: Sequence[ReceiptNews], handed_over: int, now: datetime
+    write: Transaction, case: IncidentRow, notice: str, changed: Sequence[ReceiptNews], handed_over: int, now: datetime
 ) -> None:
     """Alert a person to bounces that are our fault, once for each reason, and to a closed case that goes on."""
     for channel, reason in sorted({(one.message.channel, one.detail) for one in changed if one.ours}):

@@ -13,7 +13,7 @@ from amends.domain.notice.notice import DeliveryState
 from amends.domain.remedy.remedy import ResultCorrection, correction_notice
 from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.remedy.words import ToldResult
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Transaction
 from amends.ledger.tables.commitment import CommitmentRow, ResultCorrectionRow
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import KEY, NoticeRow, ReleaseRow
@@ -47,7 +47,9 @@ def told_a_result(session: Session, row: CommitmentRow, persons: Collection[int]
     return _may_have_read(session, row.incident, notices, sorted(persons)) if notices else set()
 
 
-def correct_told(write: Write, row: CommitmentRow, person: int, result: ToldResult, by: str, now: datetime) -> str:
+def correct_told(
+    write: Transaction, row: CommitmentRow, person: int, result: ToldResult, by: str, now: datetime
+) -> str:
     """Store that a message told this person a wrong result, and return the id of the notice that will say so.
 
     A correction that the person has not read yet tells the new result in place of the one that it would have told; ""
@@ -66,7 +68,7 @@ def correct_told(write: Write, row: CommitmentRow, person: int, result: ToldResu
     return correction_notice(row.id, number)
 
 
-def _correct_unread(write: Write, row: CommitmentRow, last: ResultCorrectionRow, word: str, by: str) -> str:
+def _correct_unread(write: Transaction, row: CommitmentRow, last: ResultCorrectionRow, word: str, by: str) -> str:
     notice = correction_notice(row.id, last.number)
     if word != last.was:
         last.word, last.by = word, by

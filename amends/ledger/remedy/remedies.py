@@ -26,7 +26,7 @@ from amends.domain.remedy.remedy import (
 from amends.ledger.remedy.corrections import correct_told, told_a_result
 from amends.ledger.remedy.entitled import PERSON, entitled, has_remedy
 from amends.ledger.remedy.words import ToldResult
-from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.commitment import CommitmentRow, RemedyRow
 from amends.ledger.tables.people import PersonRow
@@ -156,7 +156,7 @@ class Remedies:
             return Corrected(before, notice)
 
 
-def refuse_owed(write: Write, row: CommitmentRow, now: datetime) -> None:
+def refuse_owed(write: Transaction, row: CommitmentRow, now: datetime) -> None:
     """Raise NotAllowed while persons who were told of a commitment per person wait for their own result."""
     if row.per_person is None or row.state != CommitmentState.OPEN:
         return
@@ -166,7 +166,7 @@ def refuse_owed(write: Write, row: CommitmentRow, now: datetime) -> None:
         raise NotAllowed(refusal)
 
 
-def enrol_in(write: Write, row: CommitmentRow, now: datetime) -> int:
+def enrol_in(write: Transaction, row: CommitmentRow, now: datetime) -> int:
     """Give a row to everybody who was told of this commitment and has none, and return how many there are."""
     numbers = list(write.session.exec(_missing(row)))
     for start in range(0, len(numbers), CHUNK):
@@ -282,7 +282,9 @@ def _refused(
             yield person, f"the result {before.word} was told already; `amends remedies correct` says what is right"
 
 
-def _store(write: Write, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime) -> None:
+def _store(
+    write: Transaction, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime
+) -> None:
     numbers = sorted(outcomes)
     mine = (*_of(row), col(RemedyRow.person) == bindparam("whose"))
     change = (

@@ -147,7 +147,7 @@ class Kept(NamedTuple):
             yield *self[:4], name, self.next_try_at, self.at, message, self.lease
 
 
-class Swift:
+class DriverTransaction:
     """A transaction on the database driver itself, for writes that happen many times a second."""
 
     def __init__(self, cursor: Any, *, postgresql: bool) -> None:

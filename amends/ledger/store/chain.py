@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, insert, text
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.ledger.store.database import CHAIN_LOCK, alone
+from amends.ledger.store.database import CHAIN_LOCK, lock_exclusive
 from amends.ledger.store.disk_reserve import FULL
 from amends.ledger.tables.audit import AuditRow
 from amends.system.files import locked, replace_locked
@@ -72,7 +72,7 @@ class Chain:
         """
         if self._anchor and not os.access(self._anchor.parent, os.W_OK):
             raise LedgerUnavailable(f"{self._anchor.parent} cannot be written; it belongs to somebody else, or is gone")
-        alone(session.connection(), CHAIN_LOCK)
+        lock_exclusive(session.connection(), CHAIN_LOCK)
         session.flush()  # the recorded change is written before its entry
         connection = session.connection()
         last = self.newest(session) or Head(0, START.hex())

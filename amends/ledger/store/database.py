@@ -234,7 +234,7 @@ def _begin_immediate(database: sqlite3.Connection) -> None:
         database.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
 
-def alone(connection: Connection, lock: int) -> None:
+def lock_exclusive(connection: Connection, lock: int) -> None:
     """Take an exclusive lock, on PostgreSQL, until the transaction ends; wait for all others that hold the lock.
 
     On SQLite only one transaction writes at a time anyway.
@@ -243,7 +243,7 @@ def alone(connection: Connection, lock: int) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
-def together(connection: Connection, lock: int) -> None:
+def lock_shared(connection: Connection, lock: int) -> None:
     """Share a lock, on PostgreSQL, with other callers until the transaction ends; a caller of `alone` excludes them."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({lock})")

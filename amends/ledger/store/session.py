@@ -30,22 +30,22 @@ from amends.domain.base.errors import (
 from amends.domain.incident.event_kind import DESTROYED, EventKind
 from amends.domain.team.member import Member
 from amends.domain.team.vote import to_act, why_not_vote
-from amends.ledger.store.bulk import Swift
+from amends.ledger.store.bulk import DriverTransaction
 from amends.ledger.store.cache import Memory
 from amends.ledger.store.chain import Chain, Head
 from amends.ledger.store.database import (
     CHAIN_LOCK,
     SCHEMA_LOCK,
-    alone,
     begin,
     connect,
     disk_is_full,
     file_of,
     kept_back,
+    lock_exclusive,
+    lock_shared,
     place_of,
     reading,
     revision_of,
-    together,
     writing,
 )
 from amends.ledger.store.disk_reserve import SIZE, Reserve, no_room
@@ -81,7 +81,7 @@ PLACE = select(KeyCheckRow.place)
 WRAPPED_KEY = select(IncidentRow.wrapped_key, IncidentRow.next_key).where(IncidentRow.id == bindparam("incident"))
 
 
-class Write:
+class Transaction:
     """An open transaction that records its acts in the audit chain."""
 
     def __init__(self, session: Session, chain: Chain) -> None:
@@ -105,7 +105,7 @@ class Write:
         self.session.flush()
         journal = journal_of(self.session)
         if journal.notices():
-            alone(self.session.connection(), CHAIN_LOCK)  # whoever comes later counts what was settled before
+            lock_exclusive(self.session.connection(), CHAIN_LOCK)  # whoever comes later counts what was settled before
         for incident, notice in journal.notices():
             journal.rows["tally", (incident, notice)] = tally_of(self.session, incident, notice)
         rows = journal.taken()
@@ -179,7 +179,7 @@ class Store:
     def _first_check(self) -> KeyCheckRow:
         """Store and return what identifies the master key and the database, when the ledger is opened first."""
         with writing(self.engine, self._info) as session:
-            alone(session.connection(), SCHEMA_LOCK)
+            lock_exclusive(session.connection(), SCHEMA_LOCK)
             row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
             row.place = place_of(session.connection())
             session.add(row)
@@ -208,16 +208,16 @@ class Store:
                 self._of_thread.view = before
 
     @contextmanager
-    def write(self, *, exclusive: bool = False) -> Iterator[Write]:
+    def write(self, *, exclusive: bool = False) -> Iterator[Transaction]:
         """Yield one transaction. Raises AlreadyInLedger when a key would be stored twice, LedgerUnavailable.
 
         An `exclusive` one begins when all others that write have ended, and they wait for its end. Raises
         TablesDiffer when the ledger has got the tables of another Amends since it was opened.
         """
         with self.errors_in_words("written"), writing(self.engine, self._info | {JOURNAL: Journal()}) as session:
-            (alone if exclusive else together)(session.connection(), SCHEMA_LOCK)
+            (lock_exclusive if exclusive else lock_shared)(session.connection(), SCHEMA_LOCK)
             refuse_other_tables(revision_of(session.connection()))
-            write = Write(session, self.chain)
+            write = Transaction(session, self.chain)
             yield write
             write.end()
             to_keep = None if write.head is None or self.chain.is_behind(session) else write.head
@@ -225,11 +225,11 @@ class Store:
             self.chain.keep(to_keep)
 
     @contextmanager
-    def swift_write(self) -> Iterator[Swift]:
+    def driver_write(self) -> Iterator[DriverTransaction]:
         """Yield one transaction on the database driver itself. Raises AlreadyInLedger, LedgerUnavailable."""
         with self.errors_in_words("written"), self.raw() as raw:
             begin(raw.driver_connection)
-            yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
+            yield DriverTransaction(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
             raw.commit()
 
     @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.content.notice import shipped_wording
-from amends.delivery.inbox.aside import Aside
+from amends.delivery.inbox.quarantine import Quarantine
 from amends.domain.claim.rules import ClaimRules
 from amends.domain.receipt.attachment import Attachment, Attachments
 from amends.domain.receipt.incoming import MailOutcome
@@ -173,7 +173,7 @@ def mailed(office: Office, *files: tuple[str, bytes]) -> int:
     once = f"mail {len(ledger.mail_files.all(INCIDENT))}"
     question = ledger.questions.ask(INCIDENT, an_asked("I paid 30 EUR.", person=2, at=at, once=once), at)
     attached = Attachments(tuple(Attachment(kind, content) for kind, content in files))
-    kept = Aside(office.home, ledger).set_aside(INCIDENT, once, attached)
+    kept = Quarantine(office.home, ledger).set_aside(INCIDENT, once, attached)
     ledger.inbox.record([TakenMail(once, MailOutcome.QUESTION, INCIDENT, question, files=kept)], at)
     ledger.dispose()
     return question

@@ -63,7 +63,7 @@ def test_a_process_that_stands_still_in_the_middle_of_a_mark_is_named(on_a_serve
     row = LeaseRow(incident=INCIDENT, notice=NOTICE, facts=1, first=1, last=1, until=now(), holder="")
     with ledger.store.write() as write:
         write.session.add(row)
-    with ledger.store.swift_write() as swift:
+    with ledger.store.driver_write() as swift:
         assert swift.keep_mark(row.id or 0, [1], now())
         said = on_a_server.amends("stop", INCIDENT, by="lena").output
         assert "one process stands still" in " ".join(said.split())

@@ -63,7 +63,7 @@ def test_where_nothing_came_back_no_room_that_forgets_is_loaded(sent: Office) ->
     """Each command looks for restored data, also in a ledger in which somebody was erased."""
     erase(sent)
     loaded = modules_after("team", "list", home=sent.home)
-    assert "amends.ledger.forget.brought_back" in loaded
+    assert "amends.ledger.forget.restored_data" in loaded
     assert loaded & set(NOT_TO_LOOK) == set()
 
 

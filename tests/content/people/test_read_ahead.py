@@ -19,7 +19,7 @@ from amends.content.people.audience import AudienceFile, AudienceReport
 from amends.content.people.read_ahead import AudienceReadAhead
 from amends.domain.base.errors import ContentError
 from amends.domain.people.person import Person
-from tests.content.conftest import Write
+from tests.content.conftest import Transaction
 
 WIDE = "id,name,email,phone,locale,country,region,postal_address,timezone,data,segment,guardian_of,flags"
 ROWS = tuple(
@@ -54,7 +54,7 @@ def outcome(audience: AudienceFile) -> tuple[list[Person], str, AudienceReport]:
 
 
 @pytest.mark.parametrize("rows", [ROWS, (*ROWS, BAD), (ROWS[0], BAD), ("ragged",), ('"',), ()])
-def test_people_report_and_errors_are_the_same(audience: Write, rows: tuple[str, ...]) -> None:
+def test_people_report_and_errors_are_the_same(audience: Transaction, rows: tuple[str, ...]) -> None:
     path = audience(*rows, header=WIDE)
     assert outcome(AudienceReadAhead(path)) == outcome(AudienceFile(path))
 
@@ -64,25 +64,25 @@ def test_a_file_that_is_not_there_is_refused_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("another_thread")
-def test_beside_other_threads_it_is_the_same(audience: Write) -> None:
+def test_beside_other_threads_it_is_the_same(audience: Transaction) -> None:
     path = audience(*ROWS, header=WIDE)
     assert outcome(AudienceReadAhead(path)) == outcome(AudienceFile(path))
 
 
-def test_a_short_file_needs_no_process(audience: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_file_needs_no_process(audience: Transaction, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_ahead, "LONG", 1_000_000)
     people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     assert next(people) and not active_children()
 
 
-def test_whoever_stops_listening_leaves_no_process_behind(audience: Write) -> None:
+def test_whoever_stops_listening_leaves_no_process_behind(audience: Transaction) -> None:
     people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     assert next(people) and active_children()
     people.close()  # type: ignore[attr-defined]
     assert not active_children()
 
 
-def test_when_the_reader_is_killed_the_list_is_refused(audience: Write) -> None:
+def test_when_the_reader_is_killed_the_list_is_refused(audience: Transaction) -> None:
     people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     next(people)
     (reader,) = active_children()
@@ -91,7 +91,7 @@ def test_when_the_reader_is_killed_the_list_is_refused(audience: Write) -> None:
         list(people)
 
 
-def test_what_is_wrong_with_us_is_not_hidden(audience: Write) -> None:
+def test_what_is_wrong_with_us_is_not_hidden(audience: Transaction) -> None:
     nonsense: Any = 5
     with pytest.raises(TypeError):
         list(AudienceReadAhead(audience(*ROWS, header=WIDE), encoding=nonsense).rows())
@@ -120,7 +120,7 @@ def listening(path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
             listener.kill()
 
 
-def test_the_reader_ends_when_the_one_who_listened_was_killed(audience: Write) -> None:
+def test_the_reader_ends_when_the_one_who_listened_was_killed(audience: Transaction) -> None:
     with listening(audience(*ROWS, header=WIDE)) as (listener, reader):
         listener.kill()
         listener.wait()

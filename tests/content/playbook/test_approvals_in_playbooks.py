@@ -15,12 +15,12 @@ from amends.domain.playbook.playbook import Playbook
 from amends.domain.team.approval import EXPIRES_AFTER, ApprovalRule
 from amends.domain.team.member import TeamRole
 
-Write = Callable[..., Path]
+Transaction = Callable[..., Path]
 CHANNELS = "channels: [email]"
 BOTH = "approvals: {needed: 2, roles: [legal, security]}"
 
 
-def with_approvals(playbook: Write, written: str) -> Path:
+def with_approvals(playbook: Transaction, written: str) -> Path:
     return playbook(CHANNELS, f"{CHANNELS}, {written}")
 
 
@@ -31,16 +31,16 @@ def finding(path: Path) -> Finding:
     return only
 
 
-def test_a_step_may_name_the_roles_that_must_approve(playbook: Write) -> None:
+def test_a_step_may_name_the_roles_that_must_approve(playbook: Transaction) -> None:
     step = read_playbook(with_approvals(playbook, BOTH)).step("tell")
     assert step.approvals == ApprovalRule(needed=2, roles=(TeamRole.LEGAL, TeamRole.SECURITY))
 
 
-def test_a_bare_number_is_any_so_many_people(playbook: Write) -> None:
+def test_a_bare_number_is_any_so_many_people(playbook: Transaction) -> None:
     assert read_playbook(with_approvals(playbook, "approvals: 3")).step("tell").approvals == ApprovalRule(needed=3)
 
 
-def test_a_step_that_says_nothing_asks_for_two(playbook: Write) -> None:
+def test_a_step_that_says_nothing_asks_for_two(playbook: Transaction) -> None:
     assert read_playbook(playbook()).step("tell").approvals == ApprovalRule(needed=2)
 
 
@@ -55,19 +55,21 @@ def test_a_step_that_says_nothing_asks_for_two(playbook: Write) -> None:
         ("approvals: {needed: 2, role: [legal]}", "'role' is not a known key"),
     ],
 )
-def test_approvals_that_make_no_sense_are_named_with_their_place(playbook: Write, written: str, says: str) -> None:
+def test_approvals_that_make_no_sense_are_named_with_their_place(
+    playbook: Transaction, written: str, says: str
+) -> None:
     path = with_approvals(playbook, written)
     only = finding(path)
     assert says in only.what
     assert only.where.startswith(f"{path}:9:")
 
 
-def test_a_misspelt_role_is_told_what_was_meant(playbook: Write) -> None:
+def test_a_misspelt_role_is_told_what_was_meant(playbook: Transaction) -> None:
     path = with_approvals(playbook, "approvals: {needed: 2, roles: [legl]}")
     assert "Did you mean 'legal'" in finding(path).advice
 
 
-def test_approvals_count_for_a_day_unless_the_playbook_says(playbook: Write) -> None:
+def test_approvals_count_for_a_day_unless_the_playbook_says(playbook: Transaction) -> None:
     """Approvals expire after one day where the playbook does not set approval_expires_after, and after the time set
     there otherwise.
     """
@@ -76,7 +78,7 @@ def test_approvals_count_for_a_day_unless_the_playbook_says(playbook: Write) -> 
     assert read_playbook(longer).approval_expires_after == 2 * EXPIRES_AFTER
 
 
-def test_a_playbook_pinned_before_roles_is_read_with_the_same_words(playbook: Write) -> None:
+def test_a_playbook_pinned_before_roles_is_read_with_the_same_words(playbook: Transaction) -> None:
     """A pinned playbook that holds approvals as plain numbers and no time of expiry, as before there were roles, is
     read as the same playbook.
     """

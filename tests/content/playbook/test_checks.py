@@ -11,7 +11,7 @@ from amends.content.playbook.playbook import open_playbook, read_playbook
 from amends.domain.base.errors import ContentError
 from tests.builders import a_member
 
-Write = Callable[..., Path]
+Transaction = Callable[..., Path]
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ASK = "phase: collect_feedback"
 
@@ -99,12 +99,12 @@ SPANS = "a span is written 30min, 72h, 3d or 2w; months and years have no fixed 
         ),
     ],
 )
-def test_the_line_that_a_reader_sees(playbook: Write, step: str, at: str, said: str) -> None:
+def test_the_line_that_a_reader_sees(playbook: Transaction, step: str, at: str, said: str) -> None:
     path = playbook(more=f"  - {{{step}}}\n")
     assert line(path) == f"{place(path, at)} {said}"
 
 
-def test_a_late_promise_is_never_settled(playbook: Write) -> None:
+def test_a_late_promise_is_never_settled(playbook: Transaction) -> None:
     path = playbook(more="  - {id: a, phase: follow_up, of: commitment_late, when: {open_commitments: false}}\n")
     assert (
         f"{place(path, '{open')} E124 a.when: a promise that is late is open, so open_commitments is never false here "
@@ -112,28 +112,28 @@ def test_a_late_promise_is_never_settled(playbook: Write) -> None:
     )
 
 
-def test_a_promises_due_date_is_no_number_of_months(playbook: Write) -> None:
+def test_a_promises_due_date_is_no_number_of_months(playbook: Transaction) -> None:
     path = playbook("remind_before: 3d", "remind_before: P1M")
     assert line(path) == f"{place(path, 'P1M')} E104 remind_before: {SPANS}"
 
 
-def test_a_threshold_on_a_notice_that_no_step_sends(playbook: Write) -> None:
+def test_a_threshold_on_a_notice_that_no_step_sends(playbook: Transaction) -> None:
     head = "thresholds:\n  many: {told_percent_at_least: 90, notice: updat}\nsteps:\n"
     path = playbook("steps:\n", head, f"  - {{id: ask, {ASK}, of: many}}\n")
     assert line(path) == f"{place(path, 'many}')} E123 ask.of: many never happens: no step sends the notice updat"
 
 
-def test_a_threshold_is_an_event_that_steps_may_name(playbook: Write) -> None:
+def test_a_threshold_is_an_event_that_steps_may_name(playbook: Transaction) -> None:
     head = "thresholds:\n  many: {questions_at_least: 90}\nsteps:\n"
     assert lines(playbook("steps:\n", head, f"  - {{id: ask, {ASK}, of: many}}\n")) == []
 
 
-def test_a_threshold_may_not_bear_the_name_of_a_step(playbook: Write) -> None:
+def test_a_threshold_may_not_bear_the_name_of_a_step(playbook: Transaction) -> None:
     path = playbook("steps:\n", "thresholds:\n  tell: {questions_at_least: 90}\nsteps:\n")
     assert line(path) == "plain.yaml:8:3 E107 thresholds.tell: an event or a step is called that; choose another name"
 
 
-def test_of_a_choice_the_later_ones_are_told_to_be_unreachable(playbook: Write) -> None:
+def test_of_a_choice_the_later_ones_are_told_to_be_unreachable(playbook: Transaction) -> None:
     more = f"  - {{id: all, {ASK}, of: tell, one_of: way}}\n  - {{id: few, {ASK}, of: tell, one_of: way}}\n"
     path = playbook(more=more)
     assert line(path) == (
@@ -142,7 +142,7 @@ def test_of_a_choice_the_later_ones_are_told_to_be_unreachable(playbook: Write) 
     )
 
 
-def test_a_circle_is_named_in_full_at_each_of_its_steps(playbook: Write) -> None:
+def test_a_circle_is_named_in_full_at_each_of_its_steps(playbook: Transaction) -> None:
     more = "".join(f"  - {{id: {one}, {ASK}, of: {of}}}\n" for one, of in (("a", "b"), ("b", "c"), ("c", "a")))
     found = lines(playbook(more=more))
     assert [one.split(" (")[0] for one in found] == [
@@ -152,7 +152,7 @@ def test_a_circle_is_named_in_full_at_each_of_its_steps(playbook: Write) -> None
     ]
 
 
-def test_a_missing_template_is_placed_at_the_notice(playbook: Write) -> None:
+def test_a_missing_template_is_placed_at_the_notice(playbook: Transaction) -> None:
     path = playbook("notice: first-notice", "notice: frst-notice")
     assert line(path).startswith(
         f"{place(path, 'frst')} E120 no template is written for the notice 'frst-notice' in any locale "
@@ -160,14 +160,14 @@ def test_a_missing_template_is_placed_at_the_notice(playbook: Write) -> None:
     )
 
 
-def test_a_change_for_an_unknown_step_is_told_what_was_meant(playbook: Write) -> None:
+def test_a_change_for_an_unknown_step_is_told_what_was_meant(playbook: Transaction) -> None:
     path = playbook("steps:\n", "by_severity:\n  high: {tel: {after: 1h}}\nsteps:\n")
     assert line(path) == (
         "plain.yaml:8:10 E102 by_severity.high.tel: there is no step 'tel' (Did you mean 'tell'? Known: assess, tell)"
     )
 
 
-def test_a_change_that_breaks_a_step_is_placed_at_the_change(playbook: Write) -> None:
+def test_a_change_that_breaks_a_step_is_placed_at_the_change(playbook: Transaction) -> None:
     """When a change by severity makes a step senseless, the finding stands at the change, and not at the step."""
     path = playbook("steps:\n", "by_severity:\n  high: {tell: {channels: [sms]}}\nsteps:\n")
     assert line(path) == (
@@ -176,26 +176,26 @@ def test_a_change_that_breaks_a_step_is_placed_at_the_change(playbook: Write) ->
     )
 
 
-def test_changes_that_make_no_sense_only_together_are_found(playbook: Write) -> None:
+def test_changes_that_make_no_sense_only_together_are_found(playbook: Transaction) -> None:
     changes = "  medium: {tell: {channels: [website]}}\n  high: {tell: {cascade: [sms, letter]}}\n"
     assert line(playbook("steps:\n", f"by_severity:\n{changes}steps:\n")).startswith(
         "plain.yaml:9:10 E107 by_severity.high.tell: the step makes no sense then: a letter is the email on paper"
     )
 
 
-def test_the_words_errors_come_together_with_the_playbooks(playbook: Write, write: Write) -> None:
+def test_the_words_errors_come_together_with_the_playbooks(playbook: Transaction, write: Transaction) -> None:
     path = playbook("remind_before: 3d", "remind_before: 1M")
     write("notices/first-notice/en.fax.md", "Hello")
     assert [one.split(" ")[1] for one in lines(path)] == ["E104", "E102"]
 
 
-def test_a_pinned_playbook_has_no_file_and_names_its_steps(playbook: Write) -> None:
+def test_a_pinned_playbook_has_no_file_and_names_its_steps(playbook: Transaction) -> None:
     opened = open_playbook(playbook(more=f"  - {{id: ask, {ASK}, of: closed}}\n"))
     (finding,) = check_playbook(opened.playbook, opened.wording)
     assert (finding.where, finding.code) == ("plain: steps.ask", "E123")
 
 
-def test_approvals_that_nobody_could_give_are_placed_at_the_number(playbook: Write, tmp_path: Path) -> None:
+def test_approvals_that_nobody_could_give_are_placed_at_the_number(playbook: Transaction, tmp_path: Path) -> None:
     opened = open_playbook(playbook("channels: [email]", "channels: [email], approvals: 3"))
     (finding,) = check_team(opened.playbook, [a_member()], (), opened.document, blocks=False)
     where = f"{tmp_path}/{place(tmp_path / 'plain.yaml', '3}')}"
@@ -205,7 +205,7 @@ def test_approvals_that_nobody_could_give_are_placed_at_the_number(playbook: Wri
     )
 
 
-def test_approvals_of_grave_cases_are_placed_at_the_change(playbook: Write) -> None:
+def test_approvals_of_grave_cases_are_placed_at_the_change(playbook: Transaction) -> None:
     head = "by_severity:\n  high: {tell: {approvals: {needed: 1, roles: [privacy]}}}\nsteps:\n"
     opened = open_playbook(playbook("steps:\n", head))
     found = check_team(opened.playbook, [a_member(), a_member(name="wei")], (), opened.document, blocks=True)
@@ -215,6 +215,6 @@ def test_approvals_of_grave_cases_are_placed_at_the_change(playbook: Write) -> N
     )
 
 
-def test_a_playbook_of_two_steps_that_make_sense_has_no_finding(playbook: Write) -> None:
+def test_a_playbook_of_two_steps_that_make_sense_has_no_finding(playbook: Transaction) -> None:
     assert lines(playbook()) == []
     assert read_playbook(playbook()).step("tell").id == "tell"

@@ -10,7 +10,7 @@ from amends.content.file.codes import Code
 from amends.content.playbook.playbook import open_playbook
 from amends.domain.playbook.playbook import Event, Gate, Playbook, QuietHours, Step, Threshold, Waves, When
 
-Write = Callable[..., Path]
+Transaction = Callable[..., Path]
 
 PAGE = (Path(__file__).parents[3] / "docs" / "playbooks.md").read_text(encoding="utf-8")
 REFERENCE = PAGE.partition("## The language\n")[2].partition("\n## Begin one")[0]
@@ -27,7 +27,7 @@ def as_file(example: str) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.split("\n")[0][:40])
-def test_every_example_can_be_used_as_it_is(write: Write, example: str) -> None:
+def test_every_example_can_be_used_as_it_is(write: Transaction, example: str) -> None:
     opened = open_playbook(write("example.yaml", as_file(example)))
     assert [str(finding) for finding in opened.findings() if finding.blocks] == []
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from amends.delivery.inbox.aside import FILES, KEPT
+from amends.delivery.inbox.quarantine import FILES, KEPT
 from amends.domain.receipt.incoming import MailOutcome
 from amends.ledger import Claim, Ledger
 from tests.delivery.inbox.conftest import Take

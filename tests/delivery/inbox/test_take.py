@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from amends.delivery.inbox import aside
-from amends.delivery.inbox.aside import Aside
+from amends.delivery.inbox import quarantine
 from amends.delivery.inbox.places import FoundMail
+from amends.delivery.inbox.quarantine import Quarantine
 from amends.delivery.inbox.take import Intake, MailTaker
 from amends.domain.base.errors import DataDestroyed
 from amends.domain.channel.identifiers import bounce_address
@@ -161,7 +161,7 @@ def test_a_mail_that_cannot_be_read_is_kept(ledger: Ledger, take: Take, tmp_path
     broken = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" * 60
     total = take(broken, broken + b"x")
     assert total.outcomes == {MailOutcome.KEPT: 2}
-    kept = Aside(tmp_path, ledger).kept()
+    kept = Quarantine(tmp_path, ledger).kept()
     assert {one.name for one in kept} == {line.kept for line in total.lines}
     assert (tmp_path / "inbox" / "kept" / total.lines[0].kept).read_bytes() == broken
     assert take(broken).outcomes == {MailOutcome.REPEATED: 1}
@@ -170,10 +170,10 @@ def test_a_mail_that_cannot_be_read_is_kept(ledger: Ledger, take: Take, tmp_path
 def test_a_full_folder_leaves_the_mail_where_it_lies(
     ledger: Ledger, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aside, "MOST_KEPT", 1)
+    monkeypatch.setattr(quarantine, "MOST_KEPT", 1)
     broken = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" * 60
     assert take(broken, broken + b"x").outcomes == {MailOutcome.KEPT: 1, MailOutcome.LEFT: 1}
-    monkeypatch.setattr(aside, "MOST_KEPT", 2)
+    monkeypatch.setattr(quarantine, "MOST_KEPT", 2)
     assert take(broken + b"x").outcomes == {MailOutcome.KEPT: 1}
 
 
@@ -191,7 +191,7 @@ def test_files_are_sealed_under_names_of_ours(ledger: Ledger, take: Take, tmp_pa
     assert (total.lines[0].files, total.lines[0].left_out) == (2, 0)
     first, second = ledger.mail_files.all(INCIDENT)
     assert (first.kind, first.size, first.question, second.kind) == ("image/png", 11, 1, "application/zip")
-    assert Aside(tmp_path, ledger).content(INCIDENT, first) == b"\x89PNG secret"
+    assert Quarantine(tmp_path, ledger).content(INCIDENT, first) == b"\x89PNG secret"
     stored = [path for path in (tmp_path / "inbox").rglob("*") if path.is_file()]
     assert len(stored) == 2
     assert not [path for path in stored if b"secret" in path.read_bytes() or "card" in path.name]
@@ -200,7 +200,7 @@ def test_files_are_sealed_under_names_of_ours(ledger: Ledger, take: Take, tmp_pa
 def test_files_beyond_the_room_of_an_incident_are_left_out(
     ledger: Ledger, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aside, "MOST_FILE_BYTES_OF_ALL", 4)
+    monkeypatch.setattr(quarantine, "MOST_FILE_BYTES_OF_ALL", 4)
     total = take(with_files(("image/png", b"12345")))
     assert (total.lines[0].files, total.lines[0].left_out) == (0, 1)
     assert only_question(ledger).text == "See the picture."
@@ -214,7 +214,7 @@ def test_files_go_with_the_key_of_the_incident(ledger: Ledger, take: Take, tmp_p
     lena, omar = Member(name="lena", role=TeamRole.LEAD), Member(name="omar", role=TeamRole.LEGAL)
     ledger.destruction.destroy(INCIDENT, lena, omar, NOW + timedelta(days=500))
     with pytest.raises(DataDestroyed):
-        Aside(tmp_path, ledger).content(INCIDENT, file)
+        Quarantine(tmp_path, ledger).content(INCIDENT, file)
     assert take(b"From: a@b.example\nMessage-ID: <2@x>\n\nWhy?\n").outcomes == {MailOutcome.KEPT: 1}
 
 

@@ -14,7 +14,7 @@ from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, MailboxRuling, Person
 from amends.ledger import Ledger
-from amends.ledger.forget.personal import Whose
+from amends.ledger.forget.personal import PeopleFilter
 from amends.ledger.forget.rows import forget_all
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
@@ -215,7 +215,7 @@ def test_an_erased_code_is_gone_and_the_counts_stay(ledger: Ledger) -> None:
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     with ledger.store.write() as write:
         seal = ledger.store.seal(write.session, INCIDENT)
-        assert forget_all(write, seal, Whose(INCIDENT, 1), DataKind.REMEDIES, NOW, "lena") == 1
+        assert forget_all(write, seal, PeopleFilter(INCIDENT, 1), DataKind.REMEDIES, NOW, "lena") == 1
     assert codes_of(claimed(ledger, draft)[1:]) == {2: "CANARY-000002"}
     assert [one.code for one in ledger.codes.of_person(INCIDENT, 1)] == [""]
     assert ledger.codes.elsewhere(["CANARY-000001"]) == ()

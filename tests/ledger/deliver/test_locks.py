@@ -137,8 +137,8 @@ def test_nobody_claims_by_a_list_that_is_just_being_replaced(released: Ledger, s
 
 def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledger, second: Second) -> None:
     in_hand = claim(released)
-    with released.store.swift_write() as swift:
-        assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
+    with released.store.driver_write() as transaction:
+        assert transaction.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
         taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() + released.deliveries.recover(INCIDENT, NOTICE, LATER) == 2
     assert states(released) == {1: "uncertain", 2: "uncertain"}
@@ -148,10 +148,10 @@ def test_an_answer_kept_during_a_takeover_leaves_no_doubt(released: Ledger, seco
     """A takeover waits for the answers that are just being kept: an answered message is sent and not uncertain."""
     in_hand = claim(released)
     released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
-    with released.store.swift_write() as swift:
+    with released.store.driver_write() as transaction:
         answered = next(one for one in in_hand if one.about.number == 1)
-        swift.keep_answers(
-            [Kept("sent", "", "250", False, None, swift.spelled(LATER), {answered.id: ""}, answered.lease)]
+        transaction.keep_answers(
+            [Kept("sent", "", "250", False, None, transaction.spelled(LATER), {answered.id: ""}, answered.lease)]
         )
         taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() == 1
@@ -298,8 +298,8 @@ def test_a_report_of_what_is_claimed_just_as_it_comes_recalls_it(
 def test_who_stops_a_send_can_wait_for_what_is_just_being_marked(released: Ledger, second: Second) -> None:
     """What leaves afterwards would be nowhere when somebody counts what has no answer yet."""
     in_hand = claim(released)
-    with released.store.swift_write() as swift:
-        assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
+    with released.store.driver_write() as transaction:
+        assert transaction.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
         if on_server(released):
             released.incidents.pause(INCIDENT, "lena", NOW)
         through = second(lambda: released.incidents.marks_are_kept(INCIDENT))
@@ -361,9 +361,9 @@ def test_a_message_found_sent_during_a_decision_is_not_sent_again(
 ) -> None:
     """When the answer "sent" is kept while a team member decides to send the message again, the decision is refused."""
     first = next(one for one in uncertain if one.about.number == 1)
-    with released.store.swift_write() as swift:
-        at = swift.spelled(LATER)
-        swift.keep_answers([Kept("sent", "", "250", False, None, at, {first.id: ""}, first.lease)])
+    with released.store.driver_write() as transaction:
+        at = transaction.spelled(LATER)
+        transaction.keep_answers([Kept("sent", "", "250", False, None, at, {first.id: ""}, first.lease)])
         again = second(lambda: released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
     with pytest.raises(NotInLedger):
         again.result()

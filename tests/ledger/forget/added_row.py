@@ -136,7 +136,7 @@ def rotated(ledger: Ledger) -> list[bool]:
         return [seal.is_current(row.sealed_wish, sealed_place(row, "sealed_wish")) for row in rows]
 
 
-def brought_back(ledger: Ledger, url: str, folder: Path, backup: Path) -> dict[str, Any]:
+def restored_data(ledger: Ledger, url: str, folder: Path, backup: Path) -> dict[str, Any]:
     """Put the file from before the erasure in its place, look for restored data, and return what the rows say then."""
     ledger.dispose()
     for name in ("ledger.sqlite3-wal", "ledger.sqlite3-shm"):
@@ -161,7 +161,7 @@ def main(folder: Path, url: str) -> None:
     ledger.erasure.erase(INCIDENT, 1, LENA, OMAR, LATER)
     told["erased"] = [stored(ledger), wrong(ledger)]
     if url.startswith("sqlite"):
-        told["brought back"] = brought_back(ledger, url, folder, folder / "backup.sqlite3")
+        told["brought back"] = restored_data(ledger, url, folder, folder / "backup.sqlite3")
         ledger = a_ledger(url, folder).migrate()
     ledger.retention.forget(INCIDENT, DataKind.REMEDIES, LATER)
     told["forgotten"] = [stored(ledger), wrong(ledger)]

@@ -13,7 +13,7 @@ from tests.builders import NOW, a_playbook, a_wording
 from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import MEI, OMAR, RULES, claimed, decided, with_claims
 from tests.ledger.forget.forgetting import LATER
-from tests.ledger.forget.test_brought_back import Backup
+from tests.ledger.forget.test_restored_data import Backup
 
 OTHERS = ["claims/another/of-1.sealed"]
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from amends.delivery.forget import seal_files_in
-from amends.delivery.inbox.aside import Aside
+from amends.delivery.inbox.quarantine import Quarantine
 from amends.domain.base.errors import KeyMissing, NotAllowed
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from amends.ledger.forget import rotation
-from amends.ledger.forget.personal import Whose, personal_tables, rows_of
-from amends.ledger.store.session import Store, Write
+from amends.ledger.forget.personal import PeopleFilter, personal_tables, rows_of
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.declared import sealed_place
 from amends.system.key_file import KeyFile
 from tests.builders import NOW, a_person, an_asked, an_incident
@@ -159,7 +159,7 @@ def test_nothing_is_left_that_the_old_key_opens(at_home: Ledger) -> None:
     at_home.keys.case(INCIDENT, OMAR, LATER, no_files)
     with at_home.store.read() as session:
         for table in personal_tables():
-            for row in session.exec(rows_of(table, Whose(INCIDENT))).all() if table.columns else ():
+            for row in session.exec(rows_of(table, PeopleFilter(INCIDENT))).all() if table.columns else ():
                 sealed = [(getattr(row, column.name), sealed_place(row, column.name)) for column in table.columns]
                 assert not [place for value, place in sealed if value and old.peek(value, place)]
 
@@ -177,7 +177,7 @@ def test_questions_that_ask_the_same_are_found_after_it(at_home: Ledger) -> None
 
 
 def test_files_from_mails_are_sealed_anew(at_home: Ledger, tmp_path: Path) -> None:
-    aside = Aside(tmp_path, at_home)
+    aside = Quarantine(tmp_path, at_home)
     path = aside.path_of(INCIDENT, "file-1")
     path.parent.mkdir(parents=True)
     path.write_bytes(at_home.mail_files.sealed(INCIDENT, "file-1", b"png"))
@@ -209,7 +209,7 @@ class Killer:
         killer = self
 
         @contextmanager
-        def write(store: Store, *, exclusive: bool = False) -> Iterator[Write]:
+        def write(store: Store, *, exclusive: bool = False) -> Iterator[Transaction]:
             with kept(store, exclusive=exclusive) as writing:
                 yield writing
                 killer.maybe()

@@ -62,10 +62,10 @@ def test_one_that_was_in_use_a_moment_ago_is_replaced_at_the_next_try(
 ) -> None:
     ledger.store.check_key()
     end_all(url)
-    with pytest.raises(LedgerUnavailable), ledger.store.swift_write() as swift:
+    with pytest.raises(LedgerUnavailable), ledger.store.driver_write() as swift:
         swift.keep_mark(1, [1], NOW)
     assert caplog.text == ""
-    with ledger.store.swift_write() as swift:
+    with ledger.store.driver_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
 
 
@@ -74,7 +74,7 @@ def test_where_one_was_ended_the_others_are_not_tried(ledger: Ledger, url: str) 
     with ledger.store.read() as one, ledger.store.read() as other:
         assert one.connection() is not other.connection()
     end_all(url)
-    with pytest.raises(LedgerUnavailable), ledger.store.swift_write() as swift:
+    with pytest.raises(LedgerUnavailable), ledger.store.driver_write() as swift:
         swift.keep_mark(1, [1], NOW)
     assert ledger.cases.read(an_incident().id).incident.id == an_incident().id
 
@@ -134,7 +134,7 @@ def test_a_server_that_cannot_be_reached_is_said_in_our_words(url: str, tmp_path
     wire.cut()
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         ledger.incidents.all()
-    with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.store.swift_write():
+    with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.store.driver_write():
         pass
     ledger.dispose()
 
@@ -150,7 +150,7 @@ def test_the_password_to_a_server_that_cannot_be_reached_is_not_said(url: str, t
 
 
 def mark_and_halt(ledger: Ledger, seconds: float) -> None:
-    with ledger.store.swift_write() as swift:
+    with ledger.store.driver_write() as swift:
         swift.keep_mark(1, [1], NOW)
         time.sleep(seconds)
 
@@ -164,7 +164,7 @@ def test_a_worker_halted_in_the_middle_of_a_commit_may_try_again(
     halted = a_ledger(url, tmp_path)
     with pytest.raises(LedgerUnavailable):
         mark_and_halt(halted, seconds=1.5)
-    with halted.store.swift_write() as swift:
+    with halted.store.driver_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
     halted.dispose()
 
@@ -192,7 +192,7 @@ def test_a_worker_halted_while_marking_keeps_nobody_from_stopping(
         write.session.add(lease)
         write.session.flush()
         number = lease.id or 0
-    with ledger.store.swift_write() as swift:
+    with ledger.store.driver_write() as swift:
         assert swift.keep_mark(number, [1], NOW)
         other.incidents.pause(an_incident().id, "lena", NOW)
         assert ledger.cases.read(an_incident().id).state is IncidentState.PAUSED

@@ -104,7 +104,7 @@ def test_a_sender_killed_between_mark_and_note_stops_nothing(ledger: Ledger) -> 
     ledger.notices.release(INCIDENT, NOTICE, NOW)
     (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     ledger.store.mark_notes.begin([claim.lease])
-    with ledger.store.swift_write() as swift:
+    with ledger.store.driver_write() as swift:
         assert swift.keep_mark(claim.lease, [claim.id], NOW)
     end_all_leases(ledger)
     ledger.notices.release(INCIDENT, NOTICE, NOW)

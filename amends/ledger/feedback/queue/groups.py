@@ -14,7 +14,7 @@ from amends.domain.feedback.queue.groups import ALIKE, GroupLine, likeness, mark
 from amends.ledger.feedback.answering import answer_texts
 from amends.ledger.feedback.question_rows import opened, question_place, question_row
 from amends.ledger.store.encryption import Seal
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.feedback import QuestionGroupRow, QuestionLikenessRow, QuestionRow
 
 QUESTION = QuestionRow.__table__
@@ -127,7 +127,7 @@ class QuestionGroups:
         best = max(like, default=(0.0, 0))
         return Found(own, -best[1] if best[0] >= ALIKE else None)
 
-    def join(self, write: Write, incident: str, question: int, found: Found, now: datetime) -> None:
+    def join(self, write: Transaction, incident: str, question: int, found: Found, now: datetime) -> None:
         """Put a new question into the group of the one that asks the same, in the caller's transaction.
 
         A question that is like no other gets its marks instead, so that later ones find it.
@@ -141,7 +141,7 @@ class QuestionGroups:
         question_row(write.session, incident, question).together = first.together
         write.session.flush()
 
-    def _settle(self, write: Write, incident: str, group: int) -> None:
+    def _settle(self, write: Transaction, incident: str, group: int) -> None:
         """End a group that has lost all questions but one, and give a group without its example another one."""
         write.session.flush()
         rows, row = _rows(write.session, incident, group), write.session.get_one(QuestionGroupRow, (incident, group))

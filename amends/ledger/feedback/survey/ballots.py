@@ -19,7 +19,7 @@ from amends.domain.base.errors import NotAllowed
 from amends.domain.feedback.survey.survey import DIMENSIONS, FEWEST
 from amends.ledger.feedback.leaks import note_leak_in_texts
 from amends.ledger.feedback.survey.ballot_keys import BallotKey, BallotKeys, KeyRing
-from amends.ledger.store.session import Store, Write
+from amends.ledger.store.session import Store, Transaction
 from amends.ledger.tables.declared import place
 from amends.ledger.tables.feedback import BallotRow, HeldBallotRow, SurveyAnsweredRow, SurveyTextRow
 
@@ -99,7 +99,7 @@ class Ballots:
             with self._keys.of(incident, notice) as keys:
                 keys.keep_only(())
 
-    def _open(self, write: Write, invitation: tuple[str, str], keys: KeyRing, now: datetime) -> set[str]:
+    def _open(self, write: Transaction, invitation: tuple[str, str], keys: KeyRing, now: datetime) -> set[str]:
         """Open what can be opened; return the names of the keys that are still needed."""
         held = _held(write.session, invitation, keys)
         batches, rest = batches_of([ballot for _, ballot in held], now.date().isoformat())
@@ -114,7 +114,7 @@ class Ballots:
         _hold(write.session, invitation, key, rest)
         return {key.name} if rest else set()
 
-    def _store_opened(self, write: Write, invitation: tuple[str, str], batch: "Batch", now: datetime) -> None:
+    def _store_opened(self, write: Transaction, invitation: tuple[str, str], batch: "Batch", now: datetime) -> None:
         incident, notice = invitation
         seal = self._store.seal(write.session, incident)
         for ballot in shuffled(batch.ballots):

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from amends.delivery.inbox import apart
-from amends.delivery.inbox.apart import TOO_COSTLY, read_apart
+from amends.delivery.inbox import child_parser
+from amends.delivery.inbox.child_parser import TOO_COSTLY, read_in_child
 from amends.delivery.inbox.places import FoundMail
 from amends.domain.receipt.incoming import IncomingMail, Unreadable, read_incoming
 
@@ -25,8 +25,8 @@ def with_a_bad_one(monkeypatch: pytest.MonkeyPatch, harm: str) -> list[IncomingM
             exec(harm)
         return read_incoming(raw, delivered_to)
 
-    monkeypatch.setattr(apart, "read_incoming", read)
-    return read_apart([GOOD, BAD, GOOD, BAD, GOOD])
+    monkeypatch.setattr(child_parser, "read_incoming", read)
+    return read_in_child([GOOD, BAD, GOOD, BAD, GOOD])
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def with_a_bad_one(monkeypatch: pytest.MonkeyPatch, harm: str) -> list[IncomingM
         ("import os; os._exit(1)", TOO_COSTLY),
         ("import os; os.kill(os.getpid(), 11)", TOO_COSTLY),
         ("[bytearray(1 << 20) for _ in range(4000)]", TOO_COSTLY),
-        ("raise RuntimeError(raw)", apart.MALFORMED),
-        ("def deep(): deep()\ndeep()", apart.MALFORMED),
+        ("raise RuntimeError(raw)", child_parser.MALFORMED),
+        ("def deep(): deep()\ndeep()", child_parser.MALFORMED),
     ],
 )
 def test_the_others_are_read(monkeypatch: pytest.MonkeyPatch, harm: str, why: Unreadable) -> None:
@@ -46,7 +46,7 @@ def test_the_others_are_read(monkeypatch: pytest.MonkeyPatch, harm: str, why: Un
 
 
 def test_a_mail_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(child_parser, "MOST_SECONDS", 0.3)
     begun = time.monotonic()
     one, bad, *_ = with_a_bad_one(monkeypatch, "while True: pass")
     assert (isinstance(one, IncomingMail), bad) == (True, TOO_COSTLY)
@@ -54,4 +54,4 @@ def test_a_mail_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_mails_need_no_process() -> None:
-    assert read_apart([]) == []
+    assert read_in_child([]) == []

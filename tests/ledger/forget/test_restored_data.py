@@ -61,9 +61,9 @@ def test_kinds_and_whole_cases_are_forgotten_again(ledger_on_sqlite: Ledger, tmp
     backup = Backup(ledger_on_sqlite, tmp_path)
     ledger_on_sqlite.retention.forget(INCIDENT, DataKind.QUESTIONS, LATER)
     ledger = backup.restored(ledger_on_sqlite)
-    assert ledger.brought_back.found()[0].kind is DataKind.QUESTIONS
+    assert ledger.restored_data.found()[0].kind is DataKind.QUESTIONS
     forget_again(ledger, DataPlaces({}))
-    assert ledger.brought_back.found() == ()
+    assert ledger.restored_data.found() == ()
     ledger.dispose()
 
 

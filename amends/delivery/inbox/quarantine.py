@@ -25,7 +25,7 @@ class KeptMail:
     size: int
 
 
-class Aside:
+class Quarantine:
     """The folder `inbox` of a home."""
 
     def __init__(self, home: Path, ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ AGAIN = text("SELECT number FROM person WHERE incident = :incident AND ref_index
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtBack:
+class RestoredTombstone:
     """A person, or a kind of data, that was forgotten and is in the ledger again."""
 
     incident: str
@@ -51,7 +51,7 @@ class RestoredData:
         self._store = store
         self._tombstones = tombstones
 
-    def found(self) -> tuple[BroughtBack, ...]:
+    def found(self) -> tuple[RestoredTombstone, ...]:
         """Return what is in the ledger again although the file of tombstones says that it was forgotten."""
         noted = self._tombstones.read()
         if not (noted.erased or noted.kinds):
@@ -62,13 +62,13 @@ class RestoredData:
             done = set(session.exec(select(ForgottenRow.incident, ForgottenRow.kind)).all())
         readable = {incident for incident, key in keys.items() if key}
         kinds = [
-            BroughtBack(kind.incident, kind.at, kind=DataKind(kind.kind))
+            RestoredTombstone(kind.incident, kind.at, kind=DataKind(kind.kind))
             for kind in sorted(noted.kinds)
             if kind.incident in readable and (kind.incident, kind.kind) not in done
         ]
         over = {kind.incident for kind in kinds if kind.kind is DataKind.WHOLE_CASE}
         people = [
-            BroughtBack(one.incident, one.at, person=number)
+            RestoredTombstone(one.incident, one.at, person=number)
             for one in sorted(noted.erased)
             if one.incident in readable - over and (one.incident, one.person) not in erased
             if (number := self._again(one.incident, one.ref)) is not None

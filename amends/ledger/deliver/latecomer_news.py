@@ -18,7 +18,7 @@ from amends.ledger.tables.commitment import CommitmentRow, RemedyRow
 from amends.ledger.tables.notice import NoticeRow, ReleaseRow, StatedCommitmentRow
 
 
-class LateNews:
+class LatecomerNews:
     """The news of commitments for people who are told later than the others."""
 
     def __init__(self, store: Store) -> None:

@@ -30,7 +30,7 @@ class TooSlow(Exception):
     """A mail takes too much time to read."""
 
 
-def read_apart(mails: Sequence[FoundMail]) -> list[Read]:
+def read_in_child(mails: Sequence[FoundMail]) -> list[Read]:
     """Return what stands in each mail, read in a child process; a mail that ends the child is unreadable.
 
     The child is a fork, which has the mails already. On other systems than Linux the mails are read in this process,
