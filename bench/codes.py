@@ -26,10 +26,10 @@ from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.audience import EVERYONE
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.codes.code import CodeVariant, NewCode, part_of
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import draft
 from amends.domain.draft.writer import Readers, Wanted
+from amends.domain.entitlement.code import CodeVariant, NewCode, part_of
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, code_slot

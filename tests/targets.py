@@ -64,7 +64,7 @@ LONGEST = (
     "acceptance/test_a_year.py",
     "flows/told/test_told_machine.py",
     "flows/rehearsal/test_rehearse.py",
-    "ledger/codes/test_one_each.py",
+    "ledger/entitlement/test_one_each.py",
     "e2e/test_alarms.py",
     "flows/told/test_planted_faults.py",
     "e2e/test_fresh_user.py",
@@ -79,7 +79,8 @@ ON_BOTH_DATABASES = (
     "ledger/deliver/test_locks.py",
     "ledger/test_schema.py",
     "ledger/notice/test_approvals_at_once.py",
-    "ledger/remedy/",
+    "ledger/entitlement/test_corrections.py",
+    "ledger/entitlement/test_remed",
     "ledger/store/",
 )
 """Where the database itself is what is tested; elsewhere PostgreSQL waits for `make test-all`."""

@@ -86,9 +86,12 @@ COMMANDS = {
     "faq": CommandEntry("feedback.faq:app", "Publish answers to what many people ask."),
     "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
     "commitments": CommandEntry("commitment.commitments:app", "Follow the promises that were made."),
-    "remedies": CommandEntry("remedy:app", "Say what was done for each person of a promise kept person by person."),
+    "remedies": CommandEntry(
+        "entitlement.remedies:app", "Say what was done for each person of a promise kept person by person."
+    ),
     "codes": CommandEntry(
-        "codes.codes:app", "Keep the codes that people were promised: import, count, replace, record the redeemed."
+        "entitlement.codes:app",
+        "Keep the codes that people were promised: import, count, replace, record the redeemed.",
     ),
     "review": CommandEntry(
         "incident.review:app", "Review a case: its figures, what went well, badly or by luck, and lessons."

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from amends.ledger.claim.claims import CompensationClaims
     from amends.ledger.claim.evidence import ClaimEvidence
     from amends.ledger.claim.payments import ClaimPayments
-    from amends.ledger.codes.codes import CodeStocks
     from amends.ledger.commitment.commitments import Commitments
     from amends.ledger.commitment.files import CommitmentFiles
     from amends.ledger.commitment.work import CommitmentWork
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from amends.ledger.deliver.letters import PaperLetters
     from amends.ledger.deliver.previews import Previews
     from amends.ledger.deliver.statistics import Statistics
+    from amends.ledger.entitlement.remedies import Remedies
+    from amends.ledger.entitlement.stocks import CodeStocks
     from amends.ledger.feedback.answers import GivenAnswers
     from amends.ledger.feedback.hours import QuestionHours
     from amends.ledger.feedback.mentions import Mentions
@@ -90,7 +91,6 @@ if TYPE_CHECKING:
     from amends.ledger.receipt.polling import Polling
     from amends.ledger.receipt.receipts import Receipts
     from amends.ledger.receipt.replied import Replied
-    from amends.ledger.remedy.remedies import Remedies
     from amends.ledger.review import Reviews
     from amends.ledger.team import Team
 
@@ -121,11 +121,11 @@ ROOMS = {
     "playbooks": Room("playbook.playbooks:Playbooks"),
     "occurrences": Room("playbook.occurrences:Occurrences"),
     "assessments": Room("playbook.assessments:Assessments"),
-    "codes": Room("codes.codes:CodeStocks"),
+    "codes": Room("entitlement.stocks:CodeStocks"),
     "commitments": Room("commitment.commitments:Commitments"),
     "filings": Room("law:Filings"),
     "alerts": Room("alert:Alerts"),
-    "remedies": Room("remedy.remedies:Remedies"),
+    "remedies": Room("entitlement.remedies:Remedies"),
     "latecomer_news": Room("deliver.latecomer_news:LatecomerNews"),
     "commitment_work": Room("commitment.work:CommitmentWork"),
     "commitment_files": Room("commitment.files:CommitmentFiles"),

@@ -31,13 +31,13 @@ from amends.domain.channel.outgoing import OutgoingState
 from amends.domain.closing.criteria import unmet
 from amends.domain.deliver.correction import Ask
 from amends.domain.draft.writer import Links
+from amends.domain.entitlement.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.incident.commitment import CommitmentKind, PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.notice.statement import about
 from amends.domain.notice.told import by_statement
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger

@@ -9,12 +9,12 @@ from amends.domain.case.deadlines import open_duties
 from amends.domain.case.states import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.views.closing import ClosingView
 from amends.domain.closing.closing import is_at_its_end
+from amends.domain.entitlement.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import HOUR, LateCommitment, full_hour
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
 from amends.ledger import Ledger

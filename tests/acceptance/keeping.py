@@ -22,14 +22,14 @@ from amends.domain.claim.rules import ClaimRules, ClaimVerdict
 from amends.domain.claim.words import ClaimTerms, ClaimWords
 from amends.domain.closing.criteria import unmet
 from amends.domain.closing.figures import figures
-from amends.domain.codes.code import CodeVariant, NewCode
+from amends.domain.entitlement.code import CodeVariant, NewCode
+from amends.domain.entitlement.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.forget.retention import Retention
 from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentKind, PlannedCommitment, TakeUp
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.closing import Criterion
 from amends.domain.playbook.playbook import Playbook
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
 from amends.domain.review import ReviewKind
 from amends.domain.team.member import Member
 from amends.ledger import Ledger

@@ -19,7 +19,7 @@ from tests.chaos.sender import Errand
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.delivery.sending import INCIDENT, a_ledger, bodies, channel_settings, letters, sqlite_url
 from tests.desks import served
-from tests.ledger.codes.stocked import new_codes, stocked
+from tests.ledger.entitlement.stocked import new_codes, stocked
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 KILLS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8"))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
-from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED, SOUND, promised, tell, told_results
+from tests.ledger.entitlement.remedy_scene import LOCKS, REPLACED, SOUND, promised, tell, told_results
 
 __all__ = ["ledger_url"]
 from tests.ledger.conftest import ledger_url
@@ -23,10 +23,10 @@ SETTLE = """
 import sys
 from pathlib import Path
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
-from tests.ledger.remedy.remedy_scene import LOCKS
+from tests.ledger.entitlement.remedy_scene import LOCKS
 
 url, folder, word, people = sys.argv[1:]
 outcome = RemedyOutcome(RemedyState.DONE, word)
@@ -89,10 +89,10 @@ def test_an_import_that_is_killed_stores_all_or_nothing(told: Ledger, ledger_url
 CORRECT = """
 import sys
 from pathlib import Path
-from amends.domain.remedy.remedy import RightOutcome
+from amends.domain.entitlement.remedy import RightOutcome
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT, a_ledger
-from tests.ledger.remedy.remedy_scene import LOCKS, REPLACED
+from tests.ledger.entitlement.remedy_scene import LOCKS, REPLACED
 
 url, folder, people = sys.argv[1:]
 ledger = a_ledger(url, Path(folder))

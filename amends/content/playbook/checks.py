@@ -14,6 +14,7 @@ from amends.domain.base.errors import Finding
 from amends.domain.base.text import minute
 from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.entitlement.remedy import CORRECTED
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.plan.coverage import duties_missed
@@ -30,7 +31,6 @@ from amends.domain.playbook.checks import (
     perhaps_never,
 )
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
-from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.team.member import Member
 
 COMMITMENT_TEMPLATES = ("promise-made", "promise-kept", "promise-late", CORRECTED)

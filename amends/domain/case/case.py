@@ -6,12 +6,12 @@ from datetime import datetime
 from amends.domain.base.value import Moment
 from amends.domain.case.outline import Outline
 from amends.domain.case.states import TOLD, Reach, RecordedOccurrence
+from amends.domain.entitlement.remedy import ResultCorrection
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.law.filing import Filing
 from amends.domain.law.substitute import SubstituteNotice
 from amends.domain.notice.notice import NoticeStatus
 from amends.domain.playbook.playbook import Threshold
-from amends.domain.remedy.remedy import ResultCorrection
 
 
 class Case(Outline):

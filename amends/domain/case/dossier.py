@@ -9,13 +9,13 @@ from pydantic import Field
 from amends.domain.base.value import Moment, Value, some_text
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.outgoing import OutgoingState
+from amends.domain.entitlement.remedy import Remedy, RemedyState
 from amends.domain.feedback.answer import AnswerKind, ReplyChannel
 from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.notice.notice import DeliveryState, Reader
 from amends.domain.notice.statement import Statement, about, contradicts
 from amends.domain.notice.told import Heard
-from amends.domain.remedy.remedy import Remedy, RemedyState
 
 MASK = "••••••••"
 """The text in place of the secret part of a personal link, which would open the person's page to any reader."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.codes.code import reminded_of
+from amends.domain.entitlement.code import reminded_of
 from amends.domain.notice.notice import OWN_CODE, SLOT_CLOSE, SLOT_OPEN, Draft, TextName, Variant
 from amends.domain.notice.statement import COMMITMENT, about
 

@@ -11,9 +11,10 @@ from amends.domain.case.outline import Outline
 from amends.domain.case.views.draft import DraftView
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import PageVersion
-from amends.domain.codes.code import reminded_of
 from amends.domain.deliver.lawful import cascade_with_letter, channel_rules
 from amends.domain.draft.writer import Links, Readers, Wanted, Writer
+from amends.domain.entitlement.code import reminded_of
+from amends.domain.entitlement.remedy import CORRECTED
 from amends.domain.incident.commitment import Commitment, CommitmentState, commit, planned_commitments
 from amends.domain.incident.gaps import gap_findings
 from amends.domain.notice.notice import Draft, Variant
@@ -22,7 +23,6 @@ from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.plan import next_news_at, to_be_made
 from amends.domain.playbook.playbook import HOLDING, Phase, QuietHours, Step
-from amends.domain.remedy.remedy import CORRECTED
 
 MADE, KEPT, LATE = "promise-made", "promise-kept", "promise-late"
 """The templates about one commitment. A notice made from LATE, used for a dropped commitment too, corrects what people

@@ -20,6 +20,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import PageVersion
 from amends.domain.draft.draft import KEPT, LATE, MADE, REMINDER
 from amends.domain.draft.writer import Links, Readers, Wanted, Writer
+from amends.domain.entitlement.remedy import CORRECTED
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.feedback.queue.faq import FaqText
 from amends.domain.feedback.queue.gaps import ManyAsked
@@ -35,7 +36,6 @@ from amends.domain.notice.statement import CAN_BE_WRONG, Statement, stated_by
 from amends.domain.notice.told import Pages
 from amends.domain.notice.wording import SHARED, Wording
 from amends.domain.playbook.session import PlannedSession
-from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.risk.levels import Severity
 
 DAY = timedelta(days=1)

@@ -17,8 +17,9 @@ from amends.domain.base.value import Texts, text_for
 from amends.domain.case.next_update import NextUpdate
 from amends.domain.case.views.draft import DraftView
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.codes.code import reminded_of
 from amends.domain.draft.languages import language_findings
+from amends.domain.entitlement.code import reminded_of
+from amends.domain.entitlement.remedy import corrected_by
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentState, TakeUp, fate, said_when_kept
 from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
@@ -56,7 +57,6 @@ from amends.domain.notice.wording import (
 )
 from amends.domain.people.locales import ruled_instead, written_in
 from amends.domain.playbook.session import PlannedSession
-from amends.domain.remedy.remedy import corrected_by
 from amends.domain.risk.levels import Severity
 
 LONGEST_IN_NOTICE = 500

@@ -15,12 +15,12 @@ from pydantic import BaseModel
 from amends.domain.base.audience import EVERYONE
 from amends.domain.base.text import minute
 from amends.domain.base.value import Value
+from amends.domain.entitlement.remedy import CORRECTED
 from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.playbook.playbook import Playbook, Step
 from amends.domain.playbook.schedule import Delay
-from amends.domain.remedy.remedy import CORRECTED
 from amends.domain.risk.levels import Severity
 
 RETIRED = "The playbook has this step no more; what had begun of it goes to its end."

@@ -9,11 +9,11 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import KeyMissing
-from amends.domain.codes.code import CodeState
+from amends.domain.entitlement.code import CodeState
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import Draft, digest
 from amends.ledger.audit.replay import Replay, Spans, differences
-from amends.ledger.codes.rows import of, rows_where, text_of
+from amends.ledger.entitlement.code_rows import of, rows_where, text_of
 from amends.ledger.people.people import ADDRESS_INDEXES, PARTS, contact_indexes, link_index, opened_row
 from amends.ledger.store.chain import IN_PAGES
 from amends.ledger.store.encryption import Keys, Seal

@@ -27,6 +27,7 @@ from amends.ledger.case.reach import reach_of
 from amends.ledger.commitment.rows import changes, commitments_of, untold
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.deliver.told import keys_told_otherwise, people_no_longer_affected, public_told_otherwise
+from amends.ledger.entitlement.corrections import result_corrections
 from amends.ledger.feedback.questions import question_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
@@ -35,7 +36,6 @@ from amends.ledger.notice.notices import Notices, in_force, is_current, is_overt
 from amends.ledger.notice.stage import RELEASED, said_of_all, stage_of, standing_of
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.playbook.pins import pin_row
-from amends.ledger.remedy.corrections import result_corrections
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.tables.deliver import DUE, DeliveryRow
 from amends.ledger.tables.incident import EventRow, IncidentRow, IncidentVersionRow

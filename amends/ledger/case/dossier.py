@@ -30,13 +30,13 @@ from amends.ledger.case.told import ToldRecord
 from amends.ledger.commitment.rows import commitments_of
 from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.told import known_about
+from amends.ledger.entitlement.remedies import Remedies
 from amends.ledger.feedback.answers import GivenAnswers
 from amends.ledger.feedback.questions import Questions
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.locale_rulings import rulings_of
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.people.people import opened_person, person_row
-from amends.ledger.remedy.remedies import Remedies
 from amends.ledger.store.chain import SEALED, Head
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.tables.notice import NoticeRow

@@ -11,8 +11,8 @@ from amends.domain.base.errors import DataDamaged
 from amends.domain.case.dossier import MASK, DossierMessage
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import ReceiptCause
-from amends.domain.codes.code import NO_CODES, OwnCodes
 from amends.domain.deliver.reason import reason
+from amends.domain.entitlement.code import NO_CODES, OwnCodes
 from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
 from amends.domain.people.person import damaged
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage

@@ -33,9 +33,9 @@ from amends.ledger.deliver.told import (
     told_by_all,
     told_differently,
 )
+from amends.ledger.entitlement.entitled import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
-from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing, settle
 from amends.ledger.tables.deliver import ONE_OF_SEVERAL, DeliveryRow

@@ -25,6 +25,7 @@ from amends.ledger.case.case import Cases, events_of
 from amends.ledger.case.person_reports import reports_open
 from amends.ledger.claim.sums import claim_totals
 from amends.ledger.commitment.rows import worded_by
+from amends.ledger.entitlement.remedies import remedy_counts
 from amends.ledger.feedback.contacts import contact_days
 from amends.ledger.feedback.questions import open_leaks
 from amends.ledger.feedback.queue.gaps import many_asked
@@ -38,7 +39,6 @@ from amends.ledger.incident.closing import (
     overrides_of,
 )
 from amends.ledger.incident.incidents import alerts_of, version_row
-from amends.ledger.remedy.remedies import remedy_counts
 from amends.ledger.store.session import Store
 from amends.ledger.tables.incident import IncidentVersionRow
 

@@ -10,10 +10,10 @@ from amends.domain.incident.event_kind import EventKind
 from amends.domain.notice.notice import Draft
 from amends.domain.people.person import Left
 from amends.domain.playbook.playbook import Event
+from amends.ledger.entitlement.entitled import told_to
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.links import CAME_TO_THEM
 from amends.ledger.people.people import ADDRESS_INDEXES
-from amends.ledger.remedy.entitled import told_to
 from amends.ledger.store.session import Store
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.incident import EventRow, IncidentRow

@@ -21,7 +21,7 @@ from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
 from amends.ledger.commitment.files import NewFile, store_files
 from amends.ledger.commitment.rows import as_commitment, columns_of, commitments_of
 from amends.ledger.commitment.told import locked_row, may_be_read, not_given
-from amends.ledger.remedy.remedies import refuse_owed
+from amends.ledger.entitlement.remedies import refuse_owed
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.commitment import CommitmentPersonRow, CommitmentRow

@@ -12,19 +12,19 @@ from sqlmodel import Session, col
 
 from amends.domain.base.errors import KeyMissing
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.codes.code import NO_CODES, STAND_IN, OwnCodes, part_of
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.pace import domain_of
+from amends.domain.entitlement.code import NO_CODES, STAND_IN, OwnCodes, part_of
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import TextName, name_parts
-from amends.ledger.codes.giving import people_without
-from amends.ledger.codes.rows import held_by, stocks_of, told_before
+from amends.ledger.entitlement.code_rows import held_by, stocks_of, told_before
+from amends.ledger.entitlement.giving import people_without
+from amends.ledger.entitlement.told_results import NOTHING_TOLD, words_of
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.people.shared_mailboxes import names_in_copies
-from amends.ledger.remedy.words import NOTHING_TOLD, words_of
 from amends.ledger.store.bulk import DELIVERY, around, statement
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from amends.domain.base.audience import Promised
+from amends.domain.entitlement.remedy import ENDED
 from amends.domain.incident.commitment import IS_LATE, CommitmentState
 from amends.domain.notice.notice import NoticeStage
-from amends.domain.remedy.remedy import ENDED
 from amends.ledger.commitment.told import untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.notice.notices import not_told

@@ -14,8 +14,8 @@ from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.lawful import lawful_for
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.people.person import Hold, place_of
-from amends.ledger.codes.rows import stocks_of
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
+from amends.ledger.entitlement.code_rows import stocks_of
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, usable
 from amends.ledger.notice.first_messages import FirstMessages, addressees_of

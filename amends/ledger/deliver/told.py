@@ -16,9 +16,9 @@ from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
 from amends.ledger.audit.tally import texts_to_people
+from amends.ledger.entitlement.entitled import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import ADDRESS_INDEXES
-from amends.ledger.remedy.entitled import TELLS
 from amends.ledger.store.bulk import among, listed
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import NoticeRow, ReleaseRow

@@ -20,10 +20,10 @@ from amends.domain.base.audience import (
     Unredeemed,
     audience_of,
 )
-from amends.domain.codes.code import CodeState
+from amends.domain.entitlement.code import CodeState
+from amends.domain.entitlement.remedy import ENDED, OWED, corrected_by
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import ENDED, OWED, corrected_by
-from amends.ledger.remedy.entitled import PERSON, has_remedy, told_to
+from amends.ledger.entitlement.entitled import PERSON, has_remedy, told_to
 from amends.ledger.tables.commitment import HELD_CODE, CodeRow, CommitmentPersonRow, CommitmentRow, ResultCorrectionRow
 from amends.ledger.tables.notice import StatedCommitmentRow, SurveySampleRow, ToldOtherwiseRow
 from amends.ledger.tables.people import PersonRow

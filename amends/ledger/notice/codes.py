@@ -10,14 +10,14 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import Refusal
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import ReceiptCause
-from amends.domain.codes.code import why_short
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
+from amends.domain.entitlement.code import why_short
 from amends.domain.incident.alert import Alert, AlertId, AlertKind
 from amends.domain.notice.notice import DeliveryState, Draft, name_parts
-from amends.ledger.codes.codes import stock_of
-from amends.ledger.codes.giving import CodedMessage, Given, PeopleQuery, give_for, give_to
-from amends.ledger.codes.rows import stocks_of
+from amends.ledger.entitlement.code_rows import stocks_of
+from amends.ledger.entitlement.giving import CodedMessage, Given, PeopleQuery, give_for, give_to
+from amends.ledger.entitlement.stocks import stock_of
 from amends.ledger.incident.incidents import note_alert
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.session import Transaction

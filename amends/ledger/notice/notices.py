@@ -24,8 +24,8 @@ from amends.domain.notice.told import commitments_stated
 from amends.domain.people.locales import ruled_instead
 from amends.domain.team.approval import Standing
 from amends.ledger.audit.replay import Replay
-from amends.ledger.codes.rows import stocks_of
 from amends.ledger.commitment.rows import columns_of
+from amends.ledger.entitlement.code_rows import stocks_of
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import waiting_for_bad
 from amends.ledger.notice.codes import give_codes_to_page

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, LargeBinary, Table, Update, event, inspect
 from sqlmodel import Session
 
-from amends.domain.codes.code import CodeState
+from amends.domain.entitlement.code import CodeState
 from amends.ledger.store.bulk import DELIVERY, among, listed, stamp, statement, store_rows
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.schema import table_named

@@ -12,10 +12,10 @@ from pydantic import BeforeValidator
 from amends.delivery.markdown import to_html
 from amends.domain.base.audience import EVERYONE
 from amends.domain.base.link_code import as_sent
+from amends.domain.entitlement.remedy import Remedy, RemedyState
 from amends.domain.incident.commitment import Commitment, fate
 from amends.domain.people.person import Flag, Left, Person, place_of
 from amends.domain.playbook.survey import Survey
-from amends.domain.remedy.remedy import Remedy, RemedyState
 from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from amends.domain.case.dossier import ToldOf, corrections_told, promises_told
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.entitlement.remedy import Remedy, RemedyState
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import Certainty
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.notice.statement import Statement
 from amends.domain.notice.told import Heard, Saying
-from amends.domain.remedy.remedy import Remedy, RemedyState
 from tests.builders import NOW, a_commitment
-from tests.ledger.remedy.remedy_scene import WORDS
+from tests.ledger.entitlement.remedy_scene import WORDS
 
 DAY = timedelta(days=1)
 THEFT, INSIDER = Statement(key="cause", value="theft"), Statement(key="cause", value="insider")

@@ -1,10 +1,10 @@
 """A result that a message told wrongly is put right: the person hears what was wrong and what is right, once."""
 
 from amends.delivery.dossier import with_words
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState, RightOutcome
 from amends.domain.notice.notice import NoticeStage
 from amends.domain.people.person import Person
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState, RightOutcome
-from amends.ledger.remedy.remedies import Corrected
+from amends.ledger.entitlement.remedies import Corrected
 from flows.run.occurrence import bring_up_to_date
 from tests.delivery.sending import bodies, read_all
 from tests.flows.own.test_own_results import CHANGED, CLEAN, MOVED, REPLACED, SOUND, Locks

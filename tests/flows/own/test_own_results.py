@@ -11,10 +11,10 @@ from amends.delivery.dossier import with_words
 from amends.domain.base.audience import EVERYONE, Persons
 from amends.domain.base.errors import NotAllowed
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.people.person import Person
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.sandbox.mail import MailServer
 from flows.run.context import Context, using
 from flows.run.occurrence import bring_up_to_date

@@ -21,7 +21,8 @@ from amends.domain.channel.message import Receipt, Status
 from amends.domain.channel.outgoing import OutgoingKind, OutgoingName
 from amends.domain.claim.rules import ClaimVerdict
 from amends.domain.claim.words import ClaimTerms, ClaimWords
-from amends.domain.codes.code import CodeVariant, NewCode
+from amends.domain.entitlement.code import CodeVariant, NewCode
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.domain.feedback.hour import QuestionHour
 from amends.domain.feedback.mention import Mention
 from amends.domain.feedback.queue.faq import FaqText
@@ -31,7 +32,6 @@ from amends.domain.people.report import NewReport, PageReportKind
 from amends.domain.playbook.closing import Criterion, UnmetCriterion
 from amends.domain.playbook.survey import Sample
 from amends.domain.receipt.incoming import MailOutcome
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.domain.review import ReviewFigures, ReviewKind
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger

@@ -15,14 +15,14 @@ from amends.delivery.inbox.replies import take_reply
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import Receipt, Status
-from amends.domain.codes.code import CodeVariant, NewCode
+from amends.domain.entitlement.code import CodeVariant, NewCode
 from amends.domain.people.person import Person
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.codes.rows import index_of
 from amends.ledger.commitment.files import NewFile
+from amends.ledger.entitlement.code_rows import index_of
 from amends.ledger.feedback.survey.ballots import text_place
 from amends.ledger.forget import destruction as destroying
 from amends.ledger.forget.destruction import Destruction

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.claim.payment import BankStatus
-from amends.domain.remedy.remedy import RemedyState, RightOutcome
+from amends.domain.entitlement.remedy import RemedyState, RightOutcome
 from amends.ledger import Ledger
 from amends.ledger.commitment.files import NewFile
 from amends.ledger.tables.commitment import ResultCorrectionRow
@@ -13,9 +13,9 @@ from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT
 from tests.ledger.claim.claiming import an_account, bank_says, decided, paid_file, with_claims
 from tests.ledger.claim.claiming import claimed as claims_money
-from tests.ledger.codes.stocked import OFFER, claimed, new_codes, sent, stocked
+from tests.ledger.entitlement.remedy_scene import LOCKS, MOVED, SOUND, promised, told_results
+from tests.ledger.entitlement.stocked import OFFER, claimed, new_codes, sent, stocked
 from tests.ledger.forget.forgetting import LATER, LENA, OMAR
-from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, promised, told_results
 
 WORD, WHY = "My canary flew away.", "A canary is no bank card."
 

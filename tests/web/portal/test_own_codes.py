@@ -10,7 +10,7 @@ from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.statement import Statement, about
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from tests.ledger.codes.stocked import OFFER, an_offer, coded_variants, new_codes
+from tests.ledger.entitlement.stocked import OFFER, an_offer, coded_variants, new_codes
 from tests.web.scene import ADA, INCIDENT, LI, Clock, Visitor, release
 
 OMAR = Member(name="omar", role=TeamRole.LEGAL)

@@ -7,13 +7,13 @@ from starlette.testclient import TestClient
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import Receipt, Status
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.domain.incident.per_person import DECLINED
 from amends.domain.notice.notice import Reader
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment, a_person, a_variant
 from tests.commitments import keep
-from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, SOUND, WORDS
+from tests.ledger.entitlement.remedy_scene import LOCKS, MOVED, SOUND, WORDS
 from tests.web.scene import ADA, INCIDENT, LI, SAM, TOBY, Visitor, people, release
 
 OPEN = ("We have not got to you yet.", "还没有处理到您这里。")

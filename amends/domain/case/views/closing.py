@@ -3,11 +3,11 @@
 from amends.domain.case.case import Case
 from amends.domain.case.states import LastSigns
 from amends.domain.claim.claim import ClaimTotals
+from amends.domain.entitlement.remedy import RemedyCounts
 from amends.domain.feedback.survey.survey import SurveyResults
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.people.access_request import RequestCounts
 from amends.domain.playbook.closing import CarriedOver, ClosingOverride
-from amends.domain.remedy.remedy import RemedyCounts
 
 
 class ClosingView(Case):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from amends.domain.codes.code import OwnCode
+from amends.domain.entitlement.code import OwnCode
 from amends.web.portal.sections.section import PageSection, PageView
 from amends.web.portal.visit import Visit
 

@@ -10,11 +10,19 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.base.text import listed as in_words
-from amends.domain.codes.code import CodeState, CodeVariant, NewCode, OwnCode, StockLine, why_no_variant, why_short
+from amends.domain.entitlement.code import (
+    CodeState,
+    CodeVariant,
+    NewCode,
+    OwnCode,
+    StockLine,
+    why_no_variant,
+    why_short,
+)
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
-from amends.ledger.codes.giving import give_to, these
-from amends.ledger.codes.rows import index_of, of, opened, place_of, reason_place, rows_where
+from amends.ledger.entitlement.code_rows import index_of, of, opened, place_of, reason_place, rows_where
+from amends.ledger.entitlement.giving import give_to, these
 from amends.ledger.store.bulk import on_postgresql, spelled, statement
 from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import changing

@@ -5,9 +5,9 @@ from typing import Any
 from amends.domain.base.audience import Promised
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import Receipt, Status
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.domain.incident.per_person import PerPerson
 from amends.domain.notice.statement import about, committed
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment, a_person
 from tests.commitments import keep

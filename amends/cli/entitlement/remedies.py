@@ -15,12 +15,12 @@ from amends.cli.terminal.options import As, CommitmentId, IncidentId, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted
+from amends.domain.entitlement.remedy import OWED, RemedyOutcome, RemedyState, RightOutcome, outcome_of
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState, RightOutcome, outcome_of
 
 if TYPE_CHECKING:
+    from amends.content.entitlement.results import ResultRow
     from amends.content.feedback.columns import Rejected
-    from amends.content.remedy import ResultRow
 
 MOST_LISTED = 1_000
 """The most persons that a list at a terminal shows; `--json` has them all."""
@@ -176,8 +176,8 @@ def import_(
     Columns: person_id (as in the list of people), result or reason (a word of the promise), state (may be left out
     where there is a result or a reason: open, under_way, done, not_possible, declined).
     """
+    from amends.content.entitlement.results import COLUMNS, read_results
     from amends.content.feedback.columns import Rejected
-    from amends.content.remedy import COLUMNS, read_results
 
     desk: Desk = ctx.obj
     by, words = desk.member(name).name, desk.ledger.remedies.words(incident, commitment)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
-from amends.domain.codes.code import CodeVariant, part_of
+from amends.domain.entitlement.code import CodeVariant, part_of
 from amends.domain.people.person import Flag
-from amends.ledger.codes.rows import stocks_of
+from amends.ledger.entitlement.code_rows import stocks_of
 from amends.ledger.store.bulk import listed, numbers_in, on_postgresql, spelled, statement
 from amends.ledger.store.sums import note_given
 from amends.ledger.tables.commitment import FREE_CODE, HELD_CODE, CodeStockRow

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlmodel import Session, col, or_, select
 
 from amends.domain.base.audience import ToldWrongly, audience_of
-from amends.domain.remedy.remedy import corrected_by
+from amends.domain.entitlement.remedy import corrected_by
 from amends.ledger.tables.commitment import RemedyRow, ResultCorrectionRow
 from amends.ledger.tables.notice import NoticeRow
 

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import and_, exists, literal, or_
 from sqlmodel import col
 
+from amends.domain.entitlement.remedy import RemedyState
 from amends.domain.notice.notice import PERSON_STATE
 from amends.domain.notice.told import COUNTS_AS_TOLD
-from amends.domain.remedy.remedy import RemedyState
 from amends.ledger.tables.commitment import RemedyRow
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import StatedCommitmentRow

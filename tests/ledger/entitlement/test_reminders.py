@@ -6,14 +6,14 @@ from sqlmodel import select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import Receipt, ReceiptCause, Status
-from amends.domain.codes.code import OwnCodes
 from amends.domain.deliver.reason import reason
+from amends.domain.entitlement.code import OwnCodes
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.ledger import Ledger
 from amends.ledger.tables.deliver import DeliveryRow
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE
-from tests.ledger.codes.stocked import (
+from tests.ledger.entitlement.stocked import (
     OFFER,
     approve,
     claimed,

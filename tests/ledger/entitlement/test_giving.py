@@ -8,7 +8,7 @@ import pytest
 
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.channel.message import ReceiptCause
-from amends.domain.codes.code import CodeState, CodeVariant
+from amends.domain.entitlement.code import CodeState, CodeVariant
 from amends.domain.forget.retention import DataKind
 from amends.domain.incident.commitment import CodePlace
 from amends.domain.notice.notice import DeliveryState
@@ -18,7 +18,17 @@ from amends.ledger.forget.personal import PeopleFilter
 from amends.ledger.forget.rows import forget_all
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
-from tests.ledger.codes.stocked import OFFER, approve, claimed, codes_of, drafted, new_codes, opened, sent, stocked
+from tests.ledger.entitlement.stocked import (
+    OFFER,
+    approve,
+    claimed,
+    codes_of,
+    drafted,
+    new_codes,
+    opened,
+    sent,
+    stocked,
+)
 
 LATER = NOW + timedelta(hours=1)
 OMAR = APPROVERS[0]

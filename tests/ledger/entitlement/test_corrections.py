@@ -3,14 +3,24 @@
 import pytest
 
 from amends.domain.base.errors import NotAllowed
-from amends.domain.remedy.remedy import RemedyOutcome, ResultCorrection, RightOutcome
+from amends.domain.entitlement.remedy import RemedyOutcome, ResultCorrection, RightOutcome
 from amends.ledger import Ledger
+from amends.ledger.entitlement.remedies import Corrected
+from amends.ledger.entitlement.told_results import ToldResult, words_of
 from amends.ledger.forget.rows import forget_whole
-from amends.ledger.remedy.remedies import Corrected
-from amends.ledger.remedy.words import ToldResult, words_of
 from tests.builders import NOW
 from tests.delivery.sending import INCIDENT
-from tests.ledger.remedy.remedy_scene import KEPT, LOCKS, MOVED, REPLACED, SOUND, promised, send, tell, told_results
+from tests.ledger.entitlement.remedy_scene import (
+    KEPT,
+    LOCKS,
+    MOVED,
+    REPLACED,
+    SOUND,
+    promised,
+    send,
+    tell,
+    told_results,
+)
 
 FIRST, SECOND = (f"result-corrected-{LOCKS}-{number}" for number in (1, 2))
 WHY = "two doors were mixed up"

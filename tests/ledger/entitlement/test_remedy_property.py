@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from amends.domain.base.errors import ApprovalMissing, NotAllowed
 from amends.domain.deliver.correction import Ask
+from amends.domain.entitlement.remedy import RemedyOutcome, RemedyState
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.remedy.remedy import RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person
 from tests.commitments import keep as keeps
 from tests.delivery.sending import INCIDENT
 from tests.ledger.conftest import on_sqlite
-from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
+from tests.ledger.entitlement.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
 
 PEOPLE = 4
 FOLDERS = count()

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.codes.code import CodeState, CodeVariant
+from amends.domain.entitlement.code import CodeState, CodeVariant
 from amends.domain.people.person import Flag, Person
 from amends.ledger import Claim, Ledger
 from tests.builders import NOW, a_person
 from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, sqlite_url
-from tests.ledger.codes.stocked import OFFER, claimed, codes_of, new_codes, sent, stocked
+from tests.ledger.entitlement.stocked import OFFER, claimed, codes_of, new_codes, sent, stocked
 
 OMAR = APPROVERS[0]
 PEOPLE, STOCK = 9, 14

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from amends.content.feedback.columns import NO_MAP, ColumnMap, Columns, MappedRow, mapped_rows
 from amends.content.file.codes import Code
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.codes.code import CODE, CodeVariant, NewCode
+from amends.domain.entitlement.code import CODE, CodeVariant, NewCode
 from amends.domain.incident.commitment import TakeUp
 
 MOST_BYTES = 64 * 1024 * 1024

@@ -11,9 +11,7 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
-from amends.domain.incident.commitment import CommitmentState
-from amends.domain.incident.per_person import PerPerson
-from amends.domain.remedy.remedy import (
+from amends.domain.entitlement.remedy import (
     Remedy,
     RemedyCounts,
     RemedyOutcome,
@@ -23,9 +21,11 @@ from amends.domain.remedy.remedy import (
     why_not_correct,
     why_not_keep,
 )
-from amends.ledger.remedy.corrections import correct_told, told_a_result
-from amends.ledger.remedy.entitled import PERSON, entitled, has_remedy
-from amends.ledger.remedy.words import ToldResult
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.incident.per_person import PerPerson
+from amends.ledger.entitlement.corrections import correct_told, told_a_result
+from amends.ledger.entitlement.entitled import PERSON, entitled, has_remedy
+from amends.ledger.entitlement.told_results import ToldResult
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.commitment import CommitmentRow, RemedyRow

@@ -14,11 +14,11 @@ from amends.cli.terminal.options import As, IncidentId, any_of, noun
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed, NotInLedger
 from amends.domain.base.text import counted, listed, minute
-from amends.domain.codes.code import CodeState, CodeVariant, OwnCode
+from amends.domain.entitlement.code import CodeState, CodeVariant, OwnCode
 from amends.domain.incident.commitment import CodePlace, TakeUp, planned_commitments
 
 if TYPE_CHECKING:
-    from amends.content.codes import PlacedCode
+    from amends.content.entitlement.codes import PlacedCode
 
 NAMED = 10
 """The most persons that a command names one by one."""
@@ -56,7 +56,7 @@ def import_(
 
     Columns: code; if the file has them, variant (adult, minor, estate, everyone) and expires (2027-03-31).
     """
-    from amends.content.codes import COLUMNS, CodeDefaults, read_codes
+    from amends.content.entitlement.codes import COLUMNS, CodeDefaults, read_codes
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
@@ -148,7 +148,7 @@ def redeemed(
 
     Nothing is stored when a code is not in the stock, or was given to nobody.
     """
-    from amends.content.codes import ONLY_CODES
+    from amends.content.entitlement.codes import ONLY_CODES
 
     desk: Desk = ctx.obj
     by, mapped = desk.member(name).name, column_map(ONLY_CODES, map_file, columns, None, "", encoding)
@@ -186,7 +186,7 @@ def _place(take_up: TakeUp | None) -> str:
 
 def _refuse_known(desk: Desk, file: Path, found: "Sequence[PlacedCode]") -> None:
     """Raise ContentError that names each code of the file that a stock has already."""
-    from amends.content.codes import shortened
+    from amends.content.entitlement.codes import shortened
     from amends.content.file.codes import Code
 
     known = desk.ledger.codes.elsewhere([one.code.code for one in found])
@@ -200,7 +200,7 @@ def _refuse_known(desk: Desk, file: Path, found: "Sequence[PlacedCode]") -> None
 
 def _known(desk: Desk, incident: str, commitment: str, file: Path, mapped: object = None) -> "tuple[PlacedCode, ...]":
     """Return the codes of a file about a stock. Raises ContentError for one that the stock lacks or that is free."""
-    from amends.content.codes import read_known_codes, shortened
+    from amends.content.entitlement.codes import read_known_codes, shortened
     from amends.content.feedback.columns import NO_MAP, ColumnMap
     from amends.content.file.codes import Code
 

@@ -8,13 +8,13 @@ import pytest
 
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.deliver.correction import Ask
-from amends.domain.remedy.remedy import OWED, RemedyOutcome, RemedyState
+from amends.domain.entitlement.remedy import OWED, RemedyOutcome, RemedyState
 from amends.ledger import Ledger
 from amends.ledger.forget.rows import forget_whole
 from tests.builders import NOW, a_commitment, a_person
 from tests.commitments import keep
 from tests.delivery.sending import INCIDENT
-from tests.ledger.remedy.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
+from tests.ledger.entitlement.remedy_scene import LOCKS, MOVED, REPLACED, SOUND, promised, send
 
 LATER = NOW + timedelta(days=1)
 MANY = 400

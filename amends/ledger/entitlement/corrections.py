@@ -9,10 +9,10 @@ from sqlalchemy import and_
 from sqlmodel import Session, col, func, or_, select
 
 from amends.domain.base.errors import NotAllowed
+from amends.domain.entitlement.remedy import ResultCorrection, correction_notice
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.remedy.remedy import ResultCorrection, correction_notice
-from amends.ledger.remedy.entitled import TELLS
-from amends.ledger.remedy.words import ToldResult
+from amends.ledger.entitlement.entitled import TELLS
+from amends.ledger.entitlement.told_results import ToldResult
 from amends.ledger.store.session import Transaction
 from amends.ledger.tables.commitment import CommitmentRow, ResultCorrectionRow
 from amends.ledger.tables.deliver import DeliveryRow

@@ -6,7 +6,7 @@ from typing import Any
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.message import Receipt, Status
-from amends.domain.codes.code import CodeVariant, NewCode
+from amends.domain.entitlement.code import CodeVariant, NewCode
 from amends.domain.incident.commitment import CodePlace, CommitmentKind, TakeUp
 from amends.domain.notice.notice import Draft, Reader, Slot, Variant, code_slot
 from amends.domain.notice.statement import Statement, about

@@ -11,7 +11,7 @@ from amends.ledger import Ledger
 from tests.builders import NOW, a_commitment
 from tests.delivery.sending import INCIDENT
 from tests.desks import Desks, served
-from tests.ledger.remedy.remedy_scene import LOCKS, SOUND, promised
+from tests.ledger.entitlement.remedy_scene import LOCKS, SOUND, promised
 
 HOUR = timedelta(hours=1)
 TEAM = (("mei", TeamRole.LEAD), ("rosa", TeamRole.RESPONDER), ("xenia", TeamRole.EXECUTIVE))

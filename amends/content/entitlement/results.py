@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amends.content.feedback.columns import NO_MAP, ColumnMap, Columns, MappedRow, Rejected, mapped_rows
+from amends.domain.entitlement.remedy import RemedyOutcome, outcome_of
 from amends.domain.incident.per_person import PerPerson
-from amends.domain.remedy.remedy import RemedyOutcome, outcome_of
 
 COLUMNS = Columns(("person_id",), ("state", "result", "reason"))
 

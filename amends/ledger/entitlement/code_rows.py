@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from amends.domain.codes.code import CodeState, CodeVariant, OwnCode, OwnCodes
+from amends.domain.entitlement.code import CodeState, CodeVariant, OwnCode, OwnCodes
 from amends.ledger.store.bulk import around, statement
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.tables.commitment import HELD_CODE, SEALED_FOR, VOID_CODE

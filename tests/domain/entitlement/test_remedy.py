@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from amends.domain.entitlement.remedy import RemedyCounts, RemedyOutcome, RemedyState, outcome_of, why_not, why_not_keep
 from amends.domain.incident.per_person import DECLINED, PerPerson
-from amends.domain.remedy.remedy import RemedyCounts, RemedyOutcome, RemedyState, outcome_of, why_not, why_not_keep
 
 WORDS = PerPerson(results={"sound": {"*": "It is sound."}}, reasons={"moved": {"*": "You have moved."}})
 BARE = PerPerson(results={"sound": {"*": "It is sound."}})

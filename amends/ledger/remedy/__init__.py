@@ -1,1 +1,0 @@
-"""Remedies of persons in the ledger."""
