@@ -20,7 +20,7 @@ class AlertKind(StrEnum):
     CHANNEL_STOPPED = "channel_stopped"
     """A kind of outgoing messages and a channel; the minute."""
     DOMAIN_STOPPED = "domain_stopped"
-    """A recipient domain; the minute."""
+    """The number of the stop, because a domain is personal; no window, because each stop has a number of its own."""
     NOTICE_WAITS = "notice_waits"
     """A notice that is approved; the cause for which it may not leave."""
     MESSAGES_PARKED = "messages_parked"

@@ -81,11 +81,17 @@ class Cases:
 
     def read_in(self, session: Session, incident: str, now: datetime | None) -> Case:
         """Return the case as this session, which must have read nothing yet, sees it. Raises NotInLedger."""
-        bare = self._uncounted(session, incident)
+        return self.with_row(session, incident, now)[0]
+
+    def with_row(self, session: Session, incident: str, now: datetime | None) -> tuple[Case, IncidentRow]:
+        """Return the case as `read_in` does, and the incident's row. Raises NotInLedger."""
+        doubt = self._store.doubt_in(session)  # must be the first to read
+        row = incident_row(session, incident)
+        bare = self._uncounted(session, row, doubt)
         notices, questions = self._statuses(session, incident, now), question_counts(session, incident, now)
         case = bare.model_copy(update={"notices": notices, "questions": questions})
         case = self._with_reach(session, self._with_changed_facts(session, case))
-        return as_news_stands(case, now) if now else case
+        return as_news_stands(case, now) if now else case, row
 
     def outline(self, incident: str) -> Outline:
         """Return the case without its counts, which need all messages of each notice. Raises NotInLedger."""
@@ -94,9 +100,8 @@ class Cases:
             events = events_of(session, incident, EventKind.EVENT)[EventKind.EVENT]
             return self._outline(session, row, pin_row(session, incident), assessment, events)
 
-    def _uncounted(self, session: Session, incident: str) -> Case:
-        doubt = self._store.doubt_in(session)  # must be the first to read
-        row = incident_row(session, incident)
+    def _uncounted(self, session: Session, row: IncidentRow, doubt: str) -> Case:
+        incident = row.id
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
         happened = events_of(session, incident, EventKind.EVENT, EventKind.MISSED_UPDATE)
         recorded = _occurrences(session, incident)

@@ -15,7 +15,6 @@ from amends.domain.case.views.timeline import TimelineView
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.feedback.survey.survey import SurveyResults
 from amends.domain.incident.event_kind import EventKind
-from amends.domain.incident.stops import StoppedDomain, StoppedSend
 from amends.domain.notice.notice import PersonState
 from amends.domain.people.person import MailboxRuling
 from amends.domain.playbook.closing import Criterion
@@ -39,12 +38,13 @@ from amends.ledger.incident.closing import (
     overrides_of,
 )
 from amends.ledger.incident.incidents import alerts_of, version_row
+from amends.ledger.incident.stops import stops_of
 from amends.ledger.store.session import Store
-from amends.ledger.tables.incident import IncidentVersionRow
+from amends.ledger.tables.incident import IncidentRow, IncidentVersionRow
 
 CAME = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
 """The states of people to whom a notice came, or may have come."""
-WATCHED = (EventKind.ALARM, EventKind.MAILBOXES, EventKind.STOPPED_SEND, EventKind.STOPPED_DOMAIN, EventKind.LEAK)
+WATCHED = (EventKind.ALARM, EventKind.LEAK)
 Values = dict[str, Any]
 
 
@@ -62,8 +62,10 @@ class Views:
 
     def timeline(self, incident: str, now: datetime | None = None) -> TimelineView:
         """Return the case with all that a timeline tells of it; with `now` also what is overdue, see Cases.read."""
-        with self._read(incident, now) as (session, case):
-            return TimelineView(**dict(case), **self._closing(session, case, now), **self._watched(session, case))
+        with self._store.read() as session:
+            case, row = self._cases.with_row(session, incident, now)
+            watched = self._watched(session, case, row)
+            return TimelineView(**dict(case), **self._closing(session, case, now), **watched)
 
     def drafting(self, incident: str, now: datetime | None = None) -> DraftView:
         """Return the case with what the text of a notice rests on; with `now` also what is overdue, see Cases.read."""
@@ -93,15 +95,15 @@ class Views:
             "last_signs": self._last_signs(session, case),
         }
 
-    def _watched(self, session: Session, case: Case) -> Values:
+    def _watched(self, session: Session, case: Case, row: IncidentRow) -> Values:
         incident, zone = case.incident.id, case.incident.organisation.timezone
-        events = events_of(session, incident, *WATCHED)
+        events, stops = events_of(session, incident, *WATCHED), stops_of(self._store, session, row)
         return {
             "alerts": alerts_of(session, incident),
             "alarms": frozenset(events[EventKind.ALARM]),
-            "mailboxes": next(map(MailboxRuling, events[EventKind.MAILBOXES]), None),
-            "stopped_sends": tuple(StoppedSend.read(*one) for one in events[EventKind.STOPPED_SEND].items()),
-            "stopped_domains": tuple(StoppedDomain.read(*one) for one in events[EventKind.STOPPED_DOMAIN].items()),
+            "mailboxes": MailboxRuling(row.mailbox_ruling) if row.mailbox_ruling else None,
+            "stopped_sends": stops.sends,
+            "stopped_domains": stops.domains,
             "leaks": open_leaks(session, incident, events[EventKind.LEAK]),
             "many_asked": _many_asked(session, case),
             "contacts": contact_days(session, self._store.cache, incident, zone),

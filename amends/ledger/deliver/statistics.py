@@ -20,7 +20,6 @@ from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, SENT_STATES, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger.audit.tally import ByNotice, messages_by_state
-from amends.ledger.incident.stops import resumed_at
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.tables.deliver import DUE, ONE_OF_SEVERAL, PAGES, TROUBLED, DeliveryRow
@@ -213,7 +212,7 @@ class Statistics:
         changed = col(DeliveryRow.updated_at)
         with self._store.read() as session:
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
-            since = [at for at in (session.exec(taken).one(), resumed_at(session, incident)) if at]
+            since = [at for at in (session.exec(taken).one(), incident_row(session, incident).resumed_at) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
             its_own = col(DeliveryRow.cause).not_in((ReceiptCause.BROKEN_OFF, ReceiptCause.NOT_KNOWN))
             return session.exec(select(func.count()).where(*on_it, bad, its_own, *(changed > at for at in since))).one()
@@ -386,7 +385,7 @@ def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[A
 
     The counts are by channel and state.
     """
-    resumed = resumed_at(session, incident)
+    resumed = incident_row(session, incident).resumed_at
     news = true() if resumed is None else col(DeliveryRow.updated_at) > resumed
     by = (col(DeliveryRow.channel), col(DeliveryRow.state))
     return (

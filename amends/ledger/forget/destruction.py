@@ -13,7 +13,7 @@ from sqlmodel import col, func, select
 from amends.domain.base.errors import NotAllowed
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.closing.closing import still_needed
-from amends.domain.incident.event_kind import DESTROYED, EventKind
+from amends.domain.incident.event_kind import DESTROYED
 from amends.domain.team.member import Member
 from amends.domain.team.vote import to_act, why_not_together
 from amends.ledger.case.views import Views
@@ -26,7 +26,7 @@ from amends.ledger.people.people import ADDRESS_INDEXES
 from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.deliver import DeliveryRow, on_kinds
-from amends.ledger.tables.incident import EventRow, IncidentRow
+from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.people import PersonRow
 
 OF_THE_PAGE = "id BETWEEN :first AND :last"
@@ -133,10 +133,6 @@ class Destruction:
             pages = ((PEOPLE, numbers.one()), (MESSAGES, ids.one()))
         for statement, (first, last) in pages:
             self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
-        with self._store.write() as write:
-            stopped = (EventRow.incident == incident, EventRow.kind == EventKind.STOPPED_DOMAIN)
-            for event in write.session.exec(select(EventRow).where(*stopped)):
-                write.session.delete(event)  # a domain that refused us may be as personal as an address
 
     def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
         for start in range(first, last + 1, PAGE):

@@ -33,7 +33,6 @@ from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
 from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row
 from amends.ledger.store.sums import add_up
-from amends.ledger.tables.audit import AuditRow
 from amends.ledger.tables.deliver import LeaseRow
 from amends.ledger.tables.incident import AlertRow, EventRow, IncidentRow, IncidentVersionRow
 
@@ -127,10 +126,11 @@ class Incidents:
         """
         with self._store.write() as write:
             row = write.incident(incident)
-            if row.state == IncidentState.PAUSED and _paused_by(write.session, incident) == FROM_PREFECT != by:
+            if row.state == IncidentState.PAUSED and row.paused_by == FROM_PREFECT != by:
                 write.note(now, incident, IncidentState.PAUSED.value, actor=by)
-                return
-            _set_state(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+            else:
+                _set_state(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+            row.paused_by = by
 
     def resume(self, incident: str, by: str, now: datetime) -> None:
         """End the pause; steps that came due during the pause are due now.
@@ -138,11 +138,12 @@ class Incidents:
         Raises NotAllowed for a form in Prefect, which proves nobody, when anybody else has paused the incident.
         """
         with self._store.write() as write:
-            write.incident(incident)
-            if by == FROM_PREFECT and (pauser := _paused_by(write.session, incident)) not in ("", FROM_PREFECT):
-                who = "it stopped by itself" if pauser == ENGINE else "a member of the team paused it"
+            row = write.incident(incident)
+            if by == FROM_PREFECT and row.paused_by not in ("", FROM_PREFECT):
+                who = "it stopped by itself" if row.paused_by == ENGINE else "a member of the team paused it"
                 raise NotAllowed(f"{who}, and a form in Prefect cannot end that")
             _set_state(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
+            row.paused_by, row.resumed_at = "", now
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
         """Let no message be sent before this time, not even one that is claimed; replaces an earlier embargo.
@@ -261,12 +262,6 @@ def _set_state(
     if new is IncidentState.CLOSED:
         happened(write.session, incident, "closed", now)
     write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
-
-
-def _paused_by(session: Session, incident: str) -> str:
-    """Return who paused the incident last; empty when nobody ever has."""
-    paused = (col(AuditRow.incident) == incident, col(AuditRow.act) == IncidentState.PAUSED.value)
-    return session.exec(select(AuditRow.actor).where(*paused).order_by(col(AuditRow.seq).desc()).limit(1)).first() or ""
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:

@@ -11,8 +11,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.outgoing import OutgoingKind, OutgoingState
 from amends.domain.deliver.limits import ChannelCounts
 from amends.domain.deliver.pace import OUR_TROUBLE
-from amends.ledger.incident.stops import resumed_at
-from amends.ledger.store.session import Store
+from amends.ledger.store.session import Store, incident_row
 from amends.ledger.tables.feedback import OutgoingRow
 
 TAKEN_OVER = (OutgoingState.SENT, OutgoingState.DELIVERED, OutgoingState.BOUNCED)
@@ -34,7 +33,7 @@ class OutgoingStatistics:
         counts: defaultdict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         by = (col(OutgoingRow.channel), col(OutgoingRow.state))
         with self._store.read() as session:
-            resumed = resumed_at(session, incident)
+            resumed = incident_row(session, incident).resumed_at
             news = true() if resumed is None else col(OutgoingRow.at) > resumed
             query = sql(*by, func.count(), func.count().filter(news)).where(*_of(incident, kind)).group_by(*by)
             for channel, state, messages, new in session.execute(query):
@@ -51,7 +50,7 @@ class OutgoingStatistics:
         bad = col(OutgoingRow.state).in_((OutgoingState.FAILED, OutgoingState.UNCERTAIN))
         with self._store.read() as session:
             taken = select(func.max(changed)).where(*on_it, col(OutgoingRow.state).in_(TAKEN_OVER))
-            since = [at for at in (session.exec(taken).one(), resumed_at(session, incident)) if at]
+            since = [at for at in (session.exec(taken).one(), incident_row(session, incident).resumed_at) if at]
             return session.exec(select(func.count()).where(*on_it, bad, *(changed > at for at in since))).one()
 
 

@@ -1,7 +1,7 @@
 """Mailboxes that several people of a list share: count them, record a decision, and find whom one copy names."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,6 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import DataDamaged, NotAllowed
-from amends.domain.incident.event_kind import EventKind
 from amends.domain.people.person import Hold, MailboxRuling
 from amends.domain.team.member import Member
 from amends.ledger.people.people import opened_contact
@@ -21,7 +20,7 @@ from amends.ledger.store.encryption import Seal
 from amends.ledger.store.session import Store, must_approve
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.deliver import MAIL, on_kinds
-from amends.ledger.tables.incident import EventRow
+from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.notice import ReleaseRow
 from amends.ledger.tables.people import PersonRow
 
@@ -60,9 +59,7 @@ AND {AGREE} AND one.gone_at IS NULL AND NOT EXISTS (
     AND own.person = one.number AND own.{on_kinds(MAIL)} AND own.state <> 'held'
 ) AND """
 
-RULING = sql(col(EventRow.name)).where(
-    col(EventRow.incident) == bindparam("incident"), col(EventRow.kind) == EventKind.MAILBOXES
-)
+RULING = sql(col(IncidentRow.mailbox_ruling)).where(col(IncidentRow.id) == bindparam("incident"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +103,7 @@ class SharedMailboxes:
                 return len(_held(write.session, incident))
             if write.session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).limit(1)).first():
                 raise NotAllowed(f"a notice of {incident} was released already; this is decided before the first one")
-            for earlier in _rulings(write.session, incident):
-                write.session.delete(earlier)
-            write.session.add(EventRow(incident=incident, kind=EventKind.MAILBOXES, name=ruling, at=now))
+            row.mailbox_ruling = ruling.value
             _set_hold(write.session, incident, _held(write.session, incident), "")
             named = _numbers(write.session, incident, NAMED) if ruling is MailboxRuling.ONE else []
             _set_hold(write.session, incident, named, Hold.SHARED_MAILBOX)
@@ -122,11 +117,6 @@ def ruling_of(session: Session, incident: str) -> MailboxRuling | None:
     """Return the decision on shared mailboxes, or None without one."""
     found = session.execute(RULING, {"incident": incident}).scalar()
     return MailboxRuling(found) if found else None
-
-
-def _rulings(session: Session, incident: str) -> Sequence[EventRow]:
-    mine = (EventRow.incident == incident, EventRow.kind == EventKind.MAILBOXES)
-    return session.exec(select(EventRow).where(*mine)).all()
 
 
 def free_without_copy(session: Session, incident: str) -> list[int]:

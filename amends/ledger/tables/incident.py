@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary
 from sqlmodel import Field
 
-from amends.ledger.tables.row import Sealed, declares, json_column, time_column
+from amends.domain.forget.retention import DataKind
+from amends.ledger.tables.declared import Personal
+from amends.ledger.tables.row import Sealed, declares, json_column, sealed_column, time_column
 
 INCIDENT = "incident.id"
 """The column that a row of an incident refers to."""
@@ -26,6 +28,14 @@ class IncidentRow(Sealed, table=True):
     embargo_until: datetime | None = time_column(nullable=True)
     """The time before which no message may be sent."""
     embargo_why: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    paused_by: str = ""
+    """The member, or the form or engine, that paused the incident; empty while the incident is not paused."""
+    resumed_at: datetime | None = time_column(nullable=True)
+    """The time at which the incident was last resumed."""
+    mailbox_ruling: str = ""
+    """The decision on mailboxes that several people share, a MailboxRuling; empty as long as nobody has decided."""
+    stops: int = 0
+    """The number of stops that were ever recorded, so that nobody looks for the stops of an incident without any."""
     counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     """The audience in numbers, counted when the incident is opened and whenever the list is corrected."""
     next_key: bytes = Field(default=b"", sa_type=LargeBinary)
@@ -57,12 +67,29 @@ class IncidentVersionRow(Sealed, table=True):
 
 
 class EventRow(Sealed, table=True):
-    """An event of the case, a stop or a missed update, with the time at which it was recorded first."""
+    """An event of the case, an alarm or a missed update, with the time at which it was recorded first."""
 
     __tablename__ = "event"
     incident: str = Field(primary_key=True, foreign_key=INCIDENT)
     kind: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
+    at: datetime = time_column()
+
+
+class StopRow(Sealed, table=True):
+    """A send that has stopped, or a recipient domain to which nothing is sent; the row goes when the stop has ended."""
+
+    __tablename__ = "stop"
+    __table_args__ = (declares(personal=Personal(DataKind.CONTACTS, deleted=True)),)
+    incident: str = Field(primary_key=True, foreign_key=INCIDENT)
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    notice: str
+    """The notice whose send has stopped, or whose send found out that the domain refuses mail."""
+    part: str = ""
+    """The part of the send that has stopped, as StoppedSend says; empty for a domain."""
+    sealed_domain: bytes | None = sealed_column(nullable=True)
+    """None for a send. A domain that few people have is as personal as an address."""
+    why: str
     at: datetime = time_column()
 
 

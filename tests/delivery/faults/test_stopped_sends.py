@@ -191,16 +191,19 @@ def test_a_refusal_at_the_final_dot_stops_its_domain_once(rig: Rig, relay: Polic
     assert rig.texted() == []
 
 
-def test_the_alert_names_domain_count_and_command(rig: Rig) -> None:
+def test_the_alert_names_count_and_command_the_timeline_the_domain(rig: Rig) -> None:
     approved(rig.ledger, [*people(60), *people(100, REFUSES, 101)], **ONLY_EMAIL)
     rig.run()
     later(rig)
     (alert,) = alerts(rig)
     do = f"amends deliver {INCIDENT} {NOTICE} --domain {REFUSES} --as NAME"
-    assert alert.startswith(f"{REFUSES} refuses our mail by its policy")
+    assert alert.startswith("a recipient domain refuses our mail by its policy")
     assert "3 of the last 20 answers were refused by policy: 550 5.7.1" in alert
-    assert do in alert
+    assert do.replace(REFUSES, "DOMAIN") in alert
+    assert f"`amends timeline {INCIDENT}` names the domain" in alert
+    assert REFUSES not in alert
     (task,) = tasks(rig)
+    assert task.what.startswith(f"{REFUSES} refuses our mail by its policy")
     assert "100 messages wait" in task.what
     assert (task.whom, task.do) == ("the lead", do)
 

@@ -114,6 +114,8 @@ def with_everything(ledger: Ledger) -> None:
     ledger.opt_outs.add(INCIDENT, 2, "page", NOW)
     ledger.locale_rulings.rule(INCIDENT, {"zh-CN": "en"}, ("en",), MEI, NOW)
     ledger.incidents.embargo(INCIDENT, LATER, "the police asked", "omar", NOW)
+    ledger.stops.stop_domain(INCIDENT, NOTICE, "mail.example", "550 5.7.1", NOW)
+    ledger.stops.send_stopped(INCIDENT, NOTICE, "email", "no login", NOW)
     _release_in_emergency(ledger)
     _what_takes_weeks(ledger)
     _what_a_survey_leaves(ledger)

@@ -181,6 +181,8 @@ FORGED_WHILE_SENDING = {
     "a release": "UPDATE release SET prepared = 9",
     "an approval": "UPDATE vote SET reason = 'yes'",
     "the list": "UPDATE incident SET people = 5",
+    "the decision on mailboxes": "UPDATE incident SET mailbox_ruling = 'one'",
+    "who paused": "UPDATE incident SET paused_by = 'Prefect'",
 }
 
 

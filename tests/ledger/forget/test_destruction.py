@@ -300,8 +300,16 @@ def test_files_of_evidence_go_too(over: Ledger) -> None:
 
 def test_the_domains_that_refused_us_go_too(over: Ledger) -> None:
     over.stops.stop_domain(INCIDENT, NOTICE, "family.example", "550 5.7.1", NOW)
+    over.stops.stop_domain(INCIDENT, NOTICE, "other.example", "550 5.7.1", NOW)
+    over.stops.let_domain_go_on(INCIDENT, "other.example", OMAR, NOW)
     destroy(over)
     assert over.stops.domains(INCIDENT) == frozenset()
+    assert not over.stops.any_of(INCIDENT)
+    case = over.views.timeline(INCIDENT, LATER)
+    assert case.stopped_domains == ()
+    said = [*(f"{alert.id} {alert.what}" for alert in case.alerts), *(map(str, over.audit.entries(INCIDENT)))]
+    assert [line for line in said if "family.example" in line or "other.example" in line] == []
+    assert over.audit.verify() == ()
 
 
 def test_a_text_that_comes_in_later_is_about_another_incident(over: Ledger) -> None:

@@ -64,6 +64,17 @@ def test_after_all_spans_nothing_of_anybody_is_left(ledger: Ledger) -> None:
     assert ledger.cases.read(INCIDENT, NOW).audience.people == 3
 
 
+def test_domains_that_refused_us_go_with_the_contacts(ledger: Ledger) -> None:
+    closed(ledger, **ALL)
+    ledger.stops.stop_domain(INCIDENT, "first-notice", "family.example", "550 5.7.1", NOW)
+    sweep(ledger, NOW + 89 * DAY)
+    assert ledger.stops.domains(INCIDENT) == {"family.example"}
+    sweep(ledger, NOW + 90 * DAY)
+    assert ledger.stops.domains(INCIDENT) == frozenset()
+    assert found_in_rows(ledger, [b"family.example"], but=()) == []
+    assert (ledger.audit.verify(), ledger.audit.disagreements()) == ((), ())
+
+
 def test_words_go_before_names_do(ledger_on_sqlite: Ledger) -> None:
     closed(ledger_on_sqlite, **ALL)
     sweep(ledger_on_sqlite, NOW + 40 * DAY)

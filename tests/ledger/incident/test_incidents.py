@@ -204,6 +204,10 @@ def test_only_a_member_ends_the_pause_of_a_member(ledger_on_sqlite: Ledger) -> N
     with pytest.raises(NotAllowed, match="a member of the team paused it"):
         incidents.resume(INCIDENT, FROM_PREFECT, LATER)
     incidents.resume(INCIDENT, "lena", LATER)
+    with pytest.raises(NotAllowed, match="is open already"):
+        incidents.resume(INCIDENT, FROM_PREFECT, LATER)
+    incidents.pause(INCIDENT, FROM_PREFECT, LATER)
+    incidents.resume(INCIDENT, FROM_PREFECT, LATER)
 
 
 @pytest.mark.parametrize("verb", ["resume", "close", "pause"])
