@@ -100,9 +100,8 @@ class Composer:
         about, to = claim.about, claim.to
         if about is None or to is None:
             return {}
-        guardian, results = claim.text.reader == Reader.GUARDIAN, (claim.remedy, claim.earlier_remedy)
-        place = place_of(about.country, about.region)
-        shared, nobody, child = self._shared(locale, about.data, place, guardian, claim.earlier_data, results)
+        guardian, place = claim.text.reader == Reader.GUARDIAN, place_of(about.country, about.region)
+        shared, nobody, child = self._shared(locale, about.data, place, guardian, claim.earlier_data, claim.result)
         values = {
             **shared,
             Slot.NAME: to.name or nobody,

@@ -58,6 +58,11 @@ class Outline(Value):
         return self.playbook.questions_owner if self.playbook else OWNER
 
     @property
+    def has_own_results(self) -> bool:
+        """Return True when a commitment is kept for each person alone, with a result of their own."""
+        return any(commitment.per_person for commitment in self.commitments)
+
+    @property
     def links_expire_after(self) -> timedelta:
         """Return the time after the last notice at which the personal links of a closed incident stop working."""
         return self.playbook.links_expire_after if self.playbook else LINKS_EXPIRE_AFTER

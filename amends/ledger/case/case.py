@@ -105,14 +105,15 @@ class Cases:
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
         happened = events_of(session, incident, EventKind.EVENT, EventKind.MISSED_UPDATE)
         recorded = _occurrences(session, incident)
+        outline = self._outline(session, row, pin, assessment, happened[EventKind.EVENT])
         return Case(
-            **dict(self._outline(session, row, pin, assessment, happened[EventKind.EVENT])),
+            **dict(outline),
             occurrences=tuple(one for one in recorded if one.kind is OccurrenceKind.STEP),
             recorded_reminders=tuple(one for one in recorded if one.kind is not OccurrenceKind.STEP),
             missed_updates=happened[EventKind.MISSED_UPDATE],
             filings=filings_of(session, incident),
             substitutes=substitutes_of(session, incident),
-            result_corrections=result_corrections(session, incident),
+            result_corrections=result_corrections(session, incident) if outline.has_own_results else (),
             clock_doubt="; ".join(clock_doubts(session)),
             ledger_doubt=doubt,
         )

@@ -17,7 +17,8 @@ from amends.domain.notice.notice import DeliveryState, Draft, Reader, name_parts
 from amends.domain.people.person import damaged
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.letters import WAITING_COLUMNS, PrintedFrom, sources
-from amends.ledger.deliver.told import LEFT, ElementSet, element_sets, messages_to
+from amends.ledger.deliver.told import ElementSet, element_sets, messages_to
+from amends.ledger.entitlement.entitled import LEFT
 from amends.ledger.notice.first_messages import addresses
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import reader_of

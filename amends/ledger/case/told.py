@@ -19,7 +19,6 @@ from amends.ledger.audit.tally import texts_to_people
 from amends.ledger.case.case import Cases
 from amends.ledger.deliver.told import (
     IS_PUBLIC,
-    LEFT,
     TEXT,
     SentTexts,
     Text,
@@ -33,9 +32,10 @@ from amends.ledger.deliver.told import (
     told_by_all,
     told_differently,
 )
-from amends.ledger.entitlement.entitled import TELLS
+from amends.ledger.entitlement.entitled import LEFT, TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import CHUNK
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing, settle
 from amends.ledger.tables.deliver import ONE_OF_SEVERAL, DeliveryRow
@@ -239,8 +239,8 @@ def _replace(write: Transaction, incident: str, notice: str, people: Mapping[int
             for person, (cohort, elements) in people.items()
             if person not in stay
         ]
-        for start in range(0, len(rows), CHUNK):
-            write.session.execute(insert(ToldOtherwiseRow), rows[start : start + CHUNK])
+        for page in pages(rows, CHUNK):
+            write.session.execute(insert(ToldOtherwiseRow), page)
 
 
 def _drop_unwritten(write: Transaction, incident: str, notice: str) -> set[int]:

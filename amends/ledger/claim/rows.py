@@ -13,6 +13,7 @@ from amends.domain.claim.account import Account
 from amends.domain.claim.claim import ClaimDecision, ClaimPayment, CompensationClaim
 from amends.domain.team.vote import Subject, VoteKind
 from amends.ledger.feedback.question_rows import opened, question_place
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.encryption import Seal
 from amends.ledger.tables.claim import ClaimPaymentRow, CompensationClaimRow
 from amends.ledger.tables.declared import place
@@ -123,6 +124,4 @@ def _decision(vote: VoteRow, reasons: dict[str, str]) -> ClaimDecision:
 
 def _in_chunks(session: Session, ids: Iterable[Any], query: Callable[[list[Any]], Any]) -> list[Any]:
     """Return the rows of a query for each chunk of ids."""
-    wanted = sorted(ids)
-    chunks = (wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK))
-    return [row for chunk in chunks for row in session.exec(query(chunk))]
+    return [row for page in pages(sorted(ids), CHUNK) for row in session.exec(query(page))]

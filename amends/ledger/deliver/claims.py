@@ -20,7 +20,7 @@ from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import TextName, name_parts
 from amends.ledger.entitlement.code_rows import held_by, stocks_of, told_before
 from amends.ledger.entitlement.giving import people_without
-from amends.ledger.entitlement.told_results import NOTHING_TOLD, words_of
+from amends.ledger.entitlement.told_results import NOTHING_TOLD, ToldResult, words_of
 from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
@@ -88,10 +88,8 @@ class Claim(NamedTuple):
     """The person's own codes; in a preview a stand-in for each code that nobody has yet."""
     needs: tuple[str, ...] = ()
     """In a preview the parts of the stocks from which the person will get a code, as in `part_of`."""
-    remedy: str = ""
-    """The name of the person's own result; empty unless the notice tells each person theirs."""
-    earlier_remedy: str = ""
-    """The name of the result that an earlier message told the person wrongly; empty unless the notice corrects it."""
+    result: ToldResult = NOTHING_TOLD
+    """The name of the person's own result, where the notice tells each person theirs, and of a wrong one before it."""
 
     @property
     def readable(self) -> bool:
@@ -252,8 +250,7 @@ def _with_results(
     """Yield the claims, each with the name of its person's own result."""
     own = words_of(session, incident, [(row.notice, row.person) for row in rows])
     for row, claim in zip(rows, claims, strict=True):
-        told = own.get((row.notice, row.person), NOTHING_TOLD)
-        yield claim._replace(remedy=told.word, earlier_remedy=told.was)
+        yield claim._replace(result=own.get((row.notice, row.person), NOTHING_TOLD))
 
 
 def _with_stand_ins(

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, text, update
@@ -28,7 +27,7 @@ from amends.ledger.people.links import links_held, renew_links
 from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people, store_element_sets
 from amends.ledger.people.shared_mailboxes import free_without_copy
 from amends.ledger.playbook.pins import pin_row
-from amends.ledger.store.bulk import among, listed, take_stock
+from amends.ledger.store.bulk import among, listed, pages, take_stock
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.deliver import LeaseRow
@@ -83,9 +82,8 @@ class Corrections:
             row = incident_row(session, incident)
             _refuse_forgotten(session, incident)
             comparing = Comparing(self._store.keys, self._store.seal(session, incident), session, row)
-            rest = iter(people)
-            while chunk := list(islice(rest, CHUNK)):
-                comparing.take(chunk)
+            for page in pages(people, CHUNK):
+                comparing.take(page)
             return comparing.end()
 
     def apply(
@@ -201,7 +199,7 @@ class Corrections:
         )
         goes_on = not NoticeStage(latest.stage).is_over or draft.step in telling
         addenda, done = self._notices.addenda(session, released.incident), Redirected()
-        for page in _pages(touched, PAGE):
+        for page in pages(touched, PAGE):
             done += redirect(session, draft, released.version, addenda, page, now, anew=goes_on)
         late = not_told(session, draft.incident, draft.notice, draft.audience)
         waits = waits_for_somebody(session, draft.incident, draft.notice)
@@ -262,14 +260,14 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
     connection, incident = session.connection(), correction.incident
     numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in DifferenceKind}
     known = [*numbers[DifferenceKind.CHANGED], *numbers[DifferenceKind.BACK]]
-    for page in _pages(known):
+    for page in pages(known, CHUNK):
         _set(connection, _named(correction, page), CORRECTED)
-    for page in _pages(_with_other_data(correction)):
+    for page in pages(_with_other_data(correction), CHUNK):
         theirs = _these(connection, incident, "number", page)
         session.execute(update(PersonRow).where(*theirs).values(data_changed_at=now))
-    for page in _pages(sorted(correction.anew)):
+    for page in pages(sorted(correction.anew), CHUNK):
         _set(connection, _named(correction, page), DECIDED_ANEW)
-    for page in _pages(numbers[DifferenceKind.NEW]):
+    for page in pages(numbers[DifferenceKind.NEW], CHUNK):
         connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
     if numbers[DifferenceKind.NEW]:
         take_stock(connection, "person")
@@ -287,10 +285,6 @@ def _with_other_data(correction: Correction) -> list[int]:
     """Return the people whose data elements changed, and those who came back, whose data elements may have changed."""
     changes = correction.difference.changes
     return [change.person for change in changes if change.kind is DifferenceKind.BACK or "data" in change.fields]
-
-
-def _pages(numbers: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:
-    return (numbers[first : first + size] for first in range(0, len(numbers), size))
 
 
 def _these(connection: Connection, incident: str, column: str, numbers: Iterable[int]) -> tuple[Any, ...]:

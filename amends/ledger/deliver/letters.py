@@ -31,6 +31,7 @@ from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.holds import withhold
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK, ELEMENTS
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import settle
 from amends.ledger.tables.deliver import PRINTED, DeliveryRow
@@ -151,11 +152,9 @@ class PaperLetters:
     def _unreadable(
         self, session: Session, draft: Draft, rows: Sequence[WaitingMessage], now: datetime
     ) -> Iterator[list[int]]:
-        for start in range(0, len(rows), CHUNK):
-            page = self._claims.of_rows(
-                session, draft.incident, rows[start : start + CHUNK], Released(draft.template, now)
-            )
-            yield [claim.id for claim in page if not claim.readable]
+        for page in pages(rows, CHUNK):
+            claims = self._claims.of_rows(session, draft.incident, page, Released(draft.template, now))
+            yield [claim.id for claim in claims if not claim.readable]
 
     def _choose_addenda_anew(self, write: Transaction, draft: Draft) -> None:
         """Store the present text's name for each waiting letter: the addenda in force may have changed meanwhile."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, or_, text
@@ -12,20 +12,17 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.incident import Incident, StatementKey
-from amends.domain.notice.notice import DeliveryState, Draft
+from amends.domain.notice.notice import Draft
 from amends.domain.notice.statement import CAN_BE_WRONG, Statement, contradicts, in_order, stated_by
 from amends.domain.notice.told import Saying, last_told, saying, told_otherwise
 from amends.ledger.audit.tally import texts_to_people
 from amends.ledger.entitlement.entitled import TELLS
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import ADDRESS_INDEXES
-from amends.ledger.store.bulk import among, listed
+from amends.ledger.store.bulk import among, listed, pages
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import NoticeRow, ReleaseRow
 from amends.ledger.tables.people import DATA_CHANGED, GONE, ElementSetRow, PersonRow
-
-LEFT = (*TELLS, DeliveryState.BOUNCED)
-"""The states of messages whose words somebody may have read: those that tell, and those that came back later."""
 
 
 def text_of(row: Any) -> tuple[Any, ...]:
@@ -158,11 +155,7 @@ def _gone_alone(session: Session, incident: str) -> list[int]:
     ).all()
     if not gone:
         return []
-    shared = {
-        index
-        for start in range(0, len(gone), MOST_ASKED)
-        for index in _listed_among(session, incident, gone[start : start + MOST_ASKED])
-    }
+    shared = {index for page in pages(gone, MOST_ASKED) for index in _listed_among(session, incident, page)}
     return [row[0] for row in gone if not shared & set(row[1:])]
 
 
@@ -354,8 +347,7 @@ def _messages_of(
 
     Each row has the person, their present data elements, the time since when they are gone from the list, and the text.
     """
-    remaining = iter(people)
-    while page := list(islice(remaining, PAGE)):
+    for page in pages(people, PAGE):
         yield from session.execute(_told_to(session, incident, notices, page)).all()
 
 

@@ -11,16 +11,14 @@ from sqlmodel import Session, col, func, or_, select
 from amends.domain.base.errors import NotAllowed
 from amends.domain.entitlement.remedy import ResultCorrection, correction_notice
 from amends.domain.notice.notice import DeliveryState
-from amends.ledger.entitlement.entitled import TELLS
+from amends.ledger.entitlement.entitled import LEFT, messages_to
 from amends.ledger.entitlement.told_results import ToldResult
 from amends.ledger.store.session import Transaction
 from amends.ledger.tables.commitment import CommitmentRow, ResultCorrectionRow
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import KEY, NoticeRow, ReleaseRow
 
-CHUNK = 10_000
-"""The most persons of one statement."""
-MAY_BE_READ = (*TELLS, DeliveryState.BOUNCED, DeliveryState.CLAIMED)
+MAY_BE_READ = (*LEFT, DeliveryState.CLAIMED)
 """The states of messages whose words somebody may have read, or will read because they are on their way."""
 
 
@@ -44,7 +42,7 @@ def told_a_result(session: Session, row: CommitmentRow, persons: Collection[int]
     same = and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY))
     here = (ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
     notices = session.exec(select(ReleaseRow.notice).join(NoticeRow, same).where(*here).distinct()).all()
-    return _may_have_read(session, row.incident, notices, sorted(persons)) if notices else set()
+    return _may_have_read(session, row.incident, notices, persons) if notices else set()
 
 
 def correct_told(
@@ -79,15 +77,10 @@ def _correct_unread(write: Transaction, row: CommitmentRow, last: ResultCorrecti
     return ""
 
 
-def _may_have_read(session: Session, incident: str, notices: Sequence[str], persons: Sequence[int]) -> set[int]:
+def _may_have_read(session: Session, incident: str, notices: Sequence[str], persons: Collection[int]) -> set[int]:
     """Return those of these persons who may have read a message of these notices, or to whom one is on its way."""
-    mine = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(notices))
     read = or_(col(DeliveryRow.state).in_(MAY_BE_READ), col(DeliveryRow.doubtful))
-    found: set[int] = set()
-    for start in range(0, len(persons), CHUNK):
-        theirs = col(DeliveryRow.person).in_(persons[start : start + CHUNK])
-        found.update(session.exec(select(DeliveryRow.person).where(*mine, read, theirs)))
-    return found
+    return {person for person, *_ in messages_to(session, incident, notices, persons, read)}
 
 
 def _last(session: Session, row: CommitmentRow, person: int) -> ResultCorrectionRow | None:

@@ -1,14 +1,16 @@
 """Entitled people: who was told of a commitment, and who has a remedy of it, as conditions in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import and_, exists, literal, or_
-from sqlmodel import col
+from sqlalchemy import select as sql
+from sqlmodel import Session, col
 
 from amends.domain.entitlement.remedy import RemedyState
-from amends.domain.notice.notice import PERSON_STATE
+from amends.domain.notice.notice import PERSON_STATE, DeliveryState
 from amends.domain.notice.told import COUNTS_AS_TOLD
+from amends.ledger.store.bulk import pages
 from amends.ledger.tables.commitment import RemedyRow
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import StatedCommitmentRow
@@ -16,6 +18,10 @@ from amends.ledger.tables.people import PersonRow
 
 TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNTS_AS_TOLD)
 """The states of messages that tell."""
+LEFT = (*TELLS, DeliveryState.BOUNCED)
+"""The states of messages whose words somebody may have read: those that tell, and those that came back later."""
+PAGE = 10_000
+"""The most persons of one statement."""
 PERSON = col(PersonRow.number)
 
 
@@ -47,3 +53,13 @@ def told_to(person: Any) -> Any:
     return (
         exists().where(*same, read, col(sent.person) == person, col(sent.state).in_(TELLS)).correlate(said, PersonRow)
     )
+
+
+def messages_to(
+    session: Session, incident: str, notices: Collection[str], persons: Iterable[int], *further: Any
+) -> Iterator[Any]:
+    """Yield person, state and id of the messages of these notices to these persons that meet the further conditions."""
+    query = sql(col(DeliveryRow.person), col(DeliveryRow.state), col(DeliveryRow.id))
+    here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(notices), *further)
+    for page in pages(sorted({*persons}), PAGE):
+        yield from session.execute(query.where(*here, col(DeliveryRow.person).in_(page)))

@@ -24,15 +24,14 @@ from amends.domain.entitlement.remedy import (
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.per_person import PerPerson
 from amends.ledger.entitlement.corrections import correct_told, told_a_result
-from amends.ledger.entitlement.entitled import PERSON, entitled, has_remedy
+from amends.ledger.entitlement.entitled import PAGE, PERSON, entitled, has_remedy
 from amends.ledger.entitlement.told_results import ToldResult
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing_these
 from amends.ledger.tables.commitment import CommitmentRow, RemedyRow
 from amends.ledger.tables.people import PersonRow
 
-CHUNK = 10_000
-"""The most rows of one statement."""
 NOT_PROMISED = "nobody has told this person of the promise"
 NOT_TOLD = "no message has told them a result yet, so `amends remedies done` changes it"
 
@@ -169,9 +168,8 @@ def refuse_owed(write: Transaction, row: CommitmentRow, now: datetime) -> None:
 def enrol_in(write: Transaction, row: CommitmentRow, now: datetime) -> int:
     """Give a row to everybody who was told of this commitment and has none, and return how many there are."""
     numbers = list(write.session.exec(_missing(row)))
-    for start in range(0, len(numbers), CHUNK):
-        page = numbers[start : start + CHUNK]
-        fresh = {"state": RemedyState.OPEN.value, "word": "", "changed_at": now, "settled_by": ""}
+    fresh = {"state": RemedyState.OPEN.value, "word": "", "changed_at": now, "settled_by": ""}
+    for page in pages(numbers, PAGE):
         rows = [{"incident": row.incident, "commitment": row.id, "person": one, **fresh} for one in page]
         with changing_these(write.session, "remedy", (row.incident, row.id), "person", page):
             write.session.execute(insert(RemedyRow), rows)
@@ -257,10 +255,8 @@ def _words(row: CommitmentRow) -> PerPerson:
 def _known(session: Session, row: CommitmentRow, persons: Iterable[int]) -> dict[int, RemedyOutcome]:
     """Return how the remedies of these persons stand, locked until the transaction ends."""
     found: dict[int, RemedyOutcome] = {}
-    numbers = sorted(persons)
-    for start in range(0, len(numbers), CHUNK):
-        page = numbers[start : start + CHUNK]
-        query = sql(col(RemedyRow.person), col(RemedyRow.state), col(RemedyRow.word)).with_for_update()
+    query = sql(col(RemedyRow.person), col(RemedyRow.state), col(RemedyRow.word)).with_for_update()
+    for page in pages(sorted(persons), PAGE):
         rows = session.execute(query.where(*_of(row), col(RemedyRow.person).in_(page)))
         found |= {person: RemedyOutcome(RemedyState(state), word) for person, state, word in rows}
     return found
@@ -285,15 +281,13 @@ def _refused(
 def _store(
     write: Transaction, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime
 ) -> None:
-    numbers = sorted(outcomes)
     mine = (*_of(row), col(RemedyRow.person) == bindparam("whose"))
     change = (
         update(RemedyRow)
         .where(*mine)
         .values(state=bindparam("now_state"), word=bindparam("now_word"), changed_at=now, settled_by=by)
     )
-    for start in range(0, len(numbers), CHUNK):
-        page = numbers[start : start + CHUNK]
+    for page in pages(sorted(outcomes), PAGE):
         said = [{"whose": one, "now_state": outcomes[one].state.value, "now_word": outcomes[one].word} for one in page]
         with changing_these(write.session, "remedy", (row.incident, row.id), "person", page):
             write.session.connection().execute(change, said)

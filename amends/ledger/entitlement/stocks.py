@@ -1,12 +1,12 @@
 """The stocks of codes: import them, count them, show one person's, replace or void some, and record the redeemed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.base.text import listed as in_words
@@ -22,12 +22,12 @@ from amends.domain.entitlement.code import (
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
 from amends.ledger.entitlement.code_rows import index_of, of, opened, place_of, reason_place, rows_where
+from amends.ledger.entitlement.entitled import LEFT, messages_to
 from amends.ledger.entitlement.giving import give_to, these
-from amends.ledger.store.bulk import on_postgresql, spelled, statement
+from amends.ledger.store.bulk import on_postgresql, pages, spelled, statement
 from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import changing
 from amends.ledger.tables.commitment import CodeStockRow
-from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import ReleaseRow
 
 PAGE = 500
@@ -42,21 +42,8 @@ KNOWN = "SELECT code_index, incident, commitment FROM code WHERE code_index IN :
 OF_THESE = "incident = :incident AND commitment = :commitment AND code_index IN :indexes"
 OF_PERSON = "incident = :incident AND person = :person"
 INSERT = "INSERT INTO code (incident, commitment, variant, expires, code_index, sealed, state, told_in)"
-LEFT = frozenset(
-    {*DeliveryState}
-    - {
-        DeliveryState.WAITING,
-        DeliveryState.DEFERRED,
-        DeliveryState.TO_PRINT,
-        DeliveryState.PARKED,
-        DeliveryState.HELD,
-        DeliveryState.UNREACHABLE,
-        DeliveryState.CLAIMED,
-    }
-)
-"""The states of messages that have left, or may have."""
-
-Item = TypeVar("Item")
+HAD_IT = (*LEFT, DeliveryState.FAILED)
+"""The states of messages that were put together with the code: those that left, and those that nobody took."""
 
 
 class Elsewhere(NamedTuple):
@@ -105,7 +92,7 @@ class CodeStocks:
         """Return those of these codes that lie in a stock of any incident already."""
         found: list[Elsewhere] = []
         with self._store.read() as session:
-            for page in _pages(enumerate(codes)):
+            for page in pages(enumerate(codes), PAGE):
                 at = {index_of(self._store.keys, code): position for position, code in page}
                 rows = session.connection().execute(statement(KNOWN, "indexes"), {"indexes": list(at)})
                 found += [Elsewhere(at[index], incident, commitment) for index, incident, commitment in rows]
@@ -220,14 +207,11 @@ class CodeStocks:
 
     def states(self, incident: str, commitment: str, codes: Sequence[str]) -> tuple[CodeState | None, ...]:
         """Return the state of each of these codes, None for one that is not in the stock."""
-        found: dict[bytes, str] = {}
-        indexes = [index_of(self._store.keys, code) for code in codes]
+        at = self._at(codes)
         with self._store.read() as session:
-            for page in _pages(dict.fromkeys(indexes)):
-                asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
-                rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
-                found |= {of(row, "code_index"): of(row, "state") for row in rows}
-        return tuple(CodeState(found[index]) if index in found else None for index in indexes)
+            found = {position: of(row, "state") for row, position in self._in_stock(session, incident, commitment, at)}
+        positions = (at[index_of(self._store.keys, code)] for code in codes)
+        return tuple(CodeState(found[position]) if position in found else None for position in positions)
 
     def _lock(self, write: Transaction, incident: str, commitment: str) -> None:
         """Lock the stock until the transaction ends. Raises NotInLedger, DataDestroyed."""
@@ -252,15 +236,24 @@ class CodeStocks:
         self, session: Session, incident: str, commitment: str, codes: Sequence[str]
     ) -> list[tuple[Sequence[Any], int]]:
         """Return the rows of these codes, each with its position. Raises NotInLedger when the stock lacks some."""
-        at = {index_of(self._store.keys, code): position for position, code in enumerate(codes)}
-        found: list[tuple[Sequence[Any], int]] = []
-        for page in _pages(at):
-            asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": list(page)}
-            rows = rows_where(session.connection(), OF_THESE, "indexes", **asked)
-            found += [(row, at[of(row, "code_index")]) for row in rows]
+        at = self._at(codes)
+        found = list(self._in_stock(session, incident, commitment, at))
         if lacks := len(at) - len(found):
             raise NotInLedger(f"{lacks} of these codes are not in the stock of {commitment}")
-        return sorted(found, key=lambda one: one[1])
+        return sorted(found, key=itemgetter(1))
+
+    def _at(self, codes: Sequence[str]) -> dict[bytes, int]:
+        """Return the position of each of these codes, by its index."""
+        return {index_of(self._store.keys, code): position for position, code in enumerate(codes)}
+
+    def _in_stock(
+        self, session: Session, incident: str, commitment: str, at: Mapping[bytes, int]
+    ) -> Iterator[tuple[Sequence[Any], int]]:
+        """Yield the rows of those of these codes that are in the stock, each with its position."""
+        for page in pages(at, PAGE):
+            asked: dict[str, Any] = {"incident": incident, "commitment": commitment, "indexes": page}
+            for row in rows_where(session.connection(), OF_THESE, "indexes", **asked):
+                yield row, at[of(row, "code_index")]
 
     def _make_void(
         self, write: Transaction, incident: str, commitment: str, rows: Sequence[Any], reason: str, now: datetime
@@ -271,13 +264,13 @@ class CodeStocks:
         if done := [row for row in rows if of(row, "state") == CodeState.REDEEMED]:
             raise NotAllowed(f"{len(done)} of these codes are redeemed already")
         people = [of(row, "person") for row in rows if of(row, "person") is not None]
-        messages = _messages_of(write.session, incident, people)
+        messages = list(messages_to(write.session, incident, _released(write.session, incident), people))
         if now_sent := [person for person, state, _ in messages if state == DeliveryState.CLAIMED]:
             named = in_words([str(one) for one in sorted(set(now_sent))[:NAMED]])
             raise NotAllowed(f"a message to person {named} is being sent at this moment; try again in a minute")
         told: dict[int, list[int]] = {}
         for person, state, number in messages:
-            if state in LEFT:
+            if state in HAD_IT:
                 told.setdefault(person, []).append(number)
         seal = self._store.seal(write.session, incident)
         for row in rows:
@@ -294,7 +287,7 @@ class CodeStocks:
         connection = write.session.connection()
         stored = changed | {"ended_at": spelled(connection, now)}
         settings = ", ".join(f"{name} = :{name}" for name in stored)
-        for page in _pages(rows):
+        for page in pages(rows, PAGE):
             numbers = _among(row[0] for row in page)
             with changing(write.session, "code", (incident, commitment), numbers):
                 connection.execute(statement(f"UPDATE code SET {settings} WHERE {numbers}"), stored)
@@ -317,18 +310,6 @@ def _among(numbers: Iterable[int]) -> str:
     return f"id IN ({', '.join(str(int(number)) for number in numbers)})"
 
 
-def _messages_of(session: Session, incident: str, people: Collection[int]) -> list[Any]:
-    """Return person, state and id of the messages to these people."""
-    released = session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
-    here = (col(DeliveryRow.incident) == incident, col(DeliveryRow.notice).in_(released))
-    found: list[Any] = []
-    for page in _pages(sorted(set(people))):
-        query = select(DeliveryRow.person, DeliveryRow.state, DeliveryRow.id)
-        found += session.exec(query.where(*here, col(DeliveryRow.person).in_(page))).all()
-    return found
-
-
-def _pages(items: Iterable[Item]) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while page := list(islice(rest, PAGE)):
-        yield page
+def _released(session: Session, incident: str) -> Sequence[str]:
+    """Return the notices of the incident that left."""
+    return session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()

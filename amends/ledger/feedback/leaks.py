@@ -1,9 +1,8 @@
 """Leaks in the ledger: texts from people that hold the contact data of somebody else in the list."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -15,6 +14,7 @@ from amends.domain.incident.event_kind import EventKind
 from amends.domain.incident.incident import Incident
 from amends.ledger.incident.incidents import happened, note_alert, version_row
 from amends.ledger.people.opt_outs import people_of, reader_of
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.tables.incident import IncidentRow
 from amends.ledger.tables.people import PersonRow
@@ -157,9 +157,9 @@ def _owners(session: Session, incident: str, asked: Iterable[Indexes]) -> Owners
             together.setdefault(column, set()).update(indexes)
     owners: Owners = {}
     for column, indexes in together.items():
-        for chunk in _chunks(indexes):
+        for page in pages(indexes, CHUNK):
             theirs: Any = getattr(PersonRow, column)
-            query = select(theirs, PersonRow.number).where(PersonRow.incident == incident, col(theirs).in_(chunk))
+            query = select(theirs, PersonRow.number).where(PersonRow.incident == incident, col(theirs).in_(page))
             for index, number in session.exec(query):
                 owners.setdefault((column, bytes(index)), set()).add(number)
     return owners
@@ -170,9 +170,3 @@ def _whose(owners: Owners, asked: Indexes) -> set[int]:
     return {
         number for column, indexes in asked.items() for index in indexes for number in owners.get((column, index), ())
     }
-
-
-def _chunks(indexes: Collection[bytes]) -> Iterator[list[bytes]]:
-    rest = iter(indexes)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk

@@ -8,7 +8,6 @@ page, everything is sealed with the new key and opened with either.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +29,7 @@ from amends.ledger.forget.personal import (
 )
 from amends.ledger.forget.rows import noting_sum
 from amends.ledger.people.people import contact_place
-from amends.ledger.store.bulk import among, listed
+from amends.ledger.store.bulk import among, listed, pages
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.schema import all_rows
 from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
@@ -163,9 +162,9 @@ class Rotation:
         with self._store.read() as session:
             rows = session.exec(rows_of(table, PeopleFilter(incident)))
             seal = self._store.seal(session, incident)
-            names = iter([table.key_of(row) for row in rows if _stale(seal, table, row)])
+            names = [table.key_of(row) for row in rows if _stale(seal, table, row)]
         sealed = 0
-        while page := list(islice(names, PAGE)):
+        for page in pages(names, PAGE):
             with self._store.write() as write:
                 seal = self._store.seal(write.session, incident)
                 for name in page:

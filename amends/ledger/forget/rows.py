@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
-from itertools import islice
 from secrets import token_bytes
 from typing import Any
 
@@ -24,6 +23,7 @@ from amends.ledger.forget.personal import (
     names_of_files,
     personal_tables,
 )
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.encryption import INDEX_BYTES, Seal
 from amends.ledger.store.session import ENGINE, Store, Transaction
 from amends.ledger.store.sums import changing, changing_these
@@ -70,9 +70,9 @@ def _forget_table(
     store: Store, whose: PeopleFilter, table: PersonalTable, now: datetime, *, destroyed: bool = False
 ) -> int:
     with store.read() as session:
-        names = iter(keys_of(session, table, whose))
+        names = keys_of(session, table, whose)
     changed = 0
-    while page := list(islice(names, PAGE)):
+    for page in pages(names, PAGE):
         with store.write() as write:
             seal = None if destroyed else store.seal(write.session, whose.incident)
             changed += forget_page(write, seal, table, page, now)

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
@@ -28,7 +27,7 @@ from amends.ledger.people.people import (
     spelled_person,
     store_element_sets,
 )
-from amends.ledger.store.bulk import make_room, take_stock
+from amends.ledger.store.bulk import make_room, pages, take_stock
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
 from amends.ledger.store.session import ENGINE, Store, Transaction, incident_row
@@ -93,12 +92,11 @@ class Incidents:
         census, running = Census(), hashlib.sha256()
         connection, statement = session.connection(), insert_people(session)
         make_room(connection)
-        rest = iter(people)
-        while chunk := list(islice(rest, CHUNK)):
-            running.update("".join(map(spelled_person, chunk)).encode())
-            rows = [person_values(self._store.keys, incident, seal, person) for person in chunk]
+        for page in pages(people, CHUNK):
+            running.update("".join(map(spelled_person, page)).encode())
+            rows = [person_values(self._store.keys, incident, seal, person) for person in page]
             connection.exec_driver_sql(statement, rows)
-            census.see(chunk)
+            census.see(page)
         take_stock(connection, "person")
         return census.counts(running.hexdigest())
 

@@ -32,7 +32,7 @@ from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, TextName
 from amends.ledger.notice.audience import in_audience
 from amends.ledger.notice.bad_addresses import ADDRESSED, INDEXES, usable
-from amends.ledger.store.bulk import DELIVERY, on_postgresql
+from amends.ledger.store.bulk import DELIVERY, on_postgresql, pages
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import RestoredNoticeRow, ToldOtherwiseRow
 from amends.ledger.tables.people import PersonRow, PreferenceRow
@@ -72,8 +72,8 @@ class FirstMessages:
         part = self._part(after, last)
         kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
         people = self._without_messages(part, after, last)
-        for start in range(0, len(kinds), MOST_KINDS):
-            connection.execute(self._first_messages(people, kinds[start : start + MOST_KINDS]))
+        for page in pages(kinds, MOST_KINDS):
+            connection.execute(self._first_messages(people, page))
         # On SQLite a transaction that writes is alone, so that people cannot have been changed meanwhile.
         if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")

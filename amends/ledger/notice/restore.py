@@ -22,7 +22,7 @@ from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.relay_log import RelayLog
 from amends.domain.team.member import Member
 from amends.ledger.notice.first_messages import addressees
-from amends.ledger.store.bulk import on_postgresql
+from amends.ledger.store.bulk import on_postgresql, pages
 from amends.ledger.store.encryption import Keys
 from amends.ledger.store.marker_files import missed
 from amends.ledger.store.session import Store, Transaction, must_approve
@@ -332,8 +332,7 @@ def _remember(session: Session, left: Iterable[str]) -> set[str]:
 
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), PAGE):
-        page = rows[start : start + PAGE]
+    for page in pages(rows, PAGE):
         with changing_these(session, "logged_message", (), "key", [row["key"] for row in page]):
             session.execute(insert(LoggedMessageRow), page)
 

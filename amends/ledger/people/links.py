@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger.people.people import ADDRESS_INDEXES, CHUNK, link_index
-from amends.ledger.store.bulk import among, listed
+from amends.ledger.store.bulk import among, listed, pages
 from amends.ledger.store.encryption import Keys
 from amends.ledger.tables.deliver import DeliveryRow
 from amends.ledger.tables.notice import ReleaseRow
@@ -89,8 +89,7 @@ def _addresses(whose: Any) -> tuple[Any, ...]:
 
 def _of(session: Session, query: Any, column: str, numbers: Iterable[int]) -> Iterator[Any]:
     """Yield the rows of the query for the people whose `column`, number or guardian, is one of these numbers."""
-    connection, wanted = session.connection(), list(numbers)
+    connection = session.connection()
     chosen = text(among(connection, f"person.{column}"))
-    for start in range(0, len(wanted), CHUNK):
-        page = chosen.bindparams(ids=listed(connection, wanted[start : start + CHUNK]))
-        yield from session.execute(query.where(page)).all()
+    for page in pages(numbers, CHUNK):
+        yield from session.execute(query.where(chosen.bindparams(ids=listed(connection, page)))).all()

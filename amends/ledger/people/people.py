@@ -15,6 +15,7 @@ from amends.domain.base.errors import NotInLedger
 from amends.domain.channel.channel import FURTHER, addresses
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Hold, Person, hold_for
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.encryption import Keys, Seal
 from amends.ledger.store.session import Store
 from amends.ledger.store.sums import changing
@@ -100,9 +101,9 @@ class People:
         listed = (PersonRow.incident == incident, col(PersonRow.gone_at).is_(None))
         found: dict[str, int] = {}
         with self._store.read() as session:
-            for start in range(0, len(indexes), CHUNK):
-                page = col(PersonRow.ref_index).in_(list(indexes)[start : start + CHUNK])
-                query = select(PersonRow.ref_index, PersonRow.number).where(*listed, page)
+            for page in pages(indexes, CHUNK):
+                chosen = col(PersonRow.ref_index).in_(page)
+                query = select(PersonRow.ref_index, PersonRow.number).where(*listed, chosen)
                 found |= {indexes[index]: number for index, number in session.exec(query)}
         return found
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
@@ -63,6 +64,16 @@ UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND state
 """
 FEW_MORE = 1.5
 """The size of a range that is read whole for the numbers in it, as a multiple of how many they are."""
+
+
+Item = TypeVar("Item")
+
+
+def pages(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of this size, the last one shorter; a database takes only so many values at once."""
+    rest = iter(items)
+    while page := list(islice(rest, size)):
+        yield page
 
 
 def on_postgresql(connection: Connection) -> bool:

@@ -14,6 +14,7 @@ from amends.domain.feedback.question import Urgency
 from amends.domain.feedback.queue.queue import QuestionLine, QueueFilter, QueuePage
 from amends.ledger.feedback.answering import MOST_IDS, texts_place
 from amends.ledger.feedback.question_rows import question_place, question_row
+from amends.ledger.store.bulk import pages
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.sealing import ALTERED, Sealer, named
 from amends.ledger.store.session import Store
@@ -73,8 +74,7 @@ class QuestionQueue:
         found: list[QuestionLine] = []
         with self._store.read() as session:
             seal = self._store.seal(session, incident)
-            for start in range(0, len(numbers), MOST_NAMED):
-                these = numbers[start : start + MOST_NAMED]
+            for these in pages(numbers, MOST_NAMED):
                 query = select(QUESTION).where(QUESTION.c.incident == incident, QUESTION.c.id.in_(these))
                 found += _lines(session, incident, seal, self._checked(session, query))
         return tuple(sorted(found, key=lambda line: (line.reply_due_at, line.id)))
