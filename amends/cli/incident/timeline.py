@@ -23,7 +23,7 @@ def timeline(
     """Show what waits for whom, what is expected, and what was done."""
     desk: Desk = ctx.obj
     at = now()
-    case = desk.ledger.views.timeline(incident, at)
+    case = desk.ledger.views.timeline(incident, at, domains=True)
     shown = timeline_of(case, at, timedelta(days=days))
     sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, fitted).items())
     heading = f"{shown.incident}: {shown.title}\n{standing(shown)}"

@@ -15,5 +15,3 @@ class EventKind(StrEnum):
     """A time that was named for the next update and was missed."""
     ALARM = "alarm"
     """An alarm that Prefect was told of, by its key."""
-    LEAK = "leak"
-    """A question that holds contact data of other people of the list."""

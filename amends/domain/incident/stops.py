@@ -30,5 +30,6 @@ class StoppedDomain:
     """A recipient domain whose servers refuse our mail by their policy, so that mail to it waits."""
 
     domain: str = field(repr=False)
+    """Empty where the name is not to be seen, as in Prefect."""
     why: str
     at: datetime

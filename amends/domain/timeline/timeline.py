@@ -346,8 +346,9 @@ def domains_stopped(case: TimelineView) -> Iterator[WaitingTask]:
     for stopped_domain in case.stopped_domains:
         left_there = left if len(case.stopped_domains) == 1 else f"{left} for such domains"
         since = f"{minute(stopped_domain.at)} ({stopped_domain.why}): {left_there}"
-        what = f"{stopped_domain.domain} refuses our mail by its policy since {since}"
-        do = f"amends deliver {case.incident.id} {named} --domain {stopped_domain.domain} --as NAME"
+        domain = stopped_domain.domain or f"a domain that `amends timeline {case.incident.id}` names"
+        what = f"{domain} refuses our mail by its policy since {since}"
+        do = f"amends deliver {case.incident.id} {named} --domain {stopped_domain.domain or 'DOMAIN'} --as NAME"
         yield WaitingTask(wait=Wait.STOPPED, what=what, whom=LEAD, do=do)
 
 

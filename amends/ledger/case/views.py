@@ -26,6 +26,7 @@ from amends.ledger.claim.sums import claim_totals
 from amends.ledger.commitment.rows import worded_by
 from amends.ledger.entitlement.remedies import remedy_counts
 from amends.ledger.feedback.contacts import contact_days
+from amends.ledger.feedback.leaks import leaking_questions
 from amends.ledger.feedback.questions import open_leaks
 from amends.ledger.feedback.queue.gaps import many_asked
 from amends.ledger.feedback.survey.surveys import survey_results
@@ -44,7 +45,6 @@ from amends.ledger.tables.incident import IncidentRow, IncidentVersionRow
 
 CAME = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN)
 """The states of people to whom a notice came, or may have come."""
-WATCHED = (EventKind.ALARM, EventKind.LEAK)
 Values = dict[str, Any]
 
 
@@ -60,11 +60,14 @@ class Views:
         with self._read(incident, now) as (session, case):
             return ClosingView(**dict(case), **self._closing(session, case, now))
 
-    def timeline(self, incident: str, now: datetime | None = None) -> TimelineView:
-        """Return the case with all that a timeline tells of it; with `now` also what is overdue, see Cases.read."""
+    def timeline(self, incident: str, now: datetime | None = None, *, domains: bool = False) -> TimelineView:
+        """Return the case with all that a timeline tells of it; with `now` also what is overdue, see Cases.read.
+
+        `domains` gives the names of stopped domains, which are for a terminal alone and never for Prefect.
+        """
         with self._store.read() as session:
             case, row = self._cases.with_row(session, incident, now)
-            watched = self._watched(session, case, row)
+            watched = self._watched(session, case, row, domains=domains)
             return TimelineView(**dict(case), **self._closing(session, case, now), **watched)
 
     def drafting(self, incident: str, now: datetime | None = None) -> DraftView:
@@ -95,16 +98,16 @@ class Views:
             "last_signs": self._last_signs(session, case),
         }
 
-    def _watched(self, session: Session, case: Case, row: IncidentRow) -> Values:
+    def _watched(self, session: Session, case: Case, row: IncidentRow, *, domains: bool) -> Values:
         incident, zone = case.incident.id, case.incident.organisation.timezone
-        events, stops = events_of(session, incident, *WATCHED), stops_of(self._store, session, row)
+        alerts, stops = alerts_of(session, incident), stops_of(self._store, session, row, names=domains)
         return {
-            "alerts": alerts_of(session, incident),
-            "alarms": frozenset(events[EventKind.ALARM]),
+            "alerts": alerts,
+            "alarms": frozenset(events_of(session, incident, EventKind.ALARM)[EventKind.ALARM]),
             "mailboxes": MailboxRuling(row.mailbox_ruling) if row.mailbox_ruling else None,
             "stopped_sends": stops.sends,
             "stopped_domains": stops.domains,
-            "leaks": open_leaks(session, incident, events[EventKind.LEAK]),
+            "leaks": open_leaks(session, incident, leaking_questions(alerts)),
             "many_asked": _many_asked(session, case),
             "contacts": contact_days(session, self._store.cache, incident, zone),
         }

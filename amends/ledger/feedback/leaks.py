@@ -10,9 +10,8 @@ from sqlmodel import Session, col, select
 from amends.domain.base.text import counted
 from amends.domain.feedback.contact_data import Mentioned, international, mentioned
 from amends.domain.incident.alert import Alert, AlertId, AlertKind
-from amends.domain.incident.event_kind import EventKind
 from amends.domain.incident.incident import Incident
-from amends.ledger.incident.incidents import happened, note_alert, version_row
+from amends.ledger.incident.incidents import note_alert, version_row
 from amends.ledger.people.opt_outs import people_of, reader_of
 from amends.ledger.store.bulk import pages
 from amends.ledger.store.session import Store, Transaction, incident_row
@@ -99,12 +98,16 @@ class Leaks:
 
 
 def note_leak(write: Transaction, incident: str, question: int, others: int, now: datetime) -> None:
-    """Record in the caller's transaction, with an alert, that a question holds data of other people."""
-    if happened(write.session, incident, f"question {question}", now, EventKind.LEAK):
-        people = counted(others, "other person", "other people")
-        what = f"question {question} holds contact data of {people} of the list, so data may have leaked to its writer"
-        words = f"{what}: `amends questions show {incident} {question}`"
-        note_alert(write, incident, Alert(AlertId(AlertKind.QUESTION_LEAKS, str(question)), words, now))
+    """Record in the caller's transaction an alert to a question that holds data of other people."""
+    people = counted(others, "other person", "other people")
+    what = f"question {question} holds contact data of {people} of the list, so data may have leaked to its writer"
+    words = f"{what}: `amends questions show {incident} {question}`"
+    note_alert(write, incident, Alert(AlertId(AlertKind.QUESTION_LEAKS, str(question)), words, now))
+
+
+def leaking_questions(alerts: Iterable[Alert]) -> list[int]:
+    """Return the questions of which these alerts say that they hold data of other people."""
+    return [int(alert.id.subject) for alert in alerts if alert.id.kind is AlertKind.QUESTION_LEAKS]
 
 
 def note_leak_in_texts(write: Transaction, incident: str, invitation: str, others: int, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import false
@@ -184,12 +184,8 @@ def add_claim_words(write: Transaction, store: Store, incident: str, asked: NewQ
     return number
 
 
-def open_leaks(session: Session, incident: str, found: Iterable[str]) -> tuple[int, ...]:
-    """Return, of the questions that hold data of other people, those without an answer.
-
-    `found` has the names under which the leaks are recorded.
-    """
-    numbers = [int(name.removeprefix("question ")) for name in found]
+def open_leaks(session: Session, incident: str, numbers: Collection[int]) -> tuple[int, ...]:
+    """Return, of the questions that hold data of other people, those without an answer."""
     waits = (QuestionRow.incident == incident, col(QuestionRow.id).in_(numbers), col(QuestionRow.answered_at).is_(None))
     return tuple(session.exec(select(QuestionRow.id).where(*waits).order_by(col(QuestionRow.id)))) if numbers else ()
 

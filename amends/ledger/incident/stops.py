@@ -125,13 +125,15 @@ class RecordedStops:
         return [row for row in rows if row.id in stopped and stopped[row.id].domain == domain]
 
 
-def stops_of(store: Store, session: Session, row: IncidentRow) -> StandingStops:
-    """Return the stops of this row's incident; none once its data was destroyed."""
+def stops_of(store: Store, session: Session, row: IncidentRow, *, names: bool) -> StandingStops:
+    """Return the stops of this row's incident, with or without the domains' names; none once its data was destroyed."""
     if not (row.stops and row.wrapped_key):
         return StandingStops()
     rows = _rows(session, row.id)
     sends = tuple(StoppedSend(stop.notice, stop.part, stop.why, stop.at) for stop in rows if stop.part)
-    return StandingStops(sends, tuple(_domains(store, session, row.id, rows).values()))
+    stopped = _domains(store, session, row.id, rows) if names else {}
+    nameless = (StoppedDomain("", stop.why, stop.at) for stop in rows if not (stop.part or stop.id in stopped))
+    return StandingStops(sends, (*stopped.values(), *nameless))
 
 
 def _rows(session: Session, incident: str, *of: ColumnElement[bool]) -> Sequence[StopRow]:

@@ -76,7 +76,7 @@ def people(count: int, domain: str = "mail.example", first: int = 1) -> list[Per
 
 
 def tasks(rig: Rig) -> list[WaitingTask]:
-    found = waiting_tasks(rig.ledger.views.timeline(INCIDENT, rig.clock()), rig.clock())
+    found = waiting_tasks(rig.ledger.views.timeline(INCIDENT, rig.clock(), domains=True), rig.clock())
     return [task for task in found if task.wait is Wait.STOPPED]
 
 

@@ -155,7 +155,8 @@ def test_a_text_in_a_survey_is_an_alert_about_nobody(ledger_on_sqlite: Ledger) -
 
 def test_question_and_alarm_are_stored_together(opened: Ledger) -> None:
     """A fault while the alarm is written leaves no question either, so the text that comes again raises it."""
-    broken = "CREATE TRIGGER broken BEFORE INSERT ON event WHEN NEW.kind = 'leak' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    when = "BEFORE INSERT ON alert WHEN NEW.kind = 'question_leaks'"
+    broken = f"CREATE TRIGGER broken {when} BEGIN SELECT RAISE(ABORT, 'no'); END"
     with opened.store.engine.begin() as connection:
         connection.execute(text(broken))
     with pytest.raises(LedgerError):

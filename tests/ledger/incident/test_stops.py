@@ -11,9 +11,11 @@ from amends.domain.incident.alert import AlertId, AlertKind
 from amends.domain.incident.stops import LONGEST_REASON, StoppedDomain, StoppedSend
 from amends.domain.people.person import MailboxRuling
 from amends.domain.team.member import Member, TeamRole
+from amends.domain.timeline.timeline import Wait, waiting_tasks
 from amends.ledger import Ledger
 from amends.ledger.store.schema import all_tables
 from amends.ledger.tables.incident import StopRow
+from flows.run.artifacts import timeline_page
 from tests.builders import NOW, a_person, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE
 
@@ -64,7 +66,7 @@ def test_a_long_reason_is_cut(opened: Ledger) -> None:
 def test_a_stop_says_what_was_recorded_whatever_its_words(opened: Ledger, why: str) -> None:
     opened.stops.send_stopped(INCIDENT, "a notice: of two words", "email", why, NOW)
     opened.stops.stop_domain(INCIDENT, NOTICE, DOMAIN, why, NOW)
-    case, words = opened.views.timeline(INCIDENT, NOW), " ".join(why.split())
+    case, words = opened.views.timeline(INCIDENT, NOW, domains=True), " ".join(why.split())
     assert case.stopped_sends == (StoppedSend("a notice: of two words", "email", words, NOW),)
     assert case.stopped_domains == (StoppedDomain(DOMAIN, words, NOW),)
 
@@ -96,7 +98,21 @@ def test_a_domain_that_does_not_open_holds_up_no_other(opened: Ledger) -> None:
     with opened.store.write() as write:
         write.session.get_one(StopRow, (INCIDENT, 1)).sealed_domain = b"damaged"
     assert opened.stops.domains(INCIDENT) == {"other.example"}
-    assert [stop.domain for stop in opened.views.timeline(INCIDENT, NOW).stopped_domains] == ["other.example"]
+    stops = opened.views.timeline(INCIDENT, NOW, domains=True).stopped_domains
+    assert {stop.domain for stop in stops} == {"other.example", ""}
+
+
+def test_what_waits_names_a_domain_only_where_names_are_asked_for(opened: Ledger) -> None:
+    """The names are for a terminal: a page in Prefect has none."""
+    opened.stops.stop_domain(INCIDENT, NOTICE, DOMAIN, WHY, NOW)
+    seen, named = (opened.views.timeline(INCIDENT, NOW, domains=domains) for domains in (False, True))
+    (task,) = [task for task in waiting_tasks(seen, NOW) if task.wait is Wait.STOPPED]
+    assert DOMAIN not in f"{task} {timeline_page(seen, NOW)}"
+    assert f"`amends timeline {INCIDENT}` names" in task.what
+    assert task.do == f"amends deliver {INCIDENT} NOTICE --domain DOMAIN --as NAME"
+    (task,) = [task for task in waiting_tasks(named, NOW) if task.wait is Wait.STOPPED]
+    assert task.what.startswith(f"{DOMAIN} refuses our mail")
+    assert task.do == f"amends deliver {INCIDENT} NOTICE --domain {DOMAIN} --as NAME"
 
 
 def test_a_stopped_domain_is_known_after_the_key_was_rotated(opened: Ledger) -> None:
