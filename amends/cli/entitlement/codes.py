@@ -186,7 +186,6 @@ def _place(take_up: TakeUp | None) -> str:
 
 def _refuse_known(desk: Desk, file: Path, found: "Sequence[PlacedCode]") -> None:
     """Raise ContentError that names each code of the file that a stock has already."""
-    from amends.content.entitlement.codes import shortened
     from amends.content.file.codes import Code
 
     known = desk.ledger.codes.elsewhere([one.code.code for one in found])
@@ -194,13 +193,12 @@ def _refuse_known(desk: Desk, file: Path, found: "Sequence[PlacedCode]") -> None
         Finding(found[one.position].place, Code.DUPLICATE_KEY, f"{one.commitment} of {one.incident} has this code")
         for one in known
     ]
-    if findings:
-        raise ContentError(*shortened(file, findings))
+    _refuse(file, findings)
 
 
 def _known(desk: Desk, incident: str, commitment: str, file: Path, mapped: object = None) -> "tuple[PlacedCode, ...]":
     """Return the codes of a file about a stock. Raises ContentError for one that the stock lacks or that is free."""
-    from amends.content.entitlement.codes import read_known_codes, shortened
+    from amends.content.entitlement.codes import read_known_codes
     from amends.content.feedback.columns import NO_MAP, ColumnMap
     from amends.content.file.codes import Code
 
@@ -214,9 +212,16 @@ def _known(desk: Desk, incident: str, commitment: str, file: Path, mapped: objec
         for one, state in zip(found, states, strict=True)
         if state in wrong
     ]
+    _refuse(file, findings)
+    return found
+
+
+def _refuse(file: Path, findings: Sequence[Finding]) -> None:
+    """Raise ContentError with the first findings, if there are any."""
+    from amends.content.entitlement.codes import shortened
+
     if findings:
         raise ContentError(*shortened(file, findings))
-    return found
 
 
 def _row(one: OwnCode) -> tuple[object, ...]:

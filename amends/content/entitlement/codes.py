@@ -3,7 +3,7 @@
 No finding, no log and no repr holds a code: a place names each one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -80,7 +80,7 @@ def _read(
     return tuple(found)
 
 
-def shortened(path: Path, findings: list[Finding]) -> list[Finding]:
+def shortened(path: Path, findings: Sequence[Finding]) -> list[Finding]:
     """Return the first findings, and one that counts the others."""
     rest = len(findings) - MOST_FINDINGS
     more = [Finding(str(path), findings[0].code, f"there are {rest} findings more")] if rest > 0 else []

@@ -21,7 +21,7 @@ TELLS = tuple(state for state, person in PERSON_STATE.items() if person in COUNT
 LEFT = (*TELLS, DeliveryState.BOUNCED)
 """The states of messages whose words somebody may have read: those that tell, and those that came back later."""
 PAGE = 10_000
-"""The most persons of one statement."""
+"""The most rows, or persons, of one statement."""
 PERSON = col(PersonRow.number)
 
 

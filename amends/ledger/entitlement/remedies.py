@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, insert, update
+from sqlalchemy import and_, func, insert
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
@@ -23,6 +23,7 @@ from amends.domain.entitlement.remedy import (
 )
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.per_person import PerPerson
+from amends.ledger.entitlement.change import change_each
 from amends.ledger.entitlement.corrections import correct_told, told_a_result
 from amends.ledger.entitlement.entitled import PAGE, PERSON, entitled, has_remedy
 from amends.ledger.entitlement.told_results import ToldResult
@@ -281,13 +282,6 @@ def _refused(
 def _store(
     write: Transaction, row: CommitmentRow, outcomes: Mapping[int, RemedyOutcome], by: str, now: datetime
 ) -> None:
-    mine = (*_of(row), col(RemedyRow.person) == bindparam("whose"))
-    change = (
-        update(RemedyRow)
-        .where(*mine)
-        .values(state=bindparam("now_state"), word=bindparam("now_word"), changed_at=now, settled_by=by)
-    )
-    for page in pages(sorted(outcomes), PAGE):
-        said = [{"whose": one, "now_state": outcomes[one].state.value, "now_word": outcomes[one].word} for one in page]
-        with changing_these(write.session, "remedy", (row.incident, row.id), "person", page):
-            write.session.connection().execute(change, said)
+    settled = {"changed_at": now, "settled_by": by}
+    new = {person: settled | {"state": one.state.value, "word": one.word} for person, one in outcomes.items()}
+    change_each(write.session, RemedyRow, (row.incident, row.id), "person", new)

@@ -21,13 +21,14 @@ from amends.domain.entitlement.code import (
 )
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.team.member import Member
+from amends.ledger.entitlement.change import change_each
 from amends.ledger.entitlement.code_rows import index_of, of, opened, place_of, reason_place, rows_where
 from amends.ledger.entitlement.entitled import LEFT, messages_to
 from amends.ledger.entitlement.giving import give_to, these
-from amends.ledger.store.bulk import on_postgresql, pages, spelled, statement
+from amends.ledger.store.bulk import on_postgresql, pages, statement
 from amends.ledger.store.session import Store, Transaction, incident_row, must_approve
 from amends.ledger.store.sums import changing
-from amends.ledger.tables.commitment import CodeStockRow
+from amends.ledger.tables.commitment import CodeRow, CodeStockRow
 from amends.ledger.tables.notice import ReleaseRow
 
 PAGE = 500
@@ -199,7 +200,10 @@ class CodeStocks:
             if free := [position for row, position in rows if of(row, "state") == CodeState.FREE]:
                 raise NotAllowed(f"{len(free)} of these codes were given to nobody")
             new = [row for row, _ in rows if of(row, "state") == CodeState.GIVEN]
-            self._change(write, incident, commitment, new, now, state=CodeState.REDEEMED.value)
+            redeemed = {"state": CodeState.REDEEMED.value, "ended_at": now}
+            change_each(
+                write.session, CodeRow, (incident, commitment), "id", dict.fromkeys((row[0] for row in new), redeemed)
+            )
             void = tuple(position for row, position in rows if of(row, "state") == CodeState.VOID)
             numbers = {"codes": len(new), "void": len(void)}
             write.note(now, incident, "codes redeemed", commitment, actor=by, **numbers)
@@ -273,24 +277,16 @@ class CodeStocks:
             if state in HAD_IT:
                 told.setdefault(person, []).append(number)
         seal = self._store.seal(write.session, incident)
-        for row in rows:
-            index = of(row, "code_index")
-            why = seal.close(reason.strip(), reason_place(incident, index))
-            said = ",".join(map(str, sorted(told.get(of(row, "person") or 0, ()))))
-            changed = {"state": CodeState.VOID.value, "told_in": said, "sealed_reason": why}
-            self._change(write, incident, commitment, [row], now, **changed)
-
-    def _change(
-        self, write: Transaction, incident: str, commitment: str, rows: Sequence[Any], now: datetime, **changed: Any
-    ) -> None:
-        """Store the new values of these rows, with the time at which they ended."""
-        connection = write.session.connection()
-        stored = changed | {"ended_at": spelled(connection, now)}
-        settings = ", ".join(f"{name} = :{name}" for name in stored)
-        for page in pages(rows, PAGE):
-            numbers = _among(row[0] for row in page)
-            with changing(write.session, "code", (incident, commitment), numbers):
-                connection.execute(statement(f"UPDATE code SET {settings} WHERE {numbers}"), stored)
+        ended = {"state": CodeState.VOID.value, "ended_at": now}
+        changed = {
+            row[0]: ended
+            | {
+                "told_in": ",".join(map(str, sorted(told.get(of(row, "person") or 0, ())))),
+                "sealed_reason": seal.close(reason.strip(), reason_place(incident, of(row, "code_index"))),
+            }
+            for row in rows
+        }
+        change_each(write.session, CodeRow, (incident, commitment), "id", changed)
 
 
 def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine, ...]:
@@ -304,10 +300,6 @@ def stock_of(session: Session, incident: str, now: datetime) -> tuple[StockLine,
         StockLine(commitment=commitment, variant=CodeVariant(variant), **counts)
         for (commitment, variant), counts in sorted(found.items())
     )
-
-
-def _among(numbers: Iterable[int]) -> str:
-    return f"id IN ({', '.join(str(int(number)) for number in numbers)})"
 
 
 def _released(session: Session, incident: str) -> Sequence[str]:
