@@ -1,6 +1,7 @@
 """A result that a message told is put right for one person, and each message keeps what it told."""
 
 import pytest
+from sqlalchemy import event
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.entitlement.remedy import RemedyOutcome, ResultCorrection, RightOutcome
@@ -8,7 +9,7 @@ from amends.ledger import Ledger
 from amends.ledger.entitlement.remedies import Corrected
 from amends.ledger.entitlement.told_results import ToldResult, words_of
 from amends.ledger.forget.rows import forget_whole
-from tests.builders import NOW
+from tests.builders import NOW, a_commitment, an_incident
 from tests.delivery.sending import INCIDENT
 from tests.ledger.entitlement.remedy_scene import (
     KEPT,
@@ -16,6 +17,7 @@ from tests.ledger.entitlement.remedy_scene import (
     MOVED,
     REPLACED,
     SOUND,
+    WORDS,
     promised,
     send,
     tell,
@@ -156,3 +158,23 @@ def test_destroyed_corrections_stay_counted(ledger_on_sqlite: Ledger) -> None:
     assert told(ledger_on_sqlite) == {}
     assert len(ledger_on_sqlite.cases.read(INCIDENT, NOW).result_corrections) == 1
     assert ledger_on_sqlite.audit.disagreements() == ()
+
+
+def asks_for_corrections(ledger: Ledger) -> bool:
+    """Whether reading the case asks the database for corrections of results."""
+    asked: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(ledger.store.engine, "before_cursor_execute", note)
+    ledger.cases.read(INCIDENT, NOW)
+    event.remove(ledger.store.engine, "before_cursor_execute", note)
+    return any("result_correction" in statement for statement in asked)
+
+
+def test_a_case_asks_for_corrections_only_where_results_are_owed(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
+    assert not asks_for_corrections(ledger_on_sqlite)
+    ledger_on_sqlite.commitments.add(INCIDENT, [(a_commitment(id=LOCKS, per_person=WORDS), ())], "lena", NOW)
+    assert asks_for_corrections(ledger_on_sqlite)
