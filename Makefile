@@ -45,6 +45,7 @@ check: $(INSTALLED) ## format, lint, types, import rules, layout, declared depen
 	$(BIN)/ruff format $(if $(CI),--check) .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/test_layout.py
 	$(BIN)/deptry .

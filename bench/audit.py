@@ -51,7 +51,7 @@ def fill(ledger: Ledger, entries: int) -> None:
             rows.append(entry(seq))
             rows[-1].mac = previous = chain.mac(previous, rows[-1])
         with ledger.store.engine.execution_options(writes=True).begin() as connection:
-            connection.execute(AuditRow.__table__.insert(), [row.model_dump() for row in rows])  # type: ignore[attr-defined]
+            connection.execute(AuditRow.__table__.insert(), [row.model_dump() for row in rows])
     ledger.store.note_newest()
 
 

@@ -128,7 +128,7 @@ def _approved(ledger: Ledger, people: int, *, coded: bool) -> Draft:
     audience = ledger.notices.audience(incident.id, EVERYONE)
     readers = Readers(audience.digest, audience.people, audience.readers)
     facts, wanted = ledger.incidents.facts_digest(incident.id), Wanted("first-notice", "first-notice", EVERYONE)
-    drafted = draft(ledger.cases.read(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
+    drafted = draft(ledger.views.drafting(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
     if coded and not all(code_slot(OFFER) in variant.text for variant in drafted.variants):
         raise SystemExit("the letter has no room for the code")
     ledger.notices.draft(drafted, _now())

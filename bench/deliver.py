@@ -51,7 +51,7 @@ from amends.domain.notice.notice import Draft, Variant
 from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
-from amends.ledger import Claim, Keys, Ledger
+from amends.ledger import Keys, Ledger
 from amends.settings import ANCHOR_FILE
 
 STORY = library() / "examples" / "stolen-terminals"
@@ -111,10 +111,10 @@ def _make_ready(ledger: Ledger, notice: str, home: Path, settings: ChannelSettin
 def _leave_unmarked() -> None:
     """Let each message leave at once, here and in what is forked from here, and write answers down in large groups."""
 
-    def at_once(_group_commit: GroupCommit, _claim: Claim, then: Called) -> None:
+    def at_once(_group_commit: object, _claim: object, then: Called) -> None:
         asyncio.get_running_loop().call_soon(then, None)
 
-    GroupCommit.mark = at_once  # type: ignore[method-assign]
+    GroupCommit.mark = at_once  # type: ignore[assignment, method-assign]
     group_commit.GATHER_SECONDS = UNMARKED_SECONDS
 
 
@@ -213,7 +213,7 @@ def approved(ledger: Ledger, count: int, settings: ChannelSettings, name: str = 
     audience = ledger.notices.audience(incident.id, EVERYONE)
     readers = Readers(audience.digest, audience.people, audience.readers)
     facts, wanted = ledger.incidents.facts_digest(incident.id), Wanted("first-notice", "first-notice", EVERYONE)
-    whole = draft(ledger.cases.read(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
+    whole = draft(ledger.views.drafting(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
     drafted = whole.model_copy(update={"variants": tuple(map(_short, whole.variants))})
     ledger.notices.draft(drafted, _now())
     asyncio.run(look_over(ledger, drafted, settings, LINKS, _now()))

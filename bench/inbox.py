@@ -129,7 +129,8 @@ def _taken(ledger: Ledger, folder: Path) -> tuple[Intake, float, float]:
 
 def _cpu() -> float:
     """Seconds of CPU of this process and of the processes that read the mails."""
-    return sum(getattr(resource.getrusage(who), kind) for who in WHO for kind in ("ru_utime", "ru_stime"))
+    used = [resource.getrusage(who) for who in WHO]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _require_whole(options: Namespace, first: Intake, again: Intake, asked: int) -> None:

@@ -76,7 +76,6 @@ def a_case(steps: int) -> Case:
         version=1,
         state=IncidentState.OPEN,
         opened_at=OPENED,
-        author="mei",
         audience=AudienceCounts(),
         playbook=Playbook.model_validate(playbook),
         events={"opened": OPENED, "assessed": OPENED, "notified": OPENED},

@@ -67,7 +67,7 @@ class Tree:
     def commands(self) -> dict[str, Sequence[str]]:
         """Every process that is measured, by its name."""
         amends = str(self.python.with_name("amends"))
-        commands = {_name(words): (amends, *words) for words in COMMANDS}
+        commands: dict[str, Sequence[str]] = {_name(words): (amends, *words) for words in COMMANDS}
         return commands | {f"import {module}": (str(self.python), "-c", f"import {module}") for module in MODULES}
 
     def cost(self, command: Sequence[str]) -> Cost:
@@ -78,7 +78,9 @@ class Tree:
         wall, process.returncode = time.perf_counter() - began, os.waitstatus_to_exitcode(status)
         with process:
             if process.returncode not in (0, 3):
-                raise SystemExit(f"{command} ended with {process.returncode}: {process.stderr.read()[-1500:]!r}")
+                raise SystemExit(
+                    f"{command} ended with {process.returncode}: {process.stderr and process.stderr.read()[-1500:]!r}"
+                )
         return Cost(wall, used.ru_utime + used.ru_stime)
 
     def _amends(self, *words: str) -> str:

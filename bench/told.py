@@ -72,7 +72,7 @@ WHERE person.incident = :incident AND {whom} ORDER BY person.number
 ALL, FEW, REST = "person.number > 0", "person.number % 100 = 0", "person.number % 100 <> 0"
 OLD_CAUSE, NEW_CAUSE = Cause.EXTERNAL_ATTACK, Cause.INSIDER
 OLD_VECTOR, NEW_VECTOR = Vector.PHISHING, Vector.RANSOMWARE
-TOLD = (
+TOLD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("notice-1", FEW, {StatementKey.CAUSE: OLD_CAUSE}),
     ("notice-1", REST, {StatementKey.CAUSE: NEW_CAUSE}),
     ("notice-2", ALL, {StatementKey.VECTOR: OLD_VECTOR}),
@@ -149,8 +149,8 @@ def tell(ledger: Ledger, people: int, notices: int) -> None:
     audience = ledger.notices.audience(file.id, EVERYONE)
     readers = Readers(audience.digest, audience.people, audience.readers)
     facts, wanted = ledger.incidents.facts_digest(file.id), Wanted("first-notice", "first-notice", EVERYONE)
-    whole = draft(ledger.cases.read(file.id), wording, step, 1, wanted, readers, LINKS, facts, BEGUN)
-    later = [(f"notice-{one}", ALL, {}) for one in range(4, notices + 1)]
+    whole = draft(ledger.views.drafting(file.id), wording, step, 1, wanted, readers, LINKS, facts, BEGUN)
+    later: list[tuple[str, str, dict[str, str]]] = [(f"notice-{one}", ALL, {}) for one in range(4, notices + 1)]
     for hours, (notice, whom, said) in enumerate([*TOLD, *later], 1):
         _release(ledger, _saying(whole, notice, said, BEGUN + timedelta(hours=hours)), whom)
     if ledger.store.path is None:
@@ -182,7 +182,7 @@ def _saying(whole: Draft, notice: str, said: dict[str, str], at: datetime) -> Dr
 
 def _release(ledger: Ledger, drafted: Draft, whom: str) -> None:
     version = ledger.notices.draft(drafted, drafted.dated)
-    named = {"incident": drafted.incident, "notice": drafted.notice, "version": version}
+    named: dict[str, Any] = {"incident": drafted.incident, "notice": drafted.notice, "version": version}
     with ledger.store.write() as write:
         write.session.add(ReleaseRow(**named, binding=drafted.binding, prepared=drafted.people, at=drafted.dated))
         write.session.flush()

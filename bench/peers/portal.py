@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 from urllib.parse import urlencode
 
 from amends.cli.home.up import answers, free_port
@@ -140,7 +141,7 @@ def _request(path: str, body: str, number: int) -> str:
     return "\r\n".join((*lines, "", body))
 
 
-def _told(heard: dict[str, dict[str, int]], kept: int, portal_cpu: float) -> Flooded:
+def _told(heard: dict[str, Any], kept: int, portal_cpu: float) -> Flooded:
     by_status: Counter[str] = Counter()
     for answer, count in heard["answers"].items():
         by_status[answer.rpartition(" ")[2]] += count
