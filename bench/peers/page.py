@@ -11,14 +11,21 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """One sentence; how busy it was belongs to it."""
+    """One sentence; how busy it was belongs to it, and which commit was measured."""
     told = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = (line.partition(":")[2].strip() for line in told if line.startswith("model name"))
     model, load = next(names, platform.machine()), os.getloadavg()[0]
     return (
         f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, "
-        f"{_node()}; load {load:.1f} before; {datetime.now(UTC):%Y-%m-%d}."
+        f"{_node()}; load {load:.1f} before; {datetime.now(UTC):%Y-%m-%d}{_commit()}."
     )
+
+
+def _commit() -> str:
+    """The commit that was measured, where the checkout is one of git."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=8", "HEAD"]
+    asked = subprocess.run(git, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    return f", commit {asked.stdout.strip()}" if asked and not asked.returncode else ""
 
 
 def _node() -> str:
