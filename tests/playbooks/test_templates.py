@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from amends.domain.assess.assess import CONTENT
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.channel.sms import Encoding, segments
+from amends.domain.law.addendum import GENERAL
 from amends.domain.lint.extract import links
 from amends.domain.lint.lint import CHINESE_AT_MOST, GRADE_AT_MOST, SMS_FINE, WORDS_AT_MOST, stated
 from amends.domain.lint.readability import grade, sentences, words
@@ -250,6 +251,32 @@ def test_an_email_with_facts_names_this_persons_own_data() -> None:
         notices=("first-notice", "update", "correction", "closing"), channel=ChannelKind.EMAIL, sparse=False
     )
     assert failing(emails, lambda notice: Slot.YOUR_DATA.mark in notice.drafted) == []
+
+
+def test_a_first_letter_lists_the_data_under_its_heading() -> None:
+    """As California asks under "What information was involved" (Cal. Civ. Code 1798.82(d)(1))."""
+    letters = chosen(notices=("first-notice",), channel=ChannelKind.EMAIL, sparse=False)
+    assert failing(letters, lambda notice: Slot.YOUR_DATA.mark in notice.parts["what_it_means"]) == []
+
+
+def test_an_sms_says_that_its_reader_is_concerned_and_how_to_ask() -> None:
+    """The nature of the incident alone does not tell a reader that their data was in it."""
+    texts = chosen(notices=("first-notice",), channel=ChannelKind.SMS, reader=Reader.SELF, sparse=False, letter=GENERAL)
+    yours = {"en": ("Your data was in it.", "or our website"), "zh-CN": ("您的信息在本次泄露之列", "或官网")}
+    assert failing(texts, lambda notice: all(words in notice.text for words in yours[notice.setting.locale])) == []
+
+
+def test_news_has_its_own_heading_in_a_correction() -> None:
+    """News is not printed as if it had been wrong."""
+    full = chosen(notices=("correction",), detailed=True, sparse=False, letter=GENERAL)
+    new = {"en": "### What is new", "zh-CN": "### 最新进展"}
+    told = {"en": "We wrote: ", "zh-CN": "我们曾写："}
+
+    def parted(notice: Rendered) -> bool:
+        wrong, _, news = notice.parts["what_is_new"].partition(new[notice.setting.locale])
+        return told[notice.setting.locale] in wrong and bool(news) and told[notice.setting.locale] not in news
+
+    assert failing(full, parted) == []
 
 
 @pytest.mark.parametrize("channel", [ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE])
