@@ -65,7 +65,7 @@ def test_a_kept_promise_is_not_promised_again(locale: str, said: str) -> None:
     ("locale", "kept"),
     [
         ("en", "**Kept person by person; your page says how yours stands:**"),
-        ("zh-CN", "**逐人兑现，您的情况请看专属页面**："),
+        ("zh-CN", "**已逐一办理，结果见您的专属页面**："),
     ],
 )
 @pytest.mark.parametrize("notice", ["first-notice", "update"])

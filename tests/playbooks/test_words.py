@@ -36,6 +36,7 @@ PORTAL = set(
     faq_title faq_empty faq_dated faq_link
     answer_corrected_on answer_closed_on answer_was_wrong objected_on objection_button objection_why objection_send objection_thanks
     reply_subject reply_hello reply_asked reply_answer reply_wrong reply_closed reply_not_satisfied reply_not_satisfied_mail reply_thanks
+    reply_contact
     reply_sms reply_sms_wrong reply_sms_correction
     claim_title claim_intro claim_intro_open claim_over claim_currency claim_amount claim_text claim_holder claim_number
     claim_bank claim_account_why claim_files claim_files_from claim_files_needed claim_send claim_sent claim_yours claim_made

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.cli.terminal.text import table
-from amends.domain.assess.assess import highest_count
+from amends.domain.assess.assess import people_affected
 from amends.domain.base.audience import EVERYONE
 from amends.domain.base.text import minute
 from amends.domain.base.value import Moment, Value
@@ -167,7 +167,7 @@ def _what(step: Step, people: int | None, last: datetime | None, done_by: dateti
 def people_of(case: Case, step: Step) -> int | None:
     """Return how many people the step's audience has; None while that is not known."""
     if step.audience == EVERYONE:
-        return highest_count(case.incident, case.audience)
+        return people_affected(case.incident, case.audience).most
     return case.audience.by_segment.get(step.audience, 0) if case.audience.people else None
 
 

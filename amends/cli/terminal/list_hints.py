@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from amends.domain.base.text import counted, listed
 from amends.domain.case.outline import Outline
 from amends.domain.people.locales import in_words, rule_command
+from amends.domain.people.number import to_amend
 
 
 def list_hints(case: Outline) -> Iterator[str]:
@@ -16,11 +17,10 @@ def list_hints(case: Outline) -> Iterator[str]:
             f"{in_words(without)}, and the incident file has no texts for them. No notice to them can be drafted until "
             f"you write these, or rule in which language they are told: {rule}"
         )
-    stated = incident.facts.people
-    if stated.stands and stated.value and audience.people and stated.value.is_apart_from(audience.people):
+    if way_out := to_amend(incident, audience.people):
         yield (
             f"facts.people and the list disagree: the list has {audience.people:,}. No notice that names the number "
-            "can be drafted until you correct the list or amend the fact: {min: 200} is at least, {max: 300} is up to"
+            f"can be drafted until you correct the list or amend {way_out}"
         )
     if apart := audience.not_in_the_facts(incident.facts):
         kinds = listed([f"{kind} ({counted(people, 'person', 'people')})" for kind, people in sorted(apart.items())])

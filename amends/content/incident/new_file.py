@@ -166,7 +166,10 @@ def new_incident_file(answers: Answers, at: datetime) -> str:
             "organisation": _organisation(answers),
             "times": _times(answers),
             "facts": dict(_facts(answers)),
-            "residences": Noted(UNKNOWN, "people by country or state, until there is a list: {DE: 1200, US-WA: 40}"),
+            "residences": Noted(
+                UNKNOWN, "people by country or state, as far as the list lacks them: {DE: 1200, US-WA: 40}"
+            ),
+            "list_is": Noted(UNKNOWN, "first_part while more people are still to be listed; whole when all are"),
             "texts": _texts(),
             "commitments": Noted(
                 UNKNOWN, "what you promise: [{use: account-recheck}]; `amends commitments library` lists what there is"

@@ -38,7 +38,7 @@ NEEDED = frozenset(
         "reply_sms",
         "reply_sms_wrong",
         "reply_sms_correction",
-        "contact_title",
+        "reply_contact",
         "we_never_ask",
     }
 )
@@ -148,7 +148,7 @@ class ReplyComposer:
     def _reach(self, phrases: Phrases) -> str:
         contacts, locale = self._incident.organisation.contacts, phrases.locale
         ways = (contacts.phone, contacts.email, text_for(contacts.hours, locale))
-        return "\n".join((f"{phrases.portal['contact_title']}:", *filter(None, ways), phrases.portal["we_never_ask"]))
+        return "\n".join((phrases.portal["reply_contact"], *filter(None, ways), phrases.portal["we_never_ask"]))
 
     def _sms(self, phrases: Phrases, content: ReplyContent, to: ReplyReader) -> str:
         """Return the whole answer when it fits, else where to read it. Raises TooLong."""

@@ -12,6 +12,7 @@ from amends.domain.incident.elements import ELEMENTS, vague
 from amends.domain.incident.facts import (
     BreachType,
     Certainty,
+    Count,
     DataCategory,
     Exfiltration,
     ExfiltrationEvidence,
@@ -22,6 +23,7 @@ from amends.domain.incident.facts import (
 )
 from amends.domain.incident.incident import Incident
 from amends.domain.law.applicability import Law, Ruled, duties_of
+from amends.domain.law.condition import PeopleRange
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.jurisdiction import UNKNOWN_COUNTRY, homes
 from amends.domain.people.person import AudienceCounts
@@ -117,11 +119,12 @@ steady rhythm that people can rely on."""
 def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, law: Law) -> Assessment:
     """Return the assessment of this version of the incident file and this audience, as known now."""
     incident = _with_one_sector(incident)
-    people = highest_count(incident, audience)
+    affected = people_affected(incident, audience)
+    people = affected.most
     parts = components(incident.facts, people)
     stance = STANCES[band(parts)]
     risk, rules = risk_to_people(incident.facts, people)
-    ruled = duties_of(incident, audience, risk, people, law, now)
+    ruled = duties_of(incident, audience, risk, affected, law, now)
     tell, because = _tell_people(risk, ruled.duties)
     return Assessment(
         version=version,
@@ -168,8 +171,7 @@ def _addenda(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[st
 
 def homes_of(incident: Incident, audience: AudienceCounts, law: Law) -> dict[str, int]:
     """Return all people affected by the place where they live, as the list says, else as the incident file does."""
-    at_most = highest_count(incident, audience)
-    return homes(audience.by_place, incident.residences, law.table.also_called, at_most)
+    return homes(audience.by_place, incident.residences, law.table.also_called, people_affected(incident, audience))
 
 
 def _stands(duty: Duty, addressee: Addressee) -> bool:
@@ -192,19 +194,27 @@ def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled, l
     return tuple(dict.fromkeys((*about_facts, *about_people, *_late_awareness(incident, ruled), *ruled.questions)))
 
 
-def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
-    """Return the highest possible number of people affected, or None when nobody can say."""
-    stated = incident.facts.people
-    counts = [audience.people or sum(incident.residences.values()) or None]
-    counts.append(stated.value.max if stated.stands and stated.value else None)
-    return max((count for count in counts if count is not None), default=None)
+def people_affected(incident: Incident, audience: AudienceCounts) -> PeopleRange:
+    """Return how many people are affected: the larger of what the facts, the list and the residences count.
+
+    The end is open while the list does not have everybody and the facts name no highest number.
+    """
+    stated = incident.facts.people.value if incident.facts.people.stands else None
+    said = stated or Count()
+    placed, listed = sum(incident.residences.values()), audience.people
+    lacking = incident.lacks_people(listed or placed)
+    counted = max(listed, placed) if lacking else listed or placed
+    least = max(said.min or 0, listed - audience.guardians, placed if lacking else 0)
+    if said.max is None and (lacking or not counted):
+        return PeopleRange(least, None)
+    return PeopleRange(least, max(said.max or 0, counted))
 
 
 def _affected(incident: Incident, audience: AudienceCounts) -> tuple[Affected, ...]:
-    if audience.by_category:
+    if audience.by_category and not incident.lacks_people(audience.people):
         counted = audience.by_category.items()
         return tuple(Affected(category=DataCategory(name), people=people) for name, people in counted)
-    people = highest_count(incident, audience)
+    people = people_affected(incident, audience).most
     return tuple(Affected(category=category, people=people) for category in touched(incident.facts) or ())
 
 
@@ -260,7 +270,7 @@ def _matters(name: str, facts: Facts) -> bool:
 
 
 def _questions_about_people(incident: Incident, audience: AudienceCounts, law: Law) -> Iterator[str]:
-    if highest_count(incident, audience) is None:
+    if people_affected(incident, audience).most is None:
         yield "How many people are touched, at the most?"
     places = homes_of(incident, audience, law)
     if not places or UNKNOWN_COUNTRY in places:

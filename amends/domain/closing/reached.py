@@ -17,6 +17,7 @@ UNREACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 
 def everyone_reached(case: ClosingView, now: datetime) -> Iterator[Missing]:
     """Yield the people whom no first notice has reached, as long as nothing stands for telling them."""
+    yield from _not_listed(case)
     first = [notice for notice in case.notices if case.tells_first(notice) and notice.begun_at]
     waits = [one for notice in first if (one := _waits(case, notice))]
     yield from waits
@@ -31,6 +32,21 @@ def everyone_reached(case: ClosingView, now: datetime) -> Iterator[Missing]:
     unreached = {notice.id: count for notice in first if (count := _count(notice, UNREACHED))}
     if unreached and not demanded and not ends:
         yield from _by_our_page(case, first, unreached, now)
+
+
+def _not_listed(case: ClosingView) -> Iterator[Missing]:
+    """Yield that people are missing from the list, as the lead ruled or the facts say."""
+    incident, listed = case.incident, case.audience.people
+    if incident.lacks_people(listed):
+        yield Missing(
+            criterion=Criterion.EVERYONE_REACHED,
+            about="list",
+            state=f"{listed}",
+            what=f"the list does not have everybody yet ({counted(listed, 'person', 'people')})",
+            owner=TeamRole.LEAD,
+            ends=f"`amends audience correct {incident.id} FILE` with all, then `amends incident amend FILE` with "
+            "`list_is: whole`",
+        )
 
 
 def _waits(case: ClosingView, notice: NoticeStatus) -> Missing | None:

@@ -22,7 +22,7 @@ from amends.domain.entitlement.code import reminded_of
 from amends.domain.entitlement.remedy import corrected_by
 from amends.domain.feedback.queue.gaps import ManyAsked
 from amends.domain.incident.commitment import CodePlace, Commitment, CommitmentState, TakeUp, fate, said_when_kept
-from amends.domain.incident.facts import Certainty, Count, Facts, RecipientKind
+from amends.domain.incident.facts import Certainty, Facts, RecipientKind
 from amends.domain.incident.incident import NATURE, STORY_STATES, Incident, News, StatementKey
 from amends.domain.incident.per_person import DECLINED
 from amends.domain.notice.bounds import LESS, TooMuch
@@ -402,7 +402,9 @@ class Writer:
             "many_asked": self._many_asked(locale),
             "faq_page": f"{self._links.page(case.incident.id, locale)}questions",
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
-            "people": SaidText(say_count(phrases, people_known(case)), StatementKey.PEOPLE),
+            "people": SaidText(
+                say_count(phrases, case.incident.people_stated(case.audience.people)), StatementKey.PEOPLE
+            ),
             **_known(case.incident.facts),
             "session": self._session(phrases),
             "severity": str(assessed.band if assessed else Severity.HIGH),
@@ -648,12 +650,6 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
         "officer": text_for(contacts.officer, locale),
         "sms_signature": organisation.sms_signature or "",
     }
-
-
-def people_known(case: DraftView) -> Count:
-    """Return the number of people by the facts; where the facts name none, the size of the list."""
-    stated, listed = case.incident.facts.people, case.audience.people or None
-    return stated.value if stated.stands and stated.value else Count(min=listed, max=listed)
 
 
 def _story(incident: Incident, locale: str) -> dict[str, str]:

@@ -243,7 +243,7 @@ def people_counted(context: FilingContext) -> HowMany | None:
     """Return the number of people, or None when nobody knows.
 
     A confirmed number of the facts counts when the audience agrees; else the audience's number, else the number or the
-    limits of the facts, else the sum of the residences.
+    limits of the facts, else the sum of the residences. An audience that does not have everybody is only the least.
     """
     audience, stated = context.case.audience, context.facts.people
     value = stated.value if stated.stands and stated.value else NO_LIMITS
@@ -252,8 +252,11 @@ def people_counted(context: FilingContext) -> HowMany | None:
     agrees = one is not None and (not counted or counted - audience.guardians <= one <= counted)
     if agrees and stated.sure(value):
         return HowMany(one, exact=True)
-    if audience.people:
+    more = context.case.incident.lacks_people(audience.people)
+    if audience.people and not more:
         return HowMany(audience.people, exact=value == NO_LIMITS and not audience.guardians, limits=value)
+    if value == NO_LIMITS and more and audience.people:
+        return HowMany(None, limits=Count(min=audience.people))
     if value == NO_LIMITS:
         return HowMany(counted) if counted else None
     return HowMany(one) if one is not None else HowMany(None, limits=value)

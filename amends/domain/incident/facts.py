@@ -13,6 +13,8 @@ Hours = Annotated[float, Field(ge=0, le=24 * LONGEST.days)]
 
 APART = 0.02
 """The largest difference between the number of people in the facts and in the list that needs no ruling, as a share."""
+FEW = 3
+"""The difference in people that needs no ruling either, however small the number is."""
 
 
 class Certainty(StrEnum):
@@ -256,10 +258,13 @@ class Count(Unfinished):
             raise ValueError("min is above max")
         return self
 
-    def is_apart_from(self, listed: int) -> bool:
-        """Return True when this number and that of a list are so far apart that a person must rule."""
-        too_many = self.max is not None and listed > self.max * (1 + APART)
-        return too_many or (self.min is not None and listed < self.min * (1 - APART))
+    def is_exceeded_by(self, listed: int) -> bool:
+        """Return True when a list has so many more people than this number that a person must rule which is right."""
+        return self.max is not None and listed > self.max + max(self.max * APART, FEW)
+
+    def is_short_of(self, listed: int) -> bool:
+        """Return True when a list has so many people less than this number that it cannot be the whole list."""
+        return self.min is not None and listed < self.min - max(self.min * APART, FEW)
 
 
 class DataHolder(Unfinished):

@@ -22,7 +22,7 @@ from amends.domain.base.value import (
     is_unknown,
 )
 from amends.domain.incident.commitment import PlannedCommitment
-from amends.domain.incident.facts import Facts
+from amends.domain.incident.facts import Count, Facts
 
 CLOCK_EVENTS = frozenset(
     """
@@ -294,6 +294,13 @@ class News(Value):
     """The facts that the text states, such as cause or people; its readers count as told of these."""
 
 
+class ListExtent(StrEnum):
+    """The extent of a list of people, as the incident lead rules it."""
+
+    WHOLE = "whole"
+    FIRST_PART = "first_part"
+
+
 class Ruling(Value):
     """A lawyer's decision that a duty does or does not apply in this incident; the decision record shows it."""
 
@@ -315,7 +322,10 @@ class Incident(Unfinished):
     times: Times = Times()
     facts: Facts = Facts()
     residences: dict[Place, int] = {}
-    """People per country or state (DE, US-WA), when there is no audience file yet."""
+    """People per country or state (DE, US-WA): all of them, also those whom the list does not have yet."""
+    list_is: ListExtent = ListExtent.WHOLE
+    """`first_part` while more people are to be listed: those who are listed are told, `facts.people` is the number, and
+    its end is open where the facts give none."""
     rulings: dict[str, Ruling] = {}
     """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
     texts: dict[Locale, Story] = {}
@@ -332,6 +342,22 @@ class Incident(Unfinished):
         if not isinstance(times, dict) or (day := _day(times.get("occurred"))) is None:
             return given
         return {**given, "times": {**times, "occurred": _whole(day, _zone(given.get("organisation")))}}
+
+    def lacks_people(self, listed: int) -> bool:
+        """Return True when a list of this many people is not everybody: by the lead's ruling, or by the facts."""
+        stated = self.facts.people
+        short = stated.stands and stated.value is not None and stated.value.is_short_of(listed)
+        return short or self.list_is is ListExtent.FIRST_PART
+
+    def people_stated(self, listed: int) -> Count:
+        """Return the number of people that notices give: that of the facts, else that of the list.
+
+        The end is open for a list that is the first part.
+        """
+        stated = self.facts.people
+        if stated.stands and stated.value:
+            return stated.value
+        return Count(min=listed or None, max=None if self.lacks_people(listed) else listed or None)
 
     @property
     def default_locale(self) -> str:

@@ -42,11 +42,11 @@ class Ruled:
 
 
 def duties_of(
-    incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+    incident: Incident, audience: AudienceCounts, risk: Risk, people: PeopleRange, law: Law, now: datetime
 ) -> Ruled:
     """Return every duty of this incident as known now.
 
-    `people` is the highest possible number of people affected, None while nobody can say. An id ends with @PLACE when
+    `people` is the number of people affected. An id ends with @PLACE when
     each place has a duty of its own. The duty that is due earliest to each recipient is marked as first.
     """
     return _TableReading(incident, audience, risk, people, law, now).ruled()
@@ -56,7 +56,7 @@ class _TableReading:
     """One reading of the table of duties, for one incident at one time."""
 
     def __init__(
-        self, incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+        self, incident: Incident, audience: AudienceCounts, risk: Risk, people: PeopleRange, law: Law, now: datetime
     ) -> None:
         self._incident, self._risk, self._people = incident, risk, people
         self._law, self._table = law, law.table
@@ -108,7 +108,7 @@ class _TableReading:
             judge(reach.regime.when, circumstances),
             judge(row.when, circumstances),
         ]
-        if reach.residents.least == 0 and reach.residents.most:
+        if reach.residents.least == 0 and reach.residents.possible and self._homes:
             answers.append(Verdict(Truth.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
         if reach.regime.stands_for:
             answers.append(Verdict(Truth.MAYBE, ("nobody has looked up the law there",)))
@@ -117,15 +117,14 @@ class _TableReading:
         return Verdict.all_of(answers)
 
     def _circumstances(self, reach: RegimeReach) -> Circumstances:
-        stated = self._incident.facts.people
-        said = stated.value.min if stated.value and stated.stands and stated.value.min else 0
-        least, country = self._homes.people or said, reach.places[0][:2]
+        most, country = self._people.most, reach.places[0][:2]
+        least = self._homes.people or self._people.least
         return Circumstances(
             facts=self._incident.facts,
             organisation=self._incident.organisation,
             risk=self._risk,
-            people=PeopleRange(least if self._people is None else min(least, self._people), self._people),
-            residents=reach.residents if self._homes.people else PeopleRange(0, self._people),
+            people=PeopleRange(least if most is None else min(least, most), most),
+            residents=reach.residents if self._homes.people else PeopleRange(0, most),
             largest_state=self._homes.largest_state(country),
             states={self._named((state,)): there for state, there in self._homes.states(country).items()},
             minors=self._minors,
@@ -179,7 +178,7 @@ class _TableReading:
 
     def _living_there(self, reach: RegimeReach) -> int | None:
         """Return how many people are known to live there, 0 when surely nobody does, or None when nobody can say."""
-        return reach.residents.least or (None if reach.residents.most or not self._homes else 0)
+        return reach.residents.least or (None if reach.residents.possible or not self._homes else 0)
 
     def _timing(self, reach: RegimeReach, row: DutyRow) -> dict[str, object]:
         clocks, start = self._clocks, self._clocks.start(row.of)
@@ -208,7 +207,7 @@ class _TableReading:
     def _why(self, reach: RegimeReach, verdict: Verdict) -> str:
         seat = self._incident.organisation.established_in
         homes = self._named(reach.homes or reach.places)
-        live_there = f"{reach.residents} people live in {homes}" if reach.residents.most else ""
+        live_there = f"{reach.residents} people live in {homes}" if self._homes and reach.residents.possible else ""
         here = {seat, seat and seat[:2]} & set(reach.places)
         seated = f"the organisation is established in {self._named((seat,))}" if seat and here else ""
         unsaid = "" if self._homes else "nobody has said where the people live"

@@ -28,6 +28,11 @@ class PeopleRange:
     least: int
     most: int | None
 
+    @property
+    def possible(self) -> bool:
+        """Return True when there may be anybody at all."""
+        return self.most is None or self.most > 0
+
     def over(self, limit: int) -> Truth:
         """Return YES when there surely are more people than the limit, NO when there cannot be, else MAYBE."""
         if self.least > limit:

@@ -10,6 +10,8 @@ from amends.domain.law.regime import DutyRow, DutyTable, Regime
 
 UNKNOWN_COUNTRY = ""
 """The country of people whose residence is not known."""
+UNKNOWN = PeopleRange(0, None)
+"""The number of people while nobody can say anything of it."""
 NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -29,18 +31,21 @@ class RegimeReach:
 
 
 def homes(
-    listed: Mapping[str, int], stated: Mapping[str, int], also_called: Mapping[str, str], at_most: int | None = None
+    listed: Mapping[str, int],
+    stated: Mapping[str, int],
+    also_called: Mapping[str, str],
+    affected: PeopleRange = UNKNOWN,
 ) -> dict[str, int]:
     """Return the people by place: as listed, then as stated in the incident file, the rest under UNKNOWN_COUNTRY.
 
     The stated places count while there is no list, and for people whom the list does not place: those without a
-    country, and those of `at_most` people affected who are not listed.
+    country, and those of all people affected who are not listed.
     """
     found, stated = _under_one_code(listed or stated, also_called), _under_one_code(stated, also_called)
     if not found:
         return {}
     unplaced = found.pop(UNKNOWN_COUNTRY, 0)
-    unplaced = max(unplaced, (at_most or 0) - sum(found.values()))
+    unplaced = max(unplaced, (affected.least if affected.most is None else affected.most) - sum(found.values()))
     for place, people in _shares(_not_listed(stated, found), unplaced).items():
         found[place] = found.get(place, 0) + people
         unplaced -= people
@@ -76,11 +81,12 @@ class Homes:
         listed: Mapping[str, int],
         organisation: Organisation,
         table: DutyTable,
-        at_most: int | None = None,
+        affected: PeopleRange = UNKNOWN,
         stated: Mapping[str, int] = NOWHERE,
     ) -> None:
         """Take the people by place, as `homes` joins the list with what the incident file states."""
-        self._people = homes(listed, stated, table.also_called, at_most)
+        self._people = homes(listed, stated, table.also_called, affected)
+        self._open = affected.most is None and affected.least > 0
         self._table = table
         seat = organisation.established_in or ""
         self._seat, self._regulated = table.also_called.get(seat, seat), organisation.regulated or ()
@@ -117,7 +123,7 @@ class Homes:
             yield reach
         elif country in reach.regime.places:
             yield replace(reach, places=(country,), suffix=f"@{country}", homes=reach.places, seat=self._seat)
-        elif not any(self._residents(place, 0).most for place in reach.places):
+        elif not any(self._residents(place, 0).possible for place in reach.places):
             yield reach
         else:
             for place in reach.places:
@@ -134,21 +140,25 @@ class Homes:
         country = place[:2]
         if place == country:
             known = sum(people for home, people in self._people.items() if home[:2] == place)
-            return PeopleRange(known, known + from_anywhere)
+            return self._range(known, known + from_anywhere)
         known, unsaid = self._people.get(place, 0), self._people.get(country, 0)
         in_no_state = 0 if country in self._table.unknown_state else unsaid
-        return PeopleRange(known, known + in_no_state + from_anywhere)
+        return self._range(known, known + in_no_state + from_anywhere)
+
+    def _range(self, least: int, most: int) -> PeopleRange:
+        """Return the range, with an open end where anybody is known to live, or may live, and the number is open."""
+        return PeopleRange(least, None if self._open and most else most)
 
     def largest_state(self, country: str) -> PeopleRange:
         """Return how many people live in the state of this country where most of them live."""
         largest = max((people.least for people in self.states(country).values()), default=0)
-        return PeopleRange(largest, largest + self._in_no_state(country) if self else None)
+        return self._range(largest, largest + self._in_no_state(country)) if self else UNKNOWN
 
     def states(self, country: str) -> dict[str, PeopleRange]:
         """Return how many people live in each state of this country where somebody is known to live."""
         more = self._in_no_state(country)
         known = {home: people for home, people in self._people.items() if home[:2] == country and home != country}
-        return {home: PeopleRange(people, people + more) for home, people in sorted(known.items())}
+        return {home: self._range(people, people + more) for home, people in sorted(known.items())}
 
     def _in_no_state(self, country: str) -> int:
         """Return how many people may live in any state of this country, because nobody has said where they live."""
@@ -160,7 +170,7 @@ class Homes:
         When there are none, a law of a trade that regulates the organisation applies in all its places, unless the
         seat is known to lie outside a law of several places.
         """
-        places = tuple(place for place in regime.places if self._seated(place) or self._residents(place, 0).most)
+        places = tuple(place for place in regime.places if self._seated(place) or self._residents(place, 0).possible)
         under_it = set(regime.regulated) & set(self._regulated)
         far_away = self._seat and self._seat_country not in regime.places and len(regime.places) > 1
         return regime.places if under_it and not places and not far_away else places
@@ -177,9 +187,10 @@ class Homes:
 
     def _reach(self, regime: Regime, places: tuple[str, ...], suffix: str = "") -> RegimeReach:
         counts = [self._residents(place, 0) for place in places]
-        least, most = sum(count.least for count in counts), sum(count.most or 0 for count in counts)
         elsewhere = self._people.get(UNKNOWN_COUNTRY, 0) if any(places) else 0
-        return RegimeReach(regime, places, PeopleRange(least, most + elsewhere), suffix)
+        least, most = sum(count.least for count in counts), [count.most for count in counts if count.most is not None]
+        together = PeopleRange(least, sum(most) + elsewhere) if len(most) == len(counts) else PeopleRange(least, None)
+        return RegimeReach(regime, places, together, suffix)
 
     def _without_regime(self) -> tuple[str, ...]:
         known = {place for regime in self._table.regimes for place in regime.places if len(place) == len("US")}

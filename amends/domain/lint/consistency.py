@@ -37,6 +37,7 @@ from amends.domain.lint.extract import (
 from amends.domain.lint.readability import sentences
 from amends.domain.notice.notice import Variant
 from amends.domain.notice.wording import say_date
+from amends.domain.people.number import to_amend
 
 DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", "noticed", "learned", "suspected")
 NATURE, PEOPLE_COUNT = "nature", "people_count"
@@ -258,16 +259,14 @@ def people(proof: Proof) -> Iterator[Finding]:
 def counts_apart(known: LintContext) -> Iterator[Finding]:
     """Yield L157 when a notice names the number of people, and the facts and the list are too far apart.
 
-    Nobody can say which of the two is wrong: a person amends the facts, with `min` or `max` where the number is open.
+    Nobody can say which of the two is wrong: a person amends the facts or corrects the list, or rules that more people
+    are still to be listed.
     """
-    fact, listed = known.incident.facts.people, known.audience.people
+    listed = known.audience.people
     states = any(statement.key == StatementKey.PEOPLE for statement in known.draft.statements)
-    if not (states and listed and fact.value and fact.stands):
-        return
-    if fact.value.is_apart_from(listed):
+    if states and (way_out := to_amend(known.incident, listed)):
         what = f"the facts say {_people_in_words(known)}, and the list has {counted(listed, 'person', 'people')}"
-        advice = "correct the list, or amend facts.people: {min: 200} is at least, {max: 300} is up to"
-        yield Finding(known.draft.notice, "L157", what, advice)
+        yield Finding(known.draft.notice, "L157", what, f"correct the list, or amend {way_out}")
 
 
 def data_apart(known: LintContext) -> Iterator[Finding]:

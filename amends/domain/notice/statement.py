@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from amends.domain.base.value import Value
 from amends.domain.incident.commitment import Commitment, fate
-from amends.domain.incident.facts import Certainty, Fact, Facts, Mitigation
+from amends.domain.incident.facts import Certainty, Count, Fact, Facts, Mitigation
 from amends.domain.incident.incident import Incident, StatementKey
 
 COMMITMENT = "commitment:"
@@ -67,7 +67,7 @@ def stated_by(incident: Incident, people: int) -> dict[str, Statement]:
 
     `people` is the number of people in the list, which counts as suspected where the facts name no number.
     """
-    found = [*_times(incident), *_facts(incident.facts), *_people(incident.facts, people), _contact(incident)]
+    found = [*_times(incident), *_facts(incident.facts), *_people(incident, people), _contact(incident)]
     return {one.key: one for one in found if one.value or one.certainty is Certainty.RULED_OUT}
 
 
@@ -166,13 +166,13 @@ PLAIN: Mapping[StatementKey, Callable[[Any], str]] = {
 """The value of a statement from the value of its fact, where it is not one word."""
 
 
-def _people(facts: Facts, listed: int) -> Iterator[Statement]:
-    count = facts.people.value
-    if count and facts.people.stands:
+def _people(incident: Incident, listed: int) -> Iterator[Statement]:
+    fact, count = incident.facts.people, incident.people_stated(listed)
+    if count != Count():
         value = "/".join("" if end is None else str(end) for end in (count.min, count.max))
-        yield Statement(key=StatementKey.PEOPLE, value=value, certainty=facts.people.certainty)
-    elif listed:
-        yield Statement(key=StatementKey.PEOPLE, value=f"{listed}/{listed}", certainty=Certainty.SUSPECTED)
+        yield Statement(
+            key=StatementKey.PEOPLE, value=value, certainty=fact.certainty if fact.stands else Certainty.SUSPECTED
+        )
 
 
 def _contact(incident: Incident) -> Statement:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from amends.cli.terminal.clock import now
-from tests.builders import an_asked
-from tests.cli.conftest import AUDIENCE, INCIDENT, STORY, Office
+from tests.builders import an_asked, story_of_few
+from tests.cli.conftest import AUDIENCE, INCIDENT, Office
 
 REASON = "merged with another incident"
 
@@ -113,7 +113,7 @@ def test_the_reasons_stand_in_the_timeline_and_the_report(office: Office, tmp_pa
 def test_without_a_playbook_it_is_closed_at_once(empty: Office, tmp_path: Path) -> None:
     audience = tmp_path / "audience.csv"
     audience.write_text(AUDIENCE, encoding="utf-8")
-    empty.values("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    empty.values("incident", "open", story_of_few(), "--audience", audience)
     empty.tokens["lena"] = empty.values("team", "add", "lena", "--role", "lead")["token"]
     empty.tokens["omar"] = empty.values("team", "add", "omar", "--role", "legal", by="lena")["token"]
     assert unmet(empty) == {"told"}

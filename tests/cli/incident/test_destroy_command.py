@@ -13,7 +13,8 @@ from amends.domain.channel.message import Message, VariantForm
 from amends.settings import read_settings
 from amends.web.app import create_app
 from channels.outbox import Outbox
-from tests.cli.conftest import AUDIENCE, NOTICE, STORY, Office
+from tests.builders import story_of_few
+from tests.cli.conftest import AUDIENCE, NOTICE, Office
 
 INCIDENT = "over"
 FALSE_ALARM = ("--override", "told", "--reason", "nobody needs to be told")
@@ -36,7 +37,7 @@ def write_to_outbox(office: Office, incident: str, text: str) -> None:
 def closed(office: Office, tmp_path: Path) -> Office:
     """Beside the incident of the office another one that is closed, of which nobody waits for anything."""
     file, audience = tmp_path / "incident.yaml", tmp_path / "people.csv"
-    file.write_text((STORY / "incident.yaml").read_text(encoding="utf-8").replace("id: stolen-terminals", "id: over"))
+    file.write_text(story_of_few().read_text(encoding="utf-8").replace("id: stolen-terminals", "id: over"))
     audience.write_text(AUDIENCE, encoding="utf-8")
     office.values("incident", "open", file, "--audience", audience, by="lena")
     assert office.amends("incident", "close", INCIDENT, *FALSE_ALARM, by="lena").exit_code == 3

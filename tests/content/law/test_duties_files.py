@@ -15,6 +15,7 @@ from amends.content.law.regimes import read_duties
 from amends.domain.base.errors import ContentError
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.applicability import Law, duties_of
+from amends.domain.law.condition import PeopleRange
 from amends.domain.law.duty import Addressee, DutyStanding
 from amends.domain.law.means import ChannelRule
 from amends.domain.law.regime import DutyRow, Regime
@@ -39,7 +40,7 @@ def weekdays(place: str, day: date) -> bool:
 def ruled(homes, risk=Risk.HIGH, **changes):
     people = sum(homes.values())
     audience = an_audience(people=people, by_place=homes)
-    return duties_of(an_incident(**changes), audience, risk, people, Law(TABLE, weekdays), NOW)
+    return duties_of(an_incident(**changes), audience, risk, PeopleRange(0, people), Law(TABLE, weekdays), NOW)
 
 
 def of(found, identity):

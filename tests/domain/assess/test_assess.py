@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from amends.content.law.law import read_law
-from amends.domain.assess.assess import CONTENT, STANCES, assess, highest_count
+from amends.domain.assess.assess import CONTENT, STANCES, assess, people_affected
 from amends.domain.assess.assessment import Assessment, Tone
 from amends.domain.channel.channel import ChannelKind
+from amends.domain.law.condition import PeopleRange
 from amends.domain.people.person import AudienceCounts
 from amends.domain.risk.levels import Severity
 from tests.builders import NOW, an_audience, an_incident
@@ -81,11 +82,32 @@ def test_without_any_number_the_people_affected_are_unknown_not_zero() -> None:
 
 
 def test_an_open_upper_end_counts_as_unknown() -> None:
-    assert highest_count(an_incident(facts={"people": {"min": 500}}), NOBODY) is None
+    assert people_affected(an_incident(facts={"people": {"min": 500}}), NOBODY) == PeopleRange(500, None)
 
 
 def test_a_stated_number_above_the_audience_is_believed() -> None:
-    assert highest_count(an_incident(facts={"people": {"min": 1, "max": 900}}), an_audience()) == 900
+    counted = people_affected(an_incident(facts={"people": {"min": 1, "max": 900}}), an_audience())
+    assert counted == PeopleRange(an_audience().people, 900)
+
+
+@pytest.mark.parametrize(
+    ("stated", "list_is", "listed", "affected"),
+    [
+        ({"min": 61_000}, "whole", 58, PeopleRange(61_000, None)),
+        ({"min": 61_000}, "first_part", 58, PeopleRange(61_000, None)),
+        ({"min": 61_000}, "whole", 61_500, PeopleRange(61_500, 61_500)),
+        (120_000, "first_part", 12, PeopleRange(120_000, 120_000)),
+        (30, "whole", 31, PeopleRange(31, 31)),
+        ("unknown", "first_part", 58, PeopleRange(58, None)),
+        ("unknown", "whole", 58, PeopleRange(58, 58)),
+        (None, "first_part", 2, PeopleRange(40, None)),
+    ],
+)
+def test_a_partial_list_is_not_the_number(stated: Any, list_is: str, listed: int, affected: PeopleRange) -> None:
+    """The larger of fact and list counts, and an open end stays open until the list has everybody."""
+    homes = {} if stated else {"US-MA": 40}
+    incident = an_incident(facts={"people": stated or "unknown"}, list_is=list_is, residences=homes)
+    assert people_affected(incident, AudienceCounts(people=listed)) == affected
 
 
 def test_an_incident_with_no_facts_is_taken_as_very_high() -> None:

@@ -105,6 +105,7 @@ UNKNOWN = an_incident(facts={"cause": None})
         ({"notices": (a_notice(not_told=1),)}, "everyone_reached", "communications"),
         ({"notices": (a_notice(letters=2, people={PersonState.WAITING: 2}),)}, "letters_handed_in", "communications"),
         ({"assessment": an_assessment(duties=(a_duty(),))}, "duties_filed", "legal"),
+        ({"incident": an_incident(list_is="first_part")}, "everyone_reached", "lead"),
         ({"incident": UNKNOWN}, "root_cause_known", "security"),
         ({"incident": an_incident(times={})}, "contained", "security"),
         ({"questions": QuestionCounts(asked=2, open=1)}, "questions_settled", "support"),

@@ -15,7 +15,7 @@ from amends.domain.draft.writer import Links, Readers, Wanted
 from amends.domain.feedback.survey.survey import Estimate, QuestionResult, SurveyResults
 from amends.domain.incident.commitment import CommitmentState, fate
 from amends.domain.incident.facts import Cause, Fact, Facts
-from amends.domain.incident.incident import StatementKey
+from amends.domain.incident.incident import ListExtent, StatementKey
 from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot, TextName
 from amends.domain.notice.statement import Statement, stated_by
@@ -765,11 +765,24 @@ def test_another_value_of_a_statement_needs_other_approvals() -> None:
     assert len(bindings) == 2
 
 
-@pytest.mark.parametrize(("people", "said"), [({"min": 2}, "at least 2"), (4, "4"), (None, "3")])
-def test_the_number_of_people_comes_from_the_facts(people: Any, said: str) -> None:
-    """A text names the number that the facts give, and the size of the list where the facts give none."""
+@pytest.mark.parametrize(
+    ("people", "list_is", "said"),
+    [
+        ({"min": 2}, "whole", "at least 2"),
+        (4, "whole", "4"),
+        (None, "whole", "3"),
+        (None, "first_part", "at least 3"),
+        ({"min": 61_000}, "first_part", "at least 61000"),
+        (120_000, "first_part", "120000"),
+    ],
+)
+def test_the_number_of_people_comes_from_the_facts(people: Any, list_is: str, said: str) -> None:
+    """A text names the number that the facts give, and the size of the list where the facts give none.
+
+    A list that is the first part is the least number, and never the number itself.
+    """
     facts = Facts.model_validate(an_incident().facts.model_dump() | {"people": people})
-    incident = an_incident().model_copy(update={"facts": facts})
+    incident = an_incident().model_copy(update={"facts": facts, "list_is": ListExtent(list_is)})
     case = a_case(incident=incident, events={"opened": NOW, "assessed": NOW}, assessment=an_assessment())
     assert text_of(drafted(words("{{ people }}"), case=case)) == said
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.applicability import Law, Ruled, duties_of
+from amends.domain.law.condition import PeopleRange
 from amends.domain.law.duty import Duty, DutyStanding
 from amends.domain.law.jurisdiction import homes
 from amends.domain.law.regime import DutyTable
@@ -67,7 +68,7 @@ def ruled(table: DutyTable, homes: dict[str, int] | None = None, risk: Risk = Ri
         **changes.pop("organisation", {}),
     }
     incident = an_incident(organisation=organisation, **changes)
-    return duties_of(incident, audience, risk, people, Law(table, weekdays), NOW)
+    return duties_of(incident, audience, risk, PeopleRange(0, people), Law(table, weekdays), NOW)
 
 
 def weekdays(place: str, day: date) -> bool:
@@ -157,7 +158,7 @@ def test_those_whose_home_nobody_named_may_live_anywhere() -> None:
     table = a_table(a_regime(duties=[a_row(when={"residents_over": 500})]))
     seat = {**an_incident().organisation.model_dump(), "established_in": "FR"}
     incident, nobody = an_incident(organisation=seat, residences={"FR": 3}), an_audience(people=0, by_place={})
-    found = duties_of(incident, nobody, Risk.HIGH, 50_000, Law(table, weekdays), NOW)
+    found = duties_of(incident, nobody, Risk.HIGH, PeopleRange(0, 50_000), Law(table, weekdays), NOW)
     duty = only(found)
     assert duty.standing is DutyStanding.MAY_APPLY and "3 to 50,000" in duty.why
     assert only(found, "unknown.").people == 49_997
@@ -492,7 +493,9 @@ def test_business_days_over_undecreed_holidays_need_a_lawyer() -> None:
     """A term in business days that runs over public holidays that nobody has decreed yet needs a lawyer's look."""
     table = a_table(a_regime(duties=[a_row(within={"business_days": 3})]))
     law = Law(table, weekdays, is_estimated=lambda place, year: (place, year) == ("FR", 2026))
-    (duty,) = duties_of(an_incident(), an_audience(by_place={"FR": 3}), Risk.HIGH, 3, law, NOW).duties[-1:]
+    (duty,) = duties_of(an_incident(), an_audience(by_place={"FR": 3}), Risk.HIGH, PeopleRange(0, 3), law, NOW).duties[
+        -1:
+    ]
     assert duty.lawyer_needed == ("the public holidays of France in 2026 are not certain yet",)
 
 
@@ -603,7 +606,7 @@ def test_the_file_places_people_whom_no_list_places(
     """The homes that the incident file states count for people without a country in the list, and for those whom the
     list does not have; where the list places everybody, the list counts.
     """
-    assert homes(listed, stated, {"PR": "US-PR"}, at_most) == found
+    assert homes(listed, stated, {"PR": "US-PR"}, PeopleRange(0, at_most)) == found
 
 
 def test_the_states_with_many_people_are_named() -> None:
@@ -636,7 +639,7 @@ def test_what_is_only_recommended_is_no_duty_and_never_late() -> None:
 def test_minors_are_seen_by_the_facts_or_by_the_list(facts: dict[str, Any], listed: int, standing: str | None) -> None:
     table = a_table(a_regime(duties=[a_row(when={"minors": True})]))
     audience = an_audience(people=3, by_place={"FR": 3}, by_flag={"minor": listed})
-    found = duties_of(an_incident(facts=facts), audience, Risk.HIGH, 3, Law(table, weekdays), NOW)
+    found = duties_of(an_incident(facts=facts), audience, Risk.HIGH, PeopleRange(0, 3), Law(table, weekdays), NOW)
     assert [duty.standing for duty in found.duties if duty.id == "law.people"] == ([standing] if standing else [])
 
 
