@@ -202,6 +202,8 @@ class ReceiptCause(StrEnum):
     OPTED_OUT = "opted_out"
     COMPLAINT_OPEN = "complaint_open"
     """Optional messages pause until the person's complaint is settled."""
+    OVERTAKEN = "overtaken"
+    """The letter tells how a commitment stood, and another notice tells how it stands now."""
     CODE_REDEEMED = "code_redeemed"
     """The message reminds the person of a code that was redeemed before it left."""
     NO_ADDRESS = "no_address"

@@ -23,6 +23,7 @@ WORDS = {
     ReceiptCause.ERASED: "the person's data was erased",
     ReceiptCause.COMPLAINT_OPEN: "a complaint of the person is open",
     ReceiptCause.CODE_REDEEMED: "the code was redeemed before the reminder left",
+    ReceiptCause.OVERTAKEN: "more has become of the promise since, which another notice tells",
     ReceiptCause.BROKEN_OFF: "the sender stopped before an answer came",
     ReceiptCause.NOT_KNOWN: "a backup was restored, and whether it has left is not known",
     ReceiptCause.IN_LOG: "found in the relay's log",

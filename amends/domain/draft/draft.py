@@ -85,19 +85,28 @@ def _commitment_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ..
         for result_correction in case.result_corrections
     ]
     wanted = []
-    for notice in (*made, *_being_made(case), *changed, *corrected):
+    for notice in (*made, *_unfinished(case), *changed, *corrected):
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
             wanted.append(notice)
     return tuple(wanted)
 
 
-def _being_made(case: Case) -> Iterator[Wanted]:
-    """Yield the notices that make commitments and that some people have and others still wait for."""
-    for commitment in case.commitments:
-        notice = case.notice(commitment.made_in)
-        if notice and notice.about == commitment.id and not notice.stage.is_over:
+def _unfinished(case: Case) -> Iterator[Wanted]:
+    """Yield the notices about commitments that some people have and that are not over: letters of theirs wait.
+
+    One that makes a commitment is told to the end, and of the others the one about the latest change.
+    """
+    commitments = {commitment.id: commitment for commitment in case.commitments}
+    for notice in case.notices:
+        commitment = commitments.get(notice.about)
+        if commitment is None or notice.is_over or not notice.releases:
+            continue
+        if notice.id == commitment.made_in:
             yield Wanted(notice.id, MADE, commitment.audience, commitment.id, int(notice.id.rpartition("-")[2]))
+        elif commitment.id not in case.untold:
+            latest = notice_about(commitment, case.changes[commitment.id])
+            yield from (latest,) if latest.id == notice.id else ()
 
 
 def notice_about(commitment: Commitment, change: int) -> Wanted:

@@ -6,7 +6,7 @@ from amends.domain.case.case import Case
 from amends.domain.case.deadlines import Reminder, reminders, wanted_reminders
 from amends.domain.case.states import OccurrenceKind, OccurrenceState, RecordedOccurrence
 from amends.domain.incident.commitment import commit, planned_commitments
-from amends.domain.notice.notice import NoticeStatus
+from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase
 
@@ -62,8 +62,8 @@ def _after(case: Case, occurrence: PlannedOccurrence, at: datetime, wanted: tupl
     happened = {occurrence.step: at} | ({EVENTS[occurrence.phase]: at} if occurrence.phase in EVENTS else {})
     changes: dict[str, object] = {"occurrences": (*others, done), "events": happened | case.events}
     changes["recorded_reminders"] = (*case.recorded_reminders, *_reminders(case, occurrence, at, wanted))
-    if occurrence.phase in (Phase.NOTIFY, Phase.UPDATE):
-        changes["notices"] = tuple(map(_without_next_news, case.notices))
+    told_news = occurrence.phase in (Phase.NOTIFY, Phase.UPDATE)
+    changes["notices"] = tuple(_notice_after(notice, occurrence, told_news=told_news) for notice in case.notices)
     if occurrence.phase is Phase.ASSESS and case.assessment:
         changes["assessment"] = case.assessment.model_copy(update={"version": occurrence.number})
     if occurrence.phase is Phase.NOTIFY and Event.NOTIFIED not in case.events and case.playbook:
@@ -80,10 +80,18 @@ def _done(
     return RecordedOccurrence(kind=kind, step=step, number=number, due_at=due_at, state=done, done_at=at)
 
 
-def _without_next_news(notice: NoticeStatus) -> NoticeStatus:
-    """Return the notice without the time that it named for the next news, because people have had news since."""
-    releases = tuple(release.model_copy(update={"next_news_at": None}) for release in notice.releases)
-    return notice.model_copy(update={"next_news_at": None, "releases": releases})
+def _notice_after(notice: NoticeStatus, occurrence: PlannedOccurrence, *, told_news: bool) -> NoticeStatus:
+    """Return the notice as if the occurrence were done: its own notice has gone.
+
+    When people were told news, no notice names the time of the next news any more.
+    """
+    changes: dict[str, object] = {}
+    if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number) and not notice.is_over:
+        changes |= {"stage": NoticeStage.SENT, "current": True}
+    if told_news:
+        releases = tuple(release.model_copy(update={"next_news_at": None}) for release in notice.releases)
+        changes |= {"next_news_at": None, "releases": releases}
+    return notice.model_copy(update=changes) if changes else notice
 
 
 def _reminders(

@@ -1,6 +1,7 @@
 """Cases in the ledger: read the whole case of an incident, in one consistent view."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -241,12 +242,9 @@ class Cases:
             .order_by(col(NoticeRow.drafted_at))
             .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
         )
-        latest: dict[str, NoticeRow] = {}
         rows = session.exec(query).all()
         releases = self._releases(session, incident, {(row.notice, row.version): row for row in rows})
-        for row in rows:
-            if row.notice not in latest or latest[row.notice].version < row.version:
-                latest[row.notice] = row
+        latest = self._latest(session, rows)
         states, people, tries = self._counted(session, incident)
         said, valid = said_of_all(session, incident), in_force(session, incident)
 
@@ -261,6 +259,15 @@ class Cases:
             return _status(session, row, draft, stands, messages, told, now, current=is_current(session, draft, valid))
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
+
+    def _latest(self, session: Session, rows: Iterable[NoticeRow]) -> dict[str, NoticeRow]:
+        """Return the version of each notice that stands: the latest, or the one before an overtaken new draft of it."""
+        latest: dict[str, NoticeRow] = {}
+        for row in sorted(rows, key=lambda row: row.version):
+            redrafted = row.notice in latest and row.stage not in RELEASED
+            if not (redrafted and is_overtaken(session, self._notices.drafted(row))):
+                latest[row.notice] = row
+        return latest
 
     def _next_wave_at(self, session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
         """Return the beginning of the next wave when only people of later waves still wait, or None."""

@@ -20,7 +20,7 @@ from amends.domain.commitment.series import following
 from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
 from amends.ledger.commitment.files import NewFile, store_files
 from amends.ledger.commitment.rows import as_commitment, columns_of, commitments_of
-from amends.ledger.commitment.told import locked_row, may_be_read, not_given
+from amends.ledger.commitment.told import locked_row, may_be_read, not_given, note_change
 from amends.ledger.entitlement.remedies import refuse_owed
 from amends.ledger.store.session import Store, Transaction, incident_row
 from amends.ledger.store.sums import changing
@@ -112,7 +112,7 @@ class Commitments:
             refuse_owed(write, row, now)
             row.state, row.settled_at, row.next_word_at = CommitmentState.KEPT, row.reported_at, None
             row.reviewed_at, row.reviewed_by, row.worded_by = now, by, row.reported_by
-            row.changes += 1
+            note_change(write.session, row, now)
             write.note(now, incident, "commitment kept", commitment, actor=by, reported_by=row.reported_by)
             _renew(write, row, now)
 
@@ -145,7 +145,7 @@ class Commitments:
             else:
                 row.due_at = until
             row.reminded_at = row.escalated_at = row.next_word_at = None
-            row.changes += 1
+            note_change(write.session, row, now)
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
             _renew(write, row, now)
 
@@ -191,7 +191,7 @@ class Commitments:
                 _end_series(write.session, row)
             row.state, row.settled_at, row.next_word_at = state, row.settled_at or now, None
             row.reason, row.worded_by = reason, by
-            row.changes += 1
+            note_change(write.session, row, now)
             write.note(now, incident, f"commitment {state}", commitment, actor=by, series_ends=series)
             _renew(write, row, now)
 
@@ -231,7 +231,7 @@ class Commitments:
         with self._store.write() as write:
             row = _open_row(write.session, incident, commitment)
             row.next_word_at = next_word_at
-            row.changes += 1
+            note_change(write.session, row, now)
             write.note(now, incident, "commitment foreseen late", commitment, next_word=next_word_at.isoformat())
 
     def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:

@@ -18,6 +18,7 @@ from amends.domain.channel.message import ReceiptCause
 from amends.domain.deliver.coded import CodedTexts
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
+from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, TextName, name_parts
 from amends.domain.notice.told import commitments_stated
@@ -409,8 +410,14 @@ def _ruled_now(session: Session, draft: Draft) -> dict[str, str]:
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
-    """Return True when the commitment that the draft is about has changed again since."""
-    return bool(draft.about) and bool(_changed(session, draft.incident, {draft.about: draft.change}))
+    """Return True when the commitment that the draft is about has changed again since, and another notice tells it.
+
+    The notice that makes a commitment tells its new date itself, as long as the commitment is open.
+    """
+    if not draft.about or not _changed(session, draft.incident, {draft.about: draft.change}):
+        return False
+    row = session.get_one(CommitmentRow, (draft.incident, draft.about))
+    return row.made_in != draft.notice or row.state != CommitmentState.OPEN
 
 
 def promises_changed(session: Session, draft: Draft) -> tuple[str, ...]:

@@ -2,10 +2,26 @@
 
 from datetime import timedelta
 
+import pytest
+
 from amends.domain.case.states import OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.forecast import forecast
 from tests.builders import NOW, a_case, a_playbook
+
+
+def drafted(stage: NoticeStage) -> NoticeStatus:
+    return NoticeStatus(
+        id="first-notice",
+        version=1,
+        template="first-notice",
+        step="first-notice",
+        occurrence=1,
+        stage=stage,
+        binding="b",
+        approvals_needed=2,
+        drafted_at=NOW,
+    )
 
 
 def steps(days: int) -> list[tuple[str, timedelta]]:
@@ -44,18 +60,20 @@ def test_no_turn_is_foretold_twice() -> None:
 
 def test_what_waits_for_approval_counts_as_approved_at_once() -> None:
     waiting = RecordedOccurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.WAITING)
-    notice = NoticeStatus(
-        id="first-notice",
-        version=1,
-        template="first-notice",
-        step="first-notice",
-        occurrence=1,
-        stage=NoticeStage.DRAFTED,
-        binding="b",
-        approvals_needed=2,
-        drafted_at=NOW,
-    )
-    case = a_case(events={"opened": NOW, "assessed": NOW}, occurrences=(waiting,), notices=(notice,))
+    events = {"opened": NOW, "assessed": NOW}
+    case = a_case(events=events, occurrences=(waiting,), notices=(drafted(NoticeStage.DRAFTED),))
     found = [(turn.step, turn.due_at - NOW) for turn in forecast(case, NOW, NOW + timedelta(days=4))]
     assert ("update", timedelta(days=3)) in found
     assert "first-notice" not in [step for step, _ in found]
+
+
+@pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING, NoticeStage.SENT])
+def test_a_notice_on_its_way_is_foretold_once(stage: NoticeStage) -> None:
+    """Also when its letters need a new version: then its step was done, and goes on."""
+    letters = stage is NoticeStage.SENT
+    state = OccurrenceState.DONE if letters else OccurrenceState.WAITING
+    recorded = RecordedOccurrence(step="first-notice", number=1, due_at=NOW, state=state)
+    notice = drafted(stage).model_copy(update={"current": not letters, "letters": int(letters)})
+    case = a_case(events={"opened": NOW, "assessed": NOW}, occurrences=(recorded,), notices=(notice,))
+    foretold = [turn.step for turn in forecast(case, NOW, NOW + timedelta(days=30))]
+    assert foretold.count("first-notice") == 1
