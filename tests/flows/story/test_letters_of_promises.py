@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from amends.domain.notice.notice import NoticeStage, PersonState
-from amends.domain.plan.plan import plan
 from amends.domain.people.person import Person
+from amends.domain.plan.plan import plan
 from flows.run.context import using
 from tests.flows.story.test_promises import DAY, FEW, Promising
-from tests.story import APPROVERS, INCIDENT, LEAD, a_context, a_ledger, everybody, opened
+from tests.story import APPROVERS, INCIDENT, LEAD, a_context, a_ledger, opened
 
 HOME = "Example Street 1\n10115 Berlin\nGermany"
 BY_POST = 2
