@@ -26,8 +26,8 @@ def note_change(session: Session, row: CommitmentRow, now: datetime) -> None:
     if row.settled_at is None:
         notices.discard(row.made_in)
     if notices:
-        theirs = (DeliveryRow.incident == row.incident, col(DeliveryRow.notice).in_(notices))
-        letters = update(DeliveryRow).where(*theirs, DeliveryRow.state == DeliveryState.TO_PRINT)
+        theirs = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice).in_(notices))
+        letters = update(DeliveryRow).where(*theirs, col(DeliveryRow.state) == DeliveryState.TO_PRINT)
         held = {"state": DeliveryState.HELD, "cause": ReceiptCause.OVERTAKEN.value, "updated_at": now}
         settle(session, letters.values(**held))
 

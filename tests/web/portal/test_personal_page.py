@@ -70,7 +70,7 @@ def test_a_person_can_change_the_language(li: Visitor) -> None:
     ("lang", "said"),
     [
         ("en", 'Data protection officer: <span dir="auto">Shen Yulan, data protection officer</span>'),
-        ("zh-CN", '个人信息负责人：<span dir="auto">个人信息保护负责人 沈玉兰</span>'),
+        ("zh-CN", '个人信息保护负责人：<span dir="auto">个人信息保护负责人 沈玉兰</span>'),
     ],
 )
 def test_whose_name_stands_among_the_contacts_is_said(ada: Visitor, lang: str, said: str) -> None:
