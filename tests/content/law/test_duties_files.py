@@ -52,8 +52,8 @@ def of(found, identity):
 
 
 def test_the_whole_table_is_there():
-    assert len(TABLE.regimes) == 107
-    assert sum(len(regime.duties) for regime in TABLE.regimes) == 293
+    assert len(TABLE.regimes) == 108
+    assert sum(len(regime.duties) for regime in TABLE.regimes) == 294
     assert TABLE.clock_events.keys() == CLOCK_EVENTS and len(TABLE.clock_events) == 44
 
 
@@ -349,6 +349,19 @@ def test_new_york_hears_within_5_days_of_the_health_department():
     duty = of(ruled({"US-NY": 10}, organisation=organisation, times=told), "us-ny-hipaa.attorney_general")
     assert duty.due_at == datetime(2026, 10, 27, 3, 59, tzinfo=UTC)
     assert "us-ny.individuals" in {one.id for one in found.set_aside}
+
+
+def test_illinois_hears_within_5_days_of_the_health_department():
+    """A covered entity tells the attorney general of Illinois within five business days of telling HHS, however few
+    people are affected; others tell for more than 500 people.
+    """
+    organisation = {**an_incident().organisation.model_dump(), "regulated": ["hipaa_covered_entity"]}
+    told = {"discovered": "2026-10-01T00:00:00Z", "hhs_notified": "2026-10-19T12:00:00Z"}
+    found = ruled({"US-IL": 10}, organisation=organisation, times=told)
+    assert of(found, "us-il-hipaa.attorney_general").due_at == datetime(2026, 10, 27, 4, 59, tzinfo=UTC)
+    assert "us-il.attorney_general" in {one.id for one in found.set_aside}
+    shop = {**an_incident().organisation.model_dump(), "regulated": []}
+    assert "us-il-hipaa.attorney_general" in {one.id for one in ruled({"US-IL": 10}, organisation=shop).set_aside}
 
 
 def test_the_media_of_each_state_with_more_than_500_are_named():
