@@ -53,7 +53,7 @@ def of(found, identity):
 
 def test_the_whole_table_is_there():
     assert len(TABLE.regimes) == 108
-    assert sum(len(regime.duties) for regime in TABLE.regimes) == 294
+    assert sum(len(regime.duties) for regime in TABLE.regimes) == 295
     assert TABLE.clock_events.keys() == CLOCK_EVENTS and len(TABLE.clock_events) == 44
 
 
@@ -362,6 +362,20 @@ def test_illinois_hears_within_5_days_of_the_health_department():
     assert "us-il.attorney_general" in {one.id for one in found.set_aside}
     shop = {**an_incident().organisation.model_dump(), "regulated": []}
     assert "us-il-hipaa.attorney_general" in {one.id for one in ruled({"US-IL": 10}, organisation=shop).set_aside}
+
+
+@pytest.mark.parametrize(
+    ("malicious", "due"), [(True, {"ppc_final_improper_purpose": 60}), (False, {"ppc_final": 30})]
+)
+def test_japan_gives_60_days_where_somebody_meant_harm(malicious, due):
+    """The final report to Japan's PPC is due after 60 days where an improper purpose is suspected, else after 30."""
+    facts = {**an_incident().facts.model_dump(), "malicious": malicious}
+    found = ruled({"JP": 2000}, facts=facts, times={"learned": "2026-10-19T01:00:00Z"})
+    finals = [duty for duty in found.duties if duty.id.startswith("jp-appi-26.ppc_final")]
+    first_day = datetime(2026, 10, 19, 14, 59, tzinfo=UTC)
+    assert {duty.id: (duty.due_at - first_day).days for duty in finals} == {
+        f"jp-appi-26.{one}": days for one, days in due.items()
+    }
 
 
 def test_the_media_of_each_state_with_more_than_500_are_named():
