@@ -5,12 +5,13 @@ An unknown fact never removes a duty: the duty stays as one that may apply, with
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from amends.domain.incident.incident import Incident, Ruling
 from amends.domain.law.addendum import Addenda
 from amends.domain.law.clock import ClockTimes, IsEstimated
-from amends.domain.law.condition import Circumstances, PeopleRange, Truth, Verdict, binds, judge, to_be_judged
+from amends.domain.law.condition import Circumstances, PeopleRange, Truth, Verdict, binds, judge, not_yet, to_be_judged
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
 from amends.domain.law.jurisdiction import Homes, RegimeReach
 from amends.domain.law.regime import Condition, DutyRow, DutyTable, ExemptionRow, Regime
@@ -108,6 +109,8 @@ class _TableReading:
             judge(reach.regime.when, circumstances),
             judge(row.when, circumstances),
         ]
+        if reach.regime.binds_from:
+            answers.extend(not_yet(reach.regime.binds_from, self._started(reach.regime, row)))
         if reach.residents.least == 0 and reach.residents.possible and self._homes:
             answers.append(Verdict(Truth.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
         if reach.regime.stands_for:
@@ -115,6 +118,11 @@ class _TableReading:
         if row.ask:
             answers.append(to_be_judged(row.ask))
         return Verdict.all_of(answers)
+
+    def _started(self, regime: Regime, row: DutyRow) -> date:
+        """Return the day, in the law's own time zone, on which the duty's clock started; today while nobody knows."""
+        at = self._clocks.recorded(row.of) or self._now
+        return at.astimezone(ZoneInfo(regime.timezone or self._incident.organisation.timezone)).date()
 
     def _circumstances(self, reach: RegimeReach) -> Circumstances:
         most, country = self._people.most, reach.places[0][:2]

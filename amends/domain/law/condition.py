@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 
 from amends.domain.incident.elements import covers, named_by
@@ -135,6 +136,12 @@ def binds(regime: Regime, organisation: Organisation) -> Verdict:
     if regime.sectors and organisation.sector is not None and organisation.sector not in regime.sectors:
         return Verdict(Truth.NO, (f"its sector is {organisation.sector.replace('_', ' ')}",))
     return Verdict(Truth.MAYBE, (f"nobody has said whether the organisation is {kinds}",))
+
+
+def not_yet(binds_from: date, started: date) -> Iterator[Verdict]:
+    """Yield NO when a duty's clock started before the first day of its law."""
+    if started < binds_from:
+        yield Verdict(Truth.NO, (f"the duties of this law begin on {binds_from.day} {binds_from:%B %Y}",))
 
 
 def _either(words: tuple[str, ...]) -> str:

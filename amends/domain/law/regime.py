@@ -111,6 +111,9 @@ class Regime(Value):
     timezone: str = ""
     """IANA time zone of the recipients; empty for the organisation's own."""
     in_force: str = ""
+    """What a reader should know of when the law came, or comes, into force."""
+    binds_from: date | None = None
+    """The first day of the law's duties: a clock that started earlier starts none of them. Left out: they bind now."""
     regulated: tuple[Regulated, ...] = ()
     """The kinds of organisation that the regime binds; empty for all."""
     sectors: tuple[str, ...] = ()

@@ -203,7 +203,10 @@ def test_a_clock_that_waits_for_a_filing_is_started_by_one():
 def test_what_nobody_knows_sets_no_duty_aside():
     organisation = {**an_incident().organisation.model_dump(), "sector": None, "role": None, "regulated": None}
     found = ruled(dict.fromkeys(EVERYWHERE, 2_000_000), organisation=organisation, facts={}, times={})
-    assert {one.id for one in found.set_aside} == {"us-hipaa.hhs_under_500"}
+    begins_later = {
+        f"{regime.id}.{row.id}" for regime, row in ROWS if regime.binds_from and regime.binds_from > NOW.date()
+    }
+    assert {one.id for one in found.set_aside} == {"us-hipaa.hhs_under_500"} | begins_later
 
 
 @pytest.mark.parametrize("place", EVERYWHERE)
@@ -364,9 +367,18 @@ def test_illinois_hears_within_5_days_of_the_health_department():
     assert "us-il-hipaa.attorney_general" in {one.id for one in ruled({"US-IL": 10}, organisation=shop).set_aside}
 
 
-@pytest.mark.parametrize(
-    ("malicious", "due"), [(True, {"ppc_final_improper_purpose": 60}), (False, {"ppc_final": 30})]
-)
+def test_the_duties_of_the_dpdp_act_begin_on_13_may_2027():
+    """What was known the day before has no duty of India's DPDP Act, and nobody is asked; CERT-In is told as before."""
+    before = ruled({"IN": 10}, times={"aware": "2027-05-12T10:00:00Z", "noticed": "2026-10-19T01:00:00Z"})
+    later = next(one.why for one in before.set_aside if one.id == "in-dpdp.data_principals")
+    assert later == "the duties of this law begin on 13 May 2027"
+    in_india = [duty.id for duty in before.duties if duty.places == ("IN",)]
+    assert in_india == ["in-cert.cert_in"] and not [one for one in before.questions if "DPDP" in one]
+    on_the_day = ruled({"IN": 10}, times={"aware": "2027-05-12T18:30:00Z"})
+    assert of(on_the_day, "in-dpdp.data_protection_board_detailed").standing is DutyStanding.APPLIES
+
+
+@pytest.mark.parametrize(("malicious", "due"), [(True, {"ppc_final_improper_purpose": 60}), (False, {"ppc_final": 30})])
 def test_japan_gives_60_days_where_somebody_meant_harm(malicious, due):
     """The final report to Japan's PPC is due after 60 days where an improper purpose is suspected, else after 30."""
     facts = {**an_incident().facts.model_dump(), "malicious": malicious}
