@@ -52,8 +52,8 @@ def of(found, identity):
 
 
 def test_the_whole_table_is_there():
-    assert len(TABLE.regimes) == 108
-    assert sum(len(regime.duties) for regime in TABLE.regimes) == 295
+    assert len(TABLE.regimes) == 111
+    assert sum(len(regime.duties) for regime in TABLE.regimes) == 301
     assert TABLE.clock_events.keys() == CLOCK_EVENTS and len(TABLE.clock_events) == 44
 
 
@@ -388,6 +388,34 @@ def test_japan_gives_60_days_where_somebody_meant_harm(malicious, due):
     assert {duty.id: (duty.due_at - first_day).days for duty in finals} == {
         f"jp-appi-26.{one}": days for one, days in due.items()
     }
+
+
+def regulated(*kinds):
+    return {**an_incident().organisation.model_dump(), "regulated": list(kinds)}
+
+
+def test_a_bank_tells_customers_whose_data_may_be_misused():
+    duty = of(ruled({"US-CA": 10}, organisation=regulated("us_bank")), "us-glba-customer.customers")
+    assert duty.standing is DutyStanding.MAY_APPLY and "misuse is reasonably possible" in duty.asks[0]
+    shop = ruled({"US-CA": 10}, organisation=regulated())
+    assert "us-glba-customer.customers" in {one.id for one in shop.set_aside}
+
+
+def test_a_german_telecom_provider_tells_the_bundesnetzagentur():
+    duty = of(ruled({"DE": 10}, organisation=regulated("telecom_provider")), "de-tkg-169.bundesnetzagentur_bfdi")
+    assert duty.standing is DutyStanding.APPLIES and duty.recipient_name.startswith("Bundesnetzagentur")
+
+
+def test_ontario_hears_of_stolen_health_data_of_a_custodian():
+    found = ruled({"CA-ON": 10}, facts=with_data("health"))
+    assert of(found, "ca-on-phipa.ipc").asks == ("the organisation is a health information custodian",)
+    other = ruled({"CA-ON": 10}, facts=with_data("email_address"))
+    assert "ca-on-phipa.ipc" in {one.id for one in other.set_aside}
+
+
+def test_an_email_counts_in_colorado_with_consent_alone():
+    rule = of(ruled({"US-CO": 10}, facts=with_data("ssn")), "us-co.individuals").channel_rule
+    assert "email" not in rule.channels(consented=False) and "email" in rule.channels(consented=True)
 
 
 def test_the_media_of_each_state_with_more_than_500_are_named():
