@@ -111,7 +111,7 @@ class Regime(Value):
     timezone: str = ""
     """IANA time zone of the recipients; empty for the organisation's own."""
     in_force: str = ""
-    """What a reader should know of when the law came, or comes, into force."""
+    """The law's entry into force, in words for the reader."""
     binds_from: date | None = None
     """The first day of the law's duties: a clock that started earlier starts none of them. Left out: they bind now."""
     regulated: tuple[Regulated, ...] = ()
