@@ -148,6 +148,14 @@ def _ids(text: str) -> set[str]:
     return set(re.findall(r"[a-z][a-z0-9-]+", text)) - {"none"}
 
 
+def test_reviews_are_spread_over_the_year_the_unchecked_first():
+    """No month has more than a seventh of the rows to review; rows that nobody has checked come before the others."""
+    months = Counter(regime.review_due.strftime("%Y-%m") for regime in TABLE.all_regimes())
+    assert len(months) > 10 and max(months.values()) <= len(TABLE.all_regimes()) / 7
+    unread = {regime.review_due for regime in TABLE.all_regimes() if not regime.confidence.verified}
+    assert max(unread) <= min(regime.review_due for regime in TABLE.all_regimes() if regime.confidence.verified)
+
+
 # Clocks and questions
 
 
