@@ -46,7 +46,7 @@ def _alert(write: Transaction, row: OutgoingRow, calls: Calls | None, now: datet
     """Record an alert to this attempt at the message: an answer may be sent again, and a reminder is one of several."""
     if calls:
         kind, what = calls
-        attempt = f"{row.window} {row.channel} {row.tries}".strip()
+        attempt = f"{row.window} {row.channel} {row.lease}".strip()
         note_alert(write, row.incident, Alert(AlertId(kind, f"{row.subject} {row.reader}", attempt), what, now))
 
 

@@ -45,8 +45,10 @@ class OutgoingClaim(NamedTuple):
 
     name: OutgoingName
     channel: str
-    tries: int
+    lease: int
     """The number of claims, this one included; the fencing token."""
+    tries: int
+    """The number of attempts that were answered, this one included."""
     key: str
     bounce: str
     """The token that names the message in its bounce address; empty for a message to a member."""
@@ -140,9 +142,9 @@ class OutgoingMessages:
             state = OutgoingState.UNCERTAIN if logged.unclear else OutgoingState.SENT
             settle(row, state, now, "named in the relay's log")
             return None
-        row.state, row.tries, row.leased_until, row.at = OutgoingState.SENDING.value, row.tries + 1, now + LEASE, now
+        row.state, row.lease, row.leased_until, row.at = OutgoingState.SENDING.value, row.lease + 1, now + LEASE, now
         bounce = "" if name.kind.traits.to_team else self._store.keys.bounce_token(NO_NUMBER, key)
-        return OutgoingClaim(name, row.channel, row.tries, key, bounce)
+        return OutgoingClaim(name, row.channel, row.lease, row.tries + 1, key, bounce)
 
     def record(
         self, marks: Sequence[OutgoingClaim], answers: Sequence[tuple[OutgoingClaim, Receipt]], now: datetime
@@ -165,7 +167,7 @@ class OutgoingMessages:
         with self._store.write() as write:
             for claim in claims:
                 row = locked(write, claim.name)
-                if row.tries == claim.tries and row.state == OutgoingState.SENDING:
+                if row.lease == claim.lease and row.state == OutgoingState.SENDING:
                     settle(row, OutgoingState.WAITING, now, why)
                     row.next_try_at = until
 
@@ -274,7 +276,7 @@ def _waits(now: datetime) -> ColumnElement[bool]:
 
 def _mark(write: Transaction, claim: OutgoingClaim, *, shut: bool, now: datetime) -> bool:
     row = locked(write, claim.name)
-    if row.tries != claim.tries or row.state != OutgoingState.SENDING or (shut and not claim.name.kind.traits.to_team):
+    if row.lease != claim.lease or row.state != OutgoingState.SENDING or (shut and not claim.name.kind.traits.to_team):
         return False
     row.state, row.at = OutgoingState.IN_DOUBT.value, now
     return True
@@ -284,7 +286,7 @@ def _answer(write: Transaction, answers: Sequence[tuple[OutgoingClaim, Receipt]]
     changed: dict[tuple[OutgoingKind, str], list[OutgoingRow]] = defaultdict(list)
     for claim, receipt in answers:
         row = locked(write, claim.name)
-        if row.tries == claim.tries and row.state in TAKES_RECEIPT:
+        if row.lease == claim.lease and row.state in TAKES_RECEIPT:
             _take_receipt(row, receipt, now)
             changed[claim.name.kind, claim.name.reader].append(row)
     for rows in changed.values():
@@ -292,7 +294,7 @@ def _answer(write: Transaction, answers: Sequence[tuple[OutgoingClaim, Receipt]]
 
 
 def _take_receipt(row: OutgoingRow, receipt: Receipt, now: datetime) -> None:
-    by_hand = row.channel in BY_HAND
+    by_hand, row.tries = row.channel in BY_HAND, row.tries + 1
     state, wait = outcome(OutgoingKind(row.kind), receipt, row.tries, by_hand=by_hand)
     row.provider_id = receipt.provider_id or row.provider_id
     settle(row, state, now, receipt.detail, receipt.cause)

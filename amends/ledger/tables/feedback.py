@@ -43,8 +43,10 @@ class OutgoingRow(Sealed, table=True):
     sealed_address: bytes | None = sealed_column(nullable=True)
     key_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     """The keyed index of half of the message's key, by which bounces and Message-IDs lead here."""
+    lease: int = 0
+    """The number of claims, as the fencing token of the last: an outdated worker is refused."""
     tries: int = 0
-    """The number of claims; also the fencing token, so that an outdated worker is refused."""
+    """The number of attempts that were answered; a claim that was given back, or whose worker died, counts as none."""
     leased_until: datetime | None = time_column(nullable=True)
     next_try_at: datetime | None = time_column(nullable=True)
     useless_at: datetime | None = time_column(nullable=True)
