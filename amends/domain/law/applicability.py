@@ -47,8 +47,8 @@ def duties_of(
 ) -> Ruled:
     """Return every duty of this incident as known now.
 
-    `people` is the number of people affected. An id ends with @PLACE when
-    each place has a duty of its own. The duty that is due earliest to each recipient is marked as first.
+    `people` is the number of people affected. An id ends with @PLACE when each place has a duty of its own. The duty
+    that is due earliest to each recipient is marked as first.
     """
     return _TableReading(incident, audience, risk, people, law, now).ruled()
 

@@ -29,7 +29,7 @@ def with_letters(people: Iterable[Person]) -> list[Person]:
 
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncIterator[Promising]:
-    """A case in which six people were told the first notice, one of them by letter, and new locks were promised to two of them, one of them this."""
+    """A case in which six people were told, one by letter; new locks were added for two, the reader of the letter among them."""
     ledger = a_ledger(tmp_path)
     context, clock = a_context(ledger, tmp_path)
     story = Promising(context, clock, tmp_path)
